@@ -1,0 +1,44 @@
+/** Finds the Docker daemon of this machine, if one answers. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import Docker from "dockerode";
+
+/** What the canary is told of Docker: where it is, or why it is not there. */
+export type LocalDocker = { readonly env: Record<string, string> } | { readonly absent: string };
+
+const PROBE_MS = 2_000;
+
+/**
+ * @param host the usual DOCKER_HOST: `unix:///path` or `tcp://host:port` (TLS, certificates in `certPath`)
+ * @param certPath the usual DOCKER_CERT_PATH, a folder with ca.pem, cert.pem and key.pem
+ */
+export async function findDocker(host: string, certPath: string | undefined): Promise<LocalDocker> {
+  try {
+    const tls = host.startsWith("tcp:") && certPath ? readTls(certPath) : {};
+    const { hostname, port } = host.startsWith("tcp:") ? new URL(host) : { hostname: "", port: "" };
+    const docker = host.startsWith("unix://")
+      ? new Docker({ socketPath: host.slice("unix://".length), timeout: PROBE_MS })
+      : new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: PROBE_MS });
+    await docker.ping();
+    const env = {
+      DOCKER_HOSTS: host,
+      DOCKER_TLS_CA: tls.ca,
+      DOCKER_TLS_CERT: tls.cert,
+      DOCKER_TLS_KEY: tls.key,
+    };
+    return {
+      env: Object.fromEntries(
+        Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      ),
+    };
+  } catch (error) {
+    return {
+      absent: `${host} does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+    };
+  }
+}
+
+function readTls(folder: string): { ca?: string; cert?: string; key?: string } {
+  const read = (name: string) => readFileSync(join(folder, name), "utf8");
+  return { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") };
+}

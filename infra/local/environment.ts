@@ -1,0 +1,125 @@
+/** The whole environment of a canary on one machine, every part real or embedded. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@libsql/client";
+import { createApp } from "../../shared/api/app.ts";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config.ts";
+import type { CycleDeps } from "../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore } from "../../shared/state/store.ts";
+import { findDocker } from "./docker.ts";
+import { startDynamo } from "./dynamodb.ts";
+import { startPlatform } from "./platform/platform.ts";
+import { startRedis } from "./redis.ts";
+import { redisRestApp } from "./redis-rest.ts";
+import { serve } from "./serve.ts";
+
+/** Something of the machine is in the way; the text says what, and the mend. */
+export class LocalError extends Error {
+  override readonly name = "LocalError";
+}
+
+export interface LocalOptions {
+  readonly port: number;
+  /** Where the platform's database is made; a folder that is removed at the end where it is left out. */
+  readonly dataFolder?: string | undefined;
+  readonly dockerHost: string;
+  readonly dockerCertPath?: string | undefined;
+  readonly adminToken?: string | undefined;
+}
+
+export interface LocalEnvironment {
+  readonly url: string;
+  readonly token: string;
+  readonly canary: CycleDeps;
+  /** What runs, as pairs of a part and what it is. */
+  readonly parts: readonly (readonly [string, string])[];
+  close(): Promise<void>;
+}
+
+const newToken = () => randomBytes(24).toString("base64url");
+
+async function dataFolder(
+  named: string | undefined,
+  onClose: (end: () => Promise<void>) => void,
+): Promise<string> {
+  if (named === undefined) {
+    const folder = await mkdtemp(join(tmpdir(), "canary-"));
+    onClose(() => rm(folder, { recursive: true, force: true }));
+    return folder;
+  }
+  const found = await stat(named).catch(() => null);
+  if (!found?.isDirectory())
+    throw new LocalError(`--data ${named} is no folder: make it first, or leave --data out`);
+  const database = join(named, "trinity.db");
+  if (await stat(database).catch(() => null))
+    throw new LocalError(
+      `${database} exists: the embedded platform starts empty, so move it away or name another folder`,
+    );
+  return named;
+}
+
+/**
+ * Starts everything. What was started before something failed is ended again.
+ * @throws LocalError for a port that is taken or a folder that is not there
+ */
+export async function startEnvironment(options: LocalOptions): Promise<LocalEnvironment> {
+  const ends: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    const folder = await dataFolder(options.dataFolder, (end) => ends.push(end));
+    const redis = await startRedis();
+    ends.push(redis.close);
+    const restToken = newToken();
+    const rest = await serve(redisRestApp(redis, restToken), 0);
+    ends.push(rest.close);
+    const dynamo = await startDynamo();
+    ends.push(dynamo.close);
+
+    const databaseUrl = `file:${join(folder, "trinity.db")}`;
+    const database = createClient({ url: databaseUrl });
+    ends.push(async () => database.close());
+    await database.execute("PRAGMA journal_mode = WAL");
+    const platform = await startPlatform(database, redis.client);
+    ends.push(platform.stop);
+    const docker = await findDocker(options.dockerHost, options.dockerCertPath);
+
+    const token = options.adminToken ?? newToken();
+    const config = loadConfig({
+      LIBSQL_URL: databaseUrl,
+      UPSTASH_REDIS_REST_URL: rest.url,
+      UPSTASH_REDIS_REST_TOKEN: restToken,
+      STATE_TABLE: dynamo.table,
+      ...("env" in docker && docker.env),
+    });
+    const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    const app = createApp({ canary, adminToken: token, logError: (line) => console.error(line) });
+    const api = await serve(app, options.port).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE") throw error;
+      throw new LocalError(
+        `port ${options.port} is in use: end what listens there, or choose another with --port`,
+      );
+    });
+    ends.push(api.close);
+    return {
+      url: api.url,
+      token,
+      canary,
+      parts: [
+        ["platform", `${platform.agents} agents with a little traffic, ${databaseUrl}`],
+        ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],
+        ["state", `dynalite at ${dynamo.endpoint}`],
+        ["docker", "env" in docker ? options.dockerHost : `not configured: ${docker.absent}`],
+      ],
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

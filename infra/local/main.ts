@@ -1,0 +1,76 @@
+/** `npm start`: the canary on an embedded environment, a cycle at once and then every five minutes. */
+import { Command, InvalidArgumentError } from "commander";
+import { Cron } from "croner";
+import { loadLocal } from "../../shared/config.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { renderCycle } from "../../shared/terminal/cycle-table.ts";
+import { LocalError, startEnvironment } from "./environment.ts";
+
+// The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+
+const DEFAULT_PORT = 8787;
+
+function parseSeconds(text: string): number {
+  const [, amount, unit] = /^(\d+)(s|m)$/.exec(text) ?? [];
+  const seconds = Number(amount) * (unit === "m" ? 60 : 1);
+  if (!(seconds >= 1 && seconds <= 86_400)) throw new InvalidArgumentError("give a time such as 30s or 5m.");
+  return seconds;
+}
+
+function parsePort(text: string): number {
+  if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("give a port from 0 to 65535; 0 takes a free one.");
+}
+
+const { every, port, data } = new Command("npm start --")
+  .description("Run the canary on an embedded environment: nothing but this machine is needed")
+  .option("--every <time>", "time between cycles, such as 30s or 5m", parseSeconds, 300)
+  .option("--port <port>", "port of the API on 127.0.0.1", parsePort, DEFAULT_PORT)
+  .option("--data <folder>", "where to make the platform's database (default: a temporary folder)")
+  .parse()
+  .opts<{ every: number; port: number; data?: string }>();
+
+const stopping = new AbortController();
+const stopped = new Promise<void>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => {
+      stopping.abort();
+      resolve();
+    });
+});
+
+try {
+  const environment = await startEnvironment({ ...loadLocal(), port, dataFolder: data });
+  const { url, token, canary, parts } = environment;
+  console.log("trinity-canary on an embedded environment (Ctrl-C ends it)\n");
+  for (const [part, what] of parts) console.log(`  ${part.padEnd(9)} ${what}`);
+  console.log(`  ${"api".padEnd(9)} ${url}\n  ${"token".padEnd(9)} ${token}\n`);
+  console.log(`  curl -X POST -H 'Authorization: Bearer ${token}' ${url}/api/canary/run-cycle\n`);
+
+  const cycle = async () => {
+    const outcome = await runCycle(canary, { trigger: "schedule" });
+    if (stopping.signal.aborted) return;
+    if (outcome.kind === "busy")
+      console.log(`cycle in progress, skipped (retry in ${outcome.retryAfterSeconds} s)\n`);
+    else console.log(`${renderCycle(outcome.report, process.stdout.isTTY === true)}\n`);
+  };
+  let running = cycle();
+  // croner's interval keeps one run at a time and counts from the last start.
+  const schedule = new Cron(
+    "* * * * * *",
+    { interval: every, startAt: new Date(Date.now() + every * 1000), protect: true },
+    () => {
+      running = cycle();
+      return running;
+    },
+  );
+  await stopped;
+  schedule.stop();
+  await running;
+  await environment.close();
+  console.log("stopped, nothing is left running");
+} catch (error) {
+  console.error(error instanceof LocalError ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,108 @@
+/** A Redis for this machine: redis-server where it is on the PATH, else an engine in this process. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import RedisMock from "ioredis-mock";
+
+export interface LocalRedis {
+  /** Which engine it is, in words. */
+  readonly engine: string;
+  readonly client: Redis;
+  /** Sends one command; binary-safe where the engine is. */
+  command(args: readonly string[]): Promise<unknown>;
+  /** Sends the commands as one MULTI/EXEC. @returns for each an error or its result */
+  transaction(commands: readonly (readonly string[])[]): Promise<[Error | null, unknown][]>;
+  close(): Promise<void>;
+}
+
+/** @returns the version of the redis-server on the PATH, or null */
+export function redisServerVersion(): string | null {
+  const { stdout, status } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
+  return status === 0 ? (/v=(\S+)/.exec(stdout)?.[1] ?? "of unknown version") : null;
+}
+
+async function startServer(version: string): Promise<LocalRedis> {
+  // A socket in a folder of its own: no port to be taken, and nobody else finds it.
+  const folder = await mkdtemp(join(tmpdir(), "canary-redis-"));
+  const socket = join(folder, "redis.sock");
+  const options = [
+    "--port",
+    "0",
+    "--unixsocket",
+    socket,
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+    "--dir",
+    folder,
+  ];
+  // In a process group of its own, so that Ctrl-C reaches us first and we can end things in their order.
+  const server: ChildProcess = spawn("redis-server", options, { stdio: "ignore", detached: true });
+  const exited = once(server, "exit");
+  const client = new Redis({ path: socket, retryStrategy: (times) => (times < 100 ? 20 : null) });
+  client.on("error", () => {});
+  try {
+    await Promise.race([
+      client.ping(),
+      exited.then(([code]) => Promise.reject(new Error(`redis-server ended with ${code}`))),
+    ]);
+  } catch (error) {
+    server.kill();
+    throw error;
+  }
+  return {
+    engine: `redis-server ${version}`,
+    client,
+    command: ([name, ...args]) => client.callBuffer(name!, ...args),
+    async transaction(commands) {
+      const multi = client.multi();
+      for (const [name, ...args] of commands) multi.callBuffer(name!, ...args);
+      return (await multi.exec()) as [Error | null, unknown][];
+    },
+    async close() {
+      client.disconnect();
+      server.kill();
+      if (server.exitCode === null && server.signalCode === null) await exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function startEmbedded(): LocalRedis {
+  // ioredis-mock shares its data between instances of one address; each environment wants its own.
+  const client = new RedisMock({ host: `embedded-${process.hrtime.bigint()}` });
+  // It has no generic call(); a command is the method of its name.
+  const command = async ([name = "", ...args]: readonly string[]) => {
+    const method = (client as unknown as Record<string, (...args: readonly string[]) => Promise<unknown>>)[
+      name.toLowerCase()
+    ];
+    if (typeof method !== "function") throw new Error(`ERR unknown command '${name}'`);
+    return method.apply(client, args as string[]);
+  };
+  return {
+    engine: "embedded engine ioredis-mock (no redis-server on the PATH)",
+    client,
+    command,
+    transaction: (commands) =>
+      Promise.all(
+        commands.map(async (args): Promise<[Error | null, unknown]> => {
+          try {
+            return [null, await command(args)];
+          } catch (error) {
+            return [error as Error, null];
+          }
+        }),
+      ),
+    close: async () => client.disconnect(),
+  };
+}
+
+/** @returns a Redis that is empty, keeps everything in memory, and is gone with `close` */
+export async function startRedis(): Promise<LocalRedis> {
+  const version = redisServerVersion();
+  return version === null ? startEmbedded() : startServer(version);
+}

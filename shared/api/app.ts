@@ -1,0 +1,69 @@
+/** The HTTP face: routes, and what holds for all of them. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { requestId } from "hono/request-id";
+import { secureHeaders } from "hono/secure-headers";
+import type { CycleDeps } from "../cycle/run-cycle.ts";
+import { describeError } from "../snapshot/source.ts";
+import { BadCursor } from "../state/store.ts";
+import { requireToken } from "./auth.ts";
+import { type ApiEnv, type App, describeIssues, errorResponse } from "./errors.ts";
+import { registerRunCycle } from "./routes/run-cycle.ts";
+import { registerStatus } from "./routes/status.ts";
+import { registerViolations } from "./routes/violations.ts";
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface AppOptions {
+  readonly canary: CycleDeps;
+  readonly adminToken: string;
+  /** Where errors of the inside are told; the caller hears nothing of them. */
+  readonly logError: (line: string) => void;
+}
+
+/** The store is the only thing behind these routes: the SDK marks its errors, and a network's have a code. */
+const isStateFault = (error: Error) =>
+  "$metadata" in error || "code" in error || error.name === "TimeoutError";
+
+/** @returns the app; every route but `/healthz` asks for the admin token */
+export function createApp({ canary, adminToken, logError }: AppOptions): App {
+  const app = new OpenAPIHono<ApiEnv>({
+    defaultHook: (result, c) => {
+      if (!result.success) return errorResponse(c, 422, "invalid_request", describeIssues(result.error));
+      return undefined;
+    },
+  });
+  app.use(requestId());
+  app.use(secureHeaders());
+  app.use(requireToken(adminToken, ["/healthz"]));
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
+    }),
+  );
+  registerRunCycle(app, canary);
+  registerViolations(app, canary);
+  registerStatus(app, canary);
+  app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+  app.doc31("/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: "trinity-canary", version: "1" },
+    security: [{ token: [] }],
+  });
+
+  app.notFound((c) => errorResponse(c, 404, "not_found", `there is nothing at ${c.req.path}`));
+  app.onError((error, c) => {
+    if (error instanceof BadCursor) return errorResponse(c, 422, "invalid_request", error.message);
+    if (error instanceof HTTPException && error.status < 500)
+      return errorResponse(c, error.status, "invalid_request", error.message);
+    if (isStateFault(error)) {
+      logError(canary.redact(`${c.get("requestId")} state: ${describeError(error)}`));
+      return errorResponse(c, 503, "state_unavailable", "the canary's state could not be read; try again");
+    }
+    logError(canary.redact(`${c.get("requestId")} ${c.req.method} ${c.req.path}: ${describeError(error)}`));
+    return errorResponse(c, 500, "internal", "the request failed; the log names the request id");
+  });
+  return app;
+}

@@ -1,0 +1,97 @@
+import { createRoute } from "@hono/zod-openapi";
+import type { InvariantState } from "../../cycle/memory.ts";
+import type { CycleDeps } from "../../cycle/run-cycle.ts";
+import { INVARIANTS } from "../../invariants/index.ts";
+import type { Invariant } from "../../invariants/invariant.ts";
+import { formatInstant } from "../../snapshot/timestamps.ts";
+import { type App, ErrorBody, jsonBody } from "../errors.ts";
+import { CyclesPage, CyclesQuery, Health, Status } from "../schemas.ts";
+
+/** Three scheduled cycles: one may be late, and one may fail. */
+const FRESH_MS = 15 * 60_000;
+const DAY_MS = 86_400_000;
+
+const status = createRoute({
+  method: "get",
+  path: "/api/canary/status",
+  summary: "What is red, unknown and green, and since when",
+  responses: { 200: jsonBody("Every invariant's state", Status) },
+});
+
+const cycles = createRoute({
+  method: "get",
+  path: "/api/canary/cycles",
+  summary: "Cycles, newest first; the last 24 hours where no start_time is given",
+  request: { query: CyclesQuery },
+  responses: { 200: jsonBody("A page of cycles", CyclesPage), 422: jsonBody("A bad parameter", ErrorBody) },
+});
+
+const health = createRoute({
+  method: "get",
+  path: "/healthz",
+  summary: "200 only while the last full cycle is fresh; needs no token",
+  responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
+});
+
+const instant = (ms: number | null | undefined) => (ms == null ? null : formatInstant(ms));
+
+function describeState(
+  { id, title, tier, severity }: Invariant,
+  state: InvariantState | undefined,
+  off: boolean,
+) {
+  // A red that can't be seen stays red; a green that can't be seen is not green.
+  const seen = state?.status === "red" || state?.blindSinceMs == null ? state?.status : "unknown";
+  return {
+    id,
+    title,
+    tier,
+    severity,
+    status: off ? ("off" as const) : (seen ?? ("unknown" as const)),
+    since: instant(seen === "unknown" ? state?.blindSinceMs : state?.sinceMs),
+    last_red_at: instant(state?.lastRedAtMs),
+    red_subjects: Object.keys(state?.red ?? {}).sort(),
+    blind_since: instant(state?.blindSinceMs),
+    blind_reason: state?.blindReason ?? null,
+  };
+}
+
+/** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
+export function registerStatus(app: App, { store, now }: CycleDeps): void {
+  app.openapi(status, async (c) => {
+    const { states, lastCycle, lastFullCycleAtMs } = await store.readMemory();
+    return c.json(
+      {
+        checked_at: instant(lastCycle?.atMs),
+        last_full_cycle_at: instant(lastFullCycleAtMs),
+        cycle_duration_ms: lastCycle?.durationMs ?? null,
+        sources_unavailable: [...(lastCycle?.sourcesUnavailable ?? [])],
+        source_latency_ms: { ...lastCycle?.latencyMsBySource },
+        invariants: INVARIANTS.map((i) =>
+          describeState(i, states[i.id], lastCycle?.checksOff.includes(i.id) ?? false),
+        ),
+      },
+      200,
+    );
+  });
+
+  app.openapi(cycles, async (c) => {
+    const { start_time, end_time, limit, cursor } = c.req.valid("query");
+    const endMs = end_time ?? now();
+    const page = await store.listCycles(start_time ?? endMs - DAY_MS, endMs, limit, cursor ?? null);
+    return c.json({ cycles: page.items as never[], next_cursor: page.cursor }, 200);
+  });
+
+  app.openapi(health, async (c) => {
+    try {
+      const { lastFullCycleAtMs } = await store.readMemory();
+      const fresh = lastFullCycleAtMs !== null && now() - lastFullCycleAtMs < FRESH_MS;
+      const last_full_cycle_at = instant(lastFullCycleAtMs);
+      return fresh
+        ? c.json({ status: "fresh" as const, last_full_cycle_at }, 200)
+        : c.json({ status: "stale" as const, last_full_cycle_at }, 503);
+    } catch {
+      return c.json({ status: "unknown" as const, last_full_cycle_at: null }, 503);
+    }
+  });
+}

@@ -1,0 +1,229 @@
+/** The only reader of the environment. What it can't use, it refuses, with the variable's name and the mend. */
+import { readFileSync } from "node:fs";
+
+/** One or more variables that can't be used. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** A source that is named, not named, or left out on purpose. */
+export type SourceSetting<T> = T | "not configured" | "off";
+
+export interface Config {
+  readonly sqlite: SourceSetting<{ readonly url: string; readonly authToken?: string }>;
+  readonly redis: SourceSetting<{ readonly url: string; readonly token: string }>;
+  readonly docker: SourceSetting<{
+    readonly hosts: readonly string[];
+    readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  }>;
+  /** The platform's queue accessor: its own SQL, over HTTP, or left out. */
+  readonly queueCounts: "sql" | "off" | { readonly url: string; readonly token?: string };
+  /** The DynamoDB table; null for a memory that lives in this process. */
+  readonly stateTable: string | null;
+  readonly confirmAfterMs: number;
+  readonly sourceDeadlineMs: number;
+  readonly dwellSeconds: number;
+  /** Every secret in here, to be taken out of whatever is printed. */
+  readonly secrets: readonly string[];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Collects what is wrong, so that the operator mends it all at once. */
+function reader(env: Environment) {
+  const problems: string[] = [];
+  const secrets: string[] = [];
+  /** An empty variable is an unset one: `Number("")` is 0, and an empty secret equals an empty header. */
+  const get = (name: string) => env[name]?.trim() || undefined;
+  return {
+    problems,
+    secrets,
+    get,
+    secret(name: string) {
+      const value = get(name);
+      if (value) secrets.push(value);
+      return value;
+    },
+    wholeNumber(name: string, fallback: number, [least, most]: readonly [number, number]): number {
+      const text = get(name);
+      if (text === undefined) return fallback;
+      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= least && value <= most) return value;
+      problems.push(
+        `${name} is ${JSON.stringify(text)}: give a whole number from ${least} to ${most}, or leave it out for ${fallback}`,
+      );
+      return fallback;
+    },
+    url(name: string, text: string, schemes: readonly string[], example: string): string {
+      try {
+        const url = new URL(text);
+        // The password of an address is as secret as a token.
+        if (url.password) secrets.push(url.password, decodeURIComponent(url.password));
+        if (schemes.includes(url.protocol)) return text;
+      } catch {}
+      problems.push(
+        `${name} is no address that can be used: give one like ${example}, or "none" to leave it out on purpose`,
+      );
+      return text;
+    },
+    /** A PEM, or the path of a file that holds one. */
+    pem(name: string): string | undefined {
+      const value = get(name);
+      if (value === undefined) return undefined;
+      let pem = value.replaceAll("\\n", "\n");
+      if (!pem.includes("-----BEGIN")) {
+        try {
+          pem = readFileSync(value, "utf8");
+        } catch {
+          problems.push(
+            `${name} is neither a PEM nor a file that can be read: give the text from -----BEGIN on, or a path`,
+          );
+          return undefined;
+        }
+        if (!pem.includes("-----BEGIN"))
+          problems.push(`${name} names a file that holds no PEM: it must have a -----BEGIN line`);
+      }
+      return pem;
+    },
+  };
+}
+
+const DEADLINE_MS = { fallback: 10_000, range: [100, 60_000] } as const;
+const CONFIRM_MS = { fallback: 3_000, range: [0, 60_000] } as const;
+const DWELL_SECONDS = { fallback: 0, range: [0, 86_400] } as const;
+
+/**
+ * @param env the variables, as of `process.env`
+ * @throws ConfigError naming every variable that can't be used
+ */
+export function loadConfig(env: Environment = process.env): Config {
+  const read = reader(env);
+  const config: Config = {
+    sqlite: sqliteSetting(read),
+    redis: redisSetting(read),
+    docker: dockerSetting(read),
+    queueCounts: queueCountsSetting(read),
+    stateTable: read.get("STATE_TABLE") ?? null,
+    confirmAfterMs: read.wholeNumber("CONFIRM_AFTER_MS", CONFIRM_MS.fallback, CONFIRM_MS.range),
+    sourceDeadlineMs: read.wholeNumber("SOURCE_DEADLINE_MS", DEADLINE_MS.fallback, DEADLINE_MS.range),
+    dwellSeconds: read.wholeNumber("R01_DWELL_SECONDS", DWELL_SECONDS.fallback, DWELL_SECONDS.range),
+    secrets: read.secrets,
+  };
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return config;
+}
+
+type Reader = ReturnType<typeof reader>;
+
+function sqliteSetting(read: Reader): Config["sqlite"] {
+  const url = read.get("LIBSQL_URL");
+  const authToken = read.secret("LIBSQL_AUTH_TOKEN");
+  if (url === undefined) return "not configured";
+  if (url === "none") return "off";
+  read.url(
+    "LIBSQL_URL",
+    url,
+    ["libsql:", "https:", "http:", "file:"],
+    "libsql://db.example.com or file:/data/trinity.db",
+  );
+  return { url, ...(authToken && { authToken }) };
+}
+
+function redisSetting(read: Reader): Config["redis"] {
+  const url = read.get("UPSTASH_REDIS_REST_URL");
+  const token = read.secret("UPSTASH_REDIS_REST_TOKEN");
+  if (url === undefined) return "not configured";
+  if (url === "none") return "off";
+  read.url("UPSTASH_REDIS_REST_URL", url, ["https:", "http:"], "https://redis.example.com");
+  if (token === undefined)
+    read.problems.push("UPSTASH_REDIS_REST_TOKEN is missing: give the token of UPSTASH_REDIS_REST_URL");
+  return { url, token: token ?? "" };
+}
+
+function dockerSetting(read: Reader): Config["docker"] {
+  const list = read.get("DOCKER_HOSTS");
+  const [ca, cert, key] = [
+    read.pem("DOCKER_TLS_CA"),
+    read.pem("DOCKER_TLS_CERT"),
+    read.pem("DOCKER_TLS_KEY"),
+  ];
+  if (key) read.secrets.push(key);
+  if (list === undefined) return "not configured";
+  if (list === "none") return "off";
+  if ((cert === undefined) !== (key === undefined))
+    read.problems.push(
+      `${cert ? "DOCKER_TLS_KEY" : "DOCKER_TLS_CERT"} is missing: a client certificate needs its key, and a key its certificate`,
+    );
+  const hosts = list
+    .split(",")
+    .map((host) => host.trim())
+    .filter(Boolean);
+  for (const host of hosts)
+    if (!/^(tcp:\/\/[^/\s@]+:\d{1,5}\/?|unix:\/\/\/\S+)$/.test(host))
+      read.problems.push(
+        `DOCKER_HOSTS has ${JSON.stringify(host)}: give tcp://host:port (TLS) or unix:///path, separated by commas, or "none" to leave Docker out on purpose`,
+      );
+  return { hosts, tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } };
+}
+
+function queueCountsSetting(read: Reader): Config["queueCounts"] {
+  const url = read.get("QUEUE_COUNTS_URL");
+  const token = read.secret("QUEUE_COUNTS_TOKEN");
+  if (url === undefined) return "sql";
+  if (url === "none") return "off";
+  read.url("QUEUE_COUNTS_URL", url, ["https:", "http:"], "https://trinity.example.com/api/queue-counts");
+  return { url, ...(token && { token }) };
+}
+
+/**
+ * The token that the API asks for.
+ * @throws ConfigError where there is none: an API without one would be open
+ */
+export function loadAdminToken(env: Environment = process.env): string {
+  const token = env.ADMIN_TOKEN?.trim();
+  if (!token)
+    throw new ConfigError(["ADMIN_TOKEN is missing: give the token that callers of the API must send"]);
+  return token;
+}
+
+/**
+ * Where the command line finds a deployed canary; null where it is to run the cycle itself.
+ * @throws ConfigError where only one of the two is given
+ */
+export function loadRemote(env: Environment = process.env): { url: string; token: string } | null {
+  const read = reader(env);
+  const [url, token] = [read.get("CANARY_URL"), read.get("CANARY_TOKEN")];
+  if (url === undefined) return null;
+  if (!/^https?:\/\/\S+$/.test(url))
+    read.problems.push("CANARY_URL is no address: give one like https://id.lambda-url.eu-west-1.on.aws");
+  if (token === undefined)
+    read.problems.push("CANARY_TOKEN is missing: give the admin token of the canary at CANARY_URL");
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return { url: url.replace(/\/+$/, ""), token: token! };
+}
+
+/** What the embedded environment takes from the shell: the usual Docker variables, and a token to keep. */
+export function loadLocal(env: Environment = process.env): {
+  dockerHost: string;
+  dockerCertPath: string | undefined;
+  adminToken: string | undefined;
+} {
+  const { get } = reader(env);
+  return {
+    dockerHost: get("DOCKER_HOST") ?? "unix:///var/run/docker.sock",
+    dockerCertPath: get("DOCKER_CERT_PATH"),
+    adminToken: get("ADMIN_TOKEN"),
+  };
+}
+
+/** @returns a function that takes the secrets out of a line */
+export function redactor(secrets: readonly string[]): (line: string) => string {
+  // A very short secret is left in: taking out every "a" would make the line unreadable and tell the secret.
+  const known = secrets.filter((secret) => secret.length >= 4);
+  return (line) => known.reduce((text, secret) => text.replaceAll(secret, "***"), line);
+}

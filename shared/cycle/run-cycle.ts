@@ -1,0 +1,327 @@
+/** One cycle, from the lease to the commit. */
+import { INVARIANTS } from "../invariants/index.ts";
+import type { Invariant } from "../invariants/invariant.ts";
+import { type CollectOptions, type ConfiguredSource, collect } from "../snapshot/collect.ts";
+import { type FactName, type Reading, type Readings, type Snapshot, zombieKey } from "../snapshot/facts.ts";
+import { describeError, withDeadline } from "../snapshot/source.ts";
+import { formatInstant } from "../snapshot/timestamps.ts";
+import type {
+  CycleRecord,
+  RecoveryRecord,
+  SpreadRecord,
+  TransitionRecord,
+  VerdictRecord,
+  ViolationRecord,
+} from "../state/records.ts";
+import { type Lease, LeaseLost, type Store } from "../state/store.ts";
+import { dayOf, violationId } from "../state/table.ts";
+import { asFact, hashOf, newEntries, type TerminalMemory } from "../state/terminal.ts";
+import { confirmed, knownIn, suspects } from "./confirm.ts";
+import { EMPTY_MEMORY, type Memory } from "./memory.ts";
+import { step, type Transition } from "./step.ts";
+import { evaluate, factsOf, isOff, type Verdict } from "./verdict.ts";
+import { toTransitionRecords, toVerdictRecord, toViolation } from "./wire.ts";
+
+export interface CycleSettings {
+  /** For each source, and for each call of the state store. */
+  readonly sourceDeadlineMs: number;
+  /** How long after the first read a new red is read again. */
+  readonly confirmAfterMs: number;
+  /** How long the same zombie has to be there before it counts. */
+  readonly dwellSeconds: number;
+}
+
+export interface CycleDeps {
+  readonly sources: readonly ConfiguredSource[];
+  readonly store: Store;
+  readonly settings: CycleSettings;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Takes secrets out of a line. */
+  readonly redact: (line: string) => string;
+}
+
+export interface CycleRequest {
+  /** The invariants to run; all where it is left out. Their ids must exist. */
+  readonly invariantIds?: readonly string[] | undefined;
+  /** Who asked: "schedule", "http", "cli". */
+  readonly trigger: string;
+}
+
+/** What a cycle answers, in wire names. */
+export interface CycleReport {
+  readonly snapshot_time: string;
+  readonly cycle_duration_ms: number;
+  readonly checks_run: readonly string[];
+  readonly checks_off: readonly string[];
+  readonly sources_unavailable: readonly string[];
+  /** An id is null where the state could not be written. */
+  readonly violations: readonly (Omit<ViolationRecord, "id"> & { readonly id: number | null })[];
+  readonly transitions: readonly TransitionRecord[];
+  readonly spreads: readonly SpreadRecord[];
+  readonly recoveries: readonly RecoveryRecord[];
+  readonly verdicts: Readonly<Record<string, VerdictRecord>>;
+}
+
+export type CycleOutcome =
+  /** The cycle has happened. */
+  | {
+      readonly kind: "done";
+      readonly report: CycleReport;
+      readonly latencyMsBySource: Snapshot["latencyMsBySource"];
+    }
+  /** The verdicts stand, but the state could not be read or written: nothing opened or closed. */
+  | { readonly kind: "stateless"; readonly report: CycleReport; readonly reason: string }
+  /** Another cycle runs, or took this one's place. */
+  | { readonly kind: "busy"; readonly retryAfterSeconds: number };
+
+/** Time for the writes at the end of a cycle, beyond its deadlines. */
+const LEASE_MARGIN_MS = 30_000;
+
+/** @returns for how long one cycle may hold the lease: two reads, the wait between them, and the writes */
+export const leaseMs = ({ sourceDeadlineMs, confirmAfterMs }: CycleSettings): number =>
+  2 * sourceDeadlineMs + confirmAfterMs + LEASE_MARGIN_MS;
+
+/** @returns the ids that no invariant has */
+export const unknownIds = (ids: readonly string[]): string[] =>
+  ids.filter((id) => !INVARIANTS.some((invariant) => invariant.id === id));
+
+/**
+ * Runs one cycle.
+ * @throws nothing that a source, a check or the store can cause: each is in the outcome
+ */
+export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
+  const { store, settings, now, redact } = deps;
+  const startedAtMs = now();
+  const selected = INVARIANTS.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
+
+  let stateError: string | null = null;
+  const failState = (error: unknown) => {
+    stateError ??= redact(`state: ${describeError(error)}`);
+  };
+  const guarded = <T>(work: () => Promise<T>) => withDeadline(settings.sourceDeadlineMs, work);
+
+  let lease: Lease | null = null;
+  try {
+    const taken = await guarded(() => store.acquire(startedAtMs, leaseMs(settings)));
+    if ("busyUntilMs" in taken) return busy(taken.busyUntilMs, now());
+    lease = taken;
+  } catch (error) {
+    failState(error);
+  }
+  const memory = lease?.memory ?? EMPTY_MEMORY;
+
+  const wanted = factsOf(selected);
+  const collectOptions: CollectOptions = {
+    sources: deps.sources,
+    wanted,
+    deadlineMs: settings.sourceDeadlineMs,
+    now,
+    endedSince: memory.endedCursor,
+    redact,
+  };
+  const [terminal, snapshot] = await Promise.all([
+    lease && wanted.has("remembered")
+      ? guarded(() => store.loadTerminal(startedAtMs, memory.pinned)).catch((error) => {
+          failState(error);
+          return null;
+        })
+      : null,
+    collect(collectOptions),
+  ]);
+  const stateReadings = readingsOfState(terminal, memory, snapshot.takenAtMs, stateError);
+  const readings: Readings = { ...snapshot.readings, ...stateReadings };
+
+  const ran = selected.filter((invariant) => !isOff(invariant, readings));
+  const { verdicts, unavailable } = await judge(deps, ran, readings, memory, collectOptions, stateReadings);
+  const snapshotTime = formatInstant(snapshot.takenAtMs);
+  const sourcesUnavailable = [...new Set([...snapshot.unavailable, ...unavailable])];
+  const drafts = verdicts.flatMap((v) => v.findings.map((finding) => toViolation(v, finding, snapshotTime)));
+
+  const report = (
+    ids: readonly number[] | null,
+    transitions: readonly Transition[],
+    unavailableLines: readonly string[],
+  ): CycleReport => ({
+    snapshot_time: snapshotTime,
+    cycle_duration_ms: now() - startedAtMs,
+    checks_run: ran.map((i) => i.id),
+    checks_off: selected.filter((i) => !ran.includes(i)).map((i) => i.id),
+    sources_unavailable: unavailableLines,
+    violations: drafts.map((draft, i) => ({ id: ids?.[i] ?? null, ...draft })),
+    ...toTransitionRecords(transitions),
+    verdicts: Object.fromEntries(
+      verdicts.map((v) => {
+        const record = toVerdictRecord(v);
+        return [v.invariant.id, { ...record, reason: record.reason && redact(record.reason) }];
+      }),
+    ),
+  });
+  const stateless = (reason: string): CycleOutcome => ({
+    kind: "stateless",
+    report: report(null, [], [...sourcesUnavailable, reason]),
+    reason,
+  });
+
+  if (!lease || stateError !== null) {
+    if (lease) await store.release(lease).catch(() => {});
+    return stateless(stateError ?? "state: unread");
+  }
+  if (now() >= lease.untilMs) return busy(now(), now());
+
+  const { states, transitions } = step(memory.states, verdicts, startedAtMs);
+  try {
+    const ids = await reserveIds(store, snapshot.takenAtMs, drafts);
+    const done = report(ids, transitions, sourcesUnavailable);
+    const ended = readings.ended?.read ? readings.ended.value : null;
+    const evidence = {
+      cycle: toCycleRecord(done, request.trigger),
+      violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
+      terminal: newEntries(terminal ?? new Map(), ended?.rows ?? []),
+    };
+    await store.writeEvidence(evidence, startedAtMs);
+    await store.commit(lease, {
+      states,
+      endedCursor: ended?.cursor ?? memory.endedCursor,
+      pinned: pinnedAfter(memory, verdicts, terminal),
+      zombieSightings: sightingsAfter(memory, readings, settings.dwellSeconds),
+      lastFullCycleAtMs: request.invariantIds ? memory.lastFullCycleAtMs : startedAtMs,
+      lastCycle: {
+        atMs: startedAtMs,
+        durationMs: now() - startedAtMs,
+        checksOff: done.checks_off,
+        sourcesUnavailable: sourcesUnavailable.slice(0, 50),
+        latencyMsBySource: snapshot.latencyMsBySource,
+      },
+    });
+    return {
+      kind: "done",
+      report: { ...done, cycle_duration_ms: now() - startedAtMs },
+      latencyMsBySource: snapshot.latencyMsBySource,
+    };
+  } catch (error) {
+    if (error instanceof LeaseLost) return busy(now(), now());
+    await store.release(lease).catch(() => {});
+    return stateless(redact(`state: ${describeError(error)}`));
+  }
+}
+
+const busy = (untilMs: number, nowMs: number): CycleOutcome => ({
+  kind: "busy",
+  retryAfterSeconds: Math.max(1, Math.ceil((untilMs - nowMs) / 1000)),
+});
+
+/** The facts that come from what earlier cycles left. */
+function readingsOfState(
+  terminal: TerminalMemory | null,
+  memory: Memory,
+  atMs: number,
+  stateError: string | null,
+): Pick<Readings, "remembered" | "zombieSightings"> {
+  const time = { fromMs: atMs, toMs: atMs };
+  const remembered: Reading<ReturnType<typeof asFact>> = terminal
+    ? { read: true, value: asFact(terminal), time }
+    : { read: false, reason: stateError ?? "state: unread" };
+  return {
+    remembered,
+    zombieSightings: { read: true, value: new Map(Object.entries(memory.zombieSightings)), time },
+  };
+}
+
+/** Evaluates, and reads again what is newly red and was not read at one instant. */
+async function judge(
+  { settings, sleep }: CycleDeps,
+  invariants: readonly Invariant[],
+  readings: Readings,
+  memory: Memory,
+  collectOptions: CollectOptions,
+  stateReadings: Readings,
+): Promise<{ verdicts: Verdict[]; unavailable: readonly string[] }> {
+  const verdicts = invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds));
+  const isKnown = knownIn(memory.states);
+  const doubtful = suspects(verdicts, isKnown);
+  if (doubtful.length === 0) return { verdicts, unavailable: [] };
+
+  await sleep(settings.confirmAfterMs);
+  const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
+  const again = await collect({ ...collectOptions, wanted });
+  const secondReadings = { ...again.readings, ...stateReadings };
+  return {
+    verdicts: verdicts.map((first) =>
+      doubtful.includes(first) ? confirmed(first, secondReadings, settings.dwellSeconds, isKnown) : first,
+    ),
+    unavailable: again.unavailable,
+  };
+}
+
+async function reserveIds(
+  store: Store,
+  atMs: number,
+  drafts: readonly Omit<ViolationRecord, "id">[],
+): Promise<number[]> {
+  if (drafts.length === 0) return [];
+  const day = dayOf(atMs);
+  const first = await store.reserveIds(day, drafts, atMs);
+  return drafts.map((_, i) => violationId(day, first + i));
+}
+
+/** An execution that is red in E-02 is remembered until it is seen otherwise, however long that takes. */
+function pinnedAfter(
+  memory: Memory,
+  verdicts: readonly Verdict[],
+  terminal: TerminalMemory | null,
+): Memory["pinned"] {
+  const verdict = verdicts.find((v) => v.invariant.reads.includes("remembered"));
+  if (!verdict || verdict.status === "unknown" || !terminal) return memory.pinned;
+  const unseenSubjects = new Set(verdict.unseen.map((u) => u.subject));
+  const kept = unseenSubjects.size > 0 ? memory.pinned : [];
+  const red = verdict.findings.flatMap((f) => f.keys.map((key) => hashOf(key)));
+  const pinned = new Map(kept.map((p) => [p.hash, p]));
+  for (const hash of red) {
+    const status = terminal.get(hash);
+    if (status) pinned.set(hash, { hash, status });
+  }
+  return [...pinned.values()];
+}
+
+/** Zombies that are there now, each with when it was first seen. Nothing is kept where no dwell is asked for. */
+function sightingsAfter(memory: Memory, readings: Readings, dwellSeconds: number): Memory["zombieSightings"] {
+  const reading = readings.zombies;
+  if (dwellSeconds === 0) return {};
+  if (!reading?.read) return memory.zombieSightings;
+  const { containers, unseenContainers, unseenDaemons } = reading.value;
+  const unseen = new Set(unseenContainers.map((c) => c.containerId));
+  const kept = Object.entries(memory.zombieSightings).filter(
+    ([key]) => unseenDaemons.length > 0 || unseen.has(key.slice(0, key.indexOf("/"))),
+  );
+  const seen = containers.flatMap((container) =>
+    container.zombiePids.map((pid) => {
+      const key = zombieKey(container, pid);
+      return [key, memory.zombieSightings[key] ?? reading.time.fromMs] as const;
+    }),
+  );
+  return Object.fromEntries([...kept, ...seen]);
+}
+
+/** Lists are cut: the record of a cycle is for reading later, and must fit in an item. */
+function toCycleRecord(report: CycleReport, trigger: string): CycleRecord {
+  return {
+    snapshot_time: report.snapshot_time,
+    trigger,
+    duration_ms: report.cycle_duration_ms,
+    checks_run: report.checks_run,
+    checks_off: report.checks_off,
+    sources_unavailable: report.sources_unavailable.slice(0, 50),
+    violation_count: report.violations.length,
+    verdicts: Object.fromEntries(
+      Object.entries(report.verdicts).map(([id, verdict]) => [
+        id,
+        { ...verdict, unseen: verdict.unseen.slice(0, 50) },
+      ]),
+    ),
+    transitions: report.transitions,
+    spreads: report.spreads.map((s) => ({ ...s, subjects: s.subjects.slice(0, 100) })),
+    recoveries: report.recoveries.map((r) => ({ ...r, subjects: r.subjects.slice(0, 100) })),
+  };
+}

@@ -1,0 +1,79 @@
+/** The crossing from TypeScript's names to those of the API, the log and the table: camelCase here, snake_case there. */
+
+import { formatInstant } from "../snapshot/timestamps.ts";
+import type {
+  RecoveryRecord,
+  SpreadRecord,
+  TransitionRecord,
+  VerdictRecord,
+  ViolationRecord,
+} from "../state/records.ts";
+import type { Broke, Recovered, Spread, Transition } from "./step.ts";
+import { type AnyFinding, checkedCount, type Verdict } from "./verdict.ts";
+
+const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** @returns the value with the names of all its fields in snake_case */
+function toWire(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toWire);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [snakeCase(name), toWire(field)]));
+}
+
+/** @returns the violation as it is stored and served, but for its id */
+export function toViolation(
+  verdict: Verdict,
+  finding: AnyFinding,
+  snapshotTime: string,
+): Omit<ViolationRecord, "id"> {
+  const { id, tier, severity } = verdict.invariant;
+  return {
+    invariant_id: id,
+    tier,
+    severity: finding.severity ?? severity,
+    subject: finding.subject,
+    snapshot_time: snapshotTime,
+    observed_state: { ...(toWire(finding.observed) as object), snapshot_time: snapshotTime },
+    signal_query: finding.signalQuery,
+  };
+}
+
+export function toVerdictRecord(verdict: Verdict): VerdictRecord {
+  return {
+    status: verdict.status,
+    checked: checkedCount(verdict),
+    unseen: [
+      ...new Set(
+        verdict.unseen.map(({ subject, key }) => (key === undefined ? subject : `${subject}/${key}`)),
+      ),
+    ].sort(),
+    reason: verdict.reason,
+  };
+}
+
+const toTransition = (t: Broke | Spread): TransitionRecord => ({
+  invariant_id: t.invariantId,
+  severity: t.severity,
+  violations_in_cycle: t.violationsInCycle,
+  previous_violation_at: t.previousViolationAtMs === null ? null : formatInstant(t.previousViolationAtMs),
+});
+const toRecovery = (t: Recovered): RecoveryRecord => ({
+  invariant_id: t.invariantId,
+  severity: t.severity,
+  subjects: t.subjects,
+  red_since: formatInstant(t.redSinceMs),
+});
+
+export function toTransitionRecords(transitions: readonly Transition[]): {
+  transitions: TransitionRecord[];
+  spreads: SpreadRecord[];
+  recoveries: RecoveryRecord[];
+} {
+  const of = <K extends Transition["kind"]>(kind: K) =>
+    transitions.filter((t): t is Extract<Transition, { kind: K }> => t.kind === kind);
+  return {
+    transitions: of("broke").map(toTransition),
+    spreads: of("spread").map((t) => ({ ...toTransition(t), subjects: t.subjects })),
+    recoveries: of("recovered").map(toRecovery),
+  };
+}

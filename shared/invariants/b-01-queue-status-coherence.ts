@@ -1,0 +1,61 @@
+import type { Unseen } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { byAgent, countSubjects, nameSubjects } from "./rules.ts";
+
+interface Observed {
+  agentName: string;
+  serviceCount: number;
+  snapshotCount: number;
+  snapshotQueuedIds: string[];
+}
+
+export const queueStatusCoherence = invariant({
+  id: "B-01",
+  title: "Queue-status coherence",
+  tier: "A",
+  severity: "critical",
+  guards:
+    "The platform decides on its queue by the accessor's number: a stale or wrong one starves or floods an agent.",
+  runbook:
+    "Trust the rows. Look for a cache, or a changed filter, between get_queued_count and schedule_executions, and drop or fix it.",
+  reads: ["roster", "executions", "queueCounts"],
+  confirm: true,
+
+  check({ roster, executions, queueCounts: { counts, complete, around } }) {
+    const executionsOf = byAgent(executions.live);
+    const unseen: Unseen[] = [];
+    const findings: Finding<Observed>[] = [];
+    const subjects = new Set([...roster.keys(), ...executionsOf.keys(), ...counts.keys()]);
+    for (const agent of subjects) {
+      const serviceCount = counts.get(agent) ?? (complete ? 0 : undefined);
+      if (serviceCount === undefined || executions.unseenAgents.has(agent)) {
+        unseen.push({ subject: agent });
+        continue;
+      }
+      const snapshotQueuedIds = (executionsOf.get(agent) ?? [])
+        .filter((e) => e.status === "queued")
+        .map((e) => e.id)
+        .sort();
+      // On a busy queue the numbers are of different moments: only one outside all that was counted is wrong.
+      const counted = [snapshotQueuedIds.length, ...(around ?? []).map((side) => side.get(agent) ?? 0)];
+      if (serviceCount >= Math.min(...counted) && serviceCount <= Math.max(...counted)) continue;
+      findings.push({
+        subject: agent,
+        keys: [agent],
+        observed: {
+          agentName: agent,
+          serviceCount,
+          snapshotCount: snapshotQueuedIds.length,
+          snapshotQueuedIds,
+        },
+        signalQuery: `db.get_queued_count('${agent}') = ${serviceCount} != |queued ids in snapshot| = ${snapshotQueuedIds.length}`,
+      });
+    }
+    return { subjects, unseen, findings };
+  },
+
+  summarize: (findings) =>
+    `the queue accessor is wrong for ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  explain: ({ agentName, serviceCount, snapshotCount, snapshotQueuedIds }) =>
+    `${agentName}: the accessor says ${serviceCount}, ${snapshotCount} row(s) are queued: ${snapshotQueuedIds.join(", ") || "none"}`,
+});

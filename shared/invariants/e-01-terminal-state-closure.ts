@@ -1,0 +1,93 @@
+import type { Unseen } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { byAgent, countSubjects, nameSubjects, SLOT_TTL_BUFFER_SECONDS, secondsBetween } from "./rules.ts";
+
+interface Observed {
+  agentName: string;
+  executionId: string;
+  startedAt: string | null;
+  ageSeconds: number;
+  executionTimeoutSeconds: number;
+  slotTtlBufferSeconds: number;
+  effectiveTimeoutSeconds: number;
+  timeoutSource: "agent" | "schedule" | "slot";
+}
+
+/** The reaper of pull workers owns a row until its lease is this long overdue. */
+const LEASE_REAPER_SECONDS = 600;
+
+export const terminalStateClosure = invariant({
+  id: "E-01",
+  title: "Terminal-state closure",
+  tier: "B",
+  severity: "critical",
+  guards:
+    "A run past its timeout and the clean-up's buffer will never end by itself: it holds a slot and hides a dead worker.",
+  runbook:
+    "See whether the agent still works on the execution. If not, fail the row and release its slot, then find out why the clean-up passed it over.",
+  reads: ["roster", "executions", "slots"],
+  confirm: true,
+
+  check({ roster, executions, slots }, { times }) {
+    const readAtMs = times.executions.fromMs;
+    const executionsOf = byAgent(executions.live);
+    const unseen: Unseen[] = [];
+    const findings: Finding<Observed>[] = [];
+    for (const [agent, { executionTimeoutSeconds }] of roster) {
+      if (executions.unseenAgents.has(agent)) {
+        unseen.push({ subject: agent });
+        continue;
+      }
+      for (const execution of executionsOf.get(agent) ?? []) {
+        const { id, status, startedAt, startedAtMs, lease, scheduleTimeoutSeconds } = execution;
+        if (status !== "running") continue;
+        const reaperOwnsIt =
+          lease?.expiresAtMs != null && lease.expiresAtMs > readAtMs - LEASE_REAPER_SECONDS * 1000;
+        if (reaperOwnsIt) continue;
+        const leaseUnread = lease !== null && lease.expiresAtMs === null;
+        const slotUnread = slots.unseenAgents.has(agent);
+        if (
+          startedAtMs === null ||
+          executionTimeoutSeconds === null ||
+          scheduleTimeoutSeconds === "unreadable" ||
+          leaseUnread ||
+          slotUnread
+        ) {
+          unseen.push({ subject: agent, key: id });
+          continue;
+        }
+        const slotTimeout = slots.byAgent.get(agent)?.find((slot) => slot.id === id)?.timeoutSeconds;
+        const timeouts = [
+          { source: "agent", seconds: executionTimeoutSeconds },
+          { source: "schedule", seconds: scheduleTimeoutSeconds ?? 0 },
+          { source: "slot", seconds: slotTimeout ?? 0 },
+        ] as const;
+        const effective = timeouts.reduce((longest, t) => (t.seconds > longest.seconds ? t : longest));
+        const limitSeconds = effective.seconds + SLOT_TTL_BUFFER_SECONDS;
+        const ageSeconds = secondsBetween(startedAtMs, readAtMs);
+        if (ageSeconds <= limitSeconds) continue;
+        findings.push({
+          subject: agent,
+          keys: [id],
+          observed: {
+            agentName: agent,
+            executionId: id,
+            startedAt,
+            ageSeconds,
+            executionTimeoutSeconds,
+            slotTtlBufferSeconds: SLOT_TTL_BUFFER_SECONDS,
+            effectiveTimeoutSeconds: effective.seconds,
+            timeoutSource: effective.source,
+          },
+          signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > timeout+buffer=${limitSeconds}s`,
+        });
+      }
+    }
+    return { subjects: roster.keys(), unseen, findings };
+  },
+
+  summarize: (findings) =>
+    `${findings.length} run(s) past timeout and buffer across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  explain: ({ agentName, executionId, ageSeconds, effectiveTimeoutSeconds, timeoutSource }) =>
+    `${agentName}/${executionId}: running for ${ageSeconds} s, allowed ${effectiveTimeoutSeconds} s (by the ${timeoutSource}) + ${SLOT_TTL_BUFFER_SECONDS} s`,
+});

@@ -1,0 +1,57 @@
+import { TERMINAL_STATUSES, type TerminalStatus } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { countSubjects, nameSubjects } from "./rules.ts";
+
+interface Observed {
+  agentName: string;
+  executionId: string;
+  previousStatus: TerminalStatus;
+  currentStatus: string;
+  terminalStatusesTracked: readonly string[];
+}
+
+export const noPhantomReversal = invariant({
+  id: "E-02",
+  title: "No phantom reversal",
+  tier: "A",
+  severity: "critical",
+  guards:
+    "A finished run that comes back to life runs twice, reports twice, and may overwrite its own result.",
+  runbook:
+    "Look for a late write that sets the status without asking for the old one (a reaper, a retry, a worker that came back). Put the row back to previous_status unless the run is really alive.",
+  // `ended` feeds the memory that this check rests on: where it is unread, there is nothing to judge by later.
+  reads: ["executions", "ended", "remembered"],
+  confirm: false,
+
+  check({ executions, remembered }) {
+    const findings: Finding<Observed>[] = [];
+    for (const { id, agent, status, retryScheduled } of executions.live) {
+      const previousStatus = remembered.statusOf(id);
+      if (!previousStatus) continue;
+      // The one legal way back: the scheduler retries a failed run.
+      if (previousStatus === "failed" && retryScheduled) continue;
+      findings.push({
+        subject: agent,
+        keys: [id],
+        observed: {
+          agentName: agent,
+          executionId: id,
+          previousStatus,
+          currentStatus: status,
+          terminalStatusesTracked: TERMINAL_STATUSES,
+        },
+        signalQuery: `execution_id ${id} was ${previousStatus} in previous cycle; now ${status}`,
+      });
+    }
+    return {
+      subjects: executions.live.map((e) => e.agent),
+      unseen: [...executions.unseenAgents].map((subject) => ({ subject })),
+      findings,
+    };
+  },
+
+  summarize: (findings) =>
+    `${findings.length} finished run(s) came back to life across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  explain: ({ agentName, executionId, previousStatus, currentStatus }) =>
+    `${agentName}/${executionId}: was ${previousStatus}, is ${currentStatus}`,
+});

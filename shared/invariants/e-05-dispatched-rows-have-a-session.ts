@@ -1,0 +1,54 @@
+import type { Unseen } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { countSubjects, nameSubjects, secondsBetween } from "./rules.ts";
+
+interface Observed {
+  agentName: string;
+  executionId: string;
+  startedAt: string | null;
+  ageSeconds: number;
+  graceSeconds: number;
+}
+
+/** What the platform takes to dispatch a run, generously. */
+const GRACE_SECONDS = 60;
+
+export const dispatchedRowsHaveASession = invariant({
+  id: "E-05",
+  title: "Dispatched rows have a session",
+  tier: "B",
+  severity: "major",
+  guards:
+    "A running row without a Claude session was never dispatched: nothing works on it, and nothing will end it.",
+  runbook:
+    "Look at the agent's log around started_at for the dispatch that failed; fail the row so that it can be run again.",
+  reads: ["executions", "sessions"],
+  confirm: false,
+
+  check({ executions, sessions }, { times }) {
+    const unseen: Unseen[] = [...executions.unseenAgents].map((subject) => ({ subject }));
+    const findings: Finding<Observed>[] = [];
+    const running = executions.live.filter((e) => e.status === "running");
+    for (const { id, agent, startedAt, startedAtMs } of running) {
+      if (sessions.has(id)) continue;
+      if (startedAtMs === null) {
+        unseen.push({ subject: agent, key: id });
+        continue;
+      }
+      const ageSeconds = secondsBetween(startedAtMs, times.executions.fromMs);
+      if (ageSeconds <= GRACE_SECONDS) continue;
+      findings.push({
+        subject: agent,
+        keys: [id],
+        observed: { agentName: agent, executionId: id, startedAt, ageSeconds, graceSeconds: GRACE_SECONDS },
+        signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > ${GRACE_SECONDS}s and claude_session_id IS NULL`,
+      });
+    }
+    return { subjects: running.map((e) => e.agent), unseen, findings };
+  },
+
+  summarize: (findings) =>
+    `${findings.length} running row(s) without a session across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  explain: ({ agentName, executionId, ageSeconds }) =>
+    `${agentName}/${executionId}: no session after ${ageSeconds} s`,
+});

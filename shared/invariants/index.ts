@@ -1,0 +1,25 @@
+/** The registry: every invariant, in the order in which they are run and shown. */
+import { queueStatusCoherence } from "./b-01-queue-status-coherence.ts";
+import { noQueuedWithoutSlotsFull } from "./b-02-no-queued-without-slots-full.ts";
+import { terminalStateClosure } from "./e-01-terminal-state-closure.ts";
+import { noPhantomReversal } from "./e-02-no-phantom-reversal.ts";
+import { dispatchedRowsHaveASession } from "./e-05-dispatched-rows-have-a-session.ts";
+import type { Invariant } from "./invariant.ts";
+import { deleteCascades } from "./l-03-delete-cascades.ts";
+import { noZombieClaude } from "./r-01-no-zombie-claude.ts";
+import { slotRowBijection } from "./s-01-slot-row-bijection.ts";
+import { noOverbooking } from "./s-02-no-overbooking.ts";
+import { slotTtlFloor } from "./s-03-slot-ttl-floor.ts";
+
+export const INVARIANTS: readonly Invariant[] = [
+  slotRowBijection,
+  noOverbooking,
+  slotTtlFloor,
+  terminalStateClosure,
+  noPhantomReversal,
+  dispatchedRowsHaveASession,
+  deleteCascades,
+  queueStatusCoherence,
+  noQueuedWithoutSlotsFull,
+  noZombieClaude,
+];

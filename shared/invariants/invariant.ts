@@ -1,0 +1,74 @@
+/** What an invariant is: data and a pure check, in one file. */
+import type { FactName, Facts, ReadingTime, Unseen } from "../snapshot/facts.ts";
+
+export type Tier = "A" | "B";
+/** From worst to least. */
+export const SEVERITIES = ["critical", "major", "minor"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** One thing that is wrong. `Observed` is what an operator needs to see of it; its names become snake_case on the wire. */
+export interface Finding<Observed> {
+  /** The agent, or for L-03 the ghost. */
+  readonly subject: string;
+  /** What makes it the same finding when it is read again; one key for each id or process it is made of. */
+  readonly keys: readonly string[];
+  readonly observed: Observed;
+  readonly signalQuery: string;
+  /** Where it differs from the invariant's own. */
+  readonly severity?: Severity;
+}
+
+/** What a check found. */
+export interface Checked<Observed> {
+  /** Every subject that was looked at, the broken ones among them. */
+  readonly subjects: Iterable<string>;
+  readonly unseen: readonly Unseen[];
+  readonly findings: readonly Finding<Observed>[];
+  /** Set where there may be subjects that were not listed: nothing is then taken for gone, or for all green. */
+  readonly incomplete?: string;
+}
+
+/** The facts that a check named in `reads`, each with when it was read. */
+export type FactsRead<R extends FactName> = Readonly<Pick<Facts, R>>;
+export interface CheckContext<R extends FactName> {
+  readonly times: Readonly<Record<R, ReadingTime>>;
+  /** How long the same zombie has to be there before it counts, in seconds. */
+  readonly dwellSeconds: number;
+}
+
+interface InvariantSpec<R extends FactName, Observed extends object> {
+  readonly id: string;
+  readonly title: string;
+  readonly tier: Tier;
+  readonly severity: Severity;
+  /** What breaks when this does not hold, in a sentence. */
+  readonly guards: string;
+  /** The first thing to do about it, in a sentence or two. */
+  readonly runbook: string;
+  readonly reads: readonly R[];
+  /** Whether a new red is read again before it counts: its facts come from more than one source or read. */
+  readonly confirm: boolean;
+  /**
+   * @returns what was found; or, as text, why these facts allow no verdict
+   */
+  check(facts: FactsRead<R>, context: CheckContext<R>): Checked<Observed> | string;
+  /** All findings of a cycle in one line. */
+  summarize(findings: readonly Finding<Observed>[]): string;
+  /** One finding in one line, with the fields that matter for triage. */
+  explain(observed: Observed): string;
+  /** A finding with several keys, cut down to those that were confirmed. */
+  narrow?(finding: Finding<Observed>, keep: ReadonlySet<string>): Finding<Observed>;
+}
+
+/** An invariant as the cycle sees it: what its check reads is known to its own file only. */
+export type Invariant = InvariantSpec<FactName, Record<string, unknown>>;
+
+/**
+ * Declares an invariant. `reads` decides what its check can touch: any other fact is a type error.
+ * @param spec the whole invariant; a part that is missing is a type error
+ */
+export function invariant<const R extends FactName, Observed extends object>(
+  spec: InvariantSpec<R, Observed>,
+): Invariant {
+  return spec as unknown as Invariant;
+}

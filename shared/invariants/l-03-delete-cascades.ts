@@ -1,0 +1,75 @@
+import type { OrphanRef } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { nameSubjects } from "./rules.ts";
+
+interface Observed {
+  ghostAgentName: string;
+  orphanCount: number;
+  redisSlotCount: number;
+  tablesHit: string[];
+  sampleRefs: readonly OrphanRef[];
+}
+
+const REDIS_SLOTS = "redis:agent:slots";
+/** A ghost that still runs or holds capacity is worse than one that left a tag behind. */
+const CRITICAL_TABLES: ReadonlySet<string> = new Set(["schedule_executions", REDIS_SLOTS]);
+
+export const deleteCascades = invariant({
+  id: "L-03",
+  title: "Delete cascades",
+  tier: "A",
+  severity: "critical",
+  guards:
+    "What a deleted agent leaves behind keeps running, keeps capacity, or is inherited by the next agent of its name.",
+  runbook:
+    "Delete the rows and keys of the ghost (sample_refs name some), then find the table that the agent's delete left out.",
+  reads: ["roster", "orphans", "slots"],
+  confirm: true,
+
+  check({ roster, orphans, slots }) {
+    if (roster.size === 0) return "the roster is empty: every row would be an orphan";
+    const isGhost = (agent: string) => !roster.has(agent);
+    const slotCounts = new Map<string, number>();
+    for (const [agent, members] of slots.byAgent) if (isGhost(agent)) slotCounts.set(agent, members.length);
+    const names = new Set([...[...orphans.ghosts.keys()].filter(isGhost), ...slotCounts.keys()]);
+
+    const findings: Finding<Observed>[] = [...names].map((ghost) => {
+      const rows = orphans.ghosts.get(ghost);
+      const orphanCount = [...(rows?.rowsByTable.values() ?? [])].reduce((sum, n) => sum + n, 0);
+      const redisSlotCount = slotCounts.get(ghost) ?? 0;
+      const tablesHit = [
+        ...(rows?.rowsByTable.keys() ?? []),
+        ...(redisSlotCount > 0 ? [REDIS_SLOTS] : []),
+      ].sort();
+      return {
+        subject: ghost,
+        keys: [ghost],
+        severity: tablesHit.some((table) => CRITICAL_TABLES.has(table)) ? "critical" : "major",
+        observed: {
+          ghostAgentName: ghost,
+          orphanCount,
+          redisSlotCount,
+          tablesHit,
+          sampleRefs: rows?.samples ?? [],
+        },
+        signalQuery: `agent_name '${ghost}' referenced by ${orphanCount} SQL row(s) and ${redisSlotCount} Redis slot(s) but absent from agent_ownership`,
+      };
+    });
+    return {
+      subjects: [...roster.keys(), ...names],
+      unseen: [...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
+      findings,
+      ...(orphans.unseenTables.length > 0 && {
+        incomplete: `not searched: ${orphans.unseenTables.join(", ")}`,
+      }),
+    };
+  },
+
+  summarize(findings) {
+    const rows = findings.reduce((n, f) => n + f.observed.orphanCount, 0);
+    const slots = findings.reduce((n, f) => n + f.observed.redisSlotCount, 0);
+    return `${rows} row(s) and ${slots} slot(s) of ${findings.length} agent(s) that do not exist: ${nameSubjects(findings)}`;
+  },
+  explain: ({ ghostAgentName, orphanCount, redisSlotCount, tablesHit }) =>
+    `${ghostAgentName}: ${orphanCount} row(s) and ${redisSlotCount} slot(s) in ${tablesHit.join(", ")}`,
+});

@@ -1,0 +1,84 @@
+import { zombieKey } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { countSubjects, nameSubjects } from "./rules.ts";
+
+interface Observed {
+  agentName: string;
+  zombieCount: number;
+  zombiePids: number[];
+  containerId: string;
+  dockerHost: string;
+}
+
+const processKey = (containerId: string, pid: number) => `${containerId}/${pid}`;
+
+export const noZombieClaude = invariant({
+  id: "R-01",
+  title: "No zombie claude",
+  tier: "A",
+  severity: "critical",
+  guards: "Zombie claude processes pile up until the container can start no process at all.",
+  runbook:
+    "The parent does not wait for its children: restart the container to clear them, and see that its init (PID 1) reaps.",
+  reads: ["zombies", "zombieSightings"],
+  // A zombie is a normal state for the milliseconds before its parent waits: look twice.
+  confirm: true,
+
+  check({ zombies, zombieSightings }, { times, dwellSeconds }) {
+    const findings: Finding<Observed>[] = [];
+    for (const container of zombies.containers) {
+      const { agent, containerId, daemon } = container;
+      const zombiePids = container.zombiePids.filter((pid) => {
+        const firstSeenMs = zombieSightings.get(zombieKey(container, pid)) ?? times.zombies.fromMs;
+        return times.zombies.fromMs - firstSeenMs >= dwellSeconds * 1000;
+      });
+      if (zombiePids.length === 0) continue;
+      findings.push({
+        subject: agent,
+        keys: zombiePids.map((pid) => processKey(containerId, pid)),
+        observed: {
+          agentName: agent,
+          zombieCount: zombiePids.length,
+          zombiePids,
+          containerId,
+          dockerHost: daemon,
+        },
+        signalQuery: signalQuery(agent, zombiePids.length),
+      });
+    }
+    const seenElsewhere = new Set(zombies.containers.map((c) => c.agent));
+    return {
+      subjects: seenElsewhere,
+      // Of an agent with two containers, the other one still tells what it has.
+      unseen: zombies.unseenContainers.map(({ agent, containerId }) =>
+        seenElsewhere.has(agent) ? { subject: agent, key: containerId } : { subject: agent },
+      ),
+      findings,
+      ...(zombies.unseenDaemons.length > 0 && {
+        incomplete: `not read: ${zombies.unseenDaemons.join(", ")}`,
+      }),
+    };
+  },
+
+  summarize(findings) {
+    const count = findings.reduce((n, f) => n + f.observed.zombieCount, 0);
+    return `${count} zombie claude process(es) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+  },
+  explain: ({ agentName, zombieCount, zombiePids }) =>
+    `${agentName}: ${zombieCount} zombie(s), pid ${zombiePids.join(", ")}`,
+
+  narrow(finding, keep) {
+    const { agentName, containerId } = finding.observed;
+    const zombiePids = finding.observed.zombiePids.filter((pid) => keep.has(processKey(containerId, pid)));
+    return {
+      ...finding,
+      keys: finding.keys.filter((key) => keep.has(key)),
+      observed: { ...finding.observed, zombiePids, zombieCount: zombiePids.length },
+      signalQuery: signalQuery(agentName, zombiePids.length),
+    };
+  },
+});
+
+function signalQuery(agent: string, count: number): string {
+  return `docker exec agent-${agent} sh -c "ps -eo stat,comm | grep '^Z.*claude' | wc -l" = ${count}`;
+}

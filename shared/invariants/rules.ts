@@ -1,0 +1,56 @@
+/** Rules of the platform that more than one invariant rests on. */
+import {
+  type Execution,
+  isDrainSentinel,
+  type ReadingTime,
+  type Slot,
+  type Slots,
+} from "../snapshot/facts.ts";
+
+/** What the platform adds to a timeout before it cleans a slot up (its SLOT_TTL_BUFFER). */
+export const SLOT_TTL_BUFFER_SECONDS = 300;
+
+/** Writes of one start or stop lie milliseconds apart; what is younger than this may still be in flight. */
+const IN_FLIGHT_MS = 3000;
+
+/** The drain holds its sentinel for milliseconds; one this old is a leak that fills the cap. */
+const SENTINEL_LEAK_MS = 10_000;
+
+/**
+ * @param atMs when something was written, by the platform's clock
+ * @param time the reading of the fact that it was seen in: a slow collection must not shorten the grace
+ */
+export const isInFlight = (atMs: number, time: ReadingTime): boolean =>
+  atMs > time.fromMs - IN_FLIGHT_MS && atMs < time.toMs + IN_FLIGHT_MS;
+
+/** @returns the agent's slots that count against its cap: those of executions, and drain sentinels that leaked */
+export const realSlots = (slots: Slots, agent: string, time: ReadingTime): readonly Slot[] =>
+  (slots.byAgent.get(agent) ?? []).filter(
+    ({ id, score }) => !isDrainSentinel(id) || score * 1000 <= time.fromMs - SENTINEL_LEAK_MS,
+  );
+
+/** @returns whole seconds from then to the reading, at least 0 */
+export const secondsBetween = (thenMs: number, readAtMs: number): number =>
+  Math.max(0, Math.floor((readAtMs - thenMs) / 1000));
+
+/** @returns the executions by agent */
+export function byAgent(executions: readonly Execution[]): ReadonlyMap<string, readonly Execution[]> {
+  const groups = new Map<string, Execution[]>();
+  for (const execution of executions) {
+    const group = groups.get(execution.agent);
+    if (group) group.push(execution);
+    else groups.set(execution.agent, [execution]);
+  }
+  return groups;
+}
+
+/** @returns the different subjects of findings, sorted, the first few by name: `a, b, c and 4 more` */
+export function nameSubjects(findings: readonly { readonly subject: string }[]): string {
+  const subjects = [...new Set(findings.map((f) => f.subject))].sort();
+  const shown = subjects.slice(0, 5).join(", ");
+  return subjects.length > 5 ? `${shown} and ${subjects.length - 5} more` : shown;
+}
+
+/** @returns how many different subjects there are */
+export const countSubjects = (findings: readonly { readonly subject: string }[]): number =>
+  new Set(findings.map((f) => f.subject)).size;

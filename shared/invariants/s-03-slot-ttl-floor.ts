@@ -1,0 +1,88 @@
+import { isDrainSentinel, type Unseen } from "../snapshot/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { countSubjects, isInFlight, nameSubjects, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
+
+interface Observed {
+  agentName: string;
+  executionId: string;
+  redisTtlSeconds: number;
+  executionTimeoutSeconds: number;
+  slotTtlBufferSeconds: number;
+  floorSeconds: number;
+  kind: "missing" | "no_expiry" | "below_floor";
+  floorSource: "slot" | "agent";
+  initialTtlSeconds?: number;
+  ageSeconds?: number;
+}
+
+/** Redis gives whole seconds, and score and EXPIRE are two commands. */
+const TOLERANCE_SECONDS = 2;
+
+export const slotTtlFloor = invariant({
+  id: "S-03",
+  title: "Slot TTL floor",
+  tier: "A",
+  severity: "critical",
+  guards:
+    "A slot whose hash is gone, never expires or lives too short is cleaned up too early or never: its capacity leaks.",
+  runbook:
+    "missing: if the execution is alive, its slot will be taken for stale, let it finish and find what gave it too short a life; if it has ended, release the slot. no_expiry: EXPIRE the hash to the floor. below_floor: compare the TTL that acquire sets with the execution's timeout.",
+  reads: ["roster", "slots"],
+  confirm: true,
+
+  check({ roster, slots }, { times }) {
+    const unseen: Unseen[] = [];
+    const findings: Finding<Observed>[] = [];
+    for (const [agent, { executionTimeoutSeconds: agentTimeout }] of roster) {
+      if (slots.unseenAgents.has(agent)) {
+        unseen.push({ subject: agent });
+        continue;
+      }
+      for (const { id, score, ttlSeconds, timeoutSeconds: slotTimeout } of slots.byAgent.get(agent) ?? []) {
+        if (isDrainSentinel(id)) continue;
+        const timeout = slotTimeout ?? agentTimeout;
+        if (ttlSeconds === null || timeout === null) {
+          unseen.push({ subject: agent, key: id });
+          continue;
+        }
+        const floorSeconds = timeout + SLOT_TTL_BUFFER_SECONDS;
+        const kind = ttlSeconds === -2 ? "missing" : ttlSeconds === -1 ? "no_expiry" : "below_floor";
+        // A TTL decays from the moment it is set: what is judged is the life that it was given.
+        const ageSeconds = Math.max(0, times.slots.toMs / 1000 - score);
+        const initialTtlSeconds = ttlSeconds + ageSeconds;
+        if (kind === "below_floor" && initialTtlSeconds >= floorSeconds - TOLERANCE_SECONDS) continue;
+        if (kind !== "below_floor" && isInFlight(score * 1000, times.slots)) continue;
+        findings.push({
+          subject: agent,
+          keys: [id],
+          observed: {
+            agentName: agent,
+            executionId: id,
+            redisTtlSeconds: ttlSeconds,
+            executionTimeoutSeconds: timeout,
+            slotTtlBufferSeconds: SLOT_TTL_BUFFER_SECONDS,
+            floorSeconds,
+            kind,
+            floorSource: slotTimeout === null ? "agent" : "slot",
+            ...(kind === "below_floor" && {
+              initialTtlSeconds: Math.floor(initialTtlSeconds),
+              ageSeconds: Math.floor(ageSeconds),
+            }),
+          },
+          signalQuery: `TTL(agent:slot:${agent}:${id}) = ${ttlSeconds} (${kind}); floor = ${floorSeconds}s`,
+        });
+      }
+    }
+    return { subjects: roster.keys(), unseen, findings };
+  },
+
+  summarize(findings) {
+    const kinds = (["missing", "no_expiry", "below_floor"] as const)
+      .map((kind) => [kind, findings.filter((f) => f.observed.kind === kind).length] as const)
+      .filter(([, n]) => n > 0)
+      .map(([kind, n]) => `${n} ${kind}`);
+    return `${findings.length} slot(s) with a wrong life (${kinds.join(", ")}) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+  },
+  explain: ({ agentName, executionId, kind, redisTtlSeconds, floorSeconds, floorSource }) =>
+    `${agentName}/${executionId}: ${kind}, TTL ${redisTtlSeconds} s, floor ${floorSeconds} s (from the ${floorSource})`,
+});

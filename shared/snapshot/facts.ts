@@ -1,0 +1,179 @@
+/** What one cycle may know of the platform: the facts, and how a fact was read. No client, no I/O. */
+
+/** When a fact was read: the answer was made somewhere between these two instants. */
+export interface ReadingTime {
+  /** Unix ms, just before the request was sent. */
+  readonly fromMs: number;
+  /** Unix ms, when the answer was complete. */
+  readonly toMs: number;
+}
+
+/**
+ * A fact with when it was read, or why it could not be.
+ * `off` marks a source that the operator left out on purpose: its invariants are not run at all.
+ */
+export type Reading<T> =
+  | { readonly read: true; readonly value: T; readonly time: ReadingTime }
+  | { readonly read: false; readonly reason: string; readonly off?: true };
+
+/** An agent of the roster. A number is null where its column holds something unreadable. */
+export interface RosterAgent {
+  readonly maxParallelTasks: number | null;
+  readonly executionTimeoutSeconds: number | null;
+}
+export type Roster = ReadonlyMap<string, RosterAgent>;
+
+export type LiveStatus = "queued" | "running";
+export const TERMINAL_STATUSES = ["cancelled", "failed", "skipped", "success"] as const;
+export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
+
+/** A queued or running row of `schedule_executions`. Instants are unix ms, null where empty or unreadable. */
+export interface Execution {
+  readonly id: string;
+  readonly agent: string;
+  readonly status: LiveStatus;
+  /** As stored, for the operator to search for. */
+  readonly startedAt: string | null;
+  readonly startedAtMs: number | null;
+  readonly queuedAtMs: number | null;
+  /** Set when a pull worker has claimed the row, which then holds no Redis slot. */
+  readonly lease: { readonly expiresAtMs: number | null } | null;
+  /** The scheduler's retry has touched the row: from failed it may become live again. */
+  readonly retryScheduled: boolean;
+  /** The timeout of the row's schedule in seconds; null where it has none, "unreadable" where it can't be read. */
+  readonly scheduleTimeoutSeconds: number | null | "unreadable";
+}
+
+/** A part of a fact that could not be read: a whole subject, or with `key` one finding of it. */
+export interface Unseen {
+  readonly subject: string;
+  readonly key?: string;
+}
+
+export interface Executions {
+  readonly live: readonly Execution[];
+  /** Agents with a live row whose id can't be read: what they run is not known. */
+  readonly unseenAgents: ReadonlySet<string>;
+}
+
+/** Rows that became terminal since the cursor (a superset: a row may have been seen before). */
+export interface Ended {
+  readonly rows: readonly { readonly id: string; readonly status: TerminalStatus }[];
+  /** Where the next read of this fact starts. */
+  readonly cursor: EndedCursor;
+}
+
+/** Up to where ended rows were read. */
+export interface EndedCursor {
+  /** Unix ms of the last reading. */
+  readonly readAtMs: number;
+  /** Rows above this rowid can have become `skipped` (which sets no completed_at) since then. */
+  readonly rowid: number;
+}
+
+export interface OrphanRef {
+  readonly table: string;
+  readonly column: string;
+  readonly rowId: string;
+}
+
+/** What names an agent that is not on the roster, by that name. */
+export interface Orphans {
+  readonly ghosts: ReadonlyMap<
+    string,
+    { readonly rowsByTable: ReadonlyMap<string, number>; readonly samples: readonly OrphanRef[] }
+  >;
+  /** Tables that are there but could not be searched. */
+  readonly unseenTables: readonly string[];
+}
+
+/** Queue lengths as the platform's own accessor gives them. */
+export interface QueueCounts {
+  readonly counts: ReadonlyMap<string, number>;
+  /** Whether an agent without an entry has a queue of 0 (the SQL accessor), or was given no number (HTTP). */
+  readonly complete: boolean;
+  /** The same counted in SQL just before and just after the accessor answered; null where the accessor is SQL. */
+  readonly around: readonly [ReadonlyMap<string, number>, ReadonlyMap<string, number>] | null;
+}
+
+/** The drain holds such a member for milliseconds while it claims a queued row. */
+export const isDrainSentinel = (slotId: string): boolean => slotId.startsWith("drain-");
+
+export interface Slot {
+  readonly id: string;
+  /** Unix seconds when the slot was acquired. */
+  readonly score: number;
+  /** Redis TTL of the slot's hash in seconds: -2 is missing, -1 never expires. Null for a drain sentinel. */
+  readonly ttlSeconds: number | null;
+  /** The execution's own timeout from the slot's hash; null where it has none that can be read. */
+  readonly timeoutSeconds: number | null;
+}
+
+export interface Slots {
+  /** Every member of `agent:slots:{agent}`, drain sentinels among them, for agents that have any. */
+  readonly byAgent: ReadonlyMap<string, readonly Slot[]>;
+  readonly unseenAgents: ReadonlySet<string>;
+}
+
+/** Unix seconds of the last finished capacity sweep; null if it was never written. */
+export interface DrainTick {
+  readonly atSeconds: number | null;
+}
+
+/** The zombie processes named claude in one running agent container. */
+export interface ContainerProcesses {
+  readonly agent: string;
+  readonly containerId: string;
+  readonly daemon: string;
+  /** When this start of the container began, as Docker says it; read only when a dwell is asked for. */
+  readonly startedAt: string | null;
+  readonly zombiePids: readonly number[];
+}
+
+/** Names one zombie: the same pid in the same start of the same container. */
+export const zombieKey = (container: ContainerProcesses, pid: number): string =>
+  `${container.containerId}/${container.startedAt}/${pid}`;
+
+export interface Zombies {
+  readonly containers: readonly ContainerProcesses[];
+  readonly unseenContainers: readonly { readonly agent: string; readonly containerId: string }[];
+  /** Daemons whose containers could not be listed: absence from the list proves nothing then. */
+  readonly unseenDaemons: readonly string[];
+}
+
+/** What earlier cycles saw terminal. */
+export interface Remembered {
+  /** @returns the status in which that execution was last seen terminal */
+  statusOf(executionId: string): TerminalStatus | undefined;
+}
+
+/** When each zombie was first seen, by `zombieKey`. */
+export type ZombieSightings = ReadonlyMap<string, number>;
+
+/** All facts. An invariant's `reads` names keys of this. */
+export interface Facts {
+  roster: Roster;
+  executions: Executions;
+  /** Ids of running rows that have a Claude session. */
+  sessions: ReadonlySet<string>;
+  ended: Ended;
+  orphans: Orphans;
+  queueCounts: QueueCounts;
+  slots: Slots;
+  drainTick: DrainTick;
+  zombies: Zombies;
+  remembered: Remembered;
+  zombieSightings: ZombieSightings;
+}
+export type FactName = keyof Facts;
+
+export type Readings = { readonly [F in FactName]?: Reading<Facts[F]> };
+
+/** One reading of each fact that was asked for. */
+export interface Snapshot {
+  readonly takenAtMs: number;
+  readonly readings: Readings;
+  /** One line for each source or part that could not be read, without secrets. */
+  readonly unavailable: readonly string[];
+  readonly latencyMsBySource: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,251 @@
+/** Redis over REST: the slots of every agent, and the drain heartbeat. */
+import { Redis } from "@upstash/redis";
+import pMap from "p-map";
+import { type DrainTick, isDrainSentinel, type Reading, type Slot, type Slots } from "./facts.ts";
+import { describeError, type ReadContext, type Source, SourceError, type SourceResult } from "./source.ts";
+
+const SLOTS_PREFIX = "agent:slots:";
+const DRAIN_TICK_KEY = "canary:drain_tick_at";
+/** One page holds the keyspace of a thousand agents, so that a usual fleet costs one request. */
+const SCAN_COUNT = 10_000;
+/** Hosted Redis refuses bodies above 1 MB. */
+const CHUNK_BYTES = 700_000;
+const CHUNKS_AT_ONCE = 4;
+/** A heartbeat further in the future than this can't be a sweep that has finished. */
+const MAX_CLOCK_SKEW_SECONDS = 60;
+
+type Pipeline = ReturnType<Redis["pipeline"]>;
+type Answer = { error?: string | undefined; result: unknown };
+
+/** Sends what `add` puts into the pipeline and checks that every command was answered. */
+async function send(pipeline: Pipeline, signal: AbortSignal): Promise<Answer[]> {
+  const expected = pipeline.length();
+  const answers: unknown = await pipeline.exec({ keepErrors: true });
+  // The client answers an aborted request with a made-up 200.
+  signal.throwIfAborted();
+  if (!Array.isArray(answers) || answers.length !== expected)
+    throw new SourceError("the answer is not that of Redis");
+  return answers;
+}
+
+function resultOf({ error, result }: Answer): unknown {
+  if (error) throw new SourceError(error.slice(0, 120));
+  return result;
+}
+
+function stringsOf(value: unknown): string[] {
+  if (!Array.isArray(value) || !value.every((v) => typeof v === "string" || typeof v === "number"))
+    throw new SourceError("the answer is not a list of strings");
+  return value.map(String);
+}
+
+function scanPage(answer: Answer): { cursor: string; keys: string[] } {
+  const page = resultOf(answer);
+  const [cursor, keys] = Array.isArray(page) ? page : [];
+  if (!/^\d+$/.test(String(cursor))) throw new SourceError("the answer to SCAN has no cursor");
+  return { cursor: String(cursor), keys: stringsOf(keys) };
+}
+
+/** @returns the score as Redis prints it (a float, inf or -inf) */
+function parseScore(text: string): number {
+  const score = /^[+-]?inf$/i.test(text)
+    ? text.startsWith("-")
+      ? -Infinity
+      : Infinity
+    : Number(text || Number.NaN);
+  if (Number.isNaN(score)) throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a score`);
+  return score;
+}
+
+/** Splits into runs whose sizes add up to a request that every server takes. */
+function chunked<T>(items: readonly T[], bytesOf: (item: T) => number): T[][] {
+  const chunks: T[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const item of items) {
+    const size = bytesOf(item);
+    if (bytes + size > CHUNK_BYTES) {
+      chunks.push([]);
+      bytes = 0;
+    }
+    chunks.at(-1)!.push(item);
+    bytes += size;
+  }
+  return chunks;
+}
+
+/**
+ * @param value what GET gave
+ * @param toSeconds when it was read
+ * @throws SourceError for what is no instant: the check that needs it must not guess
+ */
+function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
+  if (value === null || value === undefined) return { atSeconds: null };
+  const text = String(value).trim();
+  const atSeconds = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(atSeconds))
+    throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a time in seconds`);
+  if (atSeconds > toSeconds + MAX_CLOCK_SKEW_SECONDS)
+    throw new SourceError(`${text.slice(0, 40)} is ${Math.floor(atSeconds - toSeconds)} s in the future`);
+  return { atSeconds };
+}
+
+/** @param url @param token of the Upstash REST protocol (Upstash, or serverless-redis-http in front of a Redis) */
+export function redisSource({ url, token }: { url: string; token: string }): Source {
+  async function read({ signal, now, wanted }: ReadContext): Promise<SourceResult> {
+    const redis = new Redis({
+      url,
+      token,
+      automaticDeserialization: false,
+      enableTelemetry: false,
+      enableAutoPipelining: false,
+      readYourWrites: false,
+      retry: { retries: 1, backoff: () => 100 },
+      signal: () => signal,
+    });
+    const wantsSlots = wanted.has("slots");
+    const readings: { slots?: Reading<Slots>; drainTick?: Reading<DrainTick> } = {};
+    const unavailable: string[] = [];
+
+    const first = redis.pipeline().get(DRAIN_TICK_KEY);
+    if (wantsSlots) first.scan("0", { match: `${SLOTS_PREFIX}*`, count: SCAN_COUNT });
+    const tickFromMs = now();
+    const [tick, firstPage] = await send(first, signal);
+    const tickTime = { fromMs: tickFromMs, toMs: now() };
+
+    if (wanted.has("drainTick")) {
+      try {
+        const value = parseDrainTick(resultOf(tick!), tickTime.toMs / 1000);
+        readings.drainTick = { read: true, value, time: tickTime };
+      } catch (error) {
+        const reason = `redis.drain_tick: ${describeError(error)}`;
+        readings.drainTick = { read: false, reason };
+        unavailable.push(reason);
+      }
+    }
+    if (wantsSlots) {
+      const agents = await scanAgents(scanPage(firstPage!));
+      readings.slots = await readSlots(agents);
+    }
+    return { readings, unavailable };
+
+    async function scanAgents(page: { cursor: string; keys: string[] }): Promise<string[]> {
+      const keys = new Set(page.keys);
+      let { cursor } = page;
+      while (cursor !== "0") {
+        const pipeline = redis.pipeline().scan(cursor, { match: `${SLOTS_PREFIX}*`, count: SCAN_COUNT });
+        const next = scanPage((await send(pipeline, signal))[0]!);
+        for (const key of next.keys) keys.add(key);
+        cursor = next.cursor;
+      }
+      return [...keys].map((key) => key.slice(SLOTS_PREFIX.length));
+    }
+
+    async function inChunks<T>(
+      items: readonly T[],
+      bytesOf: (item: T) => number,
+      start: () => Pipeline,
+      add: (pipeline: Pipeline, item: T) => void,
+    ): Promise<Answer[]> {
+      const answers = await pMap(
+        chunked(items, bytesOf),
+        (chunk) => {
+          const pipeline = start();
+          for (const item of chunk) add(pipeline, item);
+          return send(pipeline, signal);
+        },
+        { concurrency: CHUNKS_AT_ONCE },
+      );
+      return answers.flat();
+    }
+
+    async function readSlots(agents: readonly string[]): Promise<Reading<Slots>> {
+      const byAgent = new Map<string, Slot[]>();
+      const unseenAgents = new Set<string>();
+      const members: { agent: string; id: string }[] = [];
+      const listFromMs = now();
+      const ranges = await inChunks(
+        agents,
+        (agent) => Buffer.byteLength(agent) + 60,
+        () => redis.pipeline(),
+        (pipeline, agent) => pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true }),
+      );
+      agents.forEach((agent, i) => {
+        try {
+          const flat = stringsOf(resultOf(ranges[i]!));
+          for (let k = 0; k + 1 < flat.length; k += 2) {
+            const id = flat[k]!;
+            if (!isDrainSentinel(id)) members.push({ agent, id });
+            else
+              addSlot(agent, { id, score: parseScore(flat[k + 1]!), ttlSeconds: null, timeoutSeconds: null });
+          }
+        } catch (error) {
+          unseenAgents.add(agent);
+          unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
+        }
+      });
+
+      // Membership is read again together with TTL and timeout, in one MULTI for each chunk: read apart, a slot that is
+      // released in between looks like one whose hash is missing.
+      const fromMs = members.length > 0 ? now() : listFromMs;
+      const answers = await inChunks(
+        members,
+        ({ agent, id }) => 3 * (Buffer.byteLength(agent) + Buffer.byteLength(id)) + 150,
+        () => redis.multi(),
+        (pipeline, { agent, id }) => {
+          const hash = `agent:slot:${agent}:${id}`;
+          pipeline.zscore(SLOTS_PREFIX + agent, id);
+          pipeline.ttl(hash);
+          pipeline.hget(hash, "timeout_seconds");
+        },
+      );
+      members.forEach(({ agent, id }, i) => {
+        const [score, ttl, timeout] = answers.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
+        try {
+          const member = resultOf(score);
+          if (member === null) return;
+          addSlot(agent, { id, score: parseScore(String(member)), ...hashOf(agent, id, ttl, timeout) });
+        } catch (error) {
+          unseenAgents.add(agent);
+          unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
+        }
+      });
+      return { read: true, value: { byAgent, unseenAgents }, time: { fromMs, toMs: now() } };
+
+      function addSlot(agent: string, slot: Slot) {
+        const slots = byAgent.get(agent);
+        if (slots) slots.push(slot);
+        else byAgent.set(agent, [slot]);
+      }
+
+      /** One hash that can't be read leaves its slot a slot: only what its TTL would tell is unseen. */
+      function hashOf(agent: string, id: string, ttl: Answer, timeout: Answer) {
+        try {
+          const ttlSeconds = Number(resultOf(ttl) ?? Number.NaN);
+          if (!Number.isInteger(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
+          const text = String(resultOf(timeout) ?? "").trim();
+          return { ttlSeconds, timeoutSeconds: /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : null };
+        } catch (error) {
+          unavailable.push(`redis.slots[${agent}/${id}]: ${describeError(error)}`);
+          return { ttlSeconds: null, timeoutSeconds: null };
+        }
+      }
+    }
+  }
+
+  return {
+    name: "redis",
+    gives: ["slots", "drainTick"],
+    async read(context) {
+      try {
+        return await read(context);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        // The client's own texts carry commands and addresses; the status is what an operator needs.
+        const text = error instanceof Error ? error.message : "";
+        if (/unauthorized|WRONGPASS|NOAUTH/i.test(text))
+          throw new SourceError("the token was refused, check UPSTASH_REDIS_REST_TOKEN");
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,444 @@
+/** The memory between cycles, in one DynamoDB table: the lease, the memory itself, and the evidence. */
+import { randomUUID } from "node:crypto";
+import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
+import {
+  BatchWriteCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
+import type { Memory } from "../cycle/memory.ts";
+import type { Severity, Tier } from "../invariants/invariant.ts";
+import type { TerminalStatus } from "../snapshot/facts.ts";
+import { formatInstant } from "../snapshot/timestamps.ts";
+import { decodeMemory, encodeMemory } from "./memory-codec.ts";
+import type { CycleRecord, ViolationRecord } from "./records.ts";
+import {
+  dayOf,
+  dayOfViolation,
+  EVIDENCE_SECONDS,
+  expiresAt,
+  TABLE,
+  TERMINAL_SECONDS,
+  violationSortKey,
+} from "./table.ts";
+import { packEntries, type TerminalMemory, unpackEntries } from "./terminal.ts";
+
+const MEMORY_KEY = { [TABLE.partitionKey]: "MEMORY", [TABLE.sortKey]: "MEMORY" };
+const BATCH_ITEMS = 25;
+const BATCHES_AT_ONCE = 4;
+const BATCH_TRIES = 6;
+/** An item takes 400 kB; lists in an observed state are cut to stay far below that. */
+const MAX_LISTED = 500;
+
+/** The right to run a cycle, until it is committed or ends. */
+export interface Lease {
+  readonly owner: string;
+  /** The memory's version when the lease was taken: a commit names it, so that only one can follow on it. */
+  readonly version: number;
+  /** Unix ms. */
+  readonly untilMs: number;
+  readonly memory: Memory;
+}
+
+/** Another cycle holds the lease. */
+export interface Busy {
+  readonly busyUntilMs: number;
+}
+
+/** The lease ended, and another cycle has taken its place: nothing of this one may count. */
+export class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+}
+
+/** What a cycle writes down beside its memory. */
+export interface Evidence {
+  readonly cycle: CycleRecord;
+  readonly violations: readonly ViolationRecord[];
+  readonly terminal: ReadonlyMap<string, TerminalStatus>;
+}
+
+export interface ViolationFilter {
+  readonly invariantId?: string | undefined;
+  readonly severity?: Severity | undefined;
+  readonly tier?: Tier | undefined;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** What has expired by now is not there, whether or not DynamoDB has deleted it. */
+  readonly nowMs: number;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Where the next page starts; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** Counters of one day, by `invariant_id` and severity. */
+export interface DayStats {
+  readonly day: string;
+  readonly counts: readonly {
+    readonly invariantId: string;
+    readonly severity: Severity;
+    readonly count: number;
+  }[];
+}
+
+export interface Store {
+  /** Takes the lease in one conditional update, which returns the memory. */
+  acquire(nowMs: number, leaseMs: number): Promise<Lease | Busy>;
+  /** Gives the lease back without a commit. Where it is another's by now, nothing happens. */
+  release(lease: Lease): Promise<void>;
+  /** @returns what was seen terminal in the last two hours */
+  loadTerminal(nowMs: number, pinned: Memory["pinned"]): Promise<TerminalMemory>;
+  /**
+   * Counts the violations of a cycle and reserves their ids, in one update.
+   * @returns the first id's place in the day
+   */
+  reserveIds(
+    day: string,
+    violations: readonly Pick<ViolationRecord, "invariant_id" | "severity">[],
+    nowMs: number,
+  ): Promise<number>;
+  /** Writes what is only evidence: it may be there twice, or for a cycle that was never committed. */
+  writeEvidence(evidence: Evidence, nowMs: number): Promise<void>;
+  /**
+   * The moment at which a cycle has happened: one conditional put, which gives the lease back.
+   * @throws LeaseLost where another cycle has taken the lease
+   */
+  commit(lease: Lease, memory: Memory): Promise<void>;
+  readMemory(): Promise<Memory>;
+  listViolations(
+    filter: ViolationFilter,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<ViolationRecord>>;
+  getViolation(id: number, nowMs: number): Promise<ViolationRecord | null>;
+  stats(startDay: string, endDay: string): Promise<DayStats[]>;
+  listCycles(
+    startMs: number,
+    endMs: number,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<CycleRecord>>;
+}
+
+/** A cursor that this table did not give out. */
+export class BadCursor extends Error {
+  override readonly name = "BadCursor";
+}
+
+type Item = Record<string, unknown>;
+
+/** @returns the value with every list in it cut to what an item can hold, with a note of how many there were */
+function cutLists(state: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const cut: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(state)) {
+    const tooLong = Array.isArray(value) && value.length > MAX_LISTED;
+    cut[name] = tooLong ? value.slice(0, MAX_LISTED) : value;
+    if (tooLong) cut[`${name}_total`] = value.length;
+  }
+  return cut;
+}
+
+const countAttribute = (invariantId: string, severity: string) => `count#${invariantId}#${severity}`;
+
+/**
+ * @param client a document client (marshalling set to remove undefined values)
+ * @param table the name of a table with the keys of `TABLE`
+ */
+export function dynamoStore(client: DynamoDBDocumentClient, table: string): Store {
+  const batchWrite = async (items: readonly Item[]): Promise<void> => {
+    let requests = items.map((Item) => ({ PutRequest: { Item } }));
+    for (let attempt = 0; requests.length > 0; attempt += 1) {
+      if (attempt === BATCH_TRIES)
+        throw new Error(`DynamoDB left ${requests.length} item(s) of a batch unwritten`);
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt));
+      const { UnprocessedItems } = await client.send(
+        new BatchWriteCommand({ RequestItems: { [table]: requests } }),
+      );
+      requests = (UnprocessedItems?.[table] ?? []) as typeof requests;
+    }
+  };
+
+  async function* query(input: Omit<QueryCommandInput, "TableName">): AsyncGenerator<Item> {
+    let start: Item | undefined;
+    do {
+      const page: { Items?: Item[] | undefined; LastEvaluatedKey?: Item | undefined } = await client.send(
+        new QueryCommand({ TableName: table, ...input, ...(start && { ExclusiveStartKey: start }) }),
+      );
+      yield* page.Items ?? [];
+      start = page.LastEvaluatedKey;
+    } while (start);
+  }
+
+  /** Newest first over the days, from the cursor's item on; one query for each day that is reached. */
+  async function listByDay<T>(
+    days: Iterable<string>,
+    prefix: string,
+    limit: number,
+    cursor: string | null,
+    refine: (
+      input: Pick<QueryCommandInput, "ExpressionAttributeValues">,
+    ) => Omit<QueryCommandInput, "TableName">,
+    read: (item: Item) => T | null,
+  ): Promise<Page<T>> {
+    const [fromDay, before] = cursor === null ? [null, null] : decodeCursor(cursor);
+    const items: T[] = [];
+    let last = "";
+    for (const day of days) {
+      if (fromDay !== null && day > fromDay) continue;
+      const inDay = day === fromDay ? before : null;
+      const base = refine({
+        ExpressionAttributeValues: { ":pk": `${prefix}#${day}`, ...(inDay && { ":before": inDay }) },
+      });
+      const pages = query({
+        ...base,
+        KeyConditionExpression: `pk = :pk${inDay ? " AND sk < :before" : ""}`,
+        ScanIndexForward: false,
+        Limit: Math.max(limit, 100),
+      });
+      for await (const item of pages) {
+        const value = read(item);
+        if (value === null) continue;
+        if (items.length === limit) return { items, cursor: last };
+        items.push(value);
+        last = encodeCursor(day, String(item.sk));
+      }
+    }
+    return { items, cursor: null };
+  }
+
+  return {
+    async acquire(nowMs, leaseMs) {
+      const owner = randomUUID();
+      try {
+        const { Attributes } = await client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: MEMORY_KEY,
+            UpdateExpression:
+              "SET lease_owner = :owner, lease_until = :until, version = if_not_exists(version, :zero)",
+            ConditionExpression: "attribute_not_exists(lease_until) OR lease_until <= :now",
+            ExpressionAttributeValues: {
+              ":owner": owner,
+              ":until": nowMs + leaseMs,
+              ":now": nowMs,
+              ":zero": 0,
+            },
+            ReturnValues: "ALL_NEW",
+            ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+          }),
+        );
+        const version = Number(Attributes?.version);
+        return { owner, version, untilMs: nowMs + leaseMs, memory: decodeMemory(Attributes?.memory) };
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        // Not every server sends the item along; the lease's length is then the honest upper bound.
+        const until = Number(error.Item?.lease_until?.N);
+        return { busyUntilMs: Number.isFinite(until) ? until : nowMs + leaseMs };
+      }
+    },
+
+    async release({ owner }) {
+      try {
+        await client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: MEMORY_KEY,
+            UpdateExpression: "REMOVE lease_owner, lease_until",
+            ConditionExpression: "lease_owner = :owner",
+            ExpressionAttributeValues: { ":owner": owner },
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      }
+    },
+
+    async loadTerminal(nowMs, pinned) {
+      const packed: Uint8Array[] = [];
+      const items = query({
+        KeyConditionExpression: "pk = :pk AND sk >= :since",
+        ExpressionAttributeValues: {
+          ":pk": "TERMINAL",
+          ":since": formatInstant(nowMs - TERMINAL_SECONDS * 1000),
+        },
+        ConsistentRead: true,
+      });
+      for await (const item of items) packed.push(item.ids as Uint8Array);
+      return unpackEntries(packed, pinned);
+    },
+
+    async reserveIds(day, violations, nowMs) {
+      const counts = new Map<string, number>();
+      for (const { invariant_id, severity } of violations) {
+        const name = countAttribute(invariant_id, severity);
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+      const names = [...counts.keys()];
+      const { Attributes } = await client.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { pk: "STATS", sk: day },
+          UpdateExpression: `SET expires_at = :expires ADD issued :n, ${names.map((_, i) => `#c${i} :c${i}`).join(", ")}`,
+          ExpressionAttributeNames: Object.fromEntries(names.map((name, i) => [`#c${i}`, name])),
+          ExpressionAttributeValues: {
+            ":n": violations.length,
+            ":expires": expiresAt(nowMs, EVIDENCE_SECONDS),
+            ...Object.fromEntries(names.map((name, i) => [`:c${i}`, counts.get(name)])),
+          },
+          ReturnValues: "UPDATED_NEW",
+        }),
+      );
+      return Number(Attributes?.issued) - violations.length + 1;
+    },
+
+    async writeEvidence({ cycle, violations, terminal }, nowMs) {
+      const day = cycle.snapshot_time.slice(0, 10);
+      const expires_at = expiresAt(nowMs, EVIDENCE_SECONDS);
+      const items: Item[] = [
+        { pk: `CYCLE#${day}`, sk: cycle.snapshot_time, expires_at, ...cycle },
+        ...packEntries(terminal).map((ids, i) => ({
+          pk: "TERMINAL",
+          sk: i === 0 ? cycle.snapshot_time : `${cycle.snapshot_time}#${i}`,
+          expires_at: expiresAt(nowMs, TERMINAL_SECONDS),
+          ids,
+        })),
+        ...violations.map((violation) => ({
+          pk: `VIOLATION#${day}`,
+          sk: violationSortKey(violation.id),
+          expires_at,
+          ...violation,
+          observed_state: cutLists(violation.observed_state),
+        })),
+      ];
+      const batches = Array.from({ length: Math.ceil(items.length / BATCH_ITEMS) }, (_, i) =>
+        items.slice(i * BATCH_ITEMS, (i + 1) * BATCH_ITEMS),
+      );
+      for (let i = 0; i < batches.length; i += BATCHES_AT_ONCE)
+        await Promise.all(batches.slice(i, i + BATCHES_AT_ONCE).map(batchWrite));
+    },
+
+    async commit(lease, memory) {
+      try {
+        await client.send(
+          new PutCommand({
+            TableName: table,
+            Item: { ...MEMORY_KEY, version: lease.version + 1, memory: encodeMemory(memory) },
+            ConditionExpression: "lease_owner = :owner AND version = :version",
+            ExpressionAttributeValues: { ":owner": lease.owner, ":version": lease.version },
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        // A put whose answer was lost is sent again by the SDK, and then fails on its own success.
+        const { Item } = await client.send(
+          new GetCommand({ TableName: table, Key: MEMORY_KEY, ConsistentRead: true }),
+        );
+        const mine =
+          Item?.version === lease.version + 1 && Buffer.compare(Item.memory, encodeMemory(memory)) === 0;
+        if (!mine) throw new LeaseLost("another cycle has taken the lease");
+      }
+    },
+
+    async readMemory() {
+      const { Item } = await client.send(new GetCommand({ TableName: table, Key: MEMORY_KEY }));
+      return decodeMemory(Item?.memory);
+    },
+
+    async listViolations({ invariantId, severity, tier, startMs, endMs, nowMs }, limit, cursor) {
+      const conditions = { invariant_id: invariantId, severity, tier };
+      const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
+      const [start, end] = [formatInstant(startMs), formatInstant(endMs)];
+      // Only days that have violations are asked for: the counters know them.
+      const days = (await this.stats(dayOf(startMs), dayOf(endMs))).map((s) => s.day).reverse();
+      return listByDay(
+        days,
+        "VIOLATION",
+        limit,
+        cursor,
+        ({ ExpressionAttributeValues }) => ({
+          FilterExpression: [
+            "snapshot_time BETWEEN :start AND :end",
+            "expires_at > :now",
+            ...given.map(([name]) => `${name} = :${name}`),
+          ].join(" AND "),
+          ExpressionAttributeValues: {
+            ...ExpressionAttributeValues,
+            ":start": start,
+            ":end": end,
+            ":now": Math.floor(nowMs / 1000),
+            ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+          },
+        }),
+        readViolation,
+      );
+    },
+
+    async getViolation(id, nowMs) {
+      const day = dayOfViolation(id);
+      if (!day) return null;
+      const { Item } = await client.send(
+        new GetCommand({ TableName: table, Key: { pk: `VIOLATION#${day}`, sk: violationSortKey(id) } }),
+      );
+      return Item && Number(Item.expires_at) > nowMs / 1000 ? readViolation(Item) : null;
+    },
+
+    async stats(startDay, endDay) {
+      const days: DayStats[] = [];
+      const items = query({
+        KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
+        ExpressionAttributeValues: { ":pk": "STATS", ":start": startDay, ":end": endDay },
+      });
+      for await (const item of items)
+        days.push({
+          day: String(item.sk),
+          counts: Object.entries(item)
+            .map(([name, count]) => ({ parts: name.split("#"), count: Number(count) }))
+            .filter(({ parts }) => parts[0] === "count")
+            .map(({ parts, count }) => ({ invariantId: parts[1]!, severity: parts[2] as Severity, count })),
+        });
+      return days;
+    },
+
+    async listCycles(startMs, endMs, limit, cursor) {
+      const [start, end] = [formatInstant(startMs), formatInstant(endMs)];
+      return listByDay(
+        daysBetween(startMs, endMs),
+        "CYCLE",
+        limit,
+        cursor,
+        (input) => input,
+        (item) => (String(item.sk) >= start && String(item.sk) <= end ? readCycle(item) : null),
+      );
+    },
+  };
+}
+
+/** The days from the last to the first, as they are listed. */
+function* daysBetween(startMs: number, endMs: number): Generator<string> {
+  const first = dayOf(startMs);
+  for (let ms = endMs; ; ms -= 86_400_000) {
+    const day = dayOf(ms);
+    if (day < first) return;
+    yield day;
+  }
+}
+
+const withoutKeys = ({ pk: _pk, sk: _sk, expires_at: _expires, ...rest }: Item) => rest;
+const readViolation = (item: Item) => withoutKeys(item) as unknown as ViolationRecord;
+const readCycle = (item: Item) => withoutKeys(item) as unknown as CycleRecord;
+
+const encodeCursor = (day: string, sortKey: string) =>
+  Buffer.from(JSON.stringify([day, sortKey])).toString("base64url");
+
+function decodeCursor(cursor: string): [string, string] {
+  try {
+    const [day, sortKey] = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    if (/^\d{4}-\d\d-\d\d$/.test(day) && typeof sortKey === "string") return [day, sortKey];
+  } catch {}
+  throw new BadCursor("cursor is not one that this API gave out: leave it out to start at the newest");
+}

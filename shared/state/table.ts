@@ -1,0 +1,36 @@
+/** The one DynamoDB table: its keys, what is kept for how long, and how a violation's id names its item. */
+
+/** Attribute names of the table's key and of its TTL. */
+export const TABLE = { partitionKey: "pk", sortKey: "sk", timeToLive: "expires_at" } as const;
+
+const DAY_SECONDS = 86_400;
+/** Evidence is kept this long. TTL deletion is late, so readers look at `expires_at` themselves. */
+export const EVIDENCE_SECONDS = 90 * DAY_SECONDS;
+/** An id is remembered for at least an hour after it was last read as terminal; reads overlap by less than another. */
+export const TERMINAL_SECONDS = 2 * 3600;
+
+/** @returns the UTC day of an instant (unix ms), as in `2026-11-23` */
+export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
+/** @returns `expires_at` in unix seconds */
+export const expiresAt = (nowMs: number, seconds: number): number => Math.floor(nowMs / 1000) + seconds;
+
+const ID_DIGITS = 6;
+const SORT_KEY_DIGITS = 16;
+
+/**
+ * @param day as `dayOf` gives it
+ * @param place the violation's place in its day, from 1
+ * @returns the id, 20261123000021: the day, and the place in six digits (more where a day has more)
+ */
+export const violationId = (day: string, place: number): number =>
+  Number(day.replaceAll("-", "") + String(place).padStart(ID_DIGITS, "0"));
+
+/** @returns the sort key of a violation: ids of one day in their order */
+export const violationSortKey = (id: number): string => String(id).padStart(SORT_KEY_DIGITS, "0");
+
+/** @returns the day that a violation's id holds, or null where it holds none */
+export function dayOfViolation(id: number): string | null {
+  const match = /^(\d{4})(\d\d)(\d\d)\d{6,8}$/.exec(String(id));
+  return match ? `${match[1]}-${match[2]}-${match[3]}` : null;
+}

@@ -1,0 +1,39 @@
+/** Violations and states as lines for a terminal. */
+import type { z } from "@hono/zod-openapi";
+import pc from "picocolors";
+import type { Status, ViolationsPage } from "../api/schemas.ts";
+import { clean, MARKS } from "./marks.ts";
+
+export type StatusBody = z.infer<typeof Status>;
+export type ViolationsBody = z.infer<typeof ViolationsPage>;
+
+export function renderViolations({ violations, next_cursor }: ViolationsBody): string {
+  if (violations.length === 0) return "no violations";
+  const lines = violations.map(
+    (v) =>
+      `${v.id}  ${v.snapshot_time}  ${v.invariant_id}  ${v.severity.padEnd(8)}  ${clean(v.signal_query)}`,
+  );
+  if (next_cursor) lines.push("… more: raise --limit, or narrow with --invariant or --since");
+  return lines.join("\n");
+}
+
+/** @param colour whether the terminal has colours */
+export function renderStatus(status: StatusBody, colour: boolean): string {
+  const c = pc.createColors(colour);
+  const paint = { green: c.green, red: c.red, unknown: c.yellow, off: c.dim };
+  const lines = [
+    status.checked_at ? `checked ${status.checked_at}, ${status.cycle_duration_ms} ms` : "never checked",
+  ];
+  for (const i of status.invariants) {
+    const facts = [
+      i.since && `since ${i.since}`,
+      i.red_subjects.length > 0 &&
+        `red: ${i.red_subjects.slice(0, 10).join(", ")}${i.red_subjects.length > 10 ? ` and ${i.red_subjects.length - 10} more` : ""}`,
+      i.blind_since && `blind since ${i.blind_since}: ${i.blind_reason}`,
+    ].filter(Boolean);
+    const head = `${MARKS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
+    lines.push(`${paint[i.status](head)}  ${clean(facts.join(", "))}`);
+  }
+  for (const line of status.sources_unavailable) lines.push(c.yellow(`unread     ${clean(line)}`));
+  return lines.join("\n");
+}
