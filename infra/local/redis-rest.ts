@@ -9,13 +9,18 @@ const isCommand = (value: unknown): value is Command =>
   value.length > 0 &&
   value.every((part) => ["string", "number"].includes(typeof part));
 
-/** @returns the result as JSON carries it: text in base64 where the client asks for it, but for the status OK */
+/** Commands that answer with a status instead of data. The protocol leaves a status as it is, also in base64. */
+const STATUS_COMMANDS = new Set(["FLUSHALL", "FLUSHDB", "HMSET", "MSET", "RENAME", "SET"]);
+
+/** @returns the result as JSON carries it: data in base64 where the client asks for it */
 function encode(value: unknown, base64: boolean): unknown {
   if (Array.isArray(value)) return value.map((item) => encode(item, base64));
   if (typeof value !== "string" && !Buffer.isBuffer(value)) return value ?? null;
-  const bytes = Buffer.from(value as string);
-  return base64 && bytes.toString("latin1") !== "OK" ? bytes.toString("base64") : bytes.toString("utf8");
+  return Buffer.from(value as string).toString(base64 ? "base64" : "utf8");
 }
+
+const encodeReply = ([name = ""]: Command, value: unknown, base64: boolean) =>
+  encode(value, base64 && !STATUS_COMMANDS.has(name.toUpperCase()));
 
 /** @param token the bearer token that is asked for */
 export function redisRestApp(redis: LocalRedis, token: string): Hono {
@@ -24,9 +29,9 @@ export function redisRestApp(redis: LocalRedis, token: string): Hono {
     if (c.req.header("authorization") === `Bearer ${token}`) return next();
     return c.json({ error: "Unauthorized" }, 401);
   });
-  const answer = async (work: Promise<unknown>, base64: boolean) => {
+  const answer = async (command: Command, base64: boolean) => {
     try {
-      return { result: encode(await work, base64) };
+      return { result: encodeReply(command, await redis.command(command), base64) };
     } catch (error) {
       return { error: error instanceof Error ? error.message : String(error) };
     }
@@ -36,10 +41,7 @@ export function redisRestApp(redis: LocalRedis, token: string): Hono {
   app.post("/", async (c) => {
     const command: unknown = await c.req.json().catch(() => null);
     if (!isCommand(command)) return c.json({ error: "ERR the body is not a command" }, 400);
-    const reply = await answer(
-      redis.command(command.map(String)),
-      wantsBase64(c.req.header("upstash-encoding")),
-    );
+    const reply = await answer(command.map(String), wantsBase64(c.req.header("upstash-encoding")));
     return c.json(reply, "error" in reply ? 400 : 200);
   });
   for (const path of ["/pipeline", "/multi-exec"] as const)
@@ -49,12 +51,11 @@ export function redisRestApp(redis: LocalRedis, token: string): Hono {
         return c.json({ error: "ERR the body is not a list of commands" }, 400);
       const base64 = wantsBase64(c.req.header("upstash-encoding"));
       const lines = commands.map((command) => command.map(String));
-      if (path === "/pipeline")
-        return c.json(await Promise.all(lines.map((line) => answer(redis.command(line), base64))));
+      if (path === "/pipeline") return c.json(await Promise.all(lines.map((line) => answer(line, base64))));
       const results = await redis.transaction(lines);
       return c.json(
-        results.map(([error, result]) =>
-          error ? { error: error.message } : { result: encode(result, base64) },
+        results.map(([error, result], i) =>
+          error ? { error: error.message } : { result: encodeReply(lines[i]!, result, base64) },
         ),
       );
     });

@@ -244,6 +244,10 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
         const text = error instanceof Error ? error.message : "";
         if (/unauthorized|WRONGPASS|NOAUTH/i.test(text))
           throw new SourceError("the token was refused, check UPSTASH_REDIS_REST_TOKEN");
+        if (/parse response body|is not a function/i.test(text))
+          throw new SourceError(
+            "the answer is not that of the Upstash REST protocol, check UPSTASH_REDIS_REST_URL",
+          );
         throw error;
       }
     },

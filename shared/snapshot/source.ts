@@ -73,6 +73,8 @@ export function describeError(error: unknown): string {
     cause = cause.cause, depth += 1
   ) {
     if (cause instanceof SourceError) return cause.message;
+    // The parser's own text shows a piece of the answer.
+    if (cause instanceof SyntaxError) return "the answer is not JSON";
     const code = "code" in cause ? String(cause.code) : "";
     if (
       /^(E[A-Z_]+|UND_ERR_\w+|CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|DEPTH_\w+|SELF_SIGNED_\w+|UNABLE_\w+)$/.test(

@@ -232,8 +232,10 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
             ReturnValuesOnConditionCheckFailure: "ALL_OLD",
           }),
         );
-        const version = Number(Attributes?.version);
-        return { owner, version, untilMs: nowMs + leaseMs, memory: decodeMemory(Attributes?.memory) };
+        // An answer without the item must not read as an empty memory: every open red would be forgotten.
+        if (Attributes?.lease_owner !== owner) throw new Error("DynamoDB did not return the MEMORY item");
+        const version = Number(Attributes.version);
+        return { owner, version, untilMs: nowMs + leaseMs, memory: decodeMemory(Attributes.memory) };
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
         // Not every server sends the item along; the lease's length is then the honest upper bound.

@@ -1,0 +1,39 @@
+/** `npm run docs`: writes the table of invariants from their own files. `--check` only says whether it is up to date. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { INVARIANTS } from "../shared/invariants/index.ts";
+
+const PATH = fileURLToPath(new URL("../docs/invariants.md", import.meta.url));
+
+/** @returns docs/invariants.md as the registry has it */
+export function invariantsPage(): string {
+  const cell = (text: string) => text.replaceAll("|", "\\|");
+  const rows = INVARIANTS.map(
+    ({ id, title, tier, severity, guards, reads, confirm }) =>
+      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(guards)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
+  );
+  const sections = INVARIANTS.map(
+    ({ id, title, guards, runbook }) => `## ${id}\n\n**${title}.** ${guards}\n\nWhat to do: ${runbook}\n`,
+  );
+  return `<!-- Written by \`npm run docs\` from shared/invariants. Change it there. -->
+
+# Invariants
+
+Tier A must hold at every instant, tier B again within a stated time. An invariant whose new red is confirmed is read
+again after \`CONFIRM_AFTER_MS\` before it counts: its facts come from more than one read.
+
+| invariant | tier | severity | guards against | reads | confirmed |
+|---|---|---|---|---|---|
+${rows.join("\n")}
+
+${sections.join("\n")}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const page = invariantsPage();
+  if (!process.argv.includes("--check")) writeFileSync(PATH, page);
+  else if (readFileSync(PATH, "utf8") !== page) {
+    console.error("docs/invariants.md is not what shared/invariants says: run npm run docs");
+    process.exitCode = 1;
+  }
+}
