@@ -1,0 +1,135 @@
+/** The command line as an operator runs it: a process of its own, its output and its exit code. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { serve } from "../../infra/local/serve.ts";
+import { createApp } from "../../shared/api/app.ts";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore } from "../../shared/state/store.ts";
+import { describeLive } from "../support/live.ts";
+import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
+
+const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
+const TSX = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
+
+/** Runs `canary` with only these variables beside PATH. */
+function canary(env: Record<string, string>, ...args: string[]) {
+  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [TSX, CLI, ...args],
+      { env: { PATH: process.env.PATH, ...env } },
+      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
+    );
+  });
+}
+
+test("a value that can't be used is refused with its name and the mend, and 254", async () => {
+  const env = { SOURCE_DEADLINE_MS: "soon", DOCKER_HOSTS: "localhost:2376", LIBSQL_URL: "mysql://x" };
+  const { code, out, err } = await canary(env, "cycle");
+  expect(code).toBe(254);
+  expect(out).toBe("");
+  expect(err).toMatch(/SOURCE_DEADLINE_MS is "soon": give a whole number from 100 to 60000/);
+  expect(err).toMatch(/DOCKER_HOSTS has "localhost:2376": give tcp:\/\/host:port/);
+  expect(err).toMatch(/LIBSQL_URL is no address that can be used/);
+});
+
+test.for([
+  ["an unknown command", ["dance"], /unknown command 'dance'/],
+  ["an unknown option", ["cycle", "--fast"], /unknown option '--fast'/],
+  [
+    "an invariant that is not there",
+    ["cycle", "--invariants", "S-01,X-99"],
+    /unknown invariant\(s\): X-99; there are S-01, S-02/,
+  ],
+  ["an empty list", ["cycle", "--invariants", ","], /--invariants names none/],
+  [
+    "violations without a state",
+    ["violations"],
+    /CANARY_URL and CANARY_TOKEN of a running canary, or STATE_TABLE/,
+  ],
+] as const)("%s is a usage error", async ([, args, message]) => {
+  const { code, err } = await canary({}, ...args);
+  expect(err).toMatch(message);
+  expect(code).toBe(254);
+});
+
+test("with nothing configured it is blind, says so, and exits with 2", async () => {
+  const { code, out } = await canary({}, "cycle");
+  expect(code).toBe(2);
+  expect(out).toContain("? S-01  unknown");
+  expect(out).toContain("unread     redis: not configured");
+});
+
+test("a deployed canary that does not answer, or refuses the token", async () => {
+  const dead = await canary({ CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "t" }, "status");
+  expect(dead).toMatchObject({ code: 254, err: expect.stringContaining("CANARY_URL does not answer") });
+  const half = await canary({ CANARY_URL: "http://127.0.0.1:1" }, "status");
+  expect(half).toMatchObject({ code: 254, err: expect.stringContaining("CANARY_TOKEN is missing") });
+});
+
+describeLive(["redis-server", "sqld"], "on a platform", () => {
+  let platform: LivePlatform;
+  beforeAll(async () => {
+    platform = await startLivePlatform();
+  });
+  afterAll(() => platform?.close());
+  beforeEach(async () => {
+    await platform.reset();
+    await platform.addAgent("ruby");
+  });
+  const local = () => ({ ...platform.env, DOCKER_HOSTS: "none" });
+
+  test("green is 0, and a table without colours where there is no terminal", async () => {
+    const { code, out, err } = await canary(local(), "cycle");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("✓ S-01  green");
+    expect(out).toContain("– R-01  off");
+    expect(out).not.toContain("\u001b[");
+  });
+
+  test("red is 1, and --json prints the response and nothing else", async () => {
+    for (const id of ["a", "b", "c"]) await platform.addSlot("ruby", id, { ageSeconds: 10 });
+    const { code, out, err } = await canary(local(), "cycle", "--invariants", "S-02", "--json");
+    expect({ code, err }).toEqual({ code: 1, err: "" });
+    expect(JSON.parse(out)).toMatchObject({
+      checks_run: ["S-02"],
+      violations: [{ invariant_id: "S-02", observed_state: { slot_count: 3 } }],
+      transitions: [{ invariant_id: "S-02", violations_in_cycle: 1, previous_violation_at: null }],
+    });
+  });
+
+  test("unknown without red is 2, red beside unknown is 1", async () => {
+    platform.rest.fault = "resets";
+    expect((await canary(local(), "cycle")).code).toBe(2);
+    await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
+    expect((await canary(local(), "cycle")).code).toBe(1);
+  });
+
+  test("a running canary is asked over HTTP: cycle, status and violations", async () => {
+    const store = dynamoStore(documentClient({ endpoint: platform.dynamoProxy.url }), platform.dynamo.table);
+    const deps = createCanary(loadConfig(local()), store);
+    const api = await serve(createApp({ canary: deps, adminToken: "s3cret", logError: () => {} }), 0);
+    const remote = { CANARY_URL: `${api.url}/`, CANARY_TOKEN: "s3cret" };
+    try {
+      await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
+      await platform.addSlot("ruby", "lost", { ageSeconds: 300 });
+      expect(await canary(remote, "cycle")).toMatchObject({ code: 1, err: "" });
+      const status = await canary(remote, "status");
+      expect(status.code).toBe(0);
+      expect(status.out).toMatch(/✗ E-05 {2}red .* since .*, red: ruby/);
+      const violations = await canary(remote, "violations", "--invariant", "E-05", "--json");
+      expect(JSON.parse(violations.out).violations).toMatchObject([
+        { invariant_id: "E-05", subject: "ruby" },
+      ]);
+      const refused = await canary({ ...remote, CANARY_TOKEN: "guess" }, "cycle");
+      expect(refused).toMatchObject({ code: 254, err: expect.stringContaining("CANARY_TOKEN was refused") });
+      const typo = await canary(remote, "violations", "--severity", "awful");
+      expect(typo).toMatchObject({ code: 254, err: expect.stringContaining("severity") });
+    } finally {
+      await api.close();
+    }
+  });
+});

@@ -1,0 +1,115 @@
+/** `npm start` as a new user runs it: a process of its own on this machine. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import { freePort, temporaryFolder, until } from "../support/live.ts";
+
+const MAIN = fileURLToPath(new URL("../../infra/local/main.ts", import.meta.url));
+const TSX = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
+
+let child: ChildProcess | undefined;
+afterEach(() => {
+  child?.kill("SIGKILL");
+});
+
+/** @param path what the process finds programs on: an empty one has no redis-server */
+function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
+  const env = { ...process.env, PATH: path, DOCKER_HOST: "unix:///nowhere/docker.sock" };
+  const started = spawn(process.execPath, [TSX, MAIN, ...args], { env });
+  child = started;
+  let output = "";
+  for (const stream of [started.stdout, started.stderr])
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  const exited = once(started, "exit");
+  return {
+    process: started,
+    output: () => output,
+    exit: async () => (await exited)[0] as number,
+    says: (text: string | RegExp) => until(async () => expect(output).toMatch(text)),
+  };
+}
+
+describe("npm start", () => {
+  test("nine verdicts are green and R-01 is unknown, saying why; the API answers; Ctrl-C leaves nothing", async () => {
+    const before = await readdir(tmpdir());
+    const run = start(["--port", "0"]);
+    await run.says("R-01");
+    await run.says("unread");
+    expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(9);
+    expect(run.output()).toMatch(/\? R-01 {2}unknown .*docker: not configured/);
+    expect(run.output()).toMatch(/redis +(redis-server \d|embedded engine)/);
+
+    const [, url] = /api +(\S+)/.exec(run.output())!;
+    const [, token] = /token +(\S+)/.exec(run.output())!;
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(`${url}/api/canary/run-cycle`, { method: "POST", headers });
+    expect(response.status).toBe(200);
+
+    run.process.kill("SIGINT");
+    expect(await run.exit()).toBe(0);
+    expect(run.output()).toContain("stopped, nothing is left running");
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    const left = (await readdir(tmpdir())).filter(
+      (name) => /^canary-(redis-)?\w{6}$/.test(name) && !before.includes(name),
+    );
+    expect(left).toEqual([]);
+  });
+
+  test("without a redis-server on the PATH an embedded engine serves, and it says which", async () => {
+    const run = start(["--port", "0"], { path: "/nowhere" });
+    await run.says("unread");
+    expect(run.output()).toContain("embedded engine ioredis-mock (no redis-server on the PATH)");
+    expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(9);
+    run.process.kill("SIGTERM");
+    expect(await run.exit()).toBe(0);
+  });
+
+  test("cycles go on at the time that was asked for", async () => {
+    const run = start(["--port", "0", "--every", "1s"]);
+    await until(async () => expect(run.output().match(/cycle of/g)?.length).toBeGreaterThan(2));
+  });
+
+  test("a busy port, a folder that is not there and a bad time are each one clear line", async () => {
+    const port = await freePort();
+    const other = createServer().listen(port, "127.0.0.1");
+    await once(other, "listening");
+    const busy = start(["--port", String(port)]);
+    expect(await busy.exit()).toBe(1);
+    expect(busy.output().trim()).toBe(
+      `port ${port} is in use: end what listens there, or choose another with --port`,
+    );
+    other.close();
+
+    const missing = start(["--data", "/no/such/folder"]);
+    expect(await missing.exit()).toBe(1);
+    expect(missing.output().trim()).toBe(
+      "--data /no/such/folder is no folder: make it first, or leave --data out",
+    );
+
+    const bad = start(["--every", "often"]);
+    expect(await bad.exit()).toBe(1);
+    expect(bad.output()).toContain("give a time such as 30s or 5m");
+  });
+
+  test("a database that is there already is not touched", async () => {
+    const folder = await temporaryFolder();
+    try {
+      const first = start(["--port", "0", "--data", folder.path]);
+      await first.says("cycle of");
+      first.process.kill("SIGINT");
+      await first.exit();
+      const second = start(["--port", "0", "--data", folder.path]);
+      expect(await second.exit()).toBe(1);
+      expect(second.output()).toMatch(/trinity\.db exists: the embedded platform starts empty/);
+    } finally {
+      await folder.remove();
+    }
+  });
+});

@@ -1,0 +1,236 @@
+/** R-01 against a real daemon over TLS, with real zombies, and with all that keeps it from looking. */
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore } from "../../shared/state/store.ts";
+import { type Dockerd, makeCertificates, startDockerd } from "../support/dockerd.ts";
+import { describeLive, temporaryFolder, until } from "../support/live.ts";
+
+/** The parent of the zombie never waits. */
+const ZOMBIE = "claude & exec sleep 600";
+/** The same, but with a first process that reaps once the parent is killed. */
+const CURABLE_ZOMBIE = "sh -c 'echo $$ > /tmp/parent; claude & exec sleep 600' & while :; do sleep 1; done";
+const HEALTHY = "exec sleep 600";
+
+describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
+  let dockerd: Dockerd;
+  let dynamo: LocalDynamo;
+  beforeAll(async () => {
+    dockerd = await startDockerd();
+    dynamo = await startDynamo();
+  }, 120_000);
+  afterAll(async () => {
+    await dynamo?.close();
+    await dockerd?.close();
+  }, 60_000);
+  afterEach(async () => {
+    const ids = await dockerd.docker("ps", "-aq");
+    if (ids) await dockerd.docker("rm", "-f", ...ids.split("\n"));
+    await dynamo.close();
+    dynamo = await startDynamo();
+  });
+
+  async function cycle(env: Record<string, string | undefined> = {}) {
+    const config = loadConfig({ ...dockerd.env, CONFIRM_AFTER_MS: "50", SOURCE_DEADLINE_MS: "6000", ...env });
+    const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    const outcome = await runCycle(canary, { invariantIds: ["R-01"], trigger: "test" });
+    if (outcome.kind !== "done") throw new Error(outcome.kind);
+    return { ...outcome.report, verdict: outcome.report.verdicts["R-01"]! };
+  }
+  const zombieIsThere = (agent: string) =>
+    until(async () => {
+      const processes = await dockerd.docker(
+        "exec",
+        `agent-${agent}`,
+        "sh",
+        "-c",
+        'for f in /proc/[0-9]*/stat; do read -r l < $f; echo "$l"; done',
+      );
+      if (!/\(claude\) Z/.test(processes)) throw new Error(`no zombie yet: ${processes}`);
+    });
+
+  test("a real zombie: red with its agent and pid, once; its parent killed: green", async () => {
+    await dockerd.runAgent("cornelius-m", "procps", CURABLE_ZOMBIE);
+    await dockerd.runAgent("ruby", "procps", HEALTHY);
+    await zombieIsThere("cornelius-m");
+    const red = await cycle();
+    expect(red.transitions).toMatchObject([
+      { invariant_id: "R-01", severity: "critical", violations_in_cycle: 1 },
+    ]);
+    expect(red.violations).toMatchObject([
+      {
+        subject: "cornelius-m",
+        signal_query: `docker exec agent-cornelius-m sh -c "ps -eo stat,comm | grep '^Z.*claude' | wc -l" = 1`,
+        observed_state: { agent_name: "cornelius-m", zombie_count: 1, zombie_pids: [expect.any(Number)] },
+      },
+    ]);
+    expect(red.verdict).toMatchObject({ status: "red", checked: 2, unseen: [] });
+    expect((await cycle()).transitions).toEqual([]);
+
+    await dockerd.docker("exec", "agent-cornelius-m", "sh", "-c", "read -r p < /tmp/parent; kill $p");
+    const green = await until(async () => {
+      const report = await cycle();
+      expect(report.verdict.status).toBe("green");
+      return report;
+    });
+    expect(green.recoveries).toMatchObject([{ invariant_id: "R-01", subjects: ["cornelius-m"] }]);
+  });
+
+  test.for(["busybox-ps", "no-ps", "odd-ps", "silent-ps"] as const)(
+    "a zombie is found in an image with %s",
+    async (image) => {
+      await dockerd.runAgent("zed", image, ZOMBIE);
+      await dockerd.runAgent("fine", image, HEALTHY);
+      await zombieIsThere("zed");
+      const report = await cycle();
+      expect(report.violations.map((v) => [v.subject, v.observed_state.zombie_count])).toEqual([["zed", 1]]);
+      expect(report.sources_unavailable).toEqual([]);
+      expect(report.verdict.checked).toBe(2);
+    },
+  );
+
+  test("an image with neither ps nor a shell is unseen and named; alone, it leaves nothing to be green", async () => {
+    await dockerd.runAgent("bare-agent", "bare", "");
+    const alone = await cycle();
+    expect(alone.verdict).toMatchObject({ status: "unknown", checked: 0, unseen: ["bare-agent"] });
+    expect(alone.sources_unavailable).toEqual([expect.stringMatching(/^docker\.exec\[bare-agent\]: /)]);
+    await dockerd.runAgent("zed", "procps", ZOMBIE);
+    await zombieIsThere("zed");
+    const both = await cycle();
+    expect(both.violations.map((v) => v.subject)).toEqual(["zed"]);
+    expect(both.verdict).toMatchObject({ status: "red", unseen: ["bare-agent"] });
+  });
+
+  test("a paused container is unseen, a stopped or unlabelled one is not looked at", async () => {
+    await dockerd.runAgent("paused", "procps", HEALTHY);
+    await dockerd.docker("pause", "agent-paused");
+    await dockerd.runAgent("stopped", "procps", "exit 0");
+    await dockerd.docker(
+      "run",
+      "-d",
+      "--network",
+      "none",
+      "--name",
+      "not-an-agent",
+      "procps",
+      "sh",
+      "-c",
+      ZOMBIE,
+    );
+    await dockerd.runAgent("fine", "procps", HEALTHY);
+    const report = await cycle();
+    expect(report.verdict).toEqual({ status: "green", checked: 1, unseen: ["paused"], reason: null });
+    expect(report.sources_unavailable).toEqual([
+      "docker.exec[paused]: exec refused, the container is paused",
+    ]);
+    await dockerd.docker("unpause", "agent-paused");
+  });
+
+  test("a red container that is paused stays red; when it is removed, it is gone", async () => {
+    await dockerd.runAgent("zed", "procps", ZOMBIE);
+    await dockerd.runAgent("fine", "procps", HEALTHY);
+    await zombieIsThere("zed");
+    expect((await cycle()).transitions).toHaveLength(1);
+    await dockerd.docker("pause", "agent-zed");
+    expect(await cycle()).toMatchObject({ recoveries: [], transitions: [] });
+    await dockerd.docker("unpause", "agent-zed");
+    expect(await cycle()).toMatchObject({ recoveries: [], transitions: [] });
+    await dockerd.docker("rm", "-f", "agent-zed");
+    expect((await cycle()).recoveries).toMatchObject([{ subjects: ["zed"] }]);
+  });
+
+  test("a ps that hangs costs its own container only", async () => {
+    await dockerd.runAgent("hung", "hanging-ps", HEALTHY);
+    await dockerd.runAgent("zed", "procps", ZOMBIE);
+    await zombieIsThere("zed");
+    const report = await cycle({ SOURCE_DEADLINE_MS: "3000" });
+    expect(report.violations.map((v) => v.subject)).toEqual(["zed"]);
+    expect(report.verdict.unseen).toEqual(["hung"]);
+    expect(report.sources_unavailable).toContain("docker.exec[hung]: no answer within 1500 ms");
+  });
+
+  test("over the daemon's unix socket it sees the same", async () => {
+    await dockerd.runAgent("zed", "procps", ZOMBIE);
+    await zombieIsThere("zed");
+    const report = await cycle({ DOCKER_HOSTS: dockerd.socket });
+    expect(report.violations.map((v) => v.subject)).toEqual(["zed"]);
+  });
+
+  test("with one of two daemons down, what is there counts and nothing is called all green", async () => {
+    await dockerd.runAgent("zed", "procps", ZOMBIE);
+    await zombieIsThere("zed");
+    const hosts = `${dockerd.env.DOCKER_HOSTS},tcp://127.0.0.1:1`;
+    const red = await cycle({ DOCKER_HOSTS: hosts });
+    expect(red.violations.map((v) => v.subject)).toEqual(["zed"]);
+    expect(red.sources_unavailable).toEqual(["docker[tcp://127.0.0.1:1]: ECONNREFUSED"]);
+    await dockerd.docker("rm", "-f", "agent-zed");
+    // The agent may have moved to the daemon that can't be asked.
+    expect(await cycle({ DOCKER_HOSTS: hosts })).toMatchObject({
+      recoveries: [],
+      verdict: { status: "unknown" },
+    });
+    expect((await cycle()).recoveries).toHaveLength(1);
+  });
+
+  test("a dwell counts a zombie only once the same pid has been there that long", async () => {
+    await dockerd.runAgent("zed", "procps", ZOMBIE);
+    await zombieIsThere("zed");
+    expect((await cycle({ R01_DWELL_SECONDS: "1" })).verdict.status).toBe("green");
+    await until(async () => expect((await cycle({ R01_DWELL_SECONDS: "1" })).verdict.status).toBe("red"));
+    // A restart kills the zombie; one with the same pid afterwards is another.
+    await dockerd.docker("restart", "-t", "0", "agent-zed");
+    await zombieIsThere("zed");
+    expect((await cycle({ R01_DWELL_SECONDS: "1" })).verdict.status).toBe("green");
+  });
+
+  test("a daemon of another CA, and a client without a certificate, are refused: unknown, with the reason", async () => {
+    const folder = await temporaryFolder();
+    try {
+      const other = await makeCertificates(folder.path);
+      const wrongCa = await cycle({ DOCKER_TLS_CA: other.client.ca });
+      expect(wrongCa.verdict).toMatchObject({ status: "unknown", checked: 0 });
+      expect(wrongCa.sources_unavailable).toEqual([
+        expect.stringMatching(/^docker: (UNABLE_TO_VERIFY|SELF_SIGNED|CERT_)/),
+      ]);
+      const noClient = await cycle({ DOCKER_TLS_CERT: undefined, DOCKER_TLS_KEY: undefined });
+      expect(noClient.verdict.status).toBe("unknown");
+      expect(noClient.sources_unavailable).toEqual([expect.stringMatching(/^docker: .+/)]);
+      const wrongClient = await cycle({
+        DOCKER_TLS_CERT: other.client.cert,
+        DOCKER_TLS_KEY: other.client.key,
+      });
+      expect(wrongClient.verdict.status).toBe("unknown");
+    } finally {
+      await folder.remove();
+    }
+  });
+
+  test("a daemon that accepts and never answers is cut at the deadline", async () => {
+    const { certificates } = dockerd;
+    const read = (path: string) => readFile(path, "utf8");
+    const silentTls = createTlsServer({
+      cert: await read(certificates.cert),
+      key: await read(certificates.key),
+    });
+    const silentTcp = createServer();
+    for (const server of [silentTls, silentTcp]) {
+      const sockets: { destroy(): void }[] = [];
+      server.on("connection", (socket) => sockets.push(socket));
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const report = await cycle({ DOCKER_HOSTS: `tcp://127.0.0.1:${port}`, SOURCE_DEADLINE_MS: "400" });
+      expect(report.verdict.status).toBe("unknown");
+      expect(report.sources_unavailable).toEqual(["docker: no answer within 400 ms"]);
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
+  });
+});

@@ -1,0 +1,181 @@
+/** Each source down, slow and answering garbage: blind is said, nothing is called green or red for it, nothing is lost. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Fault } from "../support/fault-proxy.ts";
+import { describeLive } from "../support/live.ts";
+import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
+
+const SQL_CHECKS = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
+const REDIS_CHECKS = ["S-01", "S-02", "S-03", "E-01", "L-03", "B-02"];
+const DEADLINE = { SOURCE_DEADLINE_MS: "400", DOCKER_HOSTS: "none" };
+const FAULTS: Exclude<Fault, "none">[] = ["hangs", "resets", "html", "wrong json", "http 500", "http 401"];
+/** What each fault is called in `sources_unavailable`, so that the reader knows where to look. */
+const REASONS: Record<Exclude<Fault, "none">, RegExp> = {
+  hangs: /no answer within 400 ms$/,
+  resets: /ECONNRESET$/,
+  html: /not JSON$|not that of the Upstash REST protocol/,
+  "wrong json": /HRANA_PROTO_ERROR|not that of the Upstash REST protocol/,
+  "http 500": /HTTP 500$|not that of the Upstash REST protocol/,
+  "http 401": /check (LIBSQL_AUTH_TOKEN|UPSTASH_REDIS_REST_TOKEN)$/,
+};
+
+describeLive(["redis-server", "sqld"], "sources that fail", () => {
+  let platform: LivePlatform;
+  beforeAll(async () => {
+    platform = await startLivePlatform();
+  });
+  afterAll(() => platform?.close());
+  beforeEach(async () => {
+    await platform.reset();
+    await platform.addAgent("ruby");
+    await platform.addAgent("broken");
+    await platform.addExecution({ id: "run", agent: "ruby", ageSeconds: 20 });
+    await platform.addSlot("ruby", "run", { ageSeconds: 20 });
+    // A red of each kind of source is open before the fault, and must neither close nor break again.
+    await platform.addSlot("broken", "leaked", { ageSeconds: 60 });
+    await platform.addExecution({ id: "no-session", agent: "broken", ageSeconds: 100, session: null });
+    const report = await platform.cycle({ env: DEADLINE });
+    expect(report.transitions.map((t) => t.invariant_id)).toEqual(["S-01", "E-05"]);
+  });
+
+  for (const [source, proxyOf, blind, name] of [
+    ["SQLite", () => platform.sqld, SQL_CHECKS, "sqlite"],
+    ["Redis", () => platform.rest, REDIS_CHECKS, "redis"],
+  ] as const)
+    describe(source, () => {
+      test.for(FAULTS)("%s", async (fault) => {
+        proxyOf().fault = fault;
+        const during = await platform.cycle({ env: DEADLINE });
+        expect(
+          Object.keys(during.verdicts).filter((id) => during.verdicts[id]!.status === "unknown"),
+        ).toEqual(blind);
+        expect(during.sources_unavailable).toEqual([expect.stringMatching(new RegExp(`^${name}: `))]);
+        expect(during.sources_unavailable[0]).toMatch(REASONS[fault]);
+        expect(during).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
+        for (const violation of during.violations) expect(violation.subject).toBe("broken");
+
+        proxyOf().fault = "none";
+        const after = await platform.cycle({ env: DEADLINE });
+        expect(after).toMatchObject({
+          transitions: [],
+          spreads: [],
+          recoveries: [],
+          sources_unavailable: [],
+        });
+        expect(after.verdicts["S-01"]!.status).toBe("red");
+        await platform.redis.del("agent:slots:broken");
+        await platform.database.execute("DELETE FROM schedule_executions WHERE id = 'no-session'");
+        const cured = await platform.cycle({ env: DEADLINE });
+        expect(cured.recoveries.map((r) => r.invariant_id)).toEqual(["S-01", "E-05"]);
+      });
+
+      test("nothing listens there", async () => {
+        const variable = source === "SQLite" ? "LIBSQL_URL" : "UPSTASH_REDIS_REST_URL";
+        const closed = createServer().listen(0, "127.0.0.1");
+        await once(closed, "listening");
+        const { port } = closed.address() as AddressInfo;
+        closed.close();
+        const report = await platform.cycle({ env: { ...DEADLINE, [variable]: `http://127.0.0.1:${port}` } });
+        expect(report.sources_unavailable).toEqual([`${name}: ECONNREFUSED`]);
+        expect(report).toMatchObject({ transitions: [], recoveries: [] });
+      });
+    });
+
+  test.for(FAULTS)("the queue accessor over HTTP: %s", async (fault) => {
+    const env = { ...DEADLINE, QUEUE_COUNTS_URL: `${platform.rest.url}/counts` };
+    // Redis is left out here, so that the same proxy can stand for the accessor.
+    platform.rest.fault = fault;
+    const report = await platform.cycle({
+      env: { ...env, UPSTASH_REDIS_REST_URL: "none" },
+      invariants: ["E-05", "B-01"],
+    });
+    expect(report.verdicts["B-01"]!.status).toBe("unknown");
+    expect(report.verdicts["E-05"]!.status).toBe("red");
+    expect(report.sources_unavailable).toEqual([expect.stringMatching(/^queue_counts: /)]);
+  });
+
+  test.for(FAULTS)("the state, %s: verdicts, but nothing opens or closes", async (fault) => {
+    await platform.redis.del("agent:slots:broken");
+    platform.dynamoProxy.fault = fault;
+    const during = await platform.cycle({ env: DEADLINE });
+    expect(during.verdicts).toMatchObject({
+      "S-01": { status: "red" },
+      "E-05": { status: "red" },
+      "E-02": { status: "unknown" },
+    });
+    expect(during).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
+    expect(during.sources_unavailable).toEqual([expect.stringMatching(/^state: /)]);
+    platform.dynamoProxy.fault = "none";
+    const after = await platform.cycle({ env: DEADLINE });
+    expect(after).toMatchObject({ transitions: [], sources_unavailable: [] });
+  });
+
+  test("a source that is not named is unread; one that is none is left out, with its checks", async () => {
+    const unset = await platform.cycle({
+      env: { ...DEADLINE, UPSTASH_REDIS_REST_URL: undefined, DOCKER_HOSTS: undefined },
+    });
+    expect(unset.sources_unavailable).toEqual(["redis: not configured", "docker: not configured"]);
+    expect(unset.checks_off).toEqual([]);
+    expect(unset.verdicts["R-01"]).toMatchObject({ status: "unknown", reason: "docker: not configured" });
+    const off = await platform.cycle({ env: { ...DEADLINE, UPSTASH_REDIS_REST_URL: "none" } });
+    expect(off.checks_off).toEqual([...REDIS_CHECKS, "R-01"]);
+    expect(off.checks_run).toEqual(["E-02", "E-05", "B-01"]);
+    expect(off.sources_unavailable).toEqual([]);
+  });
+
+  test("what a source answers never shows its token or the password of its address", async () => {
+    const address = new URL(platform.rest.url);
+    platform.rest.fault = "http 401";
+    const env = {
+      ...DEADLINE,
+      LIBSQL_URL: `http://user:hunter22@${address.host}`,
+      LIBSQL_AUTH_TOKEN: "libsql-secret",
+      QUEUE_COUNTS_URL: `http://127.0.0.1:1/counts?key=abc`,
+    };
+    const text = JSON.stringify(await platform.cycle({ env }));
+    for (const secret of ["hunter22", "libsql-secret", "rest-token-of-the-test", "key=abc"])
+      expect(text).not.toContain(secret);
+  });
+});
+
+describeLive(["redis-server", "sqld"], "what a cycle costs on the wire", () => {
+  let platform: LivePlatform;
+  beforeAll(async () => {
+    platform = await startLivePlatform();
+  });
+  afterAll(() => platform?.close());
+
+  test.for([10, 1000])("a green cycle of %i agents sends the same few requests", async (agents) => {
+    await platform.reset();
+    const names = Array.from({ length: agents }, (_, i) => `agent-${i}`);
+    await platform.database.batch(
+      names.flatMap((name) => [
+        `INSERT INTO agent_ownership (agent_name, max_parallel_tasks) VALUES ('${name}', 2)`,
+        ...[1, 2].map(
+          (
+            n,
+          ) => `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by, claude_session_id)
+                  VALUES ('${name}-${n}', 's', '${name}', 'running', '${new Date(Date.now() - 20_000).toISOString()}', 'm', 't', 'c')`,
+        ),
+      ]),
+      "write",
+    );
+    const pipeline = platform.redis.pipeline();
+    for (const name of names)
+      for (const n of [1, 2]) {
+        pipeline.zadd(`agent:slots:${name}`, Date.now() / 1000 - 20, `${name}-${n}`);
+        pipeline.hset(`agent:slot:${name}:${name}-${n}`, "timeout_seconds", "3600");
+        pipeline.expire(`agent:slot:${name}:${name}-${n}`, 3880);
+      }
+    await pipeline.exec();
+    const counted = [platform.sqld, platform.rest, platform.dynamoProxy];
+    for (const proxy of counted) proxy.requests.length = 0;
+    const report = await platform.cycle({ env: { DOCKER_HOSTS: "none" } });
+    expect(Object.values(report.verdicts).map((v) => v.status)).toEqual(Array(9).fill("green"));
+    expect(report.verdicts["S-01"]!.checked).toBe(agents);
+    expect(platform.rest.requests).toEqual(["/pipeline", "/pipeline", "/multi-exec"]);
+    expect(platform.sqld.requests).toHaveLength(2);
+    expect(platform.dynamoProxy.requests).toHaveLength(4);
+  });
+});

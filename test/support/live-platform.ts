@@ -1,0 +1,176 @@
+/** A watched platform on real servers, and a canary that reads it over the wire through proxies that can fail. */
+import { type Client, createClient } from "@libsql/client";
+import type { Redis } from "ioredis";
+import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { createSchema } from "../../infra/local/platform/platform.ts";
+import { startRedis } from "../../infra/local/redis.ts";
+import { redisRestApp } from "../../infra/local/redis-rest.ts";
+import { serve } from "../../infra/local/serve.ts";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore } from "../../shared/state/store.ts";
+import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
+import { startSqld } from "./live.ts";
+
+export const REST_TOKEN = "rest-token-of-the-test";
+
+export interface LivePlatform {
+  readonly database: Client;
+  readonly redis: Redis;
+  readonly sqld: FaultProxy;
+  readonly rest: FaultProxy;
+  readonly dynamo: LocalDynamo;
+  readonly dynamoProxy: FaultProxy;
+  /** The variables that a canary of this platform is configured by. */
+  readonly env: Record<string, string>;
+  /** Runs one cycle, with more or other variables where some are given. @throws where it did not happen */
+  cycle(options?: { invariants?: string[]; env?: Record<string, string | undefined> }): Promise<CycleReport>;
+  /** Puts an agent on the roster. */
+  addAgent(
+    name: string,
+    options?: { maxParallelTasks?: number | null; timeoutSeconds?: number | null },
+  ): Promise<void>;
+  /** Writes a row of schedule_executions: a running one, a second old, with a session, unless told otherwise. */
+  addExecution(row: Partial<ExecutionRow> & { id: string; agent: string }): Promise<void>;
+  /** Gives an execution its slot as the platform does. */
+  addSlot(
+    agent: string,
+    id: string,
+    options?: { ageSeconds?: number; timeoutSeconds?: number },
+  ): Promise<void>;
+  /** An empty platform, an empty state, no faults. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ExecutionRow {
+  id: string;
+  agent: string;
+  status: string;
+  ageSeconds: number;
+  session: string | null;
+  completedAt: string | null;
+  queuedAt: string | null;
+  leaseExpiresAt: string | null;
+  retryScheduledAt: string | null;
+  scheduleId: string;
+}
+
+/** @returns the instant that many seconds ago, as the platform writes it */
+export const secondsAgo = (seconds: number): string =>
+  new Date(Date.now() - seconds * 1000).toISOString().replace("Z", "000Z");
+
+const TABLES = [
+  "agent_ownership",
+  "schedule_executions",
+  "agent_schedules",
+  "agent_sharing",
+  "chat_sessions",
+  "agent_skills",
+  "agent_tags",
+  "agent_shared_files",
+  "agent_public_links",
+  "operator_queue",
+  "access_requests",
+  "mcp_api_keys",
+];
+
+/** Starts real Redis, sqld and dynalite. Docker is left out unless `env` of a cycle names it. */
+export async function startLivePlatform(): Promise<LivePlatform> {
+  const realSqld = await startSqld();
+  const database = createClient({ url: realSqld.url });
+  await createSchema(database);
+  const realRedis = await startRedis();
+  const realRest = await serve(redisRestApp(realRedis, REST_TOKEN), 0);
+  let dynamo = await startDynamo();
+  const [sqld, rest] = [await startFaultProxy(realSqld.url), await startFaultProxy(realRest.url)];
+  let dynamoProxy = await startFaultProxy(dynamo.endpoint);
+  const { client: redis } = realRedis;
+  const env = {
+    LIBSQL_URL: sqld.url,
+    UPSTASH_REDIS_REST_URL: rest.url,
+    UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
+    CONFIRM_AFTER_MS: "20",
+    SOURCE_DEADLINE_MS: "5000",
+  };
+
+  return {
+    database,
+    redis,
+    sqld,
+    rest,
+    env,
+    get dynamo() {
+      return dynamo;
+    },
+    get dynamoProxy() {
+      return dynamoProxy;
+    },
+
+    async cycle({ invariants, env: more } = {}) {
+      const store = dynamoStore(documentClient({ endpoint: dynamoProxy.url }), dynamo.table);
+      const canary = createCanary(loadConfig({ ...env, ...more }), store);
+      const outcome = await runCycle(canary, { invariantIds: invariants, trigger: "test" });
+      if (outcome.kind === "busy") throw new Error("another cycle is in progress");
+      return outcome.report;
+    },
+
+    async addAgent(name, { maxParallelTasks = 2, timeoutSeconds = 60 } = {}) {
+      await database.execute({
+        sql: "INSERT INTO agent_ownership (agent_name, max_parallel_tasks, execution_timeout_seconds) VALUES (?, ?, ?)",
+        args: [name, maxParallelTasks, timeoutSeconds],
+      });
+    },
+
+    async addExecution(row) {
+      const { id, agent, status = "running", ageSeconds = 1, session = "session", scheduleId = "none" } = row;
+      await database.execute({
+        sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, message,
+              triggered_by, claude_session_id, queued_at, lease_expires_at, retry_scheduled_at)
+              VALUES (?, ?, ?, ?, ?, ?, 'm', 'schedule', ?, ?, ?, ?)`,
+        args: [
+          id,
+          scheduleId,
+          agent,
+          status,
+          secondsAgo(ageSeconds),
+          row.completedAt ?? null,
+          session,
+          row.queuedAt ?? null,
+          row.leaseExpiresAt ?? null,
+          row.retryScheduledAt ?? null,
+        ],
+      });
+    },
+
+    async addSlot(agent, id, { ageSeconds = 0, timeoutSeconds = 60 } = {}) {
+      await redis.zadd(`agent:slots:${agent}`, Date.now() / 1000 - ageSeconds, id);
+      await redis.hset(`agent:slot:${agent}:${id}`, { timeout_seconds: String(timeoutSeconds) });
+      await redis.expire(`agent:slot:${agent}:${id}`, timeoutSeconds + 300 - ageSeconds);
+    },
+
+    async reset() {
+      await database.batch(
+        TABLES.map((table) => `DELETE FROM ${table}`),
+        "write",
+      );
+      await redis.flushall();
+      await redis.set("canary:drain_tick_at", String(Date.now() / 1000));
+      await dynamoProxy.close();
+      await dynamo.close();
+      dynamo = await startDynamo();
+      dynamoProxy = await startFaultProxy(dynamo.endpoint);
+      for (const proxy of [sqld, rest]) {
+        proxy.fault = "none";
+        proxy.requests.length = 0;
+      }
+    },
+
+    async close() {
+      database.close();
+      for (const part of [sqld, rest, dynamoProxy, realRest, realRedis, realSqld, dynamo]) await part.close();
+    },
+  };
+}
