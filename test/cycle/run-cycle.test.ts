@@ -1,0 +1,726 @@
+import { describe, expect, test } from "vitest";
+import { type CycleReport, leaseMs, unknownIds } from "../../shared/cycle/run-cycle.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { SourceError } from "../../shared/snapshot/source.ts";
+import { type Lease, LeaseLost } from "../../shared/state/store.ts";
+import {
+  container,
+  DAY_MS,
+  HOUR_MS,
+  live,
+  MINUTE_MS,
+  runningRow,
+  type ScriptedCanary,
+  slot,
+  slotsOf,
+  useCanaries,
+  zombiesIn,
+} from "../support/cycle.ts";
+
+const canaryOf = useCanaries();
+
+const ALL_IDS = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02", "R-01"];
+const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
+const NO_SLOTS = { slots: slotsOf({}) };
+
+const statusesOf = ({ verdicts }: CycleReport) =>
+  Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
+const violationsOf = (canary: ScriptedCanary) =>
+  canary.store.listViolations(
+    { startMs: canary.now() - 80 * DAY_MS, endMs: canary.now(), nowMs: canary.now() },
+    1000,
+    null,
+  );
+const cyclesOf = (canary: ScriptedCanary) =>
+  canary.store.listCycles(canary.now() - DAY_MS, canary.now(), 100, null);
+const leaseOf = async (canary: ScriptedCanary): Promise<Lease> => {
+  const taken = await canary.store.acquire(canary.now(), leaseMs(canary.deps.settings));
+  if ("busyUntilMs" in taken) throw new Error("the lease is another's");
+  return taken;
+};
+
+describe("a clean platform", () => {
+  test("all ten run, in their order, and nothing is said", async () => {
+    const canary = await canaryOf();
+    const report = await canary.cycle();
+    expect(report.checks_run).toEqual(ALL_IDS);
+    expect(statusesOf(report)).toEqual(Object.fromEntries(ALL_IDS.map((id) => [id, "green"])));
+    expect(report).toMatchObject({
+      snapshot_time: "2026-11-23T10:05:00.000Z",
+      checks_off: [],
+      sources_unavailable: [],
+      violations: [],
+      transitions: [],
+      spreads: [],
+      recoveries: [],
+    });
+  });
+
+  test("the whole story of a leaked slot: broke, still red, spread, recovered", async () => {
+    const canary = await canaryOf();
+    await canary.cycle();
+    canary.set(LEAKED);
+    const broke = await canary.cycle();
+    expect(broke.transitions).toEqual([
+      { invariant_id: "S-01", severity: "critical", violations_in_cycle: 1, previous_violation_at: null },
+    ]);
+    const still = await canary.cycle();
+    expect(still).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
+    expect(still.violations).toHaveLength(1);
+    canary.set({ slots: slotsOf({ alpha: [slot("e-1")], beta: [slot("e-2")] }) });
+    const spread = await canary.cycle();
+    expect(spread.transitions).toEqual([]);
+    expect(spread.spreads).toMatchObject([
+      {
+        invariant_id: "S-01",
+        subjects: ["beta"],
+        violations_in_cycle: 2,
+        previous_violation_at: "2026-11-23T10:15:03.000Z",
+      },
+    ]);
+    canary.set(NO_SLOTS);
+    const recovered = await canary.cycle();
+    expect(recovered.recoveries).toEqual([
+      {
+        invariant_id: "S-01",
+        severity: "critical",
+        subjects: ["alpha", "beta"],
+        red_since: "2026-11-23T10:10:00.000Z",
+      },
+    ]);
+    expect(await canary.cycle()).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
+  });
+});
+
+describe("two cycles at once", () => {
+  test("one runs, the other is told when to come back", async () => {
+    const canary = await canaryOf();
+    const outcomes = await Promise.all([canary.run(), canary.run(), canary.run()]);
+    expect(outcomes.map((o) => o.kind).sort()).toEqual(["busy", "busy", "done"]);
+    for (const outcome of outcomes) {
+      if (outcome.kind !== "busy") continue;
+      expect(outcome.retryAfterSeconds).toBeGreaterThanOrEqual(1);
+      expect(outcome.retryAfterSeconds).toBeLessThanOrEqual(leaseMs(canary.deps.settings) / 1000);
+      expect(Number.isInteger(outcome.retryAfterSeconds)).toBe(true);
+    }
+    expect((await cyclesOf(canary)).items).toHaveLength(1);
+  });
+
+  test("the one that found it busy asked no source", async () => {
+    const canary = await canaryOf();
+    await leaseOf(canary);
+    expect((await canary.run()).kind).toBe("busy");
+    expect(canary.reads).toEqual([]);
+  });
+
+  test("the next cycle finds the lease free", async () => {
+    const canary = await canaryOf();
+    await canary.cycle();
+    expect((await canary.run()).kind).toBe("done");
+  });
+});
+
+describe("a cycle that died while it held the lease", () => {
+  test("is in the way until its lease ends, and is then taken over", async () => {
+    const canary = await canaryOf();
+    const dead = await leaseOf(canary);
+    canary.advance(dead.untilMs - canary.now() - 1);
+    expect(await canary.run()).toEqual({ kind: "busy", retryAfterSeconds: expect.any(Number) });
+    canary.advance(1);
+    expect((await canary.run()).kind).toBe("done");
+  });
+
+  test("it wakes up while its successor runs: what it writes is refused, and the successor commits", async () => {
+    const canary = await canaryOf();
+    const dead = await leaseOf(canary);
+    canary.advance(leaseMs(canary.deps.settings));
+    const successor = await leaseOf(canary);
+    await expect(canary.store.commit(dead, { ...dead.memory, lastFullCycleAtMs: 1 })).rejects.toThrow(
+      LeaseLost,
+    );
+    await canary.store.release(dead);
+    expect(await canary.store.acquire(canary.now(), 1000)).toHaveProperty("busyUntilMs");
+    await canary.store.commit(successor, { ...successor.memory, lastFullCycleAtMs: 2 });
+    expect((await canary.store.readMemory()).lastFullCycleAtMs).toBe(2);
+  });
+
+  test("a source holds a cycle beyond its lease: it gives up its place and tells nothing", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    canary.when("docker", async () => canary.advance(leaseMs(canary.deps.settings)));
+    const outcome = await canary.run();
+    expect(outcome).toEqual({ kind: "busy", retryAfterSeconds: 1 });
+    expect((await canary.store.readMemory()).states).toEqual({});
+    canary.when("docker");
+    expect((await canary.cycle()).transitions).toMatchObject([{ invariant_id: "S-01" }]);
+  });
+
+  test("another took over while it wrote its evidence: its commit is refused, and it tells nothing", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    const { writeEvidence } = canary.store;
+    canary.deps.store.writeEvidence = async (...evidence) => {
+      await writeEvidence(...evidence);
+      canary.deps.store.writeEvidence = writeEvidence;
+      canary.advance(leaseMs(canary.deps.settings));
+      expect((await canary.run(["S-02"])).kind).toBe("done");
+    };
+    expect(await canary.run()).toEqual({ kind: "busy", retryAfterSeconds: 1 });
+    expect(Object.keys((await canary.store.readMemory()).states)).toEqual(["S-02"]);
+  });
+});
+
+describe("a run of some invariants", () => {
+  test("judges only those, and reads only what they need", async () => {
+    const canary = await canaryOf();
+    const report = await canary.cycle("R-01", "S-02");
+    expect(report.checks_run).toEqual(["S-02", "R-01"]);
+    expect(Object.keys(report.verdicts)).toEqual(["S-02", "R-01"]);
+    expect(canary.reads.map((r) => r.source).sort()).toEqual(["docker", "redis", "sqlite"]);
+  });
+
+  test("leaves the others' states as they were, though they would be judged otherwise now", async () => {
+    const canary = await canaryOf();
+    canary.set({ ...LEAKED, zombies: zombiesIn([container("beta", [7])]) });
+    await canary.cycle();
+    const before = await canary.store.readMemory();
+    canary.set({ ...NO_SLOTS, zombies: zombiesIn([container("beta")]) });
+    const report = await canary.cycle("R-01");
+    expect(report.recoveries.map((r) => r.invariant_id)).toEqual(["R-01"]);
+    const after = await canary.store.readMemory();
+    const { "R-01": _ranBefore, ...othersBefore } = before.states;
+    const { "R-01": ran, ...others } = after.states;
+    expect(others).toEqual(othersBefore);
+    expect(ran?.status).toBe("green");
+    expect((await canary.cycle()).recoveries.map((r) => r.invariant_id)).toEqual(["S-01"]);
+  });
+
+  test("without E-02 leaves its memory alone, and is no full cycle", async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "success" });
+    await canary.cycle();
+    canary.set({ executions: live(runningRow("e-1", "alpha")) });
+    await canary.cycle();
+    const before = await canary.store.readMemory();
+    expect(before.pinned).toHaveLength(1);
+    canary.ends({ "e-2": "failed" });
+    await canary.cycle("S-02", "R-01");
+    const after = await canary.store.readMemory();
+    expect(after.endedCursor).toEqual(before.endedCursor);
+    expect(after.pinned).toEqual(before.pinned);
+    expect(after.lastFullCycleAtMs).toBe(before.lastFullCycleAtMs);
+    expect(after.lastCycle?.atMs).toBe(canary.now());
+  });
+
+  test("on demand remembers as the schedule does: E-02 run alone feeds the next full cycle", async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "success" });
+    await canary.cycle("E-02");
+    canary.set({ executions: live(runningRow("e-1", "alpha")) });
+    expect((await canary.cycle()).verdicts["E-02"]?.status).toBe("red");
+  });
+
+  test("ids that no invariant has are known as such", () => {
+    expect(unknownIds(["S-01", "X-99", "s-01", ""])).toEqual(["X-99", "s-01", ""]);
+    expect(unknownIds(INVARIANTS.map((i) => i.id))).toEqual([]);
+  });
+});
+
+describe("the state can't be reached", () => {
+  const REASON = "state: ECONNREFUSED";
+
+  test.each([
+    ["when the lease is taken", ["acquire"]],
+    ["when the terminal memory is loaded", ["loadTerminal"]],
+    ["when ids are reserved", ["reserveIds"]],
+    ["when the evidence is written", ["writeEvidence"]],
+    ["at the commit", ["commit"]],
+  ] as const)("%s: the verdicts are told, nothing opens, and the next cycle works", async (_, calls) => {
+    const canary = await canaryOf();
+    await canary.cycle();
+    const before = await canary.store.readMemory();
+    canary.set(LEAKED);
+    canary.stateFails(...calls);
+    const { report, reason } = await canary.statelessCycle();
+    expect(reason).toBe(REASON);
+    expect(report.sources_unavailable).toContain(REASON);
+    expect(report.verdicts["S-01"]?.status).toBe("red");
+    expect(report.violations).toMatchObject([{ id: null, invariant_id: "S-01", subject: "alpha" }]);
+    expect(report).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
+    expect(await canary.store.readMemory()).toEqual(before);
+
+    canary.stateMends();
+    const next = await canary.run();
+    expect(next).toMatchObject({ kind: "done", report: { transitions: [{ invariant_id: "S-01" }] } });
+  });
+
+  test("nothing closes either", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    await canary.cycle();
+    canary.set(NO_SLOTS);
+    canary.stateFails("commit");
+    const { report } = await canary.statelessCycle();
+    expect(report.verdicts["S-01"]?.status).toBe("green");
+    expect(report.recoveries).toEqual([]);
+    canary.stateMends();
+    expect((await canary.cycle()).recoveries).toHaveLength(1);
+  });
+
+  test.each(["acquire", "loadTerminal"] as const)(
+    "without its memory (%s) E-02 is unknown, never green",
+    async (call) => {
+      const canary = await canaryOf();
+      canary.stateFails(call);
+      const { report } = await canary.statelessCycle();
+      expect(report.verdicts["E-02"]).toMatchObject({ status: "unknown", reason: REASON });
+      const { "E-02": _blind, ...others } = statusesOf(report);
+      expect(new Set(Object.values(others))).toEqual(new Set(["green"]));
+    },
+  );
+
+  test("a run that needs no terminal memory does not miss it", async () => {
+    const canary = await canaryOf();
+    canary.stateFails("loadTerminal");
+    expect((await canary.cycle("S-01")).verdicts["S-01"]?.status).toBe("green");
+  });
+
+  test("the lease can't be given back either: the verdicts are told all the same", async () => {
+    const canary = await canaryOf();
+    canary.stateFails("commit", "release");
+    expect((await canary.statelessCycle()).report.checks_run).toEqual(ALL_IDS);
+  });
+
+  test("the address of the state and its password are in no line", async () => {
+    const canary = await canaryOf();
+    canary.stateFails("acquire");
+    expect(JSON.stringify(await canary.statelessCycle())).not.toMatch(/hunter2|10\.0\.0\.7/);
+  });
+});
+
+describe("E-02: a finished run comes back to life", () => {
+  const back = live(runningRow("e-1", "alpha"));
+  const e02 = (report: CycleReport) => report.verdicts["E-02"]?.status;
+
+  /** Seen success in one cycle, running in the next. */
+  const reversed = async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "success" });
+    await canary.cycle("E-02");
+    canary.set({ executions: back });
+    const report = await canary.cycle("E-02");
+    return { canary, report };
+  };
+
+  test("seen success, now running: red with the status that it really had", async () => {
+    const { report } = await reversed();
+    expect(report.violations).toMatchObject([
+      {
+        invariant_id: "E-02",
+        subject: "alpha",
+        observed_state: {
+          execution_id: "e-1",
+          previous_status: "success",
+          current_status: "running",
+          terminal_statuses_tracked: ["cancelled", "failed", "skipped", "success"],
+        },
+        signal_query: "execution_id e-1 was success in previous cycle; now running",
+      },
+    ]);
+    expect(report.transitions).toMatchObject([{ invariant_id: "E-02" }]);
+  });
+
+  test.each(["cancelled", "failed", "skipped"] as const)("seen %s, now queued: red", async (previous) => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": previous });
+    await canary.cycle("E-02");
+    canary.set({ executions: live(runningRow("e-1", "alpha", { status: "queued" })) });
+    const report = await canary.cycle("E-02");
+    expect(report.violations[0]?.observed_state).toMatchObject({
+      previous_status: previous,
+      current_status: "queued",
+    });
+  });
+
+  test("a later end wins: failed, then success, is remembered as success", async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "failed" });
+    await canary.cycle("E-02");
+    canary.ends({ "e-1": "success" });
+    await canary.cycle("E-02");
+    canary.set({ executions: live(runningRow("e-1", "alpha", { retryScheduled: true })) });
+    const report = await canary.cycle("E-02");
+    expect(report.violations[0]?.observed_state).toMatchObject({ previous_status: "success" });
+  });
+
+  test("stays red for as long as the row runs, and never turns green by forgetting", async () => {
+    const { canary } = await reversed();
+    for (const [wait, sum] of [
+      [55 * MINUTE_MS, "an hour"],
+      [2 * HOUR_MS, "three hours"],
+      [2 * DAY_MS, "two days"],
+    ] as const) {
+      canary.advance(wait);
+      const report = await canary.cycle("E-02");
+      expect([sum, e02(report)]).toEqual([sum, "red"]);
+      expect(report.violations[0]?.observed_state).toMatchObject({ previous_status: "success" });
+      expect(report).toMatchObject({ transitions: [], recoveries: [] });
+    }
+  });
+
+  test("stays red through hours in which the rows could not be read", async () => {
+    const { canary } = await reversed();
+    canary.unread("executions", "sqlite: ETIMEDOUT");
+    for (let hours = 0; hours < 3; hours += 1) {
+      canary.advance(HOUR_MS);
+      const report = await canary.cycle("E-02");
+      expect(report.verdicts["E-02"]).toMatchObject({ status: "unknown", reason: "sqlite: ETIMEDOUT" });
+      expect(report).toMatchObject({ transitions: [], recoveries: [] });
+    }
+    canary.set({ executions: back });
+    const report = await canary.cycle("E-02");
+    expect(e02(report)).toBe("red");
+    expect(report.transitions).toEqual([]);
+  });
+
+  test("stays red while the agent's rows are unseen for hours, and is found again after", async () => {
+    const { canary } = await reversed();
+    canary.set({ executions: { live: [runningRow("e-9", "beta")], unseenAgents: new Set(["alpha"]) } });
+    canary.advance(3 * HOUR_MS);
+    expect((await canary.cycle("E-02")).recoveries).toEqual([]);
+    canary.set({ executions: back });
+    const report = await canary.cycle("E-02");
+    expect(e02(report)).toBe("red");
+    expect(report.transitions).toEqual([]);
+  });
+
+  test("recovers when the run has ended again", async () => {
+    const { canary } = await reversed();
+    canary.set({ executions: live() });
+    canary.ends({ "e-1": "success" });
+    const report = await canary.cycle("E-02");
+    expect(e02(report)).toBe("green");
+    expect(report.recoveries).toMatchObject([{ invariant_id: "E-02", subjects: ["alpha"] }]);
+    expect((await canary.store.readMemory()).pinned).toEqual([]);
+  });
+
+  test("a failed run that the scheduler retries is no reversal; a finished one is, retry or not", async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "failed", "e-2": "success" });
+    await canary.cycle("E-02");
+    const retried = { retryScheduled: true };
+    canary.set({ executions: live(runningRow("e-1", "alpha", retried)) });
+    expect(e02(await canary.cycle("E-02"))).toBe("green");
+    canary.set({ executions: live(runningRow("e-2", "alpha", retried)) });
+    expect(e02(await canary.cycle("E-02"))).toBe("red");
+  });
+
+  test("a run that was never seen to end may run", async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "success" });
+    await canary.cycle("E-02");
+    canary.set({ executions: live(runningRow("e-2", "alpha")) });
+    expect(e02(await canary.cycle("E-02"))).toBe("green");
+  });
+
+  test("an end is remembered for an hour after it was seen, with quiet cycles in between", async () => {
+    const canary = await canaryOf();
+    canary.ends({ "e-1": "success" });
+    await canary.cycle("E-02");
+    for (let minutes = 5; minutes < 60; minutes += 5) await canary.cycle("E-02");
+    canary.set({ executions: back });
+    expect(e02(await canary.cycle("E-02"))).toBe("red");
+  });
+
+  test.each(["writeEvidence", "commit"] as const)(
+    "a cycle that failed (%s) forgets nothing, and reads from where the last good one ended",
+    async (call) => {
+      const canary = await canaryOf();
+      canary.ends({ "e-1": "success" });
+      await canary.cycle("E-02");
+      const { endedCursor } = await canary.store.readMemory();
+      canary.stateFails(call);
+      canary.ends({ "e-2": "success" });
+      await canary.statelessCycle("E-02");
+      canary.stateMends();
+      canary.ends({ "e-2": "success" });
+      await canary.cycle("E-02");
+      expect(canary.reads.at(-1)?.endedSince).toEqual(endedCursor);
+      canary.set({ executions: live(runningRow("e-1", "alpha"), runningRow("e-2", "beta")) });
+      const report = await canary.cycle("E-02");
+      expect(report.violations.map((v) => v.subject)).toEqual(["alpha", "beta"]);
+    },
+  );
+
+  test("ended rows unread: unknown, and the next read starts where the last good one ended", async () => {
+    const canary = await canaryOf();
+    await canary.cycle("E-02");
+    const { endedCursor } = await canary.store.readMemory();
+    canary.unread("ended", "sqlite: ETIMEDOUT");
+    expect(e02(await canary.cycle("E-02"))).toBe("unknown");
+    expect((await canary.store.readMemory()).endedCursor).toEqual(endedCursor);
+  });
+
+  test("the first cycle ever asks from no cursor, the next from the reading of the first", async () => {
+    const canary = await canaryOf();
+    await canary.cycle("E-02");
+    const firstAtMs = canary.now();
+    await canary.cycle("E-02");
+    expect(canary.reads.map((r) => r.endedSince)).toEqual([null, { readAtMs: firstAtMs, rowid: 0 }]);
+  });
+});
+
+describe("sources that are not there", () => {
+  test("off: its invariants are not run, and nothing is called unavailable", async () => {
+    const canary = await canaryOf();
+    canary.leaveOut("docker", "off");
+    const report = await canary.cycle();
+    expect(report.checks_off).toEqual(["R-01"]);
+    expect(report.checks_run).toEqual(ALL_IDS.filter((id) => id !== "R-01"));
+    expect(report.verdicts).not.toHaveProperty("R-01");
+    expect(report.sources_unavailable).toEqual([]);
+  });
+
+  test("off: what it had made red stays red, until it is seen again", async () => {
+    const canary = await canaryOf();
+    canary.set({ zombies: zombiesIn([container("alpha", [7])]) });
+    await canary.cycle();
+    canary.leaveOut("docker", "off");
+    expect((await canary.cycle()).recoveries).toEqual([]);
+    expect((await canary.store.readMemory()).states["R-01"]?.status).toBe("red");
+  });
+
+  test("not configured: unknown, and named", async () => {
+    const canary = await canaryOf();
+    canary.leaveOut("redis", "not configured");
+    const report = await canary.cycle();
+    expect(report.checks_off).toEqual([]);
+    expect(report.sources_unavailable).toEqual(["redis: not configured"]);
+    for (const id of ["S-01", "S-02", "S-03", "E-01", "L-03", "B-02"])
+      expect(report.verdicts[id]).toMatchObject({
+        status: "unknown",
+        reason: "redis: not configured",
+        checked: 0,
+      });
+    for (const id of ["E-02", "E-05", "B-01", "R-01"]) expect(report.verdicts[id]?.status).toBe("green");
+  });
+
+  test("one that throws makes only its own invariants unknown, and its address stays inside", async () => {
+    const canary = await canaryOf();
+    canary.when("docker", async () => {
+      throw new Error("bad answer from https://user:hunter2@docker-1:2376/v1.41/containers/json");
+    });
+    const report = await canary.cycle();
+    expect(report.verdicts["R-01"]).toMatchObject({ status: "unknown" });
+    expect(Object.values(statusesOf(report)).filter((s) => s === "green")).toHaveLength(9);
+    expect(report.sources_unavailable).toHaveLength(1);
+    expect(JSON.stringify(report)).not.toMatch(/hunter2|docker-1/);
+  });
+
+  test("one fact of a source is unread: the invariants on its other facts go on", async () => {
+    const canary = await canaryOf();
+    canary.unread("drainTick", "redis: the heartbeat is not a number");
+    const report = await canary.cycle();
+    expect(Object.entries(statusesOf(report)).filter(([, s]) => s !== "green")).toEqual([
+      ["B-02", "unknown"],
+    ]);
+  });
+
+  test("one that hangs is cut at its deadline, and the others are judged", async () => {
+    const canary = await canaryOf({ sourceDeadlineMs: 500 });
+    await canary.cycle();
+    canary.when("docker", () => new Promise(() => {}));
+    const report = await canary.cycle();
+    expect(report.verdicts["R-01"]).toMatchObject({
+      status: "unknown",
+      reason: "docker: no answer within 500 ms",
+    });
+    expect(report.sources_unavailable).toEqual(["docker: no answer within 500 ms"]);
+    expect(report.verdicts["S-01"]?.status).toBe("green");
+  });
+
+  test("the reason of an unread source reaches the verdict word for word", async () => {
+    const canary = await canaryOf();
+    canary.when("sqlite", async () => {
+      throw new SourceError("the token was refused (401)");
+    });
+    const report = await canary.cycle();
+    expect(report.verdicts["S-01"]?.reason).toBe("sqlite: the token was refused (401)");
+    expect(report.verdicts["E-02"]?.reason).toBe("sqlite: the token was refused (401)");
+    expect(report.verdicts["R-01"]?.status).toBe("green");
+  });
+});
+
+describe("R-01 with a dwell of ten minutes", () => {
+  const zombie = (over = {}) => ({ zombies: zombiesIn([container("alpha", [7], over)]) });
+  const r01 = (report: CycleReport) => report.verdicts["R-01"]?.status;
+  const dwelling = () => canaryOf({ dwellSeconds: 600 });
+
+  test("the same zombie has to be there for ten minutes", async () => {
+    const canary = await dwelling();
+    canary.set(zombie());
+    expect(r01(await canary.cycle())).toBe("green");
+    expect(r01(await canary.cycle())).toBe("green");
+    expect(r01(await canary.cycle())).toBe("red");
+  });
+
+  test("one that was gone for a cycle begins anew", async () => {
+    const canary = await dwelling();
+    canary.set(zombie());
+    await canary.cycle();
+    canary.set({ zombies: zombiesIn([container("alpha")]) });
+    await canary.cycle();
+    canary.set(zombie());
+    expect(r01(await canary.cycle())).toBe("green");
+    expect(r01(await canary.cycle())).toBe("green");
+    expect(r01(await canary.cycle())).toBe("red");
+  });
+
+  test("the same pid after a restart of the container is another process", async () => {
+    const canary = await dwelling();
+    canary.set(zombie());
+    await canary.cycle();
+    await canary.cycle();
+    canary.set(zombie({ startedAt: "2026-11-23T10:12:00Z" }));
+    expect(r01(await canary.cycle())).toBe("green");
+  });
+
+  test("a cycle that could not see the container, or Docker at all, does not begin anew", async () => {
+    const canary = await dwelling();
+    canary.set(zombie());
+    await canary.cycle();
+    canary.set({
+      zombies: zombiesIn([container("beta")], {
+        unseenContainers: [{ agent: "alpha", containerId: "c-alpha" }],
+      }),
+    });
+    await canary.cycle();
+    canary.unread("zombies", "docker: ETIMEDOUT");
+    await canary.cycle();
+    canary.set(zombie());
+    expect(r01(await canary.cycle())).toBe("red");
+  });
+
+  test("a run without R-01 does not forget what was seen", async () => {
+    const canary = await dwelling();
+    canary.set(zombie());
+    await canary.cycle();
+    await canary.cycle("S-01");
+    expect(r01(await canary.cycle())).toBe("red");
+  });
+
+  test("without a dwell nothing is kept", async () => {
+    const canary = await canaryOf();
+    canary.set(zombie());
+    expect(r01(await canary.cycle())).toBe("red");
+    expect((await canary.store.readMemory()).zombieSightings).toEqual({});
+  });
+});
+
+describe("what is written down", () => {
+  test("ids hold their day and follow each other, within a cycle and across cycles", async () => {
+    const canary = await canaryOf();
+    canary.set({ slots: slotsOf({ alpha: [slot("e-1")], beta: [slot("e-2")] }) });
+    expect((await canary.cycle("S-01")).violations.map((v) => v.id)).toEqual([
+      20261123000001, 20261123000002,
+    ]);
+    expect((await canary.cycle("S-01")).violations.map((v) => v.id)).toEqual([
+      20261123000003, 20261123000004,
+    ]);
+    canary.advance(DAY_MS);
+    expect((await canary.cycle("S-01")).violations.map((v) => v.id)).toEqual([
+      20261124000001, 20261124000002,
+    ]);
+  });
+
+  test("a violation is found by its id and in the list, as the cycle told it", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    const { violations } = await canary.cycle();
+    expect((await violationsOf(canary)).items).toEqual(violations);
+    expect(await canary.store.getViolation(violations[0]!.id!, canary.now())).toEqual(violations[0]);
+  });
+
+  test("observed_state is in wire names and holds the snapshot's time", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    const report = await canary.cycle("S-01");
+    expect(report.violations[0]?.observed_state).toEqual({
+      agent_name: "alpha",
+      redis_slot_count: 1,
+      sql_running_count: 0,
+      in_redis_only: ["e-1"],
+      in_sql_only: [],
+      snapshot_time: report.snapshot_time,
+    });
+  });
+
+  test("a violation is as severe as its finding: a ghost that left a tag behind is major, L-03 is critical", async () => {
+    const canary = await canaryOf();
+    const tag = { rowsByTable: new Map([["agent_tags", 1]]), samples: [] };
+    canary.set({ orphans: { ghosts: new Map([["ghost", tag]]), unseenTables: [] } });
+    const report = await canary.cycle("L-03");
+    expect(report.violations).toMatchObject([{ subject: "ghost", severity: "major" }]);
+    expect(report.transitions).toMatchObject([{ severity: "major" }]);
+    expect((await violationsOf(canary)).items).toMatchObject([{ severity: "major" }]);
+  });
+
+  test("the cycle itself can be listed, with what it came to and who asked", async () => {
+    const canary = await canaryOf();
+    const first = await canary.cycle();
+    canary.set(LEAKED);
+    const second = await canary.cycle();
+    const { items } = await cyclesOf(canary);
+    expect(items.map((c) => c.snapshot_time)).toEqual([second.snapshot_time, first.snapshot_time]);
+    expect(items[0]).toMatchObject({
+      trigger: "schedule",
+      checks_run: ALL_IDS,
+      violation_count: 1,
+      verdicts: second.verdicts,
+      transitions: second.transitions,
+    });
+  });
+
+  test("the day's counters add up over cycles", async () => {
+    const canary = await canaryOf();
+    canary.set({ ...LEAKED, zombies: zombiesIn([container("alpha", [7])]) });
+    await canary.cycle();
+    await canary.cycle();
+    expect(await canary.store.stats("2026-11-23", "2026-11-23")).toEqual([
+      {
+        day: "2026-11-23",
+        counts: expect.arrayContaining([
+          { invariantId: "S-01", severity: "critical", count: 2 },
+          { invariantId: "R-01", severity: "critical", count: 2 },
+        ]),
+      },
+    ]);
+  });
+
+  test("a green cycle leaves its record and no violation", async () => {
+    const canary = await canaryOf();
+    await canary.cycle();
+    expect((await cyclesOf(canary)).items).toHaveLength(1);
+    expect((await violationsOf(canary)).items).toEqual([]);
+    expect(await canary.store.stats("2026-01-01", "2026-12-31")).toEqual([]);
+  });
+
+  test("agents named __proto__ and constructor go through the store and come back", async () => {
+    const canary = await canaryOf();
+    const roster = new Map(
+      ["__proto__", "constructor"].map((a) => [a, { maxParallelTasks: 3, executionTimeoutSeconds: 900 }]),
+    );
+    const held = Object.fromEntries([
+      ["__proto__", [slot("e-1")]],
+      ["constructor", [slot("e-2")]],
+    ]);
+    canary.set({ roster, slots: slotsOf(held) });
+    expect((await canary.cycle("S-01")).transitions).toHaveLength(1);
+    expect((await canary.cycle("S-01")).transitions).toEqual([]);
+    expect((await violationsOf(canary)).items).toHaveLength(4);
+    canary.set(NO_SLOTS);
+    expect((await canary.cycle("S-01")).recoveries).toMatchObject([
+      { subjects: ["__proto__", "constructor"] },
+    ]);
+  });
+});

@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import { noPhantomReversal as E02 } from "../../shared/invariants/e-02-no-phantom-reversal.ts";
+import { TERMINAL_STATUSES } from "../../shared/snapshot/facts.ts";
+import {
+  AGENT,
+  executionsOf,
+  judge,
+  NO_STARTED_AT,
+  observedOf,
+  queued,
+  recordOf,
+  rememberedOf,
+  running,
+  testUnreadFacts,
+  violationsOf,
+} from "../support/facts.ts";
+
+testUnreadFacts(E02);
+
+describe("a finished run stays finished", () => {
+  test("runs that were never seen finished are green, whatever else finished", () => {
+    const facts = {
+      executions: executionsOf([running("run-1"), queued("run-2")]),
+      remembered: rememberedOf({ "run-0": "success", "run-9": "failed" }),
+    };
+    expect(recordOf(judge(E02, facts))).toEqual({ status: "green", checked: 1, unseen: [], reason: null });
+  });
+
+  test("an execution that was success in an earlier cycle and runs now", () => {
+    const facts = {
+      executions: executionsOf([running("E")]),
+      remembered: rememberedOf({ E: "success" }),
+    };
+    expect(violationsOf(judge(E02, facts))).toEqual([
+      {
+        invariant_id: "E-02",
+        tier: "A",
+        severity: "critical",
+        subject: AGENT,
+        snapshot_time: "2026-11-23T12:00:00.000Z",
+        observed_state: {
+          agent_name: AGENT,
+          execution_id: "E",
+          previous_status: "success",
+          current_status: "running",
+          terminal_statuses_tracked: ["cancelled", "failed", "skipped", "success"],
+          snapshot_time: "2026-11-23T12:00:00.000Z",
+        },
+        signal_query: "execution_id E was success in previous cycle; now running",
+      },
+    ]);
+  });
+
+  test.each(TERMINAL_STATUSES.flatMap((was) => [[was, "running"] as const, [was, "queued"] as const]))(
+    "from %s back to %s is a reversal, reported with its real previous status",
+    (was, now) => {
+      const row = now === "running" ? running("E") : queued("E");
+      const [observed] = observedOf(
+        judge(E02, { executions: executionsOf([row]), remembered: rememberedOf({ E: was }) }),
+      );
+      expect(observed).toMatchObject({ previous_status: was, current_status: now });
+    },
+  );
+
+  test("the age of the row does not matter, nor whether it can be aged", () => {
+    for (const differs of [{ ageSeconds: 0 }, { ageSeconds: 259_200 }, NO_STARTED_AT])
+      expect(
+        judge(E02, {
+          executions: executionsOf([running("E", differs)]),
+          remembered: rememberedOf({ E: "cancelled" }),
+        }).status,
+      ).toBe("red");
+  });
+
+  test("each reversal is a finding of its own, also those of a deleted agent", () => {
+    const verdict = judge(E02, {
+      executions: executionsOf([running("b"), queued("a"), running("c", { agent: "ghost" })]),
+      remembered: rememberedOf({ a: "failed", b: "success", c: "skipped" }),
+    });
+    expect(verdict.findings.map((f) => [f.subject, ...f.keys])).toEqual([
+      [AGENT, "a"],
+      [AGENT, "b"],
+      ["ghost", "c"],
+    ]);
+  });
+
+  test.each(["__proto__", "constructor", "123", "null"])(
+    "an execution called %j was never seen before",
+    (id) => {
+      const executions = executionsOf([running(id)]);
+      expect(judge(E02, { executions, remembered: rememberedOf({ "run-1": "success" }) }).status).toBe(
+        "green",
+      );
+    },
+  );
+});
+
+describe("legal moves", () => {
+  test.each([
+    ["running", running("E", { retryScheduled: true })],
+    ["queued (its claim lost the slot)", queued("E", { retryScheduled: true })],
+  ])("a failed row that the scheduler retries may be %s", (_now, row) => {
+    const facts = { executions: executionsOf([row]), remembered: rememberedOf({ E: "failed" }) };
+    expect(judge(E02, facts).status).toBe("green");
+  });
+
+  test("a failed row that comes back without a retry is a reversal", () => {
+    const facts = { executions: executionsOf([running("E")]), remembered: rememberedOf({ E: "failed" }) };
+    expect(judge(E02, facts).status).toBe("red");
+  });
+
+  test.each(["success", "cancelled", "skipped"] as const)("a retry excuses nothing that was %s", (was) => {
+    const facts = {
+      executions: executionsOf([running("E", { retryScheduled: true })]),
+      remembered: rememberedOf({ E: was }),
+    };
+    expect(judge(E02, facts).status).toBe("red");
+  });
+
+  test("a claim that goes back from running to queued was never finished", () => {
+    expect(judge(E02, { executions: executionsOf([queued("E")]) }).status).toBe("green");
+  });
+});
+
+describe("parts that could not be read", () => {
+  test("an agent with a row whose id can't be read is unseen, its readable rows are judged all the same", () => {
+    const executions = executionsOf([running("E"), running("other", { agent: "fine" })], [AGENT]);
+    const verdict = judge(E02, { executions, remembered: rememberedOf({ E: "success" }) });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", checked: 1, unseen: [AGENT] });
+    expect(recordOf(judge(E02, { executions }))).toMatchObject({
+      status: "green",
+      checked: 1,
+      unseen: [AGENT],
+    });
+    expect(recordOf(judge(E02, { executions: executionsOf([], [AGENT]) })).status).toBe("unknown");
+  });
+
+  test("a memory that breaks while it is asked makes the verdict unknown", () => {
+    const remembered = {
+      statusOf: () => {
+        throw new Error("the page is torn");
+      },
+    };
+    expect(judge(E02, { executions: executionsOf([running("E")]), remembered })).toMatchObject({
+      status: "unknown",
+      reason: "the check failed: the page is torn",
+    });
+  });
+});

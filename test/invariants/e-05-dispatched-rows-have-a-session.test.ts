@@ -1,0 +1,134 @@
+import { describe, expect, test } from "vitest";
+import { dispatchedRowsHaveASession as E05 } from "../../shared/invariants/e-05-dispatched-rows-have-a-session.ts";
+import {
+  AGENT,
+  executionsOf,
+  judge,
+  msAgo,
+  NO_STARTED_AT,
+  observedOf,
+  queued,
+  readBetween,
+  recordOf,
+  running,
+  testUnreadFacts,
+  violationsOf,
+} from "../support/facts.ts";
+
+testUnreadFacts(E05);
+
+const idsOf = (...args: [Parameters<typeof judge>[1], Parameters<typeof judge>[2]?]) =>
+  observedOf(judge(E05, ...args)).map((o) => o.execution_id);
+
+describe("a run has a Claude session within 60 s", () => {
+  test("old runs with a session and a new one without are green", () => {
+    const facts = {
+      executions: executionsOf([running("old", { ageSeconds: 3600 }), running("new", { ageSeconds: 5 })]),
+      sessions: new Set(["old"]),
+    };
+    expect(recordOf(judge(E05, facts))).toEqual({ status: "green", checked: 1, unseen: [], reason: null });
+  });
+
+  test("a run of three minutes whose session is NULL, as in the seed", () => {
+    const facts = { executions: executionsOf([running("lost", { ageSeconds: 188 })]) };
+    expect(violationsOf(judge(E05, facts))).toEqual([
+      {
+        invariant_id: "E-05",
+        tier: "B",
+        severity: "major",
+        subject: AGENT,
+        snapshot_time: "2026-11-23T12:00:00.000Z",
+        observed_state: {
+          agent_name: AGENT,
+          execution_id: "lost",
+          started_at: "2026-11-23T11:56:52.000Z",
+          age_seconds: 188,
+          grace_seconds: 60,
+          snapshot_time: "2026-11-23T12:00:00.000Z",
+        },
+        signal_query: `schedule_executions row lost (agent=${AGENT}) status='running' age=188s > 60s and claude_session_id IS NULL`,
+      },
+    ]);
+  });
+
+  test.each([
+    [59, false],
+    [60, false],
+    [61, true],
+    [-3600, false],
+  ])("no session after %d s: red is %j", (ageSeconds, red) => {
+    expect(idsOf({ executions: executionsOf([running("r", { ageSeconds })]) })).toEqual(red ? ["r"] : []);
+  });
+
+  test("the age is whole seconds at the reading of the rows, from where a slow one began", () => {
+    const facts = { executions: executionsOf([running("r", { ageSeconds: 55.5 })]) };
+    expect(
+      idsOf(facts, { times: { executions: readBetween(0, 30), sessions: readBetween(60, 60) } }),
+    ).toEqual([]);
+    const [observed] = observedOf(judge(E05, facts, { times: { executions: readBetween(30, 30) } }));
+    expect(observed).toMatchObject({ execution_id: "r", age_seconds: 85 });
+  });
+
+  test("a queued row has no session to have", () => {
+    expect(idsOf({ executions: executionsOf([queued("q", { waitedSeconds: 3600 })]) })).toEqual([]);
+  });
+
+  test("another row's session is not its own, and every row without one is named", () => {
+    const facts = {
+      executions: executionsOf([
+        running("b", { ageSeconds: 90 }),
+        running("a", { ageSeconds: 90 }),
+        running("c", { ageSeconds: 90 }),
+      ]),
+      sessions: new Set(["c", "B", "__proto__"]),
+    };
+    expect(idsOf(facts)).toEqual(["a", "b"]);
+  });
+
+  test("a row that a pull worker has claimed needs a session too", () => {
+    const pulled = running("pulled", { ageSeconds: 90, lease: { expiresAtMs: msAgo(-600) } });
+    expect(idsOf({ executions: executionsOf([pulled]) })).toEqual(["pulled"]);
+  });
+});
+
+describe("rows that can't be judged are unseen and spoil no other", () => {
+  test("a row without a readable started_at is no violation, and does not hide the others", () => {
+    const facts = {
+      executions: executionsOf([
+        running("undated", NO_STARTED_AT),
+        running("lost", { ageSeconds: 90 }),
+        running("elsewhere", { agent: "other", ageSeconds: 5 }),
+      ]),
+    };
+    const verdict = judge(E05, facts);
+    expect(recordOf(verdict)).toEqual({
+      status: "red",
+      checked: 1,
+      unseen: [`${AGENT}/undated`],
+      reason: null,
+    });
+    expect(verdict.findings.map((f) => f.keys)).toEqual([["lost"]]);
+  });
+
+  test("alone it makes the verdict unknown", () => {
+    const executions = executionsOf([running("undated", NO_STARTED_AT)]);
+    expect(recordOf(judge(E05, { executions }))).toMatchObject({
+      status: "unknown",
+      unseen: [`${AGENT}/undated`],
+    });
+  });
+
+  test("with a session there is nothing to age", () => {
+    const executions = executionsOf([running("undated", NO_STARTED_AT)]);
+    expect(recordOf(judge(E05, { executions, sessions: new Set(["undated"]) }))).toMatchObject({
+      status: "green",
+      unseen: [],
+    });
+  });
+
+  test("an agent with a row whose id can't be read is unseen", () => {
+    const executions = executionsOf([running("lost", { ageSeconds: 90, agent: "other" })], [AGENT]);
+    expect(recordOf(judge(E05, { executions }))).toMatchObject({ status: "red", unseen: [AGENT] });
+    expect(recordOf(judge(E05, { executions: executionsOf([], [AGENT]) })).status).toBe("unknown");
+  });
+});

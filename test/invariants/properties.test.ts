@@ -1,0 +1,703 @@
+/**
+ * Random platform states, judged by the code and by a second statement of each rule, written from the table and the
+ * list of what was found later, as plainly as possible: loops over everything, no helper of the code.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import type { Invariant } from "../../shared/invariants/invariant.ts";
+import {
+  type Execution,
+  type Facts,
+  type ReadingTime,
+  type Slot,
+  TERMINAL_STATUSES,
+  zombieKey,
+} from "../../shared/snapshot/facts.ts";
+import {
+  executionsOf,
+  judge,
+  msAgo,
+  NOW_MS,
+  observedOf,
+  readBetween,
+  readingsOf,
+  recordOf,
+  secondsAgo,
+  violationsOf,
+  zombiesOf,
+} from "../support/facts.ts";
+
+const RUNS = 1500;
+
+// ── Random platforms ────────────────────────────────────────────────────────────────────────────────────────────────
+
+const KNOWN = ["ada", "cornelius-m", "123", "__proto__", "constructor"] as const;
+const GHOSTS = ["ghost", "toString", "null", "drain-agent"] as const;
+const IDS = [
+  "123",
+  "1e5",
+  "null",
+  "{}",
+  "drain-x",
+  "drain-",
+  "__proto__",
+  "constructor",
+  "",
+  "run-1",
+  "run-2",
+  "É",
+];
+
+const agentName = fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...KNOWN) }, fc.constantFrom(...GHOSTS));
+const timeout = fc.constantFrom(0, 60, 300, 900);
+
+/** An age in seconds, at or just beside a limit. A quarter of a second is exact in a double, at any distance. */
+const ageNear = (...limits: number[]) =>
+  fc
+    .tuple(fc.constantFrom(...limits), fc.constantFrom(-1, -0.25, 0, 0, 0, 0.25, 1))
+    .map(([limit, beside]) => limit + beside);
+const age = ageNear(-60, -3, 0, 1, 3, 10, 30, 60, 120, 300, 360, 600, 900, 1200, 1500, 9000);
+
+/** When a fact was read: mostly at the fixed instant, sometimes a little apart or slowly. */
+const readingTime: fc.Arbitrary<ReadingTime> = fc
+  .tuple(fc.constantFrom(0, 0, 0, 0, -1, 0.25, 5), fc.constantFrom(0, 0, 0, 0, 0.25, 5))
+  .map(([from, took]) => readBetween(from, from + took));
+
+const execution: fc.Arbitrary<Execution> = fc
+  .record({
+    id: fc.constantFrom(...IDS),
+    agent: agentName,
+    status: fc.constantFrom("running" as const, "queued" as const),
+    startedSecondsAgo: fc.option(age, { freq: 8 }),
+    queuedSecondsAgo: fc.option(ageNear(0, 60, 60, 120), { freq: 3 }),
+    lease: fc.oneof(
+      { weight: 3, arbitrary: fc.constant(null) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          expiresAtMs: fc.option(ageNear(-60, 0, 600, 600, 9000).map(msAgo), { freq: 4 }),
+        }),
+      },
+    ),
+    retryScheduled: fc.boolean(),
+    scheduleTimeoutSeconds: fc.oneof(
+      { weight: 6, arbitrary: fc.constant(null) },
+      { weight: 3, arbitrary: timeout },
+      { weight: 1, arbitrary: fc.constant("unreadable" as const) },
+    ),
+  })
+  .map(({ startedSecondsAgo, queuedSecondsAgo, ...row }) => ({
+    ...row,
+    startedAt: startedSecondsAgo === null ? null : `${startedSecondsAgo} s ago`,
+    startedAtMs: startedSecondsAgo === null ? null : msAgo(startedSecondsAgo),
+    queuedAtMs: queuedSecondsAgo === null ? null : msAgo(queuedSecondsAgo),
+  }));
+
+const slot: fc.Arbitrary<Slot> = fc
+  .record({
+    id: fc.constantFrom(...IDS),
+    ageSeconds: age,
+    own: fc.option(timeout, { freq: 2 }),
+    agents: timeout,
+    ttl: fc.constantFrom("given", "given", "given", "gone", "eternal", "over", "unread"),
+    delta: fc.constantFrom(-30, -3, -2, -2, -1, 0, 1),
+  })
+  .map(({ id, ageSeconds, own, agents, ttl, delta }) => {
+    const left = Math.ceil((own ?? agents) + 300 + delta - Math.max(0, ageSeconds));
+    const ttlSeconds = { given: Math.max(0, left), gone: -2, eternal: -1, over: 0, unread: null }[ttl]!;
+    return { id, score: secondsAgo(ageSeconds), ttlSeconds, timeoutSeconds: own };
+  });
+
+const someAgents = (maxLength: number) =>
+  fc.uniqueArray(agentName, { maxLength }).map((names) => new Set<string>(names));
+const mapOf = <V>(value: fc.Arbitrary<V>, key: fc.Arbitrary<string> = agentName, maxLength = 4) =>
+  fc.uniqueArray(fc.tuple(key, value), { selector: ([name]) => name, maxLength }).map((e) => new Map(e));
+const rarely = <T>(arbitrary: fc.Arbitrary<T>, otherwise: T) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(otherwise) }, { weight: 1, arbitrary });
+
+const table = fc.constantFrom("schedule_executions", "agent_tags", "chat_sessions", "agent_sharing");
+const container = fc.record({
+  agent: agentName,
+  containerId: fc.constantFrom("c1", "c2", "c3", "c4"),
+  daemon: fc.constantFrom("tcp://one:2376", "tcp://two:2376"),
+  startedAt: fc.constantFrom(null, "2026-11-23T08:00:00Z", "2026-11-23T11:00:00Z"),
+  zombiePids: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }).map((pids) => pids.sort()),
+});
+
+interface World {
+  facts: Facts;
+  times: Record<keyof Facts, ReadingTime>;
+  dwellSeconds: number;
+}
+
+const world: fc.Arbitrary<World> = fc
+  .record({
+    roster: mapOf(
+      fc.record({
+        maxParallelTasks: fc.constantFrom(0, 1, 1, 2, 2, 3, null),
+        executionTimeoutSeconds: fc.constantFrom(0, 60, 60, 300, 900, null),
+      }),
+      fc.constantFrom(...KNOWN),
+      KNOWN.length,
+    ),
+    live: fc.uniqueArray(execution, { selector: (e) => e.id, maxLength: 7 }),
+    unseenRows: rarely(someAgents(2), new Set<string>()),
+    sessions: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 6 }).map((ids) => new Set(ids)),
+    byAgent: mapOf(fc.uniqueArray(slot, { selector: (s) => s.id, minLength: 1, maxLength: 5 })),
+    unseenSlots: rarely(someAgents(2), new Set<string>()),
+    ghosts: mapOf(mapOf(fc.integer({ min: 1, max: 9 }), table).filter((rows) => rows.size > 0)),
+    unseenTables: rarely<string[]>(fc.constant(["chat_sessions"]), []),
+    counts: mapOf(fc.integer({ min: 0, max: 3 })),
+    overHttp: fc.boolean(),
+    sides: fc.tuple(mapOf(fc.integer({ min: 0, max: 3 })), mapOf(fc.integer({ min: 0, max: 3 }))),
+    honest: fc.boolean(),
+    tick: fc.option(ageNear(-60, 0, 60, 60, 120, 120, 600), { freq: 8 }),
+    containers: fc.uniqueArray(container, { selector: (c) => c.containerId, maxLength: 4 }),
+    unseenContainers: rarely(
+      fc.array(fc.record({ agent: agentName, containerId: fc.constant("mute") }), { maxLength: 2 }),
+      [],
+    ),
+    unseenDaemons: rarely<string[]>(fc.constant(["tcp://three:2376"]), []),
+    remembered: mapOf(fc.constantFrom(...TERMINAL_STATUSES), fc.constantFrom(...IDS), 5),
+    sightings: fc.array(fc.tuple(container, fc.integer({ min: 1, max: 4 }), age), { maxLength: 6 }),
+    sightingsOfThese: fc.array(age, { maxLength: 6 }),
+    dwellSeconds: fc.constantFrom(0, 0, 60, 300),
+    times: fc.record({
+      slots: readingTime,
+      executions: readingTime,
+      drainTick: readingTime,
+      zombies: readingTime,
+    }),
+  })
+  .map((w) => {
+    // An accessor that mostly tells the truth, so that what is wrong is wrong by one.
+    const queuedOf = new Map<string, number>();
+    for (const e of w.live)
+      if (e.status === "queued") queuedOf.set(e.agent, (queuedOf.get(e.agent) ?? 0) + 1);
+    const counts = new Map(w.honest ? [...queuedOf, ...[...w.counts].slice(0, 1)] : w.counts);
+    const here = w.containers.flatMap((c) => c.zombiePids.map((pid) => zombieKey(c, pid)));
+    const read = readingsOf({
+      roster: w.roster,
+      executions: { live: w.live, unseenAgents: w.unseenRows },
+      sessions: w.sessions,
+      orphans: {
+        ghosts: new Map([...w.ghosts].map(([name, rowsByTable]) => [name, { rowsByTable, samples: [] }])),
+        unseenTables: w.unseenTables,
+      },
+      queueCounts: {
+        counts,
+        complete: !w.overHttp,
+        around: w.overHttp ? [w.honest ? queuedOf : w.sides[0], w.sides[1]] : null,
+      },
+      slots: { byAgent: w.byAgent, unseenAgents: w.unseenSlots },
+      drainTick: { atSeconds: w.tick === null ? null : secondsAgo(w.tick) },
+      zombies: zombiesOf(w.containers, {
+        unseenContainers: w.unseenContainers,
+        unseenDaemons: w.unseenDaemons,
+      }),
+      remembered: { statusOf: (id) => w.remembered.get(id) },
+      zombieSightings: new Map([
+        ...w.sightings.map(([c, pid, seconds]) => [zombieKey(c, pid), msAgo(seconds)] as const),
+        ...w.sightingsOfThese.flatMap((seconds, i) => (here[i] ? [[here[i], msAgo(seconds)] as const] : [])),
+      ]),
+    });
+    const facts = Object.fromEntries(
+      Object.entries(read).map(([name, reading]) => [name, reading.read && reading.value]),
+    ) as unknown as Facts;
+    const allAtOnce = Object.fromEntries(Object.keys(facts).map((name) => [name, readBetween(0, 0)]));
+    return { facts, times: { ...allAtOnce, ...w.times } as World["times"], dwellSeconds: w.dwellSeconds };
+  });
+
+// ── The rules, stated a second time ─────────────────────────────────────────────────────────────────────────────────
+
+interface Stated {
+  /** Why there can be no verdict, or no green one. */
+  blind?: "no verdict" | "not green";
+  subjects: string[];
+  unseen: string[];
+  /** What the violations show, each with its subject. */
+  red: ({ subject: string; severity?: string } & Record<string, unknown>)[];
+}
+type Rule = (facts: Facts, times: World["times"], dwellSeconds: number) => Stated;
+
+// A reading takes time. Whatever was written is as young as it can have been when it was read ("a slow collection must
+// not shorten the grace"), but for the life that a slot was given: there, it is as old as it can have been.
+const wholeSeconds = (fromMs: number, toMs: number) => {
+  if (toMs < fromMs) return 0;
+  return Math.floor((toMs - fromMs) / 1000);
+};
+const within3s = (atMs: number, { fromMs, toMs }: ReadingTime) =>
+  !(fromMs - atMs >= 3000) && !(atMs - toMs >= 3000);
+const sorted = (ids: string[]) => [...ids].sort();
+
+/** A `drain-` member counts as a real slot from 10 s on. */
+function realSlotsOf({ slots }: Facts, agent: string, time: ReadingTime): Slot[] {
+  const real: Slot[] = [];
+  for (const member of slots.byAgent.get(agent) ?? []) {
+    const isSentinel = member.id.slice(0, 6) === "drain-";
+    const leaked = time.fromMs - member.score * 1000 >= 10_000;
+    if (!isSentinel || leaked) real.push(member);
+  }
+  return real;
+}
+
+const RULES: Record<string, Rule> = {
+  "S-01": (facts, times) => {
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const agent of stated.subjects) {
+      if (facts.slots.unseenAgents.has(agent) || facts.executions.unseenAgents.has(agent)) {
+        stated.unseen.push(agent);
+        continue;
+      }
+      const slots = realSlotsOf(facts, agent, times.slots);
+      const rows: Execution[] = [];
+      for (const row of facts.executions.live)
+        if (row.agent === agent && row.status === "running" && !row.lease) rows.push(row);
+      const redisOnly: string[] = [];
+      for (const s of slots) {
+        let found = false;
+        for (const row of rows) if (row.id === s.id) found = true;
+        if (!found && !within3s(s.score * 1000, times.slots)) redisOnly.push(s.id);
+      }
+      const sqlOnly: string[] = [];
+      for (const row of rows) {
+        let found = false;
+        for (const s of slots) if (s.id === row.id) found = true;
+        const starting = row.startedAtMs !== null && within3s(row.startedAtMs, times.executions);
+        if (!found && !starting) sqlOnly.push(row.id);
+      }
+      if (redisOnly.length > 0 || sqlOnly.length > 0)
+        stated.red.push({
+          subject: agent,
+          agent_name: agent,
+          redis_slot_count: slots.length,
+          sql_running_count: rows.length,
+          in_redis_only: sorted(redisOnly),
+          in_sql_only: sorted(sqlOnly),
+        });
+    }
+    return stated;
+  },
+
+  "S-02": (facts, times) => {
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const [agent, { maxParallelTasks: cap }] of facts.roster) {
+      if (cap === null || facts.slots.unseenAgents.has(agent)) stated.unseen.push(agent);
+      else {
+        const ids = realSlotsOf(facts, agent, times.slots).map((s) => s.id);
+        if (ids.length > cap)
+          stated.red.push({
+            subject: agent,
+            agent_name: agent,
+            slot_count: ids.length,
+            max_parallel_tasks: cap,
+            overbooked_by: ids.length - cap,
+            slot_ids: sorted(ids),
+          });
+      }
+    }
+    return stated;
+  },
+
+  "S-03": (facts, times) => {
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const [agent, { executionTimeoutSeconds }] of facts.roster) {
+      if (facts.slots.unseenAgents.has(agent)) {
+        stated.unseen.push(agent);
+        continue;
+      }
+      for (const s of facts.slots.byAgent.get(agent) ?? []) {
+        if (s.id.slice(0, 6) === "drain-") continue;
+        const allowed = s.timeoutSeconds !== null ? s.timeoutSeconds : executionTimeoutSeconds;
+        if (s.ttlSeconds === null || allowed === null) {
+          stated.unseen.push(`${agent}/${s.id}`);
+          continue;
+        }
+        const floor = allowed + 300;
+        const finding = {
+          subject: agent,
+          agent_name: agent,
+          execution_id: s.id,
+          redis_ttl_seconds: s.ttlSeconds,
+          execution_timeout_seconds: allowed,
+          slot_ttl_buffer_seconds: 300,
+          floor_seconds: floor,
+          floor_source: s.timeoutSeconds !== null ? "slot" : "agent",
+        };
+        if (s.ttlSeconds < 0) {
+          const kind = s.ttlSeconds === -2 ? "missing" : "no_expiry";
+          if (!within3s(s.score * 1000, times.slots)) stated.red.push({ ...finding, kind });
+          continue;
+        }
+        let ageMs = times.slots.toMs - s.score * 1000;
+        if (ageMs < 0) ageMs = 0;
+        const givenMs = s.ttlSeconds * 1000 + ageMs;
+        if (givenMs < (floor - 2) * 1000)
+          stated.red.push({
+            ...finding,
+            kind: "below_floor",
+            initial_ttl_seconds: Math.floor(givenMs / 1000),
+            age_seconds: Math.floor(ageMs / 1000),
+          });
+      }
+    }
+    return stated;
+  },
+
+  "E-01": (facts, times) => {
+    const now = times.executions.fromMs;
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const agent of stated.subjects)
+      if (facts.executions.unseenAgents.has(agent)) stated.unseen.push(agent);
+    for (const row of facts.executions.live) {
+      const agent = facts.roster.get(row.agent);
+      if (!agent || row.status !== "running" || facts.executions.unseenAgents.has(row.agent)) continue;
+      if (row.lease && row.lease.expiresAtMs !== null) {
+        const overdueMs = now - row.lease.expiresAtMs;
+        if (overdueMs < 600_000) continue;
+      }
+      const unreadable =
+        row.startedAtMs === null ||
+        agent.executionTimeoutSeconds === null ||
+        row.scheduleTimeoutSeconds === "unreadable" ||
+        (row.lease && row.lease.expiresAtMs === null) ||
+        facts.slots.unseenAgents.has(row.agent);
+      if (unreadable) {
+        stated.unseen.push(`${row.agent}/${row.id}`);
+        continue;
+      }
+      let longest = agent.executionTimeoutSeconds!;
+      let source = "agent";
+      if (row.scheduleTimeoutSeconds !== null && Number(row.scheduleTimeoutSeconds) > longest) {
+        longest = Number(row.scheduleTimeoutSeconds);
+        source = "schedule";
+      }
+      for (const s of facts.slots.byAgent.get(row.agent) ?? [])
+        if (s.id === row.id && s.timeoutSeconds !== null && s.timeoutSeconds > longest) {
+          longest = s.timeoutSeconds;
+          source = "slot";
+        }
+      const ageSeconds = wholeSeconds(row.startedAtMs!, now);
+      if (ageSeconds > longest + 300)
+        stated.red.push({
+          subject: row.agent,
+          agent_name: row.agent,
+          execution_id: row.id,
+          started_at: row.startedAt,
+          age_seconds: ageSeconds,
+          execution_timeout_seconds: agent.executionTimeoutSeconds,
+          slot_ttl_buffer_seconds: 300,
+          effective_timeout_seconds: longest,
+          timeout_source: source,
+        });
+    }
+    return stated;
+  },
+
+  "E-02": (facts) => {
+    const stated: Stated = { subjects: [], unseen: [...facts.executions.unseenAgents], red: [] };
+    for (const row of facts.executions.live) {
+      stated.subjects.push(row.agent);
+      const was = facts.remembered.statusOf(row.id);
+      const legal = was === "failed" && row.retryScheduled;
+      if (was !== undefined && !legal)
+        stated.red.push({
+          subject: row.agent,
+          agent_name: row.agent,
+          execution_id: row.id,
+          previous_status: was,
+          current_status: row.status,
+        });
+    }
+    return stated;
+  },
+
+  "E-05": (facts, times) => {
+    const stated: Stated = { subjects: [], unseen: [...facts.executions.unseenAgents], red: [] };
+    for (const row of facts.executions.live) {
+      if (row.status !== "running") continue;
+      stated.subjects.push(row.agent);
+      if (facts.sessions.has(row.id)) continue;
+      if (row.startedAtMs === null) stated.unseen.push(`${row.agent}/${row.id}`);
+      else {
+        const ageSeconds = wholeSeconds(row.startedAtMs, times.executions.fromMs);
+        if (ageSeconds > 60)
+          stated.red.push({
+            subject: row.agent,
+            agent_name: row.agent,
+            execution_id: row.id,
+            started_at: row.startedAt,
+            age_seconds: ageSeconds,
+            grace_seconds: 60,
+          });
+      }
+    }
+    return stated;
+  },
+
+  "L-03": (facts) => {
+    if (facts.roster.size === 0) return { blind: "no verdict", subjects: [], unseen: [], red: [] };
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    if (facts.orphans.unseenTables.length > 0) stated.blind = "not green";
+    for (const name of facts.slots.unseenAgents) if (!facts.roster.has(name)) stated.unseen.push(name);
+    for (const ghost of new Set([...facts.orphans.ghosts.keys(), ...facts.slots.byAgent.keys()])) {
+      if (facts.roster.has(ghost)) continue;
+      stated.subjects.push(ghost);
+      let rows = 0;
+      const places: string[] = [];
+      for (const [name, n] of facts.orphans.ghosts.get(ghost)?.rowsByTable ?? []) {
+        rows += n;
+        places.push(name);
+      }
+      const slots = facts.slots.byAgent.get(ghost)?.length ?? 0;
+      if (slots > 0) places.push("redis:agent:slots");
+      stated.red.push({
+        subject: ghost,
+        severity: slots > 0 || places.includes("schedule_executions") ? "critical" : "major",
+        ghost_agent_name: ghost,
+        orphan_count: rows,
+        redis_slot_count: slots,
+        tables_hit: sorted(places),
+      });
+    }
+    return stated;
+  },
+
+  "B-01": (facts) => {
+    const { counts, complete, around } = facts.queueCounts;
+    const agents = [...facts.roster.keys(), ...facts.executions.live.map((e) => e.agent), ...counts.keys()];
+    const stated: Stated = { subjects: [...new Set(agents)], unseen: [], red: [] };
+    for (const agent of stated.subjects) {
+      let said = counts.get(agent);
+      if (said === undefined && complete) said = 0;
+      if (said === undefined || facts.executions.unseenAgents.has(agent)) {
+        stated.unseen.push(agent);
+        continue;
+      }
+      const ids: string[] = [];
+      for (const row of facts.executions.live)
+        if (row.agent === agent && row.status === "queued") ids.push(row.id);
+      // Of all counts that were taken, one is as low and one as high as what the accessor says.
+      const taken = [ids.length];
+      for (const side of around ?? []) taken.push(side.get(agent) ?? 0);
+      const allLower = taken.every((n) => n < said);
+      const allHigher = taken.every((n) => n > said);
+      if (allLower || allHigher)
+        stated.red.push({
+          subject: agent,
+          agent_name: agent,
+          service_count: said,
+          snapshot_count: ids.length,
+          snapshot_queued_ids: sorted(ids),
+        });
+    }
+    return stated;
+  },
+
+  "B-02": (facts, times) => {
+    const now = times.drainTick.fromMs;
+    const { atSeconds } = facts.drainTick;
+    const tickAge = atSeconds === null ? null : wholeSeconds(atSeconds * 1000, now);
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const [agent, { maxParallelTasks: cap }] of facts.roster) {
+      const unread = facts.slots.unseenAgents.has(agent) || facts.executions.unseenAgents.has(agent);
+      if (cap === null || unread) {
+        stated.unseen.push(agent);
+        continue;
+      }
+      let waiting = 0;
+      let longestWait = -1;
+      for (const row of facts.executions.live) {
+        if (row.agent !== agent || row.status !== "queued") continue;
+        waiting += 1;
+        const since = row.queuedAtMs !== null ? row.queuedAtMs : row.startedAtMs;
+        if (since !== null) longestWait = Math.max(longestWait, wholeSeconds(since, now));
+      }
+      const taken = realSlotsOf(facts, agent, times.slots).length;
+      if (waiting === 0 || taken >= cap) continue;
+      const dead = tickAge === null || tickAge > 120;
+      const late = tickAge !== null && tickAge > 60 && longestWait > 60;
+      if (dead || late)
+        stated.red.push({
+          subject: agent,
+          agent_name: agent,
+          queued_count: waiting,
+          slot_count: taken,
+          max_parallel_tasks: cap,
+          free_slots: cap - taken,
+          drain_tick_at: atSeconds,
+          drain_tick_age_seconds: tickAge,
+          drain_tick_grace_seconds: 60,
+        });
+    }
+    return stated;
+  },
+
+  "R-01": (facts, times, dwellSeconds) => {
+    const { containers, unseenContainers, unseenDaemons } = facts.zombies;
+    const stated: Stated = { subjects: containers.map((c) => c.agent), unseen: [], red: [] };
+    if (unseenDaemons.length > 0) stated.blind = "not green";
+    for (const { agent, containerId } of unseenContainers)
+      stated.unseen.push(stated.subjects.includes(agent) ? `${agent}/${containerId}` : agent);
+    for (const c of containers) {
+      const pids: number[] = [];
+      for (const pid of c.zombiePids) {
+        const firstSeen = facts.zombieSightings.get(zombieKey(c, pid));
+        const dwelt = firstSeen === undefined ? 0 : times.zombies.fromMs - firstSeen;
+        if (dwelt >= dwellSeconds * 1000) pids.push(pid);
+      }
+      if (pids.length > 0)
+        stated.red.push({
+          subject: c.agent,
+          agent_name: c.agent,
+          zombie_count: pids.length,
+          zombie_pids: pids,
+          container_id: c.containerId,
+        });
+    }
+    return stated;
+  },
+};
+
+/** Red before unknown before green; nothing seen of what there is is unknown. */
+function statusOf({ blind, subjects, unseen, red }: Stated): string {
+  if (blind === "no verdict") return "unknown";
+  if (red.length > 0) return "red";
+  if (blind === "not green") return "unknown";
+  const whole = subjects.filter(
+    (subject) => !unseen.some((u) => u === subject || u.startsWith(`${subject}/`)),
+  );
+  return whole.length === 0 && unseen.length > 0 ? "unknown" : "green";
+}
+
+// ── The comparison ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+const inOneOrder = (values: readonly unknown[]) => values.map((v) => JSON.stringify(v)).sort();
+
+const saidBy = (invariant: Invariant, { facts, times, dwellSeconds }: World) =>
+  judge(invariant, facts, { times, dwellSeconds });
+
+const shuffledWorld = fc.tuple(world, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })));
+
+/** The same platform, its rows given in another order. */
+function shuffled({ facts, ...rest }: World, random: () => number): World {
+  const mix = <T>(values: Iterable<T>): T[] =>
+    [...values]
+      .map((value) => ({ value, at: random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ value }) => value);
+  const mixMap = <K, V>(map: ReadonlyMap<K, V>) => new Map(mix(map));
+  const { executions, orphans, queueCounts, slots, zombies } = facts;
+  return {
+    ...rest,
+    facts: {
+      ...facts,
+      roster: mixMap(facts.roster),
+      executions: executionsOf(mix(executions.live), mix(executions.unseenAgents)),
+      sessions: new Set(mix(facts.sessions)),
+      orphans: {
+        ...orphans,
+        ghosts: new Map(
+          mix(orphans.ghosts).map(([name, ghost]) => [
+            name,
+            { ...ghost, rowsByTable: mixMap(ghost.rowsByTable) },
+          ]),
+        ),
+      },
+      queueCounts: { ...queueCounts, counts: mixMap(queueCounts.counts) },
+      slots: {
+        byAgent: new Map(mix(slots.byAgent).map(([agent, members]) => [agent, mix(members)])),
+        unseenAgents: new Set(mix(slots.unseenAgents)),
+      },
+      zombies: {
+        ...zombies,
+        containers: mix(zombies.containers),
+        unseenContainers: mix(zombies.unseenContainers),
+      },
+    },
+  };
+}
+
+describe.each(INVARIANTS.map((invariant) => [invariant.id, invariant] as const))(
+  "%s on random platforms",
+  (id, invariant) => {
+    test("comes to the same as its rule stated a second time: verdict, subjects, unseen and numbers", () => {
+      const seen = new Map<string, number>();
+      fc.assert(
+        fc.property(world, (w) => {
+          const verdict = saidBy(invariant, w);
+          const stated = RULES[id]!(w.facts, w.times, w.dwellSeconds);
+          seen.set(verdict.status, (seen.get(verdict.status) ?? 0) + 1);
+
+          expect(verdict.status).toBe(statusOf(stated));
+          expect([...verdict.subjects].sort()).toEqual([...new Set(stated.subjects)].sort());
+          expect(recordOf(verdict).unseen).toEqual([...new Set(stated.unseen)].sort());
+
+          const violations = violationsOf(verdict);
+          const shown = violations.map((v, i) => ({
+            ...observedOf(verdict)[i],
+            subject: v.subject,
+            severity: v.severity,
+          }));
+          const expected = stated.red.map((finding) => ({ severity: invariant.severity, ...finding }));
+          // Fields that are told only to help (a daemon, sample rows) are not part of the rule.
+          const fields = [...new Set(expected.flatMap((finding) => Object.keys(finding)))].sort();
+          expect(inOneOrder(shown.map((v) => pick(v, fields)))).toEqual(
+            inOneOrder(expected.map((v) => pick(v, fields))),
+          );
+        }),
+        { numRuns: RUNS },
+      );
+      // A generator that hardly ever makes red or green proves nothing.
+      expect(seen.get("red") ?? 0).toBeGreaterThan(RUNS / 50);
+      expect(seen.get("green") ?? 0).toBeGreaterThan(RUNS / 50);
+    });
+
+    test("never throws, says the same twice, and does not care in which order the rows came", () => {
+      fc.assert(
+        fc.property(shuffledWorld, ([w, stream]) => {
+          const verdict = saidBy(invariant, w);
+          expect(verdict.reason ?? "").not.toMatch(/the check failed/);
+          expect(saidBy(invariant, w)).toEqual(verdict);
+
+          const again = saidBy(
+            invariant,
+            shuffled(w, () => stream.next().value),
+          );
+          expect(violationsOf(again)).toEqual(violationsOf(verdict));
+          expect(again.findings.map((f) => f.keys)).toEqual(verdict.findings.map((f) => f.keys));
+          expect(recordOf(again)).toEqual(recordOf(verdict));
+        }),
+        { numRuns: RUNS / 5 },
+      );
+    });
+
+    test("findings have distinct keys, a known subject, and texts that an operator can read", () => {
+      fc.assert(
+        fc.property(world, (w) => {
+          const { findings, subjects } = saidBy(invariant, w);
+          const keys = findings.flatMap((f) => f.keys.map((key) => JSON.stringify([f.subject, key])));
+          expect(new Set(keys).size).toBe(keys.length);
+          for (const finding of findings) {
+            expect(finding.keys.length).toBeGreaterThan(0);
+            expect(subjects.has(finding.subject)).toBe(true);
+            expect(`${invariant.explain(finding.observed)} ${finding.signalQuery}`).not.toMatch(
+              /undefined|NaN/,
+            );
+          }
+          if (findings.length > 0) expect(invariant.summarize(findings)).toMatch(/\d/);
+        }),
+        { numRuns: RUNS / 5 },
+      );
+    });
+  },
+);
+
+function pick(from: Record<string, unknown>, fields: readonly string[]): unknown[] {
+  return fields.map((field) => [field, from[field]]);
+}
+
+test("the fixed instant is a whole second, so that ages of quarter seconds are exact", () => {
+  expect(NOW_MS % 1000).toBe(0);
+});

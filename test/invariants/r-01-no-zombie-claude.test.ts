@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+import { noZombieClaude as R01 } from "../../shared/invariants/r-01-no-zombie-claude.ts";
+import { type ContainerProcesses, zombieKey } from "../../shared/snapshot/facts.ts";
+import {
+  AGENT,
+  container,
+  judge,
+  judgeTwice,
+  msAgo,
+  observedOf,
+  readBetween,
+  recordOf,
+  testUnreadFacts,
+  violationsOf,
+  zombiesOf,
+} from "../support/facts.ts";
+
+testUnreadFacts(R01);
+
+const seenIn = (...containers: ContainerProcesses[]) => ({ zombies: zombiesOf(containers) });
+const unreadContainer = (agent: string, containerId: string) => ({
+  unseenContainers: [{ agent, containerId }],
+});
+
+describe("no running agent container holds zombie claude processes", () => {
+  test("containers without zombies are green, and so is a fleet without containers", () => {
+    const facts = seenIn(container([]), container([], { agent: "other", containerId: "beef" }));
+    expect(recordOf(judge(R01, facts))).toEqual({ status: "green", checked: 2, unseen: [], reason: null });
+    expect(recordOf(judge(R01, seenIn()))).toMatchObject({ status: "green", checked: 0 });
+  });
+
+  test("one zombie in agent-cornelius-m, as in the seed", () => {
+    expect(violationsOf(judge(R01, seenIn(container([4711]))))).toEqual([
+      {
+        invariant_id: "R-01",
+        tier: "A",
+        severity: "critical",
+        subject: "cornelius-m",
+        snapshot_time: "2026-11-23T12:00:00.000Z",
+        observed_state: {
+          agent_name: "cornelius-m",
+          zombie_count: 1,
+          zombie_pids: [4711],
+          container_id: "c0ffee",
+          docker_host: "tcp://docker-1:2376",
+          snapshot_time: "2026-11-23T12:00:00.000Z",
+        },
+        signal_query: `docker exec agent-cornelius-m sh -c "ps -eo stat,comm | grep '^Z.*claude' | wc -l" = 1`,
+      },
+    ]);
+  });
+
+  test("every pid of a container is counted", () => {
+    expect(observedOf(judge(R01, seenIn(container([7, 8, 900]))))[0]).toMatchObject({
+      zombie_count: 3,
+      zombie_pids: [7, 8, 900],
+    });
+  });
+
+  test("two containers with one agent's name are both looked at, and told apart", () => {
+    const verdict = judge(
+      R01,
+      seenIn(
+        container([9], { containerId: "bbb", daemon: "tcp://docker-2:2376" }),
+        container([9], { containerId: "aaa" }),
+      ),
+    );
+    expect(verdict.findings.map((f) => [f.subject, f.keys])).toEqual([
+      [AGENT, ["aaa/9"]],
+      [AGENT, ["bbb/9"]],
+    ]);
+    expect(observedOf(verdict).map((o) => [o.container_id, o.docker_host])).toEqual([
+      ["aaa", "tcp://docker-1:2376"],
+      ["bbb", "tcp://docker-2:2376"],
+    ]);
+    const onlySecond = seenIn(container([], { containerId: "aaa" }), container([9], { containerId: "bbb" }));
+    expect(judge(R01, onlySecond).status).toBe("red");
+  });
+});
+
+describe("a zombie is a normal state for the milliseconds before its parent waits", () => {
+  test("one that is reaped by the second look never counted", () => {
+    expect(R01.confirm).toBe(true);
+    expect(judgeTwice(R01, seenIn(container([1, 2])), seenIn(container([]))).status).toBe("green");
+  });
+
+  test("only the pids that are still there count, and everything that is told says so", () => {
+    const verdict = judgeTwice(R01, seenIn(container([1, 2, 3])), seenIn(container([2, 4])));
+    expect(violationsOf(verdict)).toEqual([
+      expect.objectContaining({
+        observed_state: expect.objectContaining({ zombie_count: 1, zombie_pids: [2] }),
+        signal_query: expect.stringMatching(/ = 1$/),
+      }),
+    ]);
+  });
+
+  test("the same pid in another container is another process", () => {
+    const second = seenIn(container([1], { containerId: "replacement" }));
+    expect(judgeTwice(R01, seenIn(container([1])), second).status).toBe("green");
+  });
+});
+
+describe("R01_DWELL_SECONDS", () => {
+  const started = "2026-11-23T08:00:00.000000001Z";
+  const zombie = container([42], { startedAt: started });
+  const judgeSeenFor = (seconds: number | null, dwellSeconds: number, found = zombie) =>
+    judge(
+      R01,
+      {
+        ...seenIn(found),
+        zombieSightings: seconds === null ? new Map() : new Map([[zombieKey(zombie, 42), msAgo(seconds)]]),
+      },
+      { dwellSeconds },
+    ).status;
+
+  test.each([
+    [null, 0, "red"],
+    [null, 1, "green"],
+    [0, 600, "green"],
+    [599.999, 600, "green"],
+    [600, 600, "red"],
+    [601, 600, "red"],
+    [86_400, 600, "red"],
+  ])("first seen %s s ago, dwell %d s: %s", (seconds, dwell, status) => {
+    expect(judgeSeenFor(seconds, dwell)).toBe(status);
+  });
+
+  test("a container that was started again has new processes, even under the same pid", () => {
+    const again = container([42], { startedAt: "2026-11-23T11:59:00.000000001Z" });
+    expect(judgeSeenFor(86_400, 600, again)).toBe("green");
+    expect(judgeSeenFor(86_400, 600, container([42], { startedAt: started, containerId: "beef" }))).toBe(
+      "green",
+    );
+    expect(judgeSeenFor(86_400, 600, container([43], { startedAt: started }))).toBe("green");
+  });
+
+  test("of several zombies only those that dwelt are counted", () => {
+    const facts = {
+      ...seenIn(container([42, 43], { startedAt: started })),
+      zombieSightings: new Map([[zombieKey(zombie, 42), msAgo(700)]]),
+    };
+    const [observed] = observedOf(judge(R01, facts, { dwellSeconds: 600 }));
+    expect(observed).toMatchObject({ zombie_count: 1, zombie_pids: [42] });
+  });
+
+  test("the dwell is measured at the reading of the processes, from where a slow one began", () => {
+    const facts = { ...seenIn(zombie), zombieSightings: new Map([[zombieKey(zombie, 42), msAgo(590)]]) };
+    const readIn = (from: number, to: number) => ({
+      dwellSeconds: 600,
+      times: { zombies: readBetween(from, to) },
+    });
+    expect(judge(R01, facts, readIn(0, 30)).status).toBe("green");
+    expect(judge(R01, facts, readIn(30, 30)).status).toBe("red");
+  });
+});
+
+describe("containers and daemons that could not be read", () => {
+  test("a container whose processes could not be listed is unseen, and the others are judged", () => {
+    const zombies = zombiesOf([container([1])], unreadContainer("mute", "dead"));
+    const verdict = judge(R01, { zombies });
+    expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: ["mute"], reason: null });
+  });
+
+  test("no container could be looked into: unknown, not green", () => {
+    expect(recordOf(judge(R01, { zombies: zombiesOf([], unreadContainer(AGENT, "c0ffee")) }))).toMatchObject({
+      status: "unknown",
+      checked: 0,
+      unseen: [AGENT],
+    });
+  });
+
+  test("of an agent with two containers the unreadable one is named, the other still counts", () => {
+    const zombies = zombiesOf([container([5])], unreadContainer(AGENT, "second"));
+    const verdict = judge(R01, { zombies });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [`${AGENT}/second`] });
+    const clean = judge(R01, { zombies: zombiesOf([container([])], unreadContainer(AGENT, "second")) });
+    expect(recordOf(clean)).toMatchObject({ status: "unknown", checked: 0, unseen: [`${AGENT}/second`] });
+  });
+
+  test("a daemon that could not be listed: no zombie elsewhere is unknown, and nobody is taken for gone", () => {
+    const unseenDaemons = ["tcp://docker-2:2376"];
+    expect(judge(R01, { zombies: zombiesOf([container([])], { unseenDaemons }) })).toMatchObject({
+      status: "unknown",
+      reason: "not read: tcp://docker-2:2376",
+      complete: false,
+    });
+    expect(judge(R01, { zombies: zombiesOf([container([1])], { unseenDaemons }) })).toMatchObject({
+      status: "red",
+      complete: false,
+    });
+  });
+});

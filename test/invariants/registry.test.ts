@@ -1,0 +1,285 @@
+import { describe, expect, test } from "vitest";
+import { evaluate, isOff } from "../../shared/cycle/verdict.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { type Invariant, invariant } from "../../shared/invariants/invariant.ts";
+import type { Facts } from "../../shared/snapshot/facts.ts";
+import {
+  AGENT,
+  container,
+  countsOf,
+  executionsOf,
+  judge,
+  orphansOf,
+  queued,
+  readBetween,
+  readingsOf,
+  recordOf,
+  rememberedOf,
+  rosterOf,
+  running,
+  secondsAgo,
+  slot,
+  slotsOf,
+  violationsOf,
+  zombiesOf,
+} from "../support/facts.ts";
+
+const ORDER = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02", "R-01"];
+
+/** One night on which everything went wrong at once for two agents and a ghost. */
+const disaster: Partial<Facts> = {
+  roster: rosterOf({
+    [AGENT]: { maxParallelTasks: 1, executionTimeoutSeconds: 60 },
+    ada: { maxParallelTasks: 2, executionTimeoutSeconds: 60 },
+  }),
+  executions: executionsOf([
+    running("stuck", { ageSeconds: 7200 }),
+    queued("waiting", { agent: "ada", waitedSeconds: 900 }),
+  ]),
+  slots: slotsOf({
+    [AGENT]: [slot("leak-1"), slot("leak-2", { ttlSeconds: -2 })],
+    ada: [slot("brief", { ttlSeconds: 5, timeoutSeconds: 60 })],
+  }),
+  orphans: orphansOf({ ghost: { rows: { agent_tags: 2 } } }),
+  queueCounts: countsOf({ ada: 7 }),
+  drainTick: { atSeconds: secondsAgo(900) },
+  zombies: zombiesOf([container([11, 12, 13])]),
+  remembered: rememberedOf({ stuck: "success" }),
+};
+
+/** What the channel is told of that night. */
+const TOLD: Record<string, { summary: string; first: string }> = {
+  "S-01": {
+    summary:
+      "3 slot(s) without a running row and 1 running row(s) without a slot across 2 agent(s): ada, cornelius-m",
+    first: "ada: 1 slot(s), 0 running row(s); in Redis only: brief; in SQL only: none",
+  },
+  "S-02": {
+    summary: "1 slot(s) above the cap across 1 agent(s): cornelius-m",
+    first: "cornelius-m: 2 slots for a cap of 1: leak-1, leak-2",
+  },
+  "S-03": {
+    summary: "2 slot(s) with a wrong life (1 missing, 1 below_floor) across 2 agent(s): ada, cornelius-m",
+    first: "ada/brief: below_floor, TTL 5 s, floor 360 s (from the slot)",
+  },
+  "E-01": {
+    summary: "1 run(s) past timeout and buffer across 1 agent(s): cornelius-m",
+    first: "cornelius-m/stuck: running for 7200 s, allowed 60 s (by the agent) + 300 s",
+  },
+  "E-02": {
+    summary: "1 finished run(s) came back to life across 1 agent(s): cornelius-m",
+    first: "cornelius-m/stuck: was success, is running",
+  },
+  "E-05": {
+    summary: "1 running row(s) without a session across 1 agent(s): cornelius-m",
+    first: "cornelius-m/stuck: no session after 7200 s",
+  },
+  "L-03": {
+    summary: "2 row(s) and 0 slot(s) of 1 agent(s) that do not exist: ghost",
+    first: "ghost: 2 row(s) and 0 slot(s) in agent_tags",
+  },
+  "B-01": {
+    summary: "the queue accessor is wrong for 1 agent(s): ada",
+    first: "ada: the accessor says 7, 1 row(s) are queued: waiting",
+  },
+  "B-02": {
+    summary: "1 queued run(s) wait beside free slots across 1 agent(s), the last drain was 900 s ago: ada",
+    first: "ada: 1 queued, 1 of 2 slots taken, last drain 900 s ago",
+  },
+  "R-01": {
+    summary: "3 zombie claude process(es) across 1 agent(s): cornelius-m",
+    first: "cornelius-m: 3 zombie(s), pid 11, 12, 13",
+  },
+};
+
+const byId = (id: string): Invariant => INVARIANTS.find((i) => i.id === id)!;
+
+describe("the registry", () => {
+  test("holds the ten, in the order in which they are run and shown", () => {
+    expect(INVARIANTS.map((i) => i.id)).toEqual(ORDER);
+  });
+
+  test("tiers and severities are those of the table", () => {
+    expect(INVARIANTS.map((i) => `${i.id} ${i.tier} ${i.severity}`)).toEqual([
+      "S-01 A critical",
+      "S-02 A critical",
+      "S-03 A critical",
+      "E-01 B critical",
+      "E-02 A critical",
+      "E-05 B major",
+      "L-03 A critical",
+      "B-01 A critical",
+      "B-02 B critical",
+      "R-01 A critical",
+    ]);
+  });
+
+  test.each(ORDER)("%s tells an operator what it is, what it guards and what to do", (id) => {
+    const { title, guards, runbook } = byId(id);
+    for (const text of [title, guards, runbook]) expect(text.trim().length).toBeGreaterThan(5);
+    expect(guards).toMatch(/\.$/);
+    expect(runbook).toMatch(/\.$/);
+  });
+
+  test("no two share a title, a guard or a runbook", () => {
+    for (const part of ["title", "guards", "runbook"] as const)
+      expect(new Set(INVARIANTS.map((i) => i[part])).size).toBe(ORDER.length);
+  });
+
+  test("each reads what it rests on: with one of these unread it must not judge", () => {
+    expect(Object.fromEntries(INVARIANTS.map((i) => [i.id, [...i.reads].sort()]))).toEqual({
+      "S-01": ["executions", "roster", "slots"],
+      "S-02": ["roster", "slots"],
+      "S-03": ["roster", "slots"],
+      "E-01": ["executions", "roster", "slots"],
+      "E-02": ["ended", "executions", "remembered"],
+      "E-05": ["executions", "sessions"],
+      "L-03": ["orphans", "roster", "slots"],
+      "B-01": ["executions", "queueCounts", "roster"],
+      "B-02": ["drainTick", "executions", "roster", "slots"],
+      "R-01": ["zombieSightings", "zombies"],
+    });
+  });
+
+  test("every invariant whose facts come from more than one source or read is confirmed", () => {
+    expect(INVARIANTS.filter((i) => !i.confirm).map((i) => i.id)).toEqual(["E-02", "E-05"]);
+  });
+});
+
+describe("a new invariant", () => {
+  const nothing = { subjects: [], unseen: [], findings: [] };
+  const spec = {
+    id: "X-01",
+    title: "Example",
+    tier: "A",
+    severity: "minor",
+    guards: "Nothing.",
+    confirm: false,
+    summarize: () => "",
+    explain: () => "",
+  } as const;
+
+  test("gets the facts that it reads, unwrapped, with their times, and no others (or it does not compile)", () => {
+    let got: unknown;
+    const example = invariant({
+      ...spec,
+      runbook: "None.",
+      reads: ["roster", "slots"],
+      check(facts, { times }) {
+        // @ts-expect-error: a fact that is not named in `reads`
+        got = { facts, times, other: facts.executions };
+        return nothing;
+      },
+    });
+    judge(example, disaster);
+    expect(got).toEqual({
+      facts: { roster: disaster.roster, slots: disaster.slots },
+      times: { roster: readBetween(0, 0), slots: readBetween(0, 0) },
+      other: undefined,
+    });
+  });
+
+  test("without a part of it, it does not compile", () => {
+    // @ts-expect-error: there is no runbook
+    expect(invariant({ ...spec, reads: ["roster"], check: () => nothing }).runbook).toBeUndefined();
+  });
+
+  test("that finds its facts unfit for a verdict says why", () => {
+    const example = invariant({
+      ...spec,
+      runbook: "None.",
+      reads: ["roster"],
+      check: () => "the moon is full",
+    });
+    expect(judge(example)).toMatchObject({ status: "unknown", reason: "the moon is full", complete: false });
+  });
+});
+
+describe("one cycle", () => {
+  test("a clean platform: all ten green, no violation", () => {
+    for (const invariant of INVARIANTS)
+      expect([invariant.id, judge(invariant).status, violationsOf(judge(invariant))]).toEqual([
+        invariant.id,
+        "green",
+        [],
+      ]);
+  });
+
+  test.each(ORDER)("%s tells what went wrong, all in one line and each finding in one", (id) => {
+    const { findings, invariant } = judge(byId(id), disaster);
+    expect(invariant.summarize(findings)).toBe(TOLD[id]?.summary);
+    expect(invariant.explain(findings[0]!.observed)).toBe(TOLD[id]?.first);
+    for (const finding of findings) {
+      const line = invariant.explain(finding.observed);
+      expect(line).toContain(finding.subject);
+      expect(line).not.toMatch(/undefined|NaN|\[object|\n/);
+    }
+  });
+
+  test("a B-02 summary says when the drain never ran", () => {
+    const { findings, invariant } = judge(byId("B-02"), { ...disaster, drainTick: { atSeconds: null } });
+    expect(invariant.summarize(findings)).toBe(
+      "1 queued run(s) wait beside free slots across 1 agent(s), the drain never ran: ada",
+    );
+    expect(invariant.explain(findings[0]!.observed)).toContain("last drain never");
+  });
+
+  test("a summary names five agents and counts the others", () => {
+    const zombies = zombiesOf(
+      ["g", "f", "e", "d", "c", "b", "a"].map((agent) => container([1], { agent, containerId: agent })),
+    );
+    const { findings, invariant } = judge(byId("R-01"), { zombies });
+    expect(invariant.summarize(findings)).toBe(
+      "7 zombie claude process(es) across 7 agent(s): a, b, c, d, e and 2 more",
+    );
+  });
+
+  test("a check that throws is unknown with its error, and the others go on", () => {
+    const crashing: Invariant = {
+      ...byId("S-02"),
+      check: () => {
+        throw new TypeError("Cannot read properties of undefined (reading 'size')");
+      },
+    };
+    const verdicts = INVARIANTS.map((i) => judge(i.id === "S-02" ? crashing : i, disaster));
+    expect(verdicts.map((v) => `${v.invariant.id} ${v.status}`)).toEqual(
+      ORDER.map((id) => `${id} ${id === "S-02" ? "unknown" : "red"}`),
+    );
+    expect(recordOf(verdicts[1]!)).toEqual({
+      status: "unknown",
+      checked: 0,
+      unseen: [],
+      reason: "the check failed: Cannot read properties of undefined (reading 'size')",
+    });
+    expect(verdicts[1]?.complete).toBe(false);
+  });
+
+  test("the roster unread: every check that needs it is unknown, the rest still judge", () => {
+    const readings = {
+      ...readingsOf(disaster),
+      roster: { read: false, reason: "sqlite: no answer" } as const,
+    };
+    const statuses = INVARIANTS.map((i) => [i.id, evaluate(i, readings, 0).status]);
+    expect(statuses.filter(([, status]) => status !== "unknown")).toEqual([
+      ["E-02", "red"],
+      ["E-05", "red"],
+      ["R-01", "red"],
+    ]);
+  });
+
+  test("a heartbeat that is not a number blinds B-02 and no other", () => {
+    const reason = 'redis.drain_tick: "nan" is not a time in seconds';
+    const readings = { ...readingsOf(disaster), drainTick: { read: false, reason } as const };
+    for (const invariant of INVARIANTS)
+      expect(evaluate(invariant, readings, 0)).toMatchObject(
+        invariant.id === "B-02" ? { status: "unknown", reason } : { status: "red" },
+      );
+  });
+
+  test("a source left out on purpose turns off the invariants that read it, a failed one does not", () => {
+    const off = { ...readingsOf(), zombies: { read: false, reason: "no Docker", off: true } as const };
+    expect(INVARIANTS.filter((i) => isOff(i, off)).map((i) => i.id)).toEqual(["R-01"]);
+    const failed = { ...readingsOf(), zombies: { read: false, reason: "no Docker" } as const };
+    expect(INVARIANTS.filter((i) => isOff(i, failed))).toEqual([]);
+  });
+});

@@ -1,0 +1,304 @@
+import { describe, expect, test } from "vitest";
+import { slotRowBijection as S01 } from "../../shared/invariants/s-01-slot-row-bijection.ts";
+import {
+  AGENT,
+  executionsOf,
+  judge,
+  judgeTwice,
+  msAgo,
+  NO_STARTED_AT,
+  NOW_MS,
+  observedOf,
+  queued,
+  readBetween,
+  recordOf,
+  rosterOf,
+  running,
+  secondsAgo,
+  sentinel,
+  slot,
+  slotsOf,
+  testUnreadFacts,
+  violationsOf,
+} from "../support/facts.ts";
+
+testUnreadFacts(S01);
+
+/** The sets of the one violation, or null where there is none. */
+function mismatchOf(...[facts, options]: Parameters<typeof judge> extends [unknown, ...infer R] ? R : never) {
+  const [observed] = observedOf(judge(S01, facts, options));
+  return observed ? { redis: observed.in_redis_only, sql: observed.in_sql_only } : null;
+}
+const held = (...slots: ReturnType<typeof slot>[]) => slotsOf({ [AGENT]: slots });
+const rows = (...live: ReturnType<typeof running>[]) => executionsOf(live);
+
+describe("a slot for each running row", () => {
+  test("two runs that hold their slots are green, and so is an idle agent", () => {
+    const facts = {
+      roster: rosterOf({ [AGENT]: {}, idle: {} }),
+      slots: held(slot("run-1"), slot("run-2")),
+      executions: rows(running("run-2"), running("run-1")),
+    };
+    expect(recordOf(judge(S01, facts))).toEqual({ status: "green", checked: 2, unseen: [], reason: null });
+  });
+
+  test("slots that leaked and runs that lost theirs are one critical violation with both sets, sorted", () => {
+    const facts = {
+      slots: held(slot("leak-b"), slot("run-1"), slot("leak-a")),
+      executions: rows(running("lost-2"), running("run-1"), running("lost-1")),
+    };
+    expect(violationsOf(judge(S01, facts))).toEqual([
+      {
+        invariant_id: "S-01",
+        tier: "A",
+        severity: "critical",
+        subject: AGENT,
+        snapshot_time: "2026-11-23T12:00:00.000Z",
+        observed_state: {
+          agent_name: AGENT,
+          redis_slot_count: 3,
+          sql_running_count: 3,
+          in_redis_only: ["leak-a", "leak-b"],
+          in_sql_only: ["lost-1", "lost-2"],
+          snapshot_time: "2026-11-23T12:00:00.000Z",
+        },
+        signal_query: `set(ZRANGE agent:slots:${AGENT}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${AGENT}' AND status = 'running')`,
+      },
+    ]);
+  });
+
+  test("equal numbers of slots and rows are no bijection when the ids differ", () => {
+    expect(mismatchOf({ slots: held(slot("a")), executions: rows(running("b")) })).toEqual({
+      redis: ["a"],
+      sql: ["b"],
+    });
+  });
+
+  test("a queued row needs no slot, and does not excuse one", () => {
+    expect(mismatchOf({ executions: rows(queued("waiting")) })).toBeNull();
+    expect(mismatchOf({ slots: held(slot("waiting")), executions: rows(queued("waiting")) })).toEqual({
+      redis: ["waiting"],
+      sql: [],
+    });
+  });
+
+  test("another agent's row does not cover a slot", () => {
+    const verdict = judge(S01, {
+      roster: rosterOf({ [AGENT]: {}, other: {} }),
+      slots: held(slot("run-1")),
+      executions: rows(running("run-1", { agent: "other" })),
+    });
+    expect(observedOf(verdict).map((o) => [o.agent_name, o.in_redis_only, o.in_sql_only])).toEqual([
+      [AGENT, ["run-1"], []],
+      ["other", [], ["run-1"]],
+    ]);
+  });
+
+  test("slots and rows of a deleted agent are L-03's business", () => {
+    const facts = {
+      slots: slotsOf({ ghost: [slot("a")] }),
+      executions: rows(running("b", { agent: "ghost" })),
+    };
+    expect(recordOf(judge(S01, facts))).toMatchObject({ status: "green", checked: 1 });
+  });
+
+  test.each(["123", "1e5", "null", "{}", "__proto__", "constructor", ""])(
+    "an execution called %j is an id like any other",
+    (id) => {
+      expect(mismatchOf({ slots: held(slot(id)), executions: rows(running(id)) })).toBeNull();
+      expect(mismatchOf({ slots: held(slot(id)) })).toEqual({ redis: [id], sql: [] });
+      expect(mismatchOf({ executions: rows(running(id)) })).toEqual({ redis: [], sql: [id] });
+    },
+  );
+});
+
+describe("a start in flight: a mismatch younger than 3 s", () => {
+  test.each([
+    [0, true],
+    [2.999, true],
+    [3, false],
+    [3.001, false],
+    [-2.999, true],
+    [-3, false],
+    [-3600, false],
+  ])("a slot acquired %d s ago without a row: left out is %j", (ageSeconds, leftOut) => {
+    expect(mismatchOf({ slots: held(slot("new", { ageSeconds })) })).toEqual(
+      leftOut ? null : { redis: ["new"], sql: [] },
+    );
+  });
+
+  test.each([
+    [0, true],
+    [2.999, true],
+    [3, false],
+    [3.001, false],
+    [-2.999, true],
+    [-3, false],
+    [-3600, false],
+  ])("a row started %d s ago without a slot: left out is %j", (ageSeconds, leftOut) => {
+    expect(mismatchOf({ executions: rows(running("new", { ageSeconds })) })).toEqual(
+      leftOut ? null : { redis: [], sql: ["new"] },
+    );
+  });
+
+  test("the grace is for the start only: an old mismatch beside a new one still counts, and alone", () => {
+    const facts = { slots: held(slot("new", { ageSeconds: 1 }), slot("leak", { ageSeconds: 600 })) };
+    expect(mismatchOf(facts)).toEqual({ redis: ["leak"], sql: [] });
+  });
+
+  test("each age is measured at the reading of its own fact, not at the check or at the other's reading", () => {
+    // The slots were read at noon, the rows 20 s later by a slow server.
+    const times = { slots: readBetween(0, 0), executions: readBetween(20, 20) };
+    const atStart = {
+      slots: held(slot("s", { ageSeconds: 1 })),
+      executions: rows(running("r", { ageSeconds: -19 })),
+    };
+    expect(mismatchOf(atStart, { times })).toBeNull();
+    const old = {
+      slots: held(slot("s", { ageSeconds: -19 })),
+      executions: rows(running("r", { ageSeconds: 1 })),
+    };
+    expect(mismatchOf(old, { times })).toEqual({ redis: ["s"], sql: ["r"] });
+  });
+
+  test("a reading that takes 8 s does not shorten the grace on either side", () => {
+    const times = { slots: readBetween(0, 8), executions: readBetween(0, 8) };
+    for (const ageSeconds of [2.999, 0, -8, -10.999])
+      expect(
+        mismatchOf(
+          { slots: held(slot("s", { ageSeconds })), executions: rows(running("r", { ageSeconds })) },
+          { times },
+        ),
+      ).toBeNull();
+    for (const ageSeconds of [3, -11])
+      expect(
+        mismatchOf(
+          { slots: held(slot("s", { ageSeconds })), executions: rows(running("r", { ageSeconds })) },
+          { times },
+        ),
+      ).toEqual({ redis: ["s"], sql: ["r"] });
+  });
+
+  test("a row without a readable started_at counts", () => {
+    expect(mismatchOf({ executions: rows(running("undated", NO_STARTED_AT)) })).toEqual({
+      redis: [],
+      sql: ["undated"],
+    });
+    expect(
+      mismatchOf({ slots: held(slot("undated")), executions: rows(running("undated", NO_STARTED_AT)) }),
+    ).toBeNull();
+  });
+
+  test("a slot acquired just now covers an old row, and an old slot a row of just now", () => {
+    const facts = {
+      slots: held(slot("a", { ageSeconds: 0 }), slot("b", { ageSeconds: 500 })),
+      executions: rows(running("a", { ageSeconds: 500 }), running("b", { ageSeconds: 0 })),
+    };
+    expect(mismatchOf(facts)).toBeNull();
+  });
+});
+
+describe("the stop race: the row has ended, ZREM comes 5 ms later", () => {
+  test("the old slot of a run that just ended is red at first sight and gone at the second", () => {
+    expect(S01.confirm).toBe(true);
+    const stopping = { slots: held(slot("ended", { ageSeconds: 900 })) };
+    expect(judge(S01, stopping).status).toBe("red");
+    expect(judgeTwice(S01, stopping, {})).toMatchObject({ status: "green", findings: [] });
+  });
+
+  test("of a real leak and a stop race in one agent, only the leak remains", () => {
+    const first = {
+      slots: held(slot("ended"), slot("leak"), slot("run-1")),
+      executions: rows(running("run-1"), running("starting", { ageSeconds: 4 })),
+    };
+    const second = { ...first, slots: held(slot("leak"), slot("run-1"), slot("starting")) };
+    const verdict = judgeTwice(S01, first, second);
+    expect(observedOf(verdict)).toEqual([
+      expect.objectContaining({ in_redis_only: ["leak"], in_sql_only: [] }),
+    ]);
+    expect(verdict.findings[0]?.keys).toEqual(["redis:leak"]);
+  });
+
+  test("an id that was a slot without a row and is now a row without a slot is not the same finding", () => {
+    const first = { slots: held(slot("flip")) };
+    const second = { executions: rows(running("flip")) };
+    expect(judgeTwice(S01, first, second).status).toBe("green");
+  });
+});
+
+describe("rows of pull workers", () => {
+  test.each([
+    ["in the future", msAgo(-600)],
+    ["long overdue", msAgo(86_400)],
+    ["unreadable", null],
+  ])("a row whose lease is %s holds no slot and is left out", (_when, expiresAtMs) => {
+    const pulled = running("pulled", { lease: { expiresAtMs } });
+    expect(mismatchOf({ executions: rows(pulled) })).toBeNull();
+    const [observed] = observedOf(judge(S01, { executions: rows(pulled, running("lost")) }));
+    expect(observed).toMatchObject({ sql_running_count: 1, in_sql_only: ["lost"] });
+  });
+
+  test("a slot under the id of a leased row is a slot without a row", () => {
+    const facts = {
+      slots: held(slot("pulled")),
+      executions: rows(running("pulled", { lease: { expiresAtMs: NOW_MS } })),
+    };
+    expect(mismatchOf(facts)).toEqual({ redis: ["pulled"], sql: [] });
+  });
+});
+
+describe("drain sentinels", () => {
+  test.each([
+    [0.005, false],
+    [9.999, false],
+    [10, true],
+    [10.001, true],
+    [3600, true],
+  ])("a sentinel %d s old: a leak is %j", (ageSeconds, leak) => {
+    const facts = {
+      slots: held(sentinel("1", ageSeconds), slot("run-1")),
+      executions: rows(running("run-1")),
+    };
+    expect(mismatchOf(facts)).toEqual(leak ? { redis: ["drain-1"], sql: [] } : null);
+  });
+
+  test("a leaked sentinel is counted with the slots, a fresh one is not", () => {
+    const facts = { slots: held(sentinel("old", 60), sentinel("new", 1), slot("leak")) };
+    expect(observedOf(judge(S01, facts))).toEqual([
+      expect.objectContaining({ redis_slot_count: 2, in_redis_only: ["drain-old", "leak"] }),
+    ]);
+  });
+
+  test("only the beginning of the id makes a sentinel", () => {
+    const ids = ["drain", "my-drain-1", "Drain-1", "drain_1"];
+    const slots = held(...ids.map((id) => slot(id, { ageSeconds: 5 })));
+    expect(mismatchOf({ slots })).toEqual({ redis: ["Drain-1", "drain", "drain_1", "my-drain-1"], sql: [] });
+  });
+});
+
+describe("parts that could not be read", () => {
+  test("slots or rows of one agent unread: that agent is unseen, never called leaked, and the others are judged", () => {
+    const roster = rosterOf({ a: {}, b: {}, c: {} });
+    const slots = slotsOf({ b: [slot("run-b")], c: [slot("leak")] }, ["a"]);
+    const executions = executionsOf([running("run-a", { agent: "a" })], ["b"]);
+    const verdict = judge(S01, { roster, slots, executions });
+    expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: ["a", "b"], reason: null });
+    expect(verdict.findings.map((f) => f.subject)).toEqual(["c"]);
+  });
+
+  test("nobody seen at all is unknown, not green", () => {
+    const slots = slotsOf({}, [AGENT]);
+    expect(recordOf(judge(S01, { slots }))).toMatchObject({ status: "unknown", checked: 0, unseen: [AGENT] });
+  });
+
+  test("a slot whose hash could not be read still is a slot", () => {
+    const blurred = slot("run-1", { ttlSeconds: null, timeoutSeconds: null });
+    expect(mismatchOf({ slots: held(blurred), executions: rows(running("run-1")) })).toBeNull();
+  });
+
+  test("scores that are no instant (inf) get no grace", () => {
+    for (const score of [Infinity, -Infinity, 0])
+      expect(mismatchOf({ slots: held(slot("odd", { score })) })).toEqual({ redis: ["odd"], sql: [] });
+    expect(mismatchOf({ slots: held(slot("now", { score: secondsAgo(0) })) })).toBeNull();
+  });
+});

@@ -1,0 +1,267 @@
+/** A canary whose platform is told by the test, whose clock is a variable, and whose state is a real table in dynalite. */
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { afterAll, beforeAll } from "vitest";
+import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import {
+  type CycleDeps,
+  type CycleOutcome,
+  type CycleReport,
+  type CycleSettings,
+  runCycle,
+} from "../../shared/cycle/run-cycle.ts";
+import type { ConfiguredSource } from "../../shared/snapshot/collect.ts";
+import type {
+  ContainerProcesses,
+  EndedCursor,
+  Execution,
+  FactName,
+  Facts,
+  Reading,
+  Slot,
+  TerminalStatus,
+} from "../../shared/snapshot/facts.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore, type Store } from "../../shared/state/store.ts";
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+/** When every story begins. */
+export const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
+
+const GIVES = {
+  sqlite: ["roster", "executions", "sessions", "ended", "orphans"],
+  queue_counts: ["queueCounts"],
+  redis: ["slots", "drainTick"],
+  docker: ["zombies"],
+} as const satisfies Record<string, readonly FactName[]>;
+export type SourceName = keyof typeof GIVES;
+type GivenFact = (typeof GIVES)[SourceName][number];
+
+/** What the platform is, fact by fact; a function where it depends on the clock. */
+type World = { [F in GivenFact]: Facts[F] | ((nowMs: number) => Facts[F]) };
+
+export const runningRow = (id: string, agent: string, over: Partial<Execution> = {}): Execution => ({
+  id,
+  agent,
+  status: "running",
+  startedAt: "2026-11-23T09:50:00Z",
+  startedAtMs: START_MS - 10 * MINUTE_MS,
+  queuedAtMs: null,
+  lease: null,
+  retryScheduled: false,
+  scheduleTimeoutSeconds: null,
+  ...over,
+});
+
+/** A slot that was acquired ten minutes before the story, and lives as long as it should. */
+export const slot = (id: string, over: Partial<Slot> = {}): Slot => ({
+  id,
+  score: START_MS / 1000 - 600,
+  ttlSeconds: 86_400,
+  timeoutSeconds: 3600,
+  ...over,
+});
+
+export const rosterOf = (...agents: string[]): Facts["roster"] =>
+  new Map(agents.map((agent) => [agent, { maxParallelTasks: 3, executionTimeoutSeconds: 7 * 86_400 }]));
+
+export const live = (...rows: Execution[]): Facts["executions"] => ({ live: rows, unseenAgents: new Set() });
+
+export const slotsOf = (byAgent: Record<string, Slot[]>, unseenAgents: string[] = []): Facts["slots"] => ({
+  byAgent: new Map(Object.entries(byAgent)),
+  unseenAgents: new Set(unseenAgents),
+});
+
+export const container = (
+  agent: string,
+  zombiePids: number[] = [],
+  over: Partial<ContainerProcesses> = {},
+): ContainerProcesses => ({
+  agent,
+  containerId: `c-${agent}`,
+  daemon: "tcp://docker-1:2376",
+  startedAt: "2026-11-23T00:00:00Z",
+  zombiePids,
+  ...over,
+});
+
+export const zombiesIn = (
+  containers: ContainerProcesses[],
+  over: Partial<Facts["zombies"]> = {},
+): Facts["zombies"] => ({ containers, unseenContainers: [], unseenDaemons: [], ...over });
+
+/** Two agents that do nothing, and a drain that ran just now. */
+const HEALTHY: World = {
+  roster: rosterOf("alpha", "beta"),
+  executions: live(),
+  sessions: new Set(),
+  ended: (nowMs) => ({ rows: [], cursor: { readAtMs: nowMs, rowid: 0 } }),
+  orphans: { ghosts: new Map(), unseenTables: [] },
+  queueCounts: { counts: new Map(), complete: true, around: null },
+  slots: slotsOf({}),
+  drainTick: (nowMs) => ({ atSeconds: nowMs / 1000 }),
+  zombies: zombiesIn([container("alpha"), container("beta")]),
+};
+
+const DEFAULTS: CycleSettings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
+
+/** How the state goes down: an address with a password in its text, and a code. */
+export const stateDown = (): Error =>
+  Object.assign(new Error("connect ECONNREFUSED http://user:hunter2@10.0.0.7:8000"), {
+    code: "ECONNREFUSED",
+  });
+
+export interface ScriptedCanary {
+  readonly deps: CycleDeps;
+  /** The store itself, past the faults of `stateFails`. */
+  readonly store: Store;
+  readonly client: DynamoDBDocumentClient;
+  readonly table: string;
+  /** Every read of a source so far. */
+  readonly reads: { readonly source: SourceName; readonly endedSince: EndedCursor | null }[];
+  /** How often the cycle slept, and for how long. */
+  readonly naps: number[];
+  now(): number;
+  advance(ms: number): void;
+  /** From now on the platform is so. */
+  set(facts: Partial<World>): void;
+  /** Only the next read of these facts finds them so. */
+  once(facts: Partial<World>): void;
+  /** These executions have ended since the last cycle. */
+  ends(rows: Record<string, TerminalStatus>): void;
+  /** One fact can't be read, until it is set again. */
+  unread(fact: GivenFact, reason: string): void;
+  /** What happens when that source is asked: it may throw, hang or take its time. Nothing: it is well again. */
+  when(source: SourceName, asked?: (signal: AbortSignal) => Promise<void>): void;
+  /** That source is left out. */
+  leaveOut(source: SourceName, absent: "off" | "not configured"): void;
+  /** That call of the state store fails until `stateMends`. */
+  stateFails(...calls: (keyof Store)[]): void;
+  stateMends(): void;
+  /** One cycle now. */
+  run(invariantIds?: readonly string[]): Promise<CycleOutcome>;
+  /** Five minutes pass and a cycle happens. @throws where it did not */
+  cycle(...invariantIds: string[]): Promise<CycleReport>;
+  /** Five minutes pass and a cycle can't reach its state. @throws where it could */
+  statelessCycle(...invariantIds: string[]): Promise<Extract<CycleOutcome, { kind: "stateless" }>>;
+}
+
+/** Starts one dynalite for the file. @returns a function that gives a canary with a table of its own */
+export function useCanaries(): (settings?: Partial<CycleSettings>) => Promise<ScriptedCanary> {
+  let dynamo: LocalDynamo;
+  let tables = 0;
+  const clients: DynamoDBDocumentClient[] = [];
+  beforeAll(async () => {
+    dynamo = await startDynamo();
+  });
+  afterAll(async () => {
+    for (const client of clients) client.destroy();
+    await dynamo.close();
+  });
+  return async (settings = {}) => {
+    tables += 1;
+    const table = `canary-${tables}`;
+    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+    const admin = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "local", credentials });
+    await createTable(admin, table);
+    admin.destroy();
+    const client = documentClient(dynamo);
+    clients.push(client);
+    return scriptedCanary(client, table, { ...DEFAULTS, ...settings });
+  };
+}
+
+function scriptedCanary(
+  client: DynamoDBDocumentClient,
+  table: string,
+  settings: CycleSettings,
+): ScriptedCanary {
+  let nowMs = START_MS;
+  const world: World = { ...HEALTHY };
+  const nextRead = new Map<FactName, World[GivenFact]>();
+  const unreadFacts = new Map<FactName, string>();
+  const behaviour = new Map<SourceName, (signal: AbortSignal) => Promise<void>>();
+  const reads: ScriptedCanary["reads"] = [];
+  const naps: number[] = [];
+
+  const readFact = (fact: GivenFact): Reading<unknown> => {
+    const reason = unreadFacts.get(fact);
+    if (reason !== undefined) return { read: false, reason };
+    const told = nextRead.get(fact) ?? world[fact];
+    nextRead.delete(fact);
+    const value = typeof told === "function" ? told(nowMs) : told;
+    return { read: true, value, time: { fromMs: nowMs, toMs: nowMs } };
+  };
+  const scripted = (name: SourceName): ConfiguredSource => ({
+    name,
+    gives: GIVES[name],
+    async read({ signal, wanted, endedSince }) {
+      reads.push({ source: name, endedSince });
+      await behaviour.get(name)?.(signal);
+      const facts = GIVES[name].filter((fact) => wanted.has(fact));
+      return { readings: Object.fromEntries(facts.map((fact) => [fact, readFact(fact)])), unavailable: [] };
+    },
+  });
+
+  const names = Object.keys(GIVES) as SourceName[];
+  const sources = names.map(scripted);
+  const store = dynamoStore(client, table);
+  const faulty: Store = { ...store };
+  const deps: CycleDeps = {
+    sources,
+    store: faulty,
+    settings,
+    now: () => nowMs,
+    sleep: async (ms) => {
+      naps.push(ms);
+      nowMs += ms;
+    },
+    redact: (line) => line.replaceAll("hunter2", "***"),
+  };
+  const run = (invariantIds?: readonly string[]) => runCycle(deps, { invariantIds, trigger: "schedule" });
+  const tick = async <K extends CycleOutcome["kind"]>(kind: K, ids: string[]) => {
+    nowMs += 5 * MINUTE_MS;
+    const outcome = await run(ids.length > 0 ? ids : undefined);
+    if (outcome.kind !== kind) throw new Error(`the cycle was to be ${kind}: ${JSON.stringify(outcome)}`);
+    return outcome as Extract<CycleOutcome, { kind: K }>;
+  };
+  return {
+    deps,
+    store,
+    client,
+    table,
+    reads,
+    naps,
+    now: () => nowMs,
+    advance: (ms) => {
+      nowMs += ms;
+    },
+    set(facts) {
+      Object.assign(world, facts);
+      for (const fact of Object.keys(facts)) unreadFacts.delete(fact as FactName);
+    },
+    once(facts) {
+      for (const [fact, value] of Object.entries(facts)) nextRead.set(fact as FactName, value);
+    },
+    ends(rows) {
+      const ended = Object.entries(rows).map(([id, status]) => ({ id, status }));
+      nextRead.set("ended", (at: number) => ({ rows: ended, cursor: { readAtMs: at, rowid: 0 } }));
+    },
+    unread: (fact, reason) => void unreadFacts.set(fact, reason),
+    when(source, asked) {
+      if (asked) behaviour.set(source, asked);
+      else behaviour.delete(source);
+    },
+    leaveOut: (source, absent) =>
+      void sources.splice(names.indexOf(source), 1, { name: source, gives: GIVES[source], absent }),
+    stateFails(...calls) {
+      for (const call of calls) Object.assign(faulty, { [call]: () => Promise.reject(stateDown()) });
+    },
+    stateMends: () => void Object.assign(faulty, store),
+    run,
+    cycle: async (...ids) => (await tick("done", ids)).report,
+    statelessCycle: (...ids) => tick("stateless", ids),
+  };
+}

@@ -1,0 +1,276 @@
+/** Facts of a small healthy platform at one fixed instant, and what differs from it, told in seconds before that instant. */
+import { expect, test, vi } from "vitest";
+import { confirmed } from "../../shared/cycle/confirm.ts";
+import { evaluate, type Verdict } from "../../shared/cycle/verdict.ts";
+import { toVerdictRecord, toViolation } from "../../shared/cycle/wire.ts";
+import type { Invariant } from "../../shared/invariants/invariant.ts";
+import type {
+  ContainerProcesses,
+  Execution,
+  Executions,
+  FactName,
+  Facts,
+  OrphanRef,
+  Orphans,
+  QueueCounts,
+  Reading,
+  Readings,
+  ReadingTime,
+  Remembered,
+  Roster,
+  RosterAgent,
+  Slot,
+  Slots,
+  TerminalStatus,
+  Zombies,
+} from "../../shared/snapshot/facts.ts";
+import { formatInstant } from "../../shared/snapshot/timestamps.ts";
+
+/** The instant at which everything is read, unless a test says otherwise. */
+export const NOW_MS = Date.UTC(2026, 10, 23, 12, 0, 0);
+export const SNAPSHOT_TIME = "2026-11-23T12:00:00.000Z";
+
+/** The agent that a builder means where none is named. */
+export const AGENT = "cornelius-m";
+
+/** @returns unix ms */
+export const msAgo = (seconds: number): number => NOW_MS - seconds * 1000;
+/** @returns unix seconds, as scores and the drain heartbeat are kept */
+export const secondsAgo = (seconds: number): number => NOW_MS / 1000 - seconds;
+
+/** A reading that began and ended so many seconds after the fixed instant. */
+export const readBetween = (fromSeconds: number, toSeconds: number): ReadingTime => ({
+  fromMs: NOW_MS + fromSeconds * 1000,
+  toMs: NOW_MS + toSeconds * 1000,
+});
+const AT_ONCE = readBetween(0, 0);
+
+/** @param agents what differs from 3 parallel tasks and a timeout of 3600 s, by name */
+export const rosterOf = (agents: Record<string, Partial<RosterAgent>>): Roster =>
+  new Map(
+    Object.entries(agents).map(([name, differs]) => [
+      name,
+      { maxParallelTasks: 3, executionTimeoutSeconds: 3600, ...differs },
+    ]),
+  );
+
+/** A running row, started 30 s ago. */
+export function running(
+  id: string,
+  { ageSeconds = 30, ...differs }: Partial<Execution> & { ageSeconds?: number } = {},
+): Execution {
+  const startedAtMs = msAgo(ageSeconds);
+  return {
+    id,
+    agent: AGENT,
+    status: "running",
+    startedAt: formatInstant(startedAtMs),
+    startedAtMs,
+    queuedAtMs: null,
+    lease: null,
+    retryScheduled: false,
+    scheduleTimeoutSeconds: null,
+    ...differs,
+  };
+}
+
+/** A queued row, made and queued 30 s ago. */
+export const queued = (
+  id: string,
+  { waitedSeconds = 30, ...differs }: Partial<Execution> & { waitedSeconds?: number } = {},
+): Execution =>
+  running(id, {
+    ageSeconds: waitedSeconds,
+    status: "queued",
+    queuedAtMs: msAgo(waitedSeconds),
+    ...differs,
+  });
+
+/** What a row looks like whose started_at can't be read. */
+export const NO_STARTED_AT = { startedAt: "yesterday-ish", startedAtMs: null } as const;
+
+export const executionsOf = (
+  live: readonly Execution[],
+  unseenAgents: readonly string[] = [],
+): Executions => ({
+  live,
+  unseenAgents: new Set(unseenAgents),
+});
+
+/** A slot acquired 30 s ago, whose hash was given exactly its floor. */
+export function slot(
+  id: string,
+  { ageSeconds = 30, ...differs }: Partial<Slot> & { ageSeconds?: number } = {},
+): Slot {
+  const timeoutSeconds = differs.timeoutSeconds === undefined ? 3600 : differs.timeoutSeconds;
+  return {
+    id,
+    score: secondsAgo(ageSeconds),
+    ttlSeconds: Math.floor((timeoutSeconds ?? 3600) + 300 - ageSeconds),
+    timeoutSeconds,
+    ...differs,
+  };
+}
+
+/** A member that the drain puts in while it claims a row. */
+export const sentinel = (id: string, ageSeconds: number): Slot =>
+  slot(`drain-${id}`, { ageSeconds, ttlSeconds: null, timeoutSeconds: null });
+
+export const slotsOf = (
+  byAgent: Record<string, readonly Slot[]>,
+  unseenAgents: readonly string[] = [],
+): Slots => ({
+  byAgent: new Map(Object.entries(byAgent)),
+  unseenAgents: new Set(unseenAgents),
+});
+
+/** @param ghosts number of rows by table, by the name that is not on the roster */
+export const orphansOf = (
+  ghosts: Record<string, { rows: Record<string, number>; samples?: readonly OrphanRef[] }>,
+  unseenTables: readonly string[] = [],
+): Orphans => ({
+  ghosts: new Map(
+    Object.entries(ghosts).map(([name, { rows, samples = [] }]) => [
+      name,
+      { rowsByTable: new Map(Object.entries(rows)), samples },
+    ]),
+  ),
+  unseenTables,
+});
+
+/** Counts as the SQL accessor gives them. */
+export const countsOf = (
+  counts: Record<string, number>,
+  differs: Partial<QueueCounts> = {},
+): QueueCounts => ({
+  counts: new Map(Object.entries(counts)),
+  complete: true,
+  around: null,
+  ...differs,
+});
+
+/** Counts as an accessor over HTTP gives them, with what SQL counted just before and just after. */
+export const httpCountsOf = (
+  counts: Record<string, number>,
+  before: Record<string, number>,
+  after: Record<string, number> = before,
+): QueueCounts =>
+  countsOf(counts, {
+    complete: false,
+    around: [new Map(Object.entries(before)), new Map(Object.entries(after))],
+  });
+
+export const rememberedOf = (statuses: Record<string, TerminalStatus>): Remembered => {
+  const byId = new Map(Object.entries(statuses));
+  return { statusOf: (id) => byId.get(id) };
+};
+
+/** A running container of the agent with these zombies. */
+export const container = (
+  zombiePids: readonly number[],
+  differs: Partial<ContainerProcesses> = {},
+): ContainerProcesses => ({
+  agent: AGENT,
+  containerId: "c0ffee",
+  daemon: "tcp://docker-1:2376",
+  startedAt: null,
+  zombiePids,
+  ...differs,
+});
+
+export const zombiesOf = (
+  containers: readonly ContainerProcesses[],
+  differs: Partial<Zombies> = {},
+): Zombies => ({ containers, unseenContainers: [], unseenDaemons: [], ...differs });
+
+export type Times = Partial<Record<FactName, ReadingTime>>;
+
+/**
+ * @param facts what differs from one idle agent, whose container runs and whose queue is swept
+ * @param times when a fact was read, where not at the fixed instant
+ */
+export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readings {
+  const all: Facts = {
+    roster: rosterOf({ [AGENT]: {} }),
+    executions: executionsOf([]),
+    sessions: new Set(),
+    ended: { rows: [], cursor: { readAtMs: NOW_MS, rowid: 0 } },
+    orphans: orphansOf({}),
+    queueCounts: countsOf({}),
+    slots: slotsOf({}),
+    drainTick: { atSeconds: secondsAgo(10) },
+    zombies: zombiesOf([container([])]),
+    remembered: rememberedOf({}),
+    zombieSightings: new Map(),
+    ...facts,
+  };
+  const names = Object.keys(all) as FactName[];
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      { read: true, value: all[name], time: times[name] ?? AT_ONCE } satisfies Reading<unknown>,
+    ]),
+  ) as Readings;
+}
+
+/** @returns what the invariant comes to on a platform that differs so from the healthy one */
+export const judge = (
+  invariant: Invariant,
+  facts: Partial<Facts> = {},
+  { times = {}, dwellSeconds = 0 }: { times?: Times; dwellSeconds?: number } = {},
+): Verdict => evaluate(invariant, readingsOf(facts, times), dwellSeconds);
+
+/** @returns what is left of a red, none of it known before, once the platform was read a second time */
+export const judgeTwice = (invariant: Invariant, first: Partial<Facts>, second: Partial<Facts>): Verdict =>
+  confirmed(judge(invariant, first), readingsOf(second), 0, () => false);
+
+/** @returns the violations as they go over the wire */
+export const violationsOf = (verdict: Verdict) =>
+  verdict.findings.map((finding) => toViolation(verdict, finding, SNAPSHOT_TIME));
+
+/** @returns what each violation shows, under its wire names */
+export const observedOf = (verdict: Verdict): Record<string, unknown>[] =>
+  violationsOf(verdict).map((v) => v.observed_state as Record<string, unknown>);
+
+/** @returns status, number of subjects seen whole, unseen parts and reason, as on the wire */
+export const recordOf = toVerdictRecord;
+
+/** Each fact that the invariant reads, unread: the verdict is unknown and the check is never asked. */
+export function testUnreadFacts(invariant: Invariant): void {
+  const spied = () => ({ ...invariant, check: vi.fn(invariant.check) });
+
+  test.each([...invariant.reads])(`${invariant.id} is unknown, not green, while %s can't be read`, (fact) => {
+    const blind = spied();
+    const readings = {
+      ...readingsOf(),
+      [fact]: { read: false, reason: `${fact}: no answer within 5000 ms` },
+    };
+    const verdict = evaluate(blind, readings, 0);
+    expect(recordOf(verdict)).toEqual({
+      status: "unknown",
+      checked: 0,
+      unseen: [],
+      reason: `${fact}: no answer within 5000 ms`,
+    });
+    expect(verdict.complete).toBe(false);
+    expect(blind.check).not.toHaveBeenCalled();
+  });
+
+  test.each([...invariant.reads])(`${invariant.id} is unknown where %s was never asked for`, (fact) => {
+    const blind = spied();
+    const { [fact]: _left, ...readings } = readingsOf();
+    const verdict = evaluate(blind, readings, 0);
+    expect(verdict).toMatchObject({ status: "unknown", reason: `${fact}: not read` });
+    expect(blind.check).not.toHaveBeenCalled();
+  });
+
+  test(`${invariant.id} asks for nothing that it does not need: other sources may all be down`, () => {
+    const readings = Object.fromEntries(
+      Object.entries(readingsOf()).map(([name, reading]) => [
+        name,
+        invariant.reads.includes(name as FactName) ? reading : { read: false, reason: "down" },
+      ]),
+    ) as Readings;
+    expect(evaluate(invariant, readings, 0).status).toBe("green");
+  });
+}
