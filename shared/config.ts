@@ -34,6 +34,15 @@ export interface Config {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** @returns the text without its %-escapes, where they are sound */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Collects what is wrong, so that the operator mends it all at once. */
 function reader(env: Environment) {
   const problems: string[] = [];
@@ -62,8 +71,9 @@ function reader(env: Environment) {
     url(name: string, text: string, schemes: readonly string[], example: string): string {
       try {
         const url = new URL(text);
-        // The password of an address is as secret as a token.
-        if (url.password) secrets.push(url.password, decodeURIComponent(url.password));
+        // The password of an address is as secret as a token, and so is what stands in its query.
+        secrets.push(url.password, decoded(url.password), ...url.searchParams.values());
+        if (!url.password) secrets.push(url.username, decoded(url.username));
         if (schemes.includes(url.protocol)) return text;
       } catch {}
       problems.push(
@@ -163,6 +173,8 @@ function dockerSetting(read: Reader): Config["docker"] {
     .split(",")
     .map((host) => host.trim())
     .filter(Boolean);
+  if (hosts.length === 0)
+    read.problems.push("DOCKER_HOSTS names no daemon: give tcp://host:port or unix:///path");
   for (const host of hosts)
     if (!/^(tcp:\/\/[^/\s@]+:\d{1,5}\/?|unix:\/\/\/\S+)$/.test(host))
       read.problems.push(
@@ -188,6 +200,10 @@ export function loadAdminToken(env: Environment = process.env): string {
   const token = env.ADMIN_TOKEN?.trim();
   if (!token)
     throw new ConfigError(["ADMIN_TOKEN is missing: give the token that callers of the API must send"]);
+  if (/\s/.test(token))
+    throw new ConfigError([
+      "ADMIN_TOKEN has a space in it, which no bearer token can have: give one without",
+    ]);
   return token;
 }
 
@@ -224,6 +240,7 @@ export function loadLocal(env: Environment = process.env): {
 /** @returns a function that takes the secrets out of a line */
 export function redactor(secrets: readonly string[]): (line: string) => string {
   // A very short secret is left in: taking out every "a" would make the line unreadable and tell the secret.
-  const known = secrets.filter((secret) => secret.length >= 4);
+  // The longest first: one secret can be the beginning of another.
+  const known = secrets.filter((secret) => secret.length >= 4).sort((a, b) => b.length - a.length);
   return (line) => known.reduce((text, secret) => text.replaceAll(secret, "***"), line);
 }

@@ -92,11 +92,11 @@ const TimeQuery = z
   })
   .openapi({ type: "string", example: "2026-11-23T10:30:00Z" });
 const Limit = (fallback: number) =>
-  z.coerce
-    .number("give a whole number from 1 to 1000")
-    .int("give a whole number from 1 to 1000")
-    .min(1, "give at least 1")
-    .max(1000, "give at most 1000")
+  z
+    .string()
+    .regex(/^([1-9]\d{0,2}|1000)$/, "give a whole number from 1 to 1000")
+    .transform(Number)
+    .openapi({ type: "integer", minimum: 1, maximum: 1000, default: fallback })
     .default(fallback);
 const Cursor = z.string().min(1).optional().openapi({ description: "next_cursor of the page before" });
 const InvariantQuery = z
@@ -138,8 +138,8 @@ export const ViolationStats = z
 
 export const Status = z
   .object({
+    /** The last cycle that ran every invariant; what stands beside it is of that cycle. */
     checked_at: Instant.nullable(),
-    last_full_cycle_at: Instant.nullable(),
     cycle_duration_ms: z.number().int().nullable(),
     sources_unavailable: z.array(z.string()),
     source_latency_ms: z.record(z.string(), z.number().int()),
@@ -161,5 +161,5 @@ export const Status = z
   .openapi("Status");
 
 export const Health = z
-  .object({ status: z.enum(["fresh", "stale", "unknown"]), last_full_cycle_at: Instant.nullable() })
+  .object({ status: z.enum(["fresh", "stale", "unknown"]), checked_at: Instant.nullable() })
   .openapi("Health");

@@ -33,8 +33,7 @@ export interface Memory {
   /** When each zombie was first seen (unix ms), while a dwell is asked for. */
   readonly zombieSightings: Readonly<Record<string, number>>;
   /** The last cycle that ran every invariant. */
-  readonly lastFullCycleAtMs: number | null;
-  readonly lastCycle: {
+  readonly lastFullCycle: {
     readonly atMs: number;
     readonly durationMs: number;
     readonly checksOff: readonly string[];
@@ -48,6 +47,5 @@ export const EMPTY_MEMORY: Memory = {
   endedCursor: null,
   pinned: [],
   zombieSightings: {},
-  lastFullCycleAtMs: null,
-  lastCycle: null,
+  lastFullCycle: null,
 };

@@ -1,4 +1,5 @@
 /** One cycle, from the lease to the commit. */
+import { randomUUID } from "node:crypto";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { type CollectOptions, type ConfiguredSource, collect } from "../snapshot/collect.ts";
@@ -102,9 +103,10 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
   };
   const guarded = <T>(work: () => Promise<T>) => withDeadline(settings.sourceDeadlineMs, work);
 
+  const owner = randomUUID();
   let lease: Lease | null = null;
   try {
-    const taken = await guarded(() => store.acquire(startedAtMs, leaseMs(settings)));
+    const taken = await guarded(() => store.acquire(owner, startedAtMs, leaseMs(settings)));
     if ("busyUntilMs" in taken) return busy(taken.busyUntilMs, now());
     lease = taken;
   } catch (error) {
@@ -121,6 +123,7 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
     endedSince: memory.endedCursor,
     redact,
   };
+  const release = () => guarded(() => store.release(owner)).catch(() => {});
   const [terminal, snapshot] = await Promise.all([
     lease && wanted.has("remembered")
       ? guarded(() => store.loadTerminal(startedAtMs, memory.pinned)).catch((error) => {
@@ -129,6 +132,8 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
         })
       : null,
     collect(collectOptions),
+    // The lease may have been taken although its answer was lost.
+    lease ? null : release(),
   ]);
   const stateReadings = readingsOfState(terminal, memory, snapshot.takenAtMs, stateError);
   const readings: Readings = { ...snapshot.readings, ...stateReadings };
@@ -165,36 +170,42 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
   });
 
   if (!lease || stateError !== null) {
-    if (lease) await store.release(lease).catch(() => {});
+    if (lease) await release();
     return stateless(stateError ?? "state: unread");
   }
   if (now() >= lease.untilMs) return busy(now(), now());
+  const held = lease;
+  /** What takes longer than the lease may not count any more. */
+  const written = <T>(work: () => Promise<T>) => withDeadline(Math.max(1, held.untilMs - now()), work);
 
   const { states, transitions } = step(memory.states, verdicts, startedAtMs);
   try {
-    const ids = await reserveIds(store, snapshot.takenAtMs, drafts);
+    const ids = await written(() => reserveIds(store, snapshot.takenAtMs, drafts));
     const done = report(ids, transitions, sourcesUnavailable);
     const ended = readings.ended?.read ? readings.ended.value : null;
     const evidence = {
       cycle: toCycleRecord(done, request.trigger),
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
-      terminal: newEntries(terminal ?? new Map(), ended?.rows ?? []),
+      terminal: newEntries(terminal ?? new Map(), ended?.rows ?? [], startedAtMs),
     };
-    await store.writeEvidence(evidence, startedAtMs);
-    await store.commit(lease, {
+    await written(() => store.writeEvidence(evidence, startedAtMs));
+    const next: Memory = {
       states,
       endedCursor: ended?.cursor ?? memory.endedCursor,
       pinned: pinnedAfter(memory, verdicts, terminal),
       zombieSightings: sightingsAfter(memory, readings, settings.dwellSeconds),
-      lastFullCycleAtMs: request.invariantIds ? memory.lastFullCycleAtMs : startedAtMs,
-      lastCycle: {
-        atMs: startedAtMs,
-        durationMs: now() - startedAtMs,
-        checksOff: done.checks_off,
-        sourcesUnavailable: sourcesUnavailable.slice(0, 50),
-        latencyMsBySource: snapshot.latencyMsBySource,
-      },
-    });
+      // A run of some invariants touches only those: it is no news of the others, or of their sources.
+      lastFullCycle: request.invariantIds
+        ? memory.lastFullCycle
+        : {
+            atMs: startedAtMs,
+            durationMs: now() - startedAtMs,
+            checksOff: done.checks_off,
+            sourcesUnavailable: sourcesUnavailable.slice(0, 50),
+            latencyMsBySource: snapshot.latencyMsBySource,
+          },
+    };
+    await written(() => store.commit(held, next));
     return {
       kind: "done",
       report: { ...done, cycle_duration_ms: now() - startedAtMs },
@@ -202,7 +213,7 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
     };
   } catch (error) {
     if (error instanceof LeaseLost) return busy(now(), now());
-    await store.release(lease).catch(() => {});
+    await release();
     return stateless(redact(`state: ${describeError(error)}`));
   }
 }
@@ -279,8 +290,8 @@ function pinnedAfter(
   const red = verdict.findings.flatMap((f) => f.keys.map((key) => hashOf(key)));
   const pinned = new Map(kept.map((p) => [p.hash, p]));
   for (const hash of red) {
-    const status = terminal.get(hash);
-    if (status) pinned.set(hash, { hash, status });
+    const known = terminal.get(hash);
+    if (known) pinned.set(hash, { hash, status: known.status });
   }
   return [...pinned.values()];
 }

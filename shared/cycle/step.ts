@@ -81,7 +81,8 @@ function stepOne(prior: InvariantState, verdict: Verdict, nowMs: number): [Invar
 
   const { id: invariantId } = verdict.invariant;
   const red = redAfter(prior, verdict, nowMs);
-  const redBesides = verdict.status === "green" && verdict.unseen.length === 0 ? 0 : prior.redBesides;
+  // A verdict that saw everything names all that is red: nothing is left to be counted besides.
+  const redBesides = verdict.complete && verdict.unseen.length === 0 ? 0 : prior.redBesides;
   const isRed = Object.keys(red).length > 0 || redBesides > 0;
   const wasRed = prior.status === "red";
   const state: InvariantState = {

@@ -36,9 +36,10 @@ export const queueStatusCoherence = invariant({
         .filter((e) => e.status === "queued")
         .map((e) => e.id)
         .sort();
-      // On a busy queue the numbers are of different moments: only one outside all that was counted is wrong.
-      const counted = [snapshotQueuedIds.length, ...(around ?? []).map((side) => side.get(agent) ?? 0)];
-      if (serviceCount >= Math.min(...counted) && serviceCount <= Math.max(...counted)) continue;
+      if (serviceCount === snapshotQueuedIds.length) continue;
+      // On a busy queue the numbers are of different moments: only one outside what was counted around it is wrong.
+      const counted = around?.map((side) => side.get(agent) ?? 0);
+      if (counted && serviceCount >= Math.min(...counted) && serviceCount <= Math.max(...counted)) continue;
       findings.push({
         subject: agent,
         keys: [agent],

@@ -46,8 +46,11 @@ export const noQueuedWithoutSlotsFull = invariant({
       if (queued.length === 0 || freeSlots <= 0) continue;
       if (tickAgeSeconds !== null && tickAgeSeconds <= GRACE_SECONDS) continue;
       if (tickAgeSeconds !== null && tickAgeSeconds <= DEAD_SECONDS) {
-        const waited = (ms: number | null) => ms !== null && secondsBetween(ms, readAtMs) > GRACE_SECONDS;
-        if (!queued.some((e) => waited(e.queuedAtMs ?? e.startedAtMs))) continue;
+        const since = queued.map((e) => ({ id: e.id, ms: e.queuedAtMs ?? e.startedAtMs }));
+        if (!since.some(({ ms }) => ms !== null && secondsBetween(ms, readAtMs) > GRACE_SECONDS)) {
+          for (const { id, ms } of since) if (ms === null) unseen.push({ subject: agent, key: id });
+          continue;
+        }
       }
       const age = tickAgeSeconds === null ? "never" : `${tickAgeSeconds}s > ${GRACE_SECONDS}s`;
       findings.push({

@@ -30,7 +30,8 @@ export const deleteCascades = invariant({
     if (roster.size === 0) return "the roster is empty: every row would be an orphan";
     const isGhost = (agent: string) => !roster.has(agent);
     const slotCounts = new Map<string, number>();
-    for (const [agent, members] of slots.byAgent) if (isGhost(agent)) slotCounts.set(agent, members.length);
+    for (const [agent, members] of slots.byAgent)
+      if (isGhost(agent) && members.length > 0) slotCounts.set(agent, members.length);
     const names = new Set([...[...orphans.ghosts.keys()].filter(isGhost), ...slotCounts.keys()]);
 
     const findings: Finding<Observed>[] = [...names].map((ghost) => {

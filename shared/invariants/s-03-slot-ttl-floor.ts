@@ -6,9 +6,10 @@ interface Observed {
   agentName: string;
   executionId: string;
   redisTtlSeconds: number;
-  executionTimeoutSeconds: number;
+  /** Null where neither the slot nor the agent has one that can be read: what is gone is wrong all the same. */
+  executionTimeoutSeconds: number | null;
   slotTtlBufferSeconds: number;
-  floorSeconds: number;
+  floorSeconds: number | null;
   kind: "missing" | "no_expiry" | "below_floor";
   floorSource: "slot" | "agent";
   initialTtlSeconds?: number;
@@ -41,16 +42,16 @@ export const slotTtlFloor = invariant({
       for (const { id, score, ttlSeconds, timeoutSeconds: slotTimeout } of slots.byAgent.get(agent) ?? []) {
         if (isDrainSentinel(id)) continue;
         const timeout = slotTimeout ?? agentTimeout;
-        if (ttlSeconds === null || timeout === null) {
+        const floorSeconds = timeout === null ? null : timeout + SLOT_TTL_BUFFER_SECONDS;
+        if (ttlSeconds === null || (ttlSeconds >= 0 && floorSeconds === null)) {
           unseen.push({ subject: agent, key: id });
           continue;
         }
-        const floorSeconds = timeout + SLOT_TTL_BUFFER_SECONDS;
         const kind = ttlSeconds === -2 ? "missing" : ttlSeconds === -1 ? "no_expiry" : "below_floor";
         // A TTL decays from the moment it is set: what is judged is the life that it was given.
         const ageSeconds = Math.max(0, times.slots.toMs / 1000 - score);
         const initialTtlSeconds = ttlSeconds + ageSeconds;
-        if (kind === "below_floor" && initialTtlSeconds >= floorSeconds - TOLERANCE_SECONDS) continue;
+        if (kind === "below_floor" && initialTtlSeconds >= (floorSeconds ?? 0) - TOLERANCE_SECONDS) continue;
         if (kind !== "below_floor" && isInFlight(score * 1000, times.slots)) continue;
         findings.push({
           subject: agent,
@@ -69,7 +70,7 @@ export const slotTtlFloor = invariant({
               ageSeconds: Math.floor(ageSeconds),
             }),
           },
-          signalQuery: `TTL(agent:slot:${agent}:${id}) = ${ttlSeconds} (${kind}); floor = ${floorSeconds}s`,
+          signalQuery: `TTL(agent:slot:${agent}:${id}) = ${ttlSeconds} (${kind}); floor = ${floorSeconds === null ? "unknown" : `${floorSeconds}s`}`,
         });
       }
     }
@@ -84,5 +85,5 @@ export const slotTtlFloor = invariant({
     return `${findings.length} slot(s) with a wrong life (${kinds.join(", ")}) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
   },
   explain: ({ agentName, executionId, kind, redisTtlSeconds, floorSeconds, floorSource }) =>
-    `${agentName}/${executionId}: ${kind}, TTL ${redisTtlSeconds} s, floor ${floorSeconds} s (from the ${floorSource})`,
+    `${agentName}/${executionId}: ${kind}, TTL ${redisTtlSeconds} s, floor ${floorSeconds ?? "unknown"} s (from the ${floorSource})`,
 });

@@ -23,6 +23,8 @@ export function parseTimestamp(text: string | null): number | null {
     offsetHours = "0",
     offsetMinutes = "0",
   ] = match;
+  // Date.UTC takes the years 0 to 99 for those of the last century.
+  if (+year! < 1000) return null;
   const ms = Date.UTC(+year!, +month! - 1, +day!, +hour!, +minute!, +second);
   const date = new Date(ms);
   // Date.UTC rolls 31 February over into March; a rolled-over part means that the text was no date.

@@ -4,9 +4,7 @@ import { EMPTY_MEMORY, type InvariantState, type InvariantStates, type Memory } 
 
 /** DynamoDB takes 400 kB in an item; some is left for the other attributes. */
 const MAX_BYTES = 350_000;
-
-const compress = (memory: Memory): Uint8Array =>
-  brotliCompressSync(JSON.stringify(memory), { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
+const MAX_SUBJECTS = 20_000;
 
 const mapStates = (
   states: InvariantStates,
@@ -32,25 +30,39 @@ const withSubjects =
     };
   };
 
+/** JSON longer than this is not even tried: compressing it takes seconds, and it would not fit. */
+const MAX_JSON = 4_000_000;
+
+/** @returns the compressed memory, or null where it does not fit */
+function tryCompress(memory: Memory): Uint8Array | null {
+  const json = JSON.stringify(memory);
+  if (json.length > MAX_JSON) return null;
+  const bytes = brotliCompressSync(json, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
+  return bytes.length <= MAX_BYTES ? bytes : null;
+}
+
 /**
  * @returns at most 350 kB. What does not fit is counted, never dropped in silence: an invariant that is red stays red.
+ * @throws where what is left cannot be cut without losing something
  */
 export function encodeMemory(memory: Memory): Uint8Array {
-  const whole = compress(memory);
-  if (whole.length <= MAX_BYTES) return whole;
+  const whole = tryCompress(memory);
+  if (whole) return whole;
   const keyless = { ...memory, states: mapStates(memory.states, withoutKeys) };
-  for (let most = Number.POSITIVE_INFINITY; ; most = most === Number.POSITIVE_INFINITY ? 20_000 : most / 2) {
-    const bytes = compress({ ...keyless, states: mapStates(keyless.states, withSubjects(most)) });
-    if (bytes.length <= MAX_BYTES) return bytes;
-    // The rest of the memory alone can be too large only through these two, which cost no verdict when they are lost.
-    if (most < 1)
-      return compress({
-        ...keyless,
-        states: mapStates(keyless.states, withSubjects(0)),
-        pinned: [],
-        zombieSightings: {},
-      });
+  for (let most = MAX_SUBJECTS; most >= 1; most = Math.floor(most / 2)) {
+    const bytes = tryCompress({ ...keyless, states: mapStates(keyless.states, withSubjects(most)) });
+    if (bytes) return bytes;
   }
+  // Only these two are left to be large, and to lose them costs no verdict that is red.
+  const bare = {
+    ...keyless,
+    states: mapStates(keyless.states, withSubjects(0)),
+    pinned: [],
+    zombieSightings: {},
+  };
+  const bytes = tryCompress(bare);
+  if (bytes) return bytes;
+  throw new Error("the memory does not fit in one item");
 }
 
 /** @throws where the bytes are no memory: an unreadable memory must not be taken for an empty one */

@@ -1,5 +1,4 @@
 /** The memory between cycles, in one DynamoDB table: the lease, the memory itself, and the evidence. */
-import { randomUUID } from "node:crypto";
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import {
   BatchWriteCommand,
@@ -28,11 +27,19 @@ import {
 import { packEntries, type TerminalMemory, unpackEntries } from "./terminal.ts";
 
 const MEMORY_KEY = { [TABLE.partitionKey]: "MEMORY", [TABLE.sortKey]: "MEMORY" };
+/** Of `2026-11-23T10:30:00.123Z`; an item beyond a cycle's first has a number behind it. */
+const ISO_LENGTH = 24;
 const BATCH_ITEMS = 25;
 const BATCHES_AT_ONCE = 4;
 const BATCH_TRIES = 6;
-/** An item takes 400 kB; lists in an observed state are cut to stay far below that. */
-const MAX_LISTED = 500;
+/** DynamoDB takes 400 kB in an item, counted its own way: this leaves room. */
+const MAX_ITEM_BYTES = 300_000;
+/** How far lists and texts of an item are cut, in steps, until it fits. */
+const CUTS = [
+  { listed: 500, characters: 10_000 },
+  { listed: 100, characters: 1_000 },
+  { listed: 10, characters: 200 },
+] as const;
 
 /** The right to run a cycle, until it is committed or ends. */
 export interface Lease {
@@ -61,14 +68,17 @@ export interface Evidence {
   readonly terminal: ReadonlyMap<string, TerminalStatus>;
 }
 
-export interface ViolationFilter {
-  readonly invariantId?: string | undefined;
-  readonly severity?: Severity | undefined;
-  readonly tier?: Tier | undefined;
+/** A stretch of time (unix ms), both ends in it. */
+export interface TimeRange {
   readonly startMs: number;
   readonly endMs: number;
   /** What has expired by now is not there, whether or not DynamoDB has deleted it. */
   readonly nowMs: number;
+}
+export interface ViolationFilter extends TimeRange {
+  readonly invariantId?: string | undefined;
+  readonly severity?: Severity | undefined;
+  readonly tier?: Tier | undefined;
 }
 export interface Page<T> {
   readonly items: readonly T[];
@@ -87,10 +97,13 @@ export interface DayStats {
 }
 
 export interface Store {
-  /** Takes the lease in one conditional update, which returns the memory. */
-  acquire(nowMs: number, leaseMs: number): Promise<Lease | Busy>;
+  /**
+   * Takes the lease in one conditional update, which returns the memory.
+   * @param owner a name that no other cycle has; with it, `release` undoes a call whose answer was lost
+   */
+  acquire(owner: string, nowMs: number, leaseMs: number): Promise<Lease | Busy>;
   /** Gives the lease back without a commit. Where it is another's by now, nothing happens. */
-  release(lease: Lease): Promise<void>;
+  release(owner: string): Promise<void>;
   /** @returns what was seen terminal in the last two hours */
   loadTerminal(nowMs: number, pinned: Memory["pinned"]): Promise<TerminalMemory>;
   /**
@@ -116,13 +129,8 @@ export interface Store {
     cursor: string | null,
   ): Promise<Page<ViolationRecord>>;
   getViolation(id: number, nowMs: number): Promise<ViolationRecord | null>;
-  stats(startDay: string, endDay: string): Promise<DayStats[]>;
-  listCycles(
-    startMs: number,
-    endMs: number,
-    limit: number,
-    cursor: string | null,
-  ): Promise<Page<CycleRecord>>;
+  stats(range: TimeRange): Promise<DayStats[]>;
+  listCycles(range: TimeRange, limit: number, cursor: string | null): Promise<Page<CycleRecord>>;
 }
 
 /** A cursor that this table did not give out. */
@@ -132,15 +140,28 @@ export class BadCursor extends Error {
 
 type Item = Record<string, unknown>;
 
-/** @returns the value with every list in it cut to what an item can hold, with a note of how many there were */
-function cutLists(state: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** @returns the value with its lists and texts cut; beside a list that was cut, `{name}_total` says how long it was */
+function cutTo(value: unknown, limits: (typeof CUTS)[number]): unknown {
+  const { listed, characters } = limits;
+  if (typeof value === "string") return value.length > characters ? `${value.slice(0, characters)}…` : value;
+  if (Array.isArray(value)) return value.slice(0, listed).map((item) => cutTo(item, limits));
+  if (value === null || typeof value !== "object") return value;
   const cut: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(state)) {
-    const tooLong = Array.isArray(value) && value.length > MAX_LISTED;
-    cut[name] = tooLong ? value.slice(0, MAX_LISTED) : value;
-    if (tooLong) cut[`${name}_total`] = value.length;
+  for (const [name, field] of Object.entries(value)) {
+    cut[name] = cutTo(field, limits);
+    if (Array.isArray(field) && field.length > listed) cut[`${name}_total`] = field.length;
   }
   return cut;
+}
+
+/** @returns the evidence as it was, or cut so far that DynamoDB takes it: evidence must never keep a cycle from happening */
+function fitItem<T extends object>(evidence: T): T {
+  let fitting = evidence;
+  for (const limits of CUTS) {
+    if (Buffer.byteLength(JSON.stringify(fitting)) <= MAX_ITEM_BYTES) break;
+    fitting = cutTo(evidence, limits) as T;
+  }
+  return fitting;
 }
 
 const countAttribute = (invariantId: string, severity: string) => `count#${invariantId}#${severity}`;
@@ -212,8 +233,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
   }
 
   return {
-    async acquire(nowMs, leaseMs) {
-      const owner = randomUUID();
+    async acquire(owner, nowMs, leaseMs) {
       try {
         const { Attributes } = await client.send(
           new UpdateCommand({
@@ -221,7 +241,8 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
             Key: MEMORY_KEY,
             UpdateExpression:
               "SET lease_owner = :owner, lease_until = :until, version = if_not_exists(version, :zero)",
-            ConditionExpression: "attribute_not_exists(lease_until) OR lease_until <= :now",
+            ConditionExpression:
+              "attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :owner",
             ExpressionAttributeValues: {
               ":owner": owner,
               ":until": nowMs + leaseMs,
@@ -244,7 +265,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
       }
     },
 
-    async release({ owner }) {
+    async release(owner) {
       try {
         await client.send(
           new UpdateCommand({
@@ -261,7 +282,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
     },
 
     async loadTerminal(nowMs, pinned) {
-      const packed: Uint8Array[] = [];
+      const packed: { ids: Uint8Array; atMs: number }[] = [];
       const items = query({
         KeyConditionExpression: "pk = :pk AND sk >= :since",
         ExpressionAttributeValues: {
@@ -270,7 +291,8 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
         },
         ConsistentRead: true,
       });
-      for await (const item of items) packed.push(item.ids as Uint8Array);
+      for await (const item of items)
+        packed.push({ ids: item.ids as Uint8Array, atMs: Date.parse(String(item.sk).slice(0, ISO_LENGTH)) });
       return unpackEntries(packed, pinned);
     },
 
@@ -302,7 +324,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
       const day = cycle.snapshot_time.slice(0, 10);
       const expires_at = expiresAt(nowMs, EVIDENCE_SECONDS);
       const items: Item[] = [
-        { pk: `CYCLE#${day}`, sk: cycle.snapshot_time, expires_at, ...cycle },
+        { pk: `CYCLE#${day}`, sk: cycle.snapshot_time, expires_at, ...fitItem(cycle) },
         ...packEntries(terminal).map((ids, i) => ({
           pk: "TERMINAL",
           sk: i === 0 ? cycle.snapshot_time : `${cycle.snapshot_time}#${i}`,
@@ -313,8 +335,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
           pk: `VIOLATION#${day}`,
           sk: violationSortKey(violation.id),
           expires_at,
-          ...violation,
-          observed_state: cutLists(violation.observed_state),
+          ...fitItem(violation),
         })),
       ];
       const batches = Array.from({ length: Math.ceil(items.length / BATCH_ITEMS) }, (_, i) =>
@@ -351,12 +372,13 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
       return decodeMemory(Item?.memory);
     },
 
-    async listViolations({ invariantId, severity, tier, startMs, endMs, nowMs }, limit, cursor) {
+    async listViolations({ invariantId, severity, tier, ...range }, limit, cursor) {
+      const { startMs, endMs, nowMs } = range;
       const conditions = { invariant_id: invariantId, severity, tier };
       const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
       const [start, end] = [formatInstant(startMs), formatInstant(endMs)];
       // Only days that have violations are asked for: the counters know them.
-      const days = (await this.stats(dayOf(startMs), dayOf(endMs))).map((s) => s.day).reverse();
+      const days = (await this.stats(range)).map((s) => s.day).reverse();
       return listByDay(
         days,
         "VIOLATION",
@@ -386,16 +408,19 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
       const { Item } = await client.send(
         new GetCommand({ TableName: table, Key: { pk: `VIOLATION#${day}`, sk: violationSortKey(id) } }),
       );
-      return Item && Number(Item.expires_at) > nowMs / 1000 ? readViolation(Item) : null;
+      return Item && !isExpired(Item, nowMs) ? readViolation(Item) : null;
     },
 
-    async stats(startDay, endDay) {
+    async stats({ startMs, endMs, nowMs }) {
       const days: DayStats[] = [];
+      // DynamoDB refuses a BETWEEN whose ends are swapped.
+      if (startMs > endMs) return days;
       const items = query({
         KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
-        ExpressionAttributeValues: { ":pk": "STATS", ":start": startDay, ":end": endDay },
+        ExpressionAttributeValues: { ":pk": "STATS", ":start": dayOf(startMs), ":end": dayOf(endMs) },
       });
-      for await (const item of items)
+      for await (const item of items) {
+        if (isExpired(item, nowMs)) continue;
         days.push({
           day: String(item.sk),
           counts: Object.entries(item)
@@ -403,10 +428,11 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
             .filter(({ parts }) => parts[0] === "count")
             .map(({ parts, count }) => ({ invariantId: parts[1]!, severity: parts[2] as Severity, count })),
         });
+      }
       return days;
     },
 
-    async listCycles(startMs, endMs, limit, cursor) {
+    async listCycles({ startMs, endMs, nowMs }, limit, cursor) {
       const [start, end] = [formatInstant(startMs), formatInstant(endMs)];
       return listByDay(
         daysBetween(startMs, endMs),
@@ -414,7 +440,10 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
         limit,
         cursor,
         (input) => input,
-        (item) => (String(item.sk) >= start && String(item.sk) <= end ? readCycle(item) : null),
+        (item) =>
+          String(item.sk) >= start && String(item.sk) <= end && !isExpired(item, nowMs)
+            ? readCycle(item)
+            : null,
       );
     },
   };
@@ -430,6 +459,7 @@ function* daysBetween(startMs: number, endMs: number): Generator<string> {
   }
 }
 
+const isExpired = (item: Item, nowMs: number) => Number(item.expires_at) <= nowMs / 1000;
 const withoutKeys = ({ pk: _pk, sk: _sk, expires_at: _expires, ...rest }: Item) => rest;
 const readViolation = (item: Item) => withoutKeys(item) as unknown as ViolationRecord;
 const readCycle = (item: Item) => withoutKeys(item) as unknown as CycleRecord;

@@ -15,6 +15,16 @@ export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0,
 /** @returns `expires_at` in unix seconds */
 export const expiresAt = (nowMs: number, seconds: number): number => Math.floor(nowMs / 1000) + seconds;
 
+/**
+ * @param startMs where the caller wants to start and end (unix ms), where it said so
+ * @returns the part of that time that something can be kept of
+ */
+export function keptRange(startMs: number | undefined, endMs: number | undefined, nowMs: number) {
+  const oldestMs = nowMs - EVIDENCE_SECONDS * 1000;
+  const within = (ms: number) => Math.min(Math.max(ms, oldestMs), nowMs);
+  return { startMs: within(startMs ?? oldestMs), endMs: within(endMs ?? nowMs), nowMs };
+}
+
 const ID_DIGITS = 6;
 const SORT_KEY_DIGITS = 16;
 

@@ -12,21 +12,27 @@ export const ENTRIES_IN_AN_ITEM = 40_000;
 export const hashOf = (executionId: string): string =>
   createHash("sha256").update(executionId).digest().subarray(0, HASH_BYTES).toString("hex");
 
-/** What earlier cycles saw terminal; later entries win over earlier ones. */
-export type TerminalMemory = Map<string, TerminalStatus>;
+/** An entry this old is written again when it is read as terminal again: it is to be remembered for another hour. */
+const FRESH_MS = 60 * 60_000;
 
-/** @param packed what `packEntries` made, oldest first */
-export function unpackEntries(packed: readonly Uint8Array[], pinned: Memory["pinned"]): TerminalMemory {
-  const memory: TerminalMemory = new Map();
-  for (const bytes of packed) {
+/** What earlier cycles saw terminal, by hash: the last status, and when it was written down (never, if only pinned). */
+export type TerminalMemory = ReadonlyMap<string, { readonly status: TerminalStatus; readonly atMs: number }>;
+
+/** @param packed what `packEntries` made and when, oldest first: later entries win over earlier ones */
+export function unpackEntries(
+  packed: readonly { readonly ids: Uint8Array; readonly atMs: number }[],
+  pinned: Memory["pinned"],
+): TerminalMemory {
+  const memory = new Map<string, { status: TerminalStatus; atMs: number }>();
+  for (const { ids: bytes, atMs } of packed) {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at + ENTRY_BYTES <= buffer.length; at += ENTRY_BYTES) {
       const status = TERMINAL_STATUSES[buffer[at + HASH_BYTES]!];
-      if (status) memory.set(buffer.toString("hex", at, at + HASH_BYTES), status);
+      if (status) memory.set(buffer.toString("hex", at, at + HASH_BYTES), { status, atMs });
     }
   }
   // What is pinned is red, and was remembered before anything else that is still here.
-  for (const { hash, status } of pinned) if (!memory.has(hash)) memory.set(hash, status);
+  for (const { hash, status } of pinned) if (!memory.has(hash)) memory.set(hash, { status, atMs: 0 });
   return memory;
 }
 
@@ -45,20 +51,22 @@ export function packEntries(entries: ReadonlyMap<string, TerminalStatus>): Uint8
   );
 }
 
-/** @returns the rows that are new to the memory, or terminal in another way than it has them */
+/** @returns the rows that are new to the memory, terminal in another way than it has them, or in it for long */
 export function newEntries(
   memory: TerminalMemory,
   rows: readonly { readonly id: string; readonly status: TerminalStatus }[],
+  nowMs: number,
 ): Map<string, TerminalStatus> {
   const entries = new Map<string, TerminalStatus>();
   for (const { id, status } of rows) {
     const hash = hashOf(id);
-    if (memory.get(hash) !== status) entries.set(hash, status);
+    const known = memory.get(hash);
+    if (known?.status !== status || nowMs - known.atMs >= FRESH_MS) entries.set(hash, status);
   }
   return entries;
 }
 
 /** @returns the memory as the fact that E-02 reads */
 export const asFact = (memory: TerminalMemory): Remembered => ({
-  statusOf: (executionId) => memory.get(hashOf(executionId)),
+  statusOf: (executionId) => memory.get(hashOf(executionId))?.status,
 });

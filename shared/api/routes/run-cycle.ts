@@ -17,8 +17,9 @@ const route = createRoute({
     422: jsonBody("An invariant that does not exist", ErrorBody),
     503: jsonBody(
       "The verdicts, where the state could not be read or written: nothing opened or closed",
-      CycleResponse,
+      CycleResponse.extend(ErrorBody.shape),
     ),
+    413: jsonBody("The body is too large", ErrorBody),
   },
 });
 

@@ -4,6 +4,7 @@ import type { CycleDeps } from "../../cycle/run-cycle.ts";
 import { INVARIANTS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { formatInstant } from "../../snapshot/timestamps.ts";
+import { keptRange } from "../../state/table.ts";
 import { type App, ErrorBody, jsonBody } from "../errors.ts";
 import { CyclesPage, CyclesQuery, Health, Status } from "../schemas.ts";
 
@@ -30,6 +31,7 @@ const health = createRoute({
   method: "get",
   path: "/healthz",
   summary: "200 only while the last full cycle is fresh; needs no token",
+  security: [],
   responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
 });
 
@@ -59,16 +61,15 @@ function describeState(
 /** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
 export function registerStatus(app: App, { store, now }: CycleDeps): void {
   app.openapi(status, async (c) => {
-    const { states, lastCycle, lastFullCycleAtMs } = await store.readMemory();
+    const { states, lastFullCycle } = await store.readMemory();
     return c.json(
       {
-        checked_at: instant(lastCycle?.atMs),
-        last_full_cycle_at: instant(lastFullCycleAtMs),
-        cycle_duration_ms: lastCycle?.durationMs ?? null,
-        sources_unavailable: [...(lastCycle?.sourcesUnavailable ?? [])],
-        source_latency_ms: { ...lastCycle?.latencyMsBySource },
+        checked_at: instant(lastFullCycle?.atMs),
+        cycle_duration_ms: lastFullCycle?.durationMs ?? null,
+        sources_unavailable: [...(lastFullCycle?.sourcesUnavailable ?? [])],
+        source_latency_ms: { ...lastFullCycle?.latencyMsBySource },
         invariants: INVARIANTS.map((i) =>
-          describeState(i, states[i.id], lastCycle?.checksOff.includes(i.id) ?? false),
+          describeState(i, states[i.id], lastFullCycle?.checksOff.includes(i.id) ?? false),
         ),
       },
       200,
@@ -77,21 +78,21 @@ export function registerStatus(app: App, { store, now }: CycleDeps): void {
 
   app.openapi(cycles, async (c) => {
     const { start_time, end_time, limit, cursor } = c.req.valid("query");
-    const endMs = end_time ?? now();
-    const page = await store.listCycles(start_time ?? endMs - DAY_MS, endMs, limit, cursor ?? null);
+    const range = keptRange(start_time ?? (end_time ?? now()) - DAY_MS, end_time, now());
+    const page = await store.listCycles(range, limit, cursor ?? null);
     return c.json({ cycles: page.items as never[], next_cursor: page.cursor }, 200);
   });
 
   app.openapi(health, async (c) => {
     try {
-      const { lastFullCycleAtMs } = await store.readMemory();
-      const fresh = lastFullCycleAtMs !== null && now() - lastFullCycleAtMs < FRESH_MS;
-      const last_full_cycle_at = instant(lastFullCycleAtMs);
+      const { lastFullCycle } = await store.readMemory();
+      const fresh = lastFullCycle !== null && now() - lastFullCycle.atMs < FRESH_MS;
+      const checked_at = instant(lastFullCycle?.atMs);
       return fresh
-        ? c.json({ status: "fresh" as const, last_full_cycle_at }, 200)
-        : c.json({ status: "stale" as const, last_full_cycle_at }, 503);
+        ? c.json({ status: "fresh" as const, checked_at }, 200)
+        : c.json({ status: "stale" as const, checked_at }, 503);
     } catch {
-      return c.json({ status: "unknown" as const, last_full_cycle_at: null }, 503);
+      return c.json({ status: "unknown" as const, checked_at: null }, 503);
     }
   });
 }

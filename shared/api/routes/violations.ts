@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { CycleDeps } from "../../cycle/run-cycle.ts";
-import { dayOf, EVIDENCE_SECONDS } from "../../state/table.ts";
+import { dayOf, keptRange } from "../../state/table.ts";
 import { type App, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
 import { RangeQuery, Violation, ViolationStats, ViolationsPage, ViolationsQuery } from "../schemas.ts";
 
@@ -36,15 +36,10 @@ const one = createRoute({
 
 /** The routes under `/api/canary/violations`. */
 export function registerViolations(app: App, { store, now }: CycleDeps): void {
-  const range = (start: number | undefined, end: number | undefined) => ({
-    startMs: Math.max(start ?? 0, now() - EVIDENCE_SECONDS * 1000),
-    endMs: end ?? now(),
-  });
-
   app.openapi(stats, async (c) => {
     const { start_time, end_time } = c.req.valid("query");
-    const { startMs, endMs } = range(start_time, end_time);
-    const days = await store.stats(dayOf(startMs), dayOf(endMs));
+    const range = keptRange(start_time, end_time, now());
+    const days = await store.stats(range);
     const sums = { by_invariant: {}, by_severity: {}, by_day: {} } as Record<string, Record<string, number>>;
     let total = 0;
     for (const { day, counts } of days)
@@ -59,8 +54,8 @@ export function registerViolations(app: App, { store, now }: CycleDeps): void {
       }
     return c.json(
       {
-        start_day: dayOf(startMs),
-        end_day: dayOf(endMs),
+        start_day: dayOf(range.startMs),
+        end_day: dayOf(range.endMs),
         total,
         by_invariant: sums.by_invariant!,
         by_severity: sums.by_severity!,
@@ -89,8 +84,7 @@ export function registerViolations(app: App, { store, now }: CycleDeps): void {
       invariantId: invariant_id,
       severity,
       tier,
-      ...range(start_time, end_time),
-      nowMs: now(),
+      ...keptRange(start_time, end_time, now()),
     };
     const page = await store.listViolations(filter, limit, cursor ?? null);
     return c.json({ violations: [...page.items], next_cursor: page.cursor }, 200);
