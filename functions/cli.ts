@@ -1,26 +1,26 @@
 #!/usr/bin/env node
 /** The command line's way in. Exit codes: 0 green, 1 red, 2 unknown without red, 254 usage or configuration, 255 crash. */
 import { randomUUID } from "node:crypto";
+import { z } from "@hono/zod-openapi";
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { createApp } from "../shared/api/app.ts";
+import { CycleResponse, SilenceSchema, SilencesList, Status, ViolationsPage } from "../shared/api/schemas.ts";
 import { createCanary } from "../shared/canary.ts";
 import { ConfigError, loadConfig, loadRemote } from "../shared/config.ts";
 import type { CycleReport } from "../shared/cycle/run-cycle.ts";
 import { documentClient } from "../shared/state/client.ts";
 import { dynamoStore } from "../shared/state/store.ts";
 import { renderCycle } from "../shared/terminal/cycle-table.ts";
-import {
-  renderStatus,
-  renderViolations,
-  type StatusBody,
-  type ViolationsBody,
-} from "../shared/terminal/lists.ts";
+import { renderSilence, renderStatus, renderViolations } from "../shared/terminal/lists.ts";
 
 // The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
 const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as const;
+
+/** A cycle may take two reads and the wait between them; nothing takes longer. */
+const REMOTE_MS = 120_000;
 
 /** The API of a canary: a deployed one, or one in this process that answers the same. */
 interface Api {
@@ -31,16 +31,21 @@ interface Api {
 /** What the caller did wrong, in one line. */
 class UsageError extends Error {}
 
+/** Another cycle holds the lease. */
+class Busy extends Error {}
+
 async function openApi({ needsState }: { needsState: boolean }): Promise<Api> {
   const remote = loadRemote();
   if (remote) {
     return {
       request: async (path, init) => {
         const headers = { authorization: `Bearer ${remote.token}`, "content-type": "application/json" };
-        return fetch(remote.url + path, { ...init, headers }).catch((error) => {
-          throw new UsageError(
-            `CANARY_URL does not answer (${error.cause?.code ?? error.message}): is ${remote.url} the canary's address?`,
-          );
+        const signal = AbortSignal.timeout(REMOTE_MS);
+        return fetch(remote.url + path, { ...init, headers, signal }).catch((error) => {
+          const why = signal.aborted
+            ? `nothing within ${REMOTE_MS / 1000} s`
+            : (error.cause?.code ?? "no connection");
+          throw new UsageError(`CANARY_URL does not answer (${why}): is it the canary's address?`);
         });
       },
       close: async () => {},
@@ -57,6 +62,7 @@ async function openApi({ needsState }: { needsState: boolean }): Promise<Api> {
   const app = createApp({
     canary: createCanary(config, store),
     adminToken,
+    trigger: "cli",
     logError: (line) => console.error(line),
   });
   return {
@@ -66,23 +72,40 @@ async function openApi({ needsState }: { needsState: boolean }): Promise<Api> {
   };
 }
 
+/**
+ * Calls the API and checks that a canary answered.
+ * @param schema of the answers that are no error
+ * @throws UsageError for what the caller can mend: the address, the token, a value
+ */
 async function call<T>(
   api: Api,
   path: string,
+  schema: z.ZodType<T>,
   init?: RequestInit,
-): Promise<{ status: number; body: T & { detail?: string } }> {
+): Promise<{ answer: T; failed: boolean }> {
   const response = await api.request(path, init);
-  const text = await response.text();
-  let body: T & { detail?: string };
+  const text = (await response.text()) || "{}";
+  const strange = new UsageError(`HTTP ${response.status}, but not of a canary: is CANARY_URL its address?`);
+  let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    throw new UsageError(`HTTP ${response.status} without JSON: is CANARY_URL the address of a canary?`);
+    throw strange;
   }
+  const { detail, code } = Object(body) as { detail?: string; code?: string };
   if (response.status === 401)
     throw new UsageError("CANARY_TOKEN was refused: give the canary's admin token");
-  if (response.status === 422) throw new UsageError(body.detail ?? "the request was refused");
-  return { status: response.status, body };
+  if (code === "cycle_in_progress") throw new Busy();
+  if (response.status === 404 || response.status === 409 || response.status === 422)
+    throw new UsageError(detail ?? `HTTP ${response.status}`);
+  const isOurs = schema.safeParse(body).success;
+  if (isOurs && (response.ok || response.status === 503)) {
+    // Verdicts come with a 503 where the state failed: they stand, but nothing was remembered.
+    if (!response.ok) console.error(`the cycle failed, nothing was remembered: ${detail}`);
+    return { answer: body as T, failed: !response.ok };
+  }
+  if (response.ok) throw strange;
+  throw new Error(`the canary answered HTTP ${response.status}: ${detail}`);
 }
 
 const colour = pc.isColorSupported && process.stdout.isTTY === true;
@@ -91,7 +114,8 @@ const print = (text: string) => process.stdout.write(`${text}\n`);
 function exitCodeOf({ verdicts }: CycleReport): number {
   const statuses = Object.values(verdicts).map((v) => v.status);
   if (statuses.includes("red")) return EXIT.red;
-  return statuses.includes("unknown") ? EXIT.unknown : EXIT.green;
+  // Where no check ran at all, nothing was found green either.
+  return statuses.length === 0 || statuses.includes("unknown") ? EXIT.unknown : EXIT.green;
 }
 
 async function cycle({ invariants, json }: { invariants?: string; json?: boolean }): Promise<number> {
@@ -102,18 +126,18 @@ async function cycle({ invariants, json }: { invariants?: string; json?: boolean
   if (ids?.length === 0) throw new UsageError("--invariants names none: give ids such as S-01,B-02");
   const api = await openApi({ needsState: false });
   try {
-    const { status, body } = await call<CycleReport>(api, "/api/canary/run-cycle", {
+    const body = JSON.stringify(ids ? { invariants: ids } : {});
+    const { answer: report, failed } = await call(api, "/api/canary/run-cycle", CycleResponse, {
       method: "POST",
-      body: JSON.stringify(ids ? { invariants: ids } : {}),
+      body,
     });
-    if (status === 409) {
-      console.error("cycle in progress: another run holds the lease, try again in a minute");
-      return EXIT.unknown;
-    }
-    if (!body.verdicts) throw new Error(`the canary answered HTTP ${status}: ${body.detail}`);
-    print(json ? JSON.stringify(body, null, 2) : renderCycle(body, colour));
-    if (status === 503) console.error(`the cycle failed, nothing was remembered: ${body.detail}`);
-    return exitCodeOf(body);
+    print(json ? JSON.stringify(report, null, 2) : renderCycle(report, colour));
+    const code = exitCodeOf(report);
+    return failed && code === EXIT.green ? EXIT.unknown : code;
+  } catch (error) {
+    if (!(error instanceof Busy)) throw error;
+    console.error("cycle in progress: another run holds the lease, try again in a minute");
+    return EXIT.unknown;
   } finally {
     await api.close();
   }
@@ -121,18 +145,29 @@ async function cycle({ invariants, json }: { invariants?: string; json?: boolean
 
 async function show<T>(
   path: string,
+  schema: z.ZodType<T>,
   json: boolean | undefined,
   render: (body: T) => string,
+  init?: RequestInit,
 ): Promise<number> {
   const api = await openApi({ needsState: true });
   try {
-    const { status, body } = await call<T>(api, path);
-    if (status !== 200) throw new Error(`the canary answered HTTP ${status}: ${body.detail}`);
-    print(json ? JSON.stringify(body, null, 2) : render(body));
+    const { answer } = await call(api, path, schema, init);
+    print(json ? JSON.stringify(answer, null, 2) : render(answer));
     return EXIT.green;
   } finally {
     await api.close();
   }
+}
+
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** @returns the length of time in ms */
+function parseTime(text: string): number {
+  const [, amount, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
+  const ms = Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  if (ms > 0) return ms;
+  throw new UsageError(`--for ${text} is no time: give one such as 30m, 2h or 3d`);
 }
 
 function program(done: (code: number) => void): Command {
@@ -155,14 +190,55 @@ function program(done: (code: number) => void): Command {
     .action(async ({ invariant, severity, tier, since, limit, json }) => {
       const given = { invariant_id: invariant, severity, tier, start_time: since, limit };
       const query = new URLSearchParams(Object.entries(given).filter(([, value]) => value !== undefined));
-      done(await show<ViolationsBody>(`/api/canary/violations?${query}`, json, renderViolations));
+      done(await show(`/api/canary/violations?${query}`, ViolationsPage, json, renderViolations));
     });
   canary
     .command("status")
     .description("what is red, unknown and green, and since when")
     .option("--json", "the response and nothing else")
     .action(async ({ json }) =>
-      done(await show<StatusBody>("/api/canary/status", json, (body) => renderStatus(body, colour))),
+      done(await show("/api/canary/status", Status, json, (body) => renderStatus(body, colour))),
+    );
+  canary
+    .command("silence")
+    .description("don't tell of an invariant for a while; it is still checked and recorded")
+    .argument("<invariant>", "such as S-02")
+    .requiredOption("--for <time>", "how long, such as 30m, 2h or 3d")
+    .requiredOption("--reason <text>", "why, for whoever reads it at 3 a.m.")
+    .option("--subject <agent>", "only this agent")
+    .option("--json", "the response and nothing else")
+    .action(async (invariant, { for: time, reason, subject, json }) => {
+      const until = new Date(Date.now() + parseTime(time)).toISOString();
+      const body = JSON.stringify({ invariant_id: invariant, subject, until, reason });
+      done(await show("/api/canary/silences", SilenceSchema, json, renderSilence, { method: "POST", body }));
+    });
+  canary
+    .command("silences")
+    .description("the silences in force")
+    .option("--json", "the response and nothing else")
+    .action(async ({ json }) =>
+      done(
+        await show("/api/canary/silences", SilencesList, json, ({ silences }) =>
+          silences.length > 0 ? silences.map(renderSilence).join("\n") : "no silences",
+        ),
+      ),
+    );
+  canary
+    .command("unsilence")
+    .description("end a silence: what is red then is told with the next cycle")
+    .argument("<id>", "as canary silences shows it")
+    .action(async (id) =>
+      done(
+        await show(
+          `/api/canary/silences/${encodeURIComponent(id)}`,
+          z.unknown(),
+          false,
+          () => `silence ${id} has ended`,
+          {
+            method: "DELETE",
+          },
+        ),
+      ),
     );
   return canary;
 }

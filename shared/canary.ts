@@ -1,7 +1,9 @@
 /** Puts a canary together from its configuration: the same for every way in. */
 
+import { SNSClient } from "@aws-sdk/client-sns";
+import { type Senders, slackSender, snsSender } from "./alerts/channels.ts";
 import { type Config, redactor } from "./config.ts";
-import type { CycleDeps } from "./cycle/run-cycle.ts";
+import type { AlertSettings, CycleDeps } from "./cycle/run-cycle.ts";
 import type { AbsentSource, ConfiguredSource } from "./snapshot/collect.ts";
 import { dockerSource } from "./snapshot/docker.ts";
 import type { FactName } from "./snapshot/facts.ts";
@@ -21,15 +23,30 @@ const absent = (name: string, gives: readonly FactName[], setting: AbsentSource[
 });
 
 function sqlSources({ sqlite, queueCounts }: Config): ConfiguredSource[] {
-  const overHttp = typeof queueCounts === "object";
-  if (typeof sqlite === "string")
-    return [
-      absent("sqlite", ["roster", "executions", "sessions", "ended", "orphans", "queueCounts"], sqlite),
-    ];
+  const sqlFacts: FactName[] = ["roster", "executions", "sessions", "ended", "orphans"];
+  const noAccessor = queueCounts === "off" ? [absent("queue_counts", ["queueCounts"], "off")] : [];
+  if (typeof sqlite === "string") {
+    // An accessor over HTTP is compared with SQL: without that it tells nothing either.
+    const gives: FactName[] = queueCounts === "off" ? sqlFacts : [...sqlFacts, "queueCounts"];
+    return [absent("sqlite", gives, sqlite), ...noAccessor];
+  }
   const database = openDatabase(sqlite.url, sqlite.authToken);
   const source = sqliteSource(database, { accessor: queueCounts === "sql" ? "sql" : "http" });
-  if (overHttp) return [source, queueCountsSource(queueCounts.url, queueCounts.token, database)];
-  return queueCounts === "off" ? [source, absent("queue_counts", ["queueCounts"], "off")] : [source];
+  if (typeof queueCounts === "object")
+    return [source, queueCountsSource(queueCounts.url, queueCounts.token, database)];
+  return [source, ...noAccessor];
+}
+
+function alertSettings({ alerts }: Config): AlertSettings {
+  const { slackWebhookUrl, topicArn, policy, environment, statusUrl } = alerts;
+  const senders: Senders = {
+    ...(slackWebhookUrl && { slack: slackSender(slackWebhookUrl, Date.now) }),
+    // The topic's own region, which need not be ours.
+    ...(topicArn && {
+      sns: snsSender(new SNSClient({ region: topicArn.split(":")[3]!, maxAttempts: 2 }), topicArn),
+    }),
+  };
+  return { senders, policy, environment, statusUrl };
 }
 
 /**
@@ -54,6 +71,7 @@ export function createCanary(config: Config, store: Store): CycleDeps {
   return {
     sources,
     store,
+    alerts: alertSettings(config),
     settings: { sourceDeadlineMs, confirmAfterMs: config.confirmAfterMs, dwellSeconds },
     now: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

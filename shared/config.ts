@@ -23,6 +23,21 @@ export interface Config {
   }>;
   /** The platform's queue accessor: its own SQL, over HTTP, or left out. */
   readonly queueCounts: "sql" | "off" | { readonly url: string; readonly token?: string };
+  readonly alerts: {
+    /** What this canary is called in an alert. */
+    readonly environment: string;
+    readonly statusUrl: string | null;
+    /** A secret: whoever has the address can post. */
+    readonly slackWebhookUrl: string | null;
+    readonly topicArn: string | null;
+    readonly policy: {
+      readonly onRecovery: boolean;
+      readonly onSpread: boolean;
+      readonly remindAfterMs: number;
+      readonly minSeverity: "critical" | "major" | "minor";
+      readonly blindAfterCycles: number;
+    };
+  };
   /** The DynamoDB table; null for a memory that lives in this process. */
   readonly stateTable: string | null;
   readonly confirmAfterMs: number;
@@ -43,6 +58,10 @@ function decoded(text: string): string {
   }
 }
 
+/** What a header can carry behind `Bearer`. */
+const IS_TOKEN = /^[\x21-\x7e]+$/;
+const NO_TOKEN = "has a character that no header can carry: give one of printable ASCII, without spaces";
+
 /** Collects what is wrong, so that the operator mends it all at once. */
 function reader(env: Environment) {
   const problems: string[] = [];
@@ -56,6 +75,8 @@ function reader(env: Environment) {
     secret(name: string) {
       const value = get(name);
       if (value) secrets.push(value);
+      // The error of a header that can't be sent shows the header.
+      if (value && !IS_TOKEN.test(value)) problems.push(`${name} ${NO_TOKEN}`);
       return value;
     },
     wholeNumber(name: string, fallback: number, [least, most]: readonly [number, number]): number {
@@ -68,12 +89,25 @@ function reader(env: Environment) {
       );
       return fallback;
     },
+    onOff(name: string, fallback: boolean): boolean {
+      const text = get(name);
+      if (text !== undefined && text !== "on" && text !== "off")
+        problems.push(
+          `${name} is ${JSON.stringify(text)}: give on or off, or leave it out for ${fallback ? "on" : "off"}`,
+        );
+      return text === undefined ? fallback : text === "on";
+    },
     url(name: string, text: string, schemes: readonly string[], example: string): string {
       try {
         const url = new URL(text);
-        // The password of an address is as secret as a token, and so is what stands in its query.
+        // What stands in an address's query can be a token.
         secrets.push(url.password, decoded(url.password), ...url.searchParams.values());
-        if (!url.password) secrets.push(url.username, decoded(url.username));
+        if (url.username || url.password) {
+          problems.push(
+            `${name} has a user or a password in it, which is not sent: give the token in its own variable`,
+          );
+          return text;
+        }
         if (schemes.includes(url.protocol)) return text;
       } catch {}
       problems.push(
@@ -118,6 +152,7 @@ export function loadConfig(env: Environment = process.env): Config {
     redis: redisSetting(read),
     docker: dockerSetting(read),
     queueCounts: queueCountsSetting(read),
+    alerts: alertSettings(read),
     stateTable: read.get("STATE_TABLE") ?? null,
     confirmAfterMs: read.wholeNumber("CONFIRM_AFTER_MS", CONFIRM_MS.fallback, CONFIRM_MS.range),
     sourceDeadlineMs: read.wholeNumber("SOURCE_DEADLINE_MS", DEADLINE_MS.fallback, DEADLINE_MS.range),
@@ -176,11 +211,16 @@ function dockerSetting(read: Reader): Config["docker"] {
   if (hosts.length === 0)
     read.problems.push("DOCKER_HOSTS names no daemon: give tcp://host:port or unix:///path");
   for (const host of hosts)
-    if (!/^(tcp:\/\/[^/\s@]+:\d{1,5}\/?|unix:\/\/\/\S+)$/.test(host))
+    if (!/^unix:\/\/\/\S+$/.test(host) && !isTcpAddress(host))
       read.problems.push(
-        `DOCKER_HOSTS has ${JSON.stringify(host)}: give tcp://host:port (TLS) or unix:///path, separated by commas, or "none" to leave Docker out on purpose`,
+        `DOCKER_HOSTS has ${JSON.stringify(host.replace(/\/\/.*@/, "//…@"))}: give tcp://host:port (TLS) or unix:///path, separated by commas, or "none" to leave Docker out on purpose`,
       );
   return { hosts, tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } };
+}
+
+function isTcpAddress(host: string): boolean {
+  const [, port] = /^tcp:\/\/[^/\s@]+:(\d{1,5})\/?$/.exec(host) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 function queueCountsSetting(read: Reader): Config["queueCounts"] {
@@ -190,6 +230,46 @@ function queueCountsSetting(read: Reader): Config["queueCounts"] {
   if (url === "none") return "off";
   read.url("QUEUE_COUNTS_URL", url, ["https:", "http:"], "https://trinity.example.com/api/queue-counts");
   return { url, ...(token && { token }) };
+}
+
+const HOUR_MS = 3_600_000;
+const SEVERITY_NAMES = ["critical", "major", "minor"] as const;
+
+function alertSettings(read: Reader): Config["alerts"] {
+  const slackWebhookUrl = read.secret("SLACK_WEBHOOK_URL") ?? null;
+  if (slackWebhookUrl !== null && !/^https?:\/\/[^\s/]+\/\S*$/.test(slackWebhookUrl))
+    read.problems.push(
+      "SLACK_WEBHOOK_URL is no address: give the https:// address that Slack shows for the incoming webhook",
+    );
+  const topicArn = read.get("ALERT_TOPIC_ARN") ?? null;
+  if (topicArn !== null && !/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/.test(topicArn))
+    read.problems.push(
+      `ALERT_TOPIC_ARN is ${JSON.stringify(topicArn)}: give the ARN of a standard topic, like arn:aws:sns:eu-west-1:123456789012:canary`,
+    );
+  const statusUrl = read.get("CANARY_STATUS_URL") ?? null;
+  if (statusUrl !== null && !/^https?:\/\/\S+$/.test(statusUrl))
+    read.problems.push(
+      "CANARY_STATUS_URL is no address: give the https:// address of the status page, or leave it out",
+    );
+  const minSeverity = read.get("ALERT_MIN_SEVERITY") ?? "minor";
+  const known = SEVERITY_NAMES.find((name) => name === minSeverity);
+  if (!known)
+    read.problems.push(
+      `ALERT_MIN_SEVERITY is ${JSON.stringify(minSeverity)}: give ${SEVERITY_NAMES.join(", ")}, or leave it out for minor`,
+    );
+  return {
+    environment: read.get("CANARY_ENVIRONMENT") ?? "local",
+    statusUrl,
+    slackWebhookUrl,
+    topicArn,
+    policy: {
+      onRecovery: read.onOff("ALERT_ON_RECOVERY", true),
+      onSpread: read.onOff("ALERT_ON_SPREAD", true),
+      remindAfterMs: read.wholeNumber("ALERT_REMIND_HOURS", 24, [0, 720]) * HOUR_MS,
+      minSeverity: known ?? "minor",
+      blindAfterCycles: read.wholeNumber("ALERT_BLIND_CYCLES", 3, [1, 100]),
+    },
+  };
 }
 
 /**
@@ -215,10 +295,11 @@ export function loadRemote(env: Environment = process.env): { url: string; token
   const read = reader(env);
   const [url, token] = [read.get("CANARY_URL"), read.get("CANARY_TOKEN")];
   if (url === undefined) return null;
-  if (!/^https?:\/\/\S+$/.test(url))
+  if (!/^https?:\/\/[^\s@]+$/.test(url))
     read.problems.push("CANARY_URL is no address: give one like https://id.lambda-url.eu-west-1.on.aws");
   if (token === undefined)
     read.problems.push("CANARY_TOKEN is missing: give the admin token of the canary at CANARY_URL");
+  if (token !== undefined && !IS_TOKEN.test(token)) read.problems.push(`CANARY_TOKEN ${NO_TOKEN}`);
   if (read.problems.length > 0) throw new ConfigError(read.problems);
   return { url: url.replace(/\/+$/, ""), token: token! };
 }
@@ -228,9 +309,17 @@ export function loadLocal(env: Environment = process.env): {
   dockerHost: string;
   dockerCertPath: string | undefined;
   adminToken: string | undefined;
+  alerts: Record<string, string>;
 } {
   const { get } = reader(env);
+  const isOfAlerts = (name: string) =>
+    /^(ALERT_|SLACK_WEBHOOK_URL$|CANARY_ENVIRONMENT$|CANARY_STATUS_URL$)/.test(name);
   return {
+    alerts: Object.fromEntries(
+      Object.entries(env).filter(
+        (entry): entry is [string, string] => isOfAlerts(entry[0]) && entry[1] !== undefined,
+      ),
+    ),
     dockerHost: get("DOCKER_HOST") ?? "unix:///var/run/docker.sock",
     dockerCertPath: get("DOCKER_CERT_PATH"),
     adminToken: get("ADMIN_TOKEN"),

@@ -13,30 +13,37 @@ const PROBE_MS = 2_000;
  * @param certPath the usual DOCKER_CERT_PATH, a folder with ca.pem, cert.pem and key.pem
  */
 export async function findDocker(host: string, certPath: string | undefined): Promise<LocalDocker> {
+  const isTcp = /^tcp:\/\/[^/\s@]+:\d+\/?$/.test(host);
+  if (!isTcp && !host.startsWith("unix:///"))
+    return { absent: `DOCKER_HOST ${host} is neither unix:///path nor tcp://host:port` };
+  let tls: ReturnType<typeof readTls> = {};
   try {
-    const tls = host.startsWith("tcp:") && certPath ? readTls(certPath) : {};
-    const { hostname, port } = host.startsWith("tcp:") ? new URL(host) : { hostname: "", port: "" };
-    const docker = host.startsWith("unix://")
-      ? new Docker({ socketPath: host.slice("unix://".length), timeout: PROBE_MS })
-      : new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: PROBE_MS });
+    if (isTcp && certPath) tls = readTls(certPath);
+  } catch (error) {
+    return { absent: `DOCKER_CERT_PATH ${certPath} has no ca.pem, cert.pem and key.pem (${codeOf(error)})` };
+  }
+  const { hostname, port } = isTcp ? new URL(host) : { hostname: "", port: "" };
+  const docker = isTcp
+    ? new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: PROBE_MS })
+    : new Docker({ socketPath: host.slice("unix://".length), timeout: PROBE_MS });
+  try {
     await docker.ping();
-    const env = {
-      DOCKER_HOSTS: host,
-      DOCKER_TLS_CA: tls.ca,
-      DOCKER_TLS_CERT: tls.cert,
-      DOCKER_TLS_KEY: tls.key,
-    };
-    return {
-      env: Object.fromEntries(
-        Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-      ),
-    };
   } catch (error) {
     return {
-      absent: `${host} does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+      absent: `${host} does not answer (${codeOf(error)}): start a daemon, or name one in DOCKER_HOST`,
     };
   }
+  const env = {
+    DOCKER_HOSTS: host,
+    DOCKER_TLS_CA: tls.ca,
+    DOCKER_TLS_CERT: tls.cert,
+    DOCKER_TLS_KEY: tls.key,
+  };
+  const isSet = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
+  return { env: Object.fromEntries(Object.entries(env).filter(isSet)) };
 }
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 
 function readTls(folder: string): { ca?: string; cert?: string; key?: string } {
   const read = (name: string) => readFileSync(join(folder, name), "utf8");

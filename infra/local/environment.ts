@@ -1,6 +1,6 @@
 /** The whole environment of a canary on one machine, every part real or embedded. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
@@ -29,6 +29,8 @@ export interface LocalOptions {
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
+  /** The variables of alert channels and policy, handed through. */
+  readonly alerts: Readonly<Record<string, string>>;
 }
 
 export interface LocalEnvironment {
@@ -54,6 +56,14 @@ async function dataFolder(
   const found = await stat(named).catch(() => null);
   if (!found?.isDirectory())
     throw new LocalError(`--data ${named} is no folder: make it first, or leave --data out`);
+  // Permissions don't tell: some file systems let root write by them, and then take no file.
+  const probe = join(named, ".canary-probe");
+  const isWritable = await writeFile(probe, "").then(
+    () => rm(probe).then(() => true),
+    () => false,
+  );
+  if (!isWritable)
+    throw new LocalError(`--data ${named} can't be written to: name another folder, or leave --data out`);
   const database = join(named, "trinity.db");
   if (await stat(database).catch(() => null))
     throw new LocalError(
@@ -82,11 +92,6 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     ends.push(dynamo.close);
 
     const databaseUrl = `file:${join(folder, "trinity.db")}`;
-    const database = createClient({ url: databaseUrl });
-    ends.push(async () => database.close());
-    await database.execute("PRAGMA journal_mode = WAL");
-    const platform = await startPlatform(database, redis.client);
-    ends.push(platform.stop);
     const docker = await findDocker(options.dockerHost, options.dockerCertPath);
 
     const token = options.adminToken ?? newToken();
@@ -96,6 +101,7 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       UPSTASH_REDIS_REST_TOKEN: restToken,
       STATE_TABLE: dynamo.table,
       ...("env" in docker && docker.env),
+      ...options.alerts,
     });
     const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
     const app = createApp({ canary, adminToken: token, logError: (line) => console.error(line) });
@@ -106,6 +112,13 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       );
     });
     ends.push(api.close);
+    // Only now, so that a port that is taken leaves no database behind.
+    const database = createClient({ url: databaseUrl });
+    ends.push(async () => database.close());
+    await database.execute("PRAGMA journal_mode = WAL");
+    const platform = await startPlatform(database, redis.client);
+    ends.push(platform.stop);
+    const channels = Object.keys(canary.alerts.senders);
     return {
       url: api.url,
       token,
@@ -114,7 +127,13 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
         ["platform", `${platform.agents} agents with a little traffic, ${databaseUrl}`],
         ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],
         ["state", `dynalite at ${dynamo.endpoint}`],
-        ["docker", "env" in docker ? options.dockerHost : `not configured: ${docker.absent}`],
+        [
+          "alerts",
+          channels.length > 0
+            ? channels.join(" and ")
+            : "no channel (set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN)",
+        ],
+        ["docker", "env" in docker ? options.dockerHost : `not used: ${docker.absent}`],
       ],
       close,
     };

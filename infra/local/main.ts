@@ -10,6 +10,7 @@ import { LocalError, startEnvironment } from "./environment.ts";
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
 const DEFAULT_PORT = 8787;
+const DEFAULT_EVERY_SECONDS = 300;
 
 function parseSeconds(text: string): number {
   const [, amount, unit] = /^(\d+)(s|m)$/.exec(text) ?? [];
@@ -23,17 +24,21 @@ function parsePort(text: string): number {
   throw new InvalidArgumentError("give a port from 0 to 65535; 0 takes a free one.");
 }
 
-const { every, port, data } = new Command("npm start --")
+const {
+  every = DEFAULT_EVERY_SECONDS,
+  port,
+  data,
+} = new Command("npm start --")
   .description("Run the canary on an embedded environment: nothing but this machine is needed")
-  .option("--every <time>", "time between cycles, such as 30s or 5m", parseSeconds, 300)
+  .option("--every <time>", "time between cycles, from 1s to 1440m (default: 5m)", parseSeconds)
   .option("--port <port>", "port of the API on 127.0.0.1", parsePort, DEFAULT_PORT)
   .option("--data <folder>", "where to make the platform's database (default: a temporary folder)")
   .parse()
-  .opts<{ every: number; port: number; data?: string }>();
+  .opts<{ every?: number; port: number; data?: string }>();
 
 const stopping = new AbortController();
 const stopped = new Promise<void>((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {
       stopping.abort();
       resolve();

@@ -5,11 +5,12 @@ import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import type { CycleDeps } from "../cycle/run-cycle.ts";
-import { describeError } from "../snapshot/source.ts";
+import { describeError } from "../faults.ts";
 import { BadCursor } from "../state/store.ts";
 import { requireToken } from "./auth.ts";
 import { type ApiEnv, type App, describeIssues, errorResponse } from "./errors.ts";
 import { registerRunCycle } from "./routes/run-cycle.ts";
+import { registerSilences } from "./routes/silences.ts";
 import { registerStatus } from "./routes/status.ts";
 import { registerViolations } from "./routes/violations.ts";
 
@@ -20,6 +21,8 @@ export interface AppOptions {
   readonly adminToken: string;
   /** Where errors of the inside are told; the caller hears nothing of them. */
   readonly logError: (line: string) => void;
+  /** Who is recorded as having asked for a cycle; "http" unless told otherwise. */
+  readonly trigger?: string;
 }
 
 /** The store is the only thing behind these routes: the SDK marks its errors, and a network's have a code. */
@@ -27,7 +30,7 @@ const isStateFault = (error: Error) =>
   "$metadata" in error || "code" in error || error.name === "TimeoutError";
 
 /** @returns the app; every route but `/healthz` asks for the admin token */
-export function createApp({ canary, adminToken, logError }: AppOptions): App {
+export function createApp({ canary, adminToken, logError, trigger = "http" }: AppOptions): App {
   const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result, c) => {
       if (!result.success) return errorResponse(c, 422, "invalid_request", describeIssues(result.error));
@@ -43,9 +46,10 @@ export function createApp({ canary, adminToken, logError }: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  registerRunCycle(app, canary);
+  registerRunCycle(app, canary, trigger);
   registerViolations(app, canary);
   registerStatus(app, canary);
+  registerSilences(app, canary);
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

@@ -28,6 +28,7 @@ const Transition = z.object({
   severity: Severity,
   violations_in_cycle: z.number().int(),
   previous_violation_at: Instant.nullable(),
+  silenced: z.boolean(),
 });
 const Spread = Transition.extend({ subjects: z.array(z.string()) });
 const Recovery = z.object({
@@ -35,6 +36,7 @@ const Recovery = z.object({
   severity: Severity,
   subjects: z.array(z.string()),
   red_since: Instant,
+  silenced: z.boolean(),
 });
 export const VerdictSchema = z
   .object({
@@ -136,12 +138,48 @@ export const ViolationStats = z
   })
   .openapi("ViolationStats");
 
+export const SilenceSchema = z
+  .object({
+    id: z.string(),
+    invariant_id: Id,
+    subject: z.string().nullable(),
+    until: Instant,
+    reason: z.string(),
+    created_at: Instant,
+  })
+  .openapi("Silence");
+export const SilenceRequest = z
+  .strictObject({
+    invariant_id: z.string().refine((id) => INVARIANTS.some((i) => i.id === id), {
+      error: `there is no such invariant; there are ${INVARIANTS.map((i) => i.id).join(", ")}`,
+    }),
+    subject: z
+      .string()
+      .min(1, "name an agent, or leave it out for all")
+      .max(500, "give at most 500 characters")
+      .optional(),
+    until: TimeQuery,
+    reason: z
+      .string()
+      .trim()
+      .min(1, "say why, for whoever reads it at 3 a.m.")
+      .max(500, "give at most 500 characters"),
+  })
+  .openapi("SilenceRequest");
+export const SilencesList = z.object({ silences: z.array(SilenceSchema) }).openapi("Silences");
+
 export const Status = z
   .object({
     /** The last cycle that ran every invariant; what stands beside it is of that cycle. */
     checked_at: Instant.nullable(),
     cycle_duration_ms: z.number().int().nullable(),
     sources_unavailable: z.array(z.string()),
+    alerts: z.object({
+      status: z.enum(["no channel", "delivered", "pending"]),
+      channels: z.array(z.string()),
+      pending: z.number().int(),
+    }),
+    silences: z.array(SilenceSchema),
     source_latency_ms: z.record(z.string(), z.number().int()),
     invariants: z.array(
       z.object({

@@ -52,7 +52,7 @@ export function confirmed(
   }
   const isUnseen = ({ subject }: AnyFinding, key: string) =>
     second.status === "unknown" ||
-    (!second.complete && !second.subjects.has(subject)) ||
+    (!second.complete && !second.examined(subject, key)) ||
     second.unseen.some(
       (u) => u.subject === subject && (u.key === undefined || u.key === key || key.startsWith(`${u.key}/`)),
     );
@@ -72,6 +72,6 @@ export function confirmed(
     return { ...verdict, status: "unknown", reason: `a red could not be confirmed: ${second.reason}` };
   return {
     ...verdict,
-    ...statusOf(verdict, first.complete ? undefined : "not all subjects could be listed"),
+    ...statusOf(verdict, first.incomplete),
   };
 }

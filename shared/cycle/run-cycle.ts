@@ -1,10 +1,13 @@
 /** One cycle, from the lease to the commit. */
 import { randomUUID } from "node:crypto";
+import type { Alert, Channel, Pending } from "../alerts/alert.ts";
+import type { Senders } from "../alerts/channels.ts";
+import { deliver, isDue, pending } from "../alerts/outbox.ts";
+import { describeError, withDeadline } from "../faults.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { type CollectOptions, type ConfiguredSource, collect } from "../snapshot/collect.ts";
-import { type FactName, type Reading, type Readings, type Snapshot, zombieKey } from "../snapshot/facts.ts";
-import { describeError, withDeadline } from "../snapshot/source.ts";
+import { type FactName, type Readings, type Snapshot, zombieKey } from "../snapshot/facts.ts";
 import { formatInstant } from "../snapshot/timestamps.ts";
 import type {
   CycleRecord,
@@ -17,9 +20,10 @@ import type {
 import { type Lease, LeaseLost, type Store } from "../state/store.ts";
 import { dayOf, violationId } from "../state/table.ts";
 import { asFact, hashOf, newEntries, type TerminalMemory } from "../state/terminal.ts";
+import { type AlertContext, toAlert } from "./announce.ts";
 import { confirmed, knownIn, suspects } from "./confirm.ts";
 import { EMPTY_MEMORY, type Memory } from "./memory.ts";
-import { step, type Transition } from "./step.ts";
+import { type AlertPolicy, type Announcement, step, type Transition } from "./step.ts";
 import { evaluate, factsOf, isOff, type Verdict } from "./verdict.ts";
 import { toTransitionRecords, toVerdictRecord, toViolation } from "./wire.ts";
 
@@ -32,15 +36,27 @@ export interface CycleSettings {
   readonly dwellSeconds: number;
 }
 
+/** Who is told, of what, and under which name. */
+export interface AlertSettings {
+  readonly senders: Senders;
+  readonly policy: Omit<AlertPolicy, "hasChannel">;
+  readonly environment: string;
+  /** The address of the status page, where there is one. */
+  readonly statusUrl: string | null;
+}
+
 export interface CycleDeps {
   readonly sources: readonly ConfiguredSource[];
   readonly store: Store;
   readonly settings: CycleSettings;
+  readonly alerts: AlertSettings;
   /** Unix ms. */
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   /** Takes secrets out of a line. */
   readonly redact: (line: string) => string;
+  /** Told of every cycle once it is over, for logs and metrics. */
+  readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
 }
 
 export interface CycleRequest {
@@ -48,6 +64,8 @@ export interface CycleRequest {
   readonly invariantIds?: readonly string[] | undefined;
   /** Who asked: "schedule", "http", "cli". */
   readonly trigger: string;
+  /** How much time the caller has left, in ms: alerts are delivered only within it. */
+  readonly timeLeftMs?: () => number;
 }
 
 /** What a cycle answers, in wire names. */
@@ -71,14 +89,35 @@ export type CycleOutcome =
       readonly kind: "done";
       readonly report: CycleReport;
       readonly latencyMsBySource: Snapshot["latencyMsBySource"];
+      readonly alerts: AlertsOutcome;
     }
   /** The verdicts stand, but the state could not be read or written: nothing opened or closed. */
   | { readonly kind: "stateless"; readonly report: CycleReport; readonly reason: string }
   /** Another cycle runs, or took this one's place. */
   | { readonly kind: "busy"; readonly retryAfterSeconds: number };
 
+/** What became of alerts in this cycle. */
+export interface AlertsOutcome {
+  readonly delivered: number;
+  readonly pending: number;
+  /** Given up after a day, or pushed out of a full outbox. */
+  readonly dropped: readonly { readonly key: string; readonly channel: Channel }[];
+  /** Why a channel did not take one, without secrets. */
+  readonly failures: readonly string[];
+}
+
+const LEASE_ENDED = "state: the cycle outlived its lease, and nothing of it counts";
+
 /** Time for the writes at the end of a cycle, beyond its deadlines. */
 const LEASE_MARGIN_MS = 30_000;
+/** Time for delivery, within that. */
+const DELIVERY_MS = 12_000;
+/** What delivery leaves of the caller's time, for the last write and the answer. */
+const LAST_WRITE_MS = 2_000;
+/** More than a day of flapping; a full outbox gives up its oldest, loudly. */
+const MAX_OUTBOX = 500;
+/** What is red is written to the terminal memory too; this many are remembered through a pause of the canary itself. */
+const MAX_PINNED = 5_000;
 
 /** @returns for how long one cycle may hold the lease: two reads, the wait between them, and the writes */
 export const leaseMs = ({ sourceDeadlineMs, confirmAfterMs }: CycleSettings): number =>
@@ -90,9 +129,15 @@ export const unknownIds = (ids: readonly string[]): string[] =>
 
 /**
  * Runs one cycle.
- * @throws nothing that a source, a check or the store can cause: each is in the outcome
+ * @throws nothing that a source, a check, the store or a channel can cause: each is in the outcome
  */
 export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
+  const outcome = await runOnce(deps, request);
+  deps.observe?.(outcome, request.trigger);
+  return outcome;
+}
+
+async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
   const { store, settings, now, redact } = deps;
   const startedAtMs = now();
   const selected = INVARIANTS.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
@@ -135,7 +180,13 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
     // The lease may have been taken although its answer was lost.
     lease ? null : release(),
   ]);
-  const stateReadings = readingsOfState(terminal, memory, snapshot.takenAtMs, stateError);
+  const stateReadings = readingsOfState(
+    lease,
+    terminal,
+    settings.dwellSeconds,
+    snapshot.takenAtMs,
+    stateError,
+  );
   const readings: Readings = { ...snapshot.readings, ...stateReadings };
 
   const ran = selected.filter((invariant) => !isOff(invariant, readings));
@@ -173,26 +224,44 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
     if (lease) await release();
     return stateless(stateError ?? "state: unread");
   }
-  if (now() >= lease.untilMs) return busy(now(), now());
+  if (now() >= lease.untilMs) return stateless(LEASE_ENDED);
   const held = lease;
   /** What takes longer than the lease may not count any more. */
   const written = <T>(work: () => Promise<T>) => withDeadline(Math.max(1, held.untilMs - now()), work);
 
-  const { states, transitions } = step(memory.states, verdicts, startedAtMs);
+  const channels = Object.keys(deps.alerts.senders) as Channel[];
+  const stepped = step(
+    { states: memory.states, blindSources: memory.blindSources },
+    { verdicts, askedSources: snapshot.askedSources, unavailable: sourcesUnavailable },
+    startedAtMs,
+    { ...deps.alerts.policy, hasChannel: channels.length > 0 },
+    lease.silences,
+  );
   try {
     const ids = await written(() => reserveIds(store, snapshot.takenAtMs, drafts));
-    const done = report(ids, transitions, sourcesUnavailable);
+    const done = report(ids, stepped.transitions, sourcesUnavailable);
     const ended = readings.ended?.read ? readings.ended.value : null;
+    const pinned = pinnedAfter(memory, verdicts, terminal);
     const evidence = {
       cycle: toCycleRecord(done, request.trigger),
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
-      terminal: newEntries(terminal ?? new Map(), ended?.rows ?? [], startedAtMs),
+      terminal: newEntries(terminal ?? new Map(), ended?.rows ?? [], pinned, startedAtMs),
     };
     await written(() => store.writeEvidence(evidence, startedAtMs));
+
+    const findings = verdicts.flatMap((v) => v.findings);
+    const alerts = toAlerts(deps, stepped.announcements, {
+      snapshotTime,
+      nowMs: startedAtMs,
+      idOf: (finding) => ids[findings.indexOf(finding)],
+    });
+    const { outbox, dropped } = enqueue(memory.outbox, alerts, channels, startedAtMs);
     const next: Memory = {
-      states,
+      states: stepped.states,
+      blindSources: stepped.blindSources,
+      outbox,
       endedCursor: ended?.cursor ?? memory.endedCursor,
-      pinned: pinnedAfter(memory, verdicts, terminal),
+      pinned: pinned.slice(0, MAX_PINNED),
       zombieSightings: sightingsAfter(memory, readings, settings.dwellSeconds),
       // A run of some invariants touches only those: it is no news of the others, or of their sources.
       lastFullCycle: request.invariantIds
@@ -205,17 +274,82 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
             latencyMsBySource: snapshot.latencyMsBySource,
           },
     };
-    await written(() => store.commit(held, next));
+    const willDeliver = isDue(outbox, now());
+    const committed = await written(() =>
+      store.commit(held, next, { release: !willDeliver, nowMs: startedAtMs }),
+    );
+    const delivered = willDeliver ? await deliverAll(deps, committed, request) : { dropped: [] };
     return {
       kind: "done",
       report: { ...done, cycle_duration_ms: now() - startedAtMs },
       latencyMsBySource: snapshot.latencyMsBySource,
+      alerts: {
+        delivered: 0,
+        pending: outbox.length,
+        failures: [],
+        ...delivered,
+        dropped: [...dropped, ...delivered.dropped],
+      },
     };
   } catch (error) {
-    if (error instanceof LeaseLost) return busy(now(), now());
+    if (error instanceof LeaseLost) return stateless(LEASE_ENDED);
     await release();
     return stateless(redact(`state: ${describeError(error)}`));
   }
+}
+
+const toAlerts = (
+  { alerts: { environment, statusUrl }, redact }: CycleDeps,
+  announcements: readonly Announcement[],
+  context: Omit<AlertContext, "environment" | "statusUrl">,
+): Alert[] =>
+  announcements.map((announcement) => {
+    const alert = toAlert(announcement, { environment, statusUrl, ...context });
+    return { ...alert, summary: redact(alert.summary), lines: alert.lines.map(redact) };
+  });
+
+/** @returns the outbox with the new alerts behind, and what a full outbox had to give up */
+function enqueue(
+  outbox: readonly Pending[],
+  alerts: readonly Alert[],
+  channels: readonly Channel[],
+  nowMs: number,
+): { outbox: readonly Pending[]; dropped: AlertsOutcome["dropped"] } {
+  const all = [...outbox, ...alerts.map((alert) => pending(alert, channels, nowMs))];
+  const over = all.slice(0, Math.max(0, all.length - MAX_OUTBOX));
+  const dropped = over.flatMap(({ alert, channels: waiting }) =>
+    (Object.keys(waiting) as Channel[]).map((channel) => ({ key: alert.key, channel })),
+  );
+  return { outbox: all.slice(over.length), dropped };
+}
+
+/**
+ * Tells operators what waits, then marks what was taken and gives the lease back. Where the marking fails, what was
+ * taken is told again by the next cycle, under the same key: at least once, never not at all.
+ */
+async function deliverAll(deps: CycleDeps, lease: Lease, request: CycleRequest): Promise<AlertsOutcome> {
+  const { store, now, alerts, redact } = deps;
+  const timeLeftMs = Math.min(DELIVERY_MS, (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS);
+  const { outbox, delivered, dropped, failures } = await deliver(
+    lease.memory.outbox,
+    alerts.senders,
+    now,
+    Math.min(now() + timeLeftMs, lease.untilMs - LAST_WRITE_MS),
+  );
+  const told = failures.map(redact);
+  try {
+    const work = () => store.commit(lease, { ...lease.memory, outbox }, { release: true, nowMs: now() });
+    await withDeadline(Math.max(1, lease.untilMs - now()), work);
+  } catch (error) {
+    told.push(redact(`delivered alerts could not be marked: ${describeError(error)}`));
+    await withDeadline(LAST_WRITE_MS, () => store.release(lease.owner)).catch(() => {});
+  }
+  return {
+    delivered,
+    pending: outbox.length,
+    dropped: dropped.map(({ alert, channel }) => ({ key: alert.key, channel })),
+    failures: told,
+  };
 }
 
 const busy = (untilMs: number, nowMs: number): CycleOutcome => ({
@@ -225,18 +359,19 @@ const busy = (untilMs: number, nowMs: number): CycleOutcome => ({
 
 /** The facts that come from what earlier cycles left. */
 function readingsOfState(
+  lease: Lease | null,
   terminal: TerminalMemory | null,
-  memory: Memory,
+  dwellSeconds: number,
   atMs: number,
   stateError: string | null,
 ): Pick<Readings, "remembered" | "zombieSightings"> {
   const time = { fromMs: atMs, toMs: atMs };
-  const remembered: Reading<ReturnType<typeof asFact>> = terminal
-    ? { read: true, value: asFact(terminal), time }
-    : { read: false, reason: stateError ?? "state: unread" };
+  const unread = { read: false, reason: stateError ?? "state: unread" } as const;
+  const sightings = new Map(Object.entries(lease?.memory.zombieSightings ?? {}));
   return {
-    remembered,
-    zombieSightings: { read: true, value: new Map(Object.entries(memory.zombieSightings)), time },
+    remembered: terminal ? { read: true, value: asFact(terminal), time } : unread,
+    // Without a dwell nobody asks how long a zombie has been there.
+    zombieSightings: lease || dwellSeconds === 0 ? { read: true, value: sightings, time } : unread,
   };
 }
 

@@ -1,7 +1,9 @@
-/** The alert machine: what changed between the last cycle and this one. Pure. */
-import type { Severity } from "../invariants/invariant.ts";
+/** The alert machine: what changed between the last cycle and this one, and what operators are told of it. Pure. */
+
+import type { Invariant, Severity } from "../invariants/invariant.ts";
 import { SEVERITIES } from "../invariants/invariant.ts";
-import type { InvariantState, InvariantStates, RedSubject } from "./memory.ts";
+import type { BlindSource, BlindSources, InvariantState, InvariantStates, RedSubject } from "./memory.ts";
+import { isSilenced, type Silence } from "./silence.ts";
 import type { AnyFinding, Verdict } from "./verdict.ts";
 
 /** An invariant went from green (or never judged) to red. */
@@ -13,6 +15,8 @@ export interface Broke {
   readonly violationsInCycle: number;
   /** When it was last red before this; null if never. */
   readonly previousViolationAtMs: number | null;
+  /** It is recorded, but nobody is told. */
+  readonly silenced: boolean;
 }
 
 /** An invariant that was red has a subject that was not. */
@@ -27,21 +31,89 @@ export interface Recovered {
   readonly severity: Severity;
   readonly subjects: readonly string[];
   readonly redSinceMs: number;
+  readonly silenced: boolean;
 }
 export type Transition = Broke | Spread | Recovered;
+
+/** Something that operators are to be told of findings. */
+export interface RedAnnouncement {
+  readonly kind: "broke" | "spread" | "reminder";
+  readonly invariant: Invariant;
+  readonly severity: Severity;
+  /** What it is about: for `spread` the findings of the subjects that joined. */
+  readonly findings: readonly AnyFinding[];
+  readonly previousViolationAtMs: number | null;
+  readonly redSinceMs: number;
+}
+export interface RecoveredAnnouncement {
+  readonly kind: "recovered";
+  readonly invariant: Invariant;
+  readonly subjects: readonly string[];
+  readonly redSinceMs: number;
+}
+/** What has not been read for some cycles, or is read again: one for all that turned in this cycle. */
+export interface SightAnnouncement {
+  readonly kind: "blind" | "sees";
+  readonly what: readonly {
+    readonly name: string;
+    readonly reason: string | null;
+    readonly sinceMs: number;
+  }[];
+}
+export type Announcement = RedAnnouncement | RecoveredAnnouncement | SightAnnouncement;
+
+export interface AlertPolicy {
+  /** Without a channel nobody is told, and nothing counts as told: a channel that comes later hears what is red then. */
+  readonly hasChannel: boolean;
+  readonly onRecovery: boolean;
+  readonly onSpread: boolean;
+  /** 0 for never. */
+  readonly remindAfterMs: number;
+  readonly minSeverity: Severity;
+  readonly blindAfterCycles: number;
+}
+
+/** What a cycle came to, as the alert machine needs it. */
+export interface Seen {
+  readonly verdicts: readonly Verdict[];
+  /** The sources that were asked, by name. */
+  readonly askedSources: readonly string[];
+  /** The lines of `sources_unavailable`. */
+  readonly unavailable: readonly string[];
+}
+
+/** What the alert machine remembers. */
+export interface Remembered {
+  readonly states: InvariantStates;
+  readonly blindSources: BlindSources;
+}
+
+interface Context {
+  readonly nowMs: number;
+  readonly policy: AlertPolicy;
+  readonly silences: readonly Silence[];
+}
 
 const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
   status: "unknown",
   lastRedAtMs: null,
   red: {},
   redBesides: 0,
+  announcedAtMs: null,
+  blindCycles: 0,
+  blindAnnounced: false,
   blindSinceMs: null,
   blindReason: null,
 };
+/** A container fleet can fail one by one; what is beyond this is in `sources_unavailable`, only not alerted by name. */
+const MAX_BLIND_SOURCES = 200;
+
+const severityOf = ({ invariant }: Verdict, finding: AnyFinding): Severity =>
+  finding.severity ?? invariant.severity;
 
 /** @returns the worst severity among the findings */
 export function worstSeverity(verdict: Verdict, findings: readonly AnyFinding[]): Severity {
-  const present = new Set(findings.map((f) => f.severity ?? verdict.invariant.severity));
+  const present = new Set(findings.map((f) => severityOf(verdict, f)));
   return SEVERITIES.find((severity) => present.has(severity)) ?? verdict.invariant.severity;
 }
 
@@ -49,7 +121,8 @@ export function worstSeverity(verdict: Verdict, findings: readonly AnyFinding[])
  * @returns whether what was red in this subject could not be looked at: then it stays red
  */
 function isUnseen(verdict: Verdict, subject: string, red: RedSubject): boolean {
-  if (!verdict.complete && !verdict.subjects.has(subject)) return true;
+  if (!verdict.complete && (red.more || !red.keys.every((key) => verdict.examined(subject, key))))
+    return true;
   return verdict.unseen.some(
     (unseen) =>
       unseen.subject === subject &&
@@ -66,20 +139,74 @@ function redAfter(prior: InvariantState, verdict: Verdict, nowMs: number): Recor
     if (isUnseen(verdict, subject, before)) red[subject] = before;
   for (const { subject, keys } of verdict.findings) {
     const known = red[subject];
+    const before = Object.hasOwn(prior.red, subject) ? prior.red[subject] : undefined;
     red[subject] = {
-      sinceMs: known?.sinceMs ?? prior.red[subject]?.sinceMs ?? nowMs,
+      sinceMs: known?.sinceMs ?? before?.sinceMs ?? nowMs,
       keys: [...new Set([...(known?.keys ?? []), ...keys])],
       ...(known?.more && { more: true }),
+      ...(before?.announced && { announced: true }),
     };
   }
   return red;
 }
 
-function stepOne(prior: InvariantState, verdict: Verdict, nowMs: number): [InvariantState, Transition[]] {
-  if (verdict.status === "unknown")
-    return [{ ...prior, blindSinceMs: prior.blindSinceMs ?? nowMs, blindReason: verdict.reason }, []];
+/** Tells of what is red and not told yet; of what was told long ago, again. @returns the state with what is told now */
+function announceRed(
+  prior: InvariantState,
+  state: InvariantState,
+  verdict: Verdict,
+  { nowMs, policy, silences }: Context,
+): [InvariantState, Announcement[]] {
+  const { invariant } = verdict;
+  if (!policy.hasChannel) return [state, []];
+  const isWorthTelling = (finding: AnyFinding) =>
+    SEVERITIES.indexOf(severityOf(verdict, finding)) <= SEVERITIES.indexOf(policy.minSeverity) &&
+    !isSilenced(silences, invariant.id, finding.subject, nowMs);
+  const telling = verdict.findings.filter(isWorthTelling);
+  const untold = telling.filter((f) => !state.red[f.subject]?.announced);
+  const announcement = (kind: RedAnnouncement["kind"], findings: readonly AnyFinding[]): RedAnnouncement => ({
+    kind,
+    invariant,
+    severity: worstSeverity(verdict, findings),
+    findings,
+    previousViolationAtMs: prior.lastRedAtMs,
+    redSinceMs: state.sinceMs,
+  });
 
+  if (untold.length > 0) {
+    const red: Record<string, RedSubject> = Object.assign(Object.create(null), state.red);
+    for (const { subject } of untold) red[subject] = { ...red[subject]!, announced: true };
+    const kind = state.announcedAtMs === null ? "broke" : "spread";
+    if (kind === "spread" && !policy.onSpread) return [{ ...state, red }, []];
+    return [{ ...state, red, announcedAtMs: nowMs }, [announcement(kind, untold)]];
+  }
+  const isDue =
+    policy.remindAfterMs > 0 &&
+    state.announcedAtMs !== null &&
+    nowMs - state.announcedAtMs >= policy.remindAfterMs;
+  return isDue && telling.length > 0
+    ? [{ ...state, announcedAtMs: nowMs }, [announcement("reminder", telling)]]
+    : [state, []];
+}
+
+function stepOne(
+  prior: InvariantState,
+  verdict: Verdict,
+  context: Context,
+): { state: InvariantState; transitions: Transition[]; announcements: Announcement[] } {
+  const { nowMs, policy, silences } = context;
   const { id: invariantId } = verdict.invariant;
+  if (verdict.status === "unknown") {
+    const { blindSinceMs, blindCycles } = prior;
+    const state = {
+      ...prior,
+      blindSinceMs: blindSinceMs ?? nowMs,
+      blindReason: verdict.reason,
+      blindCycles: blindCycles + 1,
+    };
+    return { state, transitions: [], announcements: [] };
+  }
+
   const red = redAfter(prior, verdict, nowMs);
   // A verdict that saw everything names all that is red: nothing is left to be counted besides.
   const redBesides = verdict.complete && verdict.unseen.length === 0 ? 0 : prior.redBesides;
@@ -91,49 +218,135 @@ function stepOne(prior: InvariantState, verdict: Verdict, nowMs: number): [Invar
     lastRedAtMs: verdict.findings.length > 0 ? nowMs : prior.lastRedAtMs,
     red,
     redBesides,
+    announcedAtMs: isRed ? prior.announcedAtMs : null,
+    blindCycles: 0,
+    blindAnnounced: false,
     blindSinceMs: null,
     blindReason: null,
   };
   if (wasRed && !isRed) {
+    const { invariant } = verdict;
     const subjects = Object.keys(prior.red).sort();
-    const severity = verdict.invariant.severity;
-    return [state, [{ kind: "recovered", invariantId, severity, subjects, redSinceMs: prior.sinceMs }]];
+    const silenced =
+      subjects.length > 0
+        ? subjects.every((subject) => isSilenced(silences, invariantId, subject, nowMs))
+        : isSilenced(silences, invariantId, null, nowMs);
+    const redSinceMs = prior.sinceMs;
+    const tell = policy.hasChannel && policy.onRecovery && prior.announcedAtMs !== null && !silenced;
+    return {
+      state,
+      transitions: [
+        { kind: "recovered", invariantId, severity: invariant.severity, subjects, redSinceMs, silenced },
+      ],
+      announcements: tell ? [{ kind: "recovered", invariant, subjects, redSinceMs }] : [],
+    };
   }
+  const [told, announcements] = announceRed(prior, state, verdict, context);
   const joined = verdict.findings.filter((f) => !Object.hasOwn(prior.red, f.subject));
   // Which subjects were cut off by the cap is not known, so none can be said to have joined.
-  if (joined.length === 0 || prior.redBesides > 0) return [state, []];
-  return [
-    state,
-    [
-      {
-        kind: wasRed ? "spread" : "broke",
-        invariantId,
-        severity: worstSeverity(verdict, joined),
-        subjects: [...new Set(joined.map((f) => f.subject))].sort(),
-        violationsInCycle: verdict.findings.length,
-        previousViolationAtMs: prior.lastRedAtMs,
-      },
-    ],
-  ];
+  if (joined.length === 0 || prior.redBesides > 0) return { state: told, transitions: [], announcements };
+  const transition: Transition = {
+    kind: wasRed ? "spread" : "broke",
+    invariantId,
+    severity: worstSeverity(verdict, joined),
+    subjects: [...new Set(joined.map((f) => f.subject))].sort(),
+    violationsInCycle: verdict.findings.length,
+    previousViolationAtMs: prior.lastRedAtMs,
+    silenced: joined.every((f) => isSilenced(silences, invariantId, f.subject, nowMs)),
+  };
+  return { state: told, transitions: [transition], announcements };
+}
+
+const rootOf = (name: string) => name.split(/[.[]/)[0]!;
+
+/** @returns the sources that are blind after this cycle; those that were not asked are as they were */
+function blindAfter(prior: BlindSources, { askedSources, unavailable }: Seen, nowMs: number): BlindSources {
+  const blind: Record<string, BlindSource> = Object.create(null);
+  for (const [name, source] of Object.entries(prior))
+    if (!askedSources.includes(rootOf(name))) blind[name] = source;
+  for (const line of unavailable.slice(0, MAX_BLIND_SOURCES)) {
+    const colon = line.indexOf(": ");
+    const [name, reason] = [line.slice(0, colon), line.slice(colon + 2)];
+    if (colon < 0 || blind[name]) continue;
+    const before = Object.hasOwn(prior, name) ? prior[name] : undefined;
+    blind[name] = {
+      sinceMs: before?.sinceMs ?? nowMs,
+      cycles: (before?.cycles ?? 0) + 1,
+      reason,
+      announced: before?.announced ?? false,
+    };
+  }
+  return blind;
 }
 
 /**
- * @param prior the states as the last cycle left them
- * @param verdicts of the invariants that ran; the others' states stay as they are
- * @returns the new states, and what changed, in the order of the verdicts
+ * Tells once of what has been blind for some cycles, and once when it sees again: all that turned, in one announcement.
+ */
+function announceSight(
+  prior: Remembered,
+  states: Record<string, InvariantState>,
+  sources: BlindSources,
+  { nowMs, policy, silences }: Context,
+): { sources: BlindSources; announcements: SightAnnouncement[] } {
+  const blind: SightAnnouncement["what"][number][] = [];
+  const sees: SightAnnouncement["what"][number][] = [];
+  const told: Record<string, BlindSource> = Object.assign(Object.create(null), sources);
+  if (policy.hasChannel) {
+    for (const [name, source] of Object.entries(sources)) {
+      if (source.announced || source.cycles < policy.blindAfterCycles) continue;
+      told[name] = { ...source, announced: true };
+      blind.push({ name, reason: source.reason, sinceMs: source.sinceMs });
+    }
+    for (const [id, state] of Object.entries(states)) {
+      if (state.blindAnnounced || state.blindSinceMs === null || state.blindCycles < policy.blindAfterCycles)
+        continue;
+      if (isSilenced(silences, id, null, nowMs)) continue;
+      states[id] = { ...state, blindAnnounced: true };
+      blind.push({ name: id, reason: state.blindReason, sinceMs: state.blindSinceMs });
+    }
+  }
+  for (const [name, before] of Object.entries(prior.blindSources))
+    if (before.announced && !Object.hasOwn(sources, name))
+      sees.push({ name, reason: null, sinceMs: before.sinceMs });
+  for (const [id, before] of Object.entries(prior.states))
+    if (before.blindAnnounced && states[id]?.blindSinceMs === null)
+      sees.push({ name: id, reason: null, sinceMs: before.blindSinceMs ?? nowMs });
+  const announcements: SightAnnouncement[] = [];
+  if (blind.length > 0) announcements.push({ kind: "blind", what: blind });
+  if (sees.length > 0 && policy.hasChannel) announcements.push({ kind: "sees", what: sees });
+  return { sources: told, announcements };
+}
+
+/**
+ * @param prior what the last cycle left
+ * @param seen what this cycle came to; invariants that did not run and sources that were not asked stay as they are
+ * @param silences those that are in force, and others
+ * @returns the new states, what changed, in the order of the verdicts, and what operators are to be told
  */
 export function step(
-  prior: InvariantStates,
-  verdicts: readonly Verdict[],
+  prior: Remembered,
+  seen: Seen,
   nowMs: number,
-): { states: InvariantStates; transitions: readonly Transition[] } {
-  const states: Record<string, InvariantState> = { ...prior };
+  policy: AlertPolicy,
+  silences: readonly Silence[],
+): Remembered & { transitions: readonly Transition[]; announcements: readonly Announcement[] } {
+  const context = { nowMs, policy, silences };
+  const states: Record<string, InvariantState> = { ...prior.states };
   const transitions: Transition[] = [];
-  for (const verdict of verdicts) {
+  const announcements: Announcement[] = [];
+  for (const verdict of seen.verdicts) {
     const { id } = verdict.invariant;
-    const [state, changes] = stepOne(prior[id] ?? { ...NEVER_JUDGED, sinceMs: nowMs }, verdict, nowMs);
-    states[id] = state;
-    transitions.push(...changes);
+    const result = stepOne(prior.states[id] ?? { ...NEVER_JUDGED, sinceMs: nowMs }, verdict, context);
+    states[id] = result.state;
+    transitions.push(...result.transitions);
+    announcements.push(...result.announcements);
   }
-  return { states, transitions };
+  const blind = blindAfter(prior.blindSources, seen, nowMs);
+  const sight = announceSight(prior, states, blind, context);
+  return {
+    states,
+    blindSources: sight.sources,
+    transitions,
+    announcements: [...announcements, ...sight.announcements],
+  };
 }

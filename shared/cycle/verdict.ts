@@ -1,7 +1,8 @@
 /** From facts to verdicts. */
+
+import { describeError } from "../faults.ts";
 import type { Finding, Invariant } from "../invariants/invariant.ts";
 import type { FactName, Reading, Readings, Unseen } from "../snapshot/facts.ts";
-import { describeError } from "../snapshot/source.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
 
@@ -14,13 +15,24 @@ export interface Verdict {
   /** Subjects that were looked at. */
   readonly subjects: ReadonlySet<string>;
   readonly unseen: readonly Unseen[];
+  /** Why not all could be looked at. */
+  readonly incomplete: string | undefined;
   /** Whether a subject that is neither here nor unseen is gone. */
   readonly complete: boolean;
+  /** Whether all that has this key was looked at; asked for what was red and was not found again. */
+  readonly examined: (subject: string, key: string) => boolean;
   /** Sorted by subject. */
   readonly findings: readonly AnyFinding[];
 }
 
-const NOTHING_SEEN = { subjects: new Set<string>(), unseen: [], complete: false, findings: [] };
+const NOTHING_SEEN = {
+  subjects: new Set<string>(),
+  unseen: [],
+  incomplete: undefined,
+  complete: false,
+  findings: [],
+  examined: () => false,
+};
 
 /** @returns a verdict that judges nothing, with the reason */
 export const unknownVerdict = (invariant: Invariant, reason: string): Verdict => ({
@@ -50,27 +62,35 @@ export const isOff = (invariant: Invariant, readings: Readings): boolean =>
 export function evaluate(invariant: Invariant, readings: Readings, dwellSeconds: number): Verdict {
   const facts: Record<string, unknown> = {};
   const times: Record<string, unknown> = {};
+  const partial: Record<string, string> = {};
   for (const name of invariant.reads) {
     const reading = readings[name] as Reading<unknown> | undefined;
     if (!reading) return unknownVerdict(invariant, `${name}: not read`);
     if (!reading.read) return unknownVerdict(invariant, reading.reason);
     facts[name] = reading.value;
     times[name] = reading.time;
+    if (reading.partial !== undefined) partial[name] = reading.partial;
   }
   try {
     const checked = invariant.check(
       facts as unknown as Parameters<Invariant["check"]>[0],
-      { times, dwellSeconds } as unknown as Parameters<Invariant["check"]>[1],
+      { times, partial, dwellSeconds } as unknown as Parameters<Invariant["check"]>[1],
     );
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
+    const subjects = new Set(checked.subjects);
+    const { incomplete, examined } = checked;
     const verdict = {
       invariant,
-      subjects: new Set(checked.subjects),
+      subjects,
       unseen: checked.unseen,
-      complete: checked.incomplete === undefined,
+      incomplete,
+      complete: incomplete === undefined && Object.keys(partial).length === 0,
+      // What an incomplete look did not examine for certain counts as not looked at; a listed subject is otherwise seen.
+      examined: (subject: string, key: string) =>
+        incomplete === undefined ? subjects.has(subject) : (examined?.(key) ?? false),
       findings: [...checked.findings].sort(bySubject),
     };
-    return { ...verdict, ...statusOf(verdict, checked.incomplete) };
+    return { ...verdict, ...statusOf(verdict, incomplete) };
   } catch (error) {
     return unknownVerdict(invariant, `the check failed: ${describeError(error)}`);
   }

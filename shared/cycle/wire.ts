@@ -56,12 +56,14 @@ const toTransition = (t: Broke | Spread): TransitionRecord => ({
   severity: t.severity,
   violations_in_cycle: t.violationsInCycle,
   previous_violation_at: t.previousViolationAtMs === null ? null : formatInstant(t.previousViolationAtMs),
+  silenced: t.silenced,
 });
 const toRecovery = (t: Recovered): RecoveryRecord => ({
   invariant_id: t.invariantId,
   severity: t.severity,
   subjects: t.subjects,
   red_since: formatInstant(t.redSinceMs),
+  silenced: t.silenced,
 });
 
 export function toTransitionRecords(transitions: readonly Transition[]): {

@@ -24,14 +24,18 @@ export interface Checked<Observed> {
   readonly subjects: Iterable<string>;
   readonly unseen: readonly Unseen[];
   readonly findings: readonly Finding<Observed>[];
-  /** Set where there may be subjects that were not listed: nothing is then taken for gone, or for all green. */
+  /** Why not all of it could be looked at: nothing is then taken for gone, or for all green. */
   readonly incomplete?: string;
+  /** Where it is incomplete: whether what has that key was looked at all the same. */
+  readonly examined?: (key: string) => boolean;
 }
 
 /** The facts that a check named in `reads`, each with when it was read. */
 export type FactsRead<R extends FactName> = Readonly<Pick<Facts, R>>;
 export interface CheckContext<R extends FactName> {
   readonly times: Readonly<Record<R, ReadingTime>>;
+  /** Facts of which something could not even be listed, with the reason. */
+  readonly partial: Readonly<Partial<Record<R, string>>>;
   /** How long the same zombie has to be there before it counts, in seconds. */
   readonly dwellSeconds: number;
 }

@@ -26,7 +26,8 @@ export const deleteCascades = invariant({
   reads: ["roster", "orphans", "slots"],
   confirm: true,
 
-  check({ roster, orphans, slots }) {
+  check({ roster, orphans, slots }, { partial }) {
+    if (partial.roster !== undefined) return `${partial.roster}: a ghost may be that agent`;
     if (roster.size === 0) return "the roster is empty: every row would be an orphan";
     const isGhost = (agent: string) => !roster.has(agent);
     const slotCounts = new Map<string, number>();

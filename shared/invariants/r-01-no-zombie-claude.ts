@@ -56,6 +56,7 @@ export const noZombieClaude = invariant({
       findings,
       ...(zombies.unseenDaemons.length > 0 && {
         incomplete: `not read: ${zombies.unseenDaemons.join(", ")}`,
+        examined: (key: string) => zombies.containers.some((c) => key.startsWith(`${c.containerId}/`)),
       }),
     };
   },

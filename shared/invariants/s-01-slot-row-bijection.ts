@@ -42,6 +42,7 @@ export const slotRowBijection = invariant({
       const heldIds = new Set(held.map((slot) => slot.id));
       const runningIds = new Set(running.map((e) => e.id));
       const inRedisOnly = held
+        .filter((slot) => !executions.unseenIds.has(slot.id))
         .filter((slot) => !runningIds.has(slot.id) && !isInFlight(slot.score * 1000, times.slots))
         .map((slot) => slot.id)
         .sort();

@@ -41,7 +41,7 @@ export const slotTtlFloor = invariant({
       }
       for (const { id, score, ttlSeconds, timeoutSeconds: slotTimeout } of slots.byAgent.get(agent) ?? []) {
         if (isDrainSentinel(id)) continue;
-        const timeout = slotTimeout ?? agentTimeout;
+        const timeout = slotTimeout === null ? agentTimeout : Math.floor(slotTimeout);
         const floorSeconds = timeout === null ? null : timeout + SLOT_TTL_BUFFER_SECONDS;
         if (ttlSeconds === null || (ttlSeconds >= 0 && floorSeconds === null)) {
           unseen.push({ subject: agent, key: id });

@@ -1,6 +1,8 @@
 /** Reads all sources at once, each under its own deadline, and makes one snapshot of what they gave. */
+
+import { describeError, withDeadline } from "../faults.ts";
 import type { EndedCursor, FactName, Readings, Snapshot } from "./facts.ts";
-import { allUnread, describeError, type Source, withDeadline } from "./source.ts";
+import { allUnread, type Source } from "./source.ts";
 
 /** A source that can't be read because none is named, or that is left out on purpose. */
 export interface AbsentSource {
@@ -53,5 +55,6 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
     readings: Object.assign({}, ...results.map((r) => r.readings)),
     unavailable: results.flatMap((r) => r.unavailable).map(redact),
     latencyMsBySource,
+    askedSources: asked.map((source) => source.name),
   };
 }

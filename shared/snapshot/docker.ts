@@ -1,17 +1,14 @@
 /** Docker: the zombie processes named claude in every running agent container, on one or more daemons. */
+
+import { setMaxListeners } from "node:events";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { inspect } from "node:util";
 import Docker from "dockerode";
 import pMap from "p-map";
+import { describeError, SourceError, withDeadline } from "../faults.ts";
 import type { ContainerProcesses, Zombies } from "./facts.ts";
-import {
-  describeError,
-  type ReadContext,
-  type Source,
-  SourceError,
-  type SourceResult,
-  withDeadline,
-} from "./source.ts";
+import type { ReadContext, Source, SourceResult } from "./source.ts";
 
 /** Client certificates for daemons on TCP, in PEM. */
 export interface DockerTls {
@@ -143,14 +140,20 @@ async function processesOf(container: Docker.Container, signal: AbortSignal): Pr
 /** docker-modem takes an agent, which its types leave out. */
 type ModemOptions = Docker.DockerOptions & { agent: HttpAgent | HttpsAgent };
 
+/**
+ * docker-modem inspects its options with every request, to no depth limit, and so walks through every socket of the
+ * agent: with 50 containers that costs seconds. What the agent shows of itself is cut short.
+ */
+const opaque = <T extends object>(agent: T): T => Object.assign(agent, { [inspect.custom]: () => "Agent" });
+
 function connect(host: string, tls: DockerTls): { docker: Docker; close(): void } {
   if (host.startsWith("unix://")) {
-    const agent = new HttpAgent({ keepAlive: true });
+    const agent = opaque(new HttpAgent({ keepAlive: true }));
     const options: ModemOptions = { socketPath: host.slice("unix://".length), agent };
     return { docker: new Docker(options), close: () => agent.destroy() };
   }
   const { hostname, port } = new URL(host);
-  const agent = new HttpsAgent({ keepAlive: true, ca: tls.ca, cert: tls.cert, key: tls.key });
+  const agent = opaque(new HttpsAgent({ keepAlive: true, ca: tls.ca, cert: tls.cert, key: tls.key }));
   const options: ModemOptions = { protocol: "https", host: hostname, port, agent };
   return { docker: new Docker(options), close: () => agent.destroy() };
 }
@@ -182,6 +185,7 @@ export function dockerSource({ hosts, tls, execDeadlineMs, deadlineMs, withStart
           const agent = name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
           const container = docker.getContainer(containerId);
           try {
+            softSignal.throwIfAborted();
             const found = await withDeadline(
               execDeadlineMs,
               async (execSignal) => {
@@ -210,6 +214,8 @@ export function dockerSource({ hosts, tls, execDeadlineMs, deadlineMs, withStart
   async function read({ signal, now }: ReadContext): Promise<SourceResult> {
     // A little before the source's own deadline, so that what was read by then is kept.
     const soft = new AbortController();
+    // Every container that is looked at listens to it.
+    setMaxListeners(0, soft.signal);
     const late = new SourceError(`no answer within ${deadlineMs} ms`);
     const timer = setTimeout(() => soft.abort(late), deadlineMs * 0.95);
     const fromMs = now();

@@ -13,7 +13,13 @@ export interface ReadingTime {
  * `off` marks a source that the operator left out on purpose: its invariants are not run at all.
  */
 export type Reading<T> =
-  | { readonly read: true; readonly value: T; readonly time: ReadingTime }
+  | {
+      readonly read: true;
+      readonly value: T;
+      readonly time: ReadingTime;
+      /** Why something of it could not even be listed: what is absent may still be there. */
+      readonly partial?: string;
+    }
   | { readonly read: false; readonly reason: string; readonly off?: true };
 
 /** An agent of the roster. A number is null where its column holds something unreadable. */
@@ -54,6 +60,8 @@ export interface Executions {
   readonly live: readonly Execution[];
   /** Agents with a live row whose id can't be read: what they run is not known. */
   readonly unseenAgents: ReadonlySet<string>;
+  /** Ids of live rows whose agent can't be read: their slots are no leaks. */
+  readonly unseenIds: ReadonlySet<string>;
 }
 
 /** Rows that became terminal since the cursor (a superset: a row may have been seen before). */
@@ -67,8 +75,13 @@ export interface Ended {
 export interface EndedCursor {
   /** Unix ms of the last reading. */
   readonly readAtMs: number;
-  /** Rows above this rowid can have become `skipped` (which sets no completed_at) since then. */
+  /**
+   * The highest rowid then. A row that became `skipped` since, which sets no completed_at, was made since, or was live
+   * then: rows above this, the newest below it, or one of `oldLive`.
+   */
   readonly rowid: number;
+  /** Rowids that were live then and are not among the newest. */
+  readonly oldLive: readonly number[];
 }
 
 export interface OrphanRef {
@@ -176,4 +189,6 @@ export interface Snapshot {
   /** One line for each source or part that could not be read, without secrets. */
   readonly unavailable: readonly string[];
   readonly latencyMsBySource: Readonly<Record<string, number>>;
+  /** The sources that were asked, or would have been if they were configured. */
+  readonly askedSources: readonly string[];
 }

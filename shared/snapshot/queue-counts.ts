@@ -1,6 +1,7 @@
 /** The platform's queue accessor over HTTP, with the same counted in SQL before and after it answered. */
 import { z } from "zod";
-import { type ReadContext, type Source, SourceError, type SourceResult } from "./source.ts";
+import { SourceError } from "../faults.ts";
+import type { ReadContext, Source, SourceResult } from "./source.ts";
 import type { Database } from "./sqlite/database.ts";
 import { countQueues } from "./sqlite/sqlite.ts";
 

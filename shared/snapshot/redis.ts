@@ -1,15 +1,16 @@
 /** Redis over REST: the slots of every agent, and the drain heartbeat. */
 import { Redis } from "@upstash/redis";
 import pMap from "p-map";
+import { describeError, SourceError } from "../faults.ts";
 import { type DrainTick, isDrainSentinel, type Reading, type Slot, type Slots } from "./facts.ts";
-import { describeError, type ReadContext, type Source, SourceError, type SourceResult } from "./source.ts";
+import type { ReadContext, Source, SourceResult } from "./source.ts";
 
 const SLOTS_PREFIX = "agent:slots:";
 const DRAIN_TICK_KEY = "canary:drain_tick_at";
 /** One page holds the keyspace of a thousand agents, so that a usual fleet costs one request. */
 const SCAN_COUNT = 10_000;
 /** Hosted Redis refuses bodies above 1 MB. */
-const CHUNK_BYTES = 700_000;
+const CHUNK_BYTES = 950_000;
 const CHUNKS_AT_ONCE = 4;
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
@@ -57,12 +58,15 @@ function parseScore(text: string): number {
   return score;
 }
 
+/** As JSON carries it: quotes and control characters are longer there. */
+const bytesOf = (text: string) => Buffer.byteLength(JSON.stringify(text)) - 2;
+
 /** Splits into runs whose sizes add up to a request that every server takes. */
-function chunked<T>(items: readonly T[], bytesOf: (item: T) => number): T[][] {
+function chunked<T>(items: readonly T[], sizeOf: (item: T) => number): T[][] {
   const chunks: T[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const item of items) {
-    const size = bytesOf(item);
+    const size = sizeOf(item);
     if (bytes + size > CHUNK_BYTES) {
       chunks.push([]);
       bytes = 0;
@@ -142,12 +146,12 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
 
     async function inChunks<T>(
       items: readonly T[],
-      bytesOf: (item: T) => number,
+      sizeOf: (item: T) => number,
       start: () => Pipeline,
       add: (pipeline: Pipeline, item: T) => void,
     ): Promise<Answer[]> {
       const answers = await pMap(
-        chunked(items, bytesOf),
+        chunked(items, sizeOf),
         (chunk) => {
           const pipeline = start();
           for (const item of chunk) add(pipeline, item);
@@ -165,7 +169,7 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
       const listFromMs = now();
       const ranges = await inChunks(
         agents,
-        (agent) => Buffer.byteLength(agent) + 60,
+        (agent) => bytesOf(agent) + 60,
         () => redis.pipeline(),
         (pipeline, agent) => pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true }),
       );
@@ -189,7 +193,8 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
       const fromMs = members.length > 0 ? now() : listFromMs;
       const answers = await inChunks(
         members,
-        ({ agent, id }) => 3 * (Buffer.byteLength(agent) + Buffer.byteLength(id)) + 150,
+        // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"],
+        ({ agent, id }) => 3 * (bytesOf(agent) + bytesOf(id)) + 112,
         () => redis.multi(),
         (pipeline, { agent, id }) => {
           const hash = `agent:slot:${agent}:${id}`;

@@ -15,7 +15,7 @@ const mapStates = (
 const withoutKeys = (state: InvariantState): InvariantState => ({
   ...state,
   red: Object.fromEntries(
-    Object.entries(state.red).map(([subject, { sinceMs }]) => [subject, { sinceMs, keys: [], more: true }]),
+    Object.entries(state.red).map(([subject, red]) => [subject, { ...red, keys: [], more: true }]),
   ),
 });
 
@@ -53,12 +53,13 @@ export function encodeMemory(memory: Memory): Uint8Array {
     const bytes = tryCompress({ ...keyless, states: mapStates(keyless.states, withSubjects(most)) });
     if (bytes) return bytes;
   }
-  // Only these two are left to be large, and to lose them costs no verdict that is red.
+  // Only these are left to be large. To lose them costs no verdict that is red, and no alert: of those, only the lines.
   const bare = {
     ...keyless,
     states: mapStates(keyless.states, withSubjects(0)),
-    pinned: [],
+    outbox: keyless.outbox.map((entry) => ({ ...entry, alert: { ...entry.alert, lines: [], more: 0 } })),
     zombieSightings: {},
+    blindSources: {},
   };
   const bytes = tryCompress(bare);
   if (bytes) return bytes;

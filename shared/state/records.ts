@@ -25,6 +25,8 @@ export interface TransitionRecord {
   readonly severity: Severity;
   readonly violations_in_cycle: number;
   readonly previous_violation_at: string | null;
+  /** It is recorded, but a silence kept it from being told. */
+  readonly silenced: boolean;
 }
 export interface SpreadRecord extends TransitionRecord {
   readonly subjects: readonly string[];
@@ -34,6 +36,7 @@ export interface RecoveryRecord {
   readonly severity: Severity;
   readonly subjects: readonly string[];
   readonly red_since: string;
+  readonly silenced: boolean;
 }
 
 export interface CycleRecord {

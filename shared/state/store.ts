@@ -4,12 +4,12 @@ import {
   BatchWriteCommand,
   type DynamoDBDocumentClient,
   GetCommand,
-  PutCommand,
   QueryCommand,
   type QueryCommandInput,
   UpdateCommand,
 } from "@aws-sdk/lib-dynamodb";
 import type { Memory } from "../cycle/memory.ts";
+import type { Silence } from "../cycle/silence.ts";
 import type { Severity, Tier } from "../invariants/invariant.ts";
 import type { TerminalStatus } from "../snapshot/facts.ts";
 import { formatInstant } from "../snapshot/timestamps.ts";
@@ -29,6 +29,7 @@ import { packEntries, type TerminalMemory, unpackEntries } from "./terminal.ts";
 const MEMORY_KEY = { [TABLE.partitionKey]: "MEMORY", [TABLE.sortKey]: "MEMORY" };
 /** Of `2026-11-23T10:30:00.123Z`; an item beyond a cycle's first has a number behind it. */
 const ISO_LENGTH = 24;
+const SILENCE_PREFIX = "silence_";
 const BATCH_ITEMS = 25;
 const BATCHES_AT_ONCE = 4;
 const BATCH_TRIES = 6;
@@ -49,6 +50,8 @@ export interface Lease {
   /** Unix ms. */
   readonly untilMs: number;
   readonly memory: Memory;
+  /** Those in force, and those that ended: a commit removes these. */
+  readonly silences: readonly Silence[];
 }
 
 /** Another cycle holds the lease. */
@@ -118,11 +121,21 @@ export interface Store {
   /** Writes what is only evidence: it may be there twice, or for a cycle that was never committed. */
   writeEvidence(evidence: Evidence, nowMs: number): Promise<void>;
   /**
-   * The moment at which a cycle has happened: one conditional put, which gives the lease back.
+   * The moment at which a cycle has happened: one conditional write of the `MEMORY` item.
+   * @param next whether the lease is given back, or kept for another commit
+   * @returns the lease to commit with next
    * @throws LeaseLost where another cycle has taken the lease
    */
-  commit(lease: Lease, memory: Memory): Promise<void>;
-  readMemory(): Promise<Memory>;
+  commit(
+    lease: Lease,
+    memory: Memory,
+    next: { readonly release: boolean; readonly nowMs: number },
+  ): Promise<Lease>;
+  readMemory(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
+  /** Adds or replaces a silence. A cycle that runs meanwhile does not undo it. */
+  putSilence(silence: Silence): Promise<void>;
+  /** @returns whether there was one with that id */
+  removeSilence(id: string): Promise<boolean>;
   listViolations(
     filter: ViolationFilter,
     limit: number,
@@ -256,7 +269,8 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
         // An answer without the item must not read as an empty memory: every open red would be forgotten.
         if (Attributes?.lease_owner !== owner) throw new Error("DynamoDB did not return the MEMORY item");
         const version = Number(Attributes.version);
-        return { owner, version, untilMs: nowMs + leaseMs, memory: decodeMemory(Attributes.memory) };
+        const memory = decodeMemory(Attributes.memory);
+        return { owner, version, untilMs: nowMs + leaseMs, memory, silences: readSilences(Attributes) };
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
         // Not every server sends the item along; the lease's length is then the honest upper bound.
@@ -345,31 +359,79 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
         await Promise.all(batches.slice(i, i + BATCHES_AT_ONCE).map(batchWrite));
     },
 
-    async commit(lease, memory) {
+    async commit(lease, memory, { release, nowMs }) {
+      const version = lease.version + 1;
+      const bytes = encodeMemory(memory);
+      const ended = lease.silences.filter((silence) => silence.untilMs <= nowMs);
+      const removed = [
+        ...(release ? ["lease_owner", "lease_until"] : []),
+        ...ended.map((_, i) => `#ended${i}`),
+      ];
       try {
         await client.send(
-          new PutCommand({
+          new UpdateCommand({
             TableName: table,
-            Item: { ...MEMORY_KEY, version: lease.version + 1, memory: encodeMemory(memory) },
+            Key: MEMORY_KEY,
+            UpdateExpression: `SET version = :next, memory = :memory${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}`,
             ConditionExpression: "lease_owner = :owner AND version = :version",
-            ExpressionAttributeValues: { ":owner": lease.owner, ":version": lease.version },
+            ExpressionAttributeValues: {
+              ":owner": lease.owner,
+              ":version": lease.version,
+              ":next": version,
+              ":memory": bytes,
+            },
+            ...(ended.length > 0 && {
+              ExpressionAttributeNames: Object.fromEntries(
+                ended.map(({ id }, i) => [`#ended${i}`, SILENCE_PREFIX + id]),
+              ),
+            }),
           }),
         );
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
-        // A put whose answer was lost is sent again by the SDK, and then fails on its own success.
+        // A write whose answer was lost is sent again by the SDK, and then fails on its own success.
         const { Item } = await client.send(
           new GetCommand({ TableName: table, Key: MEMORY_KEY, ConsistentRead: true }),
         );
-        const mine =
-          Item?.version === lease.version + 1 && Buffer.compare(Item.memory, encodeMemory(memory)) === 0;
+        const mine = Item?.version === version && Buffer.compare(Item.memory, bytes) === 0;
         if (!mine) throw new LeaseLost("another cycle has taken the lease");
       }
+      return { ...lease, version, memory, silences: lease.silences.filter((s) => !ended.includes(s)) };
     },
 
     async readMemory() {
       const { Item } = await client.send(new GetCommand({ TableName: table, Key: MEMORY_KEY }));
-      return decodeMemory(Item?.memory);
+      return { memory: decodeMemory(Item?.memory), silences: readSilences(Item ?? {}) };
+    },
+
+    async putSilence({ id, ...silence }) {
+      await client.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: MEMORY_KEY,
+          UpdateExpression: "SET #silence = :silence",
+          ExpressionAttributeNames: { "#silence": SILENCE_PREFIX + id },
+          ExpressionAttributeValues: { ":silence": silence },
+        }),
+      );
+    },
+
+    async removeSilence(id) {
+      try {
+        await client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: MEMORY_KEY,
+            UpdateExpression: "REMOVE #silence",
+            ConditionExpression: "attribute_exists(#silence)",
+            ExpressionAttributeNames: { "#silence": SILENCE_PREFIX + id },
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return false;
+        throw error;
+      }
     },
 
     async listViolations({ invariantId, severity, tier, ...range }, limit, cursor) {
@@ -458,6 +520,16 @@ function* daysBetween(startMs: number, endMs: number): Generator<string> {
     yield day;
   }
 }
+
+/** Each silence is an attribute of its own, so that neither a cycle nor another silence can overwrite it. */
+const readSilences = (item: Item): Silence[] =>
+  Object.entries(item)
+    .filter(([name]) => name.startsWith(SILENCE_PREFIX))
+    .map(([name, silence]) => ({
+      ...(silence as Omit<Silence, "id">),
+      id: name.slice(SILENCE_PREFIX.length),
+    }))
+    .sort((a, b) => a.createdAtMs - b.createdAtMs);
 
 const isExpired = (item: Item, nowMs: number) => Number(item.expires_at) <= nowMs / 1000;
 const withoutKeys = ({ pk: _pk, sk: _sk, expires_at: _expires, ...rest }: Item) => rest;

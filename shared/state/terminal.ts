@@ -51,18 +51,23 @@ export function packEntries(entries: ReadonlyMap<string, TerminalStatus>): Uint8
   );
 }
 
-/** @returns the rows that are new to the memory, terminal in another way than it has them, or in it for long */
+/**
+ * @param pinned what is to be remembered although it was not read as terminal now
+ * @returns what is new to the memory, terminal in another way than it has it, or in it for long
+ */
 export function newEntries(
   memory: TerminalMemory,
   rows: readonly { readonly id: string; readonly status: TerminalStatus }[],
+  pinned: Memory["pinned"],
   nowMs: number,
 ): Map<string, TerminalStatus> {
   const entries = new Map<string, TerminalStatus>();
-  for (const { id, status } of rows) {
-    const hash = hashOf(id);
+  const add = (hash: string, status: TerminalStatus) => {
     const known = memory.get(hash);
     if (known?.status !== status || nowMs - known.atMs >= FRESH_MS) entries.set(hash, status);
-  }
+  };
+  for (const { hash, status } of pinned) add(hash, status);
+  for (const { id, status } of rows) add(hashOf(id), status);
   return entries;
 }
 

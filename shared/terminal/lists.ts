@@ -1,10 +1,11 @@
 /** Violations and states as lines for a terminal. */
 import type { z } from "@hono/zod-openapi";
 import pc from "picocolors";
-import type { Status, ViolationsPage } from "../api/schemas.ts";
+import type { SilenceSchema, Status, ViolationsPage } from "../api/schemas.ts";
 import { clean, MARKS } from "./marks.ts";
 
 export type StatusBody = z.infer<typeof Status>;
+export type SilenceBody = z.infer<typeof SilenceSchema>;
 export type ViolationsBody = z.infer<typeof ViolationsPage>;
 
 export function renderViolations({ violations, next_cursor }: ViolationsBody): string {
@@ -15,6 +16,11 @@ export function renderViolations({ violations, next_cursor }: ViolationsBody): s
   );
   if (next_cursor) lines.push("… more: raise --limit, or narrow with --invariant or --since");
   return lines.join("\n");
+}
+
+/** @returns a silence as one line */
+export function renderSilence({ id, invariant_id, subject, until, reason }: SilenceBody): string {
+  return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${clean(subject)}`} until ${until}: ${clean(reason)}`;
 }
 
 /** @param colour whether the terminal has colours */
@@ -34,6 +40,11 @@ export function renderStatus(status: StatusBody, colour: boolean): string {
     const head = `${MARKS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
     lines.push(`${paint[i.status](head)}  ${clean(facts.join(", "))}`);
   }
+  const { alerts } = status;
+  lines.push(
+    `alerts: ${alerts.status}${alerts.pending > 0 ? ` (${alerts.pending})` : ""}${alerts.channels.length > 0 ? `, by ${alerts.channels.join(" and ")}` : ""}`,
+  );
+  for (const silence of status.silences) lines.push(renderSilence(silence));
   for (const line of status.sources_unavailable) lines.push(c.yellow(`unread     ${clean(line)}`));
   return lines.join("\n");
 }

@@ -12,14 +12,13 @@ import { describeLive } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 
 const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
-const TSX = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
 
 /** Runs `canary` with only these variables beside PATH. */
 function canary(env: Record<string, string>, ...args: string[]) {
   return new Promise<{ code: number; out: string; err: string }>((resolve) => {
     const child = execFile(
       process.execPath,
-      [TSX, CLI, ...args],
+      ["--import", "tsx", CLI, ...args],
       { env: { PATH: process.env.PATH, ...env } },
       (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
     );

@@ -9,17 +9,21 @@ import { afterEach, describe, expect, test } from "vitest";
 import { freePort, temporaryFolder, until } from "../support/live.ts";
 
 const MAIN = fileURLToPath(new URL("../../infra/local/main.ts", import.meta.url));
-const TSX = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
 
 let child: ChildProcess | undefined;
-afterEach(() => {
-  child?.kill("SIGKILL");
+afterEach(async () => {
+  // Asked, not killed: what it started in its turn must be ended by it.
+  if (child && child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, "exit");
+    child.kill("SIGTERM");
+    await exited;
+  }
 });
 
 /** @param path what the process finds programs on: an empty one has no redis-server */
 function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
   const env = { ...process.env, PATH: path, DOCKER_HOST: "unix:///nowhere/docker.sock" };
-  const started = spawn(process.execPath, [TSX, MAIN, ...args], { env });
+  const started = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], { env });
   child = started;
   let output = "";
   for (const stream of [started.stdout, started.stderr])

@@ -125,11 +125,10 @@ describeLive(["redis-server", "sqld"], "sources that fail", () => {
   });
 
   test("what a source answers never shows its token or the password of its address", async () => {
-    const address = new URL(platform.rest.url);
     platform.rest.fault = "http 401";
     const env = {
       ...DEADLINE,
-      LIBSQL_URL: `http://user:hunter22@${address.host}`,
+      LIBSQL_URL: `${platform.rest.url}?authToken=hunter22`,
       LIBSQL_AUTH_TOKEN: "libsql-secret",
       QUEUE_COUNTS_URL: `http://127.0.0.1:1/counts?key=abc`,
     };

@@ -31,7 +31,7 @@ describe("on the indexes that a platform has", () => {
     });
   });
 
-  const cursor = { readAtMs: NOW - 300_000, rowid: 12_345 };
+  const cursor = { readAtMs: NOW - 300_000, rowid: 12_345, oldLive: [17, 4] };
   for (const [name, statement] of [
     ["executions", () => queries.executionsQuery(schema)],
     ["unknown statuses", () => queries.unknownStatusesQuery(schema)],

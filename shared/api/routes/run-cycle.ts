@@ -24,7 +24,7 @@ const route = createRoute({
 });
 
 /** `POST /api/canary/run-cycle`. The body is read by hand: none at all means every invariant. */
-export function registerRunCycle(app: App, canary: CycleDeps): void {
+export function registerRunCycle(app: App, canary: CycleDeps, trigger: string): void {
   app.openAPIRegistry.registerPath(route);
   app.post(route.path, async (c) => {
     const text = await c.req.text();
@@ -53,7 +53,7 @@ export function registerRunCycle(app: App, canary: CycleDeps): void {
       );
     }
 
-    const outcome = await runCycle(canary, { invariantIds: invariants, trigger: "http" });
+    const outcome = await runCycle(canary, { invariantIds: invariants, trigger });
     if (outcome.kind === "busy") {
       c.header("Retry-After", String(outcome.retryAfterSeconds));
       return errorResponse(c, 409, "cycle_in_progress", "cycle in progress");

@@ -7,6 +7,7 @@ import { formatInstant } from "../../snapshot/timestamps.ts";
 import { keptRange } from "../../state/table.ts";
 import { type App, ErrorBody, jsonBody } from "../errors.ts";
 import { CyclesPage, CyclesQuery, Health, Status } from "../schemas.ts";
+import { toSilence } from "./silences.ts";
 
 /** Three scheduled cycles: one may be late, and one may fail. */
 const FRESH_MS = 15 * 60_000;
@@ -59,14 +60,23 @@ function describeState(
 }
 
 /** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
-export function registerStatus(app: App, { store, now }: CycleDeps): void {
+export function registerStatus(app: App, { store, now, alerts }: CycleDeps): void {
+  const channels = Object.keys(alerts.senders).sort();
+
   app.openapi(status, async (c) => {
-    const { states, lastFullCycle } = await store.readMemory();
+    const { memory, silences } = await store.readMemory();
+    const { states, lastFullCycle, outbox } = memory;
     return c.json(
       {
         checked_at: instant(lastFullCycle?.atMs),
         cycle_duration_ms: lastFullCycle?.durationMs ?? null,
         sources_unavailable: [...(lastFullCycle?.sourcesUnavailable ?? [])],
+        alerts: {
+          status: channels.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
+          channels,
+          pending: outbox.length,
+        },
+        silences: silences.filter((s) => s.untilMs > now()).map(toSilence),
         source_latency_ms: { ...lastFullCycle?.latencyMsBySource },
         invariants: INVARIANTS.map((i) =>
           describeState(i, states[i.id], lastFullCycle?.checksOff.includes(i.id) ?? false),
@@ -85,7 +95,7 @@ export function registerStatus(app: App, { store, now }: CycleDeps): void {
 
   app.openapi(health, async (c) => {
     try {
-      const { lastFullCycle } = await store.readMemory();
+      const { lastFullCycle } = (await store.readMemory()).memory;
       const fresh = lastFullCycle !== null && now() - lastFullCycle.atMs < FRESH_MS;
       const checked_at = instant(lastFullCycle?.atMs);
       return fresh

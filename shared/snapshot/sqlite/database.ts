@@ -1,9 +1,9 @@
 /** Where SQL is sent: a libsql server over HTTP, or a database file. */
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
-import { SourceError } from "../source.ts";
+import { SourceError } from "../../faults.ts";
 
 /** A column as SQLite gives it. Text that may hold broken bytes is selected as a blob. */
 export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
@@ -69,7 +69,8 @@ function fileDatabase(url: string): Database {
 
   function ask(statements: readonly string[], separately: boolean, signal: AbortSignal) {
     // The driver would make a missing file, and an empty platform looks healthy.
-    if (!existsSync(path)) throw new SourceError(`there is no file ${path}, check LIBSQL_URL`);
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile())
+      throw new SourceError(`there is no file ${path || "named"}, check LIBSQL_URL`);
     worker ??= new Worker(new URL("./file-worker.mjs", import.meta.url), {
       workerData: { url },
       execArgv: [],

@@ -15,6 +15,8 @@ const OVERLAP_MS = 5 * 60_000;
 const LOOK_BACK_MS = 60 * 60_000;
 /** The newest rows are always searched for skipped ones, since VACUUM renumbers rowids under a cursor. */
 const NEWEST_ROWS = 10_000;
+/** A platform with more old live rows than this has a red E-01 or B-02 to tell of it. */
+const MAX_OLD_LIVE = 2_000;
 
 /** One statement; rows of (kind, table, name, sql). */
 export const INTROSPECTION = `
@@ -124,17 +126,25 @@ export function endedQuery(schema: Schema, since: EndedCursor | null, nowMs: num
   const status = `CASE status ${TERMINAL_STATUSES.map((s, i) => `WHEN '${s}' THEN ${i}`).join(" ")} END`;
   const ended = `SELECT ${blob("id")}, ${status} FROM ${EXECUTIONS} ${indexedBy(endedIndex?.name ?? null)}
 WHERE ${endedIndex?.where ?? `status IN (${quoted(TERMINAL_STATUSES)})`}`;
+  // By their rowids, of which SQLite would make a scan where there are none.
+  const oldLive = since?.oldLive.length
+    ? `
+UNION ALL SELECT ${blob("id")}, ${status} FROM ${EXECUTIONS}
+WHERE rowid IN (${since.oldLive.join(", ")}) AND status IN (${quoted(TERMINAL_STATUSES)})`
+    : "";
   // SQLite's own datetime() writes a space where the platform writes a T; a space sorts before a T of the same day.
   return `${ended} AND completed_at >= '${bound}'
 UNION ALL ${ended} AND completed_at >= '${bound.replace("T", " ")}' AND completed_at < '${day}T'
 UNION ALL ${ended} AND completed_at IS NULL
-AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})`;
+AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})${oldLive}`;
 }
 
-/** One row of (highest rowid, lowest rowid of a live row): what the next `endedQuery` starts from. */
+/** Rows of (highest rowid, rowid of a live row that is not among the newest or null): where the next `endedQuery` starts. */
 export function endedCursorQuery(schema: Schema): string {
-  return `SELECT (SELECT max(rowid) FROM ${EXECUTIONS}), (SELECT min(rowid) FROM ${EXECUTIONS} ${indexedBy(schema.statusIndex)}
-WHERE status IN ('queued', 'running', 'pending_retry'))`;
+  const highest = `(SELECT max(rowid) FROM ${EXECUTIONS})`;
+  return `SELECT ${highest}, NULL UNION ALL SELECT * FROM (
+SELECT ${highest}, rowid FROM ${EXECUTIONS} ${indexedBy(schema.statusIndex)}
+WHERE status IN ('queued', 'running', 'pending_retry') AND rowid <= ${highest} - ${NEWEST_ROWS} LIMIT ${MAX_OLD_LIVE})`;
 }
 
 /** Rows of (agent_name, count): the statement of the platform's `get_queued_count`, for all agents at once. */

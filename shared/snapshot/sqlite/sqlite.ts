@@ -1,4 +1,6 @@
 /** SQLite: the roster, the live and the newly ended executions, orphans, and the queue as its accessor counts it. */
+
+import { describeError, SourceError } from "../../faults.ts";
 import {
   type Ended,
   type EndedCursor,
@@ -14,7 +16,7 @@ import {
   type RosterAgent,
   TERMINAL_STATUSES,
 } from "../facts.ts";
-import { describeError, type ReadContext, type Source, SourceError, type SourceResult } from "../source.ts";
+import type { ReadContext, Source, SourceResult } from "../source.ts";
 import { parseTimestamp } from "../timestamps.ts";
 import type { Database, SqlRow, SqlValue } from "./database.ts";
 import * as queries from "./queries.ts";
@@ -53,7 +55,13 @@ interface SqlFact<T> {
   /** @returns why this installation can't give the fact, or null */
   missing(schema: queries.Schema): string | null;
   statements(schema: queries.Schema, context: ReadContext): readonly string[];
-  parse(answers: readonly (SqlRow[] | Error)[], time: ReadingTime, report: (line: string) => void): T;
+  /** @param markPartial says that something of the fact could not even be listed */
+  parse(
+    answers: readonly (SqlRow[] | Error)[],
+    time: ReadingTime,
+    report: (line: string) => void,
+    markPartial: (why: string) => void,
+  ): T;
 }
 type SqlFacts = Pick<Facts, "roster" | "executions" | "sessions" | "ended" | "orphans" | "queueCounts">;
 
@@ -68,12 +76,13 @@ const needsExecutions = needsTable("schedule_executions");
 const roster: SqlFact<Facts["roster"]> = {
   missing: needsTable("agent_ownership"),
   statements: (schema) => [queries.rosterQuery(schema)],
-  parse([answer], _time, report) {
+  parse([answer], _time, report, markPartial) {
     const agents = new Map<string, RosterAgent>();
     for (const [nameBytes, parallel, timeout] of rowsOf(answer)) {
       const name = text(nameBytes);
       if (typeof name !== "string") {
         report("sqlite.roster: a row's agent_name can't be read");
+        markPartial("a roster row's agent_name can't be read");
         continue;
       }
       const agent = {
@@ -95,10 +104,13 @@ const executions: SqlFact<Executions> = {
   parse([answer, unknownStatuses], _time, report) {
     const live: Execution[] = [];
     const unseenAgents = new Set<string>();
+    const unseenIds = new Set<string>();
     for (const row of rowsOf(answer)) {
       const [id, agent, status, startedAt, queuedAt, leaseExpiresAt] = row.slice(0, 6).map(text);
-      if (typeof agent !== "string") report("sqlite.executions: a live row's agent_name can't be read");
-      else if (typeof id !== "string") {
+      if (typeof agent !== "string") {
+        if (typeof id === "string") unseenIds.add(id);
+        report("sqlite.executions: a live row's agent_name can't be read");
+      } else if (typeof id !== "string") {
         unseenAgents.add(agent);
         report(`sqlite.executions[${agent}]: a live row's id can't be read`);
       } else
@@ -109,7 +121,10 @@ const executions: SqlFact<Executions> = {
           startedAt: startedAt ?? null,
           startedAtMs: parseTimestamp(startedAt ?? null),
           queuedAtMs: parseTimestamp(queuedAt ?? null),
-          lease: leaseExpiresAt === null ? null : { expiresAtMs: parseTimestamp(leaseExpiresAt ?? null) },
+          lease:
+            leaseExpiresAt === null || leaseExpiresAt === ""
+              ? null
+              : { expiresAtMs: parseTimestamp(leaseExpiresAt ?? null) },
           retryScheduled: Number(row[6]) === 1,
           scheduleTimeoutSeconds: count(row[8]),
         });
@@ -118,7 +133,7 @@ const executions: SqlFact<Executions> = {
       report(
         `sqlite.executions: unknown status ${JSON.stringify(text(status) ?? "(no UTF-8)")}, taken for neither live nor terminal`,
       );
-    return { live, unseenAgents };
+    return { live, unseenAgents, unseenIds };
   },
 };
 
@@ -146,20 +161,18 @@ const ended: SqlFact<Ended> = {
     queries.endedQuery(schema, endedSince, now()),
     queries.endedCursorQuery(schema),
   ],
-  parse([answer, bounds], time, report) {
+  parse([answer, cursorRows], time, report) {
     const rows: { id: string; status: (typeof TERMINAL_STATUSES)[number] }[] = [];
     for (const [idBytes, status] of rowsOf(answer)) {
       const id = text(idBytes);
       if (typeof id === "string") rows.push({ id, status: TERMINAL_STATUSES[Number(status)]! });
       else report("sqlite.ended: a row's id can't be read");
     }
-    const [highest, lowestLive] = rowsOf(bounds)[0] ?? [];
+    const bounds = rowsOf(cursorRows);
     const cursor: EndedCursor = {
       readAtMs: time.fromMs,
-      rowid: Math.min(
-        count(highest) === "unreadable" ? 0 : Number(highest ?? 0),
-        lowestLive ? Number(lowestLive) - 1 : Infinity,
-      ),
+      rowid: Number(bounds[0]?.[0] ?? 0),
+      oldLive: bounds.flatMap(([, rowid]) => (rowid === null || rowid === undefined ? [] : [Number(rowid)])),
     };
     return { rows, cursor };
   },
@@ -300,12 +313,16 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
     for (const { name, fact, missing, places } of plans) {
       try {
         if (missing) throw new SourceError(missing);
+        let partial: string | undefined;
         const value = fact.parse(
           places.map((place) => answers[place]!),
           time,
           (line) => unavailable.add(line),
+          (why) => {
+            partial = why;
+          },
         );
-        readings[name] = { read: true, value, time };
+        readings[name] = { read: true, value, time, ...(partial !== undefined && { partial }) };
       } catch (error) {
         const reason = `sqlite.${name}: ${describeError(error)}`;
         readings[name] = { read: false, reason };

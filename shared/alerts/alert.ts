@@ -1,0 +1,78 @@
+/** What operators are told: the digest of a transition, small enough to be remembered until every channel has taken it. */
+import type { Severity } from "../invariants/invariant.ts";
+
+export const CHANNELS = ["slack", "sns"] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** Why somebody is told. */
+export type AlertKind =
+  /** Something is red that was not. */
+  | "broke"
+  /** A red invariant has a subject that was not red. */
+  | "spread"
+  | "recovered"
+  /** It is still red, and was last told long ago. */
+  | "reminder"
+  /** Invariants or sources have not been read for some cycles. */
+  | "blind"
+  /** What was blind sees again. */
+  | "sees";
+
+/** An alert without what only delivery knows. Texts are plain: a channel escapes them. */
+export interface Alert {
+  /** The same in every attempt, so that a reader knows a double for what it is. */
+  readonly key: string;
+  readonly kind: AlertKind;
+  readonly environment: string;
+  /** Of the invariant; null for what is blind. */
+  readonly invariantId: string | null;
+  readonly title: string;
+  readonly severity: Severity;
+  /** One line. */
+  readonly summary: string;
+  /** A line for each of the first few violations, or for each thing that is blind. */
+  readonly lines: readonly string[];
+  /** How many lines were left out. */
+  readonly more: number;
+  readonly runbook: string | null;
+  /** What a reader needs to look further: ids, times, counts. */
+  readonly context: readonly string[];
+  readonly statusUrl: string | null;
+}
+
+/** One alert that waits in the outbox. */
+export interface Pending {
+  readonly alert: Alert;
+  /** Unix ms. */
+  readonly createdAtMs: number;
+  /** The channels that have not taken it yet. */
+  readonly channels: Readonly<Partial<Record<Channel, Attempts>>>;
+}
+export interface Attempts {
+  readonly failed: number;
+  /** Not to be tried again before this (unix ms). */
+  readonly notBeforeMs: number;
+  /** The last attempt failed for a reason that holds for every alert: the channel is left alone until then. */
+  readonly channelDown?: boolean;
+}
+
+const MAX_SUMMARY = 600;
+const MAX_LINE = 400;
+const MAX_LINES = 5;
+
+/** @returns the text, cut to so many characters with an ellipsis, never through a surrogate pair */
+export function cut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** @returns the alert with every text cut to what is remembered, whatever the length of names and ids */
+export function makeAlert(parts: Omit<Alert, "more">): Alert {
+  return {
+    ...parts,
+    summary: cut(parts.summary, MAX_SUMMARY),
+    lines: parts.lines.slice(0, MAX_LINES).map((line) => cut(line, MAX_LINE)),
+    more: Math.max(0, parts.lines.length - MAX_LINES),
+    context: parts.context.map((line) => cut(line, MAX_LINE)),
+  };
+}

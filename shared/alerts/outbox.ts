@@ -1,0 +1,112 @@
+/** What waits to be told, and how it is told: at least once, oldest first, each channel by itself. */
+import { withDeadline } from "../faults.ts";
+import type { Alert, Channel, Pending } from "./alert.ts";
+import { NotDelivered, type Send, type Senders } from "./channels.ts";
+
+const POST_DEADLINE_MS = 5_000;
+const FIRST_BACKOFF_MS = 60_000;
+const MAX_BACKOFF_MS = 60 * 60_000;
+/** What no channel took for a day is given up: it is history by then. */
+export const GIVE_UP_AFTER_MS = 24 * 60 * 60_000;
+
+/** What became of the outbox. */
+export interface Delivery {
+  readonly outbox: readonly Pending[];
+  /** Alerts that a channel took, one for each channel. */
+  readonly delivered: number;
+  /** Alerts that were given up, with the channel that never took them. */
+  readonly dropped: readonly { readonly alert: Alert; readonly channel: Channel }[];
+  /** Why a channel did not take an alert, without secrets. */
+  readonly failures: readonly string[];
+}
+
+/** @returns an alert that no channel has taken yet */
+export const pending = (alert: Alert, channels: readonly Channel[], nowMs: number): Pending => ({
+  alert,
+  createdAtMs: nowMs,
+  channels: Object.fromEntries(channels.map((channel) => [channel, { failed: 0, notBeforeMs: nowMs }])),
+});
+
+/** Until when a channel is to be left alone: it was down, or it asked for a pause. */
+const downUntilMs = (outbox: readonly Pending[], channel: Channel): number =>
+  Math.max(
+    0,
+    ...outbox.map(({ channels }) => (channels[channel]?.channelDown ? channels[channel].notBeforeMs : 0)),
+  );
+
+const channelsOf = (outbox: readonly Pending[]) => [
+  ...new Set(outbox.flatMap((entry) => Object.keys(entry.channels) as Channel[])),
+];
+const isOld = ({ createdAtMs }: Pending, nowMs: number) => nowMs - createdAtMs >= GIVE_UP_AFTER_MS;
+
+/** @returns whether something can be tried, or has to be given up, now */
+export const isDue = (outbox: readonly Pending[], nowMs: number): boolean =>
+  outbox.some((entry) => isOld(entry, nowMs)) ||
+  channelsOf(outbox).some(
+    (channel) =>
+      downUntilMs(outbox, channel) <= nowMs &&
+      outbox.some(({ channels }) => (channels[channel]?.notBeforeMs ?? Infinity) <= nowMs),
+  );
+
+const backoffMs = (failed: number) => Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failed);
+
+/**
+ * Tries what is due, the channels side by side. A channel that is down is left alone for the rest of the cycle, so that
+ * its alerts arrive in order and the other channel gets its own; an alert that a channel refuses for what it is does
+ * not hold back those behind it.
+ * @param untilMs when to stop (unix ms); what was not tried by then stays as it is
+ */
+export async function deliver(
+  outbox: readonly Pending[],
+  senders: Senders,
+  now: () => number,
+  untilMs: number,
+): Promise<Delivery> {
+  const dropped: { alert: Alert; channel: Channel }[] = [];
+  const failures: string[] = [];
+  let delivered = 0;
+  const left = outbox.map((entry) => ({ ...entry, channels: { ...entry.channels } }));
+
+  /** @returns whether the channel can be given the next alert */
+  async function tryOne(
+    { alert, channels }: (typeof left)[number],
+    channel: Channel,
+    send: Send,
+  ): Promise<boolean> {
+    const failed = channels[channel]?.failed ?? 0;
+    try {
+      await withDeadline(Math.min(POST_DEADLINE_MS, untilMs - now()), (signal) => send(alert, signal));
+      delete channels[channel];
+      delivered += 1;
+      return true;
+    } catch (error) {
+      const known = error instanceof NotDelivered ? error : new NotDelivered(`${channel}: no answer in time`);
+      failures.push(known.message);
+      const notBeforeMs = now() + Math.max(known.retryAfterMs ?? 0, backoffMs(failed));
+      channels[channel] = { failed: failed + 1, notBeforeMs, ...(!known.refused && { channelDown: true }) };
+      return known.refused;
+    }
+  }
+
+  async function drain(channel: Channel) {
+    const send = senders[channel];
+    let open = send !== undefined && downUntilMs(outbox, channel) <= now();
+    for (const entry of left) {
+      const attempts = entry.channels[channel];
+      if (!attempts) continue;
+      if (isOld(entry, now())) {
+        delete entry.channels[channel];
+        dropped.push({ alert: entry.alert, channel });
+      } else if (open && attempts.notBeforeMs <= now() && now() < untilMs) {
+        open = await tryOne(entry, channel, send!);
+      }
+    }
+  }
+  await Promise.all(channelsOf(outbox).map(drain));
+  return {
+    outbox: left.filter((entry) => Object.keys(entry.channels).length > 0),
+    delivered,
+    dropped,
+    failures,
+  };
+}
