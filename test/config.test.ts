@@ -45,6 +45,19 @@ describe("an environment without any variable", () => {
     confirmAfterMs: 3_000,
     sourceDeadlineMs: 10_000,
     dwellSeconds: 0,
+    alerts: {
+      environment: "local",
+      statusUrl: null,
+      slackWebhookUrl: null,
+      topicArn: null,
+      policy: {
+        onRecovery: true,
+        onSpread: true,
+        remindAfterMs: 24 * 3_600_000,
+        minSeverity: "minor",
+        blindAfterCycles: 3,
+      },
+    },
     secrets: [],
   };
   const names = [
@@ -62,6 +75,15 @@ describe("an environment without any variable", () => {
     "CONFIRM_AFTER_MS",
     "SOURCE_DEADLINE_MS",
     "R01_DWELL_SECONDS",
+    "CANARY_ENVIRONMENT",
+    "CANARY_STATUS_URL",
+    "SLACK_WEBHOOK_URL",
+    "ALERT_TOPIC_ARN",
+    "ALERT_ON_RECOVERY",
+    "ALERT_ON_SPREAD",
+    "ALERT_REMIND_HOURS",
+    "ALERT_MIN_SEVERITY",
+    "ALERT_BLIND_CYCLES",
   ];
 
   test("has defaults, and no source", () => {
@@ -153,6 +175,8 @@ describe("what can't be used is refused, with the variable's name and the mend",
     ],
     ["DOCKER_HOSTS", { DOCKER_HOSTS: "tcp://a:2376,https://b:2376" }, /"https:\/\/b:2376"/],
     ["DOCKER_HOSTS", { DOCKER_HOSTS: "tcp://a" }, /tcp:\/\/host:port/],
+    ["DOCKER_HOSTS", { DOCKER_HOSTS: "," }, /names no daemon: give tcp:\/\/host:port/],
+    ["DOCKER_HOSTS", { DOCKER_HOSTS: " , ,\n" }, /names no daemon/],
     ["DOCKER_TLS_KEY", { DOCKER_HOSTS: "tcp://a:2376", DOCKER_TLS_CERT: PEM }, /missing/],
     ["DOCKER_TLS_CERT", { DOCKER_HOSTS: "tcp://a:2376", DOCKER_TLS_KEY: PEM }, /missing/],
     ["QUEUE_COUNTS_URL", { QUEUE_COUNTS_URL: "trinity.example.com" }, /https:\/\/.*"none"/],
@@ -170,6 +194,21 @@ describe("what can't be used is refused, with the variable's name and the mend",
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(new RegExp(`^${name} `));
     expect(problems[0]).toMatch(mend);
+  });
+
+  test.each([
+    "https://canary:hunter2@db.example.com",
+    "https://hunter2@db.example.com",
+    "https://:hunter2@db.example.com",
+    "https://hunter2:@db.example.com",
+    "https://canary:100%25hunter2@db.example.com?sslkey=hunter2",
+  ])("an address with a user or a password, which no client would send (%s)", (url) => {
+    for (const name of ["LIBSQL_URL", "QUEUE_COUNTS_URL"]) {
+      const problems = problemsOf(loadConfig, { [name]: url });
+      expect(problems).toEqual([expect.stringMatching(/^LIBSQL_URL|^QUEUE_COUNTS_URL/)]);
+      expect(problems[0]).toMatch(/has a user or a password.*token in its own variable/);
+      expect(problems[0]).not.toContain("hunter2");
+    }
   });
 
   test("everything that is wrong is named at once", () => {
@@ -242,18 +281,33 @@ describe("DOCKER_TLS_*: a PEM, or the path of one", () => {
 describe("secrets", () => {
   test("every one of them is known, and taken out of a line", () => {
     const { secrets } = loadConfig({
-      LIBSQL_URL: "https://canary:p%40ss-word@db.example.com",
+      LIBSQL_URL: "https://db.example.com?authToken=p%40ss-word",
       LIBSQL_AUTH_TOKEN: "sql-token",
       ...REDIS,
-      QUEUE_COUNTS_URL: "https://q:queue-password@trinity.example.com",
+      QUEUE_COUNTS_URL: "https://trinity.example.com?key=queue-password",
       QUEUE_COUNTS_TOKEN: "queue-token",
       DOCKER_HOSTS: "tcp://a:2376",
       DOCKER_TLS_CERT: PEM,
       DOCKER_TLS_KEY: "-----BEGIN KEY-----\nprivate\n-----END KEY-----",
     });
     const line =
-      "p%40ss-word p@ss-word sql-token redis-token queue-password queue-token -----BEGIN KEY-----\nprivate\n-----END KEY-----";
-    expect(redactor(secrets)(line)).toBe("*** *** *** *** *** *** ***");
+      "p@ss-word sql-token redis-token queue-password queue-token -----BEGIN KEY-----\nprivate\n-----END KEY-----";
+    expect(redactor(secrets)(line)).toBe("*** *** *** *** *** ***");
+  });
+
+  test("so is what stands in an address's query", () => {
+    const { secrets } = loadConfig({
+      LIBSQL_URL: "libsql://db.example.com?authToken=ey.j%2Bw.t&tls=1",
+      QUEUE_COUNTS_URL: "https://trinity.example.com/counts?key=queue-key",
+    });
+    expect(secrets).toEqual(expect.arrayContaining(["ey.j+w.t", "queue-key"]));
+    expect(redactor(secrets)("refused ey.j+w.t for queue-key, tls=1")).toBe("refused *** for ***, tls=1");
+  });
+
+  test("one secret is the beginning of another, in whatever order they came: neither leaves a rest", () => {
+    const secrets = ["token", "token-of-redis", "token-of"];
+    for (const order of [secrets, [...secrets].reverse()])
+      expect(redactor(order)("token-of-redis token-of token")).toBe("*** *** ***");
   });
 
   test("wherever a secret stands in a line, and however often", () => {
@@ -285,6 +339,15 @@ describe("the tokens of the API and the command line", () => {
     ]);
   });
 
+  test.each(["two words", "a\ttab", "a\nline", "a\u00a0blank that is hard to see"])(
+    "ADMIN_TOKEN of %j: no bearer token can be that, so nobody could ever come in",
+    (token) => {
+      const problems = problemsOf(loadAdminToken, { ADMIN_TOKEN: token });
+      expect(problems).toEqual([expect.stringMatching(/^ADMIN_TOKEN has a .*: give one/)]);
+      expect(problems[0]).not.toContain(token);
+    },
+  );
+
   test("CANARY_URL and CANARY_TOKEN name a deployed canary; a slash at the end is no matter", () => {
     expect(loadRemote({ CANARY_URL: "https://c.example.com//", CANARY_TOKEN: "t" })).toEqual({
       url: "https://c.example.com",
@@ -309,11 +372,15 @@ describe("the tokens of the API and the command line", () => {
       dockerHost: "unix:///var/run/docker.sock",
       dockerCertPath: undefined,
       adminToken: undefined,
+      alerts: {},
     });
     expect(loadLocal({ DOCKER_HOST: "tcp://d:2376", DOCKER_CERT_PATH: "/certs", ADMIN_TOKEN: "t" })).toEqual({
       dockerHost: "tcp://d:2376",
       dockerCertPath: "/certs",
       adminToken: "t",
+      alerts: {},
     });
+    const alerts = { SLACK_WEBHOOK_URL: "https://hooks.slack.com/x", ALERT_REMIND_HOURS: "1" };
+    expect(loadLocal({ ...alerts, PATH: "/bin", ALERT_ON_SPREAD: undefined }).alerts).toEqual(alerts);
   });
 });

@@ -11,10 +11,9 @@ import {
   runningRow,
   type ScriptedCanary,
   slot,
-  slotsOf,
   useCanaries,
-  zombiesIn,
 } from "../support/cycle.ts";
+import { slotsOf, zombiesOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
 const TOKEN = "correct-horse-battery";
@@ -160,7 +159,13 @@ describe("POST run-cycle", () => {
       ].sort(),
     );
     expect(answer.body.transitions).toEqual([
-      { invariant_id: "S-01", severity: "critical", violations_in_cycle: 1, previous_violation_at: null },
+      {
+        invariant_id: "S-01",
+        severity: "critical",
+        violations_in_cycle: 1,
+        previous_violation_at: null,
+        silenced: false,
+      },
     ]);
     expect(answer.body.verdicts["S-02"]).toEqual({ status: "green", checked: 2, unseen: [], reason: null });
     expect(() => CycleResponse.strict().parse(answer.body)).not.toThrow();
@@ -180,6 +185,7 @@ describe("POST run-cycle", () => {
         violations_in_cycle: 2,
         previous_violation_at: "2026-11-23T10:00:00.000Z",
         subjects: ["beta"],
+        silenced: false,
       },
     ]);
     canary.set({ slots: slotsOf({}) });
@@ -191,6 +197,7 @@ describe("POST run-cycle", () => {
         severity: "critical",
         subjects: ["alpha", "beta"],
         red_since: "2026-11-23T10:00:00.000Z",
+        silenced: false,
       },
     ]);
   });
@@ -245,7 +252,7 @@ describe("POST run-cycle", () => {
 
   test("another cycle is in progress: 409, and when to come back", async () => {
     const { post, canary } = await apiOf();
-    await canary.store.acquire(canary.now(), 60_000);
+    await canary.store.acquire("another", canary.now(), 60_000);
     const answer = await post();
     expectError(answer, 409, "cycle_in_progress", /^cycle in progress$/);
     expect(answer.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
@@ -284,7 +291,7 @@ describe("GET violations", () => {
     const api = await apiOf();
     api.canary.set({
       slots: slotsOf({ alpha: [slot("e-1"), slot("e-9")], beta: [slot("e-2")] }),
-      zombies: zombiesIn([container("beta", [7])]),
+      zombies: zombiesOf([container("beta", [7])]),
       executions: live(runningRow("e-9", "alpha")),
     });
     await api.canary.cycle();
@@ -341,24 +348,22 @@ describe("GET violations", () => {
     expect(seen).toEqual(all);
   });
 
-  test.each(["1", "1000"])("limit %s is allowed", async (limit) => {
+  test.each(["1", "9", "10", "999", "1000"])("limit %s is allowed", async (limit) => {
     const { get } = await apiOf();
     expect((await get(VIOLATIONS, { limit })).status).toBe(200);
   });
 
-  test.each([
-    ["limit", "0", /limit: .*at least 1/],
-    ["limit", "1001", /limit: .*at most 1000/],
-    ["limit", "-5", /limit: /],
-    ["limit", "2.5", /limit: .*whole number/],
-    ["limit", "ten", /limit: .*whole number/],
-    ["limit", "", /limit: /],
+  test.each<[name: string, value: string, detail: RegExp]>([
+    ...["0", "1001", "-5", "2.5", "ten", "", "007", "+5", "1e2", "0x10", " 5", "5 ", "١٢", "10000000"].map(
+      (limit): [string, string, RegExp] => ["limit", limit, /limit: give a whole number from 1 to 1000/],
+    ),
     ["invariant_id", "X-99", /invariant_id: .*S-01.*R-01/],
     ["invariant_id", "", /invariant_id: /],
     ["severity", "urgent", /severity: /],
     ["tier", "C", /tier: /],
     ["start_time", "yesterday", /start_time: .*ISO 8601/],
     ["start_time", "", /start_time: .*ISO 8601/],
+    ["start_time", "0026-11-23", /start_time: .*ISO 8601/],
     ["end_time", "2026-02-31", /end_time: .*ISO 8601/],
     ["end_time", "2026-11-23T10:00:00 02:00", /end_time: .*ISO 8601/],
     ["cursor", "garbage", /cursor .*leave it out/],
@@ -414,6 +419,82 @@ describe("GET violations", () => {
   });
 });
 
+describe("times that nothing can be kept of", () => {
+  /** A violation and a cycle of each of two days, and nothing of the day on which it is asked. */
+  const withHistory = async () => {
+    const api = await apiOf();
+    api.canary.set(LEAKED);
+    await api.canary.cycle();
+    api.canary.advance(DAY_MS);
+    await api.canary.cycle();
+    api.canary.advance(DAY_MS);
+    return api;
+  };
+  const nowhere: [string, Record<string, string>][] = [
+    [
+      "swapped by a millisecond",
+      { start_time: "2026-11-24T10:10:00.001Z", end_time: "2026-11-24T10:10:00Z" },
+    ],
+    ["swapped by hours", { start_time: "2026-11-24T23:00Z", end_time: "2026-11-24T01:00Z" }],
+    ["swapped by days", { start_time: "2026-11-25", end_time: "2026-11-22" }],
+    ["swapped by centuries", { start_time: "9999-12-31", end_time: "1000-01-01" }],
+    ["ancient", { start_time: "1000-01-01", end_time: "1999-12-31T23:59:59Z" }],
+    ["ancient, an end alone", { end_time: "1969-12-31T23:59:59Z" }],
+    ["a day that is older than what is kept", { start_time: "2026-07-01", end_time: "2026-07-02" }],
+  ];
+  const notYet: [string, Record<string, string>][] = [
+    ["tomorrow", { start_time: "2026-11-26T12:00Z" }],
+    ["the year 9999", { start_time: "9999-12-31T23:59:59-23:59" }],
+    ["the year 9999, both ends", { start_time: "9999-01-01", end_time: "9999-12-31" }],
+  ];
+
+  test.each([...nowhere, ...notYet])("%s: 200, no violation and no cycle", async (_, query) => {
+    const { get } = await withHistory();
+    expect(await get(VIOLATIONS, query)).toMatchObject({
+      status: 200,
+      body: { violations: [], next_cursor: null },
+    });
+    expect(await get("/api/canary/cycles", query)).toMatchObject({
+      status: 200,
+      body: { cycles: [], next_cursor: null },
+    });
+  });
+
+  test.each([...nowhere, ...notYet])("%s: 200, nothing counted", async (_, query) => {
+    const { get } = await withHistory();
+    const { status, body } = await get(`${VIOLATIONS}/stats`, query);
+    expect([status, body]).toEqual([
+      200,
+      expect.objectContaining({ total: 0, by_invariant: {}, by_severity: {}, by_day: {} }),
+    ]);
+  });
+
+  test("from the beginning of time to its end is all there is", async () => {
+    const { get } = await withHistory();
+    const ever = { start_time: "1000-01-01", end_time: "9999-12-31T23:59:59.999-23:59" };
+    expect((await get(VIOLATIONS, ever)).body.violations).toHaveLength(2);
+    expect((await get("/api/canary/cycles", ever)).body.cycles).toHaveLength(2);
+    expect((await get(`${VIOLATIONS}/stats`, ever)).body).toMatchObject({
+      start_day: "2026-08-27",
+      end_day: "2026-11-25",
+      total: 2,
+    });
+  });
+
+  test("what is older than 90 days is in no list and no count, though it is still in the table", async () => {
+    const { get, canary } = await withHistory();
+    canary.advance(88 * DAY_MS);
+    const ever = { start_time: "1000-01-01" };
+    expect((await get(VIOLATIONS, ever)).body.violations).toHaveLength(1);
+    expect((await get("/api/canary/cycles", ever)).body.cycles).toHaveLength(1);
+    expect((await get(`${VIOLATIONS}/stats`, ever)).body.total).toBe(1);
+    canary.advance(DAY_MS);
+    expect((await get(VIOLATIONS, ever)).body.violations).toEqual([]);
+    expect((await get("/api/canary/cycles", ever)).body.cycles).toEqual([]);
+    expect((await get(`${VIOLATIONS}/stats`, ever)).body.total).toBe(0);
+  });
+});
+
 describe("GET cycles", () => {
   test("newest first, of the last day, in pages", async () => {
     const { get, canary } = await apiOf();
@@ -450,7 +531,13 @@ describe("GET status", () => {
   test("before the first cycle everything is unknown", async () => {
     const { get } = await apiOf();
     const { body } = await get("/api/canary/status");
-    expect(body).toMatchObject({ checked_at: null, last_full_cycle_at: null, cycle_duration_ms: null });
+    expect(body).toMatchObject({
+      checked_at: null,
+      cycle_duration_ms: null,
+      sources_unavailable: [],
+      source_latency_ms: {},
+    });
+    expect(body).not.toHaveProperty("last_full_cycle_at");
     expect(body.invariants.map((i: { id: string; status: string }) => [i.id, i.status])).toEqual(
       INVARIANTS.map((i) => [i.id, "unknown"]),
     );
@@ -495,6 +582,29 @@ describe("GET status", () => {
     await canary.cycle();
     expect((await statusOf(get, "R-01")).status).toBe("off");
   });
+
+  test("a run of some invariants moves theirs, and leaves what stands of the last full cycle", async () => {
+    const { get, canary } = await apiOf();
+    canary.leaveOut("docker", "off");
+    canary.unread("drainTick", "redis: the heartbeat is not a number");
+    canary.when("redis", async () => canary.advance(7));
+    await canary.cycle();
+    const before = (await get("/api/canary/status")).body;
+    expect(before).toMatchObject({
+      checked_at: "2026-11-23T10:05:00.000Z",
+      cycle_duration_ms: 7,
+      source_latency_ms: { redis: expect.any(Number) },
+    });
+    canary.when("redis");
+    canary.unread("slots", "redis: ETIMEDOUT");
+    canary.set({ executions: live(runningRow("e-1", "alpha")) });
+    await canary.cycle("E-05", "S-02");
+    const after = (await get("/api/canary/status")).body;
+    expect({ ...after, invariants: [] }).toEqual({ ...before, invariants: [] });
+    const changed = INVARIANTS.filter((_, i) => after.invariants[i].status !== before.invariants[i].status);
+    expect(changed.map((i) => i.id)).toEqual(["S-02", "E-05"]);
+    expect((await statusOf(get, "R-01")).status).toBe("off");
+  });
 });
 
 describe("GET /healthz", () => {
@@ -502,24 +612,24 @@ describe("GET /healthz", () => {
     const { get } = await apiOf();
     expect(await get("/healthz")).toMatchObject({
       status: 503,
-      body: { status: "stale", last_full_cycle_at: null },
+      body: { status: "stale", checked_at: null },
     });
   });
 
   test("200 while the last cycle is fresh, 503 from a quarter of an hour on", async () => {
     const { get, canary } = await apiOf();
     await canary.cycle();
-    const last_full_cycle_at = "2026-11-23T10:05:00.000Z";
+    const checked_at = "2026-11-23T10:05:00.000Z";
     expect(await get("/healthz")).toMatchObject({
       status: 200,
-      body: { status: "fresh", last_full_cycle_at },
+      body: { status: "fresh", checked_at },
     });
     canary.advance(15 * MINUTE_MS - 1);
     expect((await get("/healthz")).status).toBe(200);
     canary.advance(1);
     expect(await get("/healthz")).toMatchObject({
       status: 503,
-      body: { status: "stale", last_full_cycle_at },
+      body: { status: "stale", checked_at },
     });
   });
 
@@ -540,7 +650,7 @@ describe("GET /healthz", () => {
     const { get, canary } = await apiOf();
     canary.stateFails("readMemory");
     expect(await get("/healthz")).toMatchObject({ status: 503 });
-    expect((await get("/healthz")).body).toEqual({ status: "unknown", last_full_cycle_at: null });
+    expect((await get("/healthz")).body).toEqual({ status: "unknown", checked_at: null });
   });
 });
 
@@ -600,6 +710,31 @@ describe("GET /openapi.json", () => {
       .filter(({ method, path }) => method !== "ALL" && path !== "/openapi.json")
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
     expect(listed.sort()).toEqual([...new Set(served)].sort());
+  });
+
+  test("says of /healthz alone that it needs no token", async () => {
+    const { get } = await apiOf();
+    const { body } = await get("/openapi.json");
+    expect(body.security).not.toEqual([]);
+    const open = Object.entries<Record<string, { security?: unknown[] }>>(body.paths).flatMap(
+      ([path, item]) =>
+        Object.values(item).some((operation) => operation.security?.length === 0) ? [path] : [],
+    );
+    expect(open).toEqual(["/healthz"]);
+  });
+
+  test("tells the bounds of limit, and every answer that a run of a cycle can give", async () => {
+    const { get } = await apiOf();
+    const { paths } = (await get("/openapi.json")).body;
+    const limits = [VIOLATIONS, "/api/canary/cycles"].map(
+      (path) => paths[path].get.parameters.find((p: { name: string }) => p.name === "limit").schema,
+    );
+    expect(limits).toEqual(
+      [100, 50].map((fallback) => ({ type: "integer", minimum: 1, maximum: 1000, default: fallback })),
+    );
+    expect(Object.keys(paths[RUN].post.responses).sort()).toEqual(
+      expect.arrayContaining(["200", "400", "401", "409", "413", "422", "503"]),
+    );
   });
 
   test("has the shape of OpenAPI 3.1: operations, responses, and references that lead somewhere", async () => {

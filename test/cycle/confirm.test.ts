@@ -4,16 +4,8 @@ import type { InvariantStates } from "../../shared/cycle/memory.ts";
 import { evaluate } from "../../shared/cycle/verdict.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { Facts, Reading, Readings } from "../../shared/snapshot/facts.ts";
-import {
-  container,
-  live,
-  runningRow,
-  START_MS,
-  slot,
-  slotsOf,
-  useCanaries,
-  zombiesIn,
-} from "../support/cycle.ts";
+import { container, live, runningRow, START_MS, slot, useCanaries } from "../support/cycle.ts";
+import { slotsOf, zombiesOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
 
@@ -40,7 +32,7 @@ describe("a red that is gone three seconds later", () => {
 
   test("a zombie whose parent waits for it a moment later is none", async () => {
     const canary = await canaryOf();
-    canary.once({ zombies: zombiesIn([container("alpha", [77]), container("beta")]) });
+    canary.once({ zombies: zombiesOf([container("alpha", [77]), container("beta")]) });
     const report = await canary.cycle();
     expect(report.verdicts["R-01"]?.status).toBe("green");
   });
@@ -72,14 +64,14 @@ describe("a red that is found again", () => {
       in_redis_only: ["leaked"],
       in_sql_only: ["lost"],
     });
-    const { states } = await canary.store.readMemory();
+    const { states } = await canary.memory();
     expect(states["S-01"]?.red.alpha?.keys).toEqual(["redis:leaked", "sql:lost"]);
   });
 
   test("of the pids that were zombies, R-01 counts those that still are", async () => {
     const canary = await canaryOf();
-    canary.set({ zombies: zombiesIn([container("alpha", [12])]) });
-    canary.once({ zombies: zombiesIn([container("alpha", [11, 12, 13])]) });
+    canary.set({ zombies: zombiesOf([container("alpha", [12])]) });
+    canary.once({ zombies: zombiesOf([container("alpha", [11, 12, 13])]) });
     const report = await canary.cycle("R-01");
     expect(report.violations).toHaveLength(1);
     expect(report.violations[0]).toMatchObject({
@@ -90,8 +82,8 @@ describe("a red that is found again", () => {
 
   test("a different zombie the second time confirms nothing", async () => {
     const canary = await canaryOf();
-    canary.once({ zombies: zombiesIn([container("alpha", [11])]) });
-    canary.set({ zombies: zombiesIn([container("alpha", [12])]) });
+    canary.once({ zombies: zombiesOf([container("alpha", [11])]) });
+    canary.set({ zombies: zombiesOf([container("alpha", [12])]) });
     const report = await canary.cycle("R-01");
     expect(report.verdicts["R-01"]?.status).toBe("green");
   });
@@ -210,16 +202,16 @@ describe("the second read fails", () => {
 
   test("the daemon of the suspect container is gone the second time: unknown, its agent unseen", async () => {
     const canary = await canaryOf();
-    canary.once({ zombies: zombiesIn([container("alpha", [11]), container("beta")]) });
-    canary.set({ zombies: zombiesIn([container("beta")], { unseenDaemons: ["tcp://docker-1:2376"] }) });
+    canary.once({ zombies: zombiesOf([container("alpha", [11]), container("beta")]) });
+    canary.set({ zombies: zombiesOf([container("beta")], { unseenDaemons: ["tcp://docker-1:2376"] }) });
     const report = await canary.cycle("R-01");
     expect(report.verdicts["R-01"]).toMatchObject({ status: "unknown", checked: 1, unseen: ["alpha"] });
   });
 
   test("one daemon is gone the second time, the other still shows its zombie: only that one is red", async () => {
     const canary = await canaryOf();
-    canary.once({ zombies: zombiesIn([container("alpha", [11]), container("beta", [12])]) });
-    canary.set({ zombies: zombiesIn([container("beta", [12])], { unseenDaemons: ["tcp://docker-1:2376"] }) });
+    canary.once({ zombies: zombiesOf([container("alpha", [11]), container("beta", [12])]) });
+    canary.set({ zombies: zombiesOf([container("beta", [12])], { unseenDaemons: ["tcp://docker-1:2376"] }) });
     const report = await canary.cycle("R-01");
     expect(report.verdicts["R-01"]).toMatchObject({ status: "red", unseen: ["alpha"] });
     expect(report.violations.map((v) => v.subject)).toEqual(["beta"]);
@@ -228,9 +220,9 @@ describe("the second read fails", () => {
   test("the suspect container does not answer the second time, the agent's other one does", async () => {
     const canary = await canaryOf();
     const other = container("alpha", [], { containerId: "c-other" });
-    canary.once({ zombies: zombiesIn([container("alpha", [11]), other, container("beta")]) });
+    canary.once({ zombies: zombiesOf([container("alpha", [11]), other, container("beta")]) });
     canary.set({
-      zombies: zombiesIn([other, container("beta")], {
+      zombies: zombiesOf([other, container("beta")], {
         unseenContainers: [{ agent: "alpha", containerId: "c-alpha" }],
       }),
     });
@@ -254,30 +246,33 @@ describe("which findings are suspects", () => {
       lastRedAtMs: 0,
       red: Object.fromEntries([[subject, { sinceMs: 0, keys, ...(more && { more }) }]]),
       redBesides: 0,
+      announcedAtMs: null,
+      blindCycles: 0,
+      blindAnnounced: false,
       blindSinceMs: null,
       blindReason: null,
     },
   });
 
   test("a known key is none, an unknown one of the same agent is", () => {
-    const verdict = evaluate(r01, readings(zombiesIn([container("alpha", [11, 12])])), 0);
+    const verdict = evaluate(r01, readings(zombiesOf([container("alpha", [11, 12])])), 0);
     expect(suspects([verdict], knownIn(red("alpha", ["c-alpha/11", "c-alpha/12"])))).toEqual([]);
     expect(suspects([verdict], knownIn(red("alpha", ["c-alpha/11"])))).toEqual([verdict]);
     expect(suspects([verdict], knownIn({}))).toEqual([verdict]);
   });
 
   test("where the keys of a red subject were cut off, every key counts as known", () => {
-    const verdict = evaluate(r01, readings(zombiesIn([container("alpha", [11])])), 0);
+    const verdict = evaluate(r01, readings(zombiesOf([container("alpha", [11])])), 0);
     expect(suspects([verdict], knownIn(red("alpha", [], true)))).toEqual([]);
   });
 
   test.each(["__proto__", "constructor"])("an agent named %s is not known by its name alone", (name) => {
-    const verdict = evaluate(r01, readings(zombiesIn([container(name, [11])])), 0);
+    const verdict = evaluate(r01, readings(zombiesOf([container(name, [11])])), 0);
     expect(suspects([verdict], knownIn(red("alpha", ["k"])))).toEqual([verdict]);
   });
 
   test("a red of one key that could not be confirmed leaves nothing but an unseen agent", () => {
-    const first = evaluate(r01, readings(zombiesIn([container("alpha", [11])])), 0);
+    const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])])), 0);
     const second: Readings = {
       zombies: { read: false, reason: "docker: ETIMEDOUT" },
       zombieSightings: read(new Map()),
@@ -292,8 +287,8 @@ describe("which findings are suspects", () => {
 
   test("where not all could be listed at first, a red that vanished leaves unknown, not green", () => {
     const partly = { unseenDaemons: ["tcp://docker-2:2376"] };
-    const first = evaluate(r01, readings(zombiesIn([container("alpha", [11])], partly)), 0);
-    expect(confirmed(first, readings(zombiesIn([container("alpha")])), 0, knownIn({}))).toMatchObject({
+    const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])], partly)), 0);
+    expect(confirmed(first, readings(zombiesOf([container("alpha")])), 0, knownIn({}))).toMatchObject({
       status: "unknown",
       findings: [],
     });

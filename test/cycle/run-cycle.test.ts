@@ -1,21 +1,24 @@
+import { randomBytes } from "node:crypto";
+import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
 import { type CycleReport, leaseMs, unknownIds } from "../../shared/cycle/run-cycle.ts";
+import { SourceError } from "../../shared/faults.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
-import { SourceError } from "../../shared/snapshot/source.ts";
-import { type Lease, LeaseLost } from "../../shared/state/store.ts";
+import { type Lease, LeaseLost, type TimeRange } from "../../shared/state/store.ts";
 import {
+  commit,
   container,
   DAY_MS,
   HOUR_MS,
   live,
   MINUTE_MS,
+  memoryAt,
   runningRow,
   type ScriptedCanary,
   slot,
-  slotsOf,
   useCanaries,
-  zombiesIn,
 } from "../support/cycle.ts";
+import { cursorAt, executionsOf, slotsOf, zombiesOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
 
@@ -25,16 +28,16 @@ const NO_SLOTS = { slots: slotsOf({}) };
 
 const statusesOf = ({ verdicts }: CycleReport) =>
   Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
+const lastDays = (canary: ScriptedCanary, days: number): TimeRange => ({
+  startMs: canary.now() - days * DAY_MS,
+  endMs: canary.now(),
+  nowMs: canary.now(),
+});
 const violationsOf = (canary: ScriptedCanary) =>
-  canary.store.listViolations(
-    { startMs: canary.now() - 80 * DAY_MS, endMs: canary.now(), nowMs: canary.now() },
-    1000,
-    null,
-  );
-const cyclesOf = (canary: ScriptedCanary) =>
-  canary.store.listCycles(canary.now() - DAY_MS, canary.now(), 100, null);
-const leaseOf = async (canary: ScriptedCanary): Promise<Lease> => {
-  const taken = await canary.store.acquire(canary.now(), leaseMs(canary.deps.settings));
+  canary.store.listViolations(lastDays(canary, 80), 1000, null);
+const cyclesOf = (canary: ScriptedCanary) => canary.store.listCycles(lastDays(canary, 1), 100, null);
+const leaseOf = async (canary: ScriptedCanary, owner = "another"): Promise<Lease> => {
+  const taken = await canary.store.acquire(owner, canary.now(), leaseMs(canary.deps.settings));
   if ("busyUntilMs" in taken) throw new Error("the lease is another's");
   return taken;
 };
@@ -62,7 +65,13 @@ describe("a clean platform", () => {
     canary.set(LEAKED);
     const broke = await canary.cycle();
     expect(broke.transitions).toEqual([
-      { invariant_id: "S-01", severity: "critical", violations_in_cycle: 1, previous_violation_at: null },
+      {
+        invariant_id: "S-01",
+        severity: "critical",
+        violations_in_cycle: 1,
+        previous_violation_at: null,
+        silenced: false,
+      },
     ]);
     const still = await canary.cycle();
     expect(still).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
@@ -86,6 +95,7 @@ describe("a clean platform", () => {
         severity: "critical",
         subjects: ["alpha", "beta"],
         red_since: "2026-11-23T10:10:00.000Z",
+        silenced: false,
       },
     ]);
     expect(await canary.cycle()).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
@@ -121,6 +131,13 @@ describe("two cycles at once", () => {
 });
 
 describe("a cycle that died while it held the lease", () => {
+  /** It counts as failed: its verdicts are told, and nothing opens. */
+  const OUTLIVED = {
+    kind: "stateless",
+    reason: "state: the cycle outlived its lease, and nothing of it counts",
+    report: { verdicts: { "S-01": { status: "red" } }, transitions: [], violations: [{ id: null }] },
+  };
+
   test("is in the way until its lease ends, and is then taken over", async () => {
     const canary = await canaryOf();
     const dead = await leaseOf(canary);
@@ -132,30 +149,40 @@ describe("a cycle that died while it held the lease", () => {
 
   test("it wakes up while its successor runs: what it writes is refused, and the successor commits", async () => {
     const canary = await canaryOf();
-    const dead = await leaseOf(canary);
+    const dead = await leaseOf(canary, "dead");
     canary.advance(leaseMs(canary.deps.settings));
-    const successor = await leaseOf(canary);
-    await expect(canary.store.commit(dead, { ...dead.memory, lastFullCycleAtMs: 1 })).rejects.toThrow(
-      LeaseLost,
-    );
-    await canary.store.release(dead);
-    expect(await canary.store.acquire(canary.now(), 1000)).toHaveProperty("busyUntilMs");
-    await canary.store.commit(successor, { ...successor.memory, lastFullCycleAtMs: 2 });
-    expect((await canary.store.readMemory()).lastFullCycleAtMs).toBe(2);
+    const successor = await leaseOf(canary, "successor");
+    await expect(commit(canary.store, dead, memoryAt(1))).rejects.toThrow(LeaseLost);
+    await canary.store.release("dead");
+    expect((await canary.run()).kind).toBe("busy");
+    await commit(canary.store, successor, memoryAt(2));
+    expect(await canary.memory()).toEqual(memoryAt(2));
   });
 
-  test("a source holds a cycle beyond its lease: it gives up its place and tells nothing", async () => {
+  test("a source holds a cycle beyond its lease: it counts as failed, and opens nothing", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
     canary.when("docker", async () => canary.advance(leaseMs(canary.deps.settings)));
-    const outcome = await canary.run();
-    expect(outcome).toEqual({ kind: "busy", retryAfterSeconds: 1 });
-    expect((await canary.store.readMemory()).states).toEqual({});
+    expect(await canary.run()).toMatchObject(OUTLIVED);
+    expect((await canary.memory()).states).toEqual({});
     canary.when("docker");
     expect((await canary.cycle()).transitions).toMatchObject([{ invariant_id: "S-01" }]);
   });
 
-  test("another took over while it wrote its evidence: its commit is refused, and it tells nothing", async () => {
+  test("another, whose clock is ahead, took over while it wrote its evidence: its commit is refused", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    const { writeEvidence } = canary.store;
+    canary.deps.store.writeEvidence = async (...evidence) => {
+      await writeEvidence(...evidence);
+      const aheadMs = canary.now() + leaseMs(canary.deps.settings);
+      expect(await canary.store.acquire("ahead", aheadMs, 60_000)).toHaveProperty("owner");
+    };
+    expect(await canary.run()).toMatchObject(OUTLIVED);
+    expect((await canary.memory()).states).toEqual({});
+  });
+
+  test("its evidence took longer than its lease, and another ran meanwhile: it changes nothing any more", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
     const { writeEvidence } = canary.store;
@@ -165,8 +192,9 @@ describe("a cycle that died while it held the lease", () => {
       canary.advance(leaseMs(canary.deps.settings));
       expect((await canary.run(["S-02"])).kind).toBe("done");
     };
-    expect(await canary.run()).toEqual({ kind: "busy", retryAfterSeconds: 1 });
-    expect(Object.keys((await canary.store.readMemory()).states)).toEqual(["S-02"]);
+    expect(await canary.run()).toMatchObject({ kind: "stateless", report: OUTLIVED.report });
+    expect(Object.keys((await canary.memory()).states)).toEqual(["S-02"]);
+    expect((await canary.run()).kind).toBe("done");
   });
 });
 
@@ -181,13 +209,13 @@ describe("a run of some invariants", () => {
 
   test("leaves the others' states as they were, though they would be judged otherwise now", async () => {
     const canary = await canaryOf();
-    canary.set({ ...LEAKED, zombies: zombiesIn([container("beta", [7])]) });
+    canary.set({ ...LEAKED, zombies: zombiesOf([container("beta", [7])]) });
     await canary.cycle();
-    const before = await canary.store.readMemory();
-    canary.set({ ...NO_SLOTS, zombies: zombiesIn([container("beta")]) });
+    const before = await canary.memory();
+    canary.set({ ...NO_SLOTS, zombies: zombiesOf([container("beta")]) });
     const report = await canary.cycle("R-01");
     expect(report.recoveries.map((r) => r.invariant_id)).toEqual(["R-01"]);
-    const after = await canary.store.readMemory();
+    const after = await canary.memory();
     const { "R-01": _ranBefore, ...othersBefore } = before.states;
     const { "R-01": ran, ...others } = after.states;
     expect(others).toEqual(othersBefore);
@@ -201,15 +229,33 @@ describe("a run of some invariants", () => {
     await canary.cycle();
     canary.set({ executions: live(runningRow("e-1", "alpha")) });
     await canary.cycle();
-    const before = await canary.store.readMemory();
+    const before = await canary.memory();
     expect(before.pinned).toHaveLength(1);
     canary.ends({ "e-2": "failed" });
     await canary.cycle("S-02", "R-01");
-    const after = await canary.store.readMemory();
+    const after = await canary.memory();
     expect(after.endedCursor).toEqual(before.endedCursor);
     expect(after.pinned).toEqual(before.pinned);
-    expect(after.lastFullCycleAtMs).toBe(before.lastFullCycleAtMs);
-    expect(after.lastCycle?.atMs).toBe(canary.now());
+    expect(after.lastFullCycle).toEqual(before.lastFullCycle);
+  });
+
+  test("is no news of the others' sources: what the last full cycle could not read stays unread", async () => {
+    const canary = await canaryOf();
+    canary.leaveOut("docker", "off");
+    canary.unread("drainTick", "redis: the heartbeat is not a number");
+    await canary.cycle();
+    const { lastFullCycle } = await canary.memory();
+    expect(lastFullCycle).toMatchObject({ atMs: canary.now(), checksOff: ["R-01"] });
+    canary.unread("slots", "redis: ETIMEDOUT");
+    await canary.cycle("S-02");
+    expect((await canary.memory()).lastFullCycle).toEqual(lastFullCycle);
+  });
+
+  test("before any full cycle, leaves none on record", async () => {
+    const canary = await canaryOf();
+    await canary.cycle("S-01");
+    expect((await canary.memory()).lastFullCycle).toBeNull();
+    expect((await canary.memory()).states["S-01"]?.status).toBe("green");
   });
 
   test("on demand remembers as the schedule does: E-02 run alone feeds the next full cycle", async () => {
@@ -238,7 +284,7 @@ describe("the state can't be reached", () => {
   ] as const)("%s: the verdicts are told, nothing opens, and the next cycle works", async (_, calls) => {
     const canary = await canaryOf();
     await canary.cycle();
-    const before = await canary.store.readMemory();
+    const before = await canary.memory();
     canary.set(LEAKED);
     canary.stateFails(...calls);
     const { report, reason } = await canary.statelessCycle();
@@ -247,7 +293,7 @@ describe("the state can't be reached", () => {
     expect(report.verdicts["S-01"]?.status).toBe("red");
     expect(report.violations).toMatchObject([{ id: null, invariant_id: "S-01", subject: "alpha" }]);
     expect(report).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
-    expect(await canary.store.readMemory()).toEqual(before);
+    expect(await canary.memory()).toEqual(before);
 
     canary.stateMends();
     const next = await canary.run();
@@ -290,6 +336,78 @@ describe("the state can't be reached", () => {
     canary.stateFails("commit", "release");
     expect((await canary.statelessCycle()).report.checks_run).toEqual(ALL_IDS);
   });
+
+  test("the answer to the lease is lost on its way back: the next run is not kept waiting by it", async () => {
+    const canary = await canaryOf();
+    canary.stateLosesTheAnswer("acquire");
+    expect((await canary.statelessCycle()).reason).toBe(REASON);
+    canary.stateMends();
+    expect((await canary.run()).kind).toBe("done");
+  });
+
+  test("the same, of two runs at once: who found the lease taken doesn't give away another's", async () => {
+    const canary = await canaryOf();
+    const held = await leaseOf(canary);
+    canary.stateLosesTheAnswer("acquire");
+    expect((await canary.run()).kind).toBe("stateless");
+    canary.stateMends();
+    expect((await canary.run()).kind).toBe("busy");
+    await commit(canary.store, held, memoryAt(1));
+    expect(await canary.memory()).toEqual(memoryAt(1));
+  });
+
+  test("a memory that can't be decoded is told every time, and is in nobody's way", async () => {
+    const canary = await canaryOf();
+    const Item = { pk: "MEMORY", sk: "MEMORY", version: 3, memory: new Uint8Array([1, 2, 3]) };
+    await canary.client.send(new PutCommand({ TableName: canary.table, Item }));
+    canary.set(LEAKED);
+    for (let i = 0; i < 2; i += 1) {
+      const outcome = await canary.run();
+      expect(outcome).toMatchObject({ kind: "stateless", report: { transitions: [] } });
+      expect(outcome).toMatchObject({ report: { verdicts: { "S-01": { status: "red" } } } });
+    }
+    const Key = { pk: "MEMORY", sk: "MEMORY" };
+    const left = await canary.client.send(new GetCommand({ TableName: canary.table, Key }));
+    expect(left.Item).toEqual(Item);
+  });
+
+  test.each(["acquire", "loadTerminal", "release"] as const)(
+    "it never answers (%s): the cycle goes on without it after its deadline",
+    async (call) => {
+      const canary = await canaryOf({ sourceDeadlineMs: 200 });
+      await canary.cycle();
+      canary.stateHangs(call);
+      if (call === "release") canary.stateFails("commit");
+      const { report, reason } = await canary.statelessCycle();
+      expect(reason).toBe(call === "release" ? REASON : "state: no answer within 200 ms");
+      expect(report.verdicts["S-01"]?.status).toBe("green");
+    },
+  );
+
+  test.each(["reserveIds", "writeEvidence", "commit"] as const)(
+    "it never answers (%s): the cycle ends when its lease does, and the next one runs",
+    async (call) => {
+      const canary = await canaryOf();
+      canary.set(LEAKED);
+      canary.stateHangs(call);
+      // So much of the lease goes by that 50 ms are left for the writes.
+      canary.when("docker", async () =>
+        canary.advance(leaseMs(canary.deps.settings) - canary.deps.settings.confirmAfterMs - 50),
+      );
+      const { report, reason } = await canary.statelessCycle();
+      expect(reason).toBe("state: no answer within 50 ms");
+      expect(report.sources_unavailable).toEqual([reason]);
+      expect(report.violations).toMatchObject([{ id: null, invariant_id: "S-01" }]);
+      expect(report.transitions).toEqual([]);
+
+      canary.stateMends();
+      canary.when("docker");
+      expect(await canary.run()).toMatchObject({
+        kind: "done",
+        report: { transitions: [{ invariant_id: "S-01" }] },
+      });
+    },
+  );
 
   test("the address of the state and its password are in no line", async () => {
     const canary = await canaryOf();
@@ -385,7 +503,7 @@ describe("E-02: a finished run comes back to life", () => {
 
   test("stays red while the agent's rows are unseen for hours, and is found again after", async () => {
     const { canary } = await reversed();
-    canary.set({ executions: { live: [runningRow("e-9", "beta")], unseenAgents: new Set(["alpha"]) } });
+    canary.set({ executions: executionsOf([runningRow("e-9", "beta")], ["alpha"]) });
     canary.advance(3 * HOUR_MS);
     expect((await canary.cycle("E-02")).recoveries).toEqual([]);
     canary.set({ executions: back });
@@ -401,7 +519,7 @@ describe("E-02: a finished run comes back to life", () => {
     const report = await canary.cycle("E-02");
     expect(e02(report)).toBe("green");
     expect(report.recoveries).toMatchObject([{ invariant_id: "E-02", subjects: ["alpha"] }]);
-    expect((await canary.store.readMemory()).pinned).toEqual([]);
+    expect((await canary.memory()).pinned).toEqual([]);
   });
 
   test("a failed run that the scheduler retries is no reversal; a finished one is, retry or not", async () => {
@@ -432,13 +550,41 @@ describe("E-02: a finished run comes back to life", () => {
     expect(e02(await canary.cycle("E-02"))).toBe("red");
   });
 
+  test("a run that came back and ended a second time in the same way is remembered for an hour again", async () => {
+    const { canary } = await reversed();
+    canary.set({ executions: live() });
+    canary.advance(65 * MINUTE_MS);
+    canary.ends({ "e-1": "success" });
+    expect((await canary.cycle("E-02")).recoveries).toHaveLength(1);
+    // What the first end left is gone by now.
+    canary.advance(50 * MINUTE_MS);
+    canary.set({ executions: back });
+    const report = await canary.cycle("E-02");
+    expect(report.violations[0]?.observed_state).toMatchObject({ previous_status: "success" });
+    expect(report.transitions).toMatchObject([{ invariant_id: "E-02" }]);
+  });
+
+  test("a red of two days that ends as it ended before is remembered again, though only its pin was left", async () => {
+    const { canary } = await reversed();
+    for (let i = 0; i < 2; i += 1) {
+      canary.advance(DAY_MS);
+      expect(e02(await canary.cycle("E-02"))).toBe("red");
+    }
+    canary.set({ executions: live() });
+    canary.ends({ "e-1": "success" });
+    expect(e02(await canary.cycle("E-02"))).toBe("green");
+    canary.advance(50 * MINUTE_MS);
+    canary.set({ executions: back });
+    expect(e02(await canary.cycle("E-02"))).toBe("red");
+  });
+
   test.each(["writeEvidence", "commit"] as const)(
     "a cycle that failed (%s) forgets nothing, and reads from where the last good one ended",
     async (call) => {
       const canary = await canaryOf();
       canary.ends({ "e-1": "success" });
       await canary.cycle("E-02");
-      const { endedCursor } = await canary.store.readMemory();
+      const { endedCursor } = await canary.memory();
       canary.stateFails(call);
       canary.ends({ "e-2": "success" });
       await canary.statelessCycle("E-02");
@@ -455,10 +601,10 @@ describe("E-02: a finished run comes back to life", () => {
   test("ended rows unread: unknown, and the next read starts where the last good one ended", async () => {
     const canary = await canaryOf();
     await canary.cycle("E-02");
-    const { endedCursor } = await canary.store.readMemory();
+    const { endedCursor } = await canary.memory();
     canary.unread("ended", "sqlite: ETIMEDOUT");
     expect(e02(await canary.cycle("E-02"))).toBe("unknown");
-    expect((await canary.store.readMemory()).endedCursor).toEqual(endedCursor);
+    expect((await canary.memory()).endedCursor).toEqual(endedCursor);
   });
 
   test("the first cycle ever asks from no cursor, the next from the reading of the first", async () => {
@@ -466,7 +612,7 @@ describe("E-02: a finished run comes back to life", () => {
     await canary.cycle("E-02");
     const firstAtMs = canary.now();
     await canary.cycle("E-02");
-    expect(canary.reads.map((r) => r.endedSince)).toEqual([null, { readAtMs: firstAtMs, rowid: 0 }]);
+    expect(canary.reads.map((r) => r.endedSince)).toEqual([null, cursorAt(firstAtMs)]);
   });
 });
 
@@ -483,11 +629,11 @@ describe("sources that are not there", () => {
 
   test("off: what it had made red stays red, until it is seen again", async () => {
     const canary = await canaryOf();
-    canary.set({ zombies: zombiesIn([container("alpha", [7])]) });
+    canary.set({ zombies: zombiesOf([container("alpha", [7])]) });
     await canary.cycle();
     canary.leaveOut("docker", "off");
     expect((await canary.cycle()).recoveries).toEqual([]);
-    expect((await canary.store.readMemory()).states["R-01"]?.status).toBe("red");
+    expect((await canary.memory()).states["R-01"]?.status).toBe("red");
   });
 
   test("not configured: unknown, and named", async () => {
@@ -552,7 +698,7 @@ describe("sources that are not there", () => {
 });
 
 describe("R-01 with a dwell of ten minutes", () => {
-  const zombie = (over = {}) => ({ zombies: zombiesIn([container("alpha", [7], over)]) });
+  const zombie = (over = {}) => ({ zombies: zombiesOf([container("alpha", [7], over)]) });
   const r01 = (report: CycleReport) => report.verdicts["R-01"]?.status;
   const dwelling = () => canaryOf({ dwellSeconds: 600 });
 
@@ -568,7 +714,7 @@ describe("R-01 with a dwell of ten minutes", () => {
     const canary = await dwelling();
     canary.set(zombie());
     await canary.cycle();
-    canary.set({ zombies: zombiesIn([container("alpha")]) });
+    canary.set({ zombies: zombiesOf([container("alpha")]) });
     await canary.cycle();
     canary.set(zombie());
     expect(r01(await canary.cycle())).toBe("green");
@@ -590,7 +736,7 @@ describe("R-01 with a dwell of ten minutes", () => {
     canary.set(zombie());
     await canary.cycle();
     canary.set({
-      zombies: zombiesIn([container("beta")], {
+      zombies: zombiesOf([container("beta")], {
         unseenContainers: [{ agent: "alpha", containerId: "c-alpha" }],
       }),
     });
@@ -613,7 +759,7 @@ describe("R-01 with a dwell of ten minutes", () => {
     const canary = await canaryOf();
     canary.set(zombie());
     expect(r01(await canary.cycle())).toBe("red");
-    expect((await canary.store.readMemory()).zombieSightings).toEqual({});
+    expect((await canary.memory()).zombieSightings).toEqual({});
   });
 });
 
@@ -683,10 +829,10 @@ describe("what is written down", () => {
 
   test("the day's counters add up over cycles", async () => {
     const canary = await canaryOf();
-    canary.set({ ...LEAKED, zombies: zombiesIn([container("alpha", [7])]) });
+    canary.set({ ...LEAKED, zombies: zombiesOf([container("alpha", [7])]) });
     await canary.cycle();
     await canary.cycle();
-    expect(await canary.store.stats("2026-11-23", "2026-11-23")).toEqual([
+    expect(await canary.store.stats(lastDays(canary, 0))).toEqual([
       {
         day: "2026-11-23",
         counts: expect.arrayContaining([
@@ -702,7 +848,48 @@ describe("what is written down", () => {
     await canary.cycle();
     expect((await cyclesOf(canary)).items).toHaveLength(1);
     expect((await violationsOf(canary)).items).toEqual([]);
-    expect(await canary.store.stats("2026-01-01", "2026-12-31")).toEqual([]);
+    expect(await canary.store.stats(lastDays(canary, 80))).toEqual([]);
+  });
+
+  test("500 slots and 500 rows with ids of 500 characters: told whole, kept in part, and the cycle happens", async () => {
+    const canary = await canaryOf();
+    const ids = (side: string) =>
+      Array.from({ length: 500 }, (_, i) => `${side}-${i}-${randomBytes(400).toString("hex")}`.slice(0, 500));
+    const [slots, rows] = [ids("slot"), ids("row")];
+    canary.set({
+      slots: slotsOf({ alpha: slots.map((id) => slot(id)) }),
+      executions: live(...rows.map((id) => runningRow(id, "alpha"))),
+    });
+    const report = await canary.cycle("S-01");
+    expect(report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
+    expect(report.violations[0]?.observed_state).toMatchObject({
+      in_redis_only: [...slots].sort(),
+      in_sql_only: [...rows].sort(),
+    });
+    const kept = await canary.store.getViolation(report.violations[0]!.id!, canary.now());
+    expect(kept?.observed_state).toMatchObject({
+      redis_slot_count: 500,
+      in_redis_only: [...slots].sort().slice(0, 100),
+      in_redis_only_total: 500,
+      in_sql_only: [...rows].sort().slice(0, 100),
+      in_sql_only_total: 500,
+    });
+    expect((await canary.cycle("S-01")).transitions).toEqual([]);
+    canary.set({ ...NO_SLOTS, executions: live() });
+    expect((await canary.cycle("S-01")).recoveries).toMatchObject([{ subjects: ["alpha"] }]);
+  });
+
+  test("an id of a million characters, and an agent's name of 100,000, keep no cycle from happening", async () => {
+    const canary = await canaryOf();
+    const name = randomBytes(50_000).toString("hex");
+    canary.set({ slots: slotsOf({ alpha: [slot("e".repeat(1_000_000))], [name]: [slot("e-2")] }) });
+    const report = await canary.cycle("S-01", "L-03");
+    expect(report.transitions.map((t) => t.invariant_id)).toEqual(["S-01", "L-03"]);
+    const { items } = await violationsOf(canary);
+    expect(items.map((v) => v.subject.length)).toEqual([10_001, 5]);
+    expect((await canary.cycle("S-01", "L-03")).transitions).toEqual([]);
+    canary.set(NO_SLOTS);
+    expect((await canary.cycle("S-01", "L-03")).recoveries).toHaveLength(2);
   });
 
   test("agents named __proto__ and constructor go through the store and come back", async () => {

@@ -1,10 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { InvariantState, InvariantStates } from "../../shared/cycle/memory.ts";
-import { step, type Transition } from "../../shared/cycle/step.ts";
+import { EMPTY_MEMORY, type InvariantState, type InvariantStates } from "../../shared/cycle/memory.ts";
+import { type AlertPolicy, step, type Transition } from "../../shared/cycle/step.ts";
 import { type AnyFinding, statusOf, unknownVerdict, type Verdict } from "../../shared/cycle/verdict.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { Severity } from "../../shared/invariants/invariant.ts";
 import type { Unseen } from "../../shared/snapshot/facts.ts";
+import { decodeMemory, encodeMemory } from "../../shared/state/memory-codec.ts";
 import { MINUTE_MS, START_MS } from "../support/cycle.ts";
 
 interface Sight {
@@ -13,6 +15,8 @@ interface Sight {
   healthy?: string[];
   unseen?: Unseen[];
   incomplete?: string;
+  /** The keys that an incomplete look reached for certain. */
+  examined?: readonly string[];
   severity?: Severity;
 }
 
@@ -20,7 +24,7 @@ const invariantOf = (id: string) => INVARIANTS.find((i) => i.id === id)!;
 
 function verdictOf(
   id: string,
-  { red = {}, healthy = [], unseen = [], incomplete, severity }: Sight,
+  { red = {}, healthy = [], unseen = [], incomplete, examined = [], severity }: Sight,
 ): Verdict {
   const findings = Object.entries(red).map(
     ([subject, keys]): AnyFinding => ({
@@ -43,24 +47,57 @@ function verdictOf(
   return {
     invariant: invariantOf(id),
     complete: incomplete === undefined,
+    incomplete,
+    examined: (subject, key) =>
+      incomplete === undefined ? seen.subjects.has(subject) : examined.includes(key),
     ...seen,
     ...statusOf(seen, incomplete),
   };
 }
 
+/** Nobody is told of anything: what is announced has stories of its own. */
+const POLICY: AlertPolicy = {
+  hasChannel: false,
+  onRecovery: true,
+  onSpread: true,
+  remindAfterMs: 0,
+  minSeverity: "minor",
+  blindAfterCycles: 3,
+};
+const stepFrom = (states: InvariantStates, verdicts: readonly Verdict[], nowMs = START_MS) =>
+  step({ states, blindSources: {} }, { verdicts, askedSources: [], unavailable: [] }, nowMs, POLICY, []);
+
+/** What a red invariant remembers beside its subjects. */
+const RED = {
+  status: "red",
+  sinceMs: START_MS,
+  lastRedAtMs: START_MS,
+  red: {},
+  redBesides: 0,
+  announcedAtMs: null,
+  blindCycles: 0,
+  blindAnnounced: false,
+  blindSinceMs: null,
+  blindReason: null,
+} as const satisfies InvariantState;
+
 /** The alert machine of one invariant, told cycle by cycle, five minutes apart. */
-function story(id = "S-02", before: Partial<InvariantState> = {}) {
-  let states: InvariantStates = Object.keys(before).length > 0 ? { [id]: before as InvariantState } : {};
+function story(id = "S-02", before?: InvariantState) {
+  let states: InvariantStates = before ? { [id]: before } : {};
   let nowMs = START_MS - 5 * MINUTE_MS;
   const judge = (verdict: Verdict): readonly Transition[] => {
     nowMs += 5 * MINUTE_MS;
-    const result = step(states, [verdict], nowMs);
+    const result = stepFrom(states, [verdict], nowMs);
     states = result.states;
     return result.transitions;
   };
   return {
     sees: (sight: Sight) => judge(verdictOf(id, sight)),
     isBlind: (reason: string) => judge(unknownVerdict(invariantOf(id), reason)),
+    /** The memory goes into its item and comes back. */
+    isStored: () => {
+      states = decodeMemory(encodeMemory({ ...EMPTY_MEMORY, states })).states;
+    },
     state: () => states[id]!,
     redSubjects: () => Object.keys(states[id]!.red).sort(),
     now: () => nowMs,
@@ -178,10 +215,10 @@ describe("what a transition carries", () => {
       }),
     );
     const verdict = { ...verdictOf("L-03", { red: { ghost: ["ghost"] } }), findings };
-    expect(step({}, [verdict], START_MS).transitions).toMatchObject([{ severity: "critical" }]);
-    expect(
-      step({}, [{ ...verdict, findings: [findings[0]!, findings[2]!] }], START_MS).transitions,
-    ).toMatchObject([{ severity: "major" }]);
+    expect(stepFrom({}, [verdict]).transitions).toMatchObject([{ severity: "critical" }]);
+    expect(stepFrom({}, [{ ...verdict, findings: [findings[0]!, findings[2]!] }]).transitions).toMatchObject([
+      { severity: "major" },
+    ]);
   });
 
   test("a spread is as severe as what joined, not as what was red before", () => {
@@ -190,7 +227,7 @@ describe("what a transition carries", () => {
     const known: AnyFinding = { subject: "ghost", keys: ["ghost"], observed: {}, signalQuery: "" };
     const joined: AnyFinding = { ...known, subject: "tagged", keys: ["tagged"], severity: "major" };
     const verdict = { ...verdictOf("L-03", { red: { ghost: ["ghost"] } }), findings: [known, joined] };
-    expect(step({ "L-03": l03.state() }, [verdict], START_MS).transitions).toMatchObject([
+    expect(stepFrom({ "L-03": l03.state() }, [verdict]).transitions).toMatchObject([
       { kind: "spread", severity: "major", subjects: ["tagged"] },
     ]);
   });
@@ -200,15 +237,15 @@ describe("what a transition carries", () => {
       verdictOf("S-01", { red: { alpha: ["a"] } }),
       verdictOf("E-05", { red: { beta: ["e"] } }),
     ];
-    expect(step({}, verdicts, START_MS).transitions).toMatchObject([
+    expect(stepFrom({}, verdicts).transitions).toMatchObject([
       { kind: "broke", invariantId: "S-01", severity: "critical" },
       { kind: "broke", invariantId: "E-05", severity: "major" },
     ]);
   });
 
   test("an invariant that did not run keeps its state", () => {
-    const { states } = step({}, [verdictOf("S-01", { red: { alpha: ["a"] } })], START_MS);
-    const next = step(states, [verdictOf("S-02", { healthy: ["alpha"] })], START_MS + MINUTE_MS);
+    const { states } = stepFrom({}, [verdictOf("S-01", { red: { alpha: ["a"] } })]);
+    const next = stepFrom(states, [verdictOf("S-02", { healthy: ["alpha"] })], START_MS + MINUTE_MS);
     expect(next.transitions).toEqual([]);
     expect(next.states["S-01"]).toEqual(states["S-01"]);
   });
@@ -307,13 +344,7 @@ describe("a subject that was not seen stays as it was", () => {
 
   test("a red subject whose keys are no longer known stays red while any part of it is unseen", () => {
     const red = { alpha: { sinceMs: START_MS, keys: [], more: true } };
-    const e01 = story("E-01", {
-      status: "red",
-      sinceMs: START_MS,
-      lastRedAtMs: START_MS,
-      red,
-      redBesides: 0,
-    });
+    const e01 = story("E-01", { ...RED, red });
     expect(e01.sees({ healthy: ["alpha", "beta"], unseen: [{ subject: "alpha", key: "e-9" }] })).toEqual([]);
     expect(e01.state().status).toBe("red");
     expect(told(e01.sees({ healthy: ["alpha"] }))).toEqual(["recovered: alpha"]);
@@ -334,22 +365,25 @@ describe("a subject that was not seen stays as it was", () => {
     expect(r01.redSubjects()).toEqual(["alpha", "beta"]);
   });
 
-  test("where not all subjects could be listed, one that is there and healthy has recovered", () => {
+  test("where not all could be listed, one whose container was looked at and is well has recovered", () => {
     const r01 = story("R-01");
     r01.sees({ red: { alpha: ["c-1/7"], beta: ["c-2/8"] } });
-    r01.sees({ red: { beta: ["c-2/8"] }, healthy: ["alpha"], incomplete: "not read: tcp://docker-2:2376" });
+    const incomplete = "not read: tcp://docker-2:2376";
+    r01.sees({ red: { beta: ["c-2/8"] }, healthy: ["alpha"], incomplete, examined: ["c-1/7"] });
     expect(r01.redSubjects()).toEqual(["beta"]);
+  });
+
+  test("where not all could be listed, another container of the agent being well says nothing of the red one", () => {
+    const r01 = story("R-01");
+    r01.sees({ red: { alpha: ["c-1/7", "c-3/9"], beta: ["c-2/8"] } });
+    const incomplete = "not read: tcp://docker-2:2376";
+    r01.sees({ red: { beta: ["c-2/8"] }, healthy: ["alpha"], incomplete, examined: ["c-3/9"] });
+    expect(r01.redSubjects()).toEqual(["alpha", "beta"]);
   });
 });
 
 describe("red subjects that did not fit in the store", () => {
-  const capped = {
-    status: "red",
-    sinceMs: START_MS,
-    lastRedAtMs: START_MS,
-    red: { alpha: { sinceMs: START_MS, keys: ["a"] } },
-    redBesides: 40,
-  } as const;
+  const capped = { ...RED, red: { alpha: { sinceMs: START_MS, keys: ["a"] } }, redBesides: 40 };
 
   test("they keep the invariant red while those that are known get well and others are unseen", () => {
     const s02 = story("S-02", capped);
@@ -367,6 +401,38 @@ describe("red subjects that did not fit in the store", () => {
 
   test("none of them is called new when it is seen again", () => {
     expect(story("S-02", capped).sees({ red: { alpha: ["a"], omega: ["o"] } })).toEqual([]);
+  });
+
+  test("a cycle that sees all names all that is red: nothing is left besides, and the next one is news", () => {
+    const s02 = story("S-02", capped);
+    s02.sees({ red: { alpha: ["a"], omega: ["o"] } });
+    expect(s02.state()).toMatchObject({ status: "red", redBesides: 0 });
+    expect(told(s02.sees({ red: { alpha: ["a"], omega: ["o"], psi: ["p"] } }))).toEqual(["spread: psi"]);
+    expect(told(s02.sees({ healthy: ["alpha", "omega", "psi"] }))).toEqual(["recovered: alpha, omega, psi"]);
+  });
+
+  test("a cycle that can't list all, or finds nothing in what it sees, ends none of them", () => {
+    const s02 = story("S-02", capped);
+    expect(s02.sees({ healthy: ["alpha"], incomplete: "not searched: chat_sessions" })).toEqual([]);
+    expect(s02.state()).toMatchObject({ status: "red", redBesides: 40 });
+    expect(s02.sees({ red: { omega: ["o"] }, incomplete: "not searched: chat_sessions" })).toEqual([]);
+    expect(s02.state()).toMatchObject({ status: "red", redBesides: 40 });
+  });
+
+  test("a fleet too large to remember, red for hours: the count does not grow, and all recover at once", () => {
+    const red = Object.fromEntries(Array.from({ length: 30_000 }, () => [randomUUID(), ["k"]]));
+    const s02 = story();
+    expect(s02.sees({ red })).toHaveLength(1);
+    for (let cycle = 0; cycle < 4; cycle += 1) {
+      s02.isStored();
+      const state = s02.state();
+      expect(state.redBesides).toBeGreaterThan(0);
+      expect(Object.keys(state.red).length + state.redBesides).toBe(30_000);
+      expect(s02.sees({ red })).toEqual([]);
+    }
+    s02.isStored();
+    expect(s02.sees({ healthy: Object.keys(red) })).toMatchObject([{ kind: "recovered" }]);
+    expect(s02.state()).toMatchObject({ status: "green", redBesides: 0 });
   });
 });
 

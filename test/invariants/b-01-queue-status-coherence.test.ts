@@ -122,6 +122,29 @@ describe("over HTTP the two counts are of different moments", () => {
     expect(judgeHttp(said, before, after)).toBe(status);
   });
 
+  test.each([
+    // said, before, after, rows in the snapshot
+    [3, 5, 5, 1, "red"],
+    [1, 2, 2, 0, "red"],
+    [7, 5, 6, 9, "red"],
+    [5, 5, 5, 9, "green"],
+    [9, 5, 5, 9, "green"],
+  ])(
+    "the accessor says %d between counts of %d and %d, with %d rows in the snapshot: %s",
+    // Only what was counted around the accessor's answer is of its moment: an older or newer snapshot excuses nothing.
+    (said, before, after, inSnapshot, status) => {
+      expect(judgeHttp(said, before, after, inSnapshot)).toBe(status);
+    },
+  );
+
+  test("an accessor that is one too few while the queue grows by one: the rows of the snapshot don't excuse it", () => {
+    const verdict = judge(B01, {
+      executions: waiting(1),
+      queueCounts: httpCountsOf({ [AGENT]: 2 }, { [AGENT]: 3 }, { [AGENT]: 4 }),
+    });
+    expect(observedOf(verdict)).toMatchObject([{ service_count: 2, snapshot_count: 1 }]);
+  });
+
   test("a queue that has moved on since the snapshot is not the accessor's fault", () => {
     expect(judgeHttp(6, 6, 6, 2)).toBe("green");
   });

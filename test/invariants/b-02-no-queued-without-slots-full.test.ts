@@ -160,6 +160,54 @@ describe("a late sweep is not a dead one", () => {
     expect(statusOf(stalled(121, { executions: executionsOf([undated]) }))).toBe("red");
   });
 
+  describe("rows without a readable time, while a sweep may only be late", () => {
+    const undated = (id: string) => queued(id, { startedAtMs: null, queuedAtMs: null });
+    const late = (tickAge: number, ...rows: ReturnType<typeof queued>[]) =>
+      recordOf(judge(B02, stalled(tickAge, { executions: executionsOf(rows) })));
+
+    test.each([61, 90, 120])("heartbeat %d s old: they are unseen, since they may have waited", (tickAge) => {
+      expect(late(tickAge, undated("q-1"), undated("q-2"))).toEqual({
+        status: "unknown",
+        checked: 0,
+        unseen: [`${AGENT}/q-1`, `${AGENT}/q-2`],
+        reason: expect.any(String),
+      });
+    });
+
+    test("a row beside them has waited long enough: that settles it, and nothing is unseen", () => {
+      expect(late(90, undated("q-1"), queued("q-2", { waitedSeconds: 61 }))).toEqual({
+        status: "red",
+        checked: 1,
+        unseen: [],
+        reason: null,
+      });
+    });
+
+    test("a row beside them has not: they are unseen, it is not", () => {
+      expect(late(90, undated("q-1"), queued("q-2", { waitedSeconds: 60 })).unseen).toEqual([`${AGENT}/q-1`]);
+    });
+
+    test.each([
+      [60, "green"],
+      [121, "red"],
+    ])("heartbeat %d s old, where no wait matters: %s, with nothing unseen", (tickAge, status) => {
+      expect(late(tickAge, undated("q-1"))).toEqual({ status, checked: 1, unseen: [], reason: null });
+    });
+
+    test("with every slot taken no wait matters either", () => {
+      const facts = stalled(90, {
+        executions: executionsOf([undated("q-1")]),
+        slots: slotsOf({ [AGENT]: [slot("a"), slot("b")] }),
+      });
+      expect(recordOf(judge(B02, facts))).toMatchObject({ status: "green", unseen: [] });
+    });
+
+    test("an agent that was red by such a row is not called well by a sweep that is only late", () => {
+      const second = stalled(110, { executions: executionsOf([undated("q")]) });
+      expect(judgeTwice(B02, stalled(600), second)).toMatchObject({ status: "unknown", findings: [] });
+    });
+  });
+
   test("ages are whole seconds at the reading of the heartbeat, from where a slow one began", () => {
     const times = { drainTick: readBetween(0, 300), executions: readBetween(300, 300) };
     expect(judge(B02, stalled(60.999), { times }).status).toBe("green");

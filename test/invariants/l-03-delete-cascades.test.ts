@@ -101,6 +101,22 @@ describe("nothing names an agent that does not exist", () => {
     ]);
   });
 
+  test("a slot key without members is no ghost: it was emptied between two reads", () => {
+    expect(recordOf(judge(L03, { slots: slotsOf({ G: [], [AGENT]: [] }) }))).toEqual({
+      status: "green",
+      checked: 1,
+      unseen: [],
+      reason: null,
+    });
+  });
+
+  test("a ghost's empty slot key adds nothing to the rows that it left", () => {
+    const facts = { orphans: orphansOf({ G: { rows: { agent_tags: 1 } } }), slots: slotsOf({ G: [] }) };
+    expect(violationsOf(judge(L03, facts))).toMatchObject([
+      { severity: "major", observed_state: { redis_slot_count: 0, tables_hit: ["agent_tags"] } },
+    ]);
+  });
+
   test.each(["__proto__", "constructor", "toString", "123", ""])("a ghost called %j is found", (name) => {
     const slots = { byAgent: new Map([[name, [slot("E")]]]), unseenAgents: new Set<string>() };
     expect(judge(L03, { slots }).findings.map((f) => f.subject)).toEqual([name]);

@@ -191,6 +191,50 @@ describe("the floor", () => {
     expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [`${AGENT}/blurred`] });
     expect(verdict.findings.map((f) => f.keys)).toEqual([["short"]]);
   });
+
+  test.each([
+    [-2, "missing"],
+    [-1, "no_expiry"],
+  ])(
+    "unknown on both sides, with a TTL of %d: %s all the same, and the floor is said to be unknown",
+    (ttl, kind) => {
+      const facts = {
+        roster: timeoutOf(null),
+        slots: held(slot("run-1", { timeoutSeconds: null, ttlSeconds: ttl })),
+      };
+      const verdict = judge(S03, facts);
+      expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: [], reason: null });
+      const [violation] = violationsOf(verdict);
+      expect(violation?.observed_state).toEqual({
+        agent_name: AGENT,
+        execution_id: "run-1",
+        redis_ttl_seconds: ttl,
+        execution_timeout_seconds: null,
+        slot_ttl_buffer_seconds: 300,
+        floor_seconds: null,
+        kind,
+        floor_source: "agent",
+        snapshot_time: "2026-11-23T12:00:00.000Z",
+      });
+      expect(violation?.signal_query).toBe(
+        `TTL(agent:slot:${AGENT}:run-1) = ${ttl} (${kind}); floor = unknown`,
+      );
+      expect(S03.explain(verdict.findings[0]!.observed as never)).toMatch(/floor unknown/);
+    },
+  );
+
+  test("unknown on both sides, and a hash that was just begun or could not be read, is no violation", () => {
+    const facts = (differs: Partial<Slot>, ageSeconds: number) => ({
+      roster: timeoutOf(null),
+      slots: held(slot("run-1", { timeoutSeconds: null, ageSeconds, ...differs })),
+    });
+    expect(recordOf(judge(S03, facts({ ttlSeconds: -2 }, 2.999)))).toMatchObject({
+      status: "green",
+      unseen: [],
+    });
+    expect(recordOf(judge(S03, facts({ ttlSeconds: null }, 60))).unseen).toEqual([`${AGENT}/run-1`]);
+    expect(recordOf(judge(S03, facts({ ttlSeconds: 0 }, 60))).unseen).toEqual([`${AGENT}/run-1`]);
+  });
 });
 
 describe("ZADD, HSET and EXPIRE are three commands", () => {

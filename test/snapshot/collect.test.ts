@@ -68,7 +68,7 @@ describe("a snapshot", () => {
 
   test("tells a source what is wanted, and from where on to read ended rows", async () => {
     const contexts: ReadContext[] = [];
-    const endedSince = { readAtMs: NOW_MS - 1, rowid: 7 };
+    const endedSince = { readAtMs: NOW_MS - 1, rowid: 7, oldLive: [3] };
     const asked = redis(async (context) => {
       contexts.push(context);
       return { readings: {}, unavailable: [] };

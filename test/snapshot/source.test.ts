@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { allUnread, describeError, SourceError, withDeadline } from "../../shared/snapshot/source.ts";
+import { describeError, SourceError, withDeadline } from "../../shared/faults.ts";
+import { allUnread } from "../../shared/snapshot/source.ts";
 
 describe("a deadline", () => {
   beforeEach(() => void vi.useFakeTimers());

@@ -23,6 +23,8 @@ describe("timestamps that the platform has written", () => {
     ["blanks around", "  2026-05-18T10:30:00Z\n", AT_MS],
     ["a leap day", "2024-02-29T00:00:00Z", Date.UTC(2024, 1, 29)],
     ["the first instant", "1970-01-01T00:00:00Z", 0],
+    ["the first year of four digits", "1000-01-01T00:00:00Z", Date.UTC(1000, 0, 1)],
+    ["the last year of four digits", "9999-12-31T23:59:59Z", Date.UTC(9999, 11, 31, 23, 59, 59)],
   ])("%s: %s", (_, text, ms) => {
     expect(parseTimestamp(text)).toBeCloseTo(ms, 3);
   });
@@ -54,6 +56,10 @@ describe("what is no time is null, never a wrong one", () => {
     "2026-5-18T10:30:00Z",
     "26-05-18T10:30:00Z",
     "+02026-05-18T10:30:00Z",
+    "0000-05-18T10:30:00Z",
+    "0026-05-18T10:30:00Z",
+    "0099-12-31T23:59:59Z",
+    "0999-12-31T23:59:59Z",
     "２０２６-05-18T10:30:00Z",
     "2026-05-18T10:30:00Z\n2026-05-18T10:30:00Z",
   ])("%j", (text) => {

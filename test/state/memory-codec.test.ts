@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { brotliCompressSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   EMPTY_MEMORY,
   type InvariantState,
@@ -10,6 +10,21 @@ import {
 import { decodeMemory, encodeMemory } from "../../shared/state/memory-codec.ts";
 import { START_MS } from "../support/cycle.ts";
 
+/** The lengths of all that was compressed. */
+const compressed = vi.hoisted((): number[] => []);
+vi.mock("node:zlib", async (original) => {
+  const zlib = await original<typeof import("node:zlib")>();
+  return {
+    ...zlib,
+    brotliCompressSync: (...args: Parameters<typeof zlib.brotliCompressSync>) => {
+      compressed.push(String(args[0]).length);
+      return zlib.brotliCompressSync(...args);
+    },
+  };
+});
+
+/** So many executions a cycle pins at most. */
+const MOST_PINNED = 5_000;
 /** DynamoDB's limit for an item, less what the other attributes of the memory take. */
 const MOST_BYTES = 400_000 - 1_000;
 
@@ -19,6 +34,9 @@ const redState = (red: Record<string, RedSubject>, redBesides = 0): InvariantSta
   lastRedAtMs: START_MS,
   red,
   redBesides,
+  announcedAtMs: null,
+  blindCycles: 0,
+  blindAnnounced: false,
   blindSinceMs: null,
   blindReason: null,
 });
@@ -42,15 +60,15 @@ const redCount = ({ red, redBesides }: InvariantState) => Object.keys(red).lengt
 describe("a memory of an ordinary day", () => {
   test("comes back as it was", () => {
     const memory: Memory = {
+      ...EMPTY_MEMORY,
       states: {
         "S-01": redState({ alpha: { sinceMs: START_MS, keys: ["redis:e-1", "sql:e-2"] } }),
         "E-02": redState({ "ägent 名前": { sinceMs: START_MS, keys: ["x"], more: true } }, 3),
       },
-      endedCursor: { readAtMs: START_MS, rowid: 123_456 },
+      endedCursor: { readAtMs: START_MS, rowid: 123_456, oldLive: [7] },
       pinned: [{ hash: "0011223344556677", status: "success" }],
       zombieSightings: { "c-1/2026-11-23T00:00:00Z/77": START_MS },
-      lastFullCycleAtMs: START_MS,
-      lastCycle: {
+      lastFullCycle: {
         atMs: START_MS,
         durationMs: 106,
         checksOff: ["R-01"],
@@ -92,6 +110,24 @@ describe("a memory that can't be read is an error, never an empty one", () => {
 });
 
 describe("a fleet that is red all over", () => {
+  test("is not compressed in vain: what stands between a cycle and its commit must be quick", () => {
+    const memory = memoryOf({ "S-01": redState(redSubjects(100_000, 500, (name) => [`redis:${name}`])) });
+    compressed.length = 0;
+    encodeMemory(memory);
+    // The whole is 100 MB of JSON, which takes seconds.
+    expect(compressed.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(10_000_000);
+    expect(compressed.length).toBeGreaterThan(0);
+  });
+
+  test("is counted in whole subjects, whatever number of them is kept", () => {
+    for (const count of [1, 3, 20_001, 33_333]) {
+      const memory = memoryOf({ "S-01": redState(redSubjects(count, 100, () => [])) });
+      const back = decodeMemory(encodeMemory(memory)).states["S-01"]!;
+      expect(Number.isInteger(back.redBesides)).toBe(true);
+      expect(redCount(back)).toBe(count);
+    }
+  });
+
   test("100,000 red subjects with names of 500 characters fit in an item, none is lost from the count", () => {
     const memory = memoryOf({ "S-01": redState(redSubjects(100_000, 500, (name) => [`redis:${name}`])) });
     const bytes = encodeMemory(memory);
@@ -140,14 +176,20 @@ describe("a fleet that is red all over", () => {
       expect(red).toEqual({ sinceMs: START_MS, keys: [], more: true });
   });
 
-  test("where the pinned executions alone are too much, the reds are told by their number", () => {
-    const pinned = Array.from({ length: 60_000 }, () => ({
-      hash: randomBytes(8).toString("hex"),
-      status: "success" as const,
-    }));
+  const pins = (length: number) =>
+    Array.from({ length }, () => ({ hash: randomBytes(8).toString("hex"), status: "success" as const }));
+
+  test("pinned executions that can't be kept are an error, and never forgotten in silence", () => {
+    const memory = { ...memoryOf({ "E-02": redState(redSubjects(50, 20, () => [])) }), pinned: pins(60_000) };
+    expect(() => encodeMemory(memory)).toThrow(/does not fit/);
+  });
+
+  test("where as many executions are pinned as a cycle pins, the reds are kept beside them", () => {
+    const pinned = pins(MOST_PINNED);
     const memory = { ...memoryOf({ "E-02": redState(redSubjects(50, 20, () => [])) }), pinned };
     const bytes = encodeMemory(memory);
     expect(bytes.length).toBeLessThan(MOST_BYTES);
     expect(redCount(decodeMemory(bytes).states["E-02"]!)).toBe(50);
+    expect(decodeMemory(bytes).pinned).toEqual(pinned);
   });
 });

@@ -3,7 +3,9 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import {
+  type AlertSettings,
   type CycleDeps,
   type CycleOutcome,
   type CycleReport,
@@ -22,7 +24,19 @@ import type {
   TerminalStatus,
 } from "../../shared/snapshot/facts.ts";
 import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore, type Store } from "../../shared/state/store.ts";
+import { dynamoStore, type Lease, type Store } from "../../shared/state/store.ts";
+import {
+  container as containerOf,
+  countsOf,
+  cursorAt,
+  executionsOf,
+  orphansOf,
+  rosterOf,
+  running,
+  slot as slotIn,
+  slotsOf,
+  zombiesOf,
+} from "./facts.ts";
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -42,70 +56,74 @@ type GivenFact = (typeof GIVES)[SourceName][number];
 /** What the platform is, fact by fact; a function where it depends on the clock. */
 type World = { [F in GivenFact]: Facts[F] | ((nowMs: number) => Facts[F]) };
 
-export const runningRow = (id: string, agent: string, over: Partial<Execution> = {}): Execution => ({
-  id,
-  agent,
-  status: "running",
-  startedAt: "2026-11-23T09:50:00Z",
-  startedAtMs: START_MS - 10 * MINUTE_MS,
-  queuedAtMs: null,
-  lease: null,
-  retryScheduled: false,
-  scheduleTimeoutSeconds: null,
-  ...over,
+/** A memory that can be told from others by when its last full cycle was. */
+export const memoryAt = (atMs: number): Memory => ({
+  ...EMPTY_MEMORY,
+  lastFullCycle: {
+    atMs,
+    durationMs: 106,
+    checksOff: [],
+    sourcesUnavailable: [],
+    latencyMsBySource: { sqlite: 12 },
+  },
 });
+
+export const runningRow = (id: string, agent: string, over: Partial<Execution> = {}): Execution =>
+  running(id, {
+    agent,
+    startedAt: "2026-11-23T09:50:00Z",
+    startedAtMs: START_MS - 10 * MINUTE_MS,
+    ...over,
+  });
 
 /** A slot that was acquired ten minutes before the story, and lives as long as it should. */
-export const slot = (id: string, over: Partial<Slot> = {}): Slot => ({
-  id,
-  score: START_MS / 1000 - 600,
-  ttlSeconds: 86_400,
-  timeoutSeconds: 3600,
-  ...over,
-});
+export const slot = (id: string, over: Partial<Slot> = {}): Slot =>
+  slotIn(id, { score: START_MS / 1000 - 600, ttlSeconds: 86_400, ...over });
 
-export const rosterOf = (...agents: string[]): Facts["roster"] =>
-  new Map(agents.map((agent) => [agent, { maxParallelTasks: 3, executionTimeoutSeconds: 7 * 86_400 }]));
-
-export const live = (...rows: Execution[]): Facts["executions"] => ({ live: rows, unseenAgents: new Set() });
-
-export const slotsOf = (byAgent: Record<string, Slot[]>, unseenAgents: string[] = []): Facts["slots"] => ({
-  byAgent: new Map(Object.entries(byAgent)),
-  unseenAgents: new Set(unseenAgents),
-});
+export const live = (...rows: Execution[]): Facts["executions"] => executionsOf(rows);
 
 export const container = (
   agent: string,
   zombiePids: number[] = [],
   over: Partial<ContainerProcesses> = {},
-): ContainerProcesses => ({
-  agent,
-  containerId: `c-${agent}`,
-  daemon: "tcp://docker-1:2376",
-  startedAt: "2026-11-23T00:00:00Z",
-  zombiePids,
-  ...over,
-});
+): ContainerProcesses =>
+  containerOf(zombiePids, { agent, containerId: `c-${agent}`, startedAt: "2026-11-23T00:00:00Z", ...over });
 
-export const zombiesIn = (
-  containers: ContainerProcesses[],
-  over: Partial<Facts["zombies"]> = {},
-): Facts["zombies"] => ({ containers, unseenContainers: [], unseenDaemons: [], ...over });
+const IDLE = { executionTimeoutSeconds: 7 * 86_400 };
 
 /** Two agents that do nothing, and a drain that ran just now. */
 const HEALTHY: World = {
-  roster: rosterOf("alpha", "beta"),
+  roster: rosterOf({ alpha: IDLE, beta: IDLE }),
   executions: live(),
   sessions: new Set(),
-  ended: (nowMs) => ({ rows: [], cursor: { readAtMs: nowMs, rowid: 0 } }),
-  orphans: { ghosts: new Map(), unseenTables: [] },
-  queueCounts: { counts: new Map(), complete: true, around: null },
+  ended: (nowMs) => ({ rows: [], cursor: cursorAt(nowMs) }),
+  orphans: orphansOf({}),
+  queueCounts: countsOf({}),
   slots: slotsOf({}),
   drainTick: (nowMs) => ({ atSeconds: nowMs / 1000 }),
-  zombies: zombiesIn([container("alpha"), container("beta")]),
+  zombies: zombiesOf([container("alpha"), container("beta")]),
 };
 
 const DEFAULTS: CycleSettings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
+
+/** Nobody is told of anything. */
+const SILENT: AlertSettings = {
+  senders: {},
+  policy: {
+    onRecovery: true,
+    onSpread: true,
+    remindAfterMs: DAY_MS,
+    minSeverity: "minor",
+    blindAfterCycles: 3,
+  },
+  environment: "test",
+  statusUrl: null,
+};
+
+/** A commit that gives the lease back, as a cycle without alerts makes it. */
+export const commit = (store: Store, lease: Lease, memory: Memory): Promise<Lease> =>
+  store.commit(lease, memory, { release: true, nowMs: START_MS });
+export const memoryIn = async (store: Store): Promise<Memory> => (await store.readMemory()).memory;
 
 /** How the state goes down: an address with a password in its text, and a code. */
 export const stateDown = (): Error =>
@@ -139,7 +157,13 @@ export interface ScriptedCanary {
   leaveOut(source: SourceName, absent: "off" | "not configured"): void;
   /** That call of the state store fails until `stateMends`. */
   stateFails(...calls: (keyof Store)[]): void;
+  /** That call never answers, until `stateMends`. */
+  stateHangs(...calls: (keyof Store)[]): void;
+  /** That call does what it should, and then its answer is lost, until `stateMends`. */
+  stateLosesTheAnswer(...calls: (keyof Store)[]): void;
   stateMends(): void;
+  /** What is remembered now. */
+  memory(): Promise<Memory>;
   /** One cycle now. */
   run(invariantIds?: readonly string[]): Promise<CycleOutcome>;
   /** Five minutes pass and a cycle happens. @throws where it did not */
@@ -213,6 +237,7 @@ function scriptedCanary(
     sources,
     store: faulty,
     settings,
+    alerts: SILENT,
     now: () => nowMs,
     sleep: async (ms) => {
       naps.push(ms);
@@ -247,7 +272,7 @@ function scriptedCanary(
     },
     ends(rows) {
       const ended = Object.entries(rows).map(([id, status]) => ({ id, status }));
-      nextRead.set("ended", (at: number) => ({ rows: ended, cursor: { readAtMs: at, rowid: 0 } }));
+      nextRead.set("ended", (at: number) => ({ rows: ended, cursor: cursorAt(at) }));
     },
     unread: (fact, reason) => void unreadFacts.set(fact, reason),
     when(source, asked) {
@@ -259,7 +284,21 @@ function scriptedCanary(
     stateFails(...calls) {
       for (const call of calls) Object.assign(faulty, { [call]: () => Promise.reject(stateDown()) });
     },
+    stateHangs(...calls) {
+      for (const call of calls) Object.assign(faulty, { [call]: () => new Promise(() => {}) });
+    },
+    stateLosesTheAnswer(...calls) {
+      for (const call of calls) {
+        const works = store[call] as (...args: unknown[]) => Promise<unknown>;
+        const loses = async (...args: unknown[]) => {
+          await works.apply(store, args);
+          throw stateDown();
+        };
+        Object.assign(faulty, { [call]: loses });
+      }
+    },
     stateMends: () => void Object.assign(faulty, store),
+    memory: () => memoryIn(store),
     run,
     cycle: async (...ids) => (await tick("done", ids)).report,
     statelessCycle: (...ids) => tick("stateless", ids),

@@ -6,6 +6,7 @@ import { toVerdictRecord, toViolation } from "../../shared/cycle/wire.ts";
 import type { Invariant } from "../../shared/invariants/invariant.ts";
 import type {
   ContainerProcesses,
+  EndedCursor,
   Execution,
   Executions,
   FactName,
@@ -92,9 +93,11 @@ export const NO_STARTED_AT = { startedAt: "yesterday-ish", startedAtMs: null } a
 export const executionsOf = (
   live: readonly Execution[],
   unseenAgents: readonly string[] = [],
+  unseenIds: readonly string[] = [],
 ): Executions => ({
   live,
   unseenAgents: new Set(unseenAgents),
+  unseenIds: new Set(unseenIds),
 });
 
 /** A slot acquired 30 s ago, whose hash was given exactly its floor. */
@@ -115,6 +118,9 @@ export function slot(
 /** A member that the drain puts in while it claims a row. */
 export const sentinel = (id: string, ageSeconds: number): Slot =>
   slot(`drain-${id}`, { ageSeconds, ttlSeconds: null, timeoutSeconds: null });
+
+/** Where a reading of ended rows at that time ended, in a table without any. */
+export const cursorAt = (readAtMs: number): EndedCursor => ({ readAtMs, rowid: 0, oldLive: [] });
 
 export const slotsOf = (
   byAgent: Record<string, readonly Slot[]>,
@@ -194,7 +200,7 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
     roster: rosterOf({ [AGENT]: {} }),
     executions: executionsOf([]),
     sessions: new Set(),
-    ended: { rows: [], cursor: { readAtMs: NOW_MS, rowid: 0 } },
+    ended: { rows: [], cursor: cursorAt(NOW_MS) },
     orphans: orphansOf({}),
     queueCounts: countsOf({}),
     slots: slotsOf({}),
