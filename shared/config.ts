@@ -101,7 +101,11 @@ function reader(env: Environment) {
       try {
         const url = new URL(text);
         // What stands in an address's query can be a token.
-        secrets.push(url.password, decoded(url.password), ...url.searchParams.values());
+        const inQuery = url.search
+          .slice(1)
+          .split("&")
+          .map((pair) => pair.slice(pair.indexOf("=") + 1));
+        secrets.push(url.password, decoded(url.password), ...url.searchParams.values(), ...inQuery);
         if (url.username || url.password) {
           problems.push(
             `${name} has a user or a password in it, which is not sent: give the token in its own variable`,

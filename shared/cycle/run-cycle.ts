@@ -245,7 +245,7 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     const evidence = {
       cycle: toCycleRecord(done, request.trigger),
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
-      terminal: newEntries(terminal ?? new Map(), ended?.rows ?? [], pinned, startedAtMs),
+      terminal: terminal ? newEntries(terminal, ended?.rows ?? [], pinned, startedAtMs) : new Map(),
     };
     await written(() => store.writeEvidence(evidence, startedAtMs));
 

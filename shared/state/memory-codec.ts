@@ -26,7 +26,8 @@ const withSubjects =
     return {
       ...state,
       red: Object.fromEntries(subjects.slice(0, most)),
-      redBesides: state.redBesides + Math.max(0, subjects.length - most),
+      // The larger of the two: what was cut before is among the subjects again, once they are seen.
+      redBesides: Math.max(state.redBesides, subjects.length - most, 0),
     };
   };
 
@@ -69,5 +70,11 @@ export function encodeMemory(memory: Memory): Uint8Array {
 /** @throws where the bytes are no memory: an unreadable memory must not be taken for an empty one */
 export function decodeMemory(bytes: Uint8Array | undefined): Memory {
   if (!bytes) return EMPTY_MEMORY;
-  return { ...EMPTY_MEMORY, ...(JSON.parse(brotliDecompressSync(bytes).toString("utf8")) as Memory) };
+  try {
+    return { ...EMPTY_MEMORY, ...(JSON.parse(brotliDecompressSync(bytes).toString("utf8")) as Memory) };
+  } catch {
+    throw new Error(
+      "the MEMORY item can't be read: restore the table, or delete that item to start from nothing",
+    );
+  }
 }

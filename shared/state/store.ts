@@ -513,6 +513,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
 
 /** The days from the last to the first, as they are listed. */
 function* daysBetween(startMs: number, endMs: number): Generator<string> {
+  if (startMs > endMs) return;
   const first = dayOf(startMs);
   for (let ms = endMs; ; ms -= 86_400_000) {
     const day = dayOf(ms);

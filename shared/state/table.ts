@@ -21,8 +21,8 @@ export const expiresAt = (nowMs: number, seconds: number): number => Math.floor(
  */
 export function keptRange(startMs: number | undefined, endMs: number | undefined, nowMs: number) {
   const oldestMs = nowMs - EVIDENCE_SECONDS * 1000;
-  const within = (ms: number) => Math.min(Math.max(ms, oldestMs), nowMs);
-  return { startMs: within(startMs ?? oldestMs), endMs: within(endMs ?? nowMs), nowMs };
+  // Of a range that lies wholly outside, start is left behind end: it holds nothing.
+  return { startMs: Math.max(startMs ?? oldestMs, oldestMs), endMs: Math.min(endMs ?? nowMs, nowMs), nowMs };
 }
 
 const ID_DIGITS = 6;

@@ -160,7 +160,7 @@ describe("a fleet that is red all over", () => {
     const { states } = decodeMemory(bytes);
     for (const id of ids) {
       expect(states[id]!.status).toBe("red");
-      expect(redCount(states[id]!)).toBeGreaterThan(5_006);
+      expect(redCount(states[id]!)).toBeGreaterThanOrEqual(5_000);
     }
   });
 
