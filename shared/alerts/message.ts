@@ -78,7 +78,11 @@ export function slackMessage(alert: Alert): { text: string; blocks: KnownBlock[]
     verbatim: true,
   }));
   if (alert.statusUrl !== null)
-    elements.push({ type: "mrkdwn", text: `<${encodeURI(alert.statusUrl)}|status>`, verbatim: true });
+    elements.push({
+      type: "mrkdwn",
+      text: `<${new URL(alert.statusUrl).href.replaceAll("&", "&amp;").replaceAll("|", "%7C")}|status>`,
+      verbatim: true,
+    });
   blocks.push({ type: "context", elements });
   return {
     text: escapedWithin(`[${alert.environment}] ${headline(alert)}: ${alert.summary}`, SLACK_LIMITS.section),

@@ -1,13 +1,21 @@
 /** What waits to be told, and how it is told: at least once, oldest first, each channel by itself. */
 import { withDeadline } from "../faults.ts";
-import type { Alert, Channel, Pending } from "./alert.ts";
+import type { Alert, Attempts, Channel, Pending } from "./alert.ts";
 import { NotDelivered, type Send, type Senders } from "./channels.ts";
 
 const POST_DEADLINE_MS = 5_000;
+/** With less time than this, a post would be cut off, and the channel blamed for it. */
+const LEAST_POST_MS = 1_000;
+const SUSPECT_AFTER = 3;
 const FIRST_BACKOFF_MS = 60_000;
 const MAX_BACKOFF_MS = 60 * 60_000;
 /** What no channel took for a day is given up: it is history by then. */
 export const GIVE_UP_AFTER_MS = 24 * 60 * 60_000;
+
+/** An entry's channels, as they change during delivery. */
+type Waiting = {
+  -readonly [C in keyof Pending["channels"]]: { -readonly [A in keyof Attempts]: Attempts[A] };
+};
 
 /** What became of the outbox. */
 export interface Delivery {
@@ -65,7 +73,7 @@ export async function deliver(
   const dropped: { alert: Alert; channel: Channel }[] = [];
   const failures: string[] = [];
   let delivered = 0;
-  const left = outbox.map((entry) => ({ ...entry, channels: { ...entry.channels } }));
+  const left = outbox.map((entry) => ({ ...entry, channels: structuredClone(entry.channels) as Waiting }));
 
   /** @returns whether the channel can be given the next alert */
   async function tryOne(
@@ -91,14 +99,21 @@ export async function deliver(
   async function drain(channel: Channel) {
     const send = senders[channel];
     let open = send !== undefined && downUntilMs(outbox, channel) <= now();
+    /** An alert that has failed often may itself be what fails: the one behind it is tried to tell which. */
+    let suspect: (typeof left)[number] | null = null;
     for (const entry of left) {
       const attempts = entry.channels[channel];
       if (!attempts) continue;
       if (isOld(entry, now())) {
         delete entry.channels[channel];
         dropped.push({ alert: entry.alert, channel });
-      } else if (open && attempts.notBeforeMs <= now() && now() < untilMs) {
+      } else if (open && attempts.notBeforeMs <= now() && now() + LEAST_POST_MS <= untilMs) {
         open = await tryOne(entry, channel, send!);
+        if (open && suspect?.channels[channel]) delete suspect.channels[channel].channelDown;
+        if (!open && suspect === null && attempts.failed >= SUSPECT_AFTER) {
+          suspect = entry;
+          open = true;
+        }
       }
     }
   }

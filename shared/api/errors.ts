@@ -7,6 +7,8 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 /** What middleware leaves on a request's context. */
 export interface ApiEnv {
   Variables: RequestIdVariables;
+  /** Set by hono/aws-lambda where the app runs there. */
+  Bindings: { lambdaContext?: { getRemainingTimeInMillis(): number } };
 }
 export type App = OpenAPIHono<ApiEnv>;
 

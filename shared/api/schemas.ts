@@ -156,14 +156,14 @@ export const SilenceRequest = z
     subject: z
       .string()
       .min(1, "name an agent, or leave it out for all")
-      .max(500, "give at most 500 characters")
+      .max(200, "give at most 200 characters")
       .optional(),
     until: TimeQuery,
     reason: z
       .string()
       .trim()
       .min(1, "say why, for whoever reads it at 3 a.m.")
-      .max(500, "give at most 500 characters"),
+      .max(200, "give at most 200 characters"),
   })
   .openapi("SilenceRequest");
 export const SilencesList = z.object({ silences: z.array(SilenceSchema) }).openapi("Silences");

@@ -91,9 +91,11 @@ export function toAlert(announcement: Announcement, context: AlertContext): Aler
   const ids = findings.map(idOf).filter((id) => id !== undefined);
   const history = {
     broke:
-      previousViolationAtMs === null
-        ? "first red for this invariant"
-        : `last red ${formatDuration(nowMs - previousViolationAtMs)} ago`,
+      redSinceMs < nowMs
+        ? `red for ${redFor}`
+        : previousViolationAtMs === null
+          ? "first red for this invariant"
+          : `last red ${formatDuration(nowMs - previousViolationAtMs)} ago`,
     spread: `red for ${redFor}`,
     reminder: `red for ${redFor}`,
   };

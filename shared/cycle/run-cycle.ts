@@ -232,7 +232,12 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const channels = Object.keys(deps.alerts.senders) as Channel[];
   const stepped = step(
     { states: memory.states, blindSources: memory.blindSources },
-    { verdicts, askedSources: snapshot.askedSources, unavailable: sourcesUnavailable },
+    {
+      verdicts,
+      offSources: snapshot.offSources,
+      unavailable: sourcesUnavailable,
+      isFull: request.invariantIds === undefined,
+    },
     startedAtMs,
     { ...deps.alerts.policy, hasChannel: channels.length > 0 },
     lease.silences,
@@ -337,17 +342,20 @@ async function deliverAll(deps: CycleDeps, lease: Lease, request: CycleRequest):
     Math.min(now() + timeLeftMs, lease.untilMs - LAST_WRITE_MS),
   );
   const told = failures.map(redact);
+  let marked = true;
   try {
     const work = () => store.commit(lease, { ...lease.memory, outbox }, { release: true, nowMs: now() });
     await withDeadline(Math.max(1, lease.untilMs - now()), work);
   } catch (error) {
+    marked = false;
     told.push(redact(`delivered alerts could not be marked: ${describeError(error)}`));
     await withDeadline(LAST_WRITE_MS, () => store.release(lease.owner)).catch(() => {});
   }
   return {
     delivered,
-    pending: outbox.length,
-    dropped: dropped.map(({ alert, channel }) => ({ key: alert.key, channel })),
+    pending: marked ? outbox.length : lease.memory.outbox.length,
+    // What could not be marked is given up by the next cycle, and counted then.
+    dropped: (marked ? dropped : []).map(({ alert, channel }) => ({ key: alert.key, channel })),
     failures: told,
   };
 }

@@ -76,8 +76,10 @@ export interface AlertPolicy {
 /** What a cycle came to, as the alert machine needs it. */
 export interface Seen {
   readonly verdicts: readonly Verdict[];
-  /** The sources that were asked, by name. */
-  readonly askedSources: readonly string[];
+  /** Sources that are left out on purpose, by name. */
+  readonly offSources: readonly string[];
+  /** Whether every invariant ran: a run of some is no news of how long the others, or their sources, were blind. */
+  readonly isFull: boolean;
   /** The lines of `sources_unavailable`. */
   readonly unavailable: readonly string[];
 }
@@ -92,6 +94,7 @@ interface Context {
   readonly nowMs: number;
   readonly policy: AlertPolicy;
   readonly silences: readonly Silence[];
+  readonly isFull: boolean;
 }
 
 const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
@@ -163,30 +166,42 @@ function announceRed(
     SEVERITIES.indexOf(severityOf(verdict, finding)) <= SEVERITIES.indexOf(policy.minSeverity) &&
     !isSilenced(silences, invariant.id, finding.subject, nowMs);
   const telling = verdict.findings.filter(isWorthTelling);
-  const untold = telling.filter((f) => !state.red[f.subject]?.announced);
+  const red: Record<string, RedSubject> = Object.assign(Object.create(null), state.red);
+  for (const { subject } of verdict.findings) {
+    // Told before its silence, still red after it: that is told again. What a cap had cut off was told already.
+    if (isSilenced(silences, invariant.id, subject, nowMs))
+      red[subject] = { ...red[subject]!, announced: false };
+    else if (prior.redBesides > 0 && !Object.hasOwn(prior.red, subject))
+      red[subject] = { ...red[subject]!, announced: true };
+  }
+  const untold = telling.filter((f) => !red[f.subject]!.announced);
+  const isFirst = !Object.values(red).some((subject) => subject.announced);
   const announcement = (kind: RedAnnouncement["kind"], findings: readonly AnyFinding[]): RedAnnouncement => ({
     kind,
     invariant,
     severity: worstSeverity(verdict, findings),
     findings,
-    previousViolationAtMs: prior.lastRedAtMs,
+    // Of an earlier red: that this one was seen before it is told is no news.
+    previousViolationAtMs: prior.status === "red" ? null : prior.lastRedAtMs,
     redSinceMs: state.sinceMs,
   });
 
   if (untold.length > 0) {
-    const red: Record<string, RedSubject> = Object.assign(Object.create(null), state.red);
     for (const { subject } of untold) red[subject] = { ...red[subject]!, announced: true };
-    const kind = state.announcedAtMs === null ? "broke" : "spread";
-    if (kind === "spread" && !policy.onSpread) return [{ ...state, red }, []];
-    return [{ ...state, red, announcedAtMs: nowMs }, [announcement(kind, untold)]];
+    const told = { ...state, red };
+    // Those that a silence or their severity had held back are not what spreading is.
+    const heldBack = untold.filter((f) => Object.hasOwn(prior.red, f.subject));
+    const findings = isFirst || policy.onSpread ? untold : heldBack;
+    if (findings.length === 0) return [told, []];
+    return [{ ...told, announcedAtMs: nowMs }, [announcement(isFirst ? "broke" : "spread", findings)]];
   }
   const isDue =
     policy.remindAfterMs > 0 &&
     state.announcedAtMs !== null &&
     nowMs - state.announcedAtMs >= policy.remindAfterMs;
   return isDue && telling.length > 0
-    ? [{ ...state, announcedAtMs: nowMs }, [announcement("reminder", telling)]]
-    : [state, []];
+    ? [{ ...state, red, announcedAtMs: nowMs }, [announcement("reminder", telling)]]
+    : [{ ...state, red }, []];
 }
 
 function stepOne(
@@ -194,7 +209,7 @@ function stepOne(
   verdict: Verdict,
   context: Context,
 ): { state: InvariantState; transitions: Transition[]; announcements: Announcement[] } {
-  const { nowMs, policy, silences } = context;
+  const { nowMs, policy, silences, isFull } = context;
   const { id: invariantId } = verdict.invariant;
   if (verdict.status === "unknown") {
     const { blindSinceMs, blindCycles } = prior;
@@ -202,7 +217,7 @@ function stepOne(
       ...prior,
       blindSinceMs: blindSinceMs ?? nowMs,
       blindReason: verdict.reason,
-      blindCycles: blindCycles + 1,
+      blindCycles: blindCycles + (isFull ? 1 : 0),
     };
     return { state, transitions: [], announcements: [] };
   }
@@ -232,13 +247,15 @@ function stepOne(
         ? subjects.every((subject) => isSilenced(silences, invariantId, subject, nowMs))
         : isSilenced(silences, invariantId, null, nowMs);
     const redSinceMs = prior.sinceMs;
-    const tell = policy.hasChannel && policy.onRecovery && prior.announcedAtMs !== null && !silenced;
+    const wholeSilenced = isSilenced(silences, invariantId, null, nowMs);
+    const tell = policy.hasChannel && policy.onRecovery && prior.announcedAtMs !== null && !wholeSilenced;
+    const told = subjects.filter((subject) => prior.red[subject]!.announced);
     return {
       state,
       transitions: [
         { kind: "recovered", invariantId, severity: invariant.severity, subjects, redSinceMs, silenced },
       ],
-      announcements: tell ? [{ kind: "recovered", invariant, subjects, redSinceMs }] : [],
+      announcements: tell ? [{ kind: "recovered", invariant, subjects: told, redSinceMs }] : [],
     };
   }
   const [told, announcements] = announceRed(prior, state, verdict, context);
@@ -259,20 +276,27 @@ function stepOne(
 
 const rootOf = (name: string) => name.split(/[.[]/)[0]!;
 
-/** @returns the sources that are blind after this cycle; those that were not asked are as they were */
-function blindAfter(prior: BlindSources, { askedSources, unavailable }: Seen, nowMs: number): BlindSources {
-  const blind: Record<string, BlindSource> = Object.create(null);
-  for (const [name, source] of Object.entries(prior))
-    if (!askedSources.includes(rootOf(name))) blind[name] = source;
-  for (const line of unavailable.slice(0, MAX_BLIND_SOURCES)) {
+/** @returns the sources that are blind after this cycle */
+function blindAfter(prior: BlindSources, seen: Seen, nowMs: number): BlindSources {
+  if (!seen.isFull) return prior;
+  const reasons = new Map<string, string>();
+  for (const line of seen.unavailable) {
     const colon = line.indexOf(": ");
-    const [name, reason] = [line.slice(0, colon), line.slice(colon + 2)];
-    if (colon < 0 || blind[name]) continue;
+    const name = line.slice(0, Math.max(colon, 0));
+    if (name && !reasons.has(name)) reasons.set(name, line.slice(colon + 2));
+  }
+  // Of a source that failed whole, its parts say nothing: they are as blind as before.
+  for (const [name, { reason }] of Object.entries(prior))
+    if (!reasons.has(name) && reasons.has(rootOf(name))) reasons.set(name, reason);
+  const blind: Record<string, BlindSource> = Object.create(null);
+  const known = [...reasons.keys()].filter((name) => Object.hasOwn(prior, name));
+  for (const name of new Set([...known, ...reasons.keys()])) {
+    if (Object.keys(blind).length === MAX_BLIND_SOURCES) break;
     const before = Object.hasOwn(prior, name) ? prior[name] : undefined;
     blind[name] = {
       sinceMs: before?.sinceMs ?? nowMs,
       cycles: (before?.cycles ?? 0) + 1,
-      reason,
+      reason: reasons.get(name)!,
       announced: before?.announced ?? false,
     };
   }
@@ -286,6 +310,7 @@ function announceSight(
   prior: Remembered,
   states: Record<string, InvariantState>,
   sources: BlindSources,
+  seen: Seen,
   { nowMs, policy, silences }: Context,
 ): { sources: BlindSources; announcements: SightAnnouncement[] } {
   const blind: SightAnnouncement["what"][number][] = [];
@@ -306,7 +331,7 @@ function announceSight(
     }
   }
   for (const [name, before] of Object.entries(prior.blindSources))
-    if (before.announced && !Object.hasOwn(sources, name))
+    if (before.announced && !Object.hasOwn(sources, name) && !seen.offSources.includes(rootOf(name)))
       sees.push({ name, reason: null, sinceMs: before.sinceMs });
   for (const [id, before] of Object.entries(prior.states))
     if (before.blindAnnounced && states[id]?.blindSinceMs === null)
@@ -330,7 +355,7 @@ export function step(
   policy: AlertPolicy,
   silences: readonly Silence[],
 ): Remembered & { transitions: readonly Transition[]; announcements: readonly Announcement[] } {
-  const context = { nowMs, policy, silences };
+  const context = { nowMs, policy, silences, isFull: seen.isFull };
   const states: Record<string, InvariantState> = { ...prior.states };
   const transitions: Transition[] = [];
   const announcements: Announcement[] = [];
@@ -342,7 +367,7 @@ export function step(
     announcements.push(...result.announcements);
   }
   const blind = blindAfter(prior.blindSources, seen, nowMs);
-  const sight = announceSight(prior, states, blind, context);
+  const sight = announceSight(prior, states, blind, seen, context);
   return {
     states,
     blindSources: sight.sources,

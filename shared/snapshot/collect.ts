@@ -23,6 +23,15 @@ export interface CollectOptions {
   readonly redact: (line: string) => string;
 }
 
+/** What a source says of a fact that it could not read goes into verdicts, and from there into the state. */
+const withoutSecrets = (readings: Readings, redact: (line: string) => string): Readings =>
+  Object.fromEntries(
+    Object.entries(readings).map(([fact, reading]) => [
+      fact,
+      reading.read ? reading : { ...reading, reason: redact(reading.reason) },
+    ]),
+  );
+
 /** @returns one reading of each wanted fact that some source gives; never throws for a source */
 export async function collect(options: CollectOptions): Promise<Snapshot> {
   const { sources, wanted, deadlineMs, now, endedSince, redact } = options;
@@ -52,9 +61,9 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
   );
   return {
     takenAtMs,
-    readings: Object.assign({}, ...results.map((r) => r.readings)),
+    readings: withoutSecrets(Object.assign({}, ...results.map((r) => r.readings)), redact),
     unavailable: results.flatMap((r) => r.unavailable).map(redact),
     latencyMsBySource,
-    askedSources: asked.map((source) => source.name),
+    offSources: asked.filter((s) => "absent" in s && s.absent === "off").map((source) => source.name),
   };
 }

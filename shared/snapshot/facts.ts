@@ -189,6 +189,6 @@ export interface Snapshot {
   /** One line for each source or part that could not be read, without secrets. */
   readonly unavailable: readonly string[];
   readonly latencyMsBySource: Readonly<Record<string, number>>;
-  /** The sources that were asked, or would have been if they were configured. */
-  readonly askedSources: readonly string[];
+  /** Sources that are left out on purpose, by name. */
+  readonly offSources: readonly string[];
 }

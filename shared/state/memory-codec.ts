@@ -3,7 +3,7 @@ import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { EMPTY_MEMORY, type InvariantState, type InvariantStates, type Memory } from "../cycle/memory.ts";
 
 /** DynamoDB takes 400 kB in an item; some is left for the other attributes. */
-const MAX_BYTES = 350_000;
+const MAX_BYTES = 300_000;
 const MAX_SUBJECTS = 20_000;
 
 const mapStates = (
@@ -43,22 +43,28 @@ function tryCompress(memory: Memory): Uint8Array | null {
 }
 
 /**
- * @returns at most 350 kB. What does not fit is counted, never dropped in silence: an invariant that is red stays red.
+ * @returns at most 300 kB. What does not fit is counted, never dropped in silence: an invariant that is red stays red.
  * @throws where what is left cannot be cut without losing something
  */
 export function encodeMemory(memory: Memory): Uint8Array {
   const whole = tryCompress(memory);
   if (whole) return whole;
-  const keyless = { ...memory, states: mapStates(memory.states, withoutKeys) };
+  // What alerts say beyond their summary goes first: an alert that is short is still told.
+  const terse = {
+    ...memory,
+    outbox: memory.outbox.map((entry) => ({ ...entry, alert: { ...entry.alert, lines: [], more: 0 } })),
+  };
+  const withoutLines = tryCompress(terse);
+  if (withoutLines) return withoutLines;
+  const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
   for (let most = MAX_SUBJECTS; most >= 1; most = Math.floor(most / 2)) {
     const bytes = tryCompress({ ...keyless, states: mapStates(keyless.states, withSubjects(most)) });
     if (bytes) return bytes;
   }
-  // Only these are left to be large. To lose them costs no verdict that is red, and no alert: of those, only the lines.
+  // Only these are left to be large, and to lose them costs no verdict that is red.
   const bare = {
     ...keyless,
     states: mapStates(keyless.states, withSubjects(0)),
-    outbox: keyless.outbox.map((entry) => ({ ...entry, alert: { ...entry.alert, lines: [], more: 0 } })),
     zombieSightings: {},
     blindSources: {},
   };

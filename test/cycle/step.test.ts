@@ -65,7 +65,13 @@ const POLICY: AlertPolicy = {
   blindAfterCycles: 3,
 };
 const stepFrom = (states: InvariantStates, verdicts: readonly Verdict[], nowMs = START_MS) =>
-  step({ states, blindSources: {} }, { verdicts, askedSources: [], unavailable: [] }, nowMs, POLICY, []);
+  step(
+    { states, blindSources: {} },
+    { verdicts, offSources: [], unavailable: [], isFull: true },
+    nowMs,
+    POLICY,
+    [],
+  );
 
 /** What a red invariant remembers beside its subjects. */
 const RED = {

@@ -53,7 +53,12 @@ export function registerRunCycle(app: App, canary: CycleDeps, trigger: string): 
       );
     }
 
-    const outcome = await runCycle(canary, { invariantIds: invariants, trigger });
+    const context = c.env?.lambdaContext;
+    const outcome = await runCycle(canary, {
+      invariantIds: invariants,
+      trigger,
+      ...(context && { timeLeftMs: () => context.getRemainingTimeInMillis() }),
+    });
     if (outcome.kind === "busy") {
       c.header("Retry-After", String(outcome.retryAfterSeconds));
       return errorResponse(c, 409, "cycle_in_progress", "cycle in progress");

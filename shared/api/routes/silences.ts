@@ -7,7 +7,7 @@ import { type App, describeIssues, ErrorBody, errorResponse, jsonBody } from "..
 import { SilenceRequest, SilenceSchema, SilencesList } from "../schemas.ts";
 
 /** Each silence is an attribute of one item, which has room for no more than this. */
-const MAX_SILENCES = 100;
+const MAX_SILENCES = 50;
 const MAX_SILENCE_MS = 90 * 86_400_000;
 
 const add = createRoute({

@@ -1,0 +1,246 @@
+/** The process is killed at every request of a cycle in turn: nothing that it found or was about to tell is lost. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createClient } from "@libsql/client";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startDynamo } from "../../infra/local/dynamodb.ts";
+import { createSchema } from "../../infra/local/platform/platform.ts";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore } from "../../shared/state/store.ts";
+import { temporaryFolder } from "../support/live.ts";
+import { startWebhook } from "../support/webhook.ts";
+
+const SCRIPT = fileURLToPath(new URL("../support/crashing-cycle.ts", import.meta.url));
+const HOUR_MS = 3_600_000;
+/** What a cycle asks of the network when two invariants break at once: each of these may be its last. */
+const REQUESTS = [
+  "takes the lease: UpdateItem",
+  "loads the terminal memory: Query",
+  "reserves ids: UpdateItem",
+  "writes the evidence: BatchWriteItem",
+  "commits: UpdateItem",
+  "tells of E-02: POST",
+  "tells of E-05: POST",
+  "marks what was told, gives the lease back: UpdateItem",
+] as const;
+const [LEASE, COMMIT, FIRST_SEND, LAST_SEND, MARK] = [0, 4, 5, 6, 7];
+
+type When = "when it arrives" | "when it was carried out, but not answered";
+
+async function textOf(incoming: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
+  return text;
+}
+
+/** Passes requests on, and calls `strike` at one of them; what is struck gets no answer. */
+function gate() {
+  const arrived: string[] = [];
+  const closing: (() => Promise<void>)[] = [];
+  const trap: { place: number; when: When; strike: () => void } = {
+    place: -1,
+    when: "when it arrives",
+    strike() {},
+  };
+
+  /** @returns the address of a door to that server */
+  async function door(target: string): Promise<string> {
+    const { hostname, port } = new URL(target);
+    const server = createServer(async (incoming, outgoing) => {
+      const { method, url, headers } = incoming;
+      const text = await textOf(incoming);
+      const place = arrived.push(String(headers["x-amz-target"] ?? method).replace(/^.*\./, "")) - 1;
+      const isStruck = place === trap.place;
+      if (isStruck && trap.when === "when it arrives") return trap.strike();
+      const passed = request({ hostname, port, method, path: url, headers }).end(text);
+      const [answer] = (await once(passed, "response")) as [IncomingMessage];
+      const said = await textOf(answer);
+      if (isStruck) return trap.strike();
+      return outgoing.writeHead(answer.statusCode!, answer.headers).end(said);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closing.push(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+  return { arrived, trap, door, close: () => Promise.all(closing.map((close) => close())) };
+}
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+/** One agent, and a run of it that ended a minute ago. */
+let template: string;
+let worlds = 0;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  template = join(folder.path, "template.db");
+  const database = createClient({ url: `file:${template}` });
+  await createSchema(database);
+  const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+  await database.batch(
+    [
+      "INSERT INTO agent_ownership (agent_name) VALUES ('ruby')",
+      {
+        sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, message, triggered_by)
+              VALUES ('run', 's', 'ruby', 'success', ?, ?, 'm', 't')`,
+        args: [ago(HOUR_MS / 2), ago(60_000)],
+      },
+    ],
+    "write",
+  );
+  database.close();
+});
+afterAll(() => folder?.remove());
+
+/** A platform, a state and a webhook of their own, with a cycle behind them that was all green. */
+async function startWorld() {
+  worlds += 1;
+  const path = join(folder.path, `platform-${worlds}.db`);
+  await copyFile(template, path);
+  const dynamo = await startDynamo();
+  const webhook = await startWebhook();
+  const doors = gate();
+  const env = {
+    LIBSQL_URL: `file:${path}`,
+    UPSTASH_REDIS_REST_URL: "none",
+    DOCKER_HOSTS: "none",
+    SOURCE_DEADLINE_MS: "20000",
+    STATE_TABLE: dynamo.table,
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+  };
+  const throughDoors = {
+    DYNAMO_ENDPOINT: await doors.door(dynamo.endpoint),
+    SLACK_WEBHOOK_URL: webhook.url.replace(new URL(webhook.url).origin, await doors.door(webhook.url)),
+  };
+  const config = loadConfig({ ...env, SLACK_WEBHOOK_URL: webhook.url });
+  const client = documentClient(dynamo);
+  const store = dynamoStore(client, dynamo.table);
+  const canary = createCanary(config, store);
+  const started: ChildProcess[] = [];
+
+  const world = {
+    webhook,
+    store,
+    arrived: doors.arrived,
+    trap: doors.trap,
+    leaseMs: leaseMs(canary.settings),
+    /** One cycle in this process, past the doors. */
+    cycle: (aheadMs: number) =>
+      runCycle({ ...canary, now: () => Date.now() + aheadMs }, { trigger: "schedule" }),
+    /** One cycle in a process of its own. @returns its outcome, or null where it was killed */
+    async cycleInChild(aheadMs: number): Promise<CycleOutcome | null> {
+      const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, String(aheadMs)], {
+        env: { PATH: process.env.PATH, ...env, ...throughDoors },
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      started.push(child);
+      doors.trap.strike = () => void child.kill("SIGKILL");
+      let output = "";
+      child.stdout.setEncoding("utf8").on("data", (chunk) => {
+        output += chunk;
+      });
+      const [code, signal] = await once(child, "close");
+      if (signal === "SIGKILL") return null;
+      expect(code).toBe(0);
+      return JSON.parse(output);
+    },
+    async close() {
+      for (const child of started) child.kill("SIGKILL");
+      await doors.close();
+      client.destroy();
+      await webhook.close();
+      await dynamo.close();
+    },
+  };
+
+  expect(await world.cycle(0)).toMatchObject({ kind: "done", report: { violations: [] } });
+  // The run comes back to life, without a session: E-02 and E-05.
+  const database = createClient({ url: env.LIBSQL_URL });
+  await database.execute("UPDATE schedule_executions SET status = 'running', completed_at = NULL");
+  database.close();
+  return world;
+}
+
+const invariantOf = (key: string) => key.split("/")[1]!;
+const brokeIn = (outcome: CycleOutcome | null) =>
+  outcome?.kind === "done" ? outcome.report.transitions.map((t) => t.invariant_id) : outcome;
+
+describe("a whole cycle in which two invariants break", () => {
+  test("asks these things of the network, in this order, and tells of both", async () => {
+    const world = await startWorld();
+    try {
+      expect(brokeIn(await world.cycleInChild(0))).toEqual(["E-02", "E-05"]);
+      expect(world.arrived).toEqual(REQUESTS.map((name) => name.split(": ")[1]));
+      expect(world.webhook.read.map(invariantOf)).toEqual(["E-02", "E-05"]);
+    } finally {
+      await world.close();
+    }
+  });
+});
+
+const DEATHS = (["when it arrives", "when it was carried out, but not answered"] as const).flatMap((when) =>
+  REQUESTS.map((name, place) => [name, when, place] as const),
+);
+
+describe.concurrent("a cycle that is killed", () => {
+  test.for(DEATHS)(
+    "as it %s, %s: the next one loses nothing",
+    { timeout: 90_000 },
+    async ([, when, place]) => {
+      const world = await startWorld();
+      try {
+        const isCarriedOut = when !== "when it arrives";
+        const wasDone = (request: number) => place > request || (place === request && isCarriedOut);
+        Object.assign(world.trap, { place, when });
+        expect(await world.cycleInChild(0)).toBeNull();
+        expect(world.arrived).toHaveLength(place + 1);
+        const toldBefore = [FIRST_SEND, LAST_SEND].filter((send) => wasDone(send!)).length;
+        expect(world.webhook.read).toHaveLength(toldBefore);
+
+        // Its lease is in the way until it ends, and no longer.
+        if (wasDone(LEASE!) && !wasDone(MARK!))
+          expect(await world.cycle(1_000)).toMatchObject({ kind: "busy" });
+        world.trap.place = -1;
+        const next = await world.cycleInChild(world.leaseMs + 1_000);
+        expect(brokeIn(next)).toEqual(wasDone(COMMIT!) ? [] : ["E-02", "E-05"]);
+
+        const { memory } = await world.store.readMemory();
+        expect(memory.states).toMatchObject({ "E-02": { status: "red" }, "E-05": { status: "red" } });
+        expect(memory.outbox).toEqual([]);
+        const keys = [...new Set(world.webhook.read)];
+        expect(keys.map(invariantOf).sort()).toEqual(["E-02", "E-05"]);
+        // Told twice is only what had been told and was not marked, and it carries its key.
+        expect(world.webhook.read).toHaveLength(2 + (wasDone(MARK!) ? 0 : toldBefore));
+
+        const nowMs = Date.now() + HOUR_MS;
+        const range = { startMs: nowMs - 2 * HOUR_MS, endMs: nowMs, nowMs };
+        const { items: violations } = await world.store.listViolations(range, 100, null);
+        expect([...new Set(violations.map((v) => v.invariant_id))].sort()).toEqual(["E-02", "E-05"]);
+        const { items: cycles } = await world.store.listCycles(range, 100, null);
+        expect(cycles[0]).toMatchObject({ violation_count: 2 });
+        for (const { body } of world.webhook.posts) {
+          const [, id] = /violation (\d+)/.exec(JSON.stringify(body))!;
+          expect(violations.map((v) => v.id)).toContain(Number(id));
+        }
+
+        const told = world.webhook.posts.length;
+        const third = await world.cycle(2 * world.leaseMs);
+        expect(third).toMatchObject({ kind: "done", alerts: { delivered: 0, pending: 0, failures: [] } });
+        expect(brokeIn(third)).toEqual([]);
+        expect(world.webhook.posts).toHaveLength(told);
+      } finally {
+        await world.close();
+      }
+    },
+  );
+});

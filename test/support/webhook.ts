@@ -1,0 +1,169 @@
+/** The far ends of the two alert channels, on the loopback: they answer as Slack and SNS do, well or badly. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export type WebhookAnswer =
+  | "ok"
+  | "http 500"
+  /** With the Retry-After of `retryAfter`. */
+  | "http 429"
+  /** Takes the message and never answers. */
+  | "hangs"
+  /** Takes the message and ends the connection. */
+  | "resets"
+  /** 200 all the same. */
+  | "invalid_token"
+  /** 400: Slack does not want this message, but may want another. */
+  | "invalid_blocks"
+  | "http 403"
+  | "no_service"
+  /** 307, to itself. */
+  | "redirects"
+  /** Says the secret of its own address back, as a proxy's error page does. */
+  | "echoes its address";
+
+/** What was posted, as Slack would have shown it. */
+export interface Post {
+  readonly body: { readonly text: string; readonly blocks: readonly Record<string, unknown>[] };
+  /** Of the context line `alert …`. */
+  readonly key: string;
+  readonly answer: WebhookAnswer;
+}
+
+export interface Webhook {
+  /** A secret: its last part is the token. */
+  readonly url: string;
+  readonly token: string;
+  /** Every message that arrived, whatever was answered. */
+  readonly posts: Post[];
+  /** The keys that were answered with `ok`: what operators have read. */
+  readonly read: string[];
+  answer: WebhookAnswer | ((key: string) => WebhookAnswer);
+  retryAfter: string;
+  close(): Promise<void>;
+}
+
+export const WEBHOOK_TOKEN = "XXXhookSecret0123456789a";
+const PATH = `/services/T0CANARY0/B0CANARY0/${WEBHOOK_TOKEN}`;
+
+async function bodyOf(incoming: IncomingMessage): Promise<string> {
+  let body = "";
+  for await (const chunk of incoming.setEncoding("utf8")) body += chunk;
+  return body;
+}
+
+async function listen(server: Server): Promise<{ address: string; close(): Promise<void> }> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** @returns the alert's key, from the last block of a Slack message */
+function keyOf(body: Post["body"]): string {
+  const context = body.blocks.find(({ type }) => type === "context") as
+    | { elements: { text: string }[] }
+    | undefined;
+  const line = context?.elements.find(({ text }) => text.startsWith("alert "));
+  if (!line) throw new Error("the message has no key");
+  return line.text.slice("alert ".length);
+}
+
+/** An incoming webhook of Slack. */
+export async function startWebhook(): Promise<Webhook> {
+  const posts: Post[] = [];
+  const webhook = {
+    answer: "ok" as Webhook["answer"],
+    retryAfter: "30",
+    posts,
+    get read() {
+      return posts.filter(({ answer }) => answer === "ok").map(({ key }) => key);
+    },
+  };
+  const answers: Record<Exclude<WebhookAnswer, "hangs" | "resets">, () => readonly [number, string]> = {
+    ok: () => [200, "ok"],
+    "http 500": () => [500, "<html>boom</html>"],
+    "http 429": () => [429, "rate_limited"],
+    invalid_token: () => [200, "invalid_token"],
+    invalid_blocks: () => [400, "invalid_blocks"],
+    "http 403": () => [403, "action_prohibited"],
+    no_service: () => [404, "no_service"],
+    redirects: () => [307, ""],
+    "echoes its address": () => [502, `bad gateway: POST ${PATH} (${WEBHOOK_TOKEN})`],
+  };
+
+  const server = createServer(async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const text = await bodyOf(incoming);
+    if (incoming.method !== "POST" || incoming.url !== PATH) return outgoing.writeHead(404).end("no_team");
+    if (!incoming.headers["content-type"]?.startsWith("application/json"))
+      return outgoing.writeHead(400).end("invalid_payload");
+    const body = JSON.parse(text) as Post["body"];
+    const key = keyOf(body);
+    const answer = typeof webhook.answer === "function" ? webhook.answer(key) : webhook.answer;
+    posts.push({ body, key, answer });
+    if (answer === "hangs") return undefined;
+    if (answer === "resets") return incoming.socket.resetAndDestroy();
+    const [status, said] = answers[answer]();
+    const headers = {
+      ...(answer === "http 429" && { "retry-after": webhook.retryAfter }),
+      ...(answer === "redirects" && { location: PATH }),
+    };
+    return outgoing.writeHead(status, { "content-type": "text/html", ...headers }).end(said);
+  });
+  const { address, close } = await listen(server);
+  return Object.assign(webhook, { url: address + PATH, token: WEBHOOK_TOKEN, close });
+}
+
+export interface Publication {
+  readonly topicArn: string;
+  readonly subject: string;
+  readonly message: string;
+}
+
+export interface Topic {
+  readonly endpoint: string;
+  readonly arn: string;
+  /** Every publication that arrived, in its order, whatever was answered. */
+  readonly publications: Publication[];
+  answer: "ok" | "throttled" | "hangs" | "not authorized";
+  close(): Promise<void>;
+}
+
+/** A topic of SNS, as its query protocol has it. */
+export async function startTopic(): Promise<Topic> {
+  const publications: Publication[] = [];
+  const topic = { answer: "ok" as Topic["answer"] };
+  const faults = {
+    throttled: [400, "Throttling", "Rate exceeded"],
+    "not authorized": [403, "AuthorizationError", "User is not authorized to perform: SNS:Publish"],
+  } as const;
+  const ok = `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></PublishResponse>`;
+
+  const server = createServer(async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const form = new URLSearchParams(await bodyOf(incoming));
+    if (form.get("Action") !== "Publish") return outgoing.writeHead(400).end();
+    publications.push({
+      topicArn: form.get("TopicArn") ?? "",
+      subject: form.get("Subject") ?? "",
+      message: form.get("Message") ?? "",
+    });
+    if (topic.answer === "hangs") return undefined;
+    if (topic.answer === "ok") return outgoing.writeHead(200, { "content-type": "text/xml" }).end(ok);
+    const [status, code, text] = faults[topic.answer];
+    const error = `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${text}</Message></Error><RequestId>r</RequestId></ErrorResponse>`;
+    return outgoing.writeHead(status, { "content-type": "text/xml" }).end(error);
+  });
+  const { address, close } = await listen(server);
+  return Object.assign(topic, {
+    endpoint: address,
+    arn: "arn:aws:sns:eu-west-1:123456789012:canary",
+    publications,
+    close,
+  });
+}
