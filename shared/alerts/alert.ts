@@ -66,12 +66,15 @@ export function cut(text: string, most: number): string {
   return `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
+/** A name with a line break or an override of direction in it must not write lines of its own. */
+const oneLine = (text: string) => text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, " ");
+
 /** @returns the alert with every text cut to what is remembered, whatever the length of names and ids */
 export function makeAlert(parts: Omit<Alert, "more">): Alert {
   return {
     ...parts,
-    summary: cut(parts.summary, MAX_SUMMARY),
-    lines: parts.lines.slice(0, MAX_LINES).map((line) => cut(line, MAX_LINE)),
+    summary: cut(oneLine(parts.summary), MAX_SUMMARY),
+    lines: parts.lines.slice(0, MAX_LINES).map((line) => cut(oneLine(line), MAX_LINE)),
     more: Math.max(0, parts.lines.length - MAX_LINES),
     context: parts.context.map((line) => cut(line, MAX_LINE)),
   };

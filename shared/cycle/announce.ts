@@ -27,10 +27,14 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / DAY)}d`;
 }
 
-/** @returns the ids of one cycle as a range, since they are given out in a block */
-function idRange(ids: readonly number[]): string {
-  const [first, last] = [Math.min(...ids), Math.max(...ids)];
-  return first === last ? `violation ${first}` : `violations ${first}–${last}`;
+/** @returns the ids as a range where they are one block, else the first few by name */
+function nameIds(ids: readonly number[]): string {
+  const sorted = [...ids].sort((a, b) => a - b);
+  const [first, last] = [sorted[0]!, sorted.at(-1)!];
+  if (first === last) return `violation ${first}`;
+  if (last - first === sorted.length - 1) return `violations ${first}–${last}`;
+  const shown = sorted.slice(0, 5).join(", ");
+  return `violations ${shown}${sorted.length > 5 ? ` and ${sorted.length - 5} more` : ""}`;
 }
 
 function toSightAlert({ kind, what }: SightAnnouncement, context: AlertContext): Alert {
@@ -108,7 +112,7 @@ export function toAlert(announcement: Announcement, context: AlertContext): Aler
     lines: findings.map((finding) => invariant.explain(finding.observed)),
     runbook: invariant.runbook,
     context: [
-      ...(ids.length > 0 ? [idRange(ids)] : []),
+      ...(ids.length > 0 ? [nameIds(ids)] : []),
       `snapshot ${snapshotTime}`,
       `${findings.length} violation(s)`,
       history[announcement.kind],

