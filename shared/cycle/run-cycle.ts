@@ -254,11 +254,11 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     };
     await written(() => store.writeEvidence(evidence, startedAtMs));
 
-    const findings = verdicts.flatMap((v) => v.findings);
+    const idByFinding = new Map(verdicts.flatMap((v) => v.findings).map((finding, i) => [finding, ids[i]]));
     const alerts = toAlerts(deps, stepped.announcements, {
       snapshotTime,
       nowMs: startedAtMs,
-      idOf: (finding) => ids[findings.indexOf(finding)],
+      idOf: (finding) => idByFinding.get(finding),
     });
     const { outbox, dropped } = enqueue(memory.outbox, alerts, channels, startedAtMs);
     const next: Memory = {
