@@ -1,19 +1,56 @@
 /** The function URL's way in: the Hono app behind AWS Lambda. */
-import { handle } from "hono/aws-lambda";
+import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
 import { createApp } from "../shared/api/app.ts";
-import { loadAdminToken } from "../shared/config.ts";
-import { deployedCanary } from "../shared/deployed.ts";
+import { ConfigError, loadAdminToken } from "../shared/config.ts";
+import { type Deployed, deployedCanary } from "../shared/deployed.ts";
 
-/** Made by the first event and kept while the function is warm; a configuration that can't be used is tried again. */
-let handleEvent: ReturnType<typeof handle> | undefined;
+/** How long a secret may be used after it was rotated. */
+const SECRET_MAX_AGE_MS = 60_000;
+/** A token that is refused may be the rotated one: the secret is read again for it, but not for each guess. */
+const SECRET_MAX_AGE_AFTER_401_MS = 2_000;
 
-function makeHandler() {
-  const canary = deployedCanary();
-  return handle(createApp({ canary, adminToken: loadAdminToken(), logError: (line) => console.error(line) }));
+type HandleEvent = ReturnType<typeof handle>;
+type Answer = Awaited<ReturnType<HandleEvent>>;
+type FunctionUrlEvent = LambdaEvent & { readonly requestContext: { readonly domainName: string } };
+
+/** Made by the first event and kept until the secret changes. */
+let kept: { readonly deployed: Deployed; readonly handleEvent: HandleEvent } | undefined;
+
+async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
+  // The function can't be told its own address when it is deployed, but hears it with each request.
+  const address = `https://${event.requestContext.domainName}/api/canary/status`;
+  const deployed = await deployedCanary(maxAgeMs, { CANARY_STATUS_URL: address });
+  if (kept?.deployed !== deployed) {
+    const { canary, env } = deployed;
+    const logError = (line: string) => console.error(line);
+    const app = createApp({ canary, adminToken: loadAdminToken(env), logError });
+    kept = { deployed, handleEvent: handle(app) };
+  }
+  return kept.handleEvent;
+}
+
+/** Without a configuration nobody can be let in, so the caller hears no more than that. */
+function misconfigured(error: ConfigError, { awsRequestId }: LambdaContext): Answer {
+  for (const problem of error.problems) console.error(`${awsRequestId} configuration: ${problem}`);
+  const detail = "the canary's configuration can't be used; the function's log says what is wrong";
+  return {
+    statusCode: 503,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ detail, code: "misconfigured", request_id: awsRequestId }),
+    isBase64Encoded: false,
+  };
 }
 
 /** Answers one HTTP request. */
-export async function handler(...args: Parameters<ReturnType<typeof handle>>): Promise<unknown> {
-  handleEvent ??= makeHandler();
-  return handleEvent(...args);
+export async function handler(event: FunctionUrlEvent, context: LambdaContext): Promise<Answer> {
+  try {
+    const handleEvent = await handlerFor(event, SECRET_MAX_AGE_MS);
+    const response = await handleEvent(event, context);
+    if (response.statusCode !== 401) return response;
+    const renewed = await handlerFor(event, SECRET_MAX_AGE_AFTER_401_MS);
+    return renewed === handleEvent ? response : await renewed(event, context);
+  } catch (error) {
+    if (error instanceof ConfigError) return misconfigured(error, context);
+    throw error;
+  }
 }

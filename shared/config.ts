@@ -49,6 +49,28 @@ export interface Config {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The variables that a deployed canary takes from its secret. */
+export const SECRET_NAMES = [
+  "LIBSQL_AUTH_TOKEN",
+  "UPSTASH_REDIS_REST_TOKEN",
+  "DOCKER_TLS_CA",
+  "DOCKER_TLS_CERT",
+  "DOCKER_TLS_KEY",
+  "QUEUE_COUNTS_TOKEN",
+  "ADMIN_TOKEN",
+  "SLACK_WEBHOOK_URL",
+] as const;
+
+/** @returns the variables of this process, with others laid over them */
+export const environmentWith = (more: Environment, env: Environment = process.env): Environment => ({
+  ...env,
+  ...more,
+});
+
+/** @returns the secret that the deployed functions read, or null where everything is in the environment */
+export const loadSecretId = (env: Environment = process.env): string | null =>
+  reader(env).get("CANARY_SECRET_ID") ?? null;
+
 /** @returns the text without its %-escapes, where they are sound */
 function decoded(text: string): string {
   try {
@@ -277,10 +299,17 @@ function alertSettings(read: Reader): Config["alerts"] {
 }
 
 /**
- * The token that the API asks for.
- * @throws ConfigError where there is none: an API without one would be open
+ * What the API asks of its callers: the admin token, or with `API_AUTH=iam` that the function URL has checked their
+ * signature (null).
+ * @throws ConfigError where there is no token: an API without one would be open
  */
-export function loadAdminToken(env: Environment = process.env): string {
+export function loadAdminToken(env: Environment = process.env): string | null {
+  const auth = env.API_AUTH?.trim() || "bearer";
+  if (auth === "iam") return null;
+  if (auth !== "bearer")
+    throw new ConfigError([
+      `API_AUTH is ${JSON.stringify(auth)}: give bearer or iam, or leave it out for bearer`,
+    ]);
   const token = env.ADMIN_TOKEN?.trim();
   if (!token)
     throw new ConfigError(["ADMIN_TOKEN is missing: give the token that callers of the API must send"]);

@@ -1,18 +1,54 @@
-/** The canary as it is deployed: its state in the table that the environment names, each cycle logged and measured. */
+/** The canary as it is deployed: secrets from Secrets Manager, state in the table, each cycle logged and measured. */
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createCanary } from "./canary.ts";
-import { ConfigError, loadConfig } from "./config.ts";
+import { ConfigError, type Environment, environmentWith, loadConfig, loadSecretId } from "./config.ts";
 import type { CycleDeps } from "./cycle/run-cycle.ts";
+import { parseSecret, secretReader } from "./secret.ts";
 import { documentClient } from "./state/client.ts";
 import { dynamoStore } from "./state/store.ts";
 import { cycleTelemetry } from "./telemetry.ts";
 
-/** @throws ConfigError where the environment can't be used, or names no table */
-export function deployedCanary(): CycleDeps {
-  const config = loadConfig();
+export interface Deployed {
+  readonly canary: CycleDeps;
+  /** The variables with those of the secret laid over them. */
+  readonly env: Environment;
+}
+
+/** Made by the first event and kept while the function is warm. */
+let readSecret: ((maxAgeMs: number) => Promise<string>) | undefined;
+let dynamo: DynamoDBDocumentClient | undefined;
+let kept: { readonly secret: string | null; readonly deployed: Deployed } | undefined;
+
+const secretsClient = () =>
+  new SecretsManagerClient({
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
+  });
+
+/**
+ * @param maxAgeMs how old what was read of the secret may be
+ * @param defaults variables that count where the function's own environment has none
+ * @returns the same object until the secret changes
+ * @throws ConfigError where the secret or the environment can't be used, or names no table; the next call tries again
+ */
+export async function deployedCanary(maxAgeMs: number, defaults: Environment = {}): Promise<Deployed> {
+  const secretId = loadSecretId();
+  const warn = (line: string) => console.warn(line);
+  if (secretId !== null) readSecret ??= secretReader(secretsClient(), secretId, { now: Date.now, warn });
+  const secret = secretId === null ? null : await readSecret!(maxAgeMs);
+  if (kept?.secret === secret && kept) return kept.deployed;
+
+  const values = secret === null ? {} : parseSecret(secret, secretId!);
+  const env = { ...defaults, ...environmentWith(values) };
+  const config = loadConfig(env);
   if (!config.stateTable)
     throw new ConfigError(["STATE_TABLE is missing: give the name of the DynamoDB table"]);
-  return {
-    ...createCanary(config, dynamoStore(documentClient(), config.stateTable)),
+  dynamo ??= documentClient();
+  const canary: CycleDeps = {
+    ...createCanary(config, dynamoStore(dynamo, config.stateTable)),
     observe: cycleTelemetry(config.alerts.environment),
   };
+  kept = { secret, deployed: { canary, env } };
+  return kept.deployed;
 }

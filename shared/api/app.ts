@@ -7,7 +7,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { CycleDeps } from "../cycle/run-cycle.ts";
 import { describeError } from "../faults.ts";
 import { BadCursor } from "../state/store.ts";
-import { requireToken } from "./auth.ts";
+import { requireSignature, requireToken } from "./auth.ts";
 import { type ApiEnv, type App, describeIssues, errorResponse } from "./errors.ts";
 import { registerRunCycle } from "./routes/run-cycle.ts";
 import { registerSilences } from "./routes/silences.ts";
@@ -18,7 +18,8 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 export interface AppOptions {
   readonly canary: CycleDeps;
-  readonly adminToken: string;
+  /** Null where the function URL checks who calls (IAM): then every request must have been signed. */
+  readonly adminToken: string | null;
   /** Where errors of the inside are told; the caller hears nothing of them. */
   readonly logError: (line: string) => void;
   /** Who is recorded as having asked for a cycle; "http" unless told otherwise. */
@@ -29,7 +30,7 @@ export interface AppOptions {
 const isStateFault = (error: Error) =>
   "$metadata" in error || "code" in error || error.name === "TimeoutError";
 
-/** @returns the app; every route but `/healthz` asks for the admin token */
+/** @returns the app; every route but `/healthz` asks for the admin token, or each for a signature */
 export function createApp({ canary, adminToken, logError, trigger = "http" }: AppOptions): App {
   const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result, c) => {
@@ -39,7 +40,7 @@ export function createApp({ canary, adminToken, logError, trigger = "http" }: Ap
   });
   app.use(requestId());
   app.use(secureHeaders());
-  app.use(requireToken(adminToken, ["/healthz"]));
+  app.use(adminToken === null ? requireSignature() : requireToken(adminToken, ["/healthz"]));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,

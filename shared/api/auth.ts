@@ -21,3 +21,16 @@ export function requireToken(adminToken: string, publicPaths: readonly string[])
     return errorResponse(c, 401, "unauthorized", "send the admin token: Authorization: Bearer <token>");
   };
 }
+
+/** Lets only requests through whose signature the function URL has checked. */
+export function requireSignature(): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    if (c.env?.event?.requestContext?.authorizer?.iam) return next();
+    return errorResponse(
+      c,
+      401,
+      "unauthorized",
+      "send the request through the function URL, signed (AWS SigV4)",
+    );
+  };
+}

@@ -8,7 +8,10 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 export interface ApiEnv {
   Variables: RequestIdVariables;
   /** Set by hono/aws-lambda where the app runs there. */
-  Bindings: { lambdaContext?: { getRemainingTimeInMillis(): number } };
+  Bindings: {
+    lambdaContext?: { getRemainingTimeInMillis(): number };
+    event?: { requestContext?: { authorizer?: { iam?: object } } };
+  };
 }
 export type App = OpenAPIHono<ApiEnv>;
 
