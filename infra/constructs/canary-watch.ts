@@ -1,0 +1,199 @@
+/** Who watches the watcher: alarms that tell when the canary is dead, late or blind, and a dashboard. */
+import { Duration } from "aws-cdk-lib";
+import {
+  Alarm,
+  type AlarmProps,
+  ComparisonOperator,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  MathExpression,
+  Metric,
+  Stats,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { Topic } from "aws-cdk-lib/aws-sns";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { METRICS } from "../../shared/telemetry.ts";
+
+const DEAD_AFTER_MINUTES = 15;
+/** Of the time limit: what comes this near will pass it one day. */
+const NEAR_THE_LIMIT = 0.8;
+const GRAPH_WIDTH = 12;
+
+export interface CanaryWatchProps {
+  readonly environment: string;
+  readonly everyMinutes: number;
+  readonly blindAfterCycles: number;
+  readonly cycle: LambdaFunction;
+  readonly api: LambdaFunction;
+  readonly deadLetters: Queue;
+  /** Told of each alarm, and of its end. */
+  readonly topic: Topic;
+}
+
+export class CanaryWatch extends Construct {
+  constructor(scope: Construct, id: string, props: CanaryWatchProps) {
+    super(scope, id);
+    this.addAlarms(props);
+    this.addDashboard(props);
+  }
+
+  private addAlarms({
+    environment,
+    everyMinutes,
+    blindAfterCycles,
+    cycle,
+    deadLetters,
+    topic,
+  }: CanaryWatchProps) {
+    const action = new SnsAction(topic);
+    const period = Duration.minutes(everyMinutes);
+    const metric = (metricName: string, statistic: string, over = period) =>
+      canaryMetric(environment, metricName, statistic, over);
+    const alarm = (name: string, what: string, props: Omit<AlarmProps, "alarmName" | "alarmDescription">) => {
+      const made = new Alarm(this, name, {
+        alarmName: `trinity-canary ${environment}: ${name}`,
+        alarmDescription: what,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+        ...props,
+      });
+      made.addAlarmAction(action);
+      made.addOkAction(action);
+    };
+
+    alarm(
+      "NoCompletedCycle",
+      "The canary is dead: no full cycle was completed in 15 minutes. Nobody is watching the platform.",
+      {
+        metric: metric("CyclesCompleted", Stats.SUM, Duration.minutes(DEAD_AFTER_MINUTES)),
+        threshold: 1,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        treatMissingData: TreatMissingData.BREACHING,
+      },
+    );
+    alarm(
+      "CycleErrors",
+      "Cycles fail, more than one in a row: their log says why (configuration, secret, or state).",
+      {
+        metric: cycle.metricErrors({ period, statistic: Stats.SUM }),
+        threshold: 1,
+        evaluationPeriods: 3,
+        datapointsToAlarm: 2,
+      },
+    );
+    alarm(
+      "DurationNearLimit",
+      "A cycle took 80 % of its time limit: the next may be cut off. See which source is slow.",
+      {
+        metric: cycle.metricDuration({ period, statistic: Stats.MAXIMUM }),
+        threshold: Math.floor((cycle.timeout?.toMilliseconds() ?? 0) * NEAR_THE_LIMIT),
+        evaluationPeriods: 1,
+      },
+    );
+    alarm(
+      "DeadLetters",
+      "An invocation was given up after its retries. The queue holds it, with the reason.",
+      {
+        metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: Stats.MAXIMUM }),
+        threshold: 1,
+        evaluationPeriods: 1,
+      },
+    );
+    alarm(
+      "AlertsPending",
+      "Alerts have waited for three cycles: a channel does not take them. status names them.",
+      {
+        metric: metric("AlertsPending", Stats.MAXIMUM),
+        threshold: 1,
+        evaluationPeriods: 3,
+      },
+    );
+    alarm(
+      "AlertsDropped",
+      "An alert was given up after 24 hours, and nobody has been told. The log names it.",
+      {
+        metric: metric("AlertsDropped", Stats.SUM),
+        threshold: 1,
+        evaluationPeriods: 1,
+      },
+    );
+    alarm(
+      "BlindInvariants",
+      "Invariants could not be judged for some cycles in a row: a source can't be read. status names it.",
+      {
+        metric: metric("UnknownInvariants", Stats.MAXIMUM),
+        threshold: 1,
+        evaluationPeriods: blindAfterCycles,
+      },
+    );
+  }
+
+  private addDashboard({ environment, everyMinutes, cycle, api }: CanaryWatchProps) {
+    const period = Duration.minutes(everyMinutes);
+    const metric = (metricName: string, statistic: string) =>
+      canaryMetric(environment, metricName, statistic, period);
+    const graph = (title: string, left: IMetric[], label?: string) =>
+      new GraphWidget({ title, left, width: GRAPH_WIDTH, ...(label && { leftYAxis: { label, min: 0 } }) });
+    const { namespace, service } = METRICS;
+    const latency = new MathExpression({
+      expression: `SEARCH('{${namespace},environment,service,source} MetricName="SourceLatency" environment="${environment}" service="${service}"', 'Maximum', ${period.toSeconds()})`,
+      label: "",
+      usingMetrics: {},
+      period,
+    });
+    new Dashboard(this, "Dashboard", {
+      dashboardName: `trinity-canary-${environment}`,
+      defaultInterval: Duration.days(1),
+      widgets: [
+        [
+          graph("Red and unknown invariants", [
+            metric("RedInvariants", Stats.MAXIMUM).with({ label: "red", color: "#d62728" }),
+            metric("UnknownInvariants", Stats.MAXIMUM).with({ label: "unknown", color: "#7f7f7f" }),
+          ]),
+          graph("Alerts", [
+            metric("AlertsDelivered", Stats.SUM).with({ label: "delivered" }),
+            metric("AlertsPending", Stats.MAXIMUM).with({ label: "pending" }),
+            metric("AlertsDropped", Stats.SUM).with({ label: "dropped" }),
+          ]),
+        ],
+        [
+          graph(
+            "Duration of a cycle",
+            [
+              metric("CycleDuration", Stats.p(50)).with({ label: "median" }),
+              metric("CycleDuration", Stats.MAXIMUM).with({ label: "slowest" }),
+            ],
+            "ms",
+          ),
+          graph("Latency of each source", [latency], "ms"),
+        ],
+        [
+          graph("Cycles", [
+            metric("CyclesCompleted", Stats.SUM).with({ label: "completed" }),
+            cycle.metricErrors({ period, label: "errors" }),
+            metric("Violations", Stats.MAXIMUM).with({ label: "violations" }),
+          ]),
+          graph("API", [
+            api.metricInvocations({ period, label: "requests" }),
+            api.metricErrors({ period, label: "errors" }),
+          ]),
+        ],
+      ],
+    });
+  }
+}
+
+const canaryMetric = (environment: string, metricName: string, statistic: string, period: Duration) =>
+  new Metric({
+    namespace: METRICS.namespace,
+    metricName,
+    dimensionsMap: { environment, service: METRICS.service },
+    statistic,
+    period,
+  });

@@ -1,0 +1,246 @@
+/** The environments that can be deployed. A new one is one entry below; secrets are never here. */
+import { z } from "zod";
+import { ConfigError } from "../shared/config.ts";
+
+const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
+/** For the writes, and to tell what was found, beside two reads and the wait between them. */
+const CYCLE_MARGIN_SECONDS = 10;
+
+const address = (schemes: string, example: string) =>
+  z.string().regex(new RegExp(`^(${schemes})://[^\\s/?#@]+(/[^\\s?#@]*)?$`), {
+    error: `give an address like ${example}, without a user, a password or a query: tokens belong into the secret`,
+  });
+const wholeNumber = (least: number, most: number, what: string) => {
+  const error = `give ${what}, a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+const matching = (pattern: RegExp, mend: string) => z.string({ error: mend }).regex(pattern, { error: mend });
+const oneOf = <const T extends readonly string[]>(names: T) =>
+  z.enum(names, { error: `give one of ${names.join(", ")}` });
+const none = z.literal("none");
+/** The union's own message names no mend. */
+const orNone = <T extends z.ZodType>(schema: T, mend: string) =>
+  z.union([none, schema], { error: `${mend}, or "none" to leave it out on purpose` });
+
+const FunctionUrl = z.discriminatedUnion(
+  "auth",
+  [
+    z.strictObject({ auth: z.literal("bearer") }),
+    z.strictObject({
+      auth: z.literal("iam"),
+      /** Who may call it besides those whose own policies allow it: users and roles, also of other accounts. */
+      callers: z.array(
+        matching(
+          /^arn:[\w-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/,
+          "give the ARN of a role or a user, like arn:aws:iam::123456789012:role/operators",
+        ),
+        { error: "give a list of ARNs; an empty one leaves it to the callers' own policies" },
+      ),
+    }),
+  ],
+  { error: 'give {auth: "bearer"} (the admin token) or {auth: "iam", callers: […]} (AWS signatures)' },
+);
+
+const Network = z.strictObject(
+  {
+    vpcId: matching(/^vpc-[0-9a-f]{8,17}$/, "give a VPC's id, like vpc-0123456789abcdef0"),
+    /** Private ones, with a way to AWS and to the sources (NAT, or endpoints). */
+    subnetIds: z
+      .array(matching(/^subnet-[0-9a-f]{8,17}$/, "give subnets' ids, like subnet-0123456789abcdef0"))
+      .min(1, { error: "give at least one subnet" }),
+  },
+  { error: "give {vpcId, subnetIds}" },
+);
+
+const FileSystem = z.strictObject(
+  {
+    accessPointArn: matching(
+      /^arn:[\w-]+:elasticfilesystem:[\w-]+:\d{12}:access-point\/fsap-[0-9a-f]+$/,
+      "give the ARN of an EFS access point",
+    ),
+    fileSystemId: matching(/^fs-[0-9a-f]+$/, "give the EFS file system's id, like fs-0123456789abcdef0"),
+    mountPath: matching(/^\/mnt\/[\w.-]+$/, "give a path such as /mnt/trinity"),
+  },
+  { error: "give {accessPointArn, fileSystemId, mountPath}" },
+);
+
+const Settings = z
+  .strictObject(
+    {
+      /** Where it is deployed; left out: wherever the credentials at hand lead. */
+      account: matching(/^\d{12}$/, "give an account's twelve digits, as a string").optional(),
+      region: matching(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1").optional(),
+      /** Minutes from one cycle to the next. Three have to fit into the fifteen after which a canary counts as dead. */
+      everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
+
+      libsqlUrl: z.union(
+        [none, address("libsql|https?", "libsql://db.example.com"), matching(/^file:\/mnt\/[\w./-]+$/, "")],
+        {
+          error:
+            'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
+        },
+      ),
+      /** An EFS access point, where libsqlUrl names a file. */
+      fileSystem: FileSystem.optional(),
+      redisUrl: orNone(
+        address("https?", "https://redis.example.com"),
+        "give https://… of Redis over REST, without a token in it",
+      ),
+      dockerHosts: orNone(
+        z
+          .array(
+            matching(
+              /^tcp:\/\/[\w.-]+:([1-9]\d{0,4})$/,
+              "give tcp://host:port of a daemon that speaks TLS, like tcp://10.0.0.5:2376",
+            ),
+          )
+          .min(1, { error: 'give at least one daemon, or "none" to leave Docker out on purpose' }),
+        'give a list of daemons, like ["tcp://10.0.0.5:2376"]',
+      ),
+      /** "sql": the accessor's own SQL. */
+      queueCountsUrl: z.union(
+        [none, z.literal("sql"), address("https?", "https://trinity.example.com/api/queue-counts")],
+        {
+          error:
+            'give "sql", an http(s):// address without a token in it, or "none" to leave it out on purpose',
+        },
+      ),
+      /** Where the daemons, or another source, are private. Left out: the functions run outside of any VPC. */
+      network: Network.optional(),
+
+      memoryMb: wholeNumber(128, 10_240, "the functions' memory in MB").default(512),
+      cycleTimeoutSeconds: wholeNumber(10, 240, "the cycle function's time limit in seconds").default(90),
+      apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
+      sourceDeadlineMs: wholeNumber(100, 60_000, "milliseconds for one read of a source").default(10_000),
+      confirmAfterMs: wholeNumber(0, 60_000, "milliseconds before a new red is read again").default(3_000),
+      zombieDwellSeconds: wholeNumber(0, 86_400, "seconds that a zombie has to be there").default(0),
+
+      alerts: z
+        .strictObject({
+          onRecovery: z.boolean({ error: "give true or false" }).default(true),
+          onSpread: z.boolean({ error: "give true or false" }).default(true),
+          remindAfterHours: wholeNumber(0, 720, "hours after which a red is told again (0: never)").default(
+            24,
+          ),
+          minSeverity: oneOf(["critical", "major", "minor"]).default("minor"),
+          blindAfterCycles: wholeNumber(1, 100, "cycles without sight after which it is told").default(3),
+        })
+        .prefault({}),
+      /** Who gets the topic's e-mails: alarms of the account, and the canary's alerts. Left out: whoever subscribes. */
+      alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
+
+      functionUrl: FunctionUrl,
+      /** How long the functions' logs are kept. */
+      logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
+      /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
+      removal: oneOf(["keep", "delete"]),
+    },
+    { error: "give an object of settings" },
+  )
+  .superRefine((settings, context) => {
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: "custom", path: [field], message });
+    const { sourceDeadlineMs, confirmAfterMs, libsqlUrl, fileSystem, network } = settings;
+    const least = Math.ceil((2 * sourceDeadlineMs + confirmAfterMs) / 1000) + CYCLE_MARGIN_SECONDS;
+    for (const field of ["cycleTimeoutSeconds", "apiTimeoutSeconds"] as const)
+      if (settings[field] < least)
+        refuse(
+          field,
+          `is ${settings[field]}, but two reads of sourceDeadlineMs and confirmAfterMs need ${least}: give at least that, or shorten the others`,
+        );
+    if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
+      refuse(
+        "fileSystem",
+        `is needed for ${libsqlUrl}: give the access point whose mountPath holds the file`,
+      );
+    if (fileSystem && !network)
+      refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");
+  });
+
+/** What an entry says; what is left out has a default. */
+export type EnvironmentInput = z.input<typeof Settings>;
+export type EnvironmentSettings = z.output<typeof Settings>;
+
+export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
+  dev: {
+    libsqlUrl: "libsql://trinity-dev.example.com",
+    redisUrl: "https://redis-dev.example.com",
+    dockerHosts: "none",
+    queueCountsUrl: "sql",
+    functionUrl: { auth: "bearer" },
+    logDays: 7,
+    removal: "delete",
+  },
+  staging: {
+    libsqlUrl: "libsql://trinity-staging.example.com",
+    redisUrl: "https://redis-staging.example.com",
+    dockerHosts: ["tcp://docker-staging.example.com:2376"],
+    queueCountsUrl: "sql",
+    functionUrl: { auth: "bearer" },
+    removal: "delete",
+  },
+  prod: {
+    libsqlUrl: "libsql://trinity.example.com",
+    redisUrl: "https://redis.example.com",
+    dockerHosts: ["tcp://10.0.0.5:2376"],
+    queueCountsUrl: "sql",
+    network: {
+      vpcId: "vpc-0123456789abcdef0",
+      subnetIds: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    },
+    functionUrl: { auth: "iam", callers: [] },
+    logDays: 90,
+    removal: "keep",
+    alarmEmail: "operators@example.com",
+  },
+};
+
+/**
+ * @param name what it is called in errors, alerts and metrics
+ * @throws ConfigError naming each field that can't be used, and the mend
+ */
+export function parseEnvironment(name: string, input: unknown): EnvironmentSettings {
+  if (!/^[a-z][a-z0-9-]{0,29}$/.test(name))
+    throw new ConfigError([
+      `${JSON.stringify(name)} can't name an environment: use lower case letters, digits and hyphens, 30 at most`,
+    ]);
+  const parsed = Settings.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(parsed.error.issues.flatMap((issue) => describeIssue(name, input, issue)));
+}
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
+
+function describeIssue(name: string, input: unknown, issue: z.core.$ZodIssue): string[] {
+  const place = [name, ...issue.path].join(".");
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map(
+      (key) => `${place}.${key} is no setting of an environment: remove it, or mend its name`,
+    );
+  if (issue.code === "custom") return [`${place} ${issue.message}`];
+  return [`${place}${valueAt(input, issue.path) === undefined ? " is missing" : ""}: ${issue.message}`];
+}
+
+/**
+ * @param name an entry of `environments`
+ * @throws ConfigError where there is none, or it can't be used
+ */
+export function findEnvironment(
+  name: string | undefined,
+  environments: Readonly<Record<string, unknown>> = ENVIRONMENTS,
+): EnvironmentSettings {
+  const known = Object.keys(environments).join(", ");
+  if (!name) throw new ConfigError([`no environment is named: add -c env=NAME, one of ${known}`]);
+  if (!Object.hasOwn(environments, name))
+    throw new ConfigError([
+      `there is no environment ${JSON.stringify(name)}: give -c env= one of ${known}, or add an entry to infra/environments.ts`,
+    ]);
+  return parseEnvironment(name, environments[name]);
+}
+
+/** @returns the settings that still name an address of the examples, which leads nowhere */
+export const placeholdersIn = (settings: EnvironmentSettings): string[] =>
+  Object.entries(settings)
+    .filter(([, value]) => /\bexample\.com\b|\b-?0123456789abcdef\d?\b/.test(JSON.stringify(value)))
+    .map(([field]) => field);
