@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 /** The command line's way in. Exit codes: 0 green, 1 red, 2 unknown without red, 254 usage or configuration, 255 crash. */
 import { randomUUID } from "node:crypto";
+import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { z } from "@hono/zod-openapi";
+import { AwsClient } from "aws4fetch";
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { createApp } from "../shared/api/app.ts";
 import { CycleResponse, SilenceSchema, SilencesList, Status, ViolationsPage } from "../shared/api/schemas.ts";
 import { createCanary } from "../shared/canary.ts";
-import { ConfigError, loadConfig, loadRemote } from "../shared/config.ts";
+import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config.ts";
 import type { CycleReport } from "../shared/cycle/run-cycle.ts";
 import { documentClient } from "../shared/state/client.ts";
 import { dynamoStore } from "../shared/state/store.ts";
@@ -34,23 +36,40 @@ class UsageError extends Error {}
 /** Another cycle holds the lease. */
 class Busy extends Error {}
 
+/** @returns the request as AWS checks it at a function URL. @throws UsageError where there are no credentials */
+async function signed(url: string, init: RequestInit, region: string): Promise<Request> {
+  const credentials = await defaultProvider()().catch((error: Error) => {
+    throw new UsageError(`CANARY_AUTH is iam, but no AWS credentials were found: ${error.message}`);
+  });
+  return new AwsClient({ ...credentials, service: "lambda", region }).sign(url, init);
+}
+
+function remoteApi({ url, auth }: Remote): Api {
+  return {
+    request: async (path, init) => {
+      const signal = AbortSignal.timeout(REMOTE_MS);
+      const json = { ...init, signal, headers: { "content-type": "application/json" } };
+      const request =
+        "token" in auth
+          ? new Request(url + path, {
+              ...json,
+              headers: { ...json.headers, authorization: `Bearer ${auth.token}` },
+            })
+          : await signed(url + path, json, auth.region);
+      return fetch(request).catch((error) => {
+        const why = signal.aborted
+          ? `nothing within ${REMOTE_MS / 1000} s`
+          : (error.cause?.code ?? "no connection");
+        throw new UsageError(`CANARY_URL does not answer (${why}): is it the canary's address?`);
+      });
+    },
+    close: async () => {},
+  };
+}
+
 async function openApi({ needsState }: { needsState: boolean }): Promise<Api> {
   const remote = loadRemote();
-  if (remote) {
-    return {
-      request: async (path, init) => {
-        const headers = { authorization: `Bearer ${remote.token}`, "content-type": "application/json" };
-        const signal = AbortSignal.timeout(REMOTE_MS);
-        return fetch(remote.url + path, { ...init, headers, signal }).catch((error) => {
-          const why = signal.aborted
-            ? `nothing within ${REMOTE_MS / 1000} s`
-            : (error.cause?.code ?? "no connection");
-          throw new UsageError(`CANARY_URL does not answer (${why}): is it the canary's address?`);
-        });
-      },
-      close: async () => {},
-    };
-  }
+  if (remote) return remoteApi(remote);
   const config = loadConfig();
   if (needsState && !config.stateTable)
     throw new UsageError(
@@ -98,6 +117,10 @@ async function call<T>(
   const { detail, code } = Object(body) as { detail?: string; code?: string };
   if (response.status === 401)
     throw new UsageError("CANARY_TOKEN was refused: give the canary's admin token");
+  if (response.status === 403)
+    throw new UsageError(
+      "the function URL refused the request: it asks for signatures (set CANARY_AUTH=iam), or these AWS credentials may not call it",
+    );
   if (code === "cycle_in_progress") throw new Busy();
   if (response.status === 404 || response.status === 409 || response.status === 422)
     throw new UsageError(detail ?? `HTTP ${response.status}`);

@@ -320,21 +320,38 @@ export function loadAdminToken(env: Environment = process.env): string | null {
   return token;
 }
 
+/** How the command line calls a deployed canary: with its admin token, or signed with the AWS credentials at hand. */
+export interface Remote {
+  readonly url: string;
+  readonly auth: { readonly token: string } | { readonly region: string };
+}
+
 /**
  * Where the command line finds a deployed canary; null where it is to run the cycle itself.
- * @throws ConfigError where only one of the two is given
+ * @throws ConfigError where a part is missing
  */
-export function loadRemote(env: Environment = process.env): { url: string; token: string } | null {
+export function loadRemote(env: Environment = process.env): Remote | null {
   const read = reader(env);
   const [url, token] = [read.get("CANARY_URL"), read.get("CANARY_TOKEN")];
   if (url === undefined) return null;
   if (!/^https?:\/\/[^\s@]+$/.test(url))
     read.problems.push("CANARY_URL is no address: give one like https://id.lambda-url.eu-west-1.on.aws");
-  if (token === undefined)
+  const auth = read.get("CANARY_AUTH") ?? "bearer";
+  if (auth !== "bearer" && auth !== "iam")
+    read.problems.push(
+      `CANARY_AUTH is ${JSON.stringify(auth)}: give bearer or iam, or leave it out for bearer`,
+    );
+  const region = /\.lambda-url\.([\w-]+)\.on\.aws/.exec(url)?.[1] ?? read.get("AWS_REGION");
+  if (auth === "iam" && region === undefined)
+    read.problems.push("AWS_REGION is missing: CANARY_URL does not say which region to sign for");
+  if (auth === "bearer" && token === undefined)
     read.problems.push("CANARY_TOKEN is missing: give the admin token of the canary at CANARY_URL");
   if (token !== undefined && !IS_TOKEN.test(token)) read.problems.push(`CANARY_TOKEN ${NO_TOKEN}`);
   if (read.problems.length > 0) throw new ConfigError(read.problems);
-  return { url: url.replace(/\/+$/, ""), token: token! };
+  return {
+    url: url.replace(/\/+$/, ""),
+    auth: auth === "iam" ? { region: region! } : { token: token! },
+  };
 }
 
 /** What the embedded environment takes from the shell: the usual Docker variables, and a token to keep. */

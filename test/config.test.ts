@@ -351,7 +351,7 @@ describe("the tokens of the API and the command line", () => {
   test("CANARY_URL and CANARY_TOKEN name a deployed canary; a slash at the end is no matter", () => {
     expect(loadRemote({ CANARY_URL: "https://c.example.com//", CANARY_TOKEN: "t" })).toEqual({
       url: "https://c.example.com",
-      token: "t",
+      auth: { token: "t" },
     });
     expect(loadRemote({ CANARY_TOKEN: "t" })).toBeNull();
     expect(loadRemote({ CANARY_URL: " " })).toBeNull();
@@ -364,6 +364,28 @@ describe("the tokens of the API and the command line", () => {
     expect(problemsOf(loadRemote, { CANARY_URL: "c.example.com" })).toEqual([
       expect.stringMatching(/^CANARY_URL is no address: give /),
       expect.stringMatching(/^CANARY_TOKEN /),
+    ]);
+  });
+
+  test("CANARY_AUTH=iam signs for the region that the address names, or the shell's", () => {
+    const CANARY_AUTH = "iam";
+    const CANARY_URL = "https://abc.lambda-url.eu-west-1.on.aws/";
+    expect(loadRemote({ CANARY_AUTH, CANARY_URL, AWS_REGION: "us-east-1" })?.auth).toEqual({
+      region: "eu-west-1",
+    });
+    const own = { CANARY_AUTH, CANARY_URL: "https://canary.example.com" };
+    expect(loadRemote({ ...own, AWS_REGION: "us-east-1" })?.auth).toEqual({ region: "us-east-1" });
+    expect(problemsOf(loadRemote, own)).toEqual([expect.stringMatching(/^AWS_REGION is missing/)]);
+    expect(problemsOf(loadRemote, { CANARY_URL, CANARY_TOKEN: "t", CANARY_AUTH: "none" })).toEqual([
+      expect.stringMatching(/^CANARY_AUTH is "none": give bearer or iam/),
+    ]);
+  });
+
+  test("the API asks for a signature or for the token, and for nothing less", () => {
+    expect(loadAdminToken({ API_AUTH: "iam" })).toBeNull();
+    expect(loadAdminToken({ API_AUTH: "bearer", ADMIN_TOKEN: "t" })).toBe("t");
+    expect(problemsOf(loadAdminToken, { API_AUTH: "IAM", ADMIN_TOKEN: "t" })).toEqual([
+      expect.stringMatching(/^API_AUTH is "IAM": give bearer or iam/),
     ]);
   });
 
