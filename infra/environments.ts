@@ -55,10 +55,10 @@ const Network = z.strictObject(
 const FileSystem = z.strictObject(
   {
     accessPointArn: matching(
-      /^arn:[\w-]+:elasticfilesystem:[\w-]+:\d{12}:access-point\/fsap-[0-9a-f]+$/,
+      /^arn:[\w-]+:elasticfilesystem:[\w-]+:\d{12}:access-point\/fsap-[0-9a-f]{17}$/,
       "give the ARN of an EFS access point",
     ),
-    fileSystemId: matching(/^fs-[0-9a-f]+$/, "give the EFS file system's id, like fs-0123456789abcdef0"),
+    fileSystemId: matching(/^fs-[0-9a-f]{8,17}$/, "give the EFS file system's id, like fs-0123456789abcdef0"),
     mountPath: matching(/^\/mnt\/[\w.-]+$/, "give a path such as /mnt/trinity"),
   },
   { error: "give {accessPointArn, fileSystemId, mountPath}" },

@@ -1,0 +1,166 @@
+/** An operator edits infra/environments.ts: what is wrong there is named, with its mend, before anything is deployed. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { ENVIRONMENTS, findEnvironment, parseEnvironment } from "../../infra/environments.ts";
+import { ConfigError } from "../../shared/config.ts";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const STAGING = ENVIRONMENTS.staging!;
+
+function problemsOf(work: () => unknown): readonly string[] {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test("the environments of the project can be used, and none holds a secret", () => {
+  for (const name of ["dev", "staging", "prod"]) expect(findEnvironment(name).everyMinutes).toBe(5);
+  expect(JSON.stringify(ENVIRONMENTS)).not.toMatch(/token|password|BEGIN|hooks\.slack/i);
+});
+
+test("what an entry leaves out has a default", () => {
+  expect(parseEnvironment("small", { ...STAGING })).toMatchObject({
+    memoryMb: 512,
+    cycleTimeoutSeconds: 90,
+    sourceDeadlineMs: 10_000,
+    confirmAfterMs: 3_000,
+    logDays: 30,
+    alerts: {
+      onRecovery: true,
+      onSpread: true,
+      remindAfterHours: 24,
+      minSeverity: "minor",
+      blindAfterCycles: 3,
+    },
+  });
+});
+
+test("an environment that is not there, or not named", () => {
+  expect(problemsOf(() => findEnvironment("qa"))).toEqual([
+    'there is no environment "qa": give -c env= one of dev, staging, prod, or add an entry to infra/environments.ts',
+  ]);
+  expect(problemsOf(() => findEnvironment("toString"))).toHaveLength(1);
+  expect(problemsOf(() => findEnvironment(undefined))).toEqual([
+    "no environment is named: add -c env=NAME, one of dev, staging, prod",
+  ]);
+  expect(problemsOf(() => parseEnvironment("Prod EU", STAGING))[0]).toMatch(
+    /^"Prod EU" can't name an environment/,
+  );
+});
+
+describe("a field that can't be used is named, with the mend", () => {
+  test.for<[string, object, RegExp]>([
+    ["a misspelt field", { memoryMB: 512 }, /^staging\.memoryMB is no setting of an environment/],
+    ["a misspelt policy", { alerts: { remindHours: 3 } }, /^staging\.alerts\.remindHours is no setting/],
+    ["a field that is missing", { redisUrl: undefined }, /^staging\.redisUrl is missing: give https:\/\//],
+    [
+      "a token in an address",
+      { libsqlUrl: "libsql://db.example.com?authToken=x" },
+      /^staging\.libsqlUrl: give .* without a token/,
+    ],
+    [
+      "a password in an address",
+      { redisUrl: "https://u:p@redis.example.com" },
+      /^staging\.redisUrl: give .* without a user, a password or a query/,
+    ],
+    [
+      "a daemon without a scheme",
+      { dockerHosts: ["10.0.0.5:2376"] },
+      /^staging\.dockerHosts\.0: give tcp:\/\/host:port/,
+    ],
+    [
+      "a daemon without a port",
+      { dockerHosts: ["tcp://10.0.0.5"] },
+      /^staging\.dockerHosts\.0: give tcp:\/\/host:port/,
+    ],
+    ["no daemon", { dockerHosts: [] }, /^staging\.dockerHosts: give at least one daemon, or "none"/],
+    [
+      "a schedule that is too slow",
+      { everyMinutes: 15 },
+      /^staging\.everyMinutes: give minutes .* from 1 to 5/,
+    ],
+    ["a number in quotes", { memoryMb: "512" }, /^staging\.memoryMb: give .* a whole number/],
+    ["a retention that CloudWatch lacks", { logDays: 5 }, /^staging\.logDays: give one of 1, 3, 7/],
+    [
+      "an unknown auth",
+      { functionUrl: { auth: "none" } },
+      /^staging\.functionUrl\.auth: give \{auth: "bearer"\}/,
+    ],
+    [
+      "iam without callers",
+      { functionUrl: { auth: "iam" } },
+      /^staging\.functionUrl\.callers is missing: give a list/,
+    ],
+    [
+      "a caller that is no ARN",
+      { functionUrl: { auth: "iam", callers: ["bob"] } },
+      /^staging\.functionUrl\.callers\.0: give the ARN/,
+    ],
+    ["an unknown removal", { removal: "maybe" }, /^staging\.removal: give one of keep, delete/],
+    [
+      "a severity",
+      { alerts: { minSeverity: "low" } },
+      /^staging\.alerts\.minSeverity: give one of critical, major, minor/,
+    ],
+    ["an e-mail address", { alarmEmail: "ops" }, /^staging\.alarmEmail: give an e-mail address/],
+    ["a region", { region: "Ireland" }, /^staging\.region: give a region such as/],
+    ["an account that is a number", { account: 123456789012 }, /^staging\.account: give .* as a string/],
+    [
+      "a VPC without subnets",
+      { network: { vpcId: "vpc-0123456789abcdef0", subnetIds: [] } },
+      /^staging\.network\.subnetIds: give at least one/,
+    ],
+    [
+      "a time limit below two reads",
+      { cycleTimeoutSeconds: 20 },
+      /^staging\.cycleTimeoutSeconds is 20, but two reads .* need 33/,
+    ],
+    [
+      "a file without its file system",
+      { libsqlUrl: "file:/mnt/trinity/a.db" },
+      /^staging\.fileSystem is needed for file:\/mnt\/trinity\/a\.db/,
+    ],
+  ])("%s", ([, fields, message]) => {
+    expect(problemsOf(() => parseEnvironment("staging", { ...STAGING, ...fields }))).toEqual([
+      expect.stringMatching(message),
+    ]);
+  });
+
+  test("all of them at once", () => {
+    const problems = problemsOf(() => parseEnvironment("staging", { libsqlUrl: "x", removal: "x" }));
+    expect(problems.map((problem) => /^staging\.(\w+)/.exec(problem)?.[1])).toEqual([
+      "libsqlUrl",
+      "redisUrl",
+      "dockerHosts",
+      "queueCountsUrl",
+      "functionUrl",
+      "removal",
+    ]);
+  });
+
+  test("a password in an address is not shown", () => {
+    const problems = problemsOf(() =>
+      parseEnvironment("staging", { ...STAGING, redisUrl: "https://u:hunter2@r" }),
+    );
+    expect(problems.join()).not.toContain("hunter2");
+  });
+});
+
+test("cdk says no more than that one line, and fails", async () => {
+  const answer = await new Promise<{ code: number; err: string }>((resolve) => {
+    const env = { ...process.env, CDK_CONTEXT_JSON: '{"env":"qa"}' };
+    const child = execFile(
+      process.execPath,
+      ["--import", "tsx", "infra/app.ts"],
+      { cwd: PROJECT, env },
+      (_, __, err) => resolve({ code: child.exitCode ?? -1, err }),
+    );
+  });
+  expect(answer.code).toBe(1);
+  expect(answer.err.trim()).toMatch(/^there is no environment "qa": [^\n]*$/);
+});
