@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdir, readFile, symlink, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { freePort, temporaryFolder, until } from "./live.ts";
 
@@ -14,64 +15,20 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** Makes a CA and what it signs, in a folder. @returns the paths for a server and a client of 127.0.0.1 */
+/** Makes a CA and what it signs, as operators do. @returns the paths for a server and a client of 127.0.0.1 */
 export async function makeCertificates(
   folder: string,
 ): Promise<{ server: Certificates; client: Certificates }> {
+  await run(fileURLToPath(new URL("../../infra/docker-certificates.sh", import.meta.url)), [
+    folder,
+    "127.0.0.1",
+  ]);
   const path = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
-  await openssl(
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=test-ca",
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.pem",
-  );
-  for (const [name, usage] of [
-    ["server", "serverAuth"],
-    ["client", "clientAuth"],
-  ] as const) {
-    await openssl(
-      "req",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-subj",
-      `/CN=${name}`,
-      "-keyout",
-      `${name}.key`,
-      "-out",
-      `${name}.csr`,
-    );
-    await writeFile(path(`${name}.ext`), `subjectAltName=IP:127.0.0.1\nextendedKeyUsage=${usage}\n`);
-    await openssl(
-      "x509",
-      "-req",
-      "-in",
-      `${name}.csr`,
-      "-CA",
-      "ca.pem",
-      "-CAkey",
-      "ca.key",
-      "-CAcreateserial",
-      "-days",
-      "2",
-      "-extfile",
-      `${name}.ext`,
-      "-out",
-      `${name}.pem`,
-    );
-  }
-  const of = (name: string) => ({ ca: path("ca.pem"), cert: path(`${name}.pem`), key: path(`${name}.key`) });
-  return { server: of("server"), client: of("client") };
+  const ca = path("ca.pem");
+  return {
+    server: { ca, cert: path("server-cert.pem"), key: path("server-key.pem") },
+    client: { ca, cert: path("cert.pem"), key: path("key.pem") },
+  };
 }
 
 export interface Dockerd {
