@@ -6,8 +6,8 @@ import { type Deployed, deployedCanary } from "../shared/deployed.ts";
 
 /** How long a secret may be used after it was rotated. */
 const SECRET_MAX_AGE_MS = 60_000;
-/** A token that is refused may be the rotated one: the secret is read again for it, but not for each guess. */
-const SECRET_MAX_AGE_AFTER_401_MS = 2_000;
+/** What was refused, a token or the secret itself, may be right by now: it is read again, but not for each guess. */
+const SECRET_MAX_AGE_AFTER_REFUSAL_MS = 2_000;
 
 type HandleEvent = ReturnType<typeof handle>;
 type Answer = Awaited<ReturnType<HandleEvent>>;
@@ -15,17 +15,22 @@ type FunctionUrlEvent = LambdaEvent & { readonly requestContext: { readonly doma
 
 /** Made by the first event and kept until the secret changes. */
 let kept: { readonly deployed: Deployed; readonly handleEvent: HandleEvent } | undefined;
+/** Whether the last event found a configuration that could be used. */
+let isConfigured = true;
 
 async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
   // The function can't be told its own address when it is deployed, but hears it with each request.
   const address = `https://${event.requestContext.domainName}/api/canary/status`;
-  const deployed = await deployedCanary(maxAgeMs, { CANARY_STATUS_URL: address });
+  const mayBeOldMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
+  isConfigured = false;
+  const deployed = await deployedCanary(mayBeOldMs, { CANARY_STATUS_URL: address });
   if (kept?.deployed !== deployed) {
     const { canary, env } = deployed;
     const logError = (line: string) => console.error(line);
     const app = createApp({ canary, adminToken: loadAdminToken(env), logError });
     kept = { deployed, handleEvent: handle(app) };
   }
+  isConfigured = true;
   return kept.handleEvent;
 }
 
@@ -47,7 +52,7 @@ export async function handler(event: FunctionUrlEvent, context: LambdaContext): 
     const handleEvent = await handlerFor(event, SECRET_MAX_AGE_MS);
     const response = await handleEvent(event, context);
     if (response.statusCode !== 401) return response;
-    const renewed = await handlerFor(event, SECRET_MAX_AGE_AFTER_401_MS);
+    const renewed = await handlerFor(event, SECRET_MAX_AGE_AFTER_REFUSAL_MS);
     return renewed === handleEvent ? response : await renewed(event, context);
   } catch (error) {
     if (error instanceof ConfigError) return misconfigured(error, context);

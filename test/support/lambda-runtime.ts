@@ -1,0 +1,187 @@
+/** AWS Lambda on the loopback: a runtime API that hands events to a function's process and takes its answers. */
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ACCOUNT, type BuiltFunction, REGION } from "./built-functions.ts";
+import { temporaryFolder } from "./live.ts";
+
+const BOOTSTRAP = fileURLToPath(new URL("./lambda-bootstrap.mjs", import.meta.url));
+const PREFIX = "/2018-06-01/runtime/";
+
+/** What the caller of a function hears of an error. */
+export interface FunctionError {
+  readonly errorType: string;
+  readonly errorMessage: string;
+  readonly trace: readonly string[];
+}
+
+export interface Invocation {
+  readonly requestId: string;
+  /** What the handler gave; undefined where the invocation failed. */
+  readonly result: unknown;
+  readonly error: FunctionError | undefined;
+  /** What the process printed since the invocation before. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface LambdaProcess {
+  /** Hands over an event and waits for what becomes of it, at most for the function's time limit. */
+  invoke(event: unknown): Promise<Invocation>;
+  /** Everything that the process has printed and answered so far. */
+  told(): string;
+  close(): Promise<void>;
+}
+
+type Outcome = { readonly result: unknown } | { readonly error: FunctionError };
+
+const failure = (errorType: string, errorMessage: string): Outcome => ({
+  error: { errorType, errorMessage, trace: [] },
+});
+
+async function bodyOf(incoming: IncomingMessage): Promise<string> {
+  let body = "";
+  for await (const chunk of incoming.setEncoding("utf8")) body += chunk;
+  return body;
+}
+
+/** What Lambda adds to a function's own variables. */
+const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) => ({
+  AWS_LAMBDA_RUNTIME_API: api,
+  _HANDLER: built.handler,
+  LAMBDA_TASK_ROOT: folder,
+  LAMBDA_RUNTIME_DIR: "/var/runtime",
+  AWS_REGION: REGION,
+  AWS_DEFAULT_REGION: REGION,
+  AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x",
+  AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+  AWS_LAMBDA_FUNCTION_NAME: built.name,
+  AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
+  AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(built.memoryMb),
+  AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${built.name}`,
+  AWS_LAMBDA_LOG_STREAM_NAME: "2026/11/23/[$LATEST]0",
+  AWS_ACCESS_KEY_ID: "ASIALOCAL",
+  AWS_SECRET_ACCESS_KEY: "local",
+  AWS_SESSION_TOKEN: "local",
+  LANG: "en_US.UTF-8",
+  TZ: ":UTC",
+});
+
+/**
+ * Starts a process of a function as Lambda would: from a copy of its asset in a folder outside of the project, so that
+ * it finds no package but those in it, with no variable but its own, Lambda's and `more`. It is frozen while it has
+ * nothing to do.
+ * @param node the path of Node
+ * @param more the addresses of local servers
+ */
+export async function startLambda(
+  built: BuiltFunction,
+  { node, more }: { readonly node: string; readonly more: Readonly<Record<string, string>> },
+): Promise<LambdaProcess> {
+  const temporary = await temporaryFolder();
+  const folder = join(temporary.path, "task");
+  await cp(built.asset, folder, { recursive: true });
+  /** The process asks for an event, and waits. */
+  let asked: ServerResponse | undefined;
+  let current: { readonly id: string; readonly event: unknown; settle(outcome: Outcome): void } | undefined;
+  /** The process won't ask any more, for this reason. */
+  let ended: Outcome | undefined;
+  const answers: string[] = [];
+
+  const server = createServer(async (incoming, outgoing) => {
+    const path = incoming.url?.startsWith(PREFIX) ? incoming.url.slice(PREFIX.length) : "";
+    if (path === "invocation/next") {
+      asked = outgoing;
+      return current ? handOver() : child.kill("SIGSTOP");
+    }
+    const body = await bodyOf(incoming);
+    answers.push(body);
+    outgoing.writeHead(202).end('{"status":"OK"}');
+    if (path === "init/error") ended = { error: JSON.parse(body) };
+    else if (path === `invocation/${current?.id}/error`) current?.settle({ error: JSON.parse(body) });
+    else if (path === `invocation/${current?.id}/response`) current?.settle({ result: JSON.parse(body) });
+    else throw new Error(`the runtime API was asked for ${incoming.method} ${incoming.url}`);
+    return undefined;
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const api = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  // Files, not pipes: what the process wrote before it answered is in them when its answer is here.
+  const paths = { stdout: join(temporary.path, "stdout"), stderr: join(temporary.path, "stderr") };
+  const [stdout, stderr] = [openSync(paths.stdout, "a"), openSync(paths.stderr, "a")];
+  const child = spawn(node, [BOOTSTRAP], {
+    cwd: folder,
+    env: { ...variablesOfLambda(built, api, folder), ...built.environment, ...more },
+    stdio: ["ignore", stdout, stderr],
+  });
+  closeSync(stdout);
+  closeSync(stderr);
+  const exited = once(child, "exit").then(([code, signal]) => {
+    ended ??= failure("Runtime.ExitError", `the process exited with ${code ?? signal}`);
+    current?.settle(ended);
+  });
+
+  /** Gives the event to the process where both are there. */
+  function handOver() {
+    if (!asked || !current) return;
+    child.kill("SIGCONT");
+    asked.writeHead(200, {
+      "content-type": "application/json",
+      "lambda-runtime-aws-request-id": current.id,
+      "lambda-runtime-deadline-ms": Date.now() + built.timeoutSeconds * 1000,
+      "lambda-runtime-invoked-function-arn": `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${built.name}`,
+      "lambda-runtime-trace-id": "Root=1-6563e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+    });
+    asked.end(JSON.stringify(current.event));
+    asked = undefined;
+  }
+
+  const read = { stdout: 0, stderr: 0 };
+  const printed = (stream: "stdout" | "stderr") => {
+    const bytes = readFileSync(paths[stream]);
+    const fresh = bytes.subarray(read[stream]).toString();
+    read[stream] = bytes.length;
+    return fresh;
+  };
+
+  return {
+    async invoke(event) {
+      const id = randomUUID();
+      let limit: NodeJS.Timeout | undefined;
+      const outcome = await new Promise<Outcome>((settle) => {
+        current = { id, event, settle };
+        if (ended) settle(ended);
+        limit = setTimeout(() => {
+          ended = failure("Sandbox.Timedout", `Task timed out after ${built.timeoutSeconds} seconds`);
+          child.kill("SIGKILL");
+        }, built.timeoutSeconds * 1000);
+        handOver();
+      });
+      clearTimeout(limit);
+      current = undefined;
+      return {
+        requestId: id,
+        result: undefined,
+        error: undefined,
+        ...outcome,
+        stdout: printed("stdout"),
+        stderr: printed("stderr"),
+      };
+    },
+    told: () => [readFileSync(paths.stdout), readFileSync(paths.stderr), ...answers].join("\n"),
+    async close() {
+      child.kill("SIGKILL");
+      await exited;
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await temporary.remove();
+    },
+  };
+}
