@@ -1,0 +1,272 @@
+/** What DynamoDB itself can answer and a local table never does: each costs a cycle at most, and no alert. */
+import {
+  ConditionalCheckFailedException,
+  InternalServerError,
+  ProvisionedThroughputExceededException,
+  RequestLimitExceeded,
+  ThrottlingException,
+} from "@aws-sdk/client-dynamodb";
+import { BatchWriteCommand, GetCommand, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { type AwsClientStub, mockClient } from "aws-sdk-client-mock";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Alert } from "../../shared/alerts/alert.ts";
+import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
+import { slotsOf } from "../support/facts.ts";
+
+const canaryOf = useCanaries();
+const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
+const NO_SLOTS = { slots: slotsOf({}) };
+
+const thrown = { $metadata: { httpStatusCode: 400 } };
+const FAULTS = {
+  throttled: new ThrottlingException({
+    ...thrown,
+    message: "Rate of requests exceeds the allowed throughput.",
+  }),
+  "over its throughput": new ProvisionedThroughputExceededException({
+    ...thrown,
+    message: "The level of configured provisioned throughput for the table was exceeded.",
+  }),
+  "over the account's limit": new RequestLimitExceeded({
+    ...thrown,
+    message: "Throughput exceeds the current limit.",
+  }),
+  "failing inside": new InternalServerError({ ...thrown, message: "Internal server error" }),
+  "too large": Object.assign(new Error("Item size has exceeded the maximum allowed size"), {
+    ...thrown,
+    name: "ValidationException",
+  }),
+} satisfies Record<string, Error>;
+const refused = () =>
+  new ConditionalCheckFailedException({ ...thrown, message: "The conditional request failed" });
+
+/** How the store's calls are told from each other. */
+const CALLS = {
+  lease: [UpdateCommand, { ReturnValues: "ALL_NEW" }],
+  "terminal memory": [QueryCommand, { ConsistentRead: true }],
+  ids: [UpdateCommand, { ReturnValues: "UPDATED_NEW" }],
+  evidence: [BatchWriteCommand, {}],
+  commit: [UpdateCommand, { ConditionExpression: "lease_owner = :owner AND version = :version" }],
+} as const;
+type Call = keyof typeof CALLS;
+
+describe("the table", () => {
+  let canary: ScriptedCanary;
+  /** In front of the canary's client: what is not told otherwise goes on to the real table. */
+  let table: AwsClientStub<ScriptedCanary["client"]>;
+  /** The keys of the alerts that a channel has taken. */
+  let told: string[];
+
+  beforeEach(async () => {
+    canary = await canaryOf();
+    told = [];
+    table = mockClient(canary.client);
+    table.send.callThrough();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    table.restore();
+  });
+
+  /** The mock's types want an input of that command; which command it is stands in the table above. */
+  const on = (call: Call) => table.on(CALLS[call][0] as typeof UpdateCommand, CALLS[call][1] as object);
+  const calls = (call: Call) =>
+    table.commandCalls(CALLS[call][0] as typeof UpdateCommand, CALLS[call][1] as object).length;
+  /** Sends past the faults. */
+  const realSend = () =>
+    table.send.wrappedMethod.bind(canary.client) as (command: unknown) => Promise<unknown>;
+  function mend() {
+    table.reset();
+    table.send.callThrough();
+  }
+
+  /** Five minutes pass, and a cycle runs that tells its alerts. */
+  async function cycle(): Promise<CycleOutcome> {
+    canary.advance(5 * MINUTE_MS);
+    return again();
+  }
+  /** A cycle runs right now. */
+  function again(): Promise<CycleOutcome> {
+    const slack = async ({ key }: Alert) => void told.push(key);
+    const alerts = { ...canary.deps.alerts, senders: { slack } };
+    return runCycle({ ...canary.deps, alerts }, { trigger: "schedule" });
+  }
+  const transitionsOf = (outcome: CycleOutcome) =>
+    outcome.kind === "busy" ? [] : outcome.report.transitions.map((t) => t.invariant_id);
+
+  const EVERYWHERE = Object.entries(FAULTS).flatMap(([name, error]) =>
+    (Object.keys(CALLS) as Call[])
+      .filter((call) => name !== "too large" || call !== "terminal memory")
+      .map((call): [Call, string, Error] => [call, name, error]),
+  );
+
+  test.for(EVERYWHERE)("%s, %s: nothing opens, and the next cycle tells it once", async ([call, , error]) => {
+    await cycle();
+    const before = await canary.memory();
+    canary.set(LEAKED);
+    on(call).rejects(error);
+    const failed = await cycle();
+    expect(calls(call)).toBeGreaterThan(0);
+    expect(failed).toMatchObject({
+      kind: "stateless",
+      reason: `state: ${error.message}`,
+      report: { transitions: [], spreads: [], recoveries: [], verdicts: { "S-01": { status: "red" } } },
+    });
+    expect(told).toEqual([]);
+
+    mend();
+    expect(await canary.memory()).toEqual(before);
+    // At once: the lease was given back.
+    const next = await again();
+    expect(next).toMatchObject({ kind: "done", alerts: { delivered: 1, pending: 0 } });
+    expect(transitionsOf(next)).toEqual(["S-01"]);
+    await cycle();
+    expect(told).toHaveLength(1);
+  });
+
+  // Where nothing is red, no id is asked for.
+  test.for(["lease", "terminal memory", "evidence", "commit"] as const)(
+    "%s, throttled: nothing closes either",
+    async (call) => {
+      canary.set(LEAKED);
+      await cycle();
+      expect(told).toHaveLength(1);
+      canary.set(NO_SLOTS);
+      on(call).rejects(FAULTS.throttled);
+      expect(await cycle()).toMatchObject({ kind: "stateless", report: { recoveries: [] } });
+      expect((await canary.memory()).states["S-01"]?.status).toBe("red");
+      mend();
+      expect(await again()).toMatchObject({
+        kind: "done",
+        report: { recoveries: [{ invariant_id: "S-01" }] },
+      });
+      expect(told).toHaveLength(2);
+    },
+  );
+
+  test.for(Object.entries(FAULTS))(
+    "%s while an alert waits in the outbox: it waits on, and is told once",
+    async ([, error]) => {
+      canary.set(LEAKED);
+      canary.advance(5 * MINUTE_MS);
+      const down = async () => Promise.reject(new Error("the channel is down"));
+      const alerts = { ...canary.deps.alerts, senders: { slack: down } };
+      await runCycle({ ...canary.deps, alerts }, { trigger: "schedule" });
+      const [waiting] = (await canary.memory()).outbox;
+
+      on("commit").rejects(error);
+      expect((await cycle()).kind).toBe("stateless");
+      expect(told).toEqual([]);
+      mend();
+      expect(await cycle()).toMatchObject({ kind: "done", alerts: { delivered: 1, pending: 0 } });
+      expect(told).toEqual([waiting!.alert.key]);
+    },
+  );
+
+  test("the lease refused: another cycle runs, and this one has asked nobody", async () => {
+    on("lease").rejects(refused());
+    expect(await cycle()).toEqual({
+      kind: "busy",
+      retryAfterSeconds: Math.ceil(leaseMs(canary.deps.settings) / 1000),
+    });
+    expect(canary.reads).toEqual([]);
+  });
+
+  test("the commit refused, since another cycle's is there: nothing of this one counts", async () => {
+    await cycle();
+    canary.set(LEAKED);
+    on("commit").rejects(refused());
+    const outcome = await cycle();
+    expect(outcome).toMatchObject({
+      kind: "stateless",
+      reason: expect.stringContaining("outlived its lease"),
+    });
+    expect(transitionsOf(outcome)).toEqual([]);
+    expect(told).toEqual([]);
+    mend();
+    canary.advance(leaseMs(canary.deps.settings));
+    expect(transitionsOf(await again())).toEqual(["S-01"]);
+    expect(told).toHaveLength(1);
+  });
+
+  test("the commit arrived but its answer was lost, and so was the look after it: the alert is told by the next", async () => {
+    await cycle();
+    canary.set(LEAKED);
+    const real = realSend();
+    on("commit").callsFake(async (input) => {
+      await real(new UpdateCommand(input));
+      throw refused();
+    });
+    table.on(GetCommand).rejects(FAULTS.throttled);
+    const outcome = await cycle();
+    expect(outcome).toMatchObject({ kind: "stateless", reason: `state: ${FAULTS.throttled.message}` });
+    expect(told).toEqual([]);
+
+    mend();
+    const next = await again();
+    expect(next).toMatchObject({ kind: "done", alerts: { delivered: 1, pending: 0 } });
+    // It was red in the memory already: a second break would be told twice.
+    expect(transitionsOf(next)).toEqual([]);
+    await cycle();
+    expect(told).toHaveLength(1);
+  });
+
+  describe("a batch that is taken in part", () => {
+    /** Each batch leaves so many items unwritten; the waits between the tries pass at once. */
+    function takesAllBut(left: number, times = Infinity) {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      const real = realSend();
+      let batches = 0;
+      on("evidence").callsFake(async ({ RequestItems }) => {
+        batches += 1;
+        const requests = RequestItems[canary.table];
+        const unwritten = batches <= times ? requests.slice(0, left) : [];
+        const taken = requests.slice(unwritten.length);
+        if (taken.length > 0) await real(new BatchWriteCommand({ RequestItems: { [canary.table]: taken } }));
+        if (unwritten.length === 0) return {};
+        setImmediate(() => void vi.advanceTimersByTimeAsync(2_000));
+        return { UnprocessedItems: { [canary.table]: unwritten } };
+      });
+      return () => batches;
+    }
+    const written = async () => {
+      const nowMs = canary.now();
+      const range = { startMs: nowMs - DAY_MS, endMs: nowMs, nowMs };
+      const [cycles, violations] = [
+        await canary.store.listCycles(range, 100, null),
+        await canary.store.listViolations(range, 100, null),
+      ];
+      return { cycles: cycles.items.length, violations: violations.items.length };
+    };
+
+    test("once: the rest is sent again, and the cycle happens", async () => {
+      canary.set(LEAKED);
+      const batches = takesAllBut(1, 1);
+      const outcome = await cycle();
+      vi.useRealTimers();
+      expect(outcome).toMatchObject({ kind: "done", alerts: { delivered: 1 } });
+      expect(batches()).toBe(2);
+      expect(await written()).toEqual({ cycles: 1, violations: 1 });
+    });
+
+    test("for ever: the cycle has not happened, and its evidence alone opens nothing", async () => {
+      await cycle();
+      canary.set(LEAKED);
+      takesAllBut(1);
+      const failed = await cycle();
+      vi.useRealTimers();
+      expect(failed).toMatchObject({
+        kind: "stateless",
+        reason: "state: DynamoDB left 1 item(s) of a batch unwritten",
+      });
+      expect(told).toEqual([]);
+      mend();
+      const next = await again();
+      expect(transitionsOf(next)).toEqual(["S-01"]);
+      expect(told).toHaveLength(1);
+      // What the failed cycle wrote is there beside what the next one did, under another id.
+      expect((await written()).violations).toBe(2);
+    });
+  });
+});
