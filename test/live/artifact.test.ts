@@ -160,16 +160,26 @@ describeLive(
     let running: LambdaProcess[];
 
     beforeAll(async () => {
-      [stack, platform, dockerd] = await Promise.all([
-        buildStack(ENVIRONMENT, {
-          "AWS::DynamoDB::Table": TABLE_NAME,
-          "AWS::SecretsManager::Secret": SECRET_ARN,
-          "AWS::SNS::Topic": TOPIC_ARN,
-          "AWS::Lambda::Url.FunctionUrl": `https://${DOMAIN}/`,
+      const made = {
+        "AWS::DynamoDB::Table": TABLE_NAME,
+        "AWS::SecretsManager::Secret": SECRET_ARN,
+        "AWS::SNS::Topic": TOPIC_ARN,
+        "AWS::Lambda::Url.FunctionUrl": `https://${DOMAIN}/`,
+      };
+      const starting = [
+        buildStack(ENVIRONMENT, made).then((built) => {
+          stack = built;
         }),
-        startLivePlatform(),
-        startDockerd(),
-      ]);
+        startLivePlatform().then((started) => {
+          platform = started;
+        }),
+        startDockerd().then((started) => {
+          dockerd = started;
+        }),
+      ];
+      // What has started is ended, also where another could not start.
+      await Promise.allSettled(starting);
+      await Promise.all(starting);
     }, 180_000);
     afterAll(async () => {
       for (const part of [platform, dockerd]) await part?.close();

@@ -77,7 +77,10 @@ export async function buildStack(environment: string, made: Made): Promise<Built
     join(PROJECT, "node_modules/.bin/cdk"),
     ["synth", "-q", "--no-notices", "-c", `env=${environment}`, "-o", folder.path],
     { cwd: PROJECT, env },
-  );
+  ).catch(async (error) => {
+    await folder.remove();
+    throw error;
+  });
   const json = async (name: string) =>
     JSON.parse(await readFile(join(folder.path, `${stack}.${name}`), "utf8"));
   const [template, assets] = [await json("template.json"), await json("assets.json")];
