@@ -1,17 +1,33 @@
 /** A function of the canary: its bundle, its log, its role, and its place in the network. */
+import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ArnFormat, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import {
+  ArnFormat,
+  AssetHashType,
+  DockerImage,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  Validations,
+} from "aws-cdk-lib";
 import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup, Vpc } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, type CfnFunction, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
-import { NodejsFunction, OutputFormat } from "aws-cdk-lib/aws-lambda-nodejs";
+import {
+  Architecture,
+  type AssetCode,
+  type CfnFunction,
+  Code,
+  Function as LambdaFunction,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { EnvironmentSettings } from "../environments.ts";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const ABSENT = join(PROJECT, "infra/constructs/absent.ts");
+const BUNDLE = join(PROJECT, "infra/bundle.ts");
 const NFS_PORT = 2049;
 const HTTPS_PORT = 443;
 
@@ -62,6 +78,28 @@ export function placeIn(scope: Construct, settings: EnvironmentSettings): Place 
   return { vpc, securityGroups: [securityGroup] };
 }
 
+/** @returns the function's asset, hashed by what comes out: the same for every environment */
+function bundled(entry: string): AssetCode {
+  return Code.fromAsset(join(PROJECT, "functions"), {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      // Never run: esbuild is among the project's packages.
+      image: DockerImage.fromRegistry("esbuild"),
+      // CDK keeps what it has bundled, and tells two bundles apart by this.
+      command: [entry],
+      local: {
+        tryBundle(outputFolder) {
+          execFileSync(process.execPath, ["--import", "tsx", BUNDLE, entry, outputFolder], {
+            cwd: PROJECT,
+            stdio: ["ignore", "ignore", "inherit"],
+          });
+          return true;
+        },
+      },
+    },
+  });
+}
+
 export interface CanaryFunctionProps {
   readonly settings: EnvironmentSettings;
   readonly description: string;
@@ -74,7 +112,7 @@ export interface CanaryFunctionProps {
 
 /** Node 24 on arm64, one ES module with all it needs, and a role with the rights that it is given, one by one. */
 export class CanaryFunction extends Construct {
-  readonly lambda: NodejsFunction;
+  readonly lambda: LambdaFunction;
   readonly role: Role;
   readonly logGroup: LogGroup;
 
@@ -89,11 +127,10 @@ export class CanaryFunction extends Construct {
     this.logGroup.grantWrite(this.role);
     if (place) this.grantNetwork();
 
-    this.lambda = new NodejsFunction(this, "Function", {
+    this.lambda = new LambdaFunction(this, "Function", {
       description: props.description,
-      entry: join(PROJECT, "functions", props.entry),
-      projectRoot: PROJECT,
-      depsLockFilePath: join(PROJECT, "package-lock.json"),
+      code: bundled(props.entry),
+      handler: "index.handler",
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: settings.memoryMb,
@@ -103,31 +140,6 @@ export class CanaryFunction extends Construct {
       logGroup: this.logGroup,
       tracing: Tracing.ACTIVE,
       ...place,
-      bundling: {
-        format: OutputFormat.ESM,
-        target: "node24",
-        mainFields: ["module", "main"],
-        minify: true,
-        sourceMap: true,
-        sourcesContent: false,
-        // The SDK that was tested, not the one that the runtime happens to hold.
-        bundleAwsSDK: true,
-        // CommonJS packages in the bundle require Node's own modules.
-        banner: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
-        esbuildArgs: Object.fromEntries(
-          ["ssh2", "@grpc/grpc-js", "@grpc/proto-loader", "protobufjs"].map((name) => [
-            `--alias:${name}`,
-            ABSENT,
-          ]),
-        ),
-        commandHooks: {
-          beforeInstall: () => [],
-          beforeBundling: () => [],
-          afterBundling: (inputDir, outputDir) => [
-            `cp ${join(inputDir, "shared/snapshot/sqlite/file-worker.mjs")} ${outputDir}`,
-          ],
-        },
-      },
     });
     if (settings.fileSystem) this.mount(settings.fileSystem);
     Validations.of(this.role).acknowledge({

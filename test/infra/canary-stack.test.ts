@@ -159,6 +159,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     expect(rightsOf(template, /^CanaryCycleRole/)).toEqual(
       [
         "dynamodb:BatchWriteItem CanaryState",
+        "dynamodb:GetItem CanaryState",
         "dynamodb:Query CanaryState",
         "dynamodb:UpdateItem CanaryState",
         ...LOGS.map((action) => `${action} CanaryCycleLog`),
