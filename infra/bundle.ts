@@ -1,5 +1,5 @@
-/** Bundles one function: `node --import tsx infra/bundle.ts cycle.ts OUTPUT`. One ES module with all it needs. */
-import { copyFile, readFile, writeFile } from "node:fs/promises";
+/** Bundles one function: `node --import tsx infra/bundle.ts functions/cycle.ts OUTPUT`. One ES module with all it needs. */
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
@@ -18,6 +18,8 @@ const leaveOut: Plugin = {
   name: "leave-out",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: ABSENT }, ({ path }) => ({ path, namespace: "absent" }));
+    // What the package was made from, and Node has.
+    onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
     onLoad({ filter: /.*/, namespace: "absent" }, () => ({
       contents: "export const WebSocket = undefined;",
     }));
@@ -39,15 +41,24 @@ const mapOwnSourcesOnly: Plugin = {
 };
 
 /**
- * @param entry a file of `functions/`
- * @param outputFolder gets `index.mjs`, its source map, and the worker that reads database files
+ * @param entry a file of the project, `functions/cycle.ts`
+ * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files; it
+ *   is made where it is not there
+ * @param options `splitting: false` puts all into one file
  * @throws where esbuild does, with its messages printed
  */
-export async function bundleFunction(entry: string, outputFolder: string): Promise<void> {
+export async function bundleFunction(
+  entry: string,
+  outputFolder: string,
+  { splitting = true }: { readonly splitting?: boolean } = {},
+): Promise<void> {
   const { outputFiles } = await build({
-    entryPoints: [join(PROJECT, "functions", entry)],
+    entryPoints: { index: join(PROJECT, entry) },
     // As if it lay in the project: the map names our files from there, whatever the folder that it is written to.
-    outfile: join(PROJECT, "index.mjs"),
+    outdir: PROJECT,
+    outExtension: { ".js": ".mjs" },
+    // What is imported on demand only (other ways to AWS credentials than a function's) is not read at the start.
+    splitting,
     write: false,
     absWorkingDir: PROJECT,
     bundle: true,
@@ -66,6 +77,7 @@ export async function bundleFunction(entry: string, outputFolder: string): Promi
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
     },
   });
+  await mkdir(outputFolder, { recursive: true });
   for (const { path, contents } of outputFiles) await writeFile(join(outputFolder, basename(path)), contents);
   await copyFile(join(PROJECT, "shared/snapshot/sqlite", FILE_WORKER), join(outputFolder, FILE_WORKER));
 }

@@ -34,6 +34,8 @@ export interface Invocation {
 export interface LambdaProcess {
   /** Hands over an event and waits for what becomes of it, at most for the function's time limit. */
   invoke(event: unknown): Promise<Invocation>;
+  /** @returns the most memory that the process has held so far (its resident set), in bytes */
+  peakMemoryBytes(): number;
   /** Everything that the process has printed and answered so far. */
   told(): string;
   close(): Promise<void>;
@@ -152,6 +154,12 @@ export async function startLambda(
   };
 
   return {
+    peakMemoryBytes() {
+      const [, kilobytes] =
+        /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];
+      return Number(kilobytes) * 1024;
+    },
+
     async invoke(event) {
       const id = randomUUID();
       let limit: NodeJS.Timeout | undefined;
