@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
+import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { createApp } from "../shared/api/app.ts";
 import { CycleResponse, SilenceSchema, SilencesList, Status, ViolationsPage } from "../shared/api/schemas.ts";
 import { createCanary } from "../shared/canary.ts";
@@ -243,6 +244,7 @@ function program(done: (code: number) => void): Command {
         ),
       ),
     );
+  addFleetCommands(canary, done);
   return canary;
 }
 
