@@ -77,63 +77,83 @@ async function plan({ api, fleet, print }: DeployOptions, { checks, missing }: I
   return !checks.some(isByHand);
 }
 
+/** What a run has come to, so that one that breaks off can say it. */
+interface Progress {
+  /** Titles of what is not as it should be, as far as is known. */
+  readonly open: Set<string>;
+  /** Titles of what was written, and taken by the platform. */
+  readonly written: Set<string>;
+}
+
+/** Tells what has come about since the last look. */
+function tellSame(checks: readonly Check[], { open }: Progress, print: DeployOptions["print"]): void {
+  for (const { title, wanted } of checks.filter(isSame))
+    if (open.delete(title)) print(`✓ ${title}: ${wanted}`);
+}
+
+/** @returns whether all is as it should be; prints what is not, and why */
+function judge(checks: readonly Check[], { written }: Progress, print: DeployOptions["print"]): boolean {
+  let good = true;
+  for (const check of checks.filter((check) => !isSame(check))) {
+    const { title, state, wanted } = check;
+    if (state === "unreadable" && written.has(title)) {
+      print(`✓ ${title}: ${wanted}, set (the platform offers no way to read it back)`);
+      continue;
+    }
+    good = false;
+    print(
+      isByHand(check)
+        ? byHand(check)
+        : `✗ ${title}: the platform took ${wanted}, but reading it back gives ${foundOf(check)}: look at its log, then run this again`,
+    );
+  }
+  return good;
+}
+
+async function bringAbout(options: DeployOptions, progress: Progress): Promise<boolean> {
+  const { api, fleet, dryRun, print } = options;
+  const before = await inspectFleet(api, fleet);
+  for (const check of before.checks)
+    if (isSame(check)) print(`✓ ${check.title}: ${check.wanted} already`);
+    else progress.open.add(check.title);
+  if (dryRun) return plan(options, before);
+
+  let { checks } = before;
+  if (before.missing.length > 0) {
+    await rehearse(api, fleet.manifestOf(before.missing), before.missing);
+    await makeAgents(options, before.missing, ({ name }) => {
+      progress.open.delete(`agent ${name}`);
+      print(`✓ agent ${name}: made`);
+    });
+    ({ checks } = await inspectFleet(api, fleet));
+    tellSame(checks, progress, print);
+  }
+  for (const check of checks) {
+    if (isSame(check) || check.write === null) continue;
+    await check.write();
+    progress.written.add(check.title);
+  }
+  if (progress.written.size > 0) ({ checks } = await inspectFleet(api, fleet));
+  tellSame(checks, progress, print);
+  return judge(checks, progress, print);
+}
+
 /**
  * Looks, makes what is missing, sets what a manifest can't express, and reads all of it back.
  * @returns whether the fleet now is what it should be (of a dry run: whether a deploy would make it so)
  */
 export async function deployFleet(options: DeployOptions): Promise<boolean> {
-  const { api, fleet, dryRun, print } = options;
-  const written = new Set<string>();
-  let pending = new Set<string>();
-  const tell = (check: Check, how: string) => {
-    pending.delete(check.title);
-    print(`✓ ${check.title}: ${check.wanted}${how}`);
-  };
+  const progress: Progress = { open: new Set(), written: new Set() };
+  const { dryRun, print } = options;
   try {
-    const before = await inspectFleet(api, fleet);
-    pending = new Set(before.checks.filter((check) => !isSame(check)).map(({ title }) => title));
-    for (const check of before.checks.filter(isSame)) tell(check, " already");
-    if (dryRun) return await plan(options, before);
-
-    let { checks } = before;
-    if (before.missing.length > 0) {
-      await rehearse(api, fleet.manifestOf(before.missing), before.missing);
-      await makeAgents(options, before.missing, ({ name }) => {
-        pending.delete(`agent ${name}`);
-        print(`✓ agent ${name}: made`);
-      });
-      ({ checks } = await inspectFleet(api, fleet));
-    }
-
-    for (const { title, write } of checks.filter((check) => !isSame(check) && check.write !== null)) {
-      await write!();
-      written.add(title);
-    }
-    if (written.size > 0) ({ checks } = await inspectFleet(api, fleet));
-
-    let good = true;
-    for (const check of checks) {
-      const { title, state, wanted } = check;
-      if (isSame(check)) {
-        if (pending.has(title)) tell(check, "");
-      } else if (state === "unreadable" && written.has(title)) {
-        tell(check, ", set (the platform offers no way to read it back)");
-      } else {
-        good = false;
-        print(
-          isByHand(check)
-            ? byHand(check)
-            : `✗ ${title}: the platform took ${wanted}, but reading it back gives ${foundOf(check)}: look at its log, then run this again`,
-        );
-      }
-    }
-    return good;
+    return await bringAbout(options, progress);
   } catch (error) {
     if (!(error instanceof TrinityError)) throw error;
+    const { open, written } = progress;
     print(`✗ ${error.message}`);
-    for (const title of written) print(`  written, not read back: ${title}`);
-    const open = [...pending].filter((title) => !written.has(title));
-    if (open.length > 0) print(`  not done, as far as is known: ${open.join(", ")}`);
+    if (written.size > 0) print(`  written, not read back: ${[...written].join(", ")}`);
+    const left = [...open].filter((title) => !written.has(title));
+    if (left.length > 0) print(`  not done, as far as is known: ${left.join(", ")}`);
     print(
       dryRun
         ? "  nothing was written"

@@ -67,7 +67,7 @@ export async function startTrinity() {
     fault: null as { at: number; how: Fault } | null,
     /** Fields whose PUT is answered with 200 and forgotten. */
     forgets: new Set<string>(),
-    /** Whether capacity and timeout can be read. */
+    /** Whether capacity and timeout can be read; a platform where they can't says what it stored to the PUT. */
     readsBack: true,
     /** Names that are kept for agents that were deleted. */
     reserved: new Set<string>(),
@@ -171,7 +171,7 @@ export async function startTrinity() {
       const schedule = agent.schedules.find((candidate) => candidate.id === id);
       if (!schedule) return refuse(404, "Schedule not found");
       keep(schedule, body as Partial<StubSchedule>);
-      return [200, schedule];
+      return [200, { ...schedule, ...body }];
     }
     if (method === "GET" && !stub.readsBack) return refuse(405, "Method Not Allowed");
     if (what === "capacity") {
@@ -181,7 +181,8 @@ export async function startTrinity() {
       if (!isWhole(max_parallel_tasks, 1, 10))
         return refuse(400, "max_parallel_tasks must be an integer between 1 and 10");
       keep(agent, { max_parallel_tasks });
-      return [200, { message: "Capacity updated", agent_name: name }];
+      const stored = stub.readsBack ? {} : { max_parallel_tasks: agent.max_parallel_tasks };
+      return [200, { message: "Capacity updated", agent_name: name, ...stored }];
     }
     if (what === "timeout") {
       const { execution_timeout_seconds } = body;
@@ -192,7 +193,8 @@ export async function startTrinity() {
       if (!isWhole(execution_timeout_seconds, 60, 7200))
         return refuse(400, { error: "range", message: "execution_timeout_seconds must be from 60 to 7200" });
       keep(agent, { execution_timeout_seconds });
-      return [200, { message: "Timeout updated", agent_name: name }];
+      const stored = stub.readsBack ? {} : { execution_timeout_seconds: agent.execution_timeout_seconds };
+      return [200, { message: "Timeout updated", agent_name: name, ...stored }];
     }
     return refuse(404, "Not Found");
   }
