@@ -6,6 +6,7 @@ import { z } from "@hono/zod-openapi";
 import { AwsClient } from "aws4fetch";
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
+import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { createApp } from "../shared/api/app.ts";
 import { CycleResponse, SilenceSchema, SilencesList, Status, ViolationsPage } from "../shared/api/schemas.ts";
 import { createCanary } from "../shared/canary.ts";
@@ -266,6 +267,7 @@ function program(done: (code: number) => void): Command {
         ),
       ),
     );
+  addFleetCommands(canary, done);
   return canary;
 }
 

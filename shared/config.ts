@@ -354,6 +354,28 @@ export function loadRemote(env: Environment = process.env): Remote | null {
   };
 }
 
+/**
+ * Where the platform's own API is, for the fleet.
+ * @param given an address that stands in for PLATFORM_URL
+ * @throws ConfigError where the address or the token is missing, or can't be used
+ */
+export function loadPlatform(given?: string, env: Environment = process.env): { url: string; token: string } {
+  const read = reader(env);
+  const url = given ?? read.get("PLATFORM_URL");
+  const token = read.secret("PLATFORM_TOKEN");
+  if (url === undefined)
+    read.problems.push("PLATFORM_URL is missing: give Trinity's address, there or with --platform");
+  // A query would swallow the path of each call, and a user is not sent.
+  else if (!URL.canParse(url) || !/^https?:\/\/[^\s@?#]+$/.test(url))
+    read.problems.push(
+      `${given === undefined ? "PLATFORM_URL" : "--platform"} is no address: give one like https://trinity.example.com`,
+    );
+  if (token === undefined)
+    read.problems.push("PLATFORM_TOKEN is missing: give the token of an admin of the platform");
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return { url: url!.replace(/\/+$/, ""), token: token! };
+}
+
 /** What the embedded environment takes from the shell: the usual Docker variables, and a token to keep. */
 export function loadLocal(env: Environment = process.env): {
   dockerHost: string;

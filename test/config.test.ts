@@ -8,6 +8,7 @@ import {
   loadAdminToken,
   loadConfig,
   loadLocal,
+  loadPlatform,
   loadRemote,
   redactor,
 } from "../shared/config.ts";
@@ -387,6 +388,30 @@ describe("the tokens of the API and the command line", () => {
     expect(problemsOf(loadAdminToken, { API_AUTH: "IAM", ADMIN_TOKEN: "t" })).toEqual([
       expect.stringMatching(/^API_AUTH is "IAM": give bearer or iam/),
     ]);
+  });
+
+  test("PLATFORM_URL and PLATFORM_TOKEN name the platform; an address that is given stands in for the first", () => {
+    const env = { PLATFORM_URL: "https://t.example.com/base/", PLATFORM_TOKEN: "t" };
+    expect(loadPlatform(undefined, env)).toEqual({ url: "https://t.example.com/base", token: "t" });
+    expect(loadPlatform("http://127.0.0.1:8000", env)).toEqual({ url: "http://127.0.0.1:8000", token: "t" });
+  });
+
+  test.each([
+    "t.example.com",
+    "https://",
+    "ftp://t.example.com",
+    "https://me:hunter2@t.example.com",
+    "https://t.example.com/?token=hunter2",
+  ])("a platform at %s is refused, without its secrets", (url) => {
+    const problems = problemsOf((env) => loadPlatform(undefined, env), {
+      PLATFORM_URL: url,
+      PLATFORM_TOKEN: "two words",
+    });
+    expect(problems).toEqual([
+      expect.stringMatching(/^PLATFORM_TOKEN has a character that no header can carry/),
+      expect.stringMatching(/^PLATFORM_URL is no address: give /),
+    ]);
+    expect(problems.join()).not.toContain("hunter2");
   });
 
   test("the embedded environment takes the shell's Docker variables, or the usual socket", () => {

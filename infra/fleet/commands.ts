@@ -1,0 +1,55 @@
+/** `canary fleet …`: deploy, status and remove. */
+import type { Command } from "commander";
+import { loadPlatform } from "../../shared/config.ts";
+import { deployFleet } from "./deploy.ts";
+import { loadFleet } from "./fleet.ts";
+import { removeFleet } from "./remove.ts";
+import { showFleet } from "./status.ts";
+import { type Trinity, trinityApi } from "./trinity-api.ts";
+
+const STATUS_EXIT = { same: 0, differs: 1, unread: 2 } as const;
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+/** @throws ConfigError */
+function connect({ platform }: { platform?: string }): Trinity {
+  const api = trinityApi(loadPlatform(platform));
+  print(`the fleet on ${api.url}`);
+  return api;
+}
+
+/**
+ * Adds the three commands.
+ * @param done gets the exit code: 0 as wanted, 1 not, 2 can't be read (status)
+ */
+export function addFleetCommands(canary: Command, done: (code: number) => void): void {
+  const fleet = canary
+    .command("fleet")
+    .description("the load that gives the canary something to watch, on the platform of PLATFORM_URL");
+  const platform = ["--platform <url>", "Trinity's address (default: PLATFORM_URL)"] as const;
+  fleet
+    .command("deploy")
+    .description("make its agents and set what a manifest can't express; what is there already is left alone")
+    .option(...platform)
+    .option("--dry-run", "say what would be done, and write nothing")
+    .action(async ({ dryRun = false, ...options }) => {
+      const good = await deployFleet({ api: connect(options), fleet: loadFleet(), dryRun, print });
+      done(good ? 0 : 1);
+    });
+  fleet
+    .command("status")
+    .description("what is there, against what should be: exits 0 same, 1 differs, 2 can't be read")
+    .option(...platform)
+    .action(async (options) => done(STATUS_EXIT[await showFleet(connect(options), loadFleet(), print)]));
+  fleet
+    .command("remove")
+    .description("delete its agents, and no others")
+    .option(...platform)
+    .option("--yes", "yes, delete them")
+    .action(async ({ yes, ...options }, command: Command) => {
+      const wanted = loadFleet();
+      const names = wanted.agents.map(({ name }) => name).join(" and ");
+      if (!yes) command.error(`this deletes ${names} with what they did: add --yes`);
+      done((await removeFleet(connect(options), wanted, print)) ? 0 : 1);
+    });
+}

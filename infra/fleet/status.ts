@@ -1,0 +1,31 @@
+/** What is there of the fleet, against what should be. */
+import { MARKS } from "../../shared/terminal/marks.ts";
+import type { Fleet } from "./fleet.ts";
+import { foundOf, inspectFleet } from "./inspect.ts";
+import { type Trinity, TrinityError } from "./trinity-api.ts";
+
+/** Nothing differs, something does, or nothing is known to but not all could be read. */
+export type FleetStatus = "same" | "differs" | "unread";
+
+/** @param print takes one line for each thing that should be so */
+export async function showFleet(
+  api: Trinity,
+  fleet: Fleet,
+  print: (line: string) => void,
+): Promise<FleetStatus> {
+  try {
+    const { checks } = await inspectFleet(api, fleet);
+    for (const check of checks) {
+      const { title, state, wanted } = check;
+      const mark = state === "same" ? MARKS.green : state === "unreadable" ? MARKS.unknown : MARKS.red;
+      print(`${mark} ${title}: ${foundOf(check)}${state === "same" ? "" : `, should be ${wanted}`}`);
+    }
+    const states = new Set(checks.map(({ state }) => state));
+    if (states.has("differs") || states.has("missing")) return "differs";
+    return states.has("unreadable") ? "unread" : "same";
+  } catch (error) {
+    if (!(error instanceof TrinityError)) throw error;
+    print(`${MARKS.unknown} ${error.message}`);
+    return "unread";
+  }
+}

@@ -1,0 +1,212 @@
+/** The calls of Trinity's HTTP API that the fleet needs: each with a deadline, and an error that names call and mend. */
+import { z } from "zod";
+import { redactor } from "../../shared/config.ts";
+import { describeError, SourceError, withDeadline } from "../../shared/faults.ts";
+import { clean } from "../../shared/terminal/marks.ts";
+
+/** A call that failed: which, with what status, and what to do. Holds no secret. */
+export class TrinityError extends Error {
+  override readonly name = "TrinityError";
+}
+
+const ScheduleAnswer = z.object({
+  id: z.union([z.string(), z.number()]).transform(String),
+  name: z.string(),
+  cron_expression: z.string(),
+  message: z.string(),
+  enabled: z.boolean(),
+  model: z.string().nullish(),
+});
+export type Schedule = z.infer<typeof ScheduleAnswer>;
+
+const Reason = z.object({ name: z.string(), reason: z.string() });
+const DeployAnswer = z.object({
+  status: z.string(),
+  agents_created: z.array(z.string()).nullish(),
+  agents_to_create: z
+    .array(z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]))
+    .nullish(),
+  warnings: z.array(z.string()).nullish(),
+  failed: z.array(Reason).nullish(),
+});
+export type Deployment = z.infer<typeof DeployAnswer>;
+
+const CapacityAnswer = z.object({ max_parallel_tasks: z.number() });
+const TimeoutAnswer = z.object({ execution_timeout_seconds: z.number() });
+
+export interface Trinity {
+  /** Where it is, for a text. */
+  readonly url: string;
+  /** @returns null where there is no such agent */
+  schedules(agent: string): Promise<Schedule[] | null>;
+  createSchedule(
+    agent: string,
+    schedule: { name: string; cron_expression: string; message: string; model: string },
+  ): Promise<void>;
+  setModel(agent: string, scheduleId: string, model: string): Promise<void>;
+  /** @returns null where the platform has no way to read it */
+  maxParallelTasks(agent: string): Promise<number | null>;
+  setMaxParallelTasks(agent: string, tasks: number): Promise<void>;
+  /** @returns null where the platform has no way to read it */
+  executionTimeoutSeconds(agent: string): Promise<number | null>;
+  setExecutionTimeoutSeconds(agent: string, seconds: number): Promise<void>;
+  /** @param dryRun only say what would be made */
+  deploy(manifest: string, dryRun: boolean): Promise<Deployment>;
+  /** An agent that is gone already is no error. */
+  deleteAgent(agent: string): Promise<void>;
+}
+
+export interface TrinityOptions {
+  readonly url: string;
+  /** Of an admin. */
+  readonly token: string;
+  /** For one call. */
+  readonly timeoutMs?: number;
+  /** For the deploy, which starts a container for each agent before it answers. */
+  readonly deployTimeoutMs?: number;
+}
+
+const DETAIL_CHARACTERS = 300;
+
+/** What the platform said of its refusal: a text, an object with a message, a list of fields, or a deploy's report. */
+function detailOf(body: unknown): string {
+  const { detail, failed } = Object(body) as { detail?: unknown; failed?: unknown };
+  const said = detail ?? failed ?? "";
+  const { message } = Object(said) as { message?: unknown };
+  return typeof said === "string" ? said : typeof message === "string" ? message : JSON.stringify(said);
+}
+
+/** FastAPI's own text for a path that it doesn't have; an agent that is not there is told otherwise. */
+const NO_SUCH_PATH = "Not Found";
+
+function mendOf(status: number): string {
+  if (status === 401)
+    return "the token was refused: give PLATFORM_TOKEN of an admin, one that has not expired";
+  if (status === 403) return "the token may not do this: give PLATFORM_TOKEN of an admin";
+  if (status === 404) return "not there: is PLATFORM_URL (--platform) the address of a Trinity?";
+  if (status >= 300 && status < 400) return "a redirect: give the address that it leads to";
+  if (status >= 500) return "the platform failed: look at its log, then run this again";
+  return "the platform refused it";
+}
+
+/**
+ * @returns the calls; each throws TrinityError where it does not come to a good end
+ */
+export function trinityApi({
+  url,
+  token,
+  timeoutMs = 30_000,
+  deployTimeoutMs = 300_000,
+}: TrinityOptions): Trinity {
+  const redact = redactor([token]);
+  const oneLine = (text: string) =>
+    clean(redact(text).replace(/\s+/g, " ").trim()).slice(0, DETAIL_CHARACTERS);
+
+  async function exchange(call: string, path: string, init: RequestInit, limitMs: number) {
+    const [method] = call.split(" ");
+    try {
+      return await withDeadline(limitMs, async (signal) => {
+        const headers = {
+          authorization: `Bearer ${token}`,
+          ...(init.body && { "content-type": "application/json" }),
+        };
+        // A followed redirect would turn a PUT into a GET, or carry the token to another host.
+        const response = await fetch(url + path, { ...init, headers, signal, redirect: "manual" });
+        return { status: response.status, text: await response.text() };
+      });
+    } catch (error) {
+      const mend =
+        error instanceof SourceError
+          ? method === "GET"
+            ? "is the platform well?"
+            : "the platform may still be at work: wait a minute, then look with `canary fleet status`"
+          : "is PLATFORM_URL (--platform) its address, and does it answer from here?";
+      throw new TrinityError(`${call}: ${oneLine(describeError(error))}: ${mend}`);
+    }
+  }
+
+  /**
+   * @param absent says whether a refusal means that what was asked for is not there
+   * @returns null where it is not there
+   */
+  async function call<T>(
+    method: string,
+    path: string,
+    answer: z.ZodType<T>,
+    {
+      body,
+      absent = () => false,
+      limitMs = timeoutMs,
+    }: { body?: unknown; absent?: (status: number, detail: string) => boolean; limitMs?: number } = {},
+  ): Promise<T | null> {
+    const name = `${method} ${path}`;
+    const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const { status, text } = await exchange(name, path, init, limitMs);
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text || "null");
+    } catch {}
+    if (status < 200 || status > 299) {
+      const detail = parsed === undefined ? "" : detailOf(parsed);
+      if (absent(status, detail)) return null;
+      const said = oneLine(detail);
+      throw new TrinityError(`${name}: HTTP ${status}: ${mendOf(status)}${said === "" ? "" : ` (${said})`}`);
+    }
+    const checked = answer.safeParse(parsed);
+    if (parsed !== undefined && checked.success) return checked.data;
+    const where = checked.error?.issues[0]?.path.join(".") ?? "";
+    throw new TrinityError(
+      `${name}: HTTP ${status}, but ${
+        parsed === undefined ? "no JSON" : `not what Trinity answers${where && ` (at ${oneLine(where)})`}`
+      }: is PLATFORM_URL (--platform) its address, and this version one that it knows?`,
+    );
+  }
+
+  const agentPath = (agent: string, rest = "") => `/api/agents/${encodeURIComponent(agent)}${rest}`;
+  // A server that is no Trinity says 404 to everything, which must not read as "no agents".
+  const noAgent = (status: number, detail: string) =>
+    status === 404 && detail !== "" && detail !== NO_SUCH_PATH;
+  const noWayToRead = (status: number) => status === 404 || status === 405;
+
+  /** Some platforms say what they have stored: then it has to be what was asked for. */
+  async function put(path: string, body: Record<string, string | number>): Promise<void> {
+    const answer = Object(await call("PUT", path, z.unknown(), { body })) as Record<string, unknown>;
+    for (const [field, wanted] of Object.entries(body)) {
+      const stored = answer[field];
+      if (stored !== undefined && stored !== wanted)
+        throw new TrinityError(
+          `PUT ${path}: the platform answered ${field} = ${oneLine(JSON.stringify(stored))} to ${JSON.stringify(wanted)}: look there who else sets it`,
+        );
+    }
+  }
+
+  return {
+    url,
+    schedules: (agent) =>
+      call("GET", agentPath(agent, "/schedules"), z.array(ScheduleAnswer), { absent: noAgent }),
+    async createSchedule(agent, schedule) {
+      const body = { ...schedule, enabled: true };
+      await call("POST", agentPath(agent, "/schedules"), z.unknown(), { body });
+    },
+    setModel: (agent, scheduleId, model) =>
+      put(agentPath(agent, `/schedules/${encodeURIComponent(scheduleId)}`), { model }),
+    async maxParallelTasks(agent) {
+      const path = agentPath(agent, "/capacity");
+      return (await call("GET", path, CapacityAnswer, { absent: noWayToRead }))?.max_parallel_tasks ?? null;
+    },
+    setMaxParallelTasks: (agent, tasks) => put(agentPath(agent, "/capacity"), { max_parallel_tasks: tasks }),
+    async executionTimeoutSeconds(agent) {
+      const answer = await call("GET", agentPath(agent, "/timeout"), TimeoutAnswer, { absent: noWayToRead });
+      return answer?.execution_timeout_seconds ?? null;
+    },
+    setExecutionTimeoutSeconds: (agent, seconds) =>
+      put(agentPath(agent, "/timeout"), { execution_timeout_seconds: seconds }),
+    async deploy(manifest, dryRun) {
+      const body = { manifest, dry_run: dryRun };
+      return (await call("POST", "/api/systems/deploy", DeployAnswer, { body, limitMs: deployTimeoutMs }))!;
+    },
+    async deleteAgent(agent) {
+      await call("DELETE", agentPath(agent), z.unknown(), { absent: noAgent });
+    },
+  };
+}
