@@ -39,6 +39,8 @@ interface Waiting {
 /** Another connection may hold the file this long before a write is given up. */
 const PATIENCE_MS = 10_000;
 const TRY_AGAIN_MS = 5;
+/** The driver waits for a lock without letting anything else run: long enough for another's usual write, no longer. */
+const BUSY_TIMEOUT_MS = 50;
 
 /**
  * Opens the platform's database as one writer should.
@@ -46,24 +48,33 @@ const TRY_AGAIN_MS = 5;
  */
 export async function openPlatformDatabase(url: string): Promise<Client> {
   if (!url.startsWith("file:")) return createClient({ url });
-  // A pragma holds for its connection only, so there is one. The driver blocks the process for as long as it runs or
-  // waits for a lock: no busy timeout here, `platformDatabase` waits without blocking.
-  const client = createClient({ url, concurrency: 1 });
-  await retried(() => client.execute("PRAGMA journal_mode = WAL"));
-  await client.execute("PRAGMA synchronous = NORMAL");
+  // A pragma holds for its connection only, so there is one.
+  const client = createClient({ url, concurrency: 1, timeout: BUSY_TIMEOUT_MS });
+  await client.execute("PRAGMA journal_mode = WAL");
+  await settle(client);
   return client;
 }
 
-const isLocked = (error: unknown) =>
-  error instanceof LibsqlError && /^(SQLITE_BUSY|SQLITE_LOCKED|TRANSACTION_ACTIVE)/.test(error.code);
+/** What is lost in a crash of the machine is of no use here; without this, each commit waits for the disk. */
+const settle = (client: Client) => client.execute("PRAGMA synchronous = NORMAL");
 
-async function retried<T>(work: () => Promise<T>): Promise<T> {
+const codeOf = (error: unknown) => (error instanceof LibsqlError ? error.code : "");
+const isBusy = (error: unknown) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
+
+async function retried<T>(client: Client, work: () => Promise<T>): Promise<T> {
   const giveUpAtMs = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!isLocked(error) || performance.now() > giveUpAtMs) throw error;
+      // Who was at it while another made a new connection is told that it was closed.
+      const isCutOff = codeOf(error) === "CLIENT_CLOSED" && !client.closed;
+      if (!(isBusy(error) || isCutOff) || performance.now() > giveUpAtMs) throw error;
+      if (isBusy(error) && client.protocol === "file") {
+        // A BEGIN that was refused keeps the connection at the state that it saw: it would be refused for ever.
+        client.reconnect();
+        await settle(client).catch(() => {});
+      }
       await wait(TRY_AGAIN_MS);
     }
   }
@@ -72,7 +83,7 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
 /**
  * Lets many tasks share a client. What they ask to write in the same moment goes in one transaction: each still waits
  * for its own write before it makes the next, so that no order that a reader could see is changed.
- * @param client of a `file:` database in WAL mode or a libsql server; nobody else may hold a transaction open on it
+ * @param client of `openPlatformDatabase`; nobody else may hold a transaction open on it
  * @param journal told the changes
  */
 export function platformDatabase(client: Client, journal: Journal): Database {
@@ -80,7 +91,7 @@ export function platformDatabase(client: Client, journal: Journal): Database {
   let isFlushing = false;
 
   const send = (statements: readonly Statement[]) =>
-    retried(() =>
+    retried(client, () =>
       client.batch(
         statements.map(({ sql, args }) => ({ sql, args: [...args] })),
         "write",
@@ -120,7 +131,8 @@ export function platformDatabase(client: Client, journal: Journal): Database {
   }
 
   return {
-    read: async (sql, args = []) => (await retried(() => client.execute({ sql, args: [...args] }))).rows,
+    read: async (sql, args = []) =>
+      (await retried(client, () => client.execute({ sql, args: [...args] }))).rows,
     write: (statements, changes) =>
       new Promise((resolve, reject) => {
         waiting.push({ statements, changes, resolve, reject });

@@ -47,7 +47,7 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
   const { database, clock, log } = context;
   const controllers = new Map<string, AbortController>();
   const work = new Set<Promise<void>>();
-  let isStopped = false;
+  const stopping = new AbortController();
 
   /** @returns whether the row was changed */
   async function writeRow(sql: string, args: readonly InValue[], change: Change): Promise<boolean> {
@@ -67,7 +67,7 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
 
   /** Lets a run go on by itself, under a signal of its own, and never lets it take the process down. */
   function inBackground(execution: Execution, run: (signal: AbortSignal) => Promise<void>): void {
-    if (isStopped) return;
+    if (stopping.signal.aborted) return;
     const controller = new AbortController();
     controllers.set(execution.id, controller);
     const done = run(controller.signal)
@@ -83,7 +83,7 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
   }
 
   async function submit(submission: Submission): Promise<string | null> {
-    if (isStopped) return null;
+    if (stopping.signal.aborted) return null;
     const { agent, scheduleId = scheduleIdOf(agent), triggeredBy = "manual" } = submission;
     const execution = { id: randomUUID(), agent, task: newTask(submission.task ?? {}) };
     const startedAtMs = clock.now();
@@ -131,8 +131,8 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
       if (signal.reason !== CANCELLED) throw error;
     } finally {
       if (signal.reason !== STOPPED) {
-        // Not under the run's signal: also a cancelled run gives its slot back.
-        await clock.sleep(ROW_TO_RELEASE_MS);
+        // Not under the run's own signal: also a cancelled run gives its slot back.
+        await clock.sleep(ROW_TO_RELEASE_MS, stopping.signal);
         await capacity().release(agent, id);
       }
     }
@@ -226,7 +226,7 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
     cancel,
     interrupt,
     async stop() {
-      isStopped = true;
+      stopping.abort(STOPPED);
       for (const controller of controllers.values()) controller.abort(STOPPED);
       while (work.size > 0) await Promise.all(work);
     },
