@@ -1,5 +1,6 @@
 /** Runs executions, in the order of writes in which the platform makes them: the row first, then the slot. */
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { InValue } from "@libsql/client";
 import type { Capacity } from "./capacity.ts";
 import { timestamp } from "./clock.ts";
@@ -48,6 +49,8 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
   const controllers = new Map<string, AbortController>();
   const work = new Set<Promise<void>>();
   const stopping = new AbortController();
+  // As many as there are runs that end at once: no leak.
+  setMaxListeners(0, stopping.signal);
 
   /** @returns whether the row was changed */
   async function writeRow(sql: string, args: readonly InValue[], change: Change): Promise<boolean> {

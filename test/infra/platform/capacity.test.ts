@@ -314,6 +314,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     await bench.redis.zadd("agent:slots:ruby", clock.now() / 1000, "x", clock.now() / 1000, "y");
     await capacity.runMaintenance();
     expect(await bench.rows("ruby")).toEqual({
+      "far-west": "queued",
       garbage: "queued",
       naive: "failed",
       "too-old": "failed",
