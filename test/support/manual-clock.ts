@@ -7,6 +7,8 @@ export interface ManualClock extends Clock {
   jump(ms: number): void;
   /** Lets time pass: every sleep that ends within it ends, in its order. */
   advance(ms: number): void;
+  /** The lengths of the sleeps that have begun and not ended, sorted. */
+  sleeps(): number[];
   /** Waits (for real, while others work) until that many sleeps of that length have begun and not ended. */
   sleeping(ms: number, count?: number): Promise<void>;
 }
@@ -44,6 +46,7 @@ export function manualClock(startMs = Date.now()): ManualClock {
       const due = [...sleepers].filter(({ atMs }) => atMs <= elapsedMs);
       for (const { wake } of due.sort((a, b) => a.atMs - b.atMs)) wake();
     },
+    sleeps: () => [...sleepers].map(({ ms }) => ms).sort((a, b) => a - b),
     sleeping: (ms, count = 1) =>
       until(async () => {
         const found = [...sleepers].filter((sleeper) => sleeper.ms === ms).length;

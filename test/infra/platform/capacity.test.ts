@@ -311,6 +311,12 @@ describeLive(["redis-server"], "the capacity manager", () => {
     await bench.database.execute(
       "UPDATE schedule_executions SET queued_at = 'long ago' WHERE id = 'garbage'",
     );
+    // Twenty hours ago, in the words of a clock that is twelve behind.
+    await addRow("far-west", { status: "queued" });
+    await bench.database.execute({
+      sql: "UPDATE schedule_executions SET queued_at = ? WHERE id = 'far-west'",
+      args: [`${timestamp(clock.now() - 32 * 3_600_000).slice(0, -1)}-12:00`],
+    });
     await bench.redis.zadd("agent:slots:ruby", clock.now() / 1000, "x", clock.now() / 1000, "y");
     await capacity.runMaintenance();
     expect(await bench.rows("ruby")).toEqual({

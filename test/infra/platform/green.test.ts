@@ -15,7 +15,8 @@ import { describeLive, until } from "../../support/live.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
 
 const WITHOUT_DOCKER = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
-const CYCLES = 60;
+/** More than the seconds for which a start counts as under way, so that a leak could show. */
+const CYCLES = 250;
 
 describeLive(["redis-server"], "a canary on the simulated platform", () => {
   let bench: PlatformBench;
@@ -74,7 +75,7 @@ describeLive(["redis-server"], "a canary on the simulated platform", () => {
           ][n % 3]!,
         });
         if (n % 5 === 0 && id) await platform.cancel(id);
-        if (n % 40 === 0) {
+        if (n % 41 === 0) {
           await platform.agents.remove(agent);
           await create(agent);
         }

@@ -1,6 +1,6 @@
 /** Runs and agents of the simulated platform, step by step on a clock that the test moves. */
 import { createClient } from "@libsql/client";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AgentSpec } from "../../../infra/local/platform/agents.ts";
 import type { AgentContainers } from "../../../infra/local/platform/containers.ts";
 import {
@@ -138,6 +138,10 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await pass(5);
     await untilRow(id, "failed");
     await untilSlots();
+    // What would come of a run comes before what comes of a later one.
+    const next = await submit();
+    await pass(30);
+    await untilSlots(next);
     expect(told(id).filter((what) => ["running", "failed", "pending_retry"].includes(what))).toEqual([
       "running",
       "failed",
@@ -213,6 +217,15 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await pass(200);
     await pass(5);
     await untilSlots();
+
+    const ended = await submit();
+    await pass(30);
+    await untilSlots(ended);
+    await bench.database.execute("UPDATE schedule_executions SET status = 'cancelled'");
+    await pass(200);
+    await pass(5);
+    await untilSlots();
+    expect(told(ended)).not.toContain("session");
 
     const robbed = await submit();
     await pass(30);
@@ -301,6 +314,8 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await pass(30);
     await untilRow(queued, "queued");
     const starting = await submit();
+    await bench.redis.zadd("agent:slots:ruby", 1, "leaked");
+    await bench.redis.hset("agent:slot:ruby:leaked", { timeout_seconds: "60" });
     expect(containers).toEqual(new Set(["ruby"]));
     const counted = async () => {
       const counts: Record<string, number> = {};
@@ -318,8 +333,11 @@ describeLive(["redis-server"], "the simulated platform", () => {
     expect(Object.values(await counted()).every((n) => n > 0)).toBe(true);
 
     expect(await platform.agents.remove("ruby")).toBe(true);
-    clock.advance(60_000);
-    await platform.stop();
+    expect(await platform.submit({ agent: "ruby" })).toBeNull();
+    expect(await platform.agents.remove("ruby")).toBe(false);
+    await pass(5);
+    // Nothing of it goes on: what still sleeps is the sweep.
+    await until(async () => expect(clock.sleeps()).toEqual([60_000]));
     expect(Object.values(await counted()).every((n) => n === 0)).toBe(true);
     expect(await bench.redis.keys("agent:*")).toEqual([]);
     expect(containers.size).toBe(0);
@@ -328,8 +346,6 @@ describeLive(["redis-server"], "the simulated platform", () => {
       [queued]: "cancelled",
       [starting]: "cancelled",
     });
-    expect(await platform.submit({ agent: "ruby" })).toBeNull();
-    expect(await platform.agents.remove("ruby")).toBe(false);
     expect(bench.lines).toEqual([]);
   });
 
@@ -348,6 +364,23 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await expect(addAgent({ name: "c" })).rejects.toThrow("no image");
     const { rows } = await bench.database.execute("SELECT agent_name FROM agent_ownership");
     expect(rows.map((row) => row.agent_name)).toEqual(["ruby"]);
+  });
+
+  test("a stop cuts runs where they stand, and nothing is written after it", async () => {
+    await addAgent({ schedule: { cron: "*/2 * * * *" } });
+    const running = await submit();
+    await pass(30);
+    await untilSlots(running);
+    await clock.sleeping(200);
+    await platform.stop();
+    expect(clock.sleeps()).toEqual([]);
+    const told = bench.events.length;
+    clock.advance(3_600_000);
+    expect(await platform.submit({ agent: "ruby" })).toBeNull();
+    expect(bench.events).toHaveLength(told);
+    expect(await bench.rows("ruby")).toEqual({ [running]: "running" });
+    expect(await bench.slots("ruby")).toEqual([running]);
+    expect(bench.lines).toEqual([]);
   });
 
   test("a resize takes what the API takes, and more room drains the queue", async () => {
@@ -398,7 +431,10 @@ describeLive(["redis-server"], "the simulated platform", () => {
     expect(isDone).toBe(false);
     await held.commit();
     other.close();
+    const tries = vi.spyOn(bench.database, "batch");
     const id = await submitted;
+    // The next try, not one that the driver lets through some time later.
+    expect(tries.mock.calls.length).toBeLessThanOrEqual(1);
     expect(await bench.rows("ruby")).toEqual({ [id]: "running" });
   });
 
