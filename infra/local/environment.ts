@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "@libsql/client";
+import type { Client } from "@libsql/client";
 import { createApp } from "../../shared/api/app.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config.ts";
@@ -12,7 +12,11 @@ import { documentClient } from "../../shared/state/client.ts";
 import { dynamoStore } from "../../shared/state/store.ts";
 import { findDocker } from "./docker.ts";
 import { startDynamo } from "./dynamodb.ts";
+import { openPlatformDatabase } from "./platform/database.ts";
 import { startPlatform } from "./platform/platform.ts";
+import { queueCountsApp } from "./platform/queue-counts.ts";
+import { createSchema } from "./platform/schema.ts";
+import { SMALL_FLEET } from "./platform/small-fleet.ts";
 import { startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
@@ -91,6 +95,15 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     const dynamo = await startDynamo();
     ends.push(dynamo.close);
 
+    // The accessor's address is part of the configuration, and the database is made last.
+    let database: Client | undefined;
+    const queueToken = newToken();
+    const accessor = await serve(
+      queueCountsApp(() => database, queueToken),
+      0,
+    );
+    ends.push(accessor.close);
+
     const databaseUrl = `file:${join(folder, "trinity.db")}`;
     const docker = await findDocker(options.dockerHost, options.dockerCertPath);
 
@@ -99,6 +112,8 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       LIBSQL_URL: databaseUrl,
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: restToken,
+      QUEUE_COUNTS_URL: accessor.url,
+      QUEUE_COUNTS_TOKEN: queueToken,
       STATE_TABLE: dynamo.table,
       ...("env" in docker && docker.env),
       ...options.alerts,
@@ -113,18 +128,23 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     });
     ends.push(api.close);
     // Only now, so that a port that is taken leaves no database behind.
-    const database = createClient({ url: databaseUrl });
-    ends.push(async () => database.close());
-    await database.execute("PRAGMA journal_mode = WAL");
-    const platform = await startPlatform(database, redis.client);
+    const opened = await openPlatformDatabase(databaseUrl);
+    ends.push(async () => opened.close());
+    await createSchema(opened);
+    database = opened;
+    const platform = await startPlatform({ database: opened, redis: redis.client });
     ends.push(platform.stop);
+    for (const agent of SMALL_FLEET) {
+      await platform.agents.create(agent);
+      await platform.submit({ agent: agent.name, triggeredBy: "schedule", task: agent.task ?? {} });
+    }
     const channels = Object.keys(canary.alerts.senders);
     return {
       url: api.url,
       token,
       canary,
       parts: [
-        ["platform", `${platform.agents} agents with a little traffic, ${databaseUrl}`],
+        ["platform", `${SMALL_FLEET.length} agents with a little traffic, ${databaseUrl}`],
         ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],
         ["state", `dynalite at ${dynamo.endpoint}`],
         [

@@ -8,7 +8,7 @@ import { type DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb"
 import { type Client, createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
-import { createSchema } from "../../infra/local/platform/platform.ts";
+import { createSchema } from "../../infra/local/platform/schema.ts";
 import { createApp } from "../../shared/api/app.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config.ts";

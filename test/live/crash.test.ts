@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDynamo } from "../../infra/local/dynamodb.ts";
-import { createSchema } from "../../infra/local/platform/platform.ts";
+import { createSchema } from "../../infra/local/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";

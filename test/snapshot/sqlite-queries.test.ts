@@ -1,7 +1,7 @@
 /** The statements of a snapshot, planned by a real SQLite: history must cost nothing. */
 import { type Client, createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createSchema } from "../../infra/local/platform/platform.ts";
+import { createSchema } from "../../infra/local/platform/schema.ts";
 import * as queries from "../../shared/snapshot/sqlite/queries.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");

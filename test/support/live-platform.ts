@@ -2,7 +2,7 @@
 import { type Client, createClient } from "@libsql/client";
 import type { Redis } from "ioredis";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
-import { createSchema } from "../../infra/local/platform/platform.ts";
+import { createSchema } from "../../infra/local/platform/schema.ts";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";

@@ -1,5 +1,7 @@
 /** The watched platform's tables and indexes, as far as the canary knows them. */
-export const SCHEMA: readonly string[] = [
+import type { Client } from "@libsql/client";
+
+const SCHEMA: readonly string[] = [
   `CREATE TABLE agent_ownership (
     id INTEGER PRIMARY KEY AUTOINCREMENT, agent_name TEXT UNIQUE NOT NULL, is_system INTEGER DEFAULT 0,
     max_parallel_tasks INTEGER DEFAULT 3, execution_timeout_seconds INTEGER DEFAULT 3600, deleted_at TEXT)`,
@@ -30,3 +32,8 @@ export const SCHEMA: readonly string[] = [
   "CREATE TABLE access_requests (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL, status TEXT DEFAULT 'pending')",
   "CREATE TABLE mcp_api_keys (id TEXT PRIMARY KEY, agent_name TEXT, scope TEXT)",
 ];
+
+/** Makes the platform's tables in an empty database. @throws where there is one of them already */
+export async function createSchema(database: Client): Promise<void> {
+  await database.batch([...SCHEMA], "write");
+}

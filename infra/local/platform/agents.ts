@@ -1,0 +1,187 @@
+/** Agents come, are changed, and go with all that names them. */
+import type { Capacity } from "./capacity.ts";
+import { timestamp } from "./clock.ts";
+import type { AgentContainers } from "./containers.ts";
+import { type PlatformContext, textOf } from "./context.ts";
+import type { Statement } from "./database.ts";
+import { type Executor, scheduleIdOf } from "./executor.ts";
+import type { Schedules } from "./schedules.ts";
+import type { Task } from "./task.ts";
+
+export interface AgentSpec {
+  readonly name: string;
+  readonly maxParallelTasks: number;
+  readonly executionTimeoutSeconds: number;
+  /** When it runs by itself: a cron expression (UTC), what it runs, and the schedule's own timeout and model. */
+  readonly schedule?: {
+    readonly cron: string;
+    readonly message?: string;
+    readonly model?: string;
+    readonly timeoutSeconds?: number;
+  };
+  /** What a run of its schedule does. */
+  readonly task?: Partial<Task>;
+}
+
+export interface Agents {
+  /** @throws Error where an agent of that name exists, or the schedule's cron is none */
+  create(spec: AgentSpec): Promise<void>;
+  /** Cancels its live runs and removes all that names it. @returns false where there is no such agent */
+  remove(name: string): Promise<boolean>;
+  /**
+   * Changes what the HTTP API lets be changed. A capacity below the runs under way leaves them running.
+   * @throws RangeError for values that the API refuses, Error where there is no such agent
+   */
+  resize(name: string, to: { maxParallelTasks?: number; executionTimeoutSeconds?: number }): Promise<void>;
+}
+
+/** Every table that has rows of an agent, and what goes into it when one is made. */
+const CASCADES = [
+  "agent_schedules",
+  "agent_sharing",
+  "chat_sessions",
+  "agent_skills",
+  "agent_tags",
+  "agent_shared_files",
+  "agent_public_links",
+  "operator_queue",
+  "access_requests",
+  "mcp_api_keys",
+] as const;
+
+const belongings = (name: string): Statement[] => [
+  { sql: "INSERT INTO agent_sharing (agent_name, shared_with) VALUES (?, 'operator')", args: [name] },
+  { sql: "INSERT INTO chat_sessions (id, agent_name) VALUES (?, ?)", args: [`${name}-chat`, name] },
+  { sql: "INSERT INTO agent_skills (agent_name, skill) VALUES (?, 'echo')", args: [name] },
+  { sql: "INSERT INTO agent_tags (agent_name, tag) VALUES (?, 'fleet'), (?, 'echo')", args: [name, name] },
+  { sql: "INSERT INTO agent_shared_files (id, agent_name) VALUES (?, ?)", args: [`${name}-file`, name] },
+  { sql: "INSERT INTO agent_public_links (id, agent_name) VALUES (?, ?)", args: [`${name}-link`, name] },
+  { sql: "INSERT INTO operator_queue (id, agent_name) VALUES (?, ?)", args: [`${name}-question`, name] },
+  { sql: "INSERT INTO access_requests (id, agent_name) VALUES (?, ?)", args: [`${name}-request`, name] },
+  {
+    sql: "INSERT INTO mcp_api_keys (id, agent_name, scope) VALUES (?, ?, 'agent')",
+    args: [`${name}-key`, name],
+  },
+];
+
+/** As the API has them. */
+const LIMITS = {
+  maxParallelTasks: { column: "max_parallel_tasks", range: [1, 10] },
+  executionTimeoutSeconds: { column: "execution_timeout_seconds", range: [60, 7200] },
+} as const;
+
+/** @param containers null where no daemon answers */
+export function createAgents(
+  { database, clock, log }: PlatformContext,
+  parts: {
+    readonly capacity: Capacity;
+    readonly executor: Executor;
+    readonly schedules: Schedules;
+    readonly containers: AgentContainers | null;
+  },
+): Agents {
+  const { capacity, executor, schedules, containers } = parts;
+
+  async function create(spec: AgentSpec): Promise<void> {
+    const { name, maxParallelTasks, executionTimeoutSeconds, schedule, task = {} } = spec;
+    const isTaken =
+      (await database.read("SELECT 1 FROM agent_ownership WHERE agent_name = ?", [name])).length > 0;
+    if (isTaken) throw new Error(`there is an agent ${name} already: remove it, or choose another name`);
+    const cron = schedule && schedules.parse(schedule.cron);
+    await database.write(
+      [
+        {
+          sql: "INSERT INTO agent_ownership (agent_name, max_parallel_tasks, execution_timeout_seconds) VALUES (?, ?, ?)",
+          args: [name, maxParallelTasks, executionTimeoutSeconds],
+        },
+        {
+          sql: `INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message, enabled, model, timeout_seconds)
+                VALUES (?, ?, 'default', ?, ?, ?, ?, ?)`,
+          args: [
+            scheduleIdOf(name),
+            name,
+            schedule?.cron ?? null,
+            schedule?.message ?? "echo",
+            schedule ? 1 : 0,
+            schedule?.model ?? null,
+            schedule?.timeoutSeconds ?? null,
+          ],
+        },
+        ...belongings(name),
+      ],
+      () => [{ what: "agent", agent: name, maxParallelTasks, executionTimeoutSeconds }],
+    );
+    try {
+      await containers?.create(name);
+    } catch (error) {
+      await remove(name).catch((failure) => log(`agent ${name}: ${textOf(failure)}`));
+      throw error;
+    }
+    if (cron) schedules.start(name, cron, task);
+  }
+
+  async function remove(name: string): Promise<boolean> {
+    schedules.stop(name);
+    const cancelled: string[] = [];
+    let isRemoved = false;
+    await database.write(
+      [
+        {
+          sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
+                WHERE agent_name = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING id`,
+          args: [timestamp(clock.now()), name],
+        },
+        ...CASCADES.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
+        { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
+      ],
+      (answers) => {
+        cancelled.push(...answers[0]!.rows.map(({ id }) => String(id)));
+        isRemoved = answers.at(-1)!.rowsAffected > 0;
+        return [
+          ...cancelled.map((executionId) => ({
+            what: "row" as const,
+            agent: name,
+            executionId,
+            status: "cancelled" as const,
+          })),
+          ...(isRemoved ? [{ what: "agent removed" as const, agent: name }] : []),
+        ];
+      },
+    );
+    executor.interrupt(cancelled);
+    await capacity.removeSlots(name);
+    await containers?.remove(name);
+    return isRemoved;
+  }
+
+  async function resize(name: string, to: Parameters<Agents["resize"]>[1]): Promise<void> {
+    const wishes = Object.entries(LIMITS).flatMap(([key, { column, range }]) => {
+      const value = to[key as keyof typeof LIMITS];
+      return value === undefined ? [] : [{ column, value, range }];
+    });
+    for (const { column, value, range } of wishes)
+      if (!Number.isInteger(value) || value < range[0] || value > range[1])
+        throw new RangeError(`${column} is ${value}: give a whole number from ${range[0]} to ${range[1]}`);
+    if (wishes.length === 0) return;
+    const [answer] = await database.write(
+      [
+        {
+          sql: `UPDATE agent_ownership SET ${wishes.map(({ column }) => `${column} = ?`).join(", ")} WHERE agent_name = ?
+                RETURNING max_parallel_tasks, execution_timeout_seconds`,
+          args: [...wishes.map(({ value }) => value), name],
+        },
+      ],
+      ([own]) =>
+        own!.rows.map((row) => ({
+          what: "agent",
+          agent: name,
+          maxParallelTasks: Number(row.max_parallel_tasks),
+          executionTimeoutSeconds: Number(row.execution_timeout_seconds),
+        })),
+    );
+    if (answer!.rows.length === 0) throw new Error(`there is no agent ${name}: see the roster for the names`);
+    await capacity.drain(name);
+  }
+
+  return { create, remove, resize };
+}

@@ -1,0 +1,144 @@
+/** SQL of many writers at once: one transaction for all that was asked for meanwhile, and patience with locks. */
+import { setTimeout as wait } from "node:timers/promises";
+import {
+  type Client,
+  createClient,
+  type InValue,
+  LibsqlError,
+  type ResultSet,
+  type Row,
+} from "@libsql/client";
+import { type Change, type Journal, steadyNow } from "./journal.ts";
+
+export interface Statement {
+  readonly sql: string;
+  readonly args: readonly InValue[];
+}
+
+export interface Database {
+  /** @returns the rows */
+  read(sql: string, args?: readonly InValue[]): Promise<readonly Row[]>;
+  /**
+   * Makes the statements' changes all or not at all.
+   * @param changes what they changed, by their answers: told to the journal
+   * @returns the answer of each
+   */
+  write(
+    statements: readonly Statement[],
+    changes: (answers: readonly ResultSet[]) => readonly Change[],
+  ): Promise<readonly ResultSet[]>;
+}
+
+interface Waiting {
+  readonly statements: readonly Statement[];
+  readonly changes: (answers: readonly ResultSet[]) => readonly Change[];
+  readonly resolve: (answers: readonly ResultSet[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Another connection may hold the file this long before a write is given up. */
+const PATIENCE_MS = 10_000;
+const TRY_AGAIN_MS = 5;
+/** The driver waits for a lock without letting anything else run: long enough for another's usual write, no longer. */
+const BUSY_TIMEOUT_MS = 50;
+
+/**
+ * Opens the platform's database as one writer should.
+ * @param url `file:` and a path, or a libsql server
+ */
+export async function openPlatformDatabase(url: string): Promise<Client> {
+  if (!url.startsWith("file:")) return createClient({ url });
+  // A pragma holds for its connection only, so there is one.
+  const client = createClient({ url, concurrency: 1, timeout: BUSY_TIMEOUT_MS });
+  await client.execute("PRAGMA journal_mode = WAL");
+  await settle(client);
+  return client;
+}
+
+/** What is lost in a crash of the machine is of no use here; without this, each commit waits for the disk. */
+const settle = (client: Client) => client.execute("PRAGMA synchronous = NORMAL");
+
+const codeOf = (error: unknown) => (error instanceof LibsqlError ? error.code : "");
+const isBusy = (error: unknown) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
+
+async function retried<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  const giveUpAtMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      // Who was at it while another made a new connection is told that it was closed.
+      const isCutOff = codeOf(error) === "CLIENT_CLOSED" && !client.closed;
+      if (!(isBusy(error) || isCutOff) || performance.now() > giveUpAtMs) throw error;
+      if (isBusy(error) && client.protocol === "file") {
+        // A BEGIN that was refused keeps the connection at the state that it saw: it would be refused for ever.
+        client.reconnect();
+        await settle(client).catch(() => {});
+      }
+      await wait(TRY_AGAIN_MS);
+    }
+  }
+}
+
+/**
+ * Lets many tasks share a client. What they ask to write in the same moment goes in one transaction: each still waits
+ * for its own write before it makes the next, so that no order that a reader could see is changed.
+ * @param client of `openPlatformDatabase`; nobody else may hold a transaction open on it
+ * @param journal told the changes
+ */
+export function platformDatabase(client: Client, journal: Journal): Database {
+  let waiting: Waiting[] = [];
+  let isFlushing = false;
+
+  const send = (statements: readonly Statement[]) =>
+    retried(client, () =>
+      client.batch(
+        statements.map(({ sql, args }) => ({ sql, args: [...args] })),
+        "write",
+      ),
+    );
+
+  async function commit(group: readonly Waiting[]): Promise<void> {
+    const sentAtMs = steadyNow();
+    try {
+      const answers = await send(group.flatMap(({ statements }) => statements));
+      const ackedAtMs = steadyNow();
+      let from = 0;
+      for (const { statements, changes, resolve, reject } of group) {
+        const own = answers.slice(from, from + statements.length);
+        from += statements.length;
+        try {
+          for (const change of changes(own)) journal.record({ ...change, sentAtMs, ackedAtMs });
+          resolve(own);
+        } catch (error) {
+          reject(error);
+        }
+      }
+    } catch (error) {
+      // One statement that fails takes the transaction with it: alone, each spoils only itself.
+      if (group.length === 1) group[0]!.reject(error);
+      else for (const one of group) await commit([one]);
+    }
+  }
+
+  async function flush(): Promise<void> {
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      await commit(group);
+    }
+    isFlushing = false;
+  }
+
+  return {
+    read: async (sql, args = []) =>
+      (await retried(client, () => client.execute({ sql, args: [...args] }))).rows,
+    write: (statements, changes) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ statements, changes, resolve, reject });
+        if (isFlushing) return;
+        isFlushing = true;
+        setImmediate(() => void flush());
+      }),
+  };
+}

@@ -1,0 +1,88 @@
+/** What the platform did and when, told by itself: a witness for whoever judges what the canary saw. */
+
+export type ExecutionStatus =
+  | "queued"
+  | "running"
+  | "pending_retry"
+  | "success"
+  | "failed"
+  | "cancelled"
+  | "skipped";
+
+/** One thing that a write changed. */
+export type Change =
+  /** The row has this status now. `startedAtMs`: the instant that was written with it, where one was. */
+  | {
+      readonly what: "row";
+      readonly agent: string;
+      readonly executionId: string;
+      readonly status: ExecutionStatus;
+      readonly startedAtMs?: number;
+    }
+  | { readonly what: "session"; readonly agent: string; readonly executionId: string }
+  /** A member of the agent's slots: of an execution, or a `drain-` sentinel. */
+  | {
+      readonly what: "slot taken";
+      readonly agent: string;
+      readonly executionId: string;
+      readonly scoreSeconds: number;
+    }
+  | { readonly what: "slot given back"; readonly agent: string; readonly executionId: string }
+  /** The slot's hash: made, given its time to live, removed. */
+  | {
+      readonly what: "hash written";
+      readonly agent: string;
+      readonly executionId: string;
+      readonly timeoutSeconds: number;
+    }
+  | {
+      readonly what: "hash expires";
+      readonly agent: string;
+      readonly executionId: string;
+      readonly ttlSeconds: number;
+    }
+  | { readonly what: "hash removed"; readonly agent: string; readonly executionId: string }
+  /** The agent is on the roster with these settings. */
+  | {
+      readonly what: "agent";
+      readonly agent: string;
+      readonly maxParallelTasks: number;
+      readonly executionTimeoutSeconds: number;
+    }
+  /** The agent is off the roster, and its rows in the other tables are gone. */
+  | { readonly what: "agent removed"; readonly agent: string }
+  | { readonly what: "drain tick"; readonly atSeconds: number };
+
+/**
+ * A change, with the instant before its write was sent and the one after it was acknowledged (unix ms that don't jump):
+ * it took hold somewhere between them.
+ */
+export type JournalEvent = Change & { readonly sentAtMs: number; readonly ackedAtMs: number };
+
+/**
+ * Told once for each change, after it was acknowledged. A write that failed is not told; one whose connection broke may
+ * have taken hold nonetheless.
+ */
+export interface Journal {
+  record(event: JournalEvent): void;
+}
+
+/** @returns unix ms by a clock that never jumps: the wall clock's at the start of the process, monotonic from there */
+export const steadyNow = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * Makes one write and tells its changes.
+ * @param changes what it changes, or what it turns out to have changed by its answer
+ * @returns the write's answer
+ */
+export async function journaled<T>(
+  journal: Journal,
+  write: () => Promise<T>,
+  changes: (answer: T) => readonly Change[],
+): Promise<T> {
+  const sentAtMs = steadyNow();
+  const answer = await write();
+  const ackedAtMs = steadyNow();
+  for (const change of changes(answer)) journal.record({ ...change, sentAtMs, ackedAtMs });
+  return answer;
+}

@@ -1,0 +1,62 @@
+/** Agents of the simulated platform on a real Docker daemon. */
+import Docker from "dockerode";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { agentContainers } from "../../../infra/local/platform/containers.ts";
+import { type Platform, startPlatform } from "../../../infra/local/platform/platform.ts";
+import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
+import { describeLive } from "../../support/live.ts";
+import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
+
+describeLive(["redis-server", "dockerd"], "agents with containers", () => {
+  let dockerd: Dockerd;
+  let bench: PlatformBench;
+  let platform: Platform;
+  beforeAll(async () => {
+    dockerd = await startDockerd();
+    bench = await startPlatformBench();
+  }, 120_000);
+  afterAll(async () => {
+    await platform?.stop();
+    await bench?.close();
+    await dockerd?.close();
+  }, 60_000);
+
+  async function start(image: string) {
+    await platform?.stop();
+    const docker = new Docker({ socketPath: dockerd.socket.slice("unix://".length) });
+    platform = await startPlatform({
+      ...bench.options,
+      containers: agentContainers(docker, { image, command: ["sleep", "600"] }),
+    });
+  }
+  const create = (name: string) =>
+    platform.agents.create({ name, maxParallelTasks: 1, executionTimeoutSeconds: 60 });
+
+  test("an agent's container is made with it, labelled, without a network, and goes with it", async () => {
+    await start("procps");
+    await create("ruby");
+    const [container] = JSON.parse(await dockerd.docker("inspect", "agent-ruby"));
+    expect(container.State.Running).toBe(true);
+    expect(container.Config.Labels).toEqual({ "trinity.platform": "agent" });
+    expect(container.HostConfig.NetworkMode).toBe("none");
+    await platform.agents.remove("ruby");
+    expect(await dockerd.docker("ps", "-aq")).toBe("");
+  });
+
+  test("a container that somebody removed keeps no agent from being deleted", async () => {
+    await start("procps");
+    await create("ruby");
+    await dockerd.docker("rm", "-f", "agent-ruby");
+    expect(await platform.agents.remove("ruby")).toBe(true);
+  });
+
+  test("an image that the daemon lacks, or that can't run, leaves neither container nor agent", async () => {
+    await start("nowhere");
+    await expect(create("ruby")).rejects.toThrow("the daemon has no image nowhere: import it first");
+    const docker = new Docker({ socketPath: dockerd.socket.slice("unix://".length) });
+    const broken = agentContainers(docker, { image: "procps", command: ["/no/such/program"] });
+    await expect(broken.create("ruby")).rejects.toThrow();
+    expect(await dockerd.docker("ps", "-aq")).toBe("");
+    expect((await bench.database.execute("SELECT 1 FROM agent_ownership")).rows).toEqual([]);
+  });
+});

@@ -1,0 +1,123 @@
+/** What the whole thing is for: a canary that looks at the simulated platform at work finds nothing wrong with it. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type LocalDynamo, startDynamo } from "../../../infra/local/dynamodb.ts";
+import { scaledClock } from "../../../infra/local/platform/clock.ts";
+import { type Platform, startPlatform } from "../../../infra/local/platform/platform.ts";
+import { queueCountsApp } from "../../../infra/local/platform/queue-counts.ts";
+import { redisRestApp } from "../../../infra/local/redis-rest.ts";
+import { serve } from "../../../infra/local/serve.ts";
+import { createCanary } from "../../../shared/canary.ts";
+import { loadConfig } from "../../../shared/config.ts";
+import { type CycleDeps, runCycle } from "../../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../../shared/state/client.ts";
+import { dynamoStore } from "../../../shared/state/store.ts";
+import { describeLive, until } from "../../support/live.ts";
+import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
+
+const WITHOUT_DOCKER = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
+/** Longer than a start counts as under way, so that a leak could show. */
+const WATCHED_MS = 6_000;
+
+describeLive(["redis-server"], "a canary on the simulated platform, its database a file", () =>
+  stories("file"),
+);
+describeLive(["redis-server", "sqld"], "a canary on the simulated platform, its database on a server", () =>
+  stories("sqld"),
+);
+
+function stories(engine: "file" | "sqld") {
+  let bench: PlatformBench;
+  let dynamo: LocalDynamo;
+  let platform: Platform;
+  let canary: CycleDeps;
+  const ends: (() => Promise<void>)[] = [];
+
+  beforeAll(async () => {
+    bench = await startPlatformBench(engine);
+    const rest = await serve(redisRestApp(bench.server, "token"), 0);
+    const accessor = await serve(
+      queueCountsApp(() => bench.database, "token"),
+      0,
+    );
+    dynamo = await startDynamo();
+    ends.push(rest.close, accessor.close, dynamo.close);
+    platform = await startPlatform({ ...bench.options, clock: scaledClock(20) });
+    const config = loadConfig({
+      LIBSQL_URL: bench.url,
+      UPSTASH_REDIS_REST_URL: rest.url,
+      UPSTASH_REDIS_REST_TOKEN: "token",
+      QUEUE_COUNTS_URL: accessor.url,
+      QUEUE_COUNTS_TOKEN: "token",
+      CONFIRM_AFTER_MS: "200",
+    });
+    canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+  });
+  afterAll(async () => {
+    await platform?.stop();
+    for (const end of ends) await end();
+    await bench?.close();
+  });
+
+  test("runs, queues, retries, late answers, cancels, and agents that come and go: all nine stay green", async () => {
+    const names = Array.from({ length: 8 }, (_, i) => `agent-${i}`);
+    const create = (name: string) =>
+      platform.agents.create({
+        name,
+        maxParallelTasks: 2,
+        executionTimeoutSeconds: 60,
+        schedule: { cron: "*/5 * * * * *" },
+        task: { runMs: 6_000 },
+      });
+    for (const name of names) await create(name);
+    let isOver = false;
+    const churn = (async () => {
+      for (let n = 0; !isOver; n += 1) {
+        const agent = names[n % names.length]!;
+        const id = await platform.submit({
+          agent,
+          task: [
+            { runMs: 2_000 },
+            { runMs: 1_000, ends: "failed" as const, retries: 1, retryAfterMs: 1_000 },
+            { runMs: 61_000 },
+          ][n % 3]!,
+        });
+        if (n % 5 === 0 && id) await platform.cancel(id);
+        if (n % 41 === 0) {
+          await platform.agents.remove(agent);
+          await create(agent);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    })();
+    try {
+      for (const endMs = performance.now() + WATCHED_MS; performance.now() < endMs; ) {
+        const outcome = await runCycle(canary, { trigger: "test", invariantIds: WITHOUT_DOCKER });
+        if (outcome.kind !== "done") throw new Error(outcome.kind);
+        const { verdicts, violations, sources_unavailable } = outcome.report;
+        expect({ violations, sources_unavailable }).toEqual({ violations: [], sources_unavailable: [] });
+        expect(Object.values(verdicts).map(({ status }) => status)).toEqual(
+          WITHOUT_DOCKER.map(() => "green"),
+        );
+      }
+      // Else green would say nothing: each kind of thing has happened.
+      await until(async () => {
+        const did = new Set(bench.events.map((event) => (event.what === "row" ? event.status : event.what)));
+        for (const what of [
+          "queued",
+          "pending_retry",
+          "success",
+          "failed",
+          "cancelled",
+          "session",
+          "agent removed",
+          "drain tick",
+        ])
+          expect(did).toContain(what);
+      });
+    } finally {
+      isOver = true;
+      await churn;
+    }
+    expect(bench.lines).toEqual([]);
+  });
+}

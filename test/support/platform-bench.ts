@@ -1,0 +1,82 @@
+/** An empty database and a real Redis for stories of the simulated platform, with all that it said and did. */
+import { join } from "node:path";
+import type { Client } from "@libsql/client";
+import type { Redis } from "ioredis";
+import { openPlatformDatabase } from "../../infra/local/platform/database.ts";
+import type { JournalEvent } from "../../infra/local/platform/journal.ts";
+import { createSchema } from "../../infra/local/platform/schema.ts";
+import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
+import { startSqld, temporaryFolder } from "./live.ts";
+
+export interface PlatformBench {
+  readonly url: string;
+  readonly database: Client;
+  readonly server: LocalRedis;
+  readonly redis: Redis;
+  readonly events: JournalEvent[];
+  readonly lines: string[];
+  /** What a platform is started with. */
+  readonly options: {
+    database: Client;
+    redis: Redis;
+    journal: { record(event: JournalEvent): void };
+    log: (line: string) => void;
+  };
+  /** Called with each event as it is recorded. */
+  onEvent: (event: JournalEvent) => void;
+  /** @returns the members of the agent's slots, sorted */
+  slots(agent: string): Promise<string[]>;
+  /** @returns the agent's rows as `id: status`, sorted by id */
+  rows(agent: string): Promise<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** A database file of its own, and where it goes. */
+async function databaseFile(): Promise<{ url: string; close(): Promise<void> }> {
+  const folder = await temporaryFolder();
+  return { url: `file:${join(folder.path, "trinity.db")}`, close: folder.remove };
+}
+
+/** @param engine where the database is: a file, or a libsql server */
+export async function startPlatformBench(engine: "file" | "sqld" = "file"): Promise<PlatformBench> {
+  const { url, close } = await (engine === "file" ? databaseFile() : startSqld());
+  const database = await openPlatformDatabase(url);
+  await createSchema(database);
+  const server = await startRedis();
+  const events: JournalEvent[] = [];
+  const lines: string[] = [];
+  const bench: PlatformBench = {
+    url,
+    database,
+    server,
+    redis: server.client,
+    events,
+    lines,
+    onEvent() {},
+    options: {
+      database,
+      redis: server.client,
+      journal: {
+        record(event) {
+          events.push(event);
+          bench.onEvent(event);
+        },
+      },
+      log: (line) => lines.push(line),
+    },
+    slots: async (agent) => (await server.client.zrange(`agent:slots:${agent}`, 0, -1)).sort(),
+    async rows(agent) {
+      const { rows } = await database.execute({
+        sql: "SELECT id, status FROM schedule_executions WHERE agent_name = ? ORDER BY id",
+        args: [agent],
+      });
+      return Object.fromEntries(rows.map(({ id, status }) => [String(id), String(status)]));
+    },
+    async close() {
+      database.close();
+      await server.close();
+      await close();
+    },
+  };
+  return bench;
+}
