@@ -22,8 +22,8 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
 const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as const;
 
-/** A cycle may take two reads and the wait between them; nothing takes longer. */
-const REMOTE_MS = 120_000;
+/** The longest time limit that a deployed API can have, and the way there and back. */
+const REMOTE_MS = 250_000;
 
 /** The API of a canary: a deployed one, or one in this process that answers the same. */
 interface Api {

@@ -1,10 +1,11 @@
 /** The environments that can be deployed. A new one is one entry below; secrets are never here. */
 import { z } from "zod";
 import { ConfigError } from "../shared/config.ts";
+import { leaseMs } from "../shared/cycle/run-cycle.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
-/** For the writes, and to tell what was found, beside two reads and the wait between them. */
-const CYCLE_MARGIN_SECONDS = 10;
+/** For the start, and the secret, before the time that a cycle may hold its lease. */
+const START_SECONDS = 10;
 
 const address = (schemes: string, example: string) =>
   z.string().regex(new RegExp(`^(${schemes})://[^\\s/?#@]+(/[^\\s?#@]*)?$`), {
@@ -74,7 +75,11 @@ const Settings = z
       everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
 
       libsqlUrl: z.union(
-        [none, address("libsql|https?", "libsql://db.example.com"), matching(/^file:\/mnt\/[\w./-]+$/, "")],
+        [
+          none,
+          address("libsql|https?", "libsql://db.example.com"),
+          matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
+        ],
         {
           error:
             'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
@@ -111,6 +116,8 @@ const Settings = z
       memoryMb: wholeNumber(128, 10_240, "the functions' memory in MB").default(512),
       cycleTimeoutSeconds: wholeNumber(10, 240, "the cycle function's time limit in seconds").default(90),
       apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
+      /** How many requests the API answers at once; left out: as many as the account allows, cycles among them. */
+      apiConcurrency: wholeNumber(1, 1000, "how many requests at once").optional(),
       sourceDeadlineMs: wholeNumber(100, 60_000, "milliseconds for one read of a source").default(10_000),
       confirmAfterMs: wholeNumber(0, 60_000, "milliseconds before a new red is read again").default(3_000),
       zombieDwellSeconds: wholeNumber(0, 86_400, "seconds that a zombie has to be there").default(0),
@@ -140,18 +147,29 @@ const Settings = z
   .superRefine((settings, context) => {
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: "custom", path: [field], message });
-    const { sourceDeadlineMs, confirmAfterMs, libsqlUrl, fileSystem, network } = settings;
-    const least = Math.ceil((2 * sourceDeadlineMs + confirmAfterMs) / 1000) + CYCLE_MARGIN_SECONDS;
+    const { libsqlUrl, fileSystem, network } = settings;
+    const least = Math.ceil(leaseMs({ ...settings, dwellSeconds: 0 }) / 1000) + START_SECONDS;
     for (const field of ["cycleTimeoutSeconds", "apiTimeoutSeconds"] as const)
       if (settings[field] < least)
         refuse(
           field,
-          `is ${settings[field]}, but two reads of sourceDeadlineMs and confirmAfterMs need ${least}: give at least that, or shorten the others`,
+          `is ${settings[field]}, but a cycle with two reads of sourceDeadlineMs and confirmAfterMs may take ${least}: give at least that, or shorten the others`,
         );
     if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
       refuse(
         "fileSystem",
         `is needed for ${libsqlUrl}: give the access point whose mountPath holds the file`,
+      );
+    for (const field of ["libsqlUrl", "redisUrl", "queueCountsUrl"] as const)
+      if (settings[field].startsWith("http:") && !network)
+        refuse(
+          field,
+          "would send its token in the clear: give https://, or the network in which it is private",
+        );
+    if ([libsqlUrl, settings.redisUrl, settings.dockerHosts].every((setting) => setting === "none"))
+      refuse(
+        "libsqlUrl",
+        "is none, and so are redisUrl and dockerHosts: nothing would be checked, so name one of them",
       );
     if (fileSystem && !network)
       refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");
@@ -182,7 +200,7 @@ export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
   prod: {
     libsqlUrl: "libsql://trinity.example.com",
     redisUrl: "https://redis.example.com",
-    dockerHosts: ["tcp://10.0.0.5:2376"],
+    dockerHosts: ["tcp://docker.example.com:2376"],
     queueCountsUrl: "sql",
     network: {
       vpcId: "vpc-0123456789abcdef0",

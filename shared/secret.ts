@@ -27,12 +27,15 @@ export function parseSecret(text: string, secretId: string): Environment {
   const unknown = entries.map(([name]) => name).filter((name) => !isSecretName(name));
   if (unknown.length > 0)
     return refuse(
-      `has ${unknown.map((name) => JSON.stringify(name.slice(0, 60))).join(", ")}, which means nothing: it may hold ${SECRET_NAMES.join(", ")}`,
+      `has ${unknown.map(shown).join(", ")}, which means nothing: it may hold ${SECRET_NAMES.join(", ")}`,
     );
   for (const [name, given] of entries)
     if (typeof given !== "string") return refuse(`has a ${name} that is no text: put it in quotes`);
   return value as Environment;
 }
+
+/** Whoever takes name and value for one another has put a token where the name belongs. */
+const shown = (name: string) => (/^[A-Z][A-Z_]{0,40}$/.test(name) ? name : "a name that is none");
 
 const isSecretName = (name: string) => SECRET_NAMES.some((known) => known === name);
 

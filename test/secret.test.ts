@@ -187,10 +187,15 @@ describe("the secret's value", () => {
     [
       "a name that is nearly right",
       `{"ADMIN_TOKE": "${HIDDEN}", "REDIS_TOKEN": "${HIDDEN}"}`,
-      'has "ADMIN_TOKE", "REDIS_TOKEN", which means nothing: it may hold LIBSQL_AUTH_TOKEN, ',
+      "has ADMIN_TOKE, REDIS_TOKEN, which means nothing: it may hold LIBSQL_AUTH_TOKEN, ",
     ],
-    ["a variable that is no secret", `{"PATH": "${HIDDEN}"}`, 'has "PATH", which means nothing'],
-    ["a name of the prototype", `{"__proto__": "${HIDDEN}"}`, 'has "__proto__", which means nothing'],
+    [
+      "name and value taken for one another",
+      `{"xoxb-${HIDDEN}": "ADMIN_TOKEN"}`,
+      "has a name that is none, which means nothing",
+    ],
+    ["a variable that is no secret", `{"PATH": "${HIDDEN}"}`, "has PATH, which means nothing"],
+    ["a name of the prototype", `{"__proto__": "${HIDDEN}"}`, "has a name that is none, which means nothing"],
   ] as const)("%s is refused, by its name and with the mend", ([, text, says]) => {
     let message = "";
     try {

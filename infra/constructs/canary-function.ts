@@ -106,6 +106,8 @@ export interface CanaryFunctionProps {
   /** A file of `functions/`. */
   readonly entry: string;
   readonly timeoutSeconds: number;
+  /** How many events it takes at once; undefined for as many as the account allows. */
+  readonly concurrency?: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly place: Place | undefined;
 }
@@ -135,6 +137,7 @@ export class CanaryFunction extends Construct {
       architecture: Architecture.ARM_64,
       memorySize: settings.memoryMb,
       timeout: Duration.seconds(props.timeoutSeconds),
+      ...(props.concurrency !== undefined && { reservedConcurrentExecutions: props.concurrency }),
       environment: { NODE_OPTIONS: "--enable-source-maps", ...props.environment },
       role: this.role,
       logGroup: this.logGroup,

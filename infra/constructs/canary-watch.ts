@@ -70,7 +70,15 @@ export class CanaryWatch extends Construct {
       "NoCompletedCycle",
       "The canary is dead: no full cycle was completed in 15 minutes. Nobody is watching the platform.",
       {
-        metric: metric("CyclesCompleted", Stats.SUM, Duration.minutes(DEAD_AFTER_MINUTES)),
+        // Where points are missing, CloudWatch looks further back for one that is there, and a dead canary would look
+        // well for as long: here a missing one is a zero at once.
+        metric: new MathExpression({
+          expression: "FILL(completed, 0)",
+          usingMetrics: {
+            completed: metric("CyclesCompleted", Stats.SUM, Duration.minutes(DEAD_AFTER_MINUTES)),
+          },
+          period: Duration.minutes(DEAD_AFTER_MINUTES),
+        }),
         threshold: 1,
         evaluationPeriods: 1,
         comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -79,7 +87,7 @@ export class CanaryWatch extends Construct {
     );
     alarm(
       "CycleErrors",
-      "Cycles fail, more than one in a row: their log says why (configuration, secret, or state).",
+      "Cycles fail again and again, retries among them: their log says why (configuration, secret, or state).",
       {
         metric: cycle.metricErrors({ period, statistic: Stats.SUM }),
         threshold: 1,

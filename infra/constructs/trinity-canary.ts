@@ -101,6 +101,7 @@ export class TrinityCanary extends Construct {
       description: `trinity-canary ${environment}: the API`,
       entry: "api.ts",
       timeoutSeconds: settings.apiTimeoutSeconds,
+      concurrency: settings.apiConcurrency,
       environment: { ...variablesOf(environment, settings), API_AUTH: settings.functionUrl.auth },
     });
     // The API runs cycles too, with the same rights; only the schedule's function has the dead letters.
@@ -163,7 +164,7 @@ export class TrinityCanary extends Construct {
    * the two leaves what it gave up among the dead letters.
    */
   private schedule({ everyMinutes }: EnvironmentSettings): void {
-    const maxEventAge = Duration.minutes(Math.max(everyMinutes, 2));
+    const maxEventAge = Duration.minutes(everyMinutes);
     const role = new Role(this, "ScheduleRole", {
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },

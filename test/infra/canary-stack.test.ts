@@ -51,6 +51,29 @@ function rightsOf(template: Template, role: RegExp): string[] {
     .sort();
 }
 
+const SIGNS: Record<string, string> = { GreaterThanOrEqualToThreshold: ">=", LessThanThreshold: "<" };
+
+/** @returns an alarm's name, and in words what it looks at and when it goes off */
+function describeAlarm({ Properties: alarm }: Resource): [string, object] {
+  const stats = (alarm.Metrics ?? []).find((m: Resource) => m.MetricStat)?.MetricStat;
+  const expression = (alarm.Metrics ?? []).find((m: Resource) => m.Expression)?.Expression;
+  const { Namespace, MetricName, Dimensions } = stats?.Metric ?? alarm;
+  const textOf = (value: Resource): string =>
+    typeof value === "string" ? value : (value.Ref ?? value["Fn::GetAtt"][0]).replace(/[0-9A-F]{8}$/, "");
+  const dimensions = Dimensions.map((d: Resource) => `${d.Name}=${textOf(d.Value)}`);
+  return [
+    alarm.AlarmName.split(": ")[1],
+    {
+      metric: [Namespace, MetricName, ...dimensions].join(" "),
+      stat: stats?.Stat ?? alarm.Statistic,
+      period: stats?.Period ?? alarm.Period,
+      of: `${alarm.DatapointsToAlarm ?? alarm.EvaluationPeriods} of ${alarm.EvaluationPeriods}`,
+      when: `${SIGNS[alarm.ComparisonOperator]} ${alarm.Threshold}${expression ? ` of ${expression}` : ""}`,
+      missing: alarm.TreatMissingData,
+    },
+  ];
+}
+
 const LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACES = ["xray:PutTelemetryRecords *", "xray:PutTraceSegments *"];
 const QUEUE = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"];
@@ -80,6 +103,17 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     );
   });
 
+  test("each function may take as long as its environment says", () => {
+    const { cycleTimeoutSeconds, apiTimeoutSeconds } = findEnvironment(environment);
+    const timeoutOf = (match: RegExp) =>
+      template.findResources("AWS::Lambda::Function")[idOf(template, "AWS::Lambda::Function", match)]!
+        .Properties.Timeout;
+    expect([timeoutOf(/^CanaryCycle/), timeoutOf(/^CanaryApi/)]).toEqual([
+      cycleTimeoutSeconds,
+      apiTimeoutSeconds,
+    ]);
+  });
+
   test("no secret is in a function's environment, and what it needs is", () => {
     for (const { Properties } of allOf(template, "AWS::Lambda::Function")) {
       const { Variables } = Properties.Environment;
@@ -106,6 +140,16 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
         RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 300 },
       },
     });
+    const trust =
+      template.findResources("AWS::IAM::Role")[idOf(template, "AWS::IAM::Role", /^CanaryScheduleRole/)]!;
+    expect(trust.Properties.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Effect: "Allow",
+        Action: "sts:AssumeRole",
+        Principal: { Service: "scheduler.amazonaws.com" },
+        Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+      },
+    ]);
     // Scheduler only hands over: a cycle that throws is Lambda's to retry.
     const [invoke] = allOf(template, "AWS::Lambda::EventInvokeConfig");
     expect(invoke.Properties).toMatchObject({
@@ -217,20 +261,36 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     });
   });
 
-  test("a canary that is silent for 15 minutes counts as dead: missing data is breaching there, and nowhere else", () => {
-    const alarms = allOf(template, "AWS::CloudWatch::Alarm").map(({ Properties }) => Properties);
-    const dead = alarms.filter(({ TreatMissingData }) => TreatMissingData === "breaching");
-    expect(dead).toMatchObject([
-      {
-        MetricName: "CyclesCompleted",
-        Namespace: "TrinityCanary",
-        Statistic: "Sum",
-        Period: 900,
-        EvaluationPeriods: 1,
-        Threshold: 1,
-        ComparisonOperator: "LessThanThreshold",
-      },
-    ]);
+  test("each alarm looks at what it says, and goes off when it should", () => {
+    const every = 300;
+    const own = (name: string, stat: string, over: object = {}) => ({
+      metric: `TrinityCanary ${name} environment=${environment} service=trinity-canary`,
+      stat,
+      period: every,
+      of: "1 of 1",
+      when: ">= 1",
+      missing: "notBreaching",
+      ...over,
+    });
+    const ofCycle = (name: string, stat: string, over: object = {}) =>
+      own("", stat, { metric: `AWS/Lambda ${name} FunctionName=CanaryCycleFunction`, ...over });
+    const limitMs = findEnvironment(environment).cycleTimeoutSeconds * 1000;
+    expect(Object.fromEntries(allOf(template, "AWS::CloudWatch::Alarm").map(describeAlarm))).toEqual({
+      // No data is a zero, not a look further back.
+      NoCompletedCycle: own("CyclesCompleted", "Sum", {
+        period: 900,
+        when: "< 1 of FILL(completed, 0)",
+        missing: "breaching",
+      }),
+      CycleErrors: ofCycle("Errors", "Sum", { of: "2 of 3" }),
+      DurationNearLimit: ofCycle("Duration", "Maximum", { when: `>= ${limitMs * 0.8}` }),
+      DeadLetters: own("", "Maximum", {
+        metric: "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=CanaryDeadLetters",
+      }),
+      AlertsPending: own("AlertsPending", "Maximum", { of: "3 of 3" }),
+      AlertsDropped: own("AlertsDropped", "Sum"),
+      BlindInvariants: own("UnknownInvariants", "Maximum", { of: "3 of 3" }),
+    });
   });
 
   test("the dashboard shows red and unknown, duration, latency by source, and alerts", () => {
@@ -310,6 +370,8 @@ test("a function URL with iam is open to its callers only, by both permissions",
     "lambda:InvokeFunction",
     "lambda:InvokeFunctionUrl",
   ]);
+  expect(permissions).toContainEqual(expect.objectContaining({ FunctionUrlAuthType: "AWS_IAM" }));
+  expect(permissions).toContainEqual(expect.objectContaining({ InvokedViaFunctionUrl: true }));
   const api = allOf(template, "AWS::Lambda::Function").find(
     (f) => f.Properties.Environment.Variables.API_AUTH,
   );
@@ -349,6 +411,47 @@ test("a mounted database: the access point is mounted, to read, and nothing else
   expect(rights).toEqual([expect.stringMatching(/^elasticfilesystem:ClientMount /)]);
   const [group] = allOf(template, "AWS::EC2::SecurityGroup");
   expect(group.Properties.SecurityGroupEgress.map((rule: Resource) => rule.FromPort)).toContain(2049);
+});
+
+test("what an environment sets reaches the functions, each setting by its variable", () => {
+  const { template } = synthesize("eu", {
+    ...ENVIRONMENTS.staging!,
+    dockerHosts: ["tcp://a.example.com:2376", "tcp://b.example.com:2376"],
+    queueCountsUrl: "https://trinity.example.com/counts",
+    everyMinutes: 2,
+    sourceDeadlineMs: 4000,
+    confirmAfterMs: 500,
+    zombieDwellSeconds: 60,
+    apiConcurrency: 5,
+    alerts: {
+      onRecovery: false,
+      onSpread: false,
+      remindAfterHours: 6,
+      minSeverity: "major",
+      blindAfterCycles: 5,
+    },
+  });
+  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
+    expect(Properties.Environment.Variables).toMatchObject({
+      CANARY_ENVIRONMENT: "eu",
+      LIBSQL_URL: "libsql://trinity-staging.example.com",
+      UPSTASH_REDIS_REST_URL: "https://redis-staging.example.com",
+      DOCKER_HOSTS: "tcp://a.example.com:2376,tcp://b.example.com:2376",
+      QUEUE_COUNTS_URL: "https://trinity.example.com/counts",
+      SOURCE_DEADLINE_MS: "4000",
+      CONFIRM_AFTER_MS: "500",
+      R01_DWELL_SECONDS: "60",
+      ALERT_ON_RECOVERY: "off",
+      ALERT_ON_SPREAD: "off",
+      ALERT_REMIND_HOURS: "6",
+      ALERT_MIN_SEVERITY: "major",
+      ALERT_BLIND_CYCLES: "5",
+    });
+  template.hasResourceProperties("AWS::Scheduler::Schedule", { ScheduleExpression: "rate(2 minutes)" });
+  const reserved = allOf(template, "AWS::Lambda::Function").map(
+    (f) => f.Properties.ReservedConcurrentExecutions,
+  );
+  expect(reserved.filter(Boolean)).toEqual([5]);
 });
 
 test("whoever is named gets the alarms by e-mail", () => {

@@ -118,7 +118,22 @@ describe("a field that can't be used is named, with the mend", () => {
     [
       "a time limit below two reads",
       { cycleTimeoutSeconds: 20 },
-      /^staging\.cycleTimeoutSeconds is 20, but two reads .* need 33/,
+      /^staging\.cycleTimeoutSeconds is 20, but a cycle .* may take 63: give at least that/,
+    ],
+    [
+      "a token that would go in the clear",
+      { redisUrl: "http://203.0.113.9:8079" },
+      /^staging\.redisUrl would send its token in the clear: give https:\/\//,
+    ],
+    [
+      "nothing to check",
+      { libsqlUrl: "none", redisUrl: "none", dockerHosts: "none" },
+      /^staging\.libsqlUrl is none, and so are .* nothing would be checked/,
+    ],
+    [
+      "a way out of the mounted folder",
+      { libsqlUrl: "file:/mnt/trinity/../../etc/passwd" },
+      /^staging\.libsqlUrl: give /,
     ],
     [
       "a file without its file system",

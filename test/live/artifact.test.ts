@@ -114,6 +114,10 @@ const jsonLines = (text: string): Record<string, unknown>[] =>
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line));
 
+interface Alarmed {
+  readonly MetricStat?: object;
+}
+
 interface Embedded {
   readonly CloudWatchMetrics: {
     readonly Namespace: string;
@@ -306,6 +310,8 @@ describeLive(
         const metrics = metricsIn(invocation.stdout);
         const watched = stack
           .resources("AWS::CloudWatch::Alarm")
+          // One that is computed has its metric inside.
+          .map((alarm) => alarm.Metrics?.find((m: Alarmed) => m.MetricStat)?.MetricStat.Metric ?? alarm)
           .filter(({ Namespace }) => Namespace === METRICS.namespace)
           .map(({ Namespace, MetricName, Dimensions }) =>
             metricName(
@@ -418,6 +424,15 @@ describeLive(
           expect(lineOf(red)).toMatchObject({ red: ["E-05"], unknown: [], sources_unavailable: [] });
           await database.execute("UPDATE schedule_executions SET claude_session_id = 'here'");
           expectGreen(await cycle.invoke(SCHEDULED));
+
+          // A writer that commits holds the file for a moment: that is no reason to be blind.
+          await database.execute("PRAGMA locking_mode = EXCLUSIVE");
+          await database.execute("UPDATE agent_ownership SET max_parallel_tasks = 4");
+          const during = cycle.invoke(SCHEDULED);
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          await database.execute("PRAGMA locking_mode = NORMAL");
+          await database.execute("SELECT count(*) FROM agent_ownership");
+          expectGreen(await during);
         } finally {
           database.close();
           await folder.remove();
@@ -531,7 +546,7 @@ describeLive(
         ["a list", /is no JSON object/, () => (secrets.value = JSON.stringify(Object.values(values)))],
         [
           "with an unknown name",
-          /has "ADMIN_TOKE", which means nothing: it may hold .*ADMIN_TOKEN/,
+          /has ADMIN_TOKE, which means nothing: it may hold .*ADMIN_TOKEN/,
           () => put({ ADMIN_TOKE: TYPO }),
         ],
         [

@@ -7,6 +7,9 @@ import { parentPort, workerData } from "node:worker_threads";
 const port = parentPort;
 if (!port) throw new Error("file-worker.mjs runs as a worker thread only");
 
+/** A writer that commits holds the file for a moment: a tenth of a second at most, on a slow disk more. */
+const LOCK_WAIT_MS = 2_000;
+
 /**
  * Opens the file for each read: one that was put in its place meanwhile is another file.
  * @typedef {(statement: string) => unknown[][] | Promise<unknown[][]>} Execute
@@ -36,7 +39,7 @@ async function nodeDriver() {
   const { url } = workerData;
   const path = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
   return async (work) => {
-    const database = new DatabaseSync(path, { readOnly: true });
+    const database = new DatabaseSync(path, { readOnly: true, timeout: LOCK_WAIT_MS });
     try {
       database.exec("BEGIN");
       return await work((text) => {
