@@ -12,9 +12,10 @@ usage() {
   cat <<END
 usage: infra/docker-certificates.sh FOLDER NAME...
          makes a CA, a certificate for daemons that are called by these names or IP addresses, and one for the canary
-       infra/docker-certificates.sh --renew-server FOLDER NAME...
+       infra/docker-certificates.sh --renew-server FOLDER [NAME...]
        infra/docker-certificates.sh --renew-client FOLDER
-         makes that one anew with the CA in FOLDER; ca.pem and ca-key.pem have to be there
+         makes that one anew with the CA in FOLDER; ca.pem and ca-key.pem have to be there. The daemons' certificate keeps
+         its names; where names are given, they have to be all of those and any new ones
 END
 }
 
@@ -37,7 +38,7 @@ alternative_name() {
   elif [[ $name =~ ^$label(\.$label)*$ && ! $name =~ ^[0-9.]+$ ]]; then
     echo "DNS:$name"
   else
-    misused "$name is neither a host's name nor an IP address: give it as it stands in DOCKER_HOSTS, without tcp:// and port"
+    misused "$name is neither a host's name nor an IP address: give it as it stands in DOCKER_HOSTS (dockerHosts), without tcp:// and port"
   fi
 }
 
@@ -45,6 +46,26 @@ alternative_names() {
   local name list=
   for name in "$@"; do list+=,$(alternative_name "$name") || exit $?; done
   echo "${list#,}"
+}
+
+# Prints what a certificate calls its names, one a line, in the form of alternative_name. Their spelling is openssl's.
+names_in() {
+  openssl x509 -in "$1" -noout -text | sed -n '/Subject Alternative Name/{n;p;}' | tr ',' '\n' |
+    sed 's/^ *//; s/^IP Address:/IP:/' | tr '[:upper:]' '[:lower:]' | sed 's/^dns:/DNS:/; s/^ip:/IP:/'
+}
+
+# A daemon whose name is dropped would be refused by the canary. The new one is compared, so that both are spelled alike.
+require_old_names() {
+  local old new name missing=
+  [ -f "$folder/server-cert.pem" ] || return 0
+  old=$(names_in "$folder/server-cert.pem")
+  new=$(names_in "$making/server-cert.pem")
+  for name in $old; do
+    grep -qxF -e "$name" <<<"$new" || missing+=" ${name#*:}"
+  done
+  [ -z "$missing" ] ||
+    fail "the certificate in $folder is also for$missing: give all names that stand in DOCKER_HOSTS (dockerHosts), or none \
+to keep those that it has. To drop one on purpose, move $folder/server-cert.pem away first. Nothing was changed"
 }
 
 # openssl says a lot when all is well, and must be heard when not.
@@ -128,7 +149,7 @@ until_when() {
 tell_server() {
   cat <<END
 On each daemon's host (server-cert.pem until $(until_when server-cert.pem), for $names):
-  $folder/ca.pem, server-cert.pem and server-key.pem, the key readable for root only
+  $folder/ca.pem, server-cert.pem and server-key.pem, the key readable for root only; then restart dockerd
 END
 }
 
@@ -161,7 +182,8 @@ folder=${folder:-/}
 shift
 case $mode in
   client) [ $# -eq 0 ] || misused "--renew-client takes a folder and nothing else" ;;
-  *) [ $# -gt 0 ] || misused "no name of a daemon is given: give those that stand in DOCKER_HOSTS" ;;
+  server) ;;
+  *) [ $# -gt 0 ] || misused "no name of a daemon is given: give those that stand in DOCKER_HOSTS (dockerHosts)" ;;
 esac
 names=$(alternative_names "$@")
 command -v openssl >/dev/null || fail "openssl is not installed"
@@ -176,6 +198,11 @@ else
   days=$CLIENT_DAYS
   [ "$mode" = client ] || days=$SERVER_DAYS
   require_ca "$days"
+fi
+if [ "$mode" = server ] && [ -z "$names" ]; then
+  [ -f "$folder/server-cert.pem" ] ||
+    misused "there is no $folder/server-cert.pem to take the names from: give those that stand in DOCKER_HOSTS (dockerHosts)"
+  names=$(names_in "$folder/server-cert.pem" | paste -sd, -)
 fi
 making=$(mktemp -d "$folder/.making.XXXXXX")
 trap 'rm -rf "$making"' EXIT
@@ -192,6 +219,7 @@ case $mode in
     ;;
   server)
     make_server "$folder"
+    require_old_names
     keep server-key.pem server-cert.pem
     tell_server
     ;;

@@ -154,6 +154,50 @@ describe.skipIf(lacksOpenssl)("docker-certificates.sh", () => {
     expect(readdirSync(at("made")).sort()).toEqual(FILES);
   });
 
+  const ALL_NAMES = ["127.0.0.1", "::1", "docker.example.com"];
+
+  test("the daemons' certificate keeps its names where none are given, and takes new ones beside them", async () => {
+    make(at("made"), ...ALL_NAMES);
+    const old = pem("made", "server-cert.pem");
+    expect(make("--renew-server", at("made")).status).toBe(0);
+    expect(pem("made", "server-cert.pem")).not.toBe(old);
+    expect(await ask("made", clientOf("made"))).toBe("welcome");
+    expect(await ask("made", clientOf("made"), "docker.example.com")).toBe("welcome");
+
+    const more = make(
+      "--renew-server",
+      at("made"),
+      "new.example.com",
+      "Docker.example.com",
+      "0:0::1",
+      "127.0.0.1",
+    );
+    expect(more).toMatchObject({ status: 0, stdout: expect.stringContaining("restart dockerd") });
+    for (const host of ["127.0.0.1", "docker.example.com", "new.example.com"])
+      expect(await ask("made", clientOf("made"), host)).toBe("welcome");
+  });
+
+  test("a renewal that would drop a daemon's name is refused with that name, and changes nothing", () => {
+    make(at("made"), ...ALL_NAMES);
+    const before = FILES.map((name) => pem("made", name));
+    const { status, stdout, stderr } = make("--renew-server", at("made"), "127.0.0.1", "new.example.com");
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toContain("is also for 0:0:0:0:0:0:0:1 docker.example.com: give all names");
+    expect(stderr).toContain("DOCKER_HOSTS (dockerHosts)");
+    expect(FILES.map((name) => pem("made", name))).toEqual(before);
+    expect(readdirSync(at("made")).sort()).toEqual(FILES);
+  });
+
+  test("without the daemons' certificate there are no names to keep: they have to be given", () => {
+    make(at("made"), "127.0.0.1");
+    rmSync(at("made", "server-cert.pem"));
+    expect(make("--renew-server", at("made"))).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("to take the names from: give those that stand in DOCKER_HOSTS"),
+    });
+    expect(make("--renew-server", at("made"), "new.example.com").status).toBe(0);
+  });
+
   test("without the CA's key nothing is renewed, and a key of another CA changes nothing", () => {
     make(at("made"), "127.0.0.1");
     make(at("other"), "127.0.0.1");
@@ -182,7 +226,7 @@ describe.skipIf(lacksOpenssl)("docker-certificates.sh", () => {
     [["--renew", "folder"], "no option --renew"],
     [["--renew-client"], "no folder"],
     [["--renew-client", "folder", "10.0.0.5"], "nothing else"],
-    [["--renew-server", "folder"], "no name of a daemon"],
+    [["--renew-server"], "no folder"],
   ] as const)("%j is refused with the mend, and nothing is made", ([args, mend]) => {
     const { status, stdout, stderr } = spawnSync(SCRIPT, args, { cwd: temporary.path, encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
