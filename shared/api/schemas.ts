@@ -155,6 +155,8 @@ export const SilenceRequest = z
     }),
     subject: z
       .string()
+      // A name that was copied from Slack has these beside its marks, and would match nothing.
+      .overwrite((name) => name.replaceAll("\u200b", ""))
       .min(1, "name an agent, or leave it out for all")
       .max(200, "give at most 200 characters")
       .optional(),

@@ -37,6 +37,7 @@ const HANDLER = fileURLToPath(new URL("../../functions/cycle.ts", import.meta.ur
 /** What an answer of the API may hold, as far as these stories look. */
 interface Answer {
   id: string;
+  subject: string;
   code: string;
   detail: string;
   alerts: { status: string; channels: string[]; pending: number };
@@ -622,6 +623,14 @@ describe("silences over HTTP", () => {
     until: inOneHour(),
     reason: "ruby is being mended",
     ...over,
+  });
+
+  test("a name that was copied from Slack, with what stands beside its marks there, is the agent's", async () => {
+    const canary = withSlack();
+    const { subject } = await answerOf(
+      canary.api("POST", "silences", silence({ subject: "my\u200b_\u200bagent" })),
+    );
+    expect(subject).toBe("my_agent");
   });
 
   test("one is made, listed, shown in the status, and deleted", async () => {

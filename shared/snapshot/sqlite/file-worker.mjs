@@ -21,13 +21,17 @@ async function libsqlDriver() {
   const { createClient } = await import("@libsql/client");
   return async (work) => {
     const client = createClient({ url: workerData.url, intMode: "bigint" });
+    let transaction;
     try {
-      const transaction = await client.transaction("read");
+      const read = await client.transaction("read");
+      transaction = read;
       return await work(async (statement) => {
-        const { rows, columns } = await transaction.execute(statement);
+        const { rows, columns } = await read.execute(statement);
         return rows.map((row) => Array.from({ length: columns.length }, (_, i) => row[i]));
       });
     } finally {
+      // First: a client that is closed over a transaction keeps its lock, and the platform could not write.
+      transaction?.close();
       client.close();
     }
   };
