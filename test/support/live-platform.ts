@@ -2,7 +2,7 @@
 import { type Client, createClient } from "@libsql/client";
 import type { Redis } from "ioredis";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
-import { createSchema } from "../../infra/local/platform/schema.ts";
+import { BELONGINGS, createSchema } from "../../infra/local/platform/schema.ts";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
@@ -62,20 +62,7 @@ export interface ExecutionRow {
 export const secondsAgo = (seconds: number): string =>
   new Date(Date.now() - seconds * 1000).toISOString().replace("Z", "000Z");
 
-const TABLES = [
-  "agent_ownership",
-  "schedule_executions",
-  "agent_schedules",
-  "agent_sharing",
-  "chat_sessions",
-  "agent_skills",
-  "agent_tags",
-  "agent_shared_files",
-  "agent_public_links",
-  "operator_queue",
-  "access_requests",
-  "mcp_api_keys",
-];
+const TABLES = ["agent_ownership", "schedule_executions", ...BELONGINGS];
 
 /** Starts real Redis, sqld and dynalite. Docker is left out unless `env` of a cycle names it. */
 export async function startLivePlatform(): Promise<LivePlatform> {

@@ -6,6 +6,7 @@ import { type PlatformContext, textOf } from "./context.ts";
 import type { Statement } from "./database.ts";
 import { type Executor, scheduleIdOf } from "./executor.ts";
 import type { Schedules } from "./schedules.ts";
+import { BELONGINGS } from "./schema.ts";
 import type { Task } from "./task.ts";
 
 export interface AgentSpec {
@@ -35,20 +36,7 @@ export interface Agents {
   resize(name: string, to: { maxParallelTasks?: number; executionTimeoutSeconds?: number }): Promise<void>;
 }
 
-/** Every table that has rows of an agent, and what goes into it when one is made. */
-const CASCADES = [
-  "agent_schedules",
-  "agent_sharing",
-  "chat_sessions",
-  "agent_skills",
-  "agent_tags",
-  "agent_shared_files",
-  "agent_public_links",
-  "operator_queue",
-  "access_requests",
-  "mcp_api_keys",
-] as const;
-
+/** What goes into each of their tables when an agent is made. */
 const belongings = (name: string): Statement[] => [
   { sql: "INSERT INTO agent_sharing (agent_name, shared_with) VALUES (?, 'operator')", args: [name] },
   { sql: "INSERT INTO chat_sessions (id, agent_name) VALUES (?, ?)", args: [`${name}-chat`, name] },
@@ -131,7 +119,7 @@ export function createAgents(
                 WHERE agent_name = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING id`,
           args: [timestamp(clock.now()), name],
         },
-        ...CASCADES.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
+        ...BELONGINGS.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
         { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
       ],
       (answers) => {

@@ -33,6 +33,20 @@ const SCHEMA: readonly string[] = [
   "CREATE TABLE mcp_api_keys (id TEXT PRIMARY KEY, agent_name TEXT, scope TEXT)",
 ];
 
+/** The tables that hold what belongs to an agent: all but the roster and the runs. */
+export const BELONGINGS = [
+  "agent_schedules",
+  "agent_sharing",
+  "chat_sessions",
+  "agent_skills",
+  "agent_tags",
+  "agent_shared_files",
+  "agent_public_links",
+  "operator_queue",
+  "access_requests",
+  "mcp_api_keys",
+] as const;
+
 /** Makes the platform's tables in an empty database. @throws where there is one of them already */
 export async function createSchema(database: Client): Promise<void> {
   await database.batch([...SCHEMA], "write");

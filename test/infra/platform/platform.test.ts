@@ -49,6 +49,13 @@ describeLive(["redis-server"], "the simulated platform", () => {
     until(async () => expect((await bench.rows("ruby"))[id]).toBe(status));
   const untilSlots = (...ids: string[]) =>
     until(async () => expect(await bench.slots("ruby")).toEqual(ids.sort()));
+  /** A run that has its slot. */
+  const startRun = async () => {
+    const id = await submit();
+    await pass(30);
+    await untilSlots(id);
+    return id;
+  };
   const column = async (id: string, name: string) =>
     (
       await bench.database.execute({
@@ -100,9 +107,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
 
   test("a second run waits in the queue, with its task, until the first gives its slot back", async () => {
     await addAgent();
-    const first = await submit();
-    await pass(30);
-    await untilSlots(first);
+    await startRun();
     const second = await submit({ runMs: 7_000 });
     await pass(30);
     await untilRow(second, "queued");
@@ -139,9 +144,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await untilRow(id, "failed");
     await untilSlots();
     // What would come of a run comes before what comes of a later one.
-    const next = await submit();
-    await pass(30);
-    await untilSlots(next);
+    await startRun();
     expect(told(id).filter((what) => ["running", "failed", "pending_retry"].includes(what))).toEqual([
       "running",
       "failed",
@@ -185,9 +188,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     const early = await submit();
     await clock.sleeping(30);
     expect(await platform.cancel(early)).toBe(true);
-    const running = await submit();
-    await pass(30);
-    await untilSlots(running);
+    const running = await startRun();
     const queued = await submit();
     await pass(30);
     await untilRow(queued, "queued");
@@ -210,26 +211,20 @@ describeLive(["redis-server"], "the simulated platform", () => {
 
   test("a run whose row or slot is tampered with ends, and the next one finds a free slot", async () => {
     await addAgent();
-    const gone = await submit();
-    await pass(30);
-    await untilSlots(gone);
+    await startRun();
     await bench.database.execute("DELETE FROM schedule_executions");
     await pass(200);
     await pass(5);
     await untilSlots();
 
-    const ended = await submit();
-    await pass(30);
-    await untilSlots(ended);
+    const ended = await startRun();
     await bench.database.execute("UPDATE schedule_executions SET status = 'cancelled'");
     await pass(200);
     await pass(5);
     await untilSlots();
     expect(told(ended)).not.toContain("session");
 
-    const robbed = await submit();
-    await pass(30);
-    await untilSlots(robbed);
+    const robbed = await startRun();
     await bench.redis.flushall();
     await pass(200);
     await pass(10_000);
@@ -243,9 +238,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await until(async () => expect(bench.lines.join()).toContain("WRONGTYPE"));
     await bench.redis.del("agent:slots:ruby");
 
-    const last = await submit();
-    await pass(30);
-    await untilSlots(last);
+    await startRun();
   });
 
   test("the sweep comes every 60 s, and one that fails does not end it", async () => {
@@ -307,9 +300,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     };
     await restart({ containers: daemon });
     await addAgent({ schedule: { cron: "*/2 * * * *" } });
-    const running = await submit();
-    await pass(30);
-    await untilSlots(running);
+    const running = await startRun();
     const queued = await submit();
     await pass(30);
     await untilRow(queued, "queued");
@@ -368,9 +359,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
 
   test("a stop cuts runs where they stand, and nothing is written after it", async () => {
     await addAgent({ schedule: { cron: "*/2 * * * *" } });
-    const running = await submit();
-    await pass(30);
-    await untilSlots(running);
+    const running = await startRun();
     await clock.sleeping(200);
     await platform.stop();
     expect(clock.sleeps()).toEqual([]);
