@@ -32,6 +32,8 @@ export interface FleetAgent extends Settings {
   readonly shortName: string;
   /** On the platform. */
   readonly name: string;
+  /** Such as `local:test-echo`. */
+  readonly template: string;
   readonly schedule: { readonly name: string; readonly cron: string; readonly message: string };
 }
 
@@ -44,7 +46,7 @@ export interface Fleet {
 const Schedule = z.object({ name: z.string(), cron: z.string(), message: z.string() });
 const Manifest = z.object({
   name: z.string(),
-  agents: z.record(z.string(), z.object({ schedules: z.tuple([Schedule]) })),
+  agents: z.record(z.string(), z.object({ template: z.string(), schedules: z.tuple([Schedule]) })),
 });
 
 /**
@@ -63,10 +65,11 @@ export function parseFleet(text: string): Fleet {
   if (Object.keys(agents).sort().join(", ") !== known)
     throw wrong(`its agents have to be those that infra/fleet/fleet.ts has settings for: ${known}`);
   return {
-    agents: Object.entries(agents).map(([shortName, { schedules }]) => ({
+    agents: Object.entries(agents).map(([shortName, { template, schedules }]) => ({
       ...SETTINGS[shortName]!,
       shortName,
       name: `${system}-${shortName}`,
+      template,
       schedule: schedules[0],
     })),
     manifestOf(wanted) {

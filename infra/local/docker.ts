@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Docker from "dockerode";
 
-/** What the canary is told of Docker: where it is, or why it is not there. */
-export type LocalDocker = { readonly env: Record<string, string> } | { readonly absent: string };
+/** The daemon, and what the canary is told of it; or why it is not there. */
+export type LocalDocker =
+  | { readonly docker: Docker; readonly env: Record<string, string> }
+  | { readonly absent: string };
 
 const PROBE_MS = 2_000;
 
@@ -23,11 +25,12 @@ export async function findDocker(host: string, certPath: string | undefined): Pr
     return { absent: `DOCKER_CERT_PATH ${certPath} has no ca.pem, cert.pem and key.pem (${codeOf(error)})` };
   }
   const { hostname, port } = isTcp ? new URL(host) : { hostname: "", port: "" };
-  const docker = isTcp
-    ? new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: PROBE_MS })
-    : new Docker({ socketPath: host.slice("unix://".length), timeout: PROBE_MS });
+  const connect = (options: { timeout?: number }) =>
+    isTcp
+      ? new Docker({ protocol: "https", host: hostname, port, ...tls, ...options })
+      : new Docker({ socketPath: host.slice("unix://".length), ...options });
   try {
-    await docker.ping();
+    await connect({ timeout: PROBE_MS }).ping();
   } catch (error) {
     return {
       absent: `${host} does not answer (${codeOf(error)}): start a daemon, or name one in DOCKER_HOST`,
@@ -40,7 +43,7 @@ export async function findDocker(host: string, certPath: string | undefined): Pr
     DOCKER_TLS_KEY: tls.key,
   };
   const isSet = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
-  return { env: Object.fromEntries(Object.entries(env).filter(isSet)) };
+  return { docker: connect({}), env: Object.fromEntries(Object.entries(env).filter(isSet)) };
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? (error as Error).message;

@@ -10,13 +10,16 @@ import { loadConfig } from "../../shared/config.ts";
 import type { CycleDeps } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/state/client.ts";
 import { dynamoStore } from "../../shared/state/store.ts";
-import { findDocker } from "./docker.ts";
+import { AgentImageError, IDLE, importAgentImage } from "./agent-image.ts";
+import { findDocker, type LocalDocker } from "./docker.ts";
 import { startDynamo } from "./dynamodb.ts";
+import { scaledClock } from "./platform/clock.ts";
+import { type AgentContainers, agentContainers } from "./platform/containers.ts";
 import { openPlatformDatabase } from "./platform/database.ts";
-import { startPlatform } from "./platform/platform.ts";
+import { localFleet } from "./platform/local-fleet.ts";
+import { type Platform, startPlatform } from "./platform/platform.ts";
 import { queueCountsApp } from "./platform/queue-counts.ts";
 import { createSchema } from "./platform/schema.ts";
-import { SMALL_FLEET } from "./platform/small-fleet.ts";
 import { startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
@@ -35,12 +38,28 @@ export interface LocalOptions {
   readonly adminToken?: string | undefined;
   /** The variables of alert channels and policy, handed through. */
   readonly alerts: Readonly<Record<string, string>>;
+  /** Left out: as by default. */
+  readonly confirmAfterMs?: number;
 }
+
+/** How many times as fast as Trinity's the simulated platform lives: a minute of its own is six seconds. */
+export const PLATFORM_SCALE = 10;
 
 export interface LocalEnvironment {
   readonly url: string;
   readonly token: string;
   readonly canary: CycleDeps;
+  /** Where the canary reads, for who wants to break something there. */
+  readonly sources: {
+    readonly databaseUrl: string;
+    readonly redis: { readonly url: string; readonly token: string };
+  };
+  readonly platform: Platform;
+  /** What the queue accessor answers in place of the database's count, by agent. */
+  readonly cachedCounts: Map<string, number>;
+  /** The agents' containers, or why they have none. */
+  readonly containers: AgentContainers | { readonly absent: string };
+  readonly docker: LocalDocker;
   /** What runs, as pairs of a part and what it is. */
   readonly parts: readonly (readonly [string, string])[];
   close(): Promise<void>;
@@ -76,6 +95,33 @@ async function dataFolder(
   return named;
 }
 
+function describeDocker(
+  docker: LocalDocker,
+  containers: LocalEnvironment["containers"],
+  host: string,
+): string {
+  if (!("docker" in docker)) return `not used: ${docker.absent}`;
+  return "create" in containers
+    ? `${host}, a container for each agent`
+    : `${host}, but agents have no containers: ${containers.absent}`;
+}
+
+/** @param onClose takes what removes the image */
+async function findContainers(
+  found: LocalDocker,
+  onClose: (end: () => Promise<void>) => void,
+): Promise<LocalEnvironment["containers"]> {
+  if (!("docker" in found)) return found;
+  try {
+    const { image, remove } = await importAgentImage(found.docker);
+    onClose(remove);
+    return agentContainers(found.docker, { image, command: IDLE });
+  } catch (error) {
+    if (!(error instanceof AgentImageError)) throw error;
+    return { absent: error.message };
+  }
+}
+
 /**
  * Starts everything. What was started before something failed is ended again.
  * @throws LocalError for a port that is taken or a folder that is not there
@@ -98,8 +144,9 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     // The accessor's address is part of the configuration, and the database is made last.
     let database: Client | undefined;
     const queueToken = newToken();
+    const cachedCounts = new Map<string, number>();
     const accessor = await serve(
-      queueCountsApp(() => database, queueToken),
+      queueCountsApp(() => database, queueToken, cachedCounts),
       0,
     );
     ends.push(accessor.close);
@@ -116,6 +163,7 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       QUEUE_COUNTS_TOKEN: queueToken,
       STATE_TABLE: dynamo.table,
       ...("env" in docker && docker.env),
+      ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
       ...options.alerts,
     });
     const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
@@ -132,10 +180,20 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     ends.push(async () => opened.close());
     await createSchema(opened);
     database = opened;
-    const platform = await startPlatform({ database: opened, redis: redis.client });
+    const containers = await findContainers(docker, (end) => ends.push(end));
+    const platform = await startPlatform({
+      database: opened,
+      redis: redis.client,
+      clock: scaledClock(PLATFORM_SCALE),
+      ...("create" in containers && { containers }),
+    });
     ends.push(platform.stop);
-    for (const agent of SMALL_FLEET) {
-      await platform.agents.create(agent);
+    const fleet = localFleet();
+    for (const agent of fleet) {
+      if ("create" in containers) ends.push(() => containers.remove(agent.name));
+      await platform.agents.create(agent).catch((error: Error) => {
+        throw new LocalError(error.message);
+      });
       await platform.submit({ agent: agent.name, triggeredBy: "schedule", task: agent.task ?? {} });
     }
     const channels = Object.keys(canary.alerts.senders);
@@ -143,8 +201,16 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       url: api.url,
       token,
       canary,
+      sources: { databaseUrl, redis: { url: rest.url, token: restToken } },
+      platform,
+      cachedCounts,
+      containers,
+      docker,
       parts: [
-        ["platform", `${SMALL_FLEET.length} agents with a little traffic, ${databaseUrl}`],
+        [
+          "platform",
+          `${fleet.map(({ name }) => name).join(" and ")}, ${PLATFORM_SCALE} times as fast, ${databaseUrl}`,
+        ],
         ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],
         ["state", `dynalite at ${dynamo.endpoint}`],
         [
@@ -153,7 +219,7 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
             ? channels.join(" and ")
             : "no channel (set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN)",
         ],
-        ["docker", "env" in docker ? options.dockerHost : `not used: ${docker.absent}`],
+        ["docker", describeDocker(docker, containers, options.dockerHost)],
       ],
       close,
     };

@@ -33,6 +33,8 @@ export interface Platform {
   readonly submit: Executor["submit"];
   readonly cancel: Executor["cancel"];
   readonly runMaintenance: Capacity["runMaintenance"];
+  /** Lets no sweep begin, as a loop that hangs would, once the one under way is over. @returns what lets them go on */
+  holdMaintenance(): Promise<() => void>;
   /** Stops where it stands, as a process that dies would, and waits until no write is under way. */
   stop(): Promise<void>;
 }
@@ -56,12 +58,18 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   });
   const schedules = createSchedules(context, executor);
   const stopping = new AbortController();
+  let holds = 0;
+  let sweepUnderWay = Promise.resolve();
 
   async function sweep(): Promise<void> {
     for (let dueAtMs = clock.elapsed(); ; ) {
       dueAtMs = Math.max(dueAtMs + sweepEveryMs(), clock.elapsed());
       await clock.sleep(dueAtMs - clock.elapsed(), stopping.signal);
-      await capacity.runMaintenance().catch((error) => log(`the maintenance sweep failed: ${textOf(error)}`));
+      if (holds > 0) continue;
+      sweepUnderWay = capacity
+        .runMaintenance()
+        .catch((error) => log(`the maintenance sweep failed: ${textOf(error)}`));
+      await sweepUnderWay;
     }
   }
   const sweeping = sweep().catch((error) => {
@@ -73,6 +81,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     submit: executor.submit,
     cancel: executor.cancel,
     runMaintenance: capacity.runMaintenance,
+    async holdMaintenance() {
+      holds += 1;
+      let isHeld = true;
+      await sweepUnderWay;
+      return () => {
+        if (isHeld) holds -= 1;
+        isHeld = false;
+      };
+    },
     async stop() {
       stopping.abort();
       await schedules.stopAll();

@@ -11,8 +11,13 @@ const COUNTS = `SELECT o.agent_name AS agent, (SELECT COUNT(*) FROM schedule_exe
  * `GET /` → `{"counts": {"<agent>": <n>}}`, or 503 while there is no database.
  * @param database asked for each request
  * @param token the bearer token that is asked for
+ * @param cached what a cache in front of the database holds, by agent: the fault that B-01 is there for
  */
-export function queueCountsApp(database: () => Client | undefined, token: string): Hono {
+export function queueCountsApp(
+  database: () => Client | undefined,
+  token: string,
+  cached: ReadonlyMap<string, number> = new Map(),
+): Hono {
   const app = new Hono();
   app.use(bearerAuth({ token }));
   app.get("/", async (c) => {
@@ -20,7 +25,9 @@ export function queueCountsApp(database: () => Client | undefined, token: string
     if (!client) return c.json({ error: "the platform is starting" }, 503);
     const { rows } = await client.execute(COUNTS);
     return c.json({
-      counts: Object.fromEntries(rows.map(({ agent, queued }) => [String(agent), Number(queued)])),
+      counts: Object.fromEntries(
+        rows.map(({ agent, queued }) => [String(agent), cached.get(String(agent)) ?? Number(queued)]),
+      ),
     });
   });
   return app;

@@ -37,7 +37,7 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
     await create("ruby");
     const [container] = JSON.parse(await dockerd.docker("inspect", "agent-ruby"));
     expect(container.State.Running).toBe(true);
-    expect(container.Config.Labels).toEqual({ "trinity.platform": "agent" });
+    expect(container.Config.Labels).toMatchObject({ "trinity.platform": "agent" });
     expect(container.HostConfig.NetworkMode).toBe("none");
     await platform.agents.remove("ruby");
     expect(await dockerd.docker("ps", "-aq")).toBe("");
@@ -48,6 +48,23 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
     await create("ruby");
     await dockerd.docker("rm", "-f", "agent-ruby");
     expect(await platform.agents.remove("ruby")).toBe(true);
+  });
+
+  test("a container that a killed process left behind makes room; somebody else's of that name stays", async () => {
+    await start("procps");
+    const docker = new Docker({ socketPath: dockerd.socket.slice("unix://".length) });
+    await agentContainers(docker, { image: "procps", command: ["sleep", "600"] }).create("left");
+    await create("left");
+    await platform.agents.remove("left");
+    expect(await dockerd.docker("ps", "-aq")).toBe("");
+
+    await dockerd.runAgent("stranger", "procps", "sleep 600");
+    await expect(create("stranger")).rejects.toThrow(
+      "the daemon has a container agent-stranger that was not made here: rename it, or use another daemon",
+    );
+    expect((await bench.database.execute("SELECT 1 FROM agent_ownership")).rows).toEqual([]);
+    expect(await dockerd.docker("ps", "--format", "{{.Names}}")).toBe("agent-stranger");
+    await dockerd.docker("rm", "-f", "agent-stranger");
   });
 
   test("an image that the daemon lacks, or that can't run, leaves neither container nor agent", async () => {
