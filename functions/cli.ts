@@ -6,6 +6,7 @@ import { z } from "@hono/zod-openapi";
 import { AwsClient } from "aws4fetch";
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
+import { addDrillCommand } from "../infra/drill/commands.ts";
 import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { createApp } from "../shared/api/app.ts";
 import { CycleResponse, SilenceSchema, SilencesList, Status, ViolationsPage } from "../shared/api/schemas.ts";
@@ -267,6 +268,10 @@ function program(done: (code: number) => void): Command {
         ),
       ),
     );
+  addDrillCommand(canary, done, () => {
+    const remote = loadRemote();
+    return remote && remoteApi(remote).request;
+  });
   addFleetCommands(canary, done);
   return canary;
 }

@@ -1,0 +1,46 @@
+/** The canary that is drilled, over its own API. */
+import { setTimeout as wait } from "node:timers/promises";
+import type { z } from "@hono/zod-openapi";
+import { CycleResponse, CyclesPage } from "../../shared/api/schemas.ts";
+import type { CycleRecord } from "../../shared/state/records.ts";
+
+export type CycleAnswer = z.output<typeof CycleResponse>;
+
+export interface CanaryApi {
+  /** Runs one whole cycle; waits while another one runs. @throws Error where it did not happen */
+  cycle(signal: AbortSignal): Promise<CycleAnswer>;
+  /** @returns the cycles from that instant on, newest first */
+  cyclesSince(instant: string): Promise<CycleRecord[]>;
+}
+
+/** A request to the API of a canary, with what it asks of its callers. */
+export type Call = (path: string, init?: RequestInit) => Promise<Response>;
+
+/** A cycle of the schedule is over by then, whatever it waits for. */
+const BUSY_TRIES = 30;
+const BUSY_WAIT_MS = 5_000;
+
+async function answerOf<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
+  const body: unknown = await response.json().catch(() => null);
+  const parsed = schema.safeParse(body);
+  if (response.ok && parsed.success) return parsed.data;
+  const { detail } = Object(body) as { detail?: string };
+  throw new Error(`the canary answered HTTP ${response.status}${detail ? `: ${detail}` : ""}`);
+}
+
+/** @param call to the canary that watches the platform that faults are made on */
+export const canaryApi = (call: Call): CanaryApi => ({
+  async cycle(signal) {
+    for (let left = BUSY_TRIES; ; left -= 1) {
+      signal.throwIfAborted();
+      const response = await call("/api/canary/run-cycle", { method: "POST", body: "{}" });
+      if (response.status !== 409 || left === 0) return answerOf(response, CycleResponse);
+      await response.body?.cancel();
+      await wait(BUSY_WAIT_MS, undefined, { signal });
+    }
+  },
+  async cyclesSince(instant) {
+    const query = new URLSearchParams({ start_time: instant, limit: "1000" });
+    return (await answerOf(await call(`/api/canary/cycles?${query}`), CyclesPage)).cycles as CycleRecord[];
+  },
+});

@@ -1,0 +1,99 @@
+/** `canary drill`: breaks each invariant on purpose, and proves that the canary tells it once and sees the cure. */
+import { type Command, InvalidArgumentError } from "commander";
+import { loadLocal } from "../../shared/config.ts";
+import { findEnvironment } from "../environments.ts";
+import type { Call } from "./canary-api.ts";
+import { openDeployed } from "./deployed.ts";
+import { exitCodeOf, faultsOf, runDrill } from "./drill.ts";
+import { FAULTS } from "./faults/index.ts";
+import { openLocal } from "./local.ts";
+import type { Place } from "./place.ts";
+import { renderProof, renderSummary } from "./report.ts";
+
+interface Options {
+  invariants?: string[];
+  env?: string;
+  yes?: boolean;
+  image?: string;
+  json?: boolean;
+}
+
+const colour = process.stdout.isTTY === true;
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+function parseIds(text: string): string[] {
+  const ids = text
+    .split(",")
+    .map((id) => id.trim())
+    .filter(Boolean);
+  try {
+    faultsOf(FAULTS, ids);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  if (ids.length === 0) throw new InvalidArgumentError("give ids such as S-01,B-02.");
+  return ids;
+}
+
+/** @returns a signal that Ctrl-C aborts: the process goes on until what was broken is whole again */
+function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => {
+      if (!controller.signal.aborted) console.error("interrupted: curing what was broken, wait for it");
+      controller.abort();
+    });
+  return controller.signal;
+}
+
+/**
+ * Adds the command.
+ * @param done gets the exit code: 0 all proven, 1 one failed, 2 one can't be provoked there, or was not tried
+ * @param connect to the canary of CANARY_URL; null where none is named
+ */
+export function addDrillCommand(
+  canary: Command,
+  done: (code: number) => void,
+  connect: () => Call | null,
+): void {
+  canary
+    .command("drill")
+    .description("break each invariant on purpose, and prove that it is told once, and seen to be cured")
+    .option("--invariants <ids>", "only these, separated by commas", parseIds)
+    .option("--env <name>", "on this deployed environment (default: on one that is started here)")
+    .option("--yes", "yes, break things there: agents named canary-drill-…, and operators are alerted")
+    .option("--image <image>", "with --env: what R-01's container is made of (default: as an agent's there)")
+    .option("--json", "the proofs and nothing else")
+    .action(async (options: Options, command: Command) => {
+      const { invariants, env, yes, image, json } = options;
+      const open = async (): Promise<Place> => {
+        if (env === undefined) return openLocal(loadLocal());
+        const settings = findEnvironment(env);
+        if (!yes)
+          command.error(
+            `this makes agents named canary-drill-… on ${env}, breaks them, alerts its operators, and removes them: add --yes`,
+          );
+        const call = connect();
+        if (!call)
+          return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
+        return openDeployed({ environment: env, settings, call, image });
+      };
+      const faults = faultsOf(FAULTS, invariants);
+      const place = await open();
+      try {
+        if (!json) print(`a drill of ${faults.length} on ${place.name}\n`);
+        const proofs = await runDrill({
+          ...place,
+          faults,
+          signal: untilInterrupted(),
+          onProof: (proof) => {
+            if (!json) print(renderProof(proof, colour));
+          },
+        });
+        print(json ? JSON.stringify({ proofs }, null, 2) : `\n${renderSummary(proofs, faults.length)}`);
+        done(exitCodeOf(proofs, faults.length));
+      } finally {
+        await place.close();
+      }
+    });
+}

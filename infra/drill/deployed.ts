@@ -1,0 +1,93 @@
+/** The drill on a deployed environment, beside everything that runs there. */
+import { createClient } from "@libsql/client";
+import { Redis } from "@upstash/redis";
+import Docker from "dockerode";
+import {
+  type Config,
+  ConfigError,
+  type Environment,
+  environmentWith,
+  loadConfig,
+} from "../../shared/config.ts";
+import { type EnvironmentSettings, placeholdersIn } from "../environments.ts";
+import { IDLE } from "../local/agent-image.ts";
+import { agentContainers } from "../local/platform/containers.ts";
+import { platformDatabase } from "../local/platform/database.ts";
+import { type Call, canaryApi } from "./canary-api.ts";
+import type { Place } from "./place.ts";
+import type { Ground } from "./scene.ts";
+
+export interface DeployedDrillOptions {
+  readonly environment: string;
+  /** Of that environment: they say where its sources are. */
+  readonly settings: EnvironmentSettings;
+  /** To the canary that watches it. */
+  readonly call: Call;
+  /** What R-01's container is made of; left out: the image of an agent that runs there. */
+  readonly image?: string | undefined;
+  /** The variables that hold the tokens, which have to be good for writing. */
+  readonly variables?: Environment;
+}
+
+const absent = (reason: string) => ({ absent: reason });
+
+const LEVERS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
+
+function databaseOf({ sqlite }: Config): [Ground["database"], () => void] {
+  if (typeof sqlite === "string") return [absent("its environment names no libsqlUrl"), () => {}];
+  if (sqlite.url.startsWith("file:"))
+    return [absent("its database is a mounted file, which can't be reached from here"), () => {}];
+  const client = createClient({ url: sqlite.url, ...(sqlite.authToken && { authToken: sqlite.authToken }) });
+  return [platformDatabase(client, { record() {} }), () => client.close()];
+}
+
+const redisOf = ({ redis }: Config): Ground["redis"] =>
+  typeof redis === "string"
+    ? absent("its environment names no redisUrl")
+    : new Redis({ ...redis, automaticDeserialization: false, enableTelemetry: false });
+
+async function dockerOf({ docker }: Config, image: string | undefined): Promise<Ground["docker"]> {
+  if (typeof docker === "string") return absent("its environment names no dockerHosts");
+  const { hostname, port } = new URL(docker.hosts[0]!);
+  const daemon = new Docker({ protocol: "https", host: hostname, port, ...docker.tls });
+  try {
+    const agents = await daemon.listContainers({ filters: { label: ["trinity.platform=agent"] } });
+    const found = image ?? agents[0]?.Image;
+    if (!found)
+      return absent(
+        "no agent runs on the first Docker daemon, whose image could be used: name one with --image",
+      );
+    return { daemon, containers: agentContainers(daemon, { image: found, command: IDLE }) };
+  } catch (error) {
+    return absent(`the first Docker daemon does not answer: ${(error as Error).message}`);
+  }
+}
+
+/** @throws ConfigError where the environment names addresses of the examples, or a token is missing */
+export async function openDeployed(options: DeployedDrillOptions): Promise<Place> {
+  const { environment, settings, call, image, variables } = options;
+  const placeholders = placeholdersIn(settings);
+  if (placeholders.length > 0)
+    throw new ConfigError(
+      placeholders.map((field) => `${environment}.${field} still names an address of the examples: mend it`),
+    );
+  const { libsqlUrl, redisUrl, dockerHosts } = settings;
+  const config = loadConfig(
+    environmentWith(
+      {
+        LIBSQL_URL: libsqlUrl,
+        UPSTASH_REDIS_REST_URL: redisUrl,
+        DOCKER_HOSTS: dockerHosts === "none" ? "none" : dockerHosts.join(","),
+      },
+      variables,
+    ),
+  );
+  const [database, close] = databaseOf(config);
+  return {
+    name: environment,
+    isAlone: false,
+    api: canaryApi(call),
+    ground: { database, redis: redisOf(config), docker: await dockerOf(config, image), levers: LEVERS },
+    close: async () => close(),
+  };
+}

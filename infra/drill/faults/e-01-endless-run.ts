@@ -1,0 +1,28 @@
+import { between, type Fault } from "../fault.ts";
+import { TIMEOUT_SECONDS } from "../scene.ts";
+
+const AGE_SECONDS = 2 * 3600;
+
+export const endlessRun: Fault = {
+  invariantId: "E-01",
+  title: "a run of two hours where a minute is allowed",
+  async provoke(scene) {
+    await scene.addRun({ id: scene.id(1), ageSeconds: AGE_SECONDS });
+    await scene.addSlot(scene.id(1));
+  },
+  seen: async (scene) =>
+    (await scene.count("running")) === 1
+      ? `a running row of ${AGE_SECONDS} s, timeout ${TIMEOUT_SECONDS} s`
+      : null,
+  expected: ({ id }) => ({
+    execution_id: id(1),
+    age_seconds: between(AGE_SECONDS, AGE_SECONDS + 600),
+    execution_timeout_seconds: TIMEOUT_SECONDS,
+    slot_ttl_buffer_seconds: 300,
+    timeout_source: "agent",
+  }),
+  async cure(scene) {
+    await scene.changeRun(scene.id(1), "status = 'failed', completed_at = started_at");
+    await scene.removeSlot(scene.id(1));
+  },
+};

@@ -1,0 +1,23 @@
+import { between, type Fault } from "../fault.ts";
+
+const AGE_SECONDS = 180;
+
+export const runWithoutSession: Fault = {
+  invariantId: "E-05",
+  title: "a run of three minutes without a session",
+  async provoke(scene) {
+    await scene.addRun({ id: scene.id(1), ageSeconds: AGE_SECONDS, session: null });
+    await scene.addSlot(scene.id(1), { ageSeconds: AGE_SECONDS });
+  },
+  seen: async (scene) =>
+    (await scene.count("running")) === 1 ? `a running row of ${AGE_SECONDS} s, claude_session_id NULL` : null,
+  expected: ({ id }) => ({
+    execution_id: id(1),
+    age_seconds: between(AGE_SECONDS, AGE_SECONDS + 600),
+    grace_seconds: 60,
+  }),
+  async cure(scene) {
+    await scene.changeRun(scene.id(1), "status = 'failed', completed_at = started_at");
+    await scene.removeSlot(scene.id(1));
+  },
+};

@@ -1,0 +1,38 @@
+/** A drill as an operator reads it in a terminal. */
+import pc from "picocolors";
+import { clean } from "../../shared/terminal/marks.ts";
+import type { Proof } from "./drill.ts";
+
+const MARKS = { proven: "✓", failed: "✗", impossible: "–" } as const;
+
+/** @returns some lines: what was provoked, what was seen, how long the cycles took */
+export function renderProof(proof: Proof, colour: boolean): string {
+  const c = pc.createColors(colour);
+  const paint = { proven: c.green, failed: c.red, impossible: c.yellow }[proof.outcome];
+  const { red, again, recovered } = proof.cycle_ms;
+  const ms = (value: number | null) => (value === null ? "–" : `${value} ms`);
+  const lines = [
+    paint(`${MARKS[proof.outcome]} ${proof.invariant_id}  ${proof.outcome.padEnd(10)}  ${proof.fault}`),
+    ...(proof.took_hold === null ? [] : [`    took hold   ${proof.took_hold}`]),
+    ...(proof.signal_query === null ? [] : [`    seen        ${proof.signal_query}`]),
+    ...(red === null
+      ? []
+      : [`    cycles      red ${ms(red)}, red again ${ms(again)}, recovered ${ms(recovered)}`]),
+    ...(proof.reason === null
+      ? []
+      : [paint(`    ${proof.outcome === "failed" ? "but" : "why"}         ${proof.reason}`)]),
+  ];
+  return lines.map(clean).join("\n");
+}
+
+/** @param wanted how many were to be drilled */
+export function renderSummary(proofs: readonly Proof[], wanted: number): string {
+  const of = (outcome: Proof["outcome"]) => proofs.filter((p) => p.outcome === outcome).length;
+  const parts = [
+    `${of("proven")} of ${wanted} proven`,
+    ...(of("failed") > 0 ? [`${of("failed")} failed`] : []),
+    ...(of("impossible") > 0 ? [`${of("impossible")} can't be provoked there`] : []),
+    ...(proofs.length < wanted ? [`${wanted - proofs.length} not tried`] : []),
+  ];
+  return parts.join(", ");
+}
