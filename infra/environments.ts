@@ -252,7 +252,7 @@ export function findEnvironment(
   if (!name) throw new ConfigError([`no environment is named: add -c env=NAME, one of ${known}`]);
   if (!Object.hasOwn(environments, name))
     throw new ConfigError([
-      `there is no environment ${JSON.stringify(name)}: give -c env= one of ${known}, or add an entry to infra/environments.ts`,
+      `there is no environment ${JSON.stringify(name)}: give one of ${known}, or add an entry to infra/environments.ts`,
     ]);
   return parseEnvironment(name, environments[name]);
 }

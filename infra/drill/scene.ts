@@ -218,9 +218,9 @@ export function sceneOf(ground: Ground, agent: string): Scene {
   };
 }
 
-/** Asks every 50 ms until it gives something. @returns null after five seconds */
+/** Asks again, 50 ms after each answer, until it gives something. @returns null after thirty times */
 export async function patiently<T>(ask: () => Promise<T | null>): Promise<T | null> {
-  for (let left = 100; ; left -= 1) {
+  for (let left = 30; ; left -= 1) {
     const answer = await ask();
     if (answer !== null || left === 0) return answer;
     await wait(50);

@@ -42,7 +42,7 @@ test("what an entry leaves out has a default", () => {
 
 test("an environment that is not there, or not named", () => {
   expect(problemsOf(() => findEnvironment("qa"))).toEqual([
-    'there is no environment "qa": give -c env= one of dev, staging, prod, or add an entry to infra/environments.ts',
+    'there is no environment "qa": give one of dev, staging, prod, or add an entry to infra/environments.ts',
   ]);
   expect(problemsOf(() => findEnvironment("toString"))).toHaveLength(1);
   expect(problemsOf(() => findEnvironment(undefined))).toEqual([

@@ -1,0 +1,91 @@
+/** `canary drill` as an operator runs it: a process of its own, its output and its exit code. */
+import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../support/live.ts";
+
+const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
+const NOWHERE = { DOCKER_HOST: "unix:///nowhere/docker.sock" };
+
+/** @param onOutput told of what is printed, with a way to press Ctrl-C */
+function drill(env: Record<string, string>, args: string[], onOutput = (_: string, __: () => void) => {}) {
+  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ["--import", "tsx", CLI, "drill", ...args],
+      { env: { PATH: process.env.PATH, ...NOWHERE, ...env } },
+      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
+    );
+    child.stdout?.on("data", (text) => onOutput(String(text), () => child.kill("SIGINT")));
+  });
+}
+
+test.for([
+  [
+    "an invariant that there is not",
+    {},
+    ["--invariants", "S-02,X-99"],
+    "there is no invariant X-99; there are S-01, S-02",
+  ],
+  ["an empty list", {}, ["--invariants", ","], "give ids such as S-01,B-02"],
+  [
+    "an environment that there is not",
+    {},
+    ["--env", "qa", "--yes"],
+    'there is no environment "qa": give one of dev, staging, prod',
+  ],
+  ["an environment without a yes", {}, ["--env", "dev"], "alerts its operators, and removes them: add --yes"],
+  [
+    "an environment without its canary",
+    {},
+    ["--env", "dev", "--yes"],
+    "CANARY_URL is missing: give the address of the canary that watches dev",
+  ],
+  [
+    "an environment of the examples",
+    { CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "token" },
+    ["--env", "dev", "--yes"],
+    "dev.libsqlUrl still names an address of the examples",
+  ],
+] as const)("%s is a usage error, and nothing is broken", async ([, env, args, message]) => {
+  const { code, out, err } = await drill(env, [...args]);
+  expect(err).toContain(message);
+  expect(out).toBe("");
+  expect(code).toBe(254);
+});
+
+test("a fault is proven: a table for people, JSON for programs, and 0", async () => {
+  const people = await drill({}, ["--invariants", "E-02"]);
+  expect(people.code).toBe(0);
+  expect(people.out).toMatch(/✓ E-02 {2}proven +a finished run that runs again/);
+  expect(people.out).toMatch(/cycles +red \d+ ms, red again \d+ ms, recovered \d+ ms/);
+  expect(people.out).toMatch(/\n1 of 1 proven\n$/);
+
+  const { code, out } = await drill({}, ["--invariants", "E-02", "--json"]);
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({
+    proofs: [{ invariant_id: "E-02", outcome: "proven", observed_state: { previous_status: "success" } }],
+  });
+}, 30_000);
+
+test("without Docker there is no zombie to be had: it says so, and exits with 2", async () => {
+  const { code, out } = await drill({}, ["--invariants", "R-01"]);
+  expect(out).toContain("unix:///nowhere/docker.sock does not answer");
+  expect(out).toContain("0 of 1 proven, 1 can't be provoked there");
+  expect(code).toBe(2);
+}, 20_000);
+
+test("Ctrl-C cures what was broken, says what was not tried, and leaves nothing", async () => {
+  const folder = await temporaryFolder();
+  const args = ["--invariants", "E-02,E-05,S-02,L-03"];
+  const { code, out, err } = await drill({ TMPDIR: folder.path }, args, (text, press) => {
+    if (text.includes("E-02")) press();
+  });
+  expect(err).toContain("interrupted: curing what was broken, wait for it");
+  expect(out).toMatch(/\d of 4 proven.*, \d not tried\n$/);
+  expect(code).not.toBe(0);
+  // tsx keeps a cache of its own there.
+  expect((await readdir(folder.path)).filter((name) => !name.startsWith("tsx-"))).toEqual([]);
+  await folder.remove();
+}, 30_000);
