@@ -35,20 +35,37 @@ function parseIds(text: string): string[] {
   return ids;
 }
 
-/** @returns a signal that Ctrl-C aborts: the process goes on until what was broken is whole again */
-function untilInterrupted(): AbortSignal {
+/** The ways in which a drill can be asked to end before its time. */
+function interruption() {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => {
-      if (!controller.signal.aborted) console.error("interrupted: curing what was broken, wait for it");
-      controller.abort();
-    });
-  return controller.signal;
+  const left = new Set<string>();
+  const interrupt = () => {
+    if (controller.signal.aborted) {
+      if (left.size > 0)
+        console.error(`left as it is: ${[...left].join(", ")}, with its rows, slots and container`);
+      process.exit(1);
+    }
+    console.error("interrupted: curing what was broken, wait for it (once more ends it at once)");
+    controller.abort();
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  // Who reads the output may go away, as `head` does: that must not keep anything from being cured.
+  const onClosed = () => controller.abort();
+  for (const signal of signals) process.on(signal, interrupt);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", onClosed);
+  return {
+    signal: controller.signal,
+    /** Agents that are there now. */
+    left,
+    end() {
+      for (const signal of signals) process.off(signal, interrupt);
+    },
+  };
 }
 
 /**
  * Adds the command.
- * @param done gets the exit code: 0 all proven, 1 one failed, 2 one can't be provoked there, or was not tried
+ * @param done gets the exit code: 0 all proven, 1 one failed or was cut short, 2 one can't be provoked there or was not tried
  * @param connect to the canary of CANARY_URL; null where none is named
  */
 export function addDrillCommand(
@@ -66,6 +83,8 @@ export function addDrillCommand(
     .option("--json", "the proofs and nothing else")
     .action(async (options: Options, command: Command) => {
       const { invariants, env, yes, image, json } = options;
+      if (env === undefined && (yes || image !== undefined))
+        command.error("--yes and --image are of a deployed environment: name it with --env");
       const open = async (): Promise<Place> => {
         if (env === undefined) return openLocal(loadLocal());
         const settings = findEnvironment(env);
@@ -79,21 +98,28 @@ export function addDrillCommand(
         return openDeployed({ environment: env, settings, call, image });
       };
       const faults = faultsOf(FAULTS, invariants);
-      const place = await open();
+      const { signal, left, end } = interruption();
       try {
-        if (!json) print(`a drill of ${faults.length} on ${place.name}\n`);
-        const proofs = await runDrill({
-          ...place,
-          faults,
-          signal: untilInterrupted(),
-          onProof: (proof) => {
-            if (!json) print(renderProof(proof, colour));
-          },
-        });
-        print(json ? JSON.stringify({ proofs }, null, 2) : `\n${renderSummary(proofs, faults.length)}`);
-        done(exitCodeOf(proofs, faults.length));
+        const place = await open();
+        try {
+          if (!json) print(`a drill of ${faults.length} on ${place.name}\n`);
+          const proofs = await runDrill({
+            ...place,
+            faults,
+            signal,
+            onAgent: (agent) => left.add(agent),
+            onProof: (proof) => {
+              left.delete(proof.agent);
+              if (!json) print(renderProof(proof, colour));
+            },
+          });
+          print(json ? JSON.stringify({ proofs }, null, 2) : `\n${renderSummary(proofs, faults.length)}`);
+          done(exitCodeOf(proofs, faults.length));
+        } finally {
+          await place.close();
+        }
       } finally {
-        await place.close();
+        end();
       }
     });
 }

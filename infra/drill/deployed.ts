@@ -29,6 +29,9 @@ export interface DeployedDrillOptions {
   readonly variables?: Environment;
 }
 
+/** For one request: what hangs must not keep a cure waiting for ever. */
+const REQUEST_MS = 15_000;
+
 const absent = (reason: string) => ({ absent: reason });
 
 const LEVERS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
@@ -37,19 +40,29 @@ function databaseOf({ sqlite }: Config): [Ground["database"], () => void] {
   if (typeof sqlite === "string") return [absent("its environment names no libsqlUrl"), () => {}];
   if (sqlite.url.startsWith("file:"))
     return [absent("its database is a mounted file, which can't be reached from here"), () => {}];
-  const client = createClient({ url: sqlite.url, ...(sqlite.authToken && { authToken: sqlite.authToken }) });
+  const client = createClient({
+    url: sqlite.url,
+    ...(sqlite.authToken && { authToken: sqlite.authToken }),
+    fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REQUEST_MS) }),
+  });
   return [platformDatabase(client, { record() {} }), () => client.close()];
 }
 
 const redisOf = ({ redis }: Config): Ground["redis"] =>
   typeof redis === "string"
     ? absent("its environment names no redisUrl")
-    : new Redis({ ...redis, automaticDeserialization: false, enableTelemetry: false });
+    : new Redis({
+        ...redis,
+        automaticDeserialization: false,
+        enableTelemetry: false,
+        retry: false,
+        signal: () => AbortSignal.timeout(REQUEST_MS),
+      });
 
 async function dockerOf({ docker }: Config, image: string | undefined): Promise<Ground["docker"]> {
   if (typeof docker === "string") return absent("its environment names no dockerHosts");
   const { hostname, port } = new URL(docker.hosts[0]!);
-  const daemon = new Docker({ protocol: "https", host: hostname, port, ...docker.tls });
+  const daemon = new Docker({ protocol: "https", host: hostname, port, ...docker.tls, timeout: REQUEST_MS });
   try {
     const agents = await daemon.listContainers({ filters: { label: ["trinity.platform=agent"] } });
     const found = image ?? agents[0]?.Image;

@@ -1,5 +1,6 @@
 /** Proves every alarm: green, a fault, red once, no second transition, the cure, recovered. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/state/records.ts";
@@ -37,6 +38,8 @@ export interface DrillOptions {
   readonly isAlone: boolean;
   /** Where it is aborted, what was broken is cured, and the rest is left out. */
   readonly signal: AbortSignal;
+  /** Told of each agent before anything is made of it. */
+  readonly onAgent?: (agent: string) => void;
   /** Told of each proof as soon as it is there. */
   readonly onProof: (proof: Proof) => void;
 }
@@ -44,7 +47,6 @@ export interface DrillOptions {
 /** The proof does not hold; the text says at which step, and what was seen instead. */
 class Disproof extends Error {}
 
-const isOurs = ({ subject }: { subject: string }) => subject.startsWith(DRILL_PREFIX);
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** @returns the fields that are not as expected, as text */
@@ -62,7 +64,7 @@ function differences(
 const describe = (violations: readonly { invariant_id: string; subject: string }[]) =>
   violations.length > 0 ? violations.map((v) => `${v.invariant_id} of ${v.subject}`).join(", ") : "nothing";
 
-/** The cycles of one drill of a fault, and what they have told since its beginning. */
+/** The cycles of one drill of a fault, and the transitions in them. */
 function witness({ api, isAlone, signal }: DrillOptions, { invariantId }: Fault, { agent }: Scene) {
   let startedAt = "";
   async function cycle(): Promise<CycleAnswer> {
@@ -73,14 +75,16 @@ function witness({ api, isAlone, signal }: DrillOptions, { invariantId }: Fault,
     return answer;
   }
   /** @returns what is red that has to do with the drill */
-  const relevant = ({ violations }: CycleAnswer) => violations.filter((v) => isAlone || isOurs(v));
+  const relevant = ({ violations }: CycleAnswer) => violations.filter((v) => isAlone || v.subject === agent);
 
-  /** @returns how often operators were told since the drill began: red, and recovered */
-  async function told(): Promise<{ red: number; recovered: number }> {
+  /** @returns the transitions since the drill began: how often to red, how often back */
+  async function transitions(): Promise<{ red: number; recovered: number }> {
     const cycles = (await api.cyclesSince(startedAt)).filter((c) => c.snapshot_time > startedAt);
     const isIt = (t: { invariant_id: string }) => t.invariant_id === invariantId;
     const names = (t: { subjects: readonly string[] }) => t.subjects.includes(agent);
     const count = (inCycle: (cycle: CycleRecord) => number) => cycles.reduce((n, c) => n + inCycle(c), 0);
+    if (cycles.some((c) => [...c.transitions, ...c.spreads].some((t) => isIt(t) && t.silenced)))
+      throw new Disproof(`${invariantId} is silenced: nobody is told`);
     return {
       red: count((c) => c.transitions.filter(isIt).length + c.spreads.filter(isIt).filter(names).length),
       recovered: count((c) => c.recoveries.filter(isIt).filter(names).length),
@@ -104,68 +108,88 @@ function witness({ api, isAlone, signal }: DrillOptions, { invariantId }: Fault,
         throw new Disproof(`expected red: ${invariantId} of ${agent}; red is ${describe(red)}`);
       const wrong = differences(violation.observed_state, expected);
       if (wrong.length > 0) throw new Disproof(`observed_state: ${wrong.join(", ")}`);
-      const { red: times } = await told();
-      if (times !== 1) throw new Disproof(`operators were told of it ${times} times`);
+      const { red: times } = await transitions();
+      if (times !== 1) throw new Disproof(`there were ${times} transitions to red`);
       return [violation as ViolationRecord, answer.cycle_duration_ms];
     },
     async recovered(): Promise<number> {
       const answer = await cycle();
       const red = relevant(answer);
       if (red.length > 0) throw new Disproof(`after the cure, still red: ${describe(red)}`);
-      const { red: times, recovered } = await told();
-      // While others are red, the invariant has not recovered: that is told once, at the end of it.
+      const { red: times, recovered } = await transitions();
+      // While others are red, the invariant itself has not recovered.
       const expected = answer.verdicts[invariantId]?.status === "red" ? 0 : 1;
       if (times !== 1 || recovered !== expected)
-        throw new Disproof(`told red ${times} times and recovered ${recovered} times`);
+        throw new Disproof(`there were ${times} transitions to red and ${recovered} back`);
       return answer.cycle_duration_ms;
     },
   };
 }
 
-type Draft = { -readonly [K in keyof Proof]: Proof[K] };
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Draft = Mutable<Omit<Proof, "cycle_ms">> & { cycle_ms: Mutable<Proof["cycle_ms"]> };
 
-/** Each undoing is tried whatever became of the others. @returns what failed, in words */
-async function undone(steps: readonly [string, () => Promise<unknown>][]): Promise<string[]> {
-  const failures: string[] = [];
-  for (const [what, undo] of steps) await undo().catch((error) => failures.push(`${what}: ${textOf(error)}`));
-  return failures;
+const UNDO_TRIES = 3;
+const UNDO_AGAIN_MS = 1_000;
+
+/** Undoing is worth more than one try. @returns what failed in the end, in words; null where nothing did */
+async function undone(what: string, undo: () => Promise<void>): Promise<string | null> {
+  for (let left = UNDO_TRIES - 1; ; left -= 1) {
+    try {
+      await undo();
+      return null;
+    } catch (error) {
+      if (left === 0) return `${what}: ${textOf(error)}`;
+      await wait(UNDO_AGAIN_MS);
+    }
+  }
 }
 
-async function prove(options: DrillOptions, fault: Fault, scene: Scene, draft: Draft): Promise<void> {
+/**
+ * Takes one fault through its steps; what was made is undone whatever became of them.
+ * @returns what went wrong first, and what could not be undone; nothing where it is proven
+ */
+async function prove(options: DrillOptions, fault: Fault, scene: Scene, draft: Draft): Promise<string[]> {
   const { signal } = options;
   const sees = witness(options, fault, scene);
-  const ms = { red: null, again: null, recovered: null } as {
-    -readonly [K in keyof Proof["cycle_ms"]]: number | null;
+  const wrong: string[] = [];
+  const step = async (work: () => Promise<void>) => {
+    if (wrong.length > 0) return;
+    try {
+      signal.throwIfAborted();
+      await work();
+    } catch (error) {
+      wrong.push(error === signal.reason ? "interrupted" : textOf(error));
+    }
   };
-  draft.cycle_ms = ms;
-  let failures: string[] = [];
-  try {
+  await step(async () => {
     await scene.enlist();
     await fault.prepare?.(scene);
     await sees.green();
-    signal.throwIfAborted();
-    try {
-      await fault.provoke(scene);
-      draft.took_hold = await fault.seen(scene);
-      if (draft.took_hold === null) throw new Disproof("the fault did not take hold");
-      const expected = fault.expected(scene);
-      const [violation, redMs] = await sees.red(expected);
-      draft.observed_state = violation.observed_state;
-      draft.signal_query = violation.signal_query;
-      ms.red = redMs;
-      signal.throwIfAborted();
-      [, ms.again] = await sees.red(expected);
-    } finally {
-      failures = await undone([["the cure failed", () => fault.cure(scene)]]);
-    }
-    signal.throwIfAborted();
-    if (failures.length > 0) throw new Disproof(failures.join("; "));
-    ms.recovered = await sees.recovered();
-  } finally {
-    failures.push(...(await undone([[`${scene.agent} could not be removed`, () => scene.clear()]])));
-    if (failures.length > 0) draft.reason = failures.join("; ");
-  }
-  draft.outcome = failures.length > 0 ? "failed" : "proven";
+  });
+  const wasGreen = wrong.length === 0;
+  await step(async () => {
+    await fault.provoke(scene);
+    draft.took_hold = await fault.seen(scene);
+    if (draft.took_hold === null) throw new Disproof("the fault did not take hold");
+  });
+  await step(async () => {
+    const [violation, ms] = await sees.red(fault.expected(scene));
+    draft.observed_state = violation.observed_state;
+    draft.signal_query = violation.signal_query;
+    draft.cycle_ms.red = ms;
+  });
+  await step(async () => {
+    draft.cycle_ms.again = (await sees.red(fault.expected(scene)))[1];
+  });
+  const cure = wasGreen ? await undone("the cure failed", () => fault.cure(scene)) : null;
+  if (cure !== null) wrong.push(cure);
+  await step(async () => {
+    draft.cycle_ms.recovered = await sees.recovered();
+  });
+  const removal = await undone(`${scene.agent} could not be removed`, scene.clear);
+  if (removal !== null) wrong.push(removal);
+  return wrong;
 }
 
 /**
@@ -173,7 +197,7 @@ async function prove(options: DrillOptions, fault: Fault, scene: Scene, draft: D
  * @returns what each came to, in the order of the faults; those after an interruption are left out
  */
 export async function runDrill(options: DrillOptions): Promise<Proof[]> {
-  const { ground, faults, signal, onProof } = options;
+  const { ground, faults, signal, onAgent, onProof } = options;
   const proofs: Proof[] = [];
   const run = randomBytes(3).toString("hex");
   for (const fault of faults) {
@@ -192,11 +216,12 @@ export async function runDrill(options: DrillOptions): Promise<Proof[]> {
     };
     const obstacle = await obstacleOf(fault, scene);
     if (obstacle !== null) Object.assign(draft, { outcome: "impossible", reason: obstacle });
-    else
-      await prove(options, fault, scene, draft).catch((error) => {
-        const why = signal.aborted ? "interrupted" : textOf(error);
-        draft.reason = draft.reason === null ? why : `${why}; ${draft.reason}`;
-      });
+    else {
+      onAgent?.(scene.agent);
+      const wrong = await prove(options, fault, scene, draft);
+      if (wrong.length === 0) draft.outcome = "proven";
+      else draft.reason = wrong.join("; ");
+    }
     proofs.push(draft);
     onProof(draft);
   }

@@ -14,11 +14,12 @@ export interface LocalDrillOptions {
 
 /** @throws LocalError for what is in the way on this machine */
 export async function openLocal(options: LocalDrillOptions): Promise<Place> {
-  const environment = await startEnvironment({ ...options, port: 0, alerts: {} });
+  // Its fleet has no containers: another environment on the same daemon may have those of these names.
+  const environment = await startEnvironment({ ...options, port: 0, alerts: {}, fleetContainers: false });
   const { url, token, sources, platform, cachedCounts, containers, docker } = environment;
   // A client of its own: what is broken must not pass through the platform's.
   const client = await openPlatformDatabase(sources.databaseUrl);
-  let release = () => {};
+  let release: (() => void) | null = null;
   return {
     name: "an embedded environment",
     isAlone: true,
@@ -39,11 +40,19 @@ export async function openLocal(options: LocalDrillOptions): Promise<Place> {
           : docker,
       levers: {
         cachedCounts,
-        async hangSweeps() {
-          release = await platform.holdMaintenance();
+        async countOf(agent) {
+          const { url, token } = sources.queueCounts;
+          const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+          const { counts } = (await response.json()) as { counts: Record<string, number> };
+          return counts[agent] ?? null;
         },
+        async hangSweeps() {
+          release ??= await platform.holdMaintenance();
+        },
+        sweepsHang: () => release !== null,
         async resumeSweeps() {
-          release();
+          release?.();
+          release = null;
           await platform.runMaintenance();
         },
       },

@@ -5,7 +5,6 @@ import type Docker from "dockerode";
 import { timestamp } from "../local/platform/clock.ts";
 import type { AgentContainers } from "../local/platform/containers.ts";
 import type { Database, Statement } from "../local/platform/database.ts";
-import { BELONGINGS } from "../local/platform/schema.ts";
 
 /** The agents of a drill have names that begin so, and it touches no others. */
 export const DRILL_PREFIX = "canary-drill-";
@@ -22,15 +21,17 @@ export const DRAIN_TICK_KEY = "canary:drain_tick_at";
 export interface Levers {
   /** What the queue accessor answers in place of the count, by agent. */
   readonly cachedCounts: Map<string, number>;
+  /** @returns what the accessor answers for that agent, over HTTP */
+  countOf(agent: string): Promise<number | null>;
   /** Lets no sweep begin any more. */
   hangSweeps(): Promise<void>;
+  sweepsHang(): boolean;
   /** Sweeps at once, and from then on as before. */
   resumeSweeps(): Promise<void>;
 }
 
-/** The platform that is watched, as the drill writes to it. */
+/** The platform that is watched, as the drill writes to it; what can't be had of it, with the reason. */
 export interface Ground {
-  /** Null, or a reason, where that part can't be written to. */
   readonly database: Database | { readonly absent: string };
   readonly redis: Redis | { readonly absent: string };
   readonly docker:
@@ -44,6 +45,15 @@ export interface Run {
   readonly status?: string;
   readonly ageSeconds?: number;
   readonly session?: string | null;
+}
+
+/** A run as it is read back. */
+export interface SeenRun {
+  readonly id: string;
+  readonly status: string;
+  /** NaN where started_at is no time. */
+  readonly ageSeconds: number;
+  readonly session: string | null;
 }
 
 export interface Slot {
@@ -60,7 +70,7 @@ export interface Scene {
   id(n: number): string;
   /** Writes a row of the agent: a running one with a session, ten seconds old, unless told otherwise. */
   addRun(run: Run): Promise<void>;
-  /** @param set SQL, such as `status = 'failed'`; times are unix ms */
+  /** @param set SQL, such as `status = 'failed'` */
   changeRun(id: string, set: string, args?: readonly (string | number | null)[]): Promise<void>;
   removeRun(id: string): Promise<void>;
   /** Gives a run its slot as the platform does, ten seconds ago unless told otherwise. */
@@ -68,12 +78,14 @@ export interface Scene {
   removeSlot(id: string): Promise<void>;
   /** @returns the members of the agent's slots, sorted */
   slots(): Promise<string[]>;
-  /** @returns how many rows of the agent there are with that status */
-  count(status: string): Promise<number>;
+  /** @returns the agent's rows as they are now */
+  runs(): Promise<SeenRun[]>;
+  /** Makes the agent's container. */
+  startContainer(): Promise<void>;
   /** Puts the agent on the roster, or takes it off. */
   enlist(): Promise<void>;
   delist(): Promise<void>;
-  /** Removes the agent and all that names it. */
+  /** Removes the agent and all that names it. Can be tried again. */
   clear(): Promise<void>;
 }
 
@@ -121,18 +133,8 @@ export function sceneOf(ground: Ground, agent: string): Scene {
   const slotsKey = `agent:slots:${agent}`;
   const slotKey = (id: string) => `agent:slot:${agent}:${id}`;
   const agoMs = (seconds: number) => Date.now() - seconds * 1000;
-  const onRoster = { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [agent] };
-
-  async function removeBelongings(): Promise<void> {
-    const there = await database().read("SELECT name FROM sqlite_master WHERE type = 'table'");
-    const tables = BELONGINGS.filter((table) => there.some(({ name }) => name === table));
-    await write(
-      ...["schedule_executions", ...tables].map((table) => ({
-        sql: `DELETE FROM ${table} WHERE agent_name = ?`,
-        args: [agent],
-      })),
-    );
-  }
+  let hasContainer = false;
+  const offRoster = { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [agent] };
 
   return {
     agent,
@@ -183,12 +185,21 @@ export function sceneOf(ground: Ground, agent: string): Scene {
       await redis().multi().zrem(slotsKey, id).del(slotKey(id)).exec();
     },
     slots: async () => (await redis().zrange<string[]>(slotsKey, 0, -1)).sort(),
-    async count(status) {
-      const [row] = await database().read(
-        "SELECT COUNT(*) AS n FROM schedule_executions WHERE agent_name = ? AND status = ?",
-        [agent, status],
+    async runs() {
+      const rows = await database().read(
+        "SELECT id, status, started_at, claude_session_id FROM schedule_executions WHERE agent_name = ?",
+        [agent],
       );
-      return Number(row!.n);
+      return rows.map((row) => ({
+        id: String(row.id),
+        status: String(row.status),
+        ageSeconds: Math.floor((Date.now() - Date.parse(String(row.started_at))) / 1000),
+        session: row.claude_session_id === null ? null : String(row.claude_session_id),
+      }));
+    },
+    async startContainer() {
+      hasContainer = true;
+      await present(ground.docker).containers.create(agent);
     },
     async enlist() {
       await write(
@@ -199,21 +210,13 @@ export function sceneOf(ground: Ground, agent: string): Scene {
         }),
       );
     },
-    delist: () => write(onRoster),
+    delist: () => write(offRoster),
     async clear() {
-      const failures: unknown[] = [];
-      const attempt = (work: () => Promise<unknown>) => work().catch((error) => failures.push(error));
       // The roster last: what is left of an agent without its row would be a ghost.
-      if (isPresent(ground.database)) await attempt(removeBelongings);
-      if (isPresent(ground.redis))
-        await attempt(async () => {
-          const ids = await redis().zrange<string[]>(slotsKey, 0, -1);
-          await redis().del(slotsKey, ...ids.map(slotKey));
-        });
-      const { docker } = ground;
-      if (isPresent(docker)) await attempt(() => docker.containers.remove(agent));
-      if (isPresent(ground.database) && failures.length === 0) await attempt(() => write(onRoster));
-      if (failures.length > 0) throw failures[0];
+      const ids = [1, 2, 3].map((n) => `${agent}-run-${n}`);
+      await redis().del(slotsKey, ...ids.map(slotKey));
+      await write({ sql: "DELETE FROM schedule_executions WHERE agent_name = ?", args: [agent] }, offRoster);
+      if (hasContainer) await present(ground.docker).containers.remove(agent);
     },
   };
 }

@@ -12,7 +12,8 @@ const run = promisify(execFile);
 /** A shell to start something with, and procps, as Trinity's own agent image has. */
 const PROGRAMS = ["sh", "sleep", "chmod", "ps"] as const;
 
-const REPOSITORY = "trinity-canary-agent";
+/** By process: what one environment removes at its end may not be another's. */
+const [REPOSITORY, TAG] = ["trinity-canary-agent", `of-${process.pid}`];
 
 /** What an agent's container runs while nobody does anything in it. */
 export const IDLE = ["sleep", "86400"] as const;
@@ -58,14 +59,14 @@ export async function importAgentImage(docker: Docker): Promise<{ image: string;
     await mkdir(root);
     await fill(root);
     await run("tar", ["-C", root, "-cf", archive, "."]);
-    const progress = await docker.importImage(createReadStream(archive), { repo: REPOSITORY, tag: "latest" });
+    const progress = await docker.importImage(createReadStream(archive), { repo: REPOSITORY, tag: TAG });
     await new Promise<void>((resolve, reject) =>
       docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve())),
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  const image = `${REPOSITORY}:latest`;
+  const image = `${REPOSITORY}:${TAG}`;
   return {
     image,
     async remove() {

@@ -10,7 +10,7 @@ import { loadConfig } from "../../shared/config.ts";
 import type { CycleDeps } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/state/client.ts";
 import { dynamoStore } from "../../shared/state/store.ts";
-import { AgentImageError, IDLE, importAgentImage } from "./agent-image.ts";
+import { IDLE, importAgentImage } from "./agent-image.ts";
 import { findDocker, type LocalDocker } from "./docker.ts";
 import { startDynamo } from "./dynamodb.ts";
 import { scaledClock } from "./platform/clock.ts";
@@ -40,6 +40,8 @@ export interface LocalOptions {
   readonly alerts: Readonly<Record<string, string>>;
   /** Left out: as by default. */
   readonly confirmAfterMs?: number;
+  /** Whether the fleet's agents get containers where a daemon answers; yes where it is left out. */
+  readonly fleetContainers?: boolean;
 }
 
 /** How many times as fast as Trinity's the simulated platform lives: a minute of its own is six seconds. */
@@ -53,6 +55,7 @@ export interface LocalEnvironment {
   readonly sources: {
     readonly databaseUrl: string;
     readonly redis: { readonly url: string; readonly token: string };
+    readonly queueCounts: { readonly url: string; readonly token: string };
   };
   readonly platform: Platform;
   /** What the queue accessor answers in place of the database's count, by agent. */
@@ -117,8 +120,7 @@ async function findContainers(
     onClose(remove);
     return agentContainers(found.docker, { image, command: IDLE });
   } catch (error) {
-    if (!(error instanceof AgentImageError)) throw error;
-    return { absent: error.message };
+    return { absent: (error as Error).message };
   }
 }
 
@@ -129,7 +131,10 @@ async function findContainers(
 export async function startEnvironment(options: LocalOptions): Promise<LocalEnvironment> {
   const ends: (() => Promise<void>)[] = [];
   const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
+    const failures: unknown[] = [];
+    // One end that fails must not keep the others running.
+    for (const end of ends.splice(0).reverse()) await end().catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const folder = await dataFolder(options.dataFolder, (end) => ends.push(end));
@@ -181,16 +186,17 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     await createSchema(opened);
     database = opened;
     const containers = await findContainers(docker, (end) => ends.push(end));
+    const hasContainers = (options.fleetContainers ?? true) && "create" in containers;
     const platform = await startPlatform({
       database: opened,
       redis: redis.client,
       clock: scaledClock(PLATFORM_SCALE),
-      ...("create" in containers && { containers }),
+      ...(hasContainers && { containers }),
     });
     ends.push(platform.stop);
     const fleet = localFleet();
     for (const agent of fleet) {
-      if ("create" in containers) ends.push(() => containers.remove(agent.name));
+      if (hasContainers) ends.push(() => containers.remove(agent.name));
       await platform.agents.create(agent).catch((error: Error) => {
         throw new LocalError(error.message);
       });
@@ -201,7 +207,11 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       url: api.url,
       token,
       canary,
-      sources: { databaseUrl, redis: { url: rest.url, token: restToken } },
+      sources: {
+        databaseUrl,
+        redis: { url: rest.url, token: restToken },
+        queueCounts: { url: accessor.url, token: queueToken },
+      },
       platform,
       cachedCounts,
       containers,

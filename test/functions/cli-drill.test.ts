@@ -1,9 +1,10 @@
 /** `canary drill` as an operator runs it: a process of its own, its output and its exit code. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { temporaryFolder } from "../support/live.ts";
+import { temporaryFolder, until } from "../support/live.ts";
 
 const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
 const NOWHERE = { DOCKER_HOST: "unix:///nowhere/docker.sock" };
@@ -42,6 +43,7 @@ test.for([
     ["--env", "dev", "--yes"],
     "CANARY_URL is missing: give the address of the canary that watches dev",
   ],
+  ["an image without an environment", {}, ["--image", "agent"], "name it with --env"],
   [
     "an environment of the examples",
     { CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "token" },
@@ -76,6 +78,12 @@ test("without Docker there is no zombie to be had: it says so, and exits with 2"
   expect(code).toBe(2);
 }, 20_000);
 
+/** @returns what is left in the folder that the process had for its temporary files */
+async function leftIn(folder: string) {
+  // tsx keeps a cache of its own there.
+  return (await readdir(folder)).filter((name) => !name.startsWith("tsx-"));
+}
+
 test("Ctrl-C cures what was broken, says what was not tried, and leaves nothing", async () => {
   const folder = await temporaryFolder();
   const args = ["--invariants", "E-02,E-05,S-02,L-03"];
@@ -84,8 +92,37 @@ test("Ctrl-C cures what was broken, says what was not tried, and leaves nothing"
   });
   expect(err).toContain("interrupted: curing what was broken, wait for it");
   expect(out).toMatch(/\d of 4 proven.*, \d not tried\n$/);
+  expect(code).toBe(out.includes("failed") ? 1 : 2);
+  expect(await leftIn(folder.path)).toEqual([]);
+  await folder.remove();
+}, 30_000);
+
+test("Ctrl-C while its environment starts leaves nothing either", async () => {
+  const folder = await temporaryFolder();
+  const child = spawn(process.execPath, ["--import", "tsx", CLI, "drill", "--invariants", "E-02"], {
+    env: { PATH: process.env.PATH, ...NOWHERE, TMPDIR: folder.path },
+    stdio: "ignore",
+  });
+  const exited = once(child, "exit");
+  await until(async () => expect(await leftIn(folder.path)).not.toEqual([]));
+  child.kill("SIGINT");
+  expect(await exited).toEqual([2, null]);
+  expect(await leftIn(folder.path)).toEqual([]);
+  await folder.remove();
+}, 30_000);
+
+test("a reader that goes away, as head does, keeps nothing from being cured", async () => {
+  const folder = await temporaryFolder();
+  const child = spawn(process.execPath, ["--import", "tsx", CLI, "drill", "--invariants", "E-02,S-02,E-05"], {
+    env: { PATH: process.env.PATH, ...NOWHERE, TMPDIR: folder.path },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const exited = once(child, "exit");
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  const [code, signal] = await exited;
+  expect(signal).toBeNull();
   expect(code).not.toBe(0);
-  // tsx keeps a cache of its own there.
-  expect((await readdir(folder.path)).filter((name) => !name.startsWith("tsx-"))).toEqual([]);
+  expect(await leftIn(folder.path)).toEqual([]);
   await folder.remove();
 }, 30_000);

@@ -21,9 +21,9 @@ export const wrongQueueCount: Fault = {
     present(ground.levers).cachedCounts.set(agent, 0);
   },
   async seen(scene) {
-    const said = present(scene.ground.levers).cachedCounts.get(scene.agent);
-    const queued = await scene.count("queued");
-    return said === 0 && queued === 1 ? "1 queued row, the accessor says 0" : null;
+    const said = await present(scene.ground.levers).countOf(scene.agent);
+    const queued = (await scene.runs()).filter(({ status }) => status === "queued").length;
+    return said === queued - 1 ? `${queued} queued row, the accessor says ${said}` : null;
   },
   expected: ({ id }) => ({ service_count: 0, snapshot_count: 1, snapshot_queued_ids: [id(QUEUED)] }),
   async cure({ ground, agent }) {

@@ -18,9 +18,11 @@ export const hangingSweep: Fault = {
   },
   async seen(scene) {
     const age = Math.floor(await tickAgeSeconds(scene));
-    const isQueued = (await scene.count("queued")) === 1;
-    return isQueued && age >= TICK_AGE_SECONDS
-      ? `1 queued, ${MAX_PARALLEL_TASKS} free, tick ${age} s ago`
+    const queued = (await scene.runs()).filter(({ status }) => status === "queued").length;
+    const free = MAX_PARALLEL_TASKS - (await scene.slots()).length;
+    const hangs = present(scene.ground.levers).sweepsHang();
+    return hangs && queued > 0 && free > 0 && age >= TICK_AGE_SECONDS
+      ? `${queued} queued, ${free} free, sweeps hang, tick ${age} s ago`
       : null;
   },
   expected: () => ({
@@ -33,7 +35,10 @@ export const hangingSweep: Fault = {
   }),
   // A row that nothing will ever run must not be drained by the sweep that comes first.
   async cure(scene) {
-    await scene.removeRun(scene.id(1));
-    await present(scene.ground.levers).resumeSweeps();
+    try {
+      await scene.removeRun(scene.id(1));
+    } finally {
+      await present(scene.ground.levers).resumeSweeps();
+    }
   },
 };

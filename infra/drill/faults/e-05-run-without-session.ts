@@ -9,8 +9,12 @@ export const runWithoutSession: Fault = {
     await scene.addRun({ id: scene.id(1), ageSeconds: AGE_SECONDS, session: null });
     await scene.addSlot(scene.id(1), { ageSeconds: AGE_SECONDS });
   },
-  seen: async (scene) =>
-    (await scene.count("running")) === 1 ? `a running row of ${AGE_SECONDS} s, claude_session_id NULL` : null,
+  async seen(scene) {
+    const [run] = await scene.runs();
+    return run?.status === "running" && run.ageSeconds >= AGE_SECONDS && run.session === null
+      ? `a running row of ${run.ageSeconds} s, claude_session_id NULL`
+      : null;
+  },
   expected: ({ id }) => ({
     execution_id: id(1),
     age_seconds: between(AGE_SECONDS, AGE_SECONDS + 600),

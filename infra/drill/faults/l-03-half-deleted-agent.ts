@@ -11,11 +11,11 @@ export const halfDeletedAgent: Fault = {
   provoke: (scene) => scene.delist(),
   async seen(scene) {
     const { ground, agent } = scene;
-    const listed = await present(ground.database).read("SELECT 1 FROM agent_ownership WHERE agent_name = ?", [
-      agent,
-    ]);
-    return listed.length === 0
-      ? `1 row and ${(await scene.slots()).length} slot of an agent that is gone`
+    const sql = "SELECT 1 FROM agent_ownership WHERE agent_name = ?";
+    const listed = await present(ground.database).read(sql, [agent]);
+    const [runs, slots] = [await scene.runs(), await scene.slots()];
+    return listed.length === 0 && runs.length > 0 && slots.length > 0
+      ? `${runs.length} row and ${slots.length} slot of an agent that is off the roster`
       : null;
   },
   expected: (scene) => ({

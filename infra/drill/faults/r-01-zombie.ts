@@ -24,7 +24,7 @@ export const zombie: Fault = {
   invariantId: "R-01",
   title: "a real zombie in a real container",
   obstacle: async ({ ground: { docker } }) => ("absent" in docker ? docker.absent : null),
-  prepare: ({ ground, agent }) => present(ground.docker).containers.create(agent),
+  prepare: (scene) => scene.startContainer(),
   async provoke(scene) {
     const exec = await containerOf(scene).exec({ Cmd: ["sh", "-c", FORK] });
     // The connection of an answer that nobody reads would stay open.

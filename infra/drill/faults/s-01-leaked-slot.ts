@@ -6,8 +6,8 @@ export const leakedSlot: Fault = {
   provoke: (scene) => scene.addSlot(scene.id(1)),
   async seen(scene) {
     const slots = await scene.slots();
-    const running = await scene.count("running");
-    return slots.length === 1 && running === 0 ? "1 slot, 0 running rows" : null;
+    const runs = await scene.runs();
+    return slots.length === 1 && runs.length === 0 ? `${slots.length} slot, ${runs.length} rows` : null;
   },
   expected: (scene) => ({
     redis_slot_count: 1,

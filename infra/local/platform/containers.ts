@@ -1,18 +1,32 @@
 /** The containers of agents, on a real daemon. */
+import { hostname } from "node:os";
 import type Docker from "dockerode";
 
 export interface AgentContainers {
   /**
-   * Makes and starts the agent's container, in place of one that was left behind by a process that died.
+   * Makes and starts the agent's container, in place of one that a process left behind which died on this machine.
    * @throws where the daemon refuses, or somebody else's container has the name; nothing is left behind then
    */
   create(agent: string): Promise<void>;
-  /** Removes it, running or not. That it is gone already is fine; one that was not made here is left alone. */
+  /** Removes it, running or not. That it is gone already is fine; one that this process did not make is left alone. */
   remove(agent: string): Promise<void>;
 }
 
-/** What marks a container as made here: another of the same name is left alone. */
-const OURS = "trinity-canary.made-here";
+/** The label that says which process made a container: another's is left alone while that process lives. */
+const MAKER = "trinity-canary.made-by";
+const SELF = `${hostname()}/${process.pid}`;
+
+function isAlive(maker: string): boolean {
+  const [host, pid] = maker.split("/");
+  // Of another machine's processes nothing is known here.
+  if (host !== hostname()) return true;
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
 
 const statusOf = (error: unknown) => (error as { statusCode?: number }).statusCode;
 const isGone = (error: unknown) => statusOf(error) === 404;
@@ -26,12 +40,13 @@ export function agentContainers(
   { image, command }: { image: string; command: readonly string[] },
 ): AgentContainers {
   const nameOf = (agent: string) => `agent-${agent}`;
-  /** @returns false where the container of that name is somebody else's, which is left alone */
-  async function removeOurs(agent: string): Promise<boolean> {
+  /** @returns false where the container of that name is of somebody that is not `mayGo`, and is left alone */
+  async function removeOf(agent: string, mayGo: (maker: string) => boolean): Promise<boolean> {
     const container = docker.getContainer(nameOf(agent));
     try {
       const { Config } = await container.inspect();
-      if (Config.Labels?.[OURS] !== "yes") return false;
+      const maker = Config.Labels?.[MAKER];
+      if (maker === undefined || !mayGo(maker)) return false;
       await container.remove({ force: true });
     } catch (error) {
       if (!isGone(error)) throw error;
@@ -43,7 +58,7 @@ export function agentContainers(
       name: nameOf(agent),
       Image: image,
       Entrypoint: [...command],
-      Labels: { "trinity.platform": "agent", [OURS]: "yes" },
+      Labels: { "trinity.platform": "agent", [MAKER]: SELF },
       HostConfig: { NetworkMode: "none" },
     });
   return {
@@ -52,9 +67,9 @@ export function agentContainers(
         if (isGone(error))
           throw new Error(`the daemon has no image ${image}: import it first`, { cause: error });
         if (statusOf(error) !== 409) throw error;
-        if (await removeOurs(agent)) return make(agent);
+        if (await removeOf(agent, (maker) => !isAlive(maker))) return make(agent);
         throw new Error(
-          `the daemon has a container ${nameOf(agent)} that was not made here: rename it, or use another daemon`,
+          `the daemon has a container ${nameOf(agent)} that is not this process's: end what made it, rename it, or use another daemon`,
         );
       });
       try {
@@ -65,7 +80,7 @@ export function agentContainers(
       }
     },
     async remove(agent) {
-      await removeOurs(agent);
+      await removeOf(agent, (maker) => maker === SELF);
     },
   };
 }

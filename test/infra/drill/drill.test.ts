@@ -5,6 +5,7 @@ import type { Fault } from "../../../infra/drill/fault.ts";
 import { FAULTS } from "../../../infra/drill/faults/index.ts";
 import { openLocal } from "../../../infra/drill/local.ts";
 import type { Place } from "../../../infra/drill/place.ts";
+import { present, type Scene } from "../../../infra/drill/scene.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
 import { describeLive } from "../../support/live.ts";
@@ -97,6 +98,9 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       expect(proof!.outcome).toBe("failed");
       expect(proof!.reason).toMatch(/^after the cure, still red: /);
       await expectNothingLeft();
+      const { levers } = place.ground;
+      if ("absent" in levers) throw new Error(levers.absent);
+      if (id === "B-02") await levers.resumeSweeps();
       // It was removed with its agent: the next drill finds a green canary.
       expect(await drill([find(id)])).toMatchObject([{ outcome: "proven" }]);
     },
@@ -130,7 +134,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     });
     for (const times of [0, 2]) {
       const [proof] = await drill([find("S-02")], { api: told(times) });
-      expect(proof!.reason).toBe(`operators were told of it ${times} times`);
+      expect(proof!.reason).toBe(`there were ${times} transitions to red`);
     }
   });
 
@@ -179,6 +183,60 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     expect(exitCodeOf(proofs, faults.length)).toBe(1);
     await expectNothingLeft();
     expect(await drill([find("B-02")])).toMatchObject([{ outcome: "proven" }]);
+  });
+
+  test.each<[string, string, (scene: Scene) => Promise<void>]>([
+    ["E-01", "a run that is young", (scene) => scene.addRun({ id: scene.id(1) })],
+    ["E-05", "a run that has its session", (scene) => scene.addRun({ id: scene.id(1), ageSeconds: 180 })],
+    [
+      "L-03",
+      "an agent without rows",
+      async (scene) => {
+        await scene.removeRun(scene.id(1));
+        await scene.delist();
+      },
+    ],
+    [
+      "B-02",
+      "sweeps that go on",
+      async (scene) => {
+        await scene.addRun({ id: scene.id(1), status: "queued", session: null });
+        await present(scene.ground.redis).set("canary:drain_tick_at", String(Date.now() / 1000 - 600));
+      },
+    ],
+  ])("%s: half a fault (%s) has not taken hold", async (id, _, provoke) => {
+    const [proof] = await drill([{ ...find(id), provoke }]);
+    expect(proof).toMatchObject({ outcome: "failed", reason: "the fault did not take hold" });
+    await expectNothingLeft();
+  });
+
+  test("what is silenced is told to nobody, and fails", async () => {
+    const silenced: Place["api"] = {
+      ...place.api,
+      async cyclesSince(instant) {
+        const cycles = await place.api.cyclesSince(instant);
+        return cycles.map((c) => ({
+          ...c,
+          transitions: c.transitions.map((t) => ({ ...t, silenced: true })),
+        }));
+      },
+    };
+    expect(await drill([find("S-02")], { api: silenced })).toMatchObject([
+      { outcome: "failed", reason: "S-02 is silenced: nobody is told" },
+    ]);
+  });
+
+  test("a cure that fails once is tried again", async () => {
+    let tries = 0;
+    const shaky: Fault = {
+      ...find("S-02"),
+      async cure(scene) {
+        tries += 1;
+        if (tries === 1) throw new Error("the network was down");
+        await find("S-02").cure(scene);
+      },
+    };
+    expect(await drill([shaky])).toMatchObject([{ outcome: "proven" }]);
   });
 
   test("what could not be undone is said, beside what went wrong first", async () => {

@@ -1,4 +1,6 @@
 /** Agents of the simulated platform on a real Docker daemon. */
+import { spawnSync } from "node:child_process";
+import { hostname } from "node:os";
 import Docker from "dockerode";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { agentContainers } from "../../../infra/local/platform/containers.ts";
@@ -52,19 +54,47 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
 
   test("a container that a killed process left behind makes room; somebody else's of that name stays", async () => {
     await start("procps");
-    const docker = new Docker({ socketPath: dockerd.socket.slice("unix://".length) });
-    await agentContainers(docker, { image: "procps", command: ["sleep", "600"] }).create("left");
+    // A process that has ended by now.
+    const { pid } = spawnSync("true");
+    const left = ["-l", "trinity.platform=agent", "-l", `trinity-canary.made-by=${hostname()}/${pid}`];
+    await dockerd.docker(
+      "run",
+      "-d",
+      "--network",
+      "none",
+      "--name",
+      "agent-left",
+      ...left,
+      "procps",
+      "sleep",
+      "600",
+    );
     await create("left");
     await platform.agents.remove("left");
     expect(await dockerd.docker("ps", "-aq")).toBe("");
 
-    await dockerd.runAgent("stranger", "procps", "sleep 600");
-    await expect(create("stranger")).rejects.toThrow(
-      "the daemon has a container agent-stranger that was not made here: rename it, or use another daemon",
-    );
-    expect((await bench.database.execute("SELECT 1 FROM agent_ownership")).rows).toEqual([]);
-    expect(await dockerd.docker("ps", "--format", "{{.Names}}")).toBe("agent-stranger");
-    await dockerd.docker("rm", "-f", "agent-stranger");
+    // Nobody's, and of a process that lives.
+    for (const label of ["a=b", `trinity-canary.made-by=${hostname()}/${process.ppid}`]) {
+      await dockerd.docker(
+        "run",
+        "-d",
+        "--network",
+        "none",
+        "--name",
+        "agent-stranger",
+        "-l",
+        label,
+        "procps",
+        "sleep",
+        "600",
+      );
+      await expect(create("stranger")).rejects.toThrow(
+        "the daemon has a container agent-stranger that is not this process's: end what made it, rename it, or use another daemon",
+      );
+      expect((await bench.database.execute("SELECT 1 FROM agent_ownership")).rows).toEqual([]);
+      expect(await dockerd.docker("ps", "--format", "{{.Names}}")).toBe("agent-stranger");
+      await dockerd.docker("rm", "-f", "agent-stranger");
+    }
   });
 
   test("an image that the daemon lacks, or that can't run, leaves neither container nor agent", async () => {
