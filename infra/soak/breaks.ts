@@ -85,7 +85,14 @@ const insertRow = (
       queuedAtMs === undefined ? null : timestamp(queuedAtMs),
       row.session,
     ],
-    { what: "row", agent, executionId, status, startedAtMs: atMs, ...(queuedAtMs !== undefined && { queuedAtMs }) },
+    {
+      what: "row",
+      agent,
+      executionId,
+      status,
+      startedAtMs: atMs,
+      ...(queuedAtMs !== undefined && { queuedAtMs }),
+    },
     ...(row.session === null ? [] : [{ what: "session" as const, agent, executionId }]),
   );
 };
@@ -232,12 +239,17 @@ const missingHash = wrongLife((tools, id) => {
 
 async function backdate(tools: Tools, id: string, seconds: number): Promise<void> {
   const startedAtMs = Date.now() - seconds * 1000;
-  await update(tools, "UPDATE schedule_executions SET started_at = ? WHERE id = ?", [timestamp(startedAtMs), id], {
-    what: "row backdated",
-    agent: tools.agent.name,
-    executionId: id,
-    startedAtMs,
-  });
+  await update(
+    tools,
+    "UPDATE schedule_executions SET started_at = ? WHERE id = ?",
+    [timestamp(startedAtMs), id],
+    {
+      what: "row backdated",
+      agent: tools.agent.name,
+      executionId: id,
+      startedAtMs,
+    },
+  );
 }
 
 /** A run is past its timeout and the buffer, and nobody ends it. */

@@ -46,7 +46,12 @@ const JUMP_MS = { forward: [50, 1_500], back: [-45_000, -100] } as const;
 export const maxQueuedAt = (rate: number): number => (rate >= 50 ? 50 : 10);
 
 /** Runs one thing again and again until it is stopped; what goes wrong is told and ends nothing. */
-function repeat(stage: Stage, signal: AbortSignal, every: () => number, work: () => Promise<void>): Promise<void> {
+function repeat(
+  stage: Stage,
+  signal: AbortSignal,
+  every: () => number,
+  work: () => Promise<void>,
+): Promise<void> {
   const loop = async () => {
     for (;;) {
       await wait(every(), undefined, { signal });
@@ -172,10 +177,15 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
       await platform.cancel(id);
     });
   };
-  const pump = repeat(stage, signal, () => PUMP_EVERY_MS, async () => {
-    const due = Math.floor(((performance.now() - startedAtMs) / 1000) * rate) - submitted;
-    for (let n = Math.min(due, MOST_AT_ONCE); n > 0; n -= 1) submitOne(runs.one(agents).name, drawTask());
-  });
+  const pump = repeat(
+    stage,
+    signal,
+    () => PUMP_EVERY_MS,
+    async () => {
+      const due = Math.floor(((performance.now() - startedAtMs) / 1000) * rate) - submitted;
+      for (let n = Math.min(due, MOST_AT_ONCE); n > 0; n -= 1) submitOne(runs.one(agents).name, drawTask());
+    },
+  );
 
   const burst = randomFor("bursts");
   const burstSize = maxQueuedAt(rate) + 10;
@@ -186,8 +196,7 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
     async () => {
       did.bursts += 1;
       const { name } = burst.one(agents);
-      for (let n = 0; n < burstSize; n += 1)
-        submitOne(name, { runMs: burst.between(50, 200) * clock.scale });
+      for (let n = 0; n < burstSize; n += 1) submitOne(name, { runMs: burst.between(50, 200) * clock.scale });
     },
   );
 

@@ -19,7 +19,10 @@ export interface Random {
  * @param stream what it is drawn for: how often one thing draws must not change what another gets
  */
 export function seededRandom(seed: number, stream: string): Random {
-  const streamSeed = [...stream].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0, seed);
+  const streamSeed = [...stream].reduce(
+    (hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0,
+    seed,
+  );
   const generator = xoroshiro128plus(streamSeed);
   const random: Random = {
     fraction: () => uniformFloat64(generator),
