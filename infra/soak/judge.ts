@@ -32,6 +32,7 @@ export interface WatchedCycle {
 export interface PlannedBreak {
   readonly name: string;
   readonly item: Item;
+  /** From the end of its grace to its cure. */
   readonly brokenMs: Span;
 }
 
@@ -148,7 +149,7 @@ export function judge(
   const voidBreaks: PlannedBreak[] = [];
   for (const one of planned) {
     const name = nameOf(one.item);
-    const tookHold = touches(rules.broken(one.item).definitely, one.brokenMs);
+    const tookHold = covers(rules.broken(one.item).definitely, one.brokenMs);
     if (!tookHold) voidBreaks.push(one);
     else if (!wasFound(name, one.brokenMs) || missed.has(name))
       missed.set(name, { item: one.item, cycles: missed.get(name)?.cycles ?? 0, planned: one.name });

@@ -1,4 +1,5 @@
 /** The churn: runs of every kind, queues that overflow and drain, agents that come and go, sweeps, clocks that jump. */
+import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AgentSpec } from "../local/platform/agents.ts";
 import { textOf } from "../local/platform/context.ts";
@@ -28,6 +29,9 @@ export interface LoadOptions {
   /** Executions a second, of this machine's time. */
   readonly rate: number;
   readonly agentCount: number;
+  /** The largest jumps of the platform's wall clock. */
+  readonly jumpAheadMs: number;
+  readonly jumpBackMs: number;
 }
 
 /** What of the slots is taken on average: enough for queues, and for room in between. */
@@ -38,9 +42,6 @@ const MEAN_CAP = (CAPS[0] + CAPS[1]) / 2;
 const LONG_RUN_MS = [3_200, 8_000] as const;
 const PUMP_EVERY_MS = 10;
 const MOST_AT_ONCE = 25;
-
-/** As NTP makes them: a step forwards stays below the tolerances of the contract, one back may be larger. */
-const JUMP_MS = { forward: [50, 1_500], back: [-45_000, -100] } as const;
 
 /** How many rows of one agent may be queued: a quiet fleet never filled the platform's usual 50. */
 export const maxQueuedAt = (rate: number): number => (rate >= 50 ? 50 : 10);
@@ -146,6 +147,8 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
   const did = { jumps: 0, bursts: 0, agentsRemade: 0, resizes: 0, lateSweeps: 0 };
   const stopping = new AbortController();
   const { signal } = stopping;
+  // As many as there are waits at once: no leak.
+  setMaxListeners(0, signal);
   const errands = new Set<Promise<void>>();
   const inBackground = (work: () => Promise<unknown>) => {
     const done: Promise<void> = work()
@@ -249,7 +252,9 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
     signal,
     () => jump.between(3_000, 9_000),
     async () => {
-      const ms = jump.percent(50) ? jump.between(...JUMP_MS.forward) : jump.between(...JUMP_MS.back);
+      const ms = jump.percent(50)
+        ? jump.between(0, options.jumpAheadMs)
+        : -jump.between(0, options.jumpBackMs);
       const holdMs = jump.between(500, 4_000);
       did.jumps += 1;
       clock.jump(ms);

@@ -26,7 +26,7 @@ const invariantOf = ({ invariant }: Pick<Found, "invariant">) => invariant;
 
 /** @returns the command that repeats what the run drew */
 export const commandOf = ({ options }: Pick<SoakReport, "options">): string =>
-  `npm run soak -- --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs}`;
+  `npm run soak -- --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
 
 export function renderSoak(report: SoakReport): string {
   const { options, judgement, did } = report;
@@ -58,7 +58,7 @@ export function renderSoak(report: SoakReport): string {
     ),
     row(
       "churn",
-      `${did.agentsRemade} agents deleted and made, ${did.resizes} resized, ${did.bursts} queues flooded, ${did.lateSweeps} sweeps over a minute late, ${did.jumps} clock jumps`,
+      `${did.agentsRemade} agents deleted and made, ${did.resizes} resized, ${did.bursts} queues flooded, ${did.lateSweeps} sweeps over a minute late, ${did.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
     ),
     row("breaks", `${planned} made and mended: ${listed(report.breaksByName)}`),
     row("alerts", listed(report.told)),

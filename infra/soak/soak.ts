@@ -105,8 +105,8 @@ async function soakOn(
     const agent = await hold(load, firstAgent);
     try {
       const made = await BREAKS[name]!({ stage, load, agent, cyclePasses });
-      const fromMs = steadyNow();
       await wait(Math.max(0, made.dueAtMs - Date.now()));
+      const fromMs = steadyNow();
       for (let n = 0; n < CYCLES_SEEN; n += 1) await cyclePasses();
       const toMs = steadyNow();
       await made.cure();

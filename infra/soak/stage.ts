@@ -34,6 +34,8 @@ export interface Stage {
   /** Connections of their own for whoever breaks things, told to the same journal. */
   readonly database: Database<SoakChange>;
   readonly redis: Redis;
+  /** Redis as the canary reaches it. */
+  readonly rest: { readonly url: string; readonly token: string };
   log(line: string): void;
   /** What the platform and the load logged: healthy ones have nothing to say. */
   readonly lines: readonly string[];
@@ -143,6 +145,7 @@ export async function openStage(options: {
       accessorOff,
       database: platformDatabase<SoakChange>(another(), witness),
       redis: connect(),
+      rest: { url: rest.url, token: TOKEN },
       log,
       lines,
       engines: `SQLite file, ${server.engine} behind the REST protocol, dynalite`,
