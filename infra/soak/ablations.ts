@@ -23,8 +23,8 @@ export const GUARDS = {
   confirmation: [
     {
       file: "shared/cycle/run-cycle.ts",
-      find: "if (doubtful.length === 0) return { verdicts, unavailable: [] };",
-      replace: "return { verdicts, unavailable: [] };",
+      find: "for (const waitMs of [settings.confirmAfterMs, 0]) {",
+      replace: "for (const waitMs of []) {",
     },
   ],
   "the 3 s grace": [

@@ -34,6 +34,8 @@ export type Provoke = (tools: Tools) => Promise<Broken>;
 const GRACE_MS = 3_300;
 const BUFFER_SECONDS = 300;
 const WRONG_BY = 1_000;
+/** What the platform's API lets a cap be. */
+const LARGEST_CAP = 10;
 
 const slotsKey = (agent: string) => `agent:slots:${agent}`;
 const hashKey = (agent: string, id: string) => `agent:slot:${agent}:${id}`;
@@ -174,8 +176,8 @@ const lostSlot: Provoke = async (tools) => {
 /** More runs than the cap allows were started past the capacity manager. */
 const overbooking: Provoke = async (tools) => {
   const agent = tools.agent.name;
-  // The cap may have grown by two, and all of it may become free meanwhile.
-  const ids = Array.from({ length: tools.agent.maxParallelTasks + 3 }, () => `extra-${randomUUID()}`);
+  // Whatever the cap has grown to: all that runs now may end meanwhile.
+  const ids = Array.from({ length: LARGEST_CAP + 1 }, () => `extra-${randomUUID()}`);
   for (const id of ids) {
     await insertRow(tools, { id, status: "running", atMs: Date.now(), session: "session" });
     await plantSlot(tools, id, Date.now());

@@ -187,7 +187,7 @@ after the other, with the grace and without a second look.
 
 ## Clocks that jump
 
-The platform's wall clock jumps by up to so much, for half a second to four seconds, every three to nine seconds; nothing
+The platform's wall clock jumps by up to so much, for half a second to four seconds, every one to five seconds; nothing
 is broken. ${BUSY_QUIET.cycles} cycles at ${BUSY.rate} executions a second, seed ${SEED}.
 
 ${table(["ahead", "back", "jumps", "false reds", "red by the letter"], jumps)}

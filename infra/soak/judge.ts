@@ -13,7 +13,7 @@ export interface Found {
 /** What one cycle said, and when it looked (unix ms of the journal's clock). */
 export interface WatchedCycle {
   readonly first: Span;
-  /** The second read, where there was one. */
+  /** The last read again, where there was one. */
   readonly second: Span | null;
   readonly found: readonly Found[];
   readonly verdicts: Readonly<
@@ -37,11 +37,12 @@ export interface PlannedBreak {
 }
 
 export interface Judgement {
-  /** A violation of which not all was so. */
+  /** A violation of which not all was so, with when the cycle looked, and what the journal has of it since and until. */
   readonly falseReds: readonly {
     readonly cycle: number;
     readonly found: Found;
     readonly falseKeys: readonly string[];
+    readonly journal: readonly string[];
   }[];
   readonly trueReds: number;
   /** What was broken for the whole of a cycle that did not say it, or was mended before any cycle said it. */
@@ -61,6 +62,9 @@ export interface Judgement {
 
 /** These are read at one instant, and reported by the first read. */
 const UNCONFIRMED: ReadonlySet<string> = new Set(["E-02", "E-05"]);
+
+/** How far around a cycle a false red is explained. */
+const EXCERPT_MS = 20_000;
 
 const nameOf = ({ invariant, subject, key }: Item) => JSON.stringify([invariant, subject, key]);
 const itemsOf = ({ invariant, subject, keys }: Found): Item[] =>
@@ -107,14 +111,33 @@ export function judge(
     return covers(possibly, [first[1], second?.[0] ?? first[1] + confirmMs]);
   }
 
-  const falseReds: { cycle: number; found: Found; falseKeys: string[] }[] = [];
+  /** The writes about these keys around a cycle, in ms since its first look began. */
+  function excerpt({ first, second }: WatchedCycle, keys: readonly string[]): string[] {
+    const ids = new Set(keys.map((key) => key.replace(/^(redis|sql):/, "")));
+    const ms = (atMs: number) => (atMs - first[0]).toFixed(0);
+    const near = events.filter(
+      (event) =>
+        ids.has("executionId" in event ? event.executionId : "agent" in event ? event.agent : "") &&
+        Math.abs(event.sentAtMs - first[0]) < EXCERPT_MS,
+    );
+    return [
+      `looked from 0 to ${ms(first[1])} ms${second ? ` and from ${ms(second[0])} to ${ms(second[1])} ms` : ""}`,
+      ...near.map((event) => {
+        const { sentAtMs, ackedAtMs, what, ...rest } = event;
+        return `${ms(sentAtMs)} to ${ms(ackedAtMs)} ms: ${what} ${JSON.stringify(rest)}`;
+      }),
+    ];
+  }
+
+  const falseReds: Judgement["falseReds"][number][] = [];
   let trueReds = 0;
   cycles.forEach((cycle, i) => {
     for (const found of cycle.found) {
       const falseKeys = itemsOf(found)
         .filter((item) => !mayBeTrue(item, cycle, named[i]!.before.has(nameOf(item))))
         .map(({ key }) => key);
-      if (falseKeys.length > 0) falseReds.push({ cycle: i, found, falseKeys });
+      if (falseKeys.length > 0)
+        falseReds.push({ cycle: i, found, falseKeys, journal: excerpt(cycle, falseKeys) });
       else trueReds += 1;
     }
   });

@@ -2,6 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AgentSpec } from "../local/platform/agents.ts";
+import { timestamp } from "../local/platform/clock.ts";
 import { textOf } from "../local/platform/context.ts";
 import type { Task } from "../local/platform/task.ts";
 import { type Random, seededRandom } from "./random.ts";
@@ -40,6 +41,9 @@ const CAPS = [3, 8] as const;
 const MEAN_CAP = (CAPS[0] + CAPS[1]) / 2;
 /** Longer than a start counts as under way, so that every stop is one that a check may judge. */
 const LONG_RUN_MS = [3_200, 8_000] as const;
+/** A cycle reads five minutes of what has ended again: a little for one in five minutes, a lot for five in a second. */
+const HISTORY_MS = 60_000;
+const FORGET_EVERY_MS = 2_000;
 const PUMP_EVERY_MS = 10;
 const MOST_AT_ONCE = 25;
 
@@ -216,6 +220,7 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
       try {
         await platform.agents.remove(agent.name);
         await wait(gapMs);
+        caps.set(agent.name, agent.maxParallelTasks);
         await platform.agents.create(agent);
         did.agentsRemade += 1;
       } finally {
@@ -225,6 +230,7 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
   );
 
   const resize = randomFor("resizes");
+  const caps = new Map(agents.map(({ name, maxParallelTasks }) => [name, maxParallelTasks]));
   const resizing = repeat(
     stage,
     signal,
@@ -237,7 +243,8 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
       held.add(agent.name);
       try {
         // A cap below what runs would be a break of S-02, and not the load's to make: it only grows.
-        const maxParallelTasks = Math.min(10, agent.maxParallelTasks + byTasks);
+        const maxParallelTasks = Math.min(10, caps.get(agent.name)! + byTasks);
+        caps.set(agent.name, maxParallelTasks);
         await platform.agents.resize(agent.name, { maxParallelTasks, executionTimeoutSeconds });
         did.resizes += 1;
       } finally {
@@ -250,7 +257,7 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
   const jumping = repeat(
     stage,
     signal,
-    () => jump.between(3_000, 9_000),
+    () => jump.between(1_000, 5_000),
     async () => {
       const ms = jump.percent(50)
         ? jump.between(0, options.jumpAheadMs)
@@ -260,6 +267,25 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
       clock.jump(ms);
       await wait(holdMs, undefined, { signal }).catch(() => {});
       clock.jump(-ms);
+    },
+  );
+
+  const forgetting = repeat(
+    stage,
+    signal,
+    () => FORGET_EVERY_MS,
+    async () => {
+      const before = timestamp(Date.now() - HISTORY_MS);
+      await stage.database.write(
+        [
+          {
+            sql: `DELETE FROM schedule_executions WHERE status IN ('success', 'failed', 'cancelled', 'skipped')
+                  AND started_at < ? AND COALESCE(completed_at, '') < ?`,
+            args: [before, before],
+          },
+        ],
+        () => [],
+      );
     },
   );
 
@@ -274,7 +300,7 @@ export async function startLoad(stage: Stage, options: LoadOptions): Promise<Loa
     did,
     async stop() {
       stopping.abort();
-      await Promise.all([pump, bursts, remaking, resizing, jumping, sweeping]);
+      await Promise.all([pump, bursts, remaking, resizing, jumping, forgetting, sweeping]);
       await Promise.all(errands);
     },
   };

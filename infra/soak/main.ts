@@ -50,16 +50,14 @@ async function main(): Promise<number> {
       seed,
       plainLoop: isPlain,
       ...rest
-    } = command
-      .parse()
-      .opts<
-        Omit<SoakOptions, "agentCount" | "seed"> & {
-          agents: number;
-          seed?: number;
-          json?: boolean;
-          plainLoop?: boolean;
-        }
-      >();
+    } = command.parse().opts<
+      Omit<SoakOptions, "agentCount" | "seed"> & {
+        agents: number;
+        seed?: number;
+        json?: boolean;
+        plainLoop?: boolean;
+      }
+    >();
     const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
     if (options.breaks > 0 && agents < 5)
       throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");

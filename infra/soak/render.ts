@@ -2,7 +2,7 @@
 import type { Found } from "./judge.ts";
 import type { SoakReport } from "./soak.ts";
 
-const MOST_SHOWN = 10;
+const MOST_SHOWN = 40;
 
 const listed = (counts: Readonly<Record<string, number>>) =>
   Object.entries(counts)
@@ -34,10 +34,10 @@ export function renderSoak(report: SoakReport): string {
   const planned = Object.values(report.breaksByName).reduce((sum, n) => sum + n, 0);
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
   const details = [
-    ...falseReds.map(
-      ({ cycle, found, falseKeys }) =>
-        `false red in cycle ${cycle}: ${found.invariant} ${found.subject} ${falseKeys.join(", ")}`,
-    ),
+    ...falseReds.flatMap(({ cycle, found, falseKeys, journal }) => [
+      `false red in cycle ${cycle}: ${found.invariant} ${found.subject} ${falseKeys.join(", ")}`,
+      ...journal.map((line) => `  ${line}`),
+    ]),
     ...missed.map(
       ({ item, cycles, planned: name }) =>
         `missed: ${item.invariant} ${item.key} of ${item.subject}, by ${cycles || "all"} cycle(s)${name ? ` (${name})` : ""}`,

@@ -70,7 +70,7 @@ export function watchWith(canary: CycleDeps): Watcher {
       );
     return {
       first: spanOf(reads, 0)!,
-      second: spanOf(reads, 1),
+      second: spanOf(reads, 2) ?? spanOf(reads, 1),
       found: foundOf(outcome.report),
       verdicts: outcome.report.verdicts,
     };
