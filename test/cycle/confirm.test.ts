@@ -30,6 +30,23 @@ describe("a red that is gone three seconds later", () => {
     expect(["sqlite", "redis", "queue_counts", "docker"].map(asked)).toEqual([2, 2, 1, 1]);
   });
 
+  test("and was there in the second read too is read once more, at once: a start and a stop of one run are no break", async () => {
+    const canary = await canaryOf();
+    // The platform's clock runs ten minutes behind, so that a start has no grace.
+    canary.set({ executions: live(runningRow("short", "alpha")), sessions: new Set(["short"]) });
+    const ends = () => canary.set({ executions: live(), sessions: new Set() });
+    let looks = 0;
+    canary.when("sqlite", async () => {
+      looks += 1;
+      if (looks === 3) ends();
+    });
+    const report = await canary.cycle();
+    expect(report.verdicts["S-01"]).toMatchObject({ status: "green", unseen: [] });
+    expect(report.violations).toEqual([]);
+    expect(looks).toBe(3);
+    expect(canary.naps).toEqual([3000]);
+  });
+
   test("a zombie whose parent waits for it a moment later is none", async () => {
     const canary = await canaryOf();
     canary.once({ zombies: zombiesOf([container("alpha", [77]), container("beta")]) });
