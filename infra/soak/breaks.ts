@@ -47,22 +47,34 @@ const tell = <T>({ stage }: Tools, write: () => Promise<T>, ...changes: SoakChan
 const update = ({ stage }: Tools, sql: string, args: (string | number | null)[], ...changes: SoakChange[]) =>
   stage.database.write([{ sql, args }], ([answer]) => (answer!.rowsAffected > 0 ? changes : []));
 
-/** A run of the platform's own that lasts until it is cancelled. @returns its id once it has slot and session */
-async function longRun(tools: Tools): Promise<{ id: string; startedAtMs: number }> {
+/**
+ * A run of the platform's own that lasts until it is cancelled.
+ * @returns its id once it has slot and session, and from when on (unix ms) neither its row nor its slot is in flight, by
+ *   the instants that the platform wrote
+ */
+async function longRun(tools: Tools): Promise<{ id: string; oldFromMs: number }> {
   const { stage, agent } = tools;
+  const { witness } = stage;
   const timeoutSeconds = longTimeoutSeconds(tools);
   const task = { runMs: timeoutSeconds * 1000, timeoutSeconds };
   for (let tries = 0; tries < 20; tries += 1) {
+    const seen = witness.events.length;
     const id = await stage.platform.submit({ agent: agent.name, task });
     if (id === null) throw new Error(`agent ${agent.name} is not on the roster`);
-    let startedAtMs = Date.now();
-    const event = await stage.witness.until(`a session for a run of ${agent.name}`, (event) => {
-      if (!("executionId" in event) || event.executionId !== id) return false;
-      if (event.what === "row" && event.startedAtMs !== undefined) startedAtMs = event.startedAtMs;
-      return event.what === "session" || (event.what === "row" && event.status === "skipped");
-    });
+    const event = await witness.until(
+      `a session for a run of ${agent.name}`,
+      (e) =>
+        "executionId" in e &&
+        e.executionId === id &&
+        (e.what === "session" || (e.what === "row" && e.status === "skipped")),
+    );
     // A backlog that is full takes nothing: then again.
-    if (event.what === "session") return { id, startedAtMs };
+    if (event.what !== "session") continue;
+    const writtenMs = witness.events.slice(seen).flatMap((e) => {
+      if (e.what === "row" && e.executionId === id) return e.startedAtMs ?? [];
+      return e.what === "slot taken" && e.executionId === id ? e.scoreSeconds * 1000 : [];
+    });
+    return { id, oldFromMs: Math.max(Date.now(), ...writtenMs.map((ms) => ms + GRACE_MS)) };
   }
   throw new Error(`the backlog of ${agent.name} stays full`);
 }
@@ -159,7 +171,7 @@ const leakedSlot: Provoke = async (tools) => {
 
 /** A run goes on without its slot. */
 const lostSlot: Provoke = async (tools) => {
-  const { id, startedAtMs } = await longRun(tools);
+  const { id, oldFromMs } = await longRun(tools);
   const agent = tools.agent.name;
   await tell(tools, () => tools.stage.redis.zrem(slotsKey(agent), id), {
     what: "slot given back",
@@ -168,7 +180,7 @@ const lostSlot: Provoke = async (tools) => {
   });
   return {
     item: item("S-01", tools, `sql:${id}`),
-    dueAtMs: Math.max(Date.now(), startedAtMs + GRACE_MS),
+    dueAtMs: oldFromMs,
     cure: async () => void (await tools.stage.platform.cancel(id)),
   };
 };
@@ -203,12 +215,11 @@ const overbooking: Provoke = async (tools) => {
 const wrongLife =
   (spoil: (tools: Tools, id: string) => Promise<unknown>): Provoke =>
   async (tools) => {
-    const { id, startedAtMs } = await longRun(tools);
+    const { id, oldFromMs } = await longRun(tools);
     await spoil(tools, id);
     return {
       item: item("S-03", tools, id),
-      // The slot is taken a moment after the row.
-      dueAtMs: Math.max(Date.now(), startedAtMs + GRACE_MS + 500),
+      dueAtMs: oldFromMs,
       cure: async () => void (await tools.stage.platform.cancel(id)),
     };
   };

@@ -61,10 +61,12 @@ export interface Judgement {
 }
 
 /** These are read at one instant, and reported by the first read. */
-const UNCONFIRMED: ReadonlySet<string> = new Set(["E-02", "E-05"]);
+const UNCONFIRMED: ReadonlySet<string> = new Set(["E-02"]);
 
 /** How far around a cycle a false red is explained. */
 const EXCERPT_MS = 20_000;
+/** The first few tell. */
+const MOST_EXCERPTS = 20;
 
 const nameOf = ({ invariant, subject, key }: Item) => JSON.stringify([invariant, subject, key]);
 const itemsOf = ({ invariant, subject, keys }: Found): Item[] =>
@@ -136,8 +138,9 @@ export function judge(
       const falseKeys = itemsOf(found)
         .filter((item) => !mayBeTrue(item, cycle, named[i]!.before.has(nameOf(item))))
         .map(({ key }) => key);
-      if (falseKeys.length > 0)
-        falseReds.push({ cycle: i, found, falseKeys, journal: excerpt(cycle, falseKeys) });
+      const journal =
+        falseKeys.length > 0 && falseReds.length < MOST_EXCERPTS ? excerpt(cycle, falseKeys) : [];
+      if (falseKeys.length > 0) falseReds.push({ cycle: i, found, falseKeys, journal });
       else trueReds += 1;
     }
   });

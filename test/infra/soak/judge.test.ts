@@ -209,7 +209,7 @@ test("a run is endless past its timeout and the buffer, and without a session pa
   expect(judged(backdated(340), [e01]).falseReds).toEqual(["E-01 run-1"]);
   expect(judged(backdated(370), [e01]).falseReds).toEqual([]);
   expect(judged(backdated(370), [cycle([1_000, 1_050])]).missed).toEqual(["E-01 run-1"]);
-  const e05 = cycle([1_000, 1_050], null, [finding("E-05", "run-1")]);
+  const e05 = cycle([1_000, 1_050], [1_350, 1_400], [finding("E-05", "run-1")]);
   expect(judged(backdated(90), [e05]).falseReds).toEqual(["E-05 run-1"]);
   const lost = at(1, { what: "session lost", ...run });
   expect(judged([...backdated(90), lost], [e05]).falseReds).toEqual([]);
