@@ -135,6 +135,33 @@ test("within three seconds of its start a row without a slot is in flight, after
   expect(judged(events, [cycle([4_000, 4_050])]).missed).toEqual(["S-01 sql:run-1"]);
 });
 
+test("a slot that is younger than three seconds needs no row yet", () => {
+  const taken = at(0, { what: "slot taken", ...run, scoreSeconds: T0 / 1000 });
+  const life: SoakEvent[] = [
+    at(2, { what: "hash written", ...run, timeoutSeconds: 60 }),
+    at(4, { what: "hash expires", ...run, ttlSeconds: 360 }),
+  ];
+  const events = [at(-100_000, made()), at(-1_000, tick(-1_000)), taken, ...life];
+  const red = [finding("S-01", "redis:run-1")];
+  expect(judged(events, [cycle([1_000, 1_050], [1_350, 1_400], red)]).falseReds).toHaveLength(1);
+  expect(judged(events, [cycle([4_000, 4_050], [4_350, 4_400], red)])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(events, [cycle([4_000, 4_050])]).missed).toEqual(["S-01 redis:run-1"]);
+});
+
+test("while a write is under way nobody can know: red for it is not false, silence is no miss", () => {
+  const slow = at(1_000, { what: "slot given back", ...run }, 600);
+  const events = [...started(), at(500, row("success")), slow];
+  const inDoubt: [Span, Span] = [
+    [1_010, 1_050],
+    [1_350, 1_400],
+  ];
+  expect(judged(events, [cycle(...inDoubt, [finding("S-01", "redis:run-1")])])).toEqual({
+    ...QUIET,
+    trueReds: 1,
+  });
+  expect(judged(events, [cycle(...inDoubt)])).toEqual(QUIET);
+});
+
 test("a red that is known needs one look only, and is false from its cure on", () => {
   const red = [finding("S-01", "redis:run-1")];
   const events = [...started(), at(1_000, row("success")), at(3_000, { what: "slot given back", ...run })];
