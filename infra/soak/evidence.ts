@@ -16,11 +16,11 @@ interface Size {
   readonly breaks: number;
   readonly confirmMs: number;
 }
-const BUSY: Size = { agents: 20, rate: 100, cycles: 2_000, breaks: 100, confirmMs: 200 };
+const BUSY: Size = { agents: 20, rate: 100, cycles: 2_000, breaks: 100, confirmMs: 100 };
 const LARGE: Size = { agents: 1_000, rate: 5, cycles: 100, breaks: 20, confirmMs: 300 };
 /** Without breaks: all that is red is false. */
-const BUSY_QUIET: Size = { ...BUSY, cycles: 150, breaks: 0 };
-const LARGE_QUIET: Size = { ...LARGE, cycles: 400, breaks: 0 };
+const BUSY_QUIET: Size = { ...BUSY, cycles: 400, breaks: 0 };
+const LARGE_QUIET: Size = { ...LARGE, cycles: 1_000, breaks: 0 };
 /** A loop takes a second for a thousand agents. */
 const LARGE_LOOPED: Size = { ...LARGE_QUIET, cycles: 50 };
 
@@ -63,6 +63,10 @@ async function soak(
   console.error(
     `  ${report.cycles} cycles in ${report.seconds.toFixed(0)} s: ${report.judgement.falseReds.length} false reds, ${report.judgement.missed.length} missed`,
   );
+  const { falseReds, missed, voidBreaks } = report.judgement;
+  if (without.length === 0)
+    for (const found of [...falseReds.slice(0, 10), ...missed, ...voidBreaks])
+      console.error(`  ${JSON.stringify(found)}`);
   return report;
 }
 
@@ -153,7 +157,7 @@ ${soaks.map((report) => `\`\`\`sh\n${commandOf(report)}\n\`\`\``).join("\n\n")}
 The seed repeats what is drawn (the fleet, the runs, the breaks, the jumps), not how the processes interleave.
 
 Scaled: confirmation after ${BUSY.confirmMs} and ${LARGE.confirmMs} ms (3000 ms there), sweeps every 1.5 to 5 s (60 s there). Not scaled: what
-lies between the writes of a start (30 ms) and of a stop (5 ms), the graces, and the sweeps that are late (61 to 110 s). The
+lies between the writes of a start (30 ms) and of a stop (5 ms), the graces, and the sweeps that are late (61 to 72 s). The
 heartbeat of a sweep that hangs, and the start of a run that never ends, are set back rather than waited for.
 
 Left out: R-01, whose zombies need a container. It is not asked.

@@ -41,6 +41,7 @@ const CAPS = [3, 8] as const;
 const MEAN_CAP = (CAPS[0] + CAPS[1]) / 2;
 /** Longer than a start counts as under way, so that every stop is one that a check may judge. */
 const LONG_RUN_MS = [3_200, 8_000] as const;
+const LATE_SWEEP_MS = [61_000, 72_000] as const;
 /** A cycle reads five minutes of what has ended again: a little for one in five minutes, a lot for five in a second. */
 const HISTORY_MS = 60_000;
 const FORGET_EVERY_MS = 2_000;
@@ -75,10 +76,11 @@ function startSweeps(stage: Stage, random: Random, signal: AbortSignal, onLate: 
   let sweeping: Promise<void> = Promise.resolve();
   let cut = new AbortController();
   const pause = async () => {
-    // Most come as they should; now and then one is later than the grace of B-02, and earlier than its end.
+    // Most come as they should; now and then one is later than the grace of B-02. It stays below what looks dead, also
+    // where the heartbeat was written by a clock that was set back.
     const isLate = random.percent(2.5);
     if (isLate) onLate();
-    const pauseMs = isLate ? random.between(61_000, 110_000) : random.between(1_500, 5_000);
+    const pauseMs = isLate ? random.between(...LATE_SWEEP_MS) : random.between(1_500, 5_000);
     await wait(pauseMs, undefined, { signal: AbortSignal.any([signal, cut.signal]) }).catch(() => {});
   };
   const loop = async () => {

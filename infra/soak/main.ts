@@ -61,8 +61,12 @@ async function main(): Promise<number> {
     const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
     if (options.breaks > 0 && agents < 5)
       throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
+    const stopping = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => stopping.abort(new SoakError(`stopped by ${signal} before its end`)));
     const report = await runSoak({
       ...options,
+      signal: stopping.signal,
       ...(isPlain && { watcher: plainLoop }),
       ...(!json && { onProgress: (line: string) => console.error(line) }),
     });

@@ -17,12 +17,14 @@ export interface SoakOptions extends LoadOptions {
   readonly confirmMs: number;
   /** Told how far it is, once in a while. */
   readonly onProgress?: (line: string) => void;
+  /** Ends the run before its time, and leaves nothing running. */
+  readonly signal?: AbortSignal;
   /** What is to run in place of the canary. */
   readonly watcher?: (stage: Stage) => Watcher;
 }
 
 export interface SoakReport {
-  readonly options: Omit<SoakOptions, "onProgress" | "watcher">;
+  readonly options: Omit<SoakOptions, "onProgress" | "watcher" | "signal">;
   readonly engines: string;
   readonly seconds: number;
   readonly cycles: number;
@@ -53,7 +55,7 @@ function drawPlan(random: Random, { breaks, cycles, agentCount }: SoakOptions): 
   const names = Object.keys(BREAKS);
   const length = (cycles - 1) / Math.max(1, breaks);
   return Array.from({ length: breaks }, (_, i) => ({
-    // All kinds by turns, in another order each time.
+    // Each kind once, then at random.
     name: i < names.length ? names[i]! : random.one(names),
     atCycle: Math.floor((i + random.between(0, 0.5)) * length) + 1,
     firstAgent: random.whole(0, agentCount - 1),
@@ -83,7 +85,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
 async function soakOn(
   stage: Stage,
   load: Load,
-  { onProgress, watcher, ...options }: SoakOptions,
+  { onProgress, watcher, signal, ...options }: SoakOptions,
   plan: readonly Plan[],
 ): Promise<SoakReport> {
   const { confirmMs } = options;
@@ -130,6 +132,7 @@ async function soakOn(
   let nextPlan = 0;
   while (cycles.length < options.cycles || nextPlan < plan.length || underWay.size > 0) {
     if (failure) throw failure;
+    signal?.throwIfAborted();
     for (; nextPlan < plan.length && plan[nextPlan]!.atCycle <= cycles.length; nextPlan += 1) {
       const done: Promise<void> = start(plan[nextPlan]!).finally(() => underWay.delete(done));
       underWay.add(done);
