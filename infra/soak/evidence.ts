@@ -202,6 +202,17 @@ on a platform that is well otherwise. Ages are measured against the canary's clo
 contract: a slot acquired by a clock more than 2 s ahead was given too short a life by S-03, one more than 3 s ahead is in
 no grace of S-01's; one far enough behind makes a row that waits look as if it had waited for longer (B-02, from
 60 s on). Steps as NTP makes them (ahead by up to 1.5 s, back by up to 45 s) are part of all soaks above.
+
+## Limits
+
+- One machine, and one process but for the Redis: what a network adds is not in here.
+- A write takes hold somewhere between two instants, and the judge gives that doubt to the canary, in both directions. The
+  clocks of the two are held to differ by up to 0.25 s.
+- Where the drain heartbeat is over 120 s old, B-02 fires at once. An agent that drains its own queue has a free slot for
+  milliseconds whenever a run ends, and may then be named beside those whose queue stands still. The soak's late sweeps
+  stay below that (72 s, and 45 s for a clock that was set back).
+- A clock that is set back by more than 3 s takes the grace from a start. Confirmation stands in for it; since a run can start
+  in the first look and end, or start again, in the second, a new red is looked at a third time.
 `,
 );
 console.error(`written: ${PATH}`);
