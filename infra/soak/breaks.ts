@@ -70,6 +70,8 @@ async function longRun(tools: Tools): Promise<{ id: string; oldFromMs: number }>
     );
     // A backlog that is full takes nothing: then again.
     if (event.what !== "session") continue;
+    // Else a cycle could see it start, and then broken: red for one thing, and right by another.
+    await tools.cyclePasses();
     const writtenMs = witness.events.slice(seen).flatMap((e) => {
       if (e.what === "row" && e.executionId === id) return e.startedAtMs ?? [];
       return e.what === "slot taken" && e.executionId === id ? e.scoreSeconds * 1000 : [];
