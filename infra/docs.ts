@@ -20,7 +20,7 @@ export function invariantsPage(): string {
 # Invariants
 
 Tier A must hold at every instant, tier B again within a stated time. An invariant whose new red is confirmed is read
-again after \`CONFIRM_AFTER_MS\` before it counts: its facts come from more than one read.
+again after \`CONFIRM_AFTER_MS\`, and once more at once, before it counts: its facts come from more than one read or clock.
 
 | invariant | tier | severity | guards against | reads | confirmed |
 |---|---|---|---|---|---|

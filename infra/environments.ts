@@ -153,7 +153,7 @@ const Settings = z
       if (settings[field] < least)
         refuse(
           field,
-          `is ${settings[field]}, but a cycle with two reads of sourceDeadlineMs and confirmAfterMs may take ${least}: give at least that, or shorten the others`,
+          `is ${settings[field]}, but a cycle with three reads of sourceDeadlineMs and confirmAfterMs may take ${least}: give at least that, or shorten the others`,
         );
     if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
       refuse(

@@ -1,4 +1,4 @@
-/** A new red of facts that were not read at one instant counts only if a second read finds the same. */
+/** A new red of facts that were not read at one instant counts only if reading again finds the same. */
 import type { Readings } from "../snapshot/facts.ts";
 import type { InvariantStates } from "./memory.ts";
 import { type AnyFinding, evaluate, statusOf, type Verdict } from "./verdict.ts";
@@ -30,10 +30,10 @@ function narrowed(verdict: Verdict, finding: AnyFinding, holds: (key: string) =>
 }
 
 /**
- * Judges a suspect verdict by a second read.
- * @param first what the first read came to
- * @param readings the second read of the facts that the invariant reads
- * @returns the first verdict with only those findings that were known before or were found again. Where the second read
+ * Judges a suspect verdict by another read.
+ * @param first what the reads before came to
+ * @param readings the new read of the facts that the invariant reads
+ * @returns the first verdict with only those findings that were known before or were found again. Where the new read
  *   failed, a new red is neither called red nor taken back: its subjects are unseen.
  */
 export function confirmed(

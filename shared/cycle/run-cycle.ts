@@ -119,9 +119,9 @@ const MAX_OUTBOX = 500;
 /** What is red is written to the terminal memory too; this many are remembered through a pause of the canary itself. */
 const MAX_PINNED = 5_000;
 
-/** @returns for how long one cycle may hold the lease: two reads, the wait between them, and the writes */
+/** @returns for how long one cycle may hold the lease: three reads, the wait between them, and the writes */
 export const leaseMs = ({ sourceDeadlineMs, confirmAfterMs }: CycleSettings): number =>
-  2 * sourceDeadlineMs + confirmAfterMs + LEASE_MARGIN_MS;
+  3 * sourceDeadlineMs + confirmAfterMs + LEASE_MARGIN_MS;
 
 /** @returns the ids that no invariant has */
 export const unknownIds = (ids: readonly string[]): string[] =>
@@ -383,7 +383,10 @@ function readingsOfState(
   };
 }
 
-/** Evaluates, and reads again what is newly red and was not read at one instant. */
+/**
+ * Evaluates, and reads again what is newly red and was not read at one instant. What is red then too is read once more, at
+ * once: a run can be caught at its start by the first read and at its next start, or its end, by the second.
+ */
 async function judge(
   { settings, sleep }: CycleDeps,
   invariants: readonly Invariant[],
@@ -392,21 +395,22 @@ async function judge(
   collectOptions: CollectOptions,
   stateReadings: Readings,
 ): Promise<{ verdicts: Verdict[]; unavailable: readonly string[] }> {
-  const verdicts = invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds));
+  let verdicts = invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds));
   const isKnown = knownIn(memory.states);
-  const doubtful = suspects(verdicts, isKnown);
-  if (doubtful.length === 0) return { verdicts, unavailable: [] };
-
-  await sleep(settings.confirmAfterMs);
-  const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
-  const again = await collect({ ...collectOptions, wanted });
-  const secondReadings = { ...again.readings, ...stateReadings };
-  return {
-    verdicts: verdicts.map((first) =>
-      doubtful.includes(first) ? confirmed(first, secondReadings, settings.dwellSeconds, isKnown) : first,
-    ),
-    unavailable: again.unavailable,
-  };
+  const unavailable: string[] = [];
+  for (const waitMs of [settings.confirmAfterMs, 0]) {
+    const doubtful = suspects(verdicts, isKnown);
+    if (doubtful.length === 0) break;
+    if (waitMs > 0) await sleep(waitMs);
+    const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
+    const again = await collect({ ...collectOptions, wanted });
+    const readAgain = { ...again.readings, ...stateReadings };
+    verdicts = verdicts.map((verdict) =>
+      doubtful.includes(verdict) ? confirmed(verdict, readAgain, settings.dwellSeconds, isKnown) : verdict,
+    );
+    unavailable.push(...again.unavailable);
+  }
+  return { verdicts, unavailable };
 }
 
 async function reserveIds(

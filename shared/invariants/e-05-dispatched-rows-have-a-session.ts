@@ -23,7 +23,8 @@ export const dispatchedRowsHaveASession = invariant({
   runbook:
     "Look at the agent's log around started_at for the dispatch that failed; fail the row so that it can be run again.",
   reads: ["executions", "sessions"],
-  confirm: false,
+  // The platform's clock may have been set back: then a start looks old before it has its session.
+  confirm: true,
 
   check({ executions, sessions }, { times }) {
     const unseen: Unseen[] = [...executions.unseenAgents].map((subject) => ({ subject }));

@@ -50,7 +50,7 @@ interface InvariantSpec<R extends FactName, Observed extends object> {
   /** The first thing to do about it, in a sentence or two. */
   readonly runbook: string;
   readonly reads: readonly R[];
-  /** Whether a new red is read again before it counts: its facts come from more than one source or read. */
+  /** Whether a new red is read again before it counts: its facts come from more than one source, read or clock. */
   readonly confirm: boolean;
   /**
    * @returns what was found; or, as text, why these facts allow no verdict

@@ -30,6 +30,33 @@ describe("a red that is gone three seconds later", () => {
     expect(["sqlite", "redis", "queue_counts", "docker"].map(asked)).toEqual([2, 2, 1, 1]);
   });
 
+  test("and was there in the second read too is read once more, at once: a start and a stop of one run are no break", async () => {
+    const canary = await canaryOf();
+    // The platform's clock runs ten minutes behind, so that a start has no grace.
+    canary.set({ executions: live(runningRow("short", "alpha")), sessions: new Set(["short"]) });
+    const ends = () => canary.set({ executions: live(), sessions: new Set() });
+    let looks = 0;
+    canary.when("sqlite", async () => {
+      looks += 1;
+      if (looks === 3) ends();
+    });
+    const report = await canary.cycle();
+    expect(report.verdicts["S-01"]).toMatchObject({ status: "green", unseen: [] });
+    expect(report.violations).toEqual([]);
+    expect(looks).toBe(3);
+    expect(canary.naps).toEqual([3000]);
+  });
+
+  test("was a start by a clock that was set back: it had no session yet, and has one", async () => {
+    const canary = await canaryOf();
+    canary.set({ slots: slotsOf({ alpha: [slot("e-1")] }), executions: live(runningRow("e-1", "alpha")) });
+    canary.set({ sessions: new Set(["e-1"]) });
+    canary.once({ sessions: new Set() });
+    const report = await canary.cycle();
+    expect(report.verdicts["E-05"]).toMatchObject({ status: "green", unseen: [] });
+    expect(report.violations).toEqual([]);
+  });
+
   test("a zombie whose parent waits for it a moment later is none", async () => {
     const canary = await canaryOf();
     canary.once({ zombies: zombiesOf([container("alpha", [77]), container("beta")]) });
@@ -133,13 +160,15 @@ describe("what is not new costs no second read", () => {
 
   test("invariants that need no second look are not given one", async () => {
     const canary = await canaryOf();
-    const startedAtMs = canary.now() - 600_000;
+    canary.ends({ "e-1": "success" });
+    await canary.cycle();
     canary.set({
-      executions: live(runningRow("e-1", "alpha", { startedAtMs })),
+      executions: live(runningRow("e-1", "alpha")),
+      sessions: new Set(["e-1"]),
       slots: slotsOf({ alpha: [slot("e-1")] }),
     });
     const report = await canary.cycle();
-    expect(report.verdicts["E-05"]?.status).toBe("red");
+    expect(report.verdicts["E-02"]?.status).toBe("red");
     expect(canary.naps).toEqual([]);
   });
 });

@@ -116,9 +116,9 @@ describe("a field that can't be used is named, with the mend", () => {
       /^staging\.network\.subnetIds: give at least one/,
     ],
     [
-      "a time limit below two reads",
+      "a time limit below three reads",
       { cycleTimeoutSeconds: 20 },
-      /^staging\.cycleTimeoutSeconds is 20, but a cycle .* may take 63: give at least that/,
+      /^staging\.cycleTimeoutSeconds is 20, but a cycle .* may take 73: give at least that/,
     ],
     [
       "a token that would go in the clear",

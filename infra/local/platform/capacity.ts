@@ -198,14 +198,14 @@ export async function createCapacity(
   }
 
   async function enqueue({ id, agent, task }: Execution): Promise<void> {
-    const queuedAt = timestamp(clock.now());
+    const queuedAtMs = clock.now();
     await database.write(
       [
         {
           sql: `UPDATE schedule_executions SET status = 'queued', queued_at = ?, backlog_metadata = ?
                 WHERE id = ? AND status = 'running' AND (SELECT COUNT(*) FROM schedule_executions
                   INDEXED BY idx_executions_queued WHERE agent_name = ? AND status = 'queued') < ?`,
-          args: [queuedAt, JSON.stringify(task), id, agent, maxQueued],
+          args: [timestamp(queuedAtMs), JSON.stringify(task), id, agent, maxQueued],
         },
         {
           sql: "UPDATE schedule_executions SET status = 'skipped', error = 'the backlog is full' WHERE id = ? AND status = 'running'",
@@ -214,7 +214,7 @@ export async function createCapacity(
       ],
       ([queued, skipped]) =>
         queued!.rowsAffected > 0
-          ? [{ what: "row", agent, executionId: id, status: "queued" }]
+          ? [{ what: "row", agent, executionId: id, status: "queued", queuedAtMs }]
           : skipped!.rowsAffected > 0
             ? [{ what: "row", agent, executionId: id, status: "skipped" }]
             : [],
@@ -268,6 +268,7 @@ export async function createCapacity(
   }
 
   async function putBack({ execution: { id, agent }, startedAt, queuedAt, metadata }: Claim): Promise<void> {
+    const instants = { startedAtMs: Date.parse(startedAt), queuedAtMs: Date.parse(queuedAt ?? startedAt) };
     await database.write(
       [
         {
@@ -276,7 +277,8 @@ export async function createCapacity(
           args: [startedAt, queuedAt, metadata, id],
         },
       ],
-      (answers) => (isChanged(answers) ? [{ what: "row", agent, executionId: id, status: "queued" }] : []),
+      (answers) =>
+        isChanged(answers) ? [{ what: "row", agent, executionId: id, status: "queued", ...instants }] : [],
     );
   }
 

@@ -15,7 +15,7 @@ export interface Statement {
   readonly args: readonly InValue[];
 }
 
-export interface Database {
+export interface Database<C = Change> {
   /** @returns the rows */
   read(sql: string, args?: readonly InValue[]): Promise<readonly Row[]>;
   /**
@@ -25,13 +25,13 @@ export interface Database {
    */
   write(
     statements: readonly Statement[],
-    changes: (answers: readonly ResultSet[]) => readonly Change[],
+    changes: (answers: readonly ResultSet[]) => readonly C[],
   ): Promise<readonly ResultSet[]>;
 }
 
-interface Waiting {
+interface Waiting<C> {
   readonly statements: readonly Statement[];
-  readonly changes: (answers: readonly ResultSet[]) => readonly Change[];
+  readonly changes: (answers: readonly ResultSet[]) => readonly C[];
   readonly resolve: (answers: readonly ResultSet[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -86,8 +86,8 @@ async function retried<T>(client: Client, work: () => Promise<T>): Promise<T> {
  * @param client of `openPlatformDatabase`; nobody else may hold a transaction open on it
  * @param journal told the changes
  */
-export function platformDatabase(client: Client, journal: Journal): Database {
-  let waiting: Waiting[] = [];
+export function platformDatabase<C = Change>(client: Client, journal: Journal<C>): Database<C> {
+  let waiting: Waiting<C>[] = [];
   let isFlushing = false;
 
   const send = (statements: readonly Statement[]) =>
@@ -98,7 +98,7 @@ export function platformDatabase(client: Client, journal: Journal): Database {
       ),
     );
 
-  async function commit(group: readonly Waiting[]): Promise<void> {
+  async function commit(group: readonly Waiting<C>[]): Promise<void> {
     const sentAtMs = steadyNow();
     try {
       const answers = await send(group.flatMap(({ statements }) => statements));

@@ -11,13 +11,14 @@ export type ExecutionStatus =
 
 /** One thing that a write changed. */
 export type Change =
-  /** The row has this status now. `startedAtMs`: the instant that was written with it, where one was. */
+  /** The row has this status now. `startedAtMs`, `queuedAtMs`: the instants that were written with it, where they were. */
   | {
       readonly what: "row";
       readonly agent: string;
       readonly executionId: string;
       readonly status: ExecutionStatus;
       readonly startedAtMs?: number;
+      readonly queuedAtMs?: number;
     }
   | { readonly what: "session"; readonly agent: string; readonly executionId: string }
   /** A member of the agent's slots: of an execution, or a `drain-` sentinel. */
@@ -57,14 +58,14 @@ export type Change =
  * A change, with the instant before its write was sent and the one after it was acknowledged (unix ms that don't jump):
  * it took hold somewhere between them.
  */
-export type JournalEvent = Change & { readonly sentAtMs: number; readonly ackedAtMs: number };
+export type JournalEvent<C = Change> = C & { readonly sentAtMs: number; readonly ackedAtMs: number };
 
 /**
  * Told once for each change, after it was acknowledged. A write that failed is not told; one whose connection broke may
  * have taken hold nonetheless.
  */
-export interface Journal {
-  record(event: JournalEvent): void;
+export interface Journal<C = Change> {
+  record(event: JournalEvent<C>): void;
 }
 
 /** @returns unix ms by a clock that never jumps: the wall clock's at the start of the process, monotonic from there */
@@ -75,10 +76,10 @@ export const steadyNow = (): number => performance.timeOrigin + performance.now(
  * @param changes what it changes, or what it turns out to have changed by its answer
  * @returns the write's answer
  */
-export async function journaled<T>(
-  journal: Journal,
+export async function journaled<T, C = Change>(
+  journal: Journal<C>,
   write: () => Promise<T>,
-  changes: (answer: T) => readonly Change[],
+  changes: (answer: T) => readonly C[],
 ): Promise<T> {
   const sentAtMs = steadyNow();
   const answer = await write();

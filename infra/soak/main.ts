@@ -1,0 +1,88 @@
+/** `npm run soak`: exit 0 only where nothing was called red that was not, and no break was missed. */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { plainLoop } from "./plain-loop.ts";
+import { renderSoak } from "./render.ts";
+import { runSoak, type SoakOptions } from "./soak.ts";
+import { SoakError } from "./stage.ts";
+
+// The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+
+const EXIT = { quiet: 0, wrong: 1, usage: 254, crash: 255 } as const;
+
+const numberFrom =
+  (least: number, most: number, { whole = true } = {}) =>
+  (text: string): number => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
+    throw new InvalidArgumentError(`give a ${whole ? "whole " : ""}number from ${least} to ${most}.`);
+  };
+
+async function main(): Promise<number> {
+  const command = new Command("npm run soak --")
+    .description("Let the canary look at a simulated platform at full churn, and judge each violation")
+    .option("--cycles <n>", "how many cycles, back to back", numberFrom(1, 1_000_000), 100)
+    .option("--rate <n>", "executions a second", numberFrom(0.1, 1_000, { whole: false }), 20)
+    .option("--agents <n>", "how many agents", numberFrom(1, 10_000), 20)
+    .option("--breaks <n>", "how many breaks are made and mended", numberFrom(0, 100_000), 10)
+    .option("--seed <n>", "repeats what was drawn in another run", numberFrom(0, 2 ** 31 - 1))
+    .option(
+      "--scale <n>",
+      "how many times as fast the platform lives",
+      numberFrom(0.1, 1_000, { whole: false }),
+      1,
+    )
+    .option("--confirm-ms <n>", "the canary's wait before it reads again", numberFrom(0, 60_000), 300)
+    .option(
+      "--jump-ahead-ms <n>",
+      "the largest jump ahead of the platform's clock",
+      numberFrom(0, 10 ** 9),
+      1_500,
+    )
+    .option("--jump-back-ms <n>", "the largest jump back", numberFrom(0, 10 ** 9), 45_000)
+    .option("--plain-loop", "in place of the canary, a loop that asks agent by agent (S-01 only)")
+    .option("--json", "the report and nothing else")
+    .exitOverride();
+  try {
+    const {
+      json,
+      agents,
+      seed,
+      plainLoop: isPlain,
+      ...rest
+    } = command.parse().opts<
+      Omit<SoakOptions, "agentCount" | "seed"> & {
+        agents: number;
+        seed?: number;
+        json?: boolean;
+        plainLoop?: boolean;
+      }
+    >();
+    const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
+    if (options.breaks > 0 && agents < 5)
+      throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
+    const stopping = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => stopping.abort(new SoakError(`stopped by ${signal} before its end`)));
+    const report = await runSoak({
+      ...options,
+      signal: stopping.signal,
+      ...(isPlain && { watcher: plainLoop }),
+      ...(!json && { onProgress: (line: string) => console.error(line) }),
+    });
+    console.log(json ? JSON.stringify(report, null, 2) : renderSoak(report));
+    const { falseReds, missed, voidBreaks } = report.judgement;
+    return falseReds.length + missed.length + voidBreaks.length > 0 ? EXIT.wrong : EXIT.quiet;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.quiet : EXIT.usage;
+    if (error instanceof SoakError) {
+      console.error(error.message);
+      return EXIT.usage;
+    }
+    console.error(error);
+    return EXIT.crash;
+  }
+}
+
+// Set rather than called: what is still being written to a pipe must arrive.
+process.exitCode = await main();

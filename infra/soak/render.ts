@@ -1,0 +1,80 @@
+/** The report of a soak as text. */
+import type { Found } from "./judge.ts";
+import type { SoakReport } from "./soak.ts";
+
+const MOST_SHOWN = 40;
+
+const listed = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .map(([name, n]) => `${n} ${name}`)
+    .join(", ") || "nothing";
+
+/** @returns the lines, and how many more there are */
+const firstOf = (lines: readonly string[]): string[] => [
+  ...lines.slice(0, MOST_SHOWN),
+  ...(lines.length > MOST_SHOWN ? [`and ${lines.length - MOST_SHOWN} more`] : []),
+];
+
+const countBy = <T>(items: readonly T[], nameOf: (item: T) => string): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const name of items.map(nameOf)) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+};
+
+const invariantOf = ({ invariant }: Pick<Found, "invariant">) => invariant;
+
+/** @returns the command that repeats what the run drew */
+export const commandOf = ({ options }: Pick<SoakReport, "options">): string =>
+  `npm run soak -- --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
+
+export function renderSoak(report: SoakReport): string {
+  const { options, judgement, did } = report;
+  const { falseReds, missed, voidBreaks, unknowns, trueReds } = judgement;
+  const planned = Object.values(report.breaksByName).reduce((sum, n) => sum + n, 0);
+  const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
+  const details = [
+    ...falseReds.flatMap(({ cycle, found, falseKeys, journal }) => [
+      `false red in cycle ${cycle}: ${found.invariant} ${found.subject} ${falseKeys.join(", ")}`,
+      ...journal.map((line) => `  ${line}`),
+    ]),
+    ...missed.map(
+      ({ item, cycles, planned: name }) =>
+        `missed: ${item.invariant} ${item.key} of ${item.subject}, by ${cycles || "all"} cycle(s)${name ? ` (${name})` : ""}`,
+    ),
+    ...voidBreaks.map(({ name, item }) => `never took hold: ${name} of ${item.subject}`),
+    ...unknowns.map(({ cycle, invariant, reason }) => `unknown in cycle ${cycle}: ${invariant}: ${reason}`),
+    ...report.lines.map((line) => `the platform said: ${line}`),
+  ];
+  return [
+    `${report.cycles} cycles back to back in ${report.seconds.toFixed(0)} s (a look: median ${report.cycleMs.median.toFixed(0)} ms, longest ${report.cycleMs.longest.toFixed(0)} ms)`,
+    row(
+      "platform",
+      `${options.agentCount} agents, ${report.endedPerSecond.toFixed(1)} executions ended a second, ${report.executions} in all; ${report.engines}`,
+    ),
+    row(
+      "times",
+      `scale ${options.scale} for what the platform waits for; sweeps every 1.5 to 5 s (60 s there), confirmation after ${options.confirmMs} ms (3000 ms there)`,
+    ),
+    row(
+      "churn",
+      `${did.agentsRemade} agents deleted and made, ${did.resizes} resized, ${did.bursts} queues flooded, ${did.lateSweeps} sweeps over a minute late, ${did.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
+    ),
+    row("breaks", `${planned} made and mended: ${listed(report.breaksByName)}`),
+    row("alerts", listed(report.told)),
+    "",
+    row(
+      "false reds",
+      `${falseReds.length}${falseReds.length > 0 ? ` (${listed(countBy(falseReds, ({ found }) => invariantOf(found)))})` : ""}`,
+    ),
+    row(
+      "missed",
+      `${missed.length}${missed.length > 0 ? ` (${listed(countBy(missed, ({ item }) => invariantOf(item)))})` : ""}`,
+    ),
+    row("unknown", `${unknowns.length}; R-01 not asked (the soak has no containers)`),
+    row("true reds", `${trueReds} violations, each as the journal has it`),
+    "",
+    ...firstOf(details).map((line) => `  ${line}`),
+    row("repeat it", commandOf(report)),
+  ].join("\n");
+}

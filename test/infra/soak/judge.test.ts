@@ -1,0 +1,321 @@
+/** The judge against journals that were written by hand: what is planted is found, and a healthy race is nothing. */
+import { expect, test } from "vitest";
+import type { Span } from "../../../infra/soak/claims.ts";
+import { type Found, judge, type PlannedBreak, type WatchedCycle } from "../../../infra/soak/judge.ts";
+import type { SoakChange, SoakEvent } from "../../../infra/soak/timeline.ts";
+
+/** The instant from which every story counts its milliseconds. */
+const T0 = Date.parse("2026-11-23T10:00:00Z");
+const CONFIRM_MS = 300;
+const IDS = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
+
+/** @returns the change as a write that took 2 ms */
+const at = (ms: number, change: SoakChange, tookMs = 2): SoakEvent => ({
+  ...change,
+  sentAtMs: T0 + ms,
+  ackedAtMs: T0 + ms + tookMs,
+});
+
+const ruby = { agent: "ruby" };
+const run = { agent: "ruby", executionId: "run-1" };
+const row = (status: "queued" | "running" | "pending_retry" | "success" | "failed", startedAtMs?: number) =>
+  ({
+    what: "row",
+    ...run,
+    status,
+    ...(startedAtMs !== undefined && { startedAtMs: T0 + startedAtMs }),
+  }) as const;
+const made = (name = "ruby", maxParallelTasks = 2): SoakChange => ({
+  what: "agent",
+  agent: name,
+  maxParallelTasks,
+  executionTimeoutSeconds: 60,
+});
+const tick = (ms: number): SoakChange => ({ what: "drain tick", atSeconds: (T0 + ms) / 1000 });
+
+/** A fleet of one agent, and a run that was started properly, with a slot that lives as long as it should. */
+const started = (atMs = -60_000): SoakEvent[] => [
+  at(-100_000, made()),
+  at(-1_000, tick(-1_000)),
+  at(atMs, row("running", atMs)),
+  at(atMs + 30, { what: "slot taken", ...run, scoreSeconds: (T0 + atMs + 30) / 1000 }),
+  at(atMs + 32, { what: "hash written", ...run, timeoutSeconds: 60 }),
+  at(atMs + 34, { what: "hash expires", ...run, ttlSeconds: 360 }),
+  at(atMs + 230, { what: "session", ...run }),
+];
+/** It ends at that time, in the platform's order of writes. */
+const ended = (ms: number, releaseAfterMs = 5): SoakEvent[] => [
+  at(ms, row("success")),
+  at(ms + releaseAfterMs, { what: "slot given back", ...run }),
+  at(ms + releaseAfterMs + 2, { what: "hash removed", ...run }),
+];
+
+const green = () =>
+  Object.fromEntries(IDS.map((id) => [id, { status: "green" as const, unseen: [], reason: null }]));
+/** A cycle that looks at those times, and finds that. */
+const cycle = (
+  first: Span,
+  second: Span | null = null,
+  found: Found[] = [],
+  over: Partial<WatchedCycle["verdicts"]> = {},
+): WatchedCycle => ({
+  first: [T0 + first[0], T0 + first[1]],
+  second: second && [T0 + second[0], T0 + second[1]],
+  found,
+  verdicts: { ...green(), ...over } as WatchedCycle["verdicts"],
+});
+const finding = (invariant: string, key: string): Found => ({ invariant, subject: "ruby", keys: [key] });
+const judged = (events: SoakEvent[], cycles: WatchedCycle[], planned: PlannedBreak[] = []) => {
+  const { falseReds, missed, trueReds, voidBreaks } = judge(events, cycles, planned, CONFIRM_MS);
+  return {
+    falseReds: falseReds.map(({ found, falseKeys }) => `${found.invariant} ${falseKeys}`),
+    missed: missed.map(
+      ({ item, planned: name }) => `${item.invariant} ${item.key}${name ? `: ${name}` : ""}`,
+    ),
+    trueReds,
+    voids: voidBreaks.map(({ name }) => name),
+  };
+};
+const QUIET = { falseReds: [], missed: [], trueReds: 0, voids: [] };
+
+test("a run that starts, works and ends, looked at all the while, is nothing", () => {
+  const events = [...started(100), ...ended(5_000)];
+  const cycles = Array.from({ length: 60 }, (_, i) => cycle([i * 100, i * 100 + 50]));
+  expect(judged(events, cycles)).toEqual(QUIET);
+});
+
+test("a run that ends while it is looked at is a race: red for it is false, silence is right", () => {
+  const events = [...started(), ...ended(1_000)];
+  const looks: [Span, Span] = [
+    [980, 1_003],
+    [1_303, 1_330],
+  ];
+  expect(judged(events, [cycle(...looks)])).toEqual(QUIET);
+  expect(judged(events, [cycle(...looks, [finding("S-01", "redis:run-1")])]).falseReds).toEqual([
+    "S-01 redis:run-1",
+  ]);
+});
+
+test("a look that was not repeated is true only of what lasts as long as a second one would have taken", () => {
+  const events = [...started(), ...ended(1_000)];
+  const once = cycle([980, 1_003], null, [finding("S-01", "redis:run-1")]);
+  expect(judged(events, [once]).falseReds).toEqual(["S-01 redis:run-1"]);
+  const slow = [...started(), ...ended(1_000, 400)];
+  expect(judged(slow, [once]).falseReds).toEqual([]);
+});
+
+test("a leaked slot: who says it is right, who looks past it has missed it", () => {
+  const leaked = [...started(), at(1_000, row("success"))];
+  const cycles = (found: Found[]) => [
+    cycle([2_000, 2_050], [2_350, 2_400], found),
+    cycle([2_500, 2_550], null, found),
+  ];
+  expect(judged(leaked, cycles([finding("S-01", "redis:run-1")]))).toEqual({ ...QUIET, trueReds: 2 });
+  expect(judged(leaked, cycles([])).missed).toEqual(["S-01 redis:run-1"]);
+});
+
+test("a break that came in the middle of a cycle may be told by the next", () => {
+  const leaked = [...started(), at(1_000, row("success"))];
+  expect(judged(leaked, [cycle([900, 1_050])])).toEqual(QUIET);
+});
+
+test("what no cycle could look at is not missed", () => {
+  const leaked = [...started(), at(1_000, row("success"))];
+  const unknown = { status: "unknown" as const, unseen: [], reason: "redis: timed out" };
+  const unseen = { status: "green" as const, unseen: ["ruby"], reason: null };
+  expect(judged(leaked, [cycle([2_000, 2_050], null, [], { "S-01": unknown })])).toEqual(QUIET);
+  expect(judged(leaked, [cycle([2_000, 2_050], null, [], { "S-01": unseen })])).toEqual(QUIET);
+});
+
+test("within three seconds of its start a row without a slot is in flight, after them it is broken", () => {
+  const events = [at(-100_000, made()), at(-1_000, tick(-1_000)), at(0, row("running", 0))];
+  const red = [finding("S-01", "sql:run-1")];
+  expect(judged(events, [cycle([1_000, 1_050], [1_350, 1_400], red)]).falseReds).toEqual(["S-01 sql:run-1"]);
+  expect(judged(events, [cycle([4_000, 4_050], [4_350, 4_400], red)])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(events, [cycle([4_000, 4_050])]).missed).toEqual(["S-01 sql:run-1"]);
+});
+
+test("a slot that is younger than three seconds needs no row yet", () => {
+  const taken = at(0, { what: "slot taken", ...run, scoreSeconds: T0 / 1000 });
+  const life: SoakEvent[] = [
+    at(2, { what: "hash written", ...run, timeoutSeconds: 60 }),
+    at(4, { what: "hash expires", ...run, ttlSeconds: 360 }),
+  ];
+  const events = [at(-100_000, made()), at(-1_000, tick(-1_000)), taken, ...life];
+  const red = [finding("S-01", "redis:run-1")];
+  expect(judged(events, [cycle([1_000, 1_050], [1_350, 1_400], red)]).falseReds).toHaveLength(1);
+  expect(judged(events, [cycle([4_000, 4_050], [4_350, 4_400], red)])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(events, [cycle([4_000, 4_050])]).missed).toEqual(["S-01 redis:run-1"]);
+});
+
+test("while a write is under way nobody can know: red for it is not false, silence is no miss", () => {
+  const slow = at(1_000, { what: "slot given back", ...run }, 600);
+  const events = [...started(), at(500, row("success")), slow];
+  const inDoubt: [Span, Span] = [
+    [1_010, 1_050],
+    [1_350, 1_400],
+  ];
+  expect(judged(events, [cycle(...inDoubt, [finding("S-01", "redis:run-1")])])).toEqual({
+    ...QUIET,
+    trueReds: 1,
+  });
+  expect(judged(events, [cycle(...inDoubt)])).toEqual(QUIET);
+});
+
+test("a red that is known needs one look only, and is false from its cure on", () => {
+  const red = [finding("S-01", "redis:run-1")];
+  const events = [...started(), at(1_000, row("success")), at(3_000, { what: "slot given back", ...run })];
+  const cycles = [
+    cycle([2_000, 2_050], [2_350, 2_400], red),
+    cycle([2_980, 3_005], null, red),
+    cycle([3_100, 3_150], null, red),
+  ];
+  expect(judged(events, cycles)).toEqual({ ...QUIET, falseReds: ["S-01 redis:run-1"], trueReds: 2 });
+});
+
+test("a violation of which one key is not so is false", () => {
+  const red = [{ ...finding("S-01", "redis:run-1"), keys: ["redis:run-1", "sql:run-2"] }];
+  const events = [...started(), at(1_000, row("success"))];
+  expect(judged(events, [cycle([2_000, 2_050], [2_350, 2_400], red)]).falseReds).toEqual(["S-01 sql:run-2"]);
+});
+
+test("the life of a slot is what it was given, not what is left of it", () => {
+  const healthy = started(-300_000);
+  const red = cycle([1_000, 1_050], [1_350, 1_400], [finding("S-03", "run-1")]);
+  expect(judged(healthy, [cycle([1_000, 1_050])])).toEqual(QUIET);
+  expect(judged(healthy, [red]).falseReds).toEqual(["S-03 run-1"]);
+  const spoilt: SoakChange[] = [
+    { what: "hash expires", ...run, ttlSeconds: 30 },
+    { what: "hash persists", ...run },
+    { what: "hash removed", ...run },
+  ];
+  for (const change of spoilt) {
+    const events = [...started(-8_000), at(0, change)];
+    expect(judged(events, [red])).toEqual({ ...QUIET, trueReds: 1 });
+    expect(judged(events, [cycle([1_000, 1_050])]).missed).toEqual(["S-03 run-1"]);
+  }
+});
+
+test("a slot that was acquired by a clock that ran ahead or behind is judged by what was written", () => {
+  const byClock = (aheadMs: number) => [
+    at(-100_000, made()),
+    at(0, row("running", 0)),
+    at(30, { what: "slot taken", ...run, scoreSeconds: (T0 + 30 + aheadMs) / 1000 }),
+    at(32, { what: "hash written", ...run, timeoutSeconds: 60 }),
+    at(34, { what: "hash expires", ...run, ttlSeconds: 360 }),
+    at(230, { what: "session", ...run }),
+  ];
+  const red = cycle([10_000, 10_050], [10_350, 10_400], [finding("S-03", "run-1")]);
+  expect(judged(byClock(1_000), [red]).falseReds).toHaveLength(1);
+  expect(judged(byClock(-40_000), [red]).falseReds).toHaveLength(1);
+  // By the letter of the rule: five seconds ahead of its expiry is too short a life.
+  expect(judged(byClock(5_000), [red]).falseReds).toHaveLength(0);
+});
+
+test("more slots than the cap, counted with the leaked sentinels, are overbooking", () => {
+  const slot = (id: string, ms: number): SoakEvent =>
+    at(ms, { what: "slot taken", agent: "ruby", executionId: id, scoreSeconds: (T0 + ms) / 1000 });
+  const two = [at(-100_000, made()), slot("a", -60_000), slot("b", -60_000)];
+  const red = cycle([0, 50], [350, 400], [finding("S-02", "ruby")]);
+  const onlyS02 = (events: SoakEvent[], one: WatchedCycle) => {
+    const { falseReds, missed } = judged(events, [one]);
+    return { falseReds, missed: missed.filter((line) => line.startsWith("S-02")) };
+  };
+  expect(onlyS02(two, red).falseReds).toEqual(["S-02 ruby"]);
+  expect(onlyS02([...two, slot("drain-x", -5_000)], red).falseReds).toEqual(["S-02 ruby"]);
+  expect(onlyS02([...two, slot("drain-x", -15_000)], red).falseReds).toEqual([]);
+  expect(onlyS02([...two, slot("c", -4_000)], cycle([0, 50])).missed).toEqual(["S-02 ruby"]);
+});
+
+test("a run is endless past its timeout and the buffer, and without a session past a minute", () => {
+  const backdated = (seconds: number): SoakEvent[] => [
+    ...started(),
+    at(0, { what: "row backdated", ...run, startedAtMs: T0 - seconds * 1000 }),
+  ];
+  const e01 = cycle([1_000, 1_050], [1_350, 1_400], [finding("E-01", "run-1")]);
+  expect(judged(backdated(340), [e01]).falseReds).toEqual(["E-01 run-1"]);
+  expect(judged(backdated(370), [e01]).falseReds).toEqual([]);
+  expect(judged(backdated(370), [cycle([1_000, 1_050])]).missed).toEqual(["E-01 run-1"]);
+  const e05 = cycle([1_000, 1_050], [1_350, 1_400], [finding("E-05", "run-1")]);
+  expect(judged(backdated(90), [e05]).falseReds).toEqual(["E-05 run-1"]);
+  const lost = at(1, { what: "session lost", ...run });
+  expect(judged([...backdated(90), lost], [e05]).falseReds).toEqual([]);
+  expect(judged([...backdated(40), lost], [e05]).falseReds).toEqual(["E-05 run-1"]);
+  expect(judged([...backdated(90), lost], [cycle([1_000, 1_050])]).missed).toEqual(["E-05 run-1"]);
+});
+
+test("a finished run that is running again has come back to life, unless it was to be tried again", () => {
+  const back = finding("E-02", "run-1");
+  const revived = [...started(), ...ended(0), at(2_000, row("running"))];
+  const saw = cycle([1_000, 1_050]);
+  const onlyE02 = (events: SoakEvent[], cycles: WatchedCycle[]) => {
+    const { falseReds, missed } = judged(events, cycles);
+    return { falseReds, missed: missed.filter((line) => line.startsWith("E-02")) };
+  };
+  expect(onlyE02(revived, [saw, cycle([3_000, 3_050], null, [back])])).toEqual({ falseReds: [], missed: [] });
+  expect(onlyE02(revived, [saw, cycle([3_000, 3_050])]).missed).toEqual(["E-02 run-1"]);
+  // Nobody had seen its end.
+  expect(onlyE02(revived, [cycle([3_000, 3_050])]).missed).toEqual([]);
+  const retried = [
+    ...started(),
+    at(0, row("failed")),
+    at(500, row("pending_retry")),
+    at(2_000, row("running", 2_000)),
+  ];
+  expect(onlyE02(retried, [saw, cycle([3_000, 3_050], null, [back])]).falseReds).toEqual(["E-02 run-1"]);
+});
+
+test("an agent that is gone while something names it is a ghost; the milliseconds of its removal are none", () => {
+  const ghost = [finding("L-03", "ruby")];
+  const half = [at(-100_000, made()), at(0, { what: "roster row lost", ...ruby } as SoakChange)];
+  expect(judged(half, [cycle([1_000, 1_050], [1_350, 1_400], ghost)])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(half, [cycle([1_000, 1_050])]).missed).toEqual(["L-03 ruby"]);
+  const whole = [
+    ...started(),
+    at(0, { what: "row", ...run, status: "cancelled" }),
+    at(0, { what: "agent removed", ...ruby }),
+    at(10, { what: "slot given back", ...run }),
+  ];
+  expect(judged(whole, [cycle([0, 8], [308, 320])])).toEqual(QUIET);
+  expect(judged(whole, [cycle([0, 8], [308, 320], ghost)]).falseReds).toEqual(["L-03 ruby"]);
+});
+
+test("the accessor is wrong while somebody makes it so", () => {
+  const events = [
+    at(-100_000, made()),
+    at(0, { what: "accessor wrong", ...ruby, by: 5 } as SoakChange),
+    at(5_000, { what: "accessor wrong", ...ruby, by: 0 } as SoakChange),
+  ];
+  const red = [finding("B-01", "ruby")];
+  expect(judged(events, [cycle([1_000, 1_050], [1_350, 1_400], red)])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(events, [cycle([1_000, 1_050])]).missed).toEqual(["B-01 ruby"]);
+  expect(judged(events, [cycle([6_000, 6_050], [6_350, 6_400], red)]).falseReds).toEqual(["B-01 ruby"]);
+});
+
+test("a queue stands still beside free slots while the sweep is dead, or late and the row has waited a minute", () => {
+  const queue = (tickAgeMs: number, waitedMs: number): SoakEvent[] => [
+    at(-200_000, made()),
+    at(-tickAgeMs, tick(-tickAgeMs)),
+    at(-1_000, { what: "row", ...run, status: "queued", queuedAtMs: T0 - waitedMs }),
+  ];
+  const red = cycle([0, 50], [350, 400], [finding("B-02", "ruby")]);
+  expect(judged(queue(30_000, 90_000), [red]).falseReds).toEqual(["B-02 ruby"]);
+  expect(judged(queue(90_000, 30_000), [red]).falseReds).toEqual(["B-02 ruby"]);
+  expect(judged(queue(90_000, 90_000), [red]).falseReds).toEqual([]);
+  expect(judged(queue(150_000, 5_000), [red]).falseReds).toEqual([]);
+  expect(judged(queue(150_000, 5_000), [cycle([0, 50])]).missed).toEqual(["B-02 ruby"]);
+  const full = ["a", "b"].map((id) =>
+    at(-1_000, { what: "slot taken", agent: "ruby", executionId: id, scoreSeconds: T0 / 1000 - 1 }),
+  );
+  expect(judged([...queue(150_000, 5_000), ...full], [red]).falseReds).toEqual(["B-02 ruby"]);
+});
+
+test("a planned break is missed where no cycle told it before its cure, and void where it never was one", () => {
+  const short = [...started(), at(1_000, row("success")), at(1_100, { what: "slot given back", ...run })];
+  const item = { invariant: "S-01", subject: "ruby", key: "redis:run-1" };
+  const planned: PlannedBreak = { name: "leaked slot", item, brokenMs: [T0 + 1_002, T0 + 1_100] };
+  // No cycle had all of it before its eyes: only the plan knows.
+  const cycles = [cycle([900, 1_050]), cycle([1_080, 1_150])];
+  expect(judged(short, cycles, [planned]).missed).toEqual(["S-01 redis:run-1: leaked slot"]);
+  expect(judged([...started(), ...ended(1_000)], cycles, [planned]).voids).toEqual(["leaked slot"]);
+});
