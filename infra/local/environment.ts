@@ -33,6 +33,7 @@ export interface LocalOptions {
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
+  readonly publicBadge?: boolean;
   /** The variables of alert channels and policy, handed through. */
   readonly alerts: Readonly<Record<string, string>>;
 }
@@ -41,6 +42,11 @@ export interface LocalEnvironment {
   readonly url: string;
   readonly token: string;
   readonly canary: CycleDeps;
+  /** Where the platform's data is, for who wants to break something of it. */
+  readonly sources: {
+    readonly databaseUrl: string;
+    readonly redis: { readonly url: string; readonly token: string };
+  };
   /** What runs, as pairs of a part and what it is. */
   readonly parts: readonly (readonly [string, string])[];
   close(): Promise<void>;
@@ -119,7 +125,12 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       ...options.alerts,
     });
     const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
-    const app = createApp({ canary, adminToken: token, logError: (line) => console.error(line) });
+    const app = createApp({
+      canary,
+      adminToken: token,
+      publicBadge: options.publicBadge ?? false,
+      logError: (line) => console.error(line),
+    });
     const api = await serve(app, options.port).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EADDRINUSE") throw error;
       throw new LocalError(
@@ -143,6 +154,7 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       url: api.url,
       token,
       canary,
+      sources: { databaseUrl, redis: { url: rest.url, token: restToken } },
       parts: [
         ["platform", `${SMALL_FLEET.length} agents with a little traffic, ${databaseUrl}`],
         ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],

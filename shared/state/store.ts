@@ -544,7 +544,9 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
             ":start": formatInstant(startMs),
             ":end": formatInstant(endMs),
           },
-          ProjectionExpression: ["sk", "#expires", "#trigger", "checks_off", "#found", ...statuses].join(", "),
+          ProjectionExpression: ["sk", "#expires", "#trigger", "checks_off", "#found", ...statuses].join(
+            ", ",
+          ),
           ExpressionAttributeNames: {
             ...names,
             "#status": "status",
@@ -554,8 +556,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
           },
           ScanIndexForward: false,
         });
-        for await (const item of items)
-          if (!isExpired(item, nowMs)) outlines.push(readOutline(item));
+        for await (const item of items) if (!isExpired(item, nowMs)) outlines.push(readOutline(item));
         return outlines;
       };
       return (await Promise.all([...daysBetween(startMs, endMs)].map(outlineDay))).flat();
@@ -563,7 +564,10 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
 
     async getCycle(snapshotTime, nowMs) {
       const { Item } = await client.send(
-        new GetCommand({ TableName: table, Key: { pk: `CYCLE#${snapshotTime.slice(0, 10)}`, sk: snapshotTime } }),
+        new GetCommand({
+          TableName: table,
+          Key: { pk: `CYCLE#${snapshotTime.slice(0, 10)}`, sk: snapshotTime },
+        }),
       );
       return Item && !isExpired(Item, nowMs) ? readCycle(Item) : null;
     },

@@ -1,10 +1,10 @@
 /** Violations and states as lines for a terminal. */
 import type { z } from "@hono/zod-openapi";
 import pc from "picocolors";
-import type { SilenceSchema, Status, ViolationsPage } from "../api/schemas.ts";
+import type { StatusBody } from "../api/describe-status.ts";
+import type { SilenceSchema, ViolationsPage } from "../api/schemas.ts";
 import { clean, MARKS } from "./marks.ts";
 
-export type StatusBody = z.infer<typeof Status>;
 export type SilenceBody = z.infer<typeof SilenceSchema>;
 export type ViolationsBody = z.infer<typeof ViolationsPage>;
 
