@@ -10,6 +10,7 @@ import { healthOf, type Overview, type Row, type Standings } from "./view.ts";
 
 const MAX_NAMES = 8;
 const MAX_LISTED = 10;
+const MAX_CYCLES = 6;
 
 /** What the viewer has just done, in words. */
 export interface Said {
@@ -156,9 +157,9 @@ function Sources({ standings: { status } }: { standings: Standings }) {
         {others.slice(0, MAX_LISTED).map((line) => (
           <li>
             <State state="unknown" />
-            <p>
+            <span>
               <Name text={line} />
-            </p>
+            </span>
           </li>
         ))}
       </ul>
@@ -221,7 +222,7 @@ const Cycles = ({ cycles, nowMs }: { cycles: readonly CycleOutline[]; nowMs: num
     <h2>Latest cycles</h2>
     {cycles.length === 0 && <p class="dim">none in the last 24 hours</p>}
     <ul class="facts">
-      {cycles.slice(0, MAX_LISTED).map(({ snapshot_time, trigger, verdicts, found }) => {
+      {cycles.slice(0, MAX_CYCLES).map(({ snapshot_time, trigger, verdicts, found }) => {
         const worst = worstOf(Object.values(verdicts).map((v) => v.status));
         return (
           <li>
@@ -266,7 +267,7 @@ export function renderOverview(
                   <svg viewBox="0 0 8 20" class="bars" aria-hidden="true">
                     <path
                       class={`bar ${state}`}
-                      d={`M1 20V${{ red: 0, unknown: 5, green: 10, off: 16, missing: 18.5 }[state]}`}
+                      d={`M1 20V${{ red: 0, unknown: 5, green: 10, off: 16, missing: 17 }[state]}`}
                       stroke-width="6"
                       transform="translate(3 0)"
                     />

@@ -10,8 +10,8 @@ import { plain, plainJson } from "./texts.ts";
 import type { Shown } from "./view.ts";
 
 /** Names and sentences are cut here: a page of a thousand long ones would not be read. */
-const MAX_TEXT = 300;
-const MAX_JSON = 1_200;
+const MAX_TEXT = 250;
+const MAX_JSON = 1_000;
 
 /** A name or a sentence with names in it: text, whatever is in it, that can't turn what stands beside it around. */
 export const Name = ({ text }: { text: string }) =>
@@ -111,14 +111,16 @@ function runsOf(strip: Strip, state: BarState): string {
     if (strip[at] !== state) continue;
     let end = at;
     while (strip[end] === state) end += 1;
-    path += `M${at} 0h${end - at}`;
+    // A single red bar must not be thinner than a dot of the screen.
+    const width = state === "red" || state === "unknown" ? Math.max(1.6, end - at) : end - at;
+    path += `M${at} 0h${width}`;
     at = end;
   }
   return path;
 }
 
 /** How high the bars of a state are, of 20: the worse the higher. */
-const HEIGHTS = { red: 20, unknown: 15, green: 10, off: 4, missing: 1.5 } as const;
+const HEIGHTS = { red: 20, unknown: 15, green: 10, off: 4, missing: 2.5 } as const;
 
 /** The last day, five minutes in each bar. */
 export function Bars({ strip, of }: { strip: Strip; of: string }) {

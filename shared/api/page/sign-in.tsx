@@ -18,6 +18,8 @@ export const renderSignIn = (environment: string, to: string, problem: string | 
         )}
         <form method="post" action="/sign-in">
           <input type="hidden" name="to" value={to} />
+          {/* For password managers, which keep a token under a name. */}
+          <input name="username" autocomplete="username" value={`${environment} canary`} hidden />
           <label>
             Admin token
             <input name="token" type="password" autocomplete="current-password" required />

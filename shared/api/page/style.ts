@@ -15,7 +15,7 @@ export const STYLE_TEXT = `:root {
   --amber-wash: light-dark(#fdf5e3, #2a2315);
   --bar-green: light-dark(#6fbf94, #2f8a5d);
   --bar-off: light-dark(#b9bec5, #4b525b);
-  --bar-missing: light-dark(#c9ccd1, #3c424a);
+  --bar-missing: light-dark(#a4a9b0, #59616b);
   --sign: light-dark(#ffffff, #16181b);
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
 }
@@ -64,7 +64,7 @@ section, nav { margin-top: 24px; }
 .legend span { display: inline-flex; align-items: center; gap: 5px; }
 .legend .bars { width: 7px; height: 14px; }
 .rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); overflow: hidden; }
-.row { display: grid; grid-template-columns: 104px minmax(0, 1fr) 158px minmax(0, 380px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row { display: grid; grid-template-columns: 100px minmax(0, 1fr) 150px minmax(0, 464px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
 .row h3 a { color: inherit; text-decoration: none; }
@@ -82,6 +82,7 @@ section, nav { margin-top: 24px; }
 .one .bars { height: 44px; margin-top: 14px; }
 .bar { fill: none; stroke-dasharray: .72 .28; }
 .bar.red { stroke: var(--red); } .bar.unknown { stroke: var(--unknown); } .bar.green { stroke: var(--bar-green); }
+.bar.red, .bar.unknown { stroke-dasharray: none; }
 .bar.off { stroke: var(--bar-off); } .bar.missing { stroke: var(--bar-missing); stroke-dasharray: none; }
 .legend .bar { stroke-dasharray: none; }
 .scale { display: flex; justify-content: space-between; font-size: 13px; }
@@ -93,11 +94,13 @@ figcaption { font-size: 13px; margin-top: 4px; }
 .cards > section { margin: 0; padding: 14px 16px 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
 .cards > #silence { grid-column: span 2; }
 .cards.two > #silence { grid-column: auto; }
+.cards.two > #silence:only-child { grid-column: 1 / -1; }
 .facts { display: grid; gap: 2px; }
 .facts > li { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 10px; padding: 4px 0; font-size: 14px; }
 .facts > li + li { border-top: 1px solid var(--line); }
 .facts > li > p { flex-basis: 100%; }
-.facts > li > span:not(.number, .state) { flex: 1 1 0; min-width: 0; }
+.facts > li > span:not(.number, .state) { flex: 1 1 10em; min-width: 0; }
+.facts > li > form { margin-inline-start: auto; }
 .number { margin-inline-start: auto; white-space: nowrap; }
 main > section > .facts, .violations { border: 1px solid var(--line); border-radius: 8px; background: var(--card); padding: 4px 16px; }
 
@@ -107,7 +110,7 @@ button[aria-disabled] { cursor: progress; opacity: .75; }
 button.quiet, a.quiet { padding: 2px 10px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: var(--ink); font-size: 14px; font-weight: 500; text-decoration: none; }
 button.quiet:hover, a.quiet:hover { border-color: var(--dim); opacity: 1; }
 progress { display: block; width: 100%; height: 4px; margin-top: 6px; accent-color: var(--link); }
-input, select { font: inherit; width: 100%; min-height: 36px; padding: 5px 9px; border: 1px solid var(--off); border-radius: 6px; background: var(--paper); color: inherit; }
+input, select { font: inherit; font-weight: 400; width: 100%; min-height: 36px; padding: 5px 9px; border: 1px solid var(--off); border-radius: 6px; background: var(--paper); color: inherit; }
 label { display: grid; gap: 3px; font-size: 14px; font-weight: 550; align-content: start; }
 .fields { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; margin-top: 10px; }
 .fields .wide { grid-column: 1 / -1; }
@@ -140,7 +143,7 @@ dd pre { margin: 0; }
   .rows.plain .row { grid-template-columns: minmax(0, 1fr) auto; }
   .since { color: var(--dim); }
   .cards, .cards.two { grid-template-columns: minmax(0, 1fr); }
-  .cards > #silence { grid-column: auto; }
+  .cards > #silence, .cards.two > #silence:only-child { grid-column: auto; }
 }
 @media (max-width: 560px) {
   body { padding: 0 14px 40px; }
