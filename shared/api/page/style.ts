@@ -1,4 +1,4 @@
-/** The pages' style. Colours are pairs for light and dark, each with a contrast of 4.5 or more where it is text. */
+/** The pages' style. Colours are pairs for light and dark: a contrast of 4.5 or more for text, of 3 for bars. */
 export const STYLE_TEXT = `:root {
   color-scheme: light dark;
   --paper: light-dark(#f7f7f5, #131518);
@@ -13,9 +13,10 @@ export const STYLE_TEXT = `:root {
   --off: light-dark(#5d646e, #98a0aa);
   --red-wash: light-dark(#fdf0ee, #2c1a1a);
   --amber-wash: light-dark(#fdf5e3, #2a2315);
-  --bar-green: light-dark(#6fbf94, #2f8a5d);
-  --bar-off: light-dark(#b9bec5, #4b525b);
-  --bar-missing: light-dark(#a4a9b0, #59616b);
+  --bar-green: light-dark(#3f9a6c, #2f8a5d);
+  --bar-unknown: light-dark(#b07a12, #c08f35);
+  --bar-off: light-dark(#868c94, #6d7681);
+  --bar-missing: light-dark(#868c94, #6d7681);
   --sign: light-dark(#ffffff, #16181b);
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
 }
@@ -64,7 +65,7 @@ section, nav { margin-top: 24px; }
 .legend span { display: inline-flex; align-items: center; gap: 5px; }
 .legend .bars { width: 7px; height: 14px; }
 .rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); overflow: hidden; }
-.row { display: grid; grid-template-columns: 100px minmax(0, 1fr) 150px minmax(0, 464px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row { display: grid; grid-template-columns: 98px minmax(0, 1fr) 146px minmax(0, 440px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
 .row h3 a { color: inherit; text-decoration: none; }
@@ -81,7 +82,7 @@ section, nav { margin-top: 24px; }
 .bars { display: block; width: 100%; height: 26px; overflow: visible; }
 .one .bars { height: 44px; margin-top: 14px; }
 .bar { fill: none; stroke-dasharray: .72 .28; }
-.bar.red { stroke: var(--red); } .bar.unknown { stroke: var(--unknown); } .bar.green { stroke: var(--bar-green); }
+.bar.red { stroke: var(--red); } .bar.unknown { stroke: var(--bar-unknown); } .bar.green { stroke: var(--bar-green); }
 .bar.red, .bar.unknown { stroke-dasharray: none; }
 .bar.off { stroke: var(--bar-off); } .bar.missing { stroke: var(--bar-missing); stroke-dasharray: none; }
 .legend .bar { stroke-dasharray: none; }
@@ -99,7 +100,7 @@ figcaption { font-size: 13px; margin-top: 4px; }
 .facts > li { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 10px; padding: 4px 0; font-size: 14px; }
 .facts > li + li { border-top: 1px solid var(--line); }
 .facts > li > p { flex-basis: 100%; }
-.facts > li > span:not(.number, .state) { flex: 1 1 10em; min-width: 0; }
+.facts > li > span:not(.number, .state, .ids) { flex: 1 1 10em; min-width: 0; }
 .facts > li > form { margin-inline-start: auto; }
 .number { margin-inline-start: auto; white-space: nowrap; }
 main > section > .facts, .violations { border: 1px solid var(--line); border-radius: 8px; background: var(--card); padding: 4px 16px; }
