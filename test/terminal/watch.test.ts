@@ -41,9 +41,7 @@ test("what goes wrong is shown, and it goes on", async () => {
 });
 
 test("a terminal is cleared before each, and nothing else is", async () => {
-  expect((await watched([async () => "one"], true)).written[0]).toMatch(
-    /^\u001b\[H\u001b\[2J\u001b\[3Jone\n/,
-  );
+  expect((await watched([async () => "one"], true)).written[0]).toContain("\u001b[H\u001b[2J\u001b[3Jone\n");
   expect((await watched([async () => "one"])).written[0]).not.toContain("\u001b");
 });
 

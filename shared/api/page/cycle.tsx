@@ -1,4 +1,5 @@
 /** One cycle, whole. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
 import { renderPage, type Viewer } from "./layout.tsx";
 import { Command, Name, Names, State, Violation } from "./parts.tsx";

@@ -1,4 +1,5 @@
 /** What a viewer can do: each is a form that works without JavaScript, and a command that does the same. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant } from "../../snapshot/timestamps.ts";
 import { FormToken, type Viewer } from "./layout.tsx";

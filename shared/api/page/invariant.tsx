@@ -1,4 +1,5 @@
 /** One invariant: what it means, what to do, and what it has found over time. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 
 import { EndSilence, SilenceForm, type SilenceInput } from "./forms.tsx";
 import { renderPage, type Viewer } from "./layout.tsx";

@@ -1,4 +1,5 @@
 /** What every page has around it. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child } from "hono/jsx";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
 import { Mark } from "./parts.tsx";

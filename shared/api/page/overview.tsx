@@ -1,4 +1,5 @@
 /** The first page: what is red, since when, and what to do. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { formatDuration } from "../../cycle/announce.ts";
 import { BAR_STATES, worstOf } from "../../cycle/strip.ts";
 import type { CycleOutline } from "../../state/records.ts";

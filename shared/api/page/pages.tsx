@@ -1,4 +1,5 @@
 /** The pages: routes, who may see them, and what their forms do. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { RequestIdVariables } from "hono/request-id";

@@ -1,4 +1,5 @@
 /** The pieces that the pages are made of. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child } from "hono/jsx";
 import { cut } from "../../alerts/alert.ts";
 import { formatDuration } from "../../cycle/announce.ts";

@@ -1,4 +1,5 @@
 /** The pages for who is not let in, and for what went wrong. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { renderPage, type Viewer } from "./layout.tsx";
 
 /** @param to the page that was asked for; @param problem why the last try was refused */

@@ -1,7 +1,7 @@
 /** Texts of the platform on their way into a page, or into a shell. JSX escapes markup; this is what it leaves. */
 
-/** What HTML can't carry, and what would turn the text behind it around. */
-const UNSEEN = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/gu;
+/** What HTML can't carry, and what would turn the text behind it around; not the joiners, which scripts and emoji need. */
+const UNSEEN = /[\p{Cc}\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/gu;
 
 const codeOf = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
