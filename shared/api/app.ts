@@ -61,6 +61,7 @@ export function createApp(options: AppOptions): App {
       xFrameOptions: "DENY",
       // With "no-referrer" a browser would not say either where a form comes from.
       referrerPolicy: "same-origin",
+      overwrite: false,
     }),
   );
   app.route("/", createPages({ canary, adminToken, publicBadge, logError }));

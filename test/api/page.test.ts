@@ -809,7 +809,14 @@ describe("the badge", () => {
     );
     expect((await (await signedIn()).ask("/badge.svg")).status).toBe(200);
     const open = await browserOf({ publicBadge: true });
-    expect((await open.ask("/badge.svg")).status).toBe(200);
+    const shown = await open.ask("/badge.svg");
+    expect(shown.status).toBe(200);
+    // Browsers let no page of another site have it otherwise.
+    const policy = "cross-origin-resource-policy";
+    expect([shown, refused].map(({ headers }) => headers.get(policy))).toEqual([
+      "cross-origin",
+      "same-origin",
+    ]);
     expect((await open.ask("/")).status).toBe(303);
   });
 

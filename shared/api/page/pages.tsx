@@ -257,7 +257,9 @@ export function createPages({ canary, adminToken, publicBadge, logError }: Pages
     });
     return c.body(renderBadge(environment, health), 200, {
       "Content-Type": "image/svg+xml; charset=utf-8",
-      "Cache-Control": "no-cache, max-age=60",
+      "Cache-Control": `${publicBadge ? "public" : "private"}, max-age=60`,
+      // A public one is for pages of other sites.
+      ...(publicBadge && { "Cross-Origin-Resource-Policy": "cross-origin" }),
     });
   });
   return app;
