@@ -268,7 +268,7 @@ export function renderOverview(
                   <svg viewBox="0 0 8 20" class="bars" aria-hidden="true">
                     <path
                       class={`bar ${state}`}
-                      d={`M1 20V${{ red: 0, unknown: 5, green: 10, off: 16, missing: 17 }[state]}`}
+                      d={`M1 20V${{ red: 0, unknown: 5, green: 10, off: 14, missing: 18 }[state]}`}
                       stroke-width="6"
                       transform="translate(3 0)"
                     />

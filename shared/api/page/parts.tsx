@@ -121,7 +121,7 @@ function runsOf(strip: Strip, state: BarState): string {
 }
 
 /** How high the bars of a state are, of 20: the worse the higher. */
-const HEIGHTS = { red: 20, unknown: 15, green: 10, off: 4, missing: 2.5 } as const;
+const HEIGHTS = { red: 20, unknown: 15, green: 10, off: 6, missing: 2 } as const;
 
 /** The last day, five minutes in each bar. */
 export function Bars({ strip, of }: { strip: Strip; of: string }) {

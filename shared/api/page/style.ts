@@ -49,7 +49,7 @@ section, nav { margin-top: 24px; }
 .mark .cut { fill: none; stroke: var(--sign); stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
 .mark.green { color: var(--green); } .mark.red { color: var(--red); }
 .mark.unknown, .mark.stale { color: var(--unknown); }
-.state { display: inline-flex; align-items: center; gap: 7px; font-weight: 600; color: var(--off); }
+.state { display: inline-flex; white-space: nowrap; align-items: center; gap: 7px; font-weight: 600; color: var(--off); }
 .state.green { color: var(--green); } .state.red { color: var(--red); } .state.unknown { color: var(--unknown); }
 
 .verdict { display: flex; align-items: center; gap: 16px; }
@@ -65,7 +65,7 @@ section, nav { margin-top: 24px; }
 .legend span { display: inline-flex; align-items: center; gap: 5px; }
 .legend .bars { width: 7px; height: 14px; }
 .rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); overflow: hidden; }
-.row { display: grid; grid-template-columns: 98px minmax(0, 1fr) 146px minmax(0, 440px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row { display: grid; grid-template-columns: 108px minmax(0, 1fr) 140px minmax(0, 400px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
 .row h3 a { color: inherit; text-decoration: none; }
@@ -74,7 +74,7 @@ section, nav { margin-top: 24px; }
 .since { font-size: 14px; white-space: nowrap; }
 .words { grid-column: 2 / -1; font-size: 14px; display: grid; gap: 4px; }
 .words:not(:empty) { padding: 4px 0 2px; }
-.rows.plain .row { grid-template-columns: 104px minmax(0, 1fr) 110px; }
+.rows.plain .row { grid-template-columns: 108px minmax(0, 1fr) 110px; }
 .names { display: flex; flex-wrap: wrap; gap: 4px 6px; }
 .names li { padding: 0 7px; border: 1px solid var(--line); border-radius: 4px; background: var(--paper); font: 13px/1.6 var(--mono); }
 .names .more { border-color: transparent; background: none; color: var(--dim); font-family: inherit; padding-inline: 2px; }
