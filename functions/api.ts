@@ -1,7 +1,7 @@
 /** The function URL's way in: the Hono app behind AWS Lambda. */
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
 import { createApp } from "../shared/api/app.ts";
-import { ConfigError, loadAdminToken } from "../shared/config.ts";
+import { ConfigError, loadAdminToken, loadPublicBadge } from "../shared/config.ts";
 import { type Deployed, deployedCanary } from "../shared/deployed.ts";
 
 /** How long a secret may be used after it was rotated. */
@@ -20,14 +20,15 @@ let isConfigured = true;
 
 async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
   // The function can't be told its own address when it is deployed, but hears it with each request.
-  const address = `https://${event.requestContext.domainName}/api/canary/status`;
+  const address = `https://${event.requestContext.domainName}/`;
   const mayBeOldMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
   isConfigured = false;
   const deployed = await deployedCanary(mayBeOldMs, { CANARY_STATUS_URL: address });
   if (kept?.deployed !== deployed) {
     const { canary, env } = deployed;
     const logError = (line: string) => console.error(line);
-    const app = createApp({ canary, adminToken: loadAdminToken(env), logError });
+    const access = { adminToken: loadAdminToken(env), publicBadge: loadPublicBadge(env) };
+    const app = createApp({ canary, ...access, logError });
     kept = { deployed, handleEvent: handle(app) };
   }
   isConfigured = true;
@@ -46,12 +47,16 @@ function misconfigured(error: ConfigError, { awsRequestId }: LambdaContext): Ans
   };
 }
 
+/** A page sends whom it does not let in to the sign-in. */
+const isRefusal = ({ statusCode, headers }: Answer) =>
+  statusCode === 401 || (statusCode === 303 && headers?.location?.startsWith("/sign-in") === true);
+
 /** Answers one HTTP request. */
 export async function handler(event: FunctionUrlEvent, context: LambdaContext): Promise<Answer> {
   try {
     const handleEvent = await handlerFor(event, SECRET_MAX_AGE_MS);
     const response = await handleEvent(event, context);
-    if (response.statusCode !== 401) return response;
+    if (!isRefusal(response)) return response;
     const renewed = await handlerFor(event, SECRET_MAX_AGE_AFTER_REFUSAL_MS);
     return renewed === handleEvent ? response : await renewed(event, context);
   } catch (error) {

@@ -1,22 +1,32 @@
 #!/usr/bin/env node
 /** The command line's way in. Exit codes: 0 green, 1 red, 2 unknown without red, 254 usage or configuration, 255 crash. */
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { z } from "@hono/zod-openapi";
 import { AwsClient } from "aws4fetch";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { addDrillCommand } from "../infra/drill/commands.ts";
 import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { createApp } from "../shared/api/app.ts";
-import { CycleResponse, SilenceSchema, SilencesList, Status, ViolationsPage } from "../shared/api/schemas.ts";
+import {
+  CycleResponse,
+  CyclesPage,
+  SilenceSchema,
+  SilencesList,
+  Status,
+  ViolationsPage,
+} from "../shared/api/schemas.ts";
 import { createCanary } from "../shared/canary.ts";
 import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config.ts";
 import type { CycleReport } from "../shared/cycle/run-cycle.ts";
 import { documentClient } from "../shared/state/client.ts";
+import type { CycleOutline } from "../shared/state/records.ts";
 import { dynamoStore } from "../shared/state/store.ts";
 import { renderCycle } from "../shared/terminal/cycle-table.ts";
 import { renderSilence, renderStatus, renderViolations } from "../shared/terminal/lists.ts";
+import { watch } from "../shared/terminal/watch.ts";
 
 // The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
@@ -49,7 +59,8 @@ async function signed(url: string, init: RequestInit, region: string): Promise<R
 function remoteApi({ url, auth }: Remote): Api {
   return {
     request: async (path, init) => {
-      const signal = AbortSignal.timeout(REMOTE_MS);
+      const timeout = AbortSignal.timeout(REMOTE_MS);
+      const signal = init?.signal ? AbortSignal.any([timeout, init.signal]) : timeout;
       const json = { ...init, signal, headers: { "content-type": "application/json" } };
       const request =
         "token" in auth
@@ -59,7 +70,7 @@ function remoteApi({ url, auth }: Remote): Api {
             })
           : await signed(url + path, json, auth.region);
       return fetch(request).catch((error) => {
-        const why = signal.aborted
+        const why = timeout.aborted
           ? `nothing within ${REMOTE_MS / 1000} s`
           : (error.cause?.code ?? "no connection");
         throw new UsageError(`CANARY_URL does not answer (${why}): is it the canary's address?`);
@@ -188,6 +199,60 @@ async function show<T>(
   }
 }
 
+/** @returns what `canary status` shows: the state of each invariant, and its last 24 hours */
+async function lookAtStatus(api: Api, init?: RequestInit): Promise<string> {
+  const { answer: status } = await call(api, "/api/canary/status", Status, init);
+  const cycles: z.infer<typeof CyclesPage>["cycles"] = [];
+  let cursor: string | null = null;
+  do {
+    const next: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const { answer } = await call(api, `/api/canary/cycles?limit=1000${next}`, CyclesPage, init);
+    cycles.push(...answer.cycles);
+    cursor = answer.next_cursor;
+  } while (cursor !== null);
+  return renderStatus(status, cycles as CycleOutline[], Date.now(), colour);
+}
+
+async function status({ json }: { json?: boolean }): Promise<number> {
+  if (json) return show("/api/canary/status", Status, true, String);
+  const api = await openApi({ needsState: true });
+  try {
+    print(await lookAtStatus(api));
+    return EXIT.green;
+  } finally {
+    await api.close();
+  }
+}
+
+/** Until Ctrl-C, which is how it is meant to end. */
+async function watchStatus({ every }: { every: number }): Promise<number> {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stopping.abort());
+  const api = await openApi({ needsState: true });
+  try {
+    await watch({
+      look: () => lookAtStatus(api, { signal: stopping.signal }),
+      everyMs: every,
+      signal: stopping.signal,
+      write: (text) => process.stdout.write(text),
+      clears: process.stdout.isTTY === true,
+      now: Date.now,
+      sleep: (ms, signal) => setTimeout(ms, undefined, { signal }),
+    });
+    return EXIT.green;
+  } finally {
+    await api.close();
+  }
+}
+
+/** @returns seconds or minutes in ms */
+function parseEvery(text: string): number {
+  const [, amount, unit] = /^(\d+)(s|m)$/.exec(text) ?? [];
+  const ms = Number(amount) * (unit === "m" ? 60_000 : 1_000);
+  if (ms >= 1_000 && ms <= 3_600_000) return ms;
+  throw new InvalidArgumentError("give a time from 1s to 60m, such as 30s or 5m.");
+}
+
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** @returns the length of time in ms */
@@ -222,11 +287,14 @@ function program(done: (code: number) => void): Command {
     });
   canary
     .command("status")
-    .description("what is red, unknown and green, and since when")
+    .description("what is red, unknown and green, since when, and the last 24 hours of each")
     .option("--json", "the response and nothing else")
-    .action(async ({ json }) =>
-      done(await show("/api/canary/status", Status, json, (body) => renderStatus(body, colour))),
-    );
+    .action(async (options) => done(await status(options)));
+  canary
+    .command("watch")
+    .description("the same, again and again until Ctrl-C; what goes wrong is shown, and it goes on")
+    .option("--every <time>", "time between two looks, from 1s to 60m (default: 30s)", parseEvery, 30_000)
+    .action(async (options) => done(await watchStatus(options)));
   canary
     .command("silence")
     .description("don't tell of an invariant for a while; it is still checked and recorded")

@@ -137,6 +137,8 @@ const Settings = z
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 
       functionUrl: FunctionUrl,
+      /** Whether everybody may see `/badge.svg`, which says how many invariants are red, without a token. */
+      publicBadge: z.boolean({ error: "give true or false" }).default(false),
       /** How long the functions' logs are kept. */
       logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
       /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
@@ -170,6 +172,11 @@ const Settings = z
       refuse(
         "libsqlUrl",
         "is none, and so are redisUrl and dockerHosts: nothing would be checked, so name one of them",
+      );
+    if (settings.publicBadge && settings.functionUrl.auth === "iam")
+      refuse(
+        "publicBadge",
+        "can't be with functionUrl.auth iam, which asks everybody for a signature: leave it out, or take bearer",
       );
     if (fileSystem && !network)
       refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");

@@ -320,6 +320,17 @@ export function loadAdminToken(env: Environment = process.env): string | null {
   return token;
 }
 
+/**
+ * Whether `/badge.svg` is shown to everybody.
+ * @throws ConfigError where PUBLIC_BADGE is neither on nor off
+ */
+export function loadPublicBadge(env: Environment = process.env): boolean {
+  const read = reader(env);
+  const isPublic = read.onOff("PUBLIC_BADGE", false);
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return isPublic;
+}
+
 /** How the command line calls a deployed canary: with its admin token, or signed with the AWS credentials at hand. */
 export interface Remote {
   readonly url: string;
@@ -381,6 +392,7 @@ export function loadLocal(env: Environment = process.env): {
   dockerHost: string;
   dockerCertPath: string | undefined;
   adminToken: string | undefined;
+  publicBadge: boolean;
   alerts: Record<string, string>;
 } {
   const { get } = reader(env);
@@ -395,6 +407,7 @@ export function loadLocal(env: Environment = process.env): {
     dockerHost: get("DOCKER_HOST") ?? "unix:///var/run/docker.sock",
     dockerCertPath: get("DOCKER_CERT_PATH"),
     adminToken: get("ADMIN_TOKEN"),
+    publicBadge: loadPublicBadge(env),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   loadConfig,
   loadLocal,
   loadPlatform,
+  loadPublicBadge,
   loadRemote,
   redactor,
 } from "../shared/config.ts";
@@ -383,6 +384,15 @@ describe("the tokens of the API and the command line", () => {
   });
 
   test("the API asks for a signature or for the token, and for nothing less", () => {
+    expect([{}, { PUBLIC_BADGE: " " }, { PUBLIC_BADGE: "off" }].map(loadPublicBadge)).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(loadPublicBadge({ PUBLIC_BADGE: "on" })).toBe(true);
+    expect(problemsOf(loadPublicBadge, { PUBLIC_BADGE: "yes" })).toEqual([
+      'PUBLIC_BADGE is "yes": give on or off, or leave it out for off',
+    ]);
     expect(loadAdminToken({ API_AUTH: "iam" })).toBeNull();
     expect(loadAdminToken({ API_AUTH: "bearer", ADMIN_TOKEN: "t" })).toBe("t");
     expect(problemsOf(loadAdminToken, { API_AUTH: "IAM", ADMIN_TOKEN: "t" })).toEqual([
@@ -419,14 +429,17 @@ describe("the tokens of the API and the command line", () => {
       dockerHost: "unix:///var/run/docker.sock",
       dockerCertPath: undefined,
       adminToken: undefined,
+      publicBadge: false,
       alerts: {},
     });
     expect(loadLocal({ DOCKER_HOST: "tcp://d:2376", DOCKER_CERT_PATH: "/certs", ADMIN_TOKEN: "t" })).toEqual({
       dockerHost: "tcp://d:2376",
       dockerCertPath: "/certs",
       adminToken: "t",
+      publicBadge: false,
       alerts: {},
     });
+    expect(loadLocal({ PUBLIC_BADGE: "on" }).publicBadge).toBe(true);
     const alerts = { SLACK_WEBHOOK_URL: "https://hooks.slack.com/x", ALERT_REMIND_HOURS: "1" };
     expect(loadLocal({ ...alerts, PATH: "/bin", ALERT_ON_SPREAD: undefined }).alerts).toEqual(alerts);
   });

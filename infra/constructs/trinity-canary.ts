@@ -102,7 +102,11 @@ export class TrinityCanary extends Construct {
       entry: "api.ts",
       timeoutSeconds: settings.apiTimeoutSeconds,
       concurrency: settings.apiConcurrency,
-      environment: { ...variablesOf(environment, settings), API_AUTH: settings.functionUrl.auth },
+      environment: {
+        ...variablesOf(environment, settings),
+        API_AUTH: settings.functionUrl.auth,
+        PUBLIC_BADGE: onOff(settings.publicBadge),
+      },
     });
     // The API runs cycles too, with the same rights; only the schedule's function has the dead letters.
     for (const part of [this.cycle, this.api]) {
@@ -116,7 +120,7 @@ export class TrinityCanary extends Construct {
     }
     this.schedule(settings);
     this.apiUrl = this.openApi(settings);
-    this.cycle.lambda.addEnvironment("CANARY_STATUS_URL", `${this.apiUrl.url}api/canary/status`);
+    this.cycle.lambda.addEnvironment("CANARY_STATUS_URL", this.apiUrl.url);
 
     new CanaryWatch(this, "Watch", {
       environment,
@@ -201,10 +205,11 @@ export class TrinityCanary extends Construct {
   }
 }
 
+const onOff = (value: boolean) => (value ? "on" : "off");
+
 /** @returns the variables that are no secret and name no resource of the stack */
 function variablesOf(environment: string, settings: EnvironmentSettings): Record<string, string> {
   const { dockerHosts, queueCountsUrl, alerts } = settings;
-  const onOff = (value: boolean) => (value ? "on" : "off");
   return {
     CANARY_ENVIRONMENT: environment,
     LIBSQL_URL: settings.libsqlUrl,

@@ -36,6 +36,7 @@ export interface LocalOptions {
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
+  readonly publicBadge?: boolean;
   /** The variables of alert channels and policy, handed through. */
   readonly alerts: Readonly<Record<string, string>>;
   /** Left out: as by default. */
@@ -172,7 +173,12 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       ...options.alerts,
     });
     const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
-    const app = createApp({ canary, adminToken: token, logError: (line) => console.error(line) });
+    const app = createApp({
+      canary,
+      adminToken: token,
+      publicBadge: options.publicBadge ?? false,
+      logError: (line) => console.error(line),
+    });
     const api = await serve(app, options.port).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EADDRINUSE") throw error;
       throw new LocalError(

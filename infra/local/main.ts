@@ -50,7 +50,9 @@ try {
   const { url, token, canary, parts } = environment;
   console.log("trinity-canary on an embedded environment (Ctrl-C ends it)\n");
   for (const [part, what] of parts) console.log(`  ${part.padEnd(9)} ${what}`);
-  console.log(`  ${"api".padEnd(9)} ${url}\n  ${"token".padEnd(9)} ${token}\n`);
+  console.log(
+    `  ${"page".padEnd(9)} ${url}/ (sign in with the token)\n  ${"api".padEnd(9)} ${url}\n  ${"token".padEnd(9)} ${token}\n`,
+  );
   console.log(`  curl -X POST -H 'Authorization: Bearer ${token}' ${url}/api/canary/run-cycle\n`);
 
   const cycle = async () => {

@@ -8,7 +8,9 @@ import type { CycleDeps } from "../cycle/run-cycle.ts";
 import { describeError } from "../faults.ts";
 import { BadCursor } from "../state/store.ts";
 import { requireSignature, requireToken } from "./auth.ts";
-import { type ApiEnv, type App, describeIssues, errorResponse } from "./errors.ts";
+import { type ApiEnv, type App, describeIssues, errorResponse, isStateFault } from "./errors.ts";
+import { createPages } from "./page/pages.tsx";
+import { registerFeed } from "./routes/feed.ts";
 import { registerRunCycle } from "./routes/run-cycle.ts";
 import { registerSilences } from "./routes/silences.ts";
 import { registerStatus } from "./routes/status.ts";
@@ -20,18 +22,32 @@ export interface AppOptions {
   readonly canary: CycleDeps;
   /** Null where the function URL checks who calls (IAM): then every request must have been signed. */
   readonly adminToken: string | null;
+  /** Whether everybody may see `/badge.svg`; nobody without the token unless told otherwise. */
+  readonly publicBadge?: boolean;
   /** Where errors of the inside are told; the caller hears nothing of them. */
   readonly logError: (line: string) => void;
   /** Who is recorded as having asked for a cycle; "http" unless told otherwise. */
   readonly trigger?: string;
 }
 
-/** The store is the only thing behind these routes: the SDK marks its errors, and a network's have a code. */
-const isStateFault = (error: Error) =>
-  "$metadata" in error || "code" in error || error.name === "TimeoutError";
+/** What a page may load and where it may send: itself, and nothing that is written into it. */
+const CONTENT_SECURITY_POLICY = {
+  defaultSrc: ["'none'"],
+  styleSrc: ["'self'"],
+  scriptSrc: ["'self'"],
+  imgSrc: ["'self'"],
+  formAction: ["'self'"],
+  baseUri: ["'none'"],
+  frameAncestors: ["'none'"],
+};
 
-/** @returns the app; every route but `/healthz` asks for the admin token, or each for a signature */
-export function createApp({ canary, adminToken, logError, trigger = "http" }: AppOptions): App {
+/**
+ * @returns the app; every route of the API but `/healthz` asks for the admin token, every page for a session that began
+ *   with it, or each for a signature
+ */
+export function createApp(options: AppOptions): App {
+  const { canary, adminToken, publicBadge = false, logError, trigger = "http" } = options;
+  if (adminToken === "") throw new Error("the admin token must not be empty");
   const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result, c) => {
       if (!result.success) return errorResponse(c, 422, "invalid_request", describeIssues(result.error));
@@ -39,7 +55,16 @@ export function createApp({ canary, adminToken, logError, trigger = "http" }: Ap
     },
   });
   app.use(requestId());
-  app.use(secureHeaders());
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: CONTENT_SECURITY_POLICY,
+      xFrameOptions: "DENY",
+      // With "no-referrer" a browser would not say either where a form comes from.
+      referrerPolicy: "same-origin",
+      overwrite: false,
+    }),
+  );
+  app.route("/", createPages({ canary, adminToken, publicBadge, logError }));
   app.use(adminToken === null ? requireSignature() : requireToken(adminToken, ["/healthz"]));
   app.use(
     bodyLimit({
@@ -51,6 +76,7 @@ export function createApp({ canary, adminToken, logError, trigger = "http" }: Ap
   registerViolations(app, canary);
   registerStatus(app, canary);
   registerSilences(app, canary);
+  registerFeed(app, canary);
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

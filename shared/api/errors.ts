@@ -27,7 +27,7 @@ export const ErrorBody = z
 
 /** @returns the error as a response; every error of the API is made here */
 export function errorResponse(
-  c: Context<ApiEnv>,
+  c: Context,
   status: ContentfulStatusCode,
   code: string,
   detail: string,
@@ -40,3 +40,7 @@ export const describeIssues = (error: z.core.$ZodError): string =>
   error.issues
     .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
     .join("; ");
+
+/** The store is the only thing behind these routes: the SDK marks its errors, and a network's have a code. */
+export const isStateFault = (error: Error): boolean =>
+  "$metadata" in error || "code" in error || error.name === "TimeoutError";

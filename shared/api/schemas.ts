@@ -77,6 +77,17 @@ export const Cycle = z
     checks_off: z.array(Id),
     sources_unavailable: z.array(z.string()),
     violation_count: z.number().int(),
+    /** By invariant, where it has violations: how many, the first one's id (the others follow it), all in one line. */
+    found: z
+      .record(
+        z.string(),
+        z.object({
+          violations: z.number().int(),
+          first_violation_id: z.number().int(),
+          summary: z.string(),
+        }),
+      )
+      .optional(),
     verdicts: z.record(z.string(), VerdictSchema),
     transitions: z.array(Transition),
     spreads: z.array(Spread),

@@ -1,6 +1,6 @@
 /** One cycle, from the lease to the commit. */
 import { randomUUID } from "node:crypto";
-import type { Alert, Channel, Pending } from "../alerts/alert.ts";
+import { type Alert, type Channel, cut, type Pending } from "../alerts/alert.ts";
 import type { Senders } from "../alerts/channels.ts";
 import { deliver, isDue, pending } from "../alerts/outbox.ts";
 import { describeError, withDeadline } from "../faults.ts";
@@ -11,6 +11,7 @@ import { type FactName, type Readings, type Snapshot, zombieKey } from "../snaps
 import { formatInstant } from "../snapshot/timestamps.ts";
 import type {
   CycleRecord,
+  FoundRecord,
   RecoveryRecord,
   SpreadRecord,
   TransitionRecord,
@@ -116,6 +117,8 @@ const DELIVERY_MS = 12_000;
 const LAST_WRITE_MS = 2_000;
 /** More than a day of flapping; a full outbox gives up its oldest, loudly. */
 const MAX_OUTBOX = 500;
+/** Characters of what a cycle found of one invariant, in one line. */
+const MAX_SUMMARY = 600;
 /** What is red is written to the terminal memory too; this many are remembered through a pause of the canary itself. */
 const MAX_PINNED = 5_000;
 
@@ -248,7 +251,7 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     const ended = readings.ended?.read ? readings.ended.value : null;
     const pinned = pinnedAfter(memory, verdicts, terminal);
     const evidence = {
-      cycle: toCycleRecord(done, request.trigger),
+      cycle: toCycleRecord(done, request.trigger, foundIn(verdicts, ids, redact)),
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
       terminal: terminal ? newEntries(terminal, ended?.rows ?? [], pinned, startedAtMs) : new Map(),
     };
@@ -462,8 +465,32 @@ function sightingsAfter(memory: Memory, readings: Readings, dwellSeconds: number
   return Object.fromEntries([...kept, ...seen]);
 }
 
+/** @param ids of all findings, in the order of the verdicts */
+function foundIn(
+  verdicts: readonly Verdict[],
+  ids: readonly number[],
+  redact: CycleDeps["redact"],
+): NonNullable<CycleRecord["found"]> {
+  const found: Record<string, FoundRecord> = {};
+  let at = 0;
+  for (const { invariant, findings } of verdicts) {
+    if (findings.length > 0)
+      found[invariant.id] = {
+        violations: findings.length,
+        first_violation_id: ids[at]!,
+        summary: cut(redact(invariant.summarize(findings)), MAX_SUMMARY),
+      };
+    at += findings.length;
+  }
+  return found;
+}
+
 /** Lists are cut: the record of a cycle is for reading later, and must fit in an item. */
-function toCycleRecord(report: CycleReport, trigger: string): CycleRecord {
+function toCycleRecord(
+  report: CycleReport,
+  trigger: string,
+  found: NonNullable<CycleRecord["found"]>,
+): CycleRecord {
   return {
     snapshot_time: report.snapshot_time,
     trigger,
@@ -472,6 +499,7 @@ function toCycleRecord(report: CycleReport, trigger: string): CycleRecord {
     checks_off: report.checks_off,
     sources_unavailable: report.sources_unavailable.slice(0, 50),
     violation_count: report.violations.length,
+    found,
     verdicts: Object.fromEntries(
       Object.entries(report.verdicts).map(([id, verdict]) => [
         id,

@@ -1,5 +1,6 @@
 /** The crossing from TypeScript's names to those of the API, the log and the table: camelCase here, snake_case there. */
 
+import { INVARIANTS } from "../invariants/index.ts";
 import { formatInstant } from "../snapshot/timestamps.ts";
 import type {
   RecoveryRecord,
@@ -18,6 +19,23 @@ function toWire(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toWire);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [snakeCase(name), toWire(field)]));
+}
+
+const camelCase = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * The way back, for what reads records: one violation in a line.
+ * @returns what its invariant says of it; the query that shows it, where the record is of a version that saw other fields
+ */
+export function explainViolation({ invariant_id, observed_state, signal_query }: ViolationRecord): string {
+  const observed = Object.fromEntries(
+    Object.entries(observed_state).map(([name, value]) => [camelCase(name), value]),
+  );
+  try {
+    return INVARIANTS.find(({ id }) => id === invariant_id)?.explain(observed) ?? signal_query;
+  } catch {
+    return signal_query;
+  }
 }
 
 /** @returns the violation as it is stored and served, but for its id */

@@ -39,6 +39,14 @@ export interface RecoveryRecord {
   readonly silenced: boolean;
 }
 
+/** What a cycle found of one invariant: its violations' ids follow one another. */
+export interface FoundRecord {
+  readonly violations: number;
+  readonly first_violation_id: number;
+  /** All of them in one line. */
+  readonly summary: string;
+}
+
 export interface CycleRecord {
   readonly snapshot_time: string;
   /** "schedule", "http", "cli" … */
@@ -48,8 +56,15 @@ export interface CycleRecord {
   readonly checks_off: readonly string[];
   readonly sources_unavailable: readonly string[];
   readonly violation_count: number;
+  /** By invariant, where it has violations. Records of older versions have none. */
+  readonly found?: Readonly<Record<string, FoundRecord>>;
   readonly verdicts: Readonly<Record<string, VerdictRecord>>;
   readonly transitions: readonly TransitionRecord[];
   readonly spreads: readonly SpreadRecord[];
   readonly recoveries: readonly RecoveryRecord[];
 }
+
+/** Of a cycle what a strip of many shows. */
+export type CycleOutline = Pick<CycleRecord, "snapshot_time" | "trigger" | "checks_off" | "found"> & {
+  readonly verdicts: Readonly<Record<string, Pick<VerdictRecord, "status">>>;
+};

@@ -14,7 +14,7 @@ import type { Severity, Tier } from "../invariants/invariant.ts";
 import type { TerminalStatus } from "../snapshot/facts.ts";
 import { formatInstant } from "../snapshot/timestamps.ts";
 import { decodeMemory, encodeMemory } from "./memory-codec.ts";
-import type { CycleRecord, ViolationRecord } from "./records.ts";
+import type { CycleOutline, CycleRecord, ViolationRecord } from "./records.ts";
 import {
   dayOf,
   dayOfViolation,
@@ -143,7 +143,13 @@ export interface Store {
   ): Promise<Page<ViolationRecord>>;
   getViolation(id: number, nowMs: number): Promise<ViolationRecord | null>;
   stats(range: TimeRange): Promise<DayStats[]>;
+  /** @returns violations whose ids follow one another, in one request; those that are kept, in the order of their ids */
+  listViolationsFrom(firstId: number, most: number, nowMs: number): Promise<ViolationRecord[]>;
   listCycles(range: TimeRange, limit: number, cursor: string | null): Promise<Page<CycleRecord>>;
+  /** @returns every cycle of that time, newest first, cut down to what a strip shows; a request or two for each day */
+  outlineCycles(range: TimeRange, invariantIds: readonly string[]): Promise<CycleOutline[]>;
+  /** @param snapshotTime as the cycle's record has it */
+  getCycle(snapshotTime: string, nowMs: number): Promise<CycleRecord | null>;
 }
 
 /** A cursor that this table did not give out. */
@@ -473,6 +479,23 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
       return Item && !isExpired(Item, nowMs) ? readViolation(Item) : null;
     },
 
+    async listViolationsFrom(firstId, most, nowMs) {
+      const day = dayOfViolation(firstId);
+      if (!day) return [];
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+          ExpressionAttributeValues: {
+            ":pk": `VIOLATION#${day}`,
+            ":first": violationSortKey(firstId),
+            ":last": violationSortKey(firstId + most - 1),
+          },
+        }),
+      );
+      return Items.filter((item) => !isExpired(item, nowMs)).map(readViolation);
+    },
+
     async stats({ startMs, endMs, nowMs }) {
       const days: DayStats[] = [];
       // DynamoDB refuses a BETWEEN whose ends are swapped.
@@ -508,6 +531,46 @@ export function dynamoStore(client: DynamoDBDocumentClient, table: string): Stor
             : null,
       );
     },
+
+    async outlineCycles({ startMs, endMs, nowMs }, invariantIds) {
+      const names = Object.fromEntries(invariantIds.map((id, i) => [`#i${i}`, id]));
+      const statuses = Object.keys(names).map((name) => `verdicts.${name}.#status`);
+      const outlineDay = async (day: string): Promise<CycleOutline[]> => {
+        const outlines: CycleOutline[] = [];
+        const items = query({
+          KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
+          ExpressionAttributeValues: {
+            ":pk": `CYCLE#${day}`,
+            ":start": formatInstant(startMs),
+            ":end": formatInstant(endMs),
+          },
+          ProjectionExpression: ["sk", "#expires", "#trigger", "checks_off", "#found", ...statuses].join(
+            ", ",
+          ),
+          ExpressionAttributeNames: {
+            ...names,
+            "#status": "status",
+            "#trigger": "trigger",
+            "#found": "found",
+            "#expires": TABLE.timeToLive,
+          },
+          ScanIndexForward: false,
+        });
+        for await (const item of items) if (!isExpired(item, nowMs)) outlines.push(readOutline(item));
+        return outlines;
+      };
+      return (await Promise.all([...daysBetween(startMs, endMs)].map(outlineDay))).flat();
+    },
+
+    async getCycle(snapshotTime, nowMs) {
+      const { Item } = await client.send(
+        new GetCommand({
+          TableName: table,
+          Key: { pk: `CYCLE#${snapshotTime.slice(0, 10)}`, sk: snapshotTime },
+        }),
+      );
+      return Item && !isExpired(Item, nowMs) ? readCycle(Item) : null;
+    },
   };
 }
 
@@ -536,6 +599,9 @@ const isExpired = (item: Item, nowMs: number) => Number(item.expires_at) <= nowM
 const withoutKeys = ({ pk: _pk, sk: _sk, expires_at: _expires, ...rest }: Item) => rest;
 const readViolation = (item: Item) => withoutKeys(item) as unknown as ViolationRecord;
 const readCycle = (item: Item) => withoutKeys(item) as unknown as CycleRecord;
+// Where none of the invariants was run there are no verdicts in the answer at all.
+const readOutline = (item: Item) =>
+  ({ verdicts: {}, ...withoutKeys(item), snapshot_time: item.sk }) as unknown as CycleOutline;
 
 const encodeCursor = (day: string, sortKey: string) =>
   Buffer.from(JSON.stringify([day, sortKey])).toString("base64url");

@@ -1,10 +1,13 @@
 /** Violations and states as lines for a terminal. */
 import type { z } from "@hono/zod-openapi";
 import pc from "picocolors";
-import type { SilenceSchema, Status, ViolationsPage } from "../api/schemas.ts";
+import type { StatusBody } from "../api/describe-status.ts";
+import type { SilenceSchema, ViolationsPage } from "../api/schemas.ts";
+import { stripsOf } from "../cycle/strip.ts";
+import type { CycleOutline } from "../state/records.ts";
 import { clean, MARKS } from "./marks.ts";
+import { STRIP_LEGEND, stripText } from "./strip.ts";
 
-export type StatusBody = z.infer<typeof Status>;
 export type SilenceBody = z.infer<typeof SilenceSchema>;
 export type ViolationsBody = z.infer<typeof ViolationsPage>;
 
@@ -23,10 +26,23 @@ export function renderSilence({ id, invariant_id, subject, until, reason }: Sile
   return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${clean(subject)}`} until ${until}: ${clean(reason)}`;
 }
 
-/** @param colour whether the terminal has colours */
-export function renderStatus(status: StatusBody, colour: boolean): string {
+/**
+ * @param cycles of the last day, newest first, as `/api/canary/cycles` lists them
+ * @param colour whether the terminal has colours
+ */
+export function renderStatus(
+  status: StatusBody,
+  cycles: readonly CycleOutline[],
+  nowMs: number,
+  colour: boolean,
+): string {
   const c = pc.createColors(colour);
-  const paint = { green: c.green, red: c.red, unknown: c.yellow, off: c.dim };
+  const paint = { green: c.green, red: c.red, unknown: c.yellow, off: c.dim, missing: c.dim };
+  const strips = stripsOf(
+    cycles,
+    status.invariants.map((i) => i.id),
+    nowMs,
+  );
   const lines = [
     status.checked_at ? `checked ${status.checked_at}, ${status.cycle_duration_ms} ms` : "never checked",
   ];
@@ -38,8 +54,10 @@ export function renderStatus(status: StatusBody, colour: boolean): string {
       i.blind_since && `blind since ${i.blind_since}: ${i.blind_reason}`,
     ].filter(Boolean);
     const head = `${MARKS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
-    lines.push(`${paint[i.status](head)}  ${clean(facts.join(", "))}`);
+    const strip = stripText(strips[i.id]!, (state, text) => paint[state](text));
+    lines.push(`${paint[i.status](head)}  ${strip}  ${clean(facts.join(", "))}`);
   }
+  lines.push(c.dim(`  ${STRIP_LEGEND}`));
   const { alerts } = status;
   lines.push(
     `alerts: ${alerts.status}${alerts.pending > 0 ? ` (${alerts.pending})` : ""}${alerts.channels.length > 0 ? `, by ${alerts.channels.join(" and ")}` : ""}`,

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type CycleReport, leaseMs, unknownIds } from "../../shared/cycle/run-cycle.ts";
 import { SourceError } from "../../shared/faults.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
+import type { CycleRecord } from "../../shared/state/records.ts";
 import { type Lease, LeaseLost, type TimeRange } from "../../shared/state/store.ts";
 import {
   commit,
@@ -825,6 +826,35 @@ describe("what is written down", () => {
       verdicts: second.verdicts,
       transitions: second.transitions,
     });
+    expect(items[1]).toMatchObject({ found: {} });
+  });
+
+  test("the record says of each invariant how many it found, from which id on, and in one line", async () => {
+    const canary = await canaryOf();
+    canary.set({
+      slots: slotsOf({ alpha: [slot("e-1")], beta: [slot("e-2")] }),
+      zombies: zombiesOf([container("alpha", [7])]),
+    });
+    const { violations } = await canary.cycle();
+    const [{ found }] = (await cyclesOf(canary)).items as [CycleRecord];
+    const idsOf = (id: string) => violations.filter((v) => v.invariant_id === id).map((v) => v.id);
+    expect(found).toEqual({
+      "S-01": {
+        violations: 2,
+        first_violation_id: idsOf("S-01")[0],
+        summary:
+          "2 slot(s) without a running row and 0 running row(s) without a slot across 2 agent(s): alpha, beta",
+      },
+      "R-01": {
+        violations: 1,
+        first_violation_id: idsOf("R-01")[0],
+        summary: "1 zombie claude process(es) across 1 agent(s): alpha",
+      },
+    });
+    for (const [id, { first_violation_id, violations: count }] of Object.entries(found!)) {
+      const listed = await canary.store.listViolationsFrom(first_violation_id, count, canary.now());
+      expect(listed.map((v) => v.id)).toEqual(idsOf(id));
+    }
   });
 
   test("the day's counters add up over cycles", async () => {

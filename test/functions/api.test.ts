@@ -1,10 +1,11 @@
 /** The function URL's way in, in this process: how long a secret counts after it was changed. */
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { type AwsStub, mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 const MINUTE_MS = 60_000;
+const DOMAIN = "id.lambda-url.eu-west-1.on.aws";
 const ENV = {
   CANARY_SECRET_ID: "canary",
   STATE_TABLE: "canary",
@@ -20,6 +21,13 @@ const ENV = {
 let service: AwsStub<any, any, any>;
 let nowMs: number;
 let logged: string[];
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly cookies?: string[];
+}
+/** A request as a function URL hands it over: cookies apart from the headers, a form in base64. */
+let send: (path: string, parts: { headers?: object; cookies?: string[]; form?: object }) => Promise<Answer>;
 /** @returns the status of a request with that token */
 let ask: (token: string) => Promise<number>;
 
@@ -34,19 +42,26 @@ beforeEach(async () => {
   // Each story is a process of its own.
   vi.resetModules();
   const { handler } = await import("../../functions/api.ts");
-  ask = async (token) => {
-    const path = "/openapi.json";
+  send = async (path, { headers, cookies, form }) => {
+    const method = form ? "POST" : "GET";
     const event = {
       version: "2.0",
       rawPath: path,
       rawQueryString: "",
-      headers: { authorization: `Bearer ${token}` },
-      requestContext: { domainName: "id.lambda-url.eu-west-1.on.aws", http: { method: "GET", path } },
-      isBase64Encoded: false,
+      headers: {
+        host: DOMAIN,
+        ...(form && { "content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin" }),
+        ...headers,
+      },
+      ...(cookies && { cookies }),
+      ...(form && { body: Buffer.from(String(new URLSearchParams({ ...form }))).toString("base64") }),
+      requestContext: { domainName: DOMAIN, http: { method, path } },
+      isBase64Encoded: form !== undefined,
     };
-    const context = { awsRequestId: "request-1" };
-    return (await handler(event as never, context as never)).statusCode;
+    return (await handler(event as never, { awsRequestId: "request-1" } as never)) as Answer;
   };
+  ask = async (token) =>
+    (await send("/openapi.json", { headers: { authorization: `Bearer ${token}` } })).statusCode;
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -130,4 +145,36 @@ test("a secret that was good and is broken closes the API, and is not what opens
   holdsToken("token-1");
   nowMs += 2_000;
   expect(await ask("token-1")).toBe(200);
+});
+
+describe("the status page behind a function URL", () => {
+  /** @returns the cookie of who signs in with that token */
+  async function cookieOf(token: string): Promise<string> {
+    const { statusCode, headers, cookies } = await send("/sign-in", { form: { token } });
+    expect([statusCode, headers.location]).toEqual([303, "/"]);
+    expect(cookies).toEqual([expect.stringMatching(/^__Host-canary=.*; HttpOnly; Secure; SameSite=Strict$/)]);
+    return cookies![0]!.split(";")[0]!;
+  }
+  /** A page that reads no state. @returns 404 where somebody is let in, 303 to the sign-in otherwise */
+  const look = async (cookie: string) => (await send("/invariants/X-99", { cookies: [cookie] })).statusCode;
+
+  test("a session is let in, and ends when the token is rotated, within a minute", async () => {
+    holdsToken("token-1");
+    const cookie = await cookieOf("token-1");
+    expect(await look(cookie)).toBe(404);
+    holdsToken("token-2");
+    nowMs += MINUTE_MS;
+    expect(await look(cookie)).toBe(303);
+  });
+
+  test("one that began with the new token, before this function heard of it, is let in at its first request", async () => {
+    holdsToken("token-2");
+    const cookie = await cookieOf("token-2");
+    holdsToken("token-1");
+    nowMs += MINUTE_MS;
+    expect(await look("none=1")).toBe(303);
+    holdsToken("token-2");
+    nowMs += 2_000;
+    expect(await look(cookie)).toBe(404);
+  });
 });

@@ -1,5 +1,6 @@
 /** The command line as an operator runs it: a process of its own, its output and its exit code. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
@@ -8,7 +9,7 @@ import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { documentClient } from "../../shared/state/client.ts";
 import { dynamoStore } from "../../shared/state/store.ts";
-import { describeLive } from "../support/live.ts";
+import { describeLive, until } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 
 const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
@@ -53,6 +54,28 @@ test.for([
   const { code, err } = await canary({}, ...args);
   expect(err).toMatch(message);
   expect(code).toBe(254);
+});
+
+test("watch: a canary that is gone is said, looked for again, and Ctrl-C ends it with 0", async () => {
+  const env = { PATH: process.env.PATH, CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "t" };
+  const child = spawn(process.execPath, ["--import", "tsx", CLI, "watch", "--every", "1s"], { env });
+  const exited = once(child, "exit");
+  let out = "";
+  child.stdout.on("data", (chunk) => {
+    out += chunk;
+  });
+  await until(async () => expect(out.match(/can't be seen: CANARY_URL does not answer/g)?.length).toBe(2));
+  child.kill("SIGINT");
+  expect((await exited)[0]).toBe(0);
+  expect(out).not.toContain("\u001b");
+});
+
+test.for([
+  ["0s", /give a time from 1s to 60m/],
+  ["2h", /give a time from 1s to 60m/],
+] as const)("watch --every %s is refused", async ([every, message]) => {
+  const { code, err } = await canary({}, "watch", "--every", every);
+  expect([code, message.test(err)]).toEqual([254, true]);
 });
 
 test("with nothing configured it is blind, says so, and exits with 2", async () => {
@@ -119,6 +142,12 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       const status = await canary(remote, "status");
       expect(status.code).toBe(0);
       expect(status.out).toMatch(/✗ E-05 {2}red .* since .*, red: ruby/);
+      // The last 24 hours, half an hour a character, the newest on the right.
+      expect(status.out).toMatch(/✗ E-05 {2}red .* {2}·{47}█ {2}since/);
+      expect(status.out).toMatch(/✓ S-01 {2}green .* {2}·{47}▁ {2}since/);
+      expect(status.out).toContain("24 h, half an hour each: █ red, ▒ unknown, ▁ green, – off, · missing");
+      const json = JSON.parse((await canary(remote, "status", "--json")).out);
+      expect(json.invariants).toHaveLength(10);
       const violations = await canary(remote, "violations", "--invariant", "E-05", "--json");
       expect(JSON.parse(violations.out).violations).toMatchObject([
         { invariant_id: "E-05", subject: "ruby" },

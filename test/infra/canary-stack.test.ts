@@ -114,6 +114,16 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     ]);
   });
 
+  test("an alert of the cycle function links to the status page", () => {
+    const cycle =
+      template.findResources("AWS::Lambda::Function")[
+        idOf(template, "AWS::Lambda::Function", /^CanaryCycle/)
+      ]!;
+    expect(cycle.Properties.Environment.Variables.CANARY_STATUS_URL).toEqual({
+      "Fn::GetAtt": [expect.stringMatching(/^CanaryApiFunctionFunctionUrl/), "FunctionUrl"],
+    });
+  });
+
   test("no secret is in a function's environment, and what it needs is", () => {
     for (const { Properties } of allOf(template, "AWS::Lambda::Function")) {
       const { Variables } = Properties.Environment;
@@ -376,7 +386,20 @@ test("a function URL with iam is open to its callers only, by both permissions",
     (f) => f.Properties.Environment.Variables.API_AUTH,
   );
   expect(api.Properties.Environment.Variables.API_AUTH).toBe("iam");
+  expect(api.Properties.Environment.Variables.PUBLIC_BADGE).toBe("off");
   expect(allOf(synthesize("prod").template, "AWS::Lambda::Permission")).toEqual([]);
+});
+
+test("everybody may see the badge where the environment says so, and only there", () => {
+  const badgeOf = (publicBadge?: boolean) =>
+    allOf(
+      synthesize("staging", { ...ENVIRONMENTS.staging!, ...(publicBadge !== undefined && { publicBadge }) })
+        .template,
+      "AWS::Lambda::Function",
+    )
+      .map((f) => f.Properties.Environment.Variables.PUBLIC_BADGE)
+      .filter(Boolean);
+  expect([badgeOf(), badgeOf(false), badgeOf(true)]).toEqual([["off"], ["off"], ["on"]]);
 });
 
 test("private daemons: the functions are in the subnets, and can only go to the ports of what they read", () => {

@@ -97,6 +97,12 @@ describe("a field that can't be used is named, with the mend", () => {
       /^staging\.functionUrl\.callers is missing: give a list/,
     ],
     [
+      "a badge for everybody behind signatures",
+      { publicBadge: true, functionUrl: { auth: "iam", callers: [] } },
+      /^staging\.publicBadge can't be with functionUrl\.auth iam.*take bearer/,
+    ],
+    ["a badge that is neither", { publicBadge: "on" }, /^staging\.publicBadge: give true or false/],
+    [
       "a caller that is no ARN",
       { functionUrl: { auth: "iam", callers: ["bob"] } },
       /^staging\.functionUrl\.callers\.0: give the ARN/,

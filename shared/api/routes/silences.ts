@@ -1,14 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import type { CycleDeps } from "../../cycle/run-cycle.ts";
-import type { Silence } from "../../cycle/silence.ts";
-import { formatInstant } from "../../snapshot/timestamps.ts";
-import { type App, describeIssues, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
+import { type App, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
 import { SilenceRequest, SilenceSchema, SilencesList } from "../schemas.ts";
-
-/** Each silence is an attribute of one item, which has room for no more than this. */
-const MAX_SILENCES = 50;
-const MAX_SILENCE_MS = 90 * 86_400_000;
+import { addSilence, endSilence, silencesInForce, toSilence } from "../silencing.ts";
 
 const add = createRoute({
   method: "post",
@@ -39,50 +33,22 @@ const remove = createRoute({
   responses: { 204: { description: "It is gone" }, 404: jsonBody("There is none with that id", ErrorBody) },
 });
 
-/** @returns the silence in wire names */
-export const toSilence = (s: Silence) => ({
-  id: s.id,
-  invariant_id: s.invariantId,
-  subject: s.subject,
-  until: formatInstant(s.untilMs),
-  reason: s.reason,
-  created_at: formatInstant(s.createdAtMs),
-});
-
 /** The routes under `/api/canary/silences`. */
-export function registerSilences(app: App, { store, now }: CycleDeps): void {
-  const inForce = async () => (await store.readMemory()).silences.filter((s) => s.untilMs > now());
-
+export function registerSilences(app: App, canary: CycleDeps): void {
   app.openAPIRegistry.registerPath(add);
   app.post(add.path, async (c) => {
     const body: unknown = await c.req.json().catch(() => undefined);
     if (body === undefined) return errorResponse(c, 400, "invalid_json", "the body is not JSON");
-    const request = SilenceRequest.safeParse(body);
-    if (!request.success) return errorResponse(c, 422, "invalid_request", describeIssues(request.error));
-    const { invariant_id, subject, until, reason } = request.data;
-    if (until <= now() || until > now() + MAX_SILENCE_MS)
-      return errorResponse(c, 422, "invalid_request", "until: give a time in the next 90 days");
-    if ((await inForce()).length >= MAX_SILENCES)
-      return errorResponse(c, 409, "too_many_silences", `there are ${MAX_SILENCES} silences: end one first`);
-    const id = randomBytes(4).toString("hex");
-    const silence = {
-      id,
-      invariantId: invariant_id,
-      subject: subject ?? null,
-      untilMs: until,
-      reason,
-      createdAtMs: now(),
-    };
-    await store.putSilence(silence);
-    return c.json(toSilence(silence), 201);
+    const added = await addSilence(canary, body);
+    if ("detail" in added) return errorResponse(c, added.status, added.code, added.detail);
+    return c.json(toSilence(added), 201);
   });
 
-  app.openapi(list, async (c) => c.json({ silences: (await inForce()).map(toSilence) }, 200));
+  app.openapi(list, async (c) => c.json({ silences: (await silencesInForce(canary)).map(toSilence) }, 200));
 
   app.openapi(remove, async (c) => {
     const { id } = c.req.valid("param");
-    const removed = /^[0-9a-f]{8}$/.test(id) && (await store.removeSilence(id));
-    return removed
+    return (await endSilence(canary, id))
       ? c.body(null, 204)
       : (errorResponse(c, 404, "not_found", `there is no silence ${id}`) as never);
   });

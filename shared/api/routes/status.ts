@@ -1,16 +1,10 @@
 import { createRoute } from "@hono/zod-openapi";
-import type { InvariantState } from "../../cycle/memory.ts";
 import type { CycleDeps } from "../../cycle/run-cycle.ts";
-import { INVARIANTS } from "../../invariants/index.ts";
-import type { Invariant } from "../../invariants/invariant.ts";
-import { formatInstant } from "../../snapshot/timestamps.ts";
 import { keptRange } from "../../state/table.ts";
+import { describeStatus, instantOrNull, isFresh } from "../describe-status.ts";
 import { type App, ErrorBody, jsonBody } from "../errors.ts";
 import { CyclesPage, CyclesQuery, Health, Status } from "../schemas.ts";
-import { toSilence } from "./silences.ts";
 
-/** Three scheduled cycles: one may be late, and one may fail. */
-const FRESH_MS = 15 * 60_000;
 const DAY_MS = 86_400_000;
 
 const status = createRoute({
@@ -36,54 +30,11 @@ const health = createRoute({
   responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
 });
 
-const instant = (ms: number | null | undefined) => (ms == null ? null : formatInstant(ms));
-
-function describeState(
-  { id, title, tier, severity }: Invariant,
-  state: InvariantState | undefined,
-  off: boolean,
-) {
-  // A red that can't be seen stays red; a green that can't be seen is not green.
-  const seen = state?.status === "red" || state?.blindSinceMs == null ? state?.status : "unknown";
-  return {
-    id,
-    title,
-    tier,
-    severity,
-    status: off ? ("off" as const) : (seen ?? ("unknown" as const)),
-    since: instant(seen === "unknown" ? state?.blindSinceMs : state?.sinceMs),
-    last_red_at: instant(state?.lastRedAtMs),
-    red_subjects: Object.keys(state?.red ?? {}).sort(),
-    blind_since: instant(state?.blindSinceMs),
-    blind_reason: state?.blindReason ?? null,
-  };
-}
-
 /** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
 export function registerStatus(app: App, { store, now, alerts }: CycleDeps): void {
-  const channels = Object.keys(alerts.senders).sort();
-
   app.openapi(status, async (c) => {
     const { memory, silences } = await store.readMemory();
-    const { states, lastFullCycle, outbox } = memory;
-    return c.json(
-      {
-        checked_at: instant(lastFullCycle?.atMs),
-        cycle_duration_ms: lastFullCycle?.durationMs ?? null,
-        sources_unavailable: [...(lastFullCycle?.sourcesUnavailable ?? [])],
-        alerts: {
-          status: channels.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
-          channels,
-          pending: outbox.length,
-        },
-        silences: silences.filter((s) => s.untilMs > now()).map(toSilence),
-        source_latency_ms: { ...lastFullCycle?.latencyMsBySource },
-        invariants: INVARIANTS.map((i) =>
-          describeState(i, states[i.id], lastFullCycle?.checksOff.includes(i.id) ?? false),
-        ),
-      },
-      200,
-    );
+    return c.json(describeStatus(memory, silences, alerts.senders, now()), 200);
   });
 
   app.openapi(cycles, async (c) => {
@@ -96,9 +47,8 @@ export function registerStatus(app: App, { store, now, alerts }: CycleDeps): voi
   app.openapi(health, async (c) => {
     try {
       const { lastFullCycle } = (await store.readMemory()).memory;
-      const fresh = lastFullCycle !== null && now() - lastFullCycle.atMs < FRESH_MS;
-      const checked_at = instant(lastFullCycle?.atMs);
-      return fresh
+      const checked_at = instantOrNull(lastFullCycle?.atMs);
+      return isFresh(lastFullCycle, now())
         ? c.json({ status: "fresh" as const, checked_at }, 200)
         : c.json({ status: "stale" as const, checked_at }, 503);
     } catch {

@@ -1,0 +1,57 @@
+/**
+ * What JavaScript adds in a browser: a page that keeps itself young, the progress of a run, buttons that copy. Without it
+ * every page and every form works all the same.
+ */
+export const SCRIPT_TEXT = `"use strict";
+const REFRESH_MS = 60_000;
+
+// What was said once is not said again by a reload.
+const here = new URL(location.href);
+if (here.searchParams.has("said")) history.replaceState(null, "", here.pathname + here.hash);
+
+for (const pre of document.querySelectorAll("pre[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(pre.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(pre);
+      button.textContent = "Selected: copy it";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  pre.before(button);
+}
+
+let isBusy = false;
+for (const form of document.querySelectorAll("form[data-progress]"))
+  form.addEventListener("submit", (event) => {
+    if (isBusy) return event.preventDefault();
+    isBusy = true;
+    const button = form.querySelector("button");
+    const progress = document.createElement("progress");
+    progress.setAttribute("aria-label", form.dataset.progress);
+    form.append(progress);
+    button.setAttribute("aria-disabled", "true");
+    const startedAt = Date.now();
+    const tell = () => {
+      button.textContent = form.dataset.progress + " \\u2026 " + Math.floor((Date.now() - startedAt) / 1000) + " s";
+    };
+    tell();
+    setInterval(tell, 1000);
+  });
+// Back from the next page, the browser may show this one as it was left.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+let isTyping = false;
+document.addEventListener("input", () => { isTyping = true; });
+if (location.pathname === "/")
+  setInterval(() => {
+    const isReading = document.querySelector("details[open]") !== null;
+    if (!isBusy && !isTyping && !isReading && navigator.onLine) location.reload();
+  }, REFRESH_MS);
+`;

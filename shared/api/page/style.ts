@@ -1,0 +1,161 @@
+/** The pages' style. Colours are pairs for light and dark: a contrast of 4.5 or more for text, of 3 for bars. */
+export const STYLE_TEXT = `:root {
+  color-scheme: light dark;
+  --paper: light-dark(#f7f7f5, #131518);
+  --card: light-dark(#ffffff, #1b1e22);
+  --ink: light-dark(#1b1d20, #e7e8ea);
+  --dim: light-dark(#5a6068, #a0a7b0);
+  --line: light-dark(#e2e2dd, #2d3238);
+  --link: light-dark(#0b57b0, #8ab8ff);
+  --green: light-dark(#1a7f4b, #4cc38a);
+  --red: light-dark(#c8321f, #ff7a6b);
+  --unknown: light-dark(#8a5a00, #e8b04b);
+  --off: light-dark(#5d646e, #98a0aa);
+  --red-wash: light-dark(#fdf0ee, #2c1a1a);
+  --amber-wash: light-dark(#fdf5e3, #2a2315);
+  --bar-green: light-dark(#3f9a6c, #2f8a5d);
+  --bar-unknown: light-dark(#b07a12, #c08f35);
+  --bar-off: light-dark(#868c94, #6d7681);
+  --bar-missing: light-dark(#868c94, #6d7681);
+  --sign: light-dark(#ffffff, #16181b);
+  --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; padding: 0 20px 56px; max-width: 1120px;
+  background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif;
+  font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%;
+}
+h1, h2, h3, p, ul, ol, dl, dd, figure { margin: 0; padding: 0; }
+ul, ol { list-style: none; }
+h1 { font-size: 26px; line-height: 1.2; font-weight: 650; letter-spacing: -.01em; }
+h2 { font-size: 13px; font-weight: 650; color: var(--dim); margin-bottom: 10px; }
+h3 { font-size: 15px; font-weight: 550; }
+a { color: var(--link); text-underline-offset: 2px; }
+p, li, dd { overflow-wrap: anywhere; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
+.dim, small, figcaption { color: var(--dim); }
+small { font-size: 13px; font-weight: 400; }
+.unseen, .skip:not(:focus) { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.id, code, pre, .ids { font-family: var(--mono); font-size: .9em; }
+section, nav { margin-top: 24px; }
+
+.top { display: flex; justify-content: space-between; align-items: center; min-height: 56px; border-bottom: 1px solid var(--line); }
+.home { display: flex; align-items: center; gap: 9px; color: inherit; text-decoration: none; font-size: 16px; }
+.mark { width: 16px; height: 16px; flex: none; color: var(--off); }
+.mark .fill { fill: currentColor; }
+.mark .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; }
+.mark .cut { fill: none; stroke: var(--sign); stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
+.mark.green { color: var(--green); } .mark.red { color: var(--red); }
+.mark.unknown, .mark.stale { color: var(--unknown); }
+.state { display: inline-flex; white-space: nowrap; align-items: center; gap: 7px; font-weight: 600; color: var(--off); }
+.state.green { color: var(--green); } .state.red { color: var(--red); } .state.unknown { color: var(--unknown); }
+
+.verdict { display: flex; align-items: center; gap: 16px; }
+.verdict > .mark { width: 40px; height: 40px; }
+.act { margin-inline-start: auto; display: grid; justify-items: end; gap: 4px; max-width: 60%; }
+.said, .stale-line { margin-top: 20px; padding: 10px 14px; border: 1px solid var(--line); border-inline-start: 4px solid var(--green); border-radius: 6px; background: var(--card); }
+.said.problem { border-inline-start-color: var(--red); background: var(--red-wash); }
+.stale-line { display: flex; gap: 10px; border-inline-start-color: var(--unknown); background: var(--amber-wash); font-size: 16px; }
+.stale-line .mark { margin-top: 4px; }
+
+.head { display: flex; justify-content: space-between; align-items: baseline; flex-wrap: wrap; gap: 0 16px; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 13px; color: var(--dim); margin-bottom: 8px; }
+.legend span { display: inline-flex; align-items: center; gap: 5px; }
+.legend .bars { width: 7px; height: 14px; }
+.rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); overflow: hidden; }
+.row { display: grid; grid-template-columns: 108px minmax(0, 1fr) 140px minmax(0, 400px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row + .row { border-top: 1px solid var(--line); }
+.row.red { background: var(--red-wash); }
+.row h3 a { color: inherit; text-decoration: none; }
+.row h3 a:hover { text-decoration: underline; }
+.row .id { color: var(--dim); margin-inline-end: 6px; }
+.since { font-size: 14px; white-space: nowrap; }
+.words { grid-column: 2 / -1; font-size: 14px; display: grid; gap: 4px; }
+.words:not(:empty) { padding: 4px 0 2px; }
+.rows.plain .row { grid-template-columns: 108px minmax(0, 1fr) 110px; }
+.names { display: flex; flex-wrap: wrap; gap: 4px 6px; }
+.names li { padding: 0 7px; border: 1px solid var(--line); border-radius: 4px; background: var(--paper); font: 13px/1.6 var(--mono); }
+.names .more { border-color: transparent; background: none; color: var(--dim); font-family: inherit; padding-inline: 2px; }
+
+.bars { display: block; width: 100%; height: 26px; overflow: visible; }
+.one .bars { height: 44px; margin-top: 14px; }
+.bar { fill: none; stroke-dasharray: .72 .28; }
+.bar.red { stroke: var(--red); } .bar.unknown { stroke: var(--bar-unknown); } .bar.green { stroke: var(--bar-green); }
+.bar.red, .bar.unknown { stroke-dasharray: none; }
+.bar.off { stroke: var(--bar-off); } .bar.missing { stroke: var(--bar-missing); stroke-dasharray: none; }
+.legend .bar { stroke-dasharray: none; }
+.scale { display: flex; justify-content: space-between; font-size: 13px; }
+.days { height: 64px; } .day { stroke: var(--red); stroke-width: .7; fill: none; }
+figcaption { font-size: 13px; margin-top: 4px; }
+
+.cards { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 16px; margin-top: 24px; }
+.cards.two { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.cards > section { margin: 0; padding: 14px 16px 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
+.cards > #silence { grid-column: span 2; }
+.cards.two > #silence { grid-column: auto; }
+.cards.two > #silence:only-child { grid-column: 1 / -1; }
+.facts { display: grid; gap: 2px; }
+.facts > li { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 10px; padding: 4px 0; font-size: 14px; }
+.facts > li + li { border-top: 1px solid var(--line); }
+.facts > li > p { flex-basis: 100%; }
+.facts > li > span:not(.number, .state, .ids) { flex: 1 1 10em; min-width: 0; }
+.facts > li > form { margin-inline-start: auto; }
+.number { margin-inline-start: auto; white-space: nowrap; }
+main > section > .facts, .violations { border: 1px solid var(--line); border-radius: 8px; background: var(--card); padding: 4px 16px; }
+
+button { font: inherit; font-weight: 600; padding: 7px 14px; border: 1px solid var(--ink); border-radius: 6px; background: var(--ink); color: var(--paper); cursor: pointer; }
+button:hover { opacity: .88; }
+button[aria-disabled] { cursor: progress; opacity: .75; }
+button.quiet, a.quiet { padding: 2px 10px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: var(--ink); font-size: 14px; font-weight: 500; text-decoration: none; }
+button.quiet:hover, a.quiet:hover { border-color: var(--dim); opacity: 1; }
+progress { display: block; width: 100%; height: 4px; margin-top: 6px; accent-color: var(--link); }
+input, select { font: inherit; font-weight: 400; width: 100%; min-height: 36px; padding: 5px 9px; border: 1px solid var(--off); border-radius: 6px; background: var(--paper); color: inherit; }
+label { display: grid; gap: 3px; font-size: 14px; font-weight: 550; align-content: start; }
+.fields { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; margin-top: 10px; }
+.fields .wide { grid-column: 1 / -1; }
+.fields button { justify-self: start; }
+.inline { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; }
+.command { font-size: 13px; margin-top: 8px; max-width: 100%; min-width: 0; }
+.act .command, .inline .command { margin-top: 0; }
+summary { cursor: pointer; color: var(--dim); }
+summary:hover { color: var(--ink); }
+pre { margin: 6px 0 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--paper); white-space: pre-wrap; overflow-wrap: anywhere; text-align: start; line-height: 1.45; }
+.copy { float: inline-end; margin: 12px 8px 0 8px; }
+.violation { padding: 6px 0; }
+.violations > li + li { border-top: 1px solid var(--line); }
+.violations { margin-top: 12px; }
+.violation summary { color: inherit; font-size: 14px; }
+.violation summary time { color: var(--dim); margin-inline-end: 10px; }
+.violation summary .id { margin-inline-end: 10px; }
+dl { display: grid; grid-template-columns: 140px minmax(0, 1fr); gap: 8px 16px; padding: 10px 0 8px; font-size: 14px; }
+dt { color: var(--dim); }
+dd pre { margin: 0; }
+.sign-in { max-width: 380px; margin: 12vh auto 0; padding: 24px; border: 1px solid var(--line); border-radius: 10px; background: var(--card); }
+.sign-in form { display: grid; gap: 14px; margin-top: 16px; }
+.sign-in h1 { font-size: 21px; }
+
+@media (max-width: 860px) {
+  .row { grid-template-columns: minmax(0, 1fr) auto; gap: 4px 12px; }
+  .row h3 { grid-column: 1; grid-row: 1; }
+  .row .state { grid-column: 2; grid-row: 1; }
+  .row .since, .row .bars, .words { grid-column: 1 / -1; }
+  .rows.plain .row { grid-template-columns: minmax(0, 1fr) auto; }
+  .since { color: var(--dim); }
+  .cards, .cards.two { grid-template-columns: minmax(0, 1fr); }
+  .cards > #silence, .cards.two > #silence:only-child { grid-column: auto; }
+}
+@media (max-width: 560px) {
+  body { padding: 0 14px 40px; }
+  .bar { stroke-dasharray: none; }
+  .verdict { flex-wrap: wrap; gap: 12px; }
+  .verdict > div:first-of-type { flex: 1; }
+  .verdict h1 { font-size: 23px; }
+  .act { margin: 0; max-width: 100%; width: 100%; justify-items: stretch; }
+  .act button { width: 100%; }
+  .fields, dl { grid-template-columns: minmax(0, 1fr); }
+  dt { margin-bottom: -6px; }
+}
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+`;

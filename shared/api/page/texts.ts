@@ -1,0 +1,33 @@
+/** Texts of the platform on their way into a page, or into a shell. JSX escapes markup; this is what it leaves. */
+
+/** What HTML can't carry, and what would turn the text behind it around; not the joiners, which scripts and emoji need. */
+const UNSEEN = /[\p{Cc}\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/gu;
+
+const codeOf = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/** @returns the text with each character that can't be seen as its code: `a\u202eb` */
+export const plain = (text: string): string => text.replace(UNSEEN, codeOf);
+
+/** @returns the value as JSON on lines, which is still the same JSON: what can't be seen is written as its code */
+export const plainJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replace(UNSEEN, (character) =>
+    character === "\n" ? character : codeOf(character),
+  );
+
+/** @returns the text as one word of a POSIX shell */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+/**
+ * @param origin of the canary, `https://canary.example.com`
+ * @returns a command that calls the API with the token of the shell's environment
+ */
+export function curl(origin: string, method: "GET" | "POST" | "DELETE", path: string, body?: object): string {
+  const json = body && JSON.stringify(body).replace(UNSEEN, codeOf);
+  return [
+    method === "GET" ? "curl" : `curl -X ${method}`,
+    '-H "Authorization: Bearer $CANARY_TOKEN"',
+    ...(json ? ["-H 'Content-Type: application/json'", `-d ${shellWord(json)}`] : []),
+    shellWord(origin + path),
+  ].join(" \\\n  ");
+}

@@ -1,0 +1,406 @@
+/** The status page in a real Chromium, against what `npm start` starts. SCREENSHOTS=1 makes the pictures of the docs. */
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { AxeResults } from "axe-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type LocalEnvironment, startEnvironment } from "../../infra/local/environment.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { chromiumPath, describeLive, until } from "../support/live.ts";
+
+const TOKEN = "token-of-the-page-test";
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
+const MAKES_PICTURES = process.env.SCREENSHOTS === "1";
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 375, height: 720 };
+const BAR_MS = 5 * 60_000;
+
+describeLive(["chromium"], "the status page in a browser", () => {
+  let environment: LocalEnvironment;
+  let browser: Browser;
+  const contexts: BrowserContext[] = [];
+  /** What a page complained of: a refused style or script, an error of ours. */
+  let complaints: string[] = [];
+
+  beforeAll(async () => {
+    environment = await startEnvironment({
+      port: 0,
+      dockerHost: "unix:///nowhere/docker.sock",
+      adminToken: TOKEN,
+      alerts: { CANARY_ENVIRONMENT: "staging" },
+    });
+    // An agent that does nothing by itself.
+    await environment.platform.agents.create({
+      name: "ruby",
+      maxParallelTasks: 2,
+      executionTimeoutSeconds: 600,
+    });
+    browser = await chromium.launch({ executablePath: chromiumPath()!, args: ["--no-sandbox"] });
+    await writeADay();
+    await cycle();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await environment?.close();
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  const cycle = () => runCycle(environment.canary, { trigger: "schedule" });
+
+  /** A day of cycles before the first: an hour in which S-01 was red, and one in which nothing was read. */
+  async function writeADay() {
+    const nowMs = Date.now();
+    for (let ago = 287; ago > 0; ago -= 1) {
+      const statusOf = (id: string) => {
+        if (id === "R-01" || (ago > 60 && ago < 64)) return "unknown" as const;
+        return id === "S-01" && ago > 150 && ago < 163 ? ("red" as const) : ("green" as const);
+      };
+      const record = (id: string) => ({ status: statusOf(id), checked: 4, unseen: [], reason: null });
+      const cycle = {
+        snapshot_time: new Date(nowMs - ago * BAR_MS).toISOString(),
+        trigger: "schedule",
+        duration_ms: 100,
+        checks_run: INVARIANTS.map(({ id }) => id),
+        checks_off: [],
+        sources_unavailable: ["docker: not configured"],
+        violation_count: 0,
+        verdicts: Object.fromEntries(INVARIANTS.map(({ id }) => [id, record(id)])),
+        transitions: [],
+        spreads: [],
+        recoveries: [],
+      };
+      if (ago !== 200)
+        await environment.canary.store.writeEvidence({ cycle, violations: [], terminal: new Map() }, nowMs);
+    }
+  }
+
+  /** A command on the platform's own Redis. */
+  async function redis(...command: (string | number)[]) {
+    const { url, token } = environment.sources.redis;
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(command) });
+    expect(await response.json()).not.toHaveProperty("error");
+  }
+  const SLOTS = ["over-1", "over-2", "over-3"];
+  /** Gives an agent more slots than its cap has room for, as a start that goes past acquire does. */
+  async function overbook(agent: string) {
+    const scoreSeconds = Date.now() / 1000 - 60;
+    for (const id of SLOTS) {
+      await redis("ZADD", `agent:slots:${agent}`, scoreSeconds, id);
+      await redis("HSET", `agent:slot:${agent}:${id}`, "timeout_seconds", 600);
+      await redis("EXPIRE", `agent:slot:${agent}:${id}`, 900);
+    }
+  }
+  async function cure(agent: string) {
+    for (const id of SLOTS) {
+      await redis("ZREM", `agent:slots:${agent}`, id);
+      await redis("DEL", `agent:slot:${agent}:${id}`);
+    }
+  }
+
+  async function open(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Page> {
+    const context = await browser.newContext({ viewport: DESKTOP, ...options });
+    contexts.push(context);
+    context.setDefaultTimeout(10_000);
+    const page = await context.newPage();
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => {
+      // A wrong token is answered with 401, which the browser mentions.
+      if (message.type() === "error" && !message.text().includes("401")) complaints.push(message.text());
+    });
+    page.on("dialog", (dialog) => {
+      complaints.push(`a dialog opened: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await page.goto(environment.url);
+    return page;
+  }
+  async function signIn(page: Page) {
+    await page.getByLabel("Admin token").fill(TOKEN);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Invariants" }).waitFor();
+  }
+  const rowOf = (page: Page, id: string) => page.locator(`li.row#${id}`);
+  const stateOf = (page: Page, id: string) => rowOf(page, id).locator(".state").textContent();
+  const runFromPage = async (page: Page) => {
+    await page.getByRole("button", { name: "Run a cycle" }).click();
+    await page.getByText("The cycle is done").waitFor();
+  };
+  const take = async (page: Page, name: string, fullPage = false) => {
+    if (!MAKES_PICTURES) return;
+    await mkdir(PICTURES, { recursive: true });
+    await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage });
+  };
+
+  /** @returns what axe finds that keeps somebody out */
+  async function barriersOn(page: Page): Promise<string[]> {
+    const context = page.context();
+    // The page's policy lets nothing in: axe comes by the debugger, as a developer's tools do.
+    const session = await context.newCDPSession(page);
+    await session.send("Page.setBypassCSP", { enabled: true });
+    await page.reload();
+    await page.addScriptTag({ path: AXE });
+    await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
+    const results = await page.evaluate<AxeResults>("axe.run()");
+    await session.send("Page.setBypassCSP", { enabled: false });
+    return results.violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical" || impact === "moderate")
+      .flatMap(({ id, nodes }) =>
+        nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary}`),
+      );
+  }
+  const widerThanScreen = (page: Page) =>
+    page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+
+  test("an operator's day: sign in, ten rows, S-02 breaks, a cycle, red, its detail, the cure, a silence, sign out", async () => {
+    const page = await open();
+    expect(page.url()).toMatch(/\/sign-in$/);
+    await page.getByLabel("Admin token").fill("a guess");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("That is not the admin token.").waitFor();
+    await signIn(page);
+
+    expect(await page.locator("li.row").count()).toBe(10);
+    expect(await stateOf(page, "S-02")).toBe("green");
+    expect(await stateOf(page, "R-01")).toBe("unknown");
+    expect(await page.title()).toMatch(/^\? 1 unknown · staging canary$/);
+
+    await overbook("ruby");
+    // Playwright looks at no page that is about to be left: what the button says meanwhile is noted down in it.
+    await page.evaluate(`new MutationObserver(() => {
+      sessionStorage.told = document.querySelector("form[data-progress]").textContent;
+    }).observe(document.querySelector("form[data-progress]"), { subtree: true, childList: true })`);
+    await page.getByRole("button", { name: "Run a cycle" }).click();
+    await page.getByText(/The cycle is done: \d red, 1 unknown\./).waitFor();
+    // A new red is read again after three seconds, and the page counts them.
+    expect(await page.evaluate("sessionStorage.told")).toMatch(/^Running … [2-9] s$/);
+    expect(page.url()).toBe(`${environment.url}/`);
+    expect(await stateOf(page, "S-02")).toBe("red");
+    expect(await page.title()).toMatch(/^● \d red, 1 unknown · staging canary$/);
+    expect(await page.locator("link[rel=icon]").getAttribute("href")).toMatch(/icon-red/);
+    await rowOf(page, "S-02").getByText("slot(s) above the cap across 1 agent(s): ruby").waitFor();
+    const strip = await rowOf(page, "S-02").getByRole("img").getAttribute("aria-label");
+    expect(strip).toMatch(/^S-02, last 24 hours: 1 red, 3 unknown, \d+ green, \d missing of 288$/);
+    await take(page, "red", true);
+
+    await rowOf(page, "S-02")
+      .getByRole("link", { name: /Slot overbooking/ })
+      .click();
+    await page.getByText("An agent with more slots than its cap runs more tasks").waitFor();
+    await page.locator(".violation summary").first().click();
+    await page.getByText('"overbooked_by": ').waitFor();
+    await page
+      .getByText(/ZCARD\(agent:slots:ruby\) - drain sentinels = \d > max_parallel_tasks = 2/)
+      .waitFor();
+    await take(page, "invariant", true);
+    await page.locator(".violation a[href^='/cycles/']").first().click();
+    await page.getByRole("heading", { name: /^Cycle of/ }).waitFor();
+    expect(await page.locator(".row.red").count()).toBeGreaterThanOrEqual(1);
+    await take(page, "cycle", true);
+
+    await page.getByRole("link", { name: "All invariants" }).click();
+    await page.locator("#silence select[name=invariant]").selectOption("S-02");
+    await page.getByLabel("Subject").fill("ruby");
+    await page.getByLabel("Reason").fill("resizing ruby");
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByText("It is silenced").waitFor();
+    expect(await stateOf(page, "S-02")).toBe("silenced");
+    await page.getByRole("button", { name: /^End silence/ }).click();
+    await page.getByText("The silence has ended").waitFor();
+    expect(await stateOf(page, "S-02")).toBe("red");
+
+    await cure("ruby");
+    await runFromPage(page);
+    expect(await stateOf(page, "S-02")).toBe("green");
+    expect(await page.title()).toMatch(/^\? 1 unknown/);
+
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Admin token").waitFor();
+    await page.goBack();
+    await until(async () => expect(page.url()).toMatch(/\/sign-in/));
+    await page.goto(`${environment.url}/invariants/S-02`);
+    expect(page.url()).toMatch(/\/sign-in\?to=/);
+  });
+
+  test("without JavaScript every step is the same", async () => {
+    const page = await open({ javaScriptEnabled: false });
+    await signIn(page);
+    await overbook("slow");
+    try {
+      await runFromPage(page);
+      expect(await stateOf(page, "S-02")).toBe("red");
+      await rowOf(page, "S-02")
+        .getByRole("link", { name: /Slot overbooking/ })
+        .click();
+      await page.getByRole("link", { name: "Silence slow" }).click();
+      expect(await page.getByLabel("Subject").inputValue()).toBe("slow");
+      await page.getByLabel("Reason").fill("a test");
+      await page.getByRole("button", { name: "Silence", exact: true }).click();
+      await page.getByText("It is silenced").waitFor();
+      await page.getByRole("button", { name: /^End silence/ }).click();
+      await page.getByText("The silence has ended").waitFor();
+    } finally {
+      await cure("slow");
+    }
+    await page.getByRole("link", { name: "All invariants" }).click();
+    await runFromPage(page);
+    expect(await stateOf(page, "S-02")).toBe("green");
+    // No button is there that only JavaScript could serve.
+    expect(await page.getByRole("button", { name: "Copy" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Admin token").waitFor();
+  });
+
+  test("while another cycle is in progress the page says so, and when to come back", async () => {
+    const page = await open();
+    await signIn(page);
+    const { store } = environment.canary;
+    await store.acquire("another", Date.now(), 30_000);
+    try {
+      await page.getByRole("button", { name: "Run a cycle" }).click();
+      await page
+        .getByText(/Another cycle is in progress\. Nothing was started; try again in \d+ s\./)
+        .waitFor();
+    } finally {
+      await store.release("another");
+    }
+  });
+
+  test("the command of a form can be copied, without a token in it", async () => {
+    const page = await open({ permissions: ["clipboard-read", "clipboard-write"] });
+    await signIn(page);
+    await page.getByText("from a shell").first().click();
+    await page.getByRole("button", { name: "Copy" }).first().click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    const copied = await page.evaluate<string>("navigator.clipboard.readText()");
+    expect(copied).toBe(
+      `curl -X POST \\\n  -H "Authorization: Bearer $CANARY_TOKEN" \\\n  ${environment.url}/api/canary/run-cycle`,
+    );
+  });
+
+  test("a link from another site leads whoever is signed in to the page, not to the sign-in", async () => {
+    const page = await open();
+    await signIn(page);
+    const elsewhere = environment.url.replace("127.0.0.1", "localhost");
+    await page.route(`${elsewhere}/mail`, (route) =>
+      route.fulfill({
+        contentType: "text/html",
+        body: `<a href="${environment.url}/invariants/S-02">alert</a>`,
+      }),
+    );
+    await page.goto(`${elsewhere}/mail`);
+    await page.getByRole("link", { name: "alert" }).click();
+    await page.getByRole("heading", { name: /Slot overbooking/ }).waitFor();
+  });
+
+  describe("on every screen", () => {
+    const SCREENS = [DESKTOP, PHONE].flatMap((viewport) =>
+      (["light", "dark"] as const).map((colorScheme) => ({ viewport, colorScheme })),
+    );
+
+    test.each(SCREENS)(
+      "$viewport.width px, $colorScheme: axe finds nothing, and nothing is wider than the screen",
+      async (screen) => {
+        const page = await open(screen);
+        const name = `${screen.viewport.width}-${screen.colorScheme}`;
+        expect(await barriersOn(page)).toEqual([]);
+        await signIn(page);
+        await overbook("ruby");
+        try {
+          await runFromPage(page);
+          await take(page, name);
+          const { url } = environment;
+          const cycle = await page.locator("a[href^='/cycles/']").first().getAttribute("href");
+          for (const path of ["/", "/invariants/S-02", cycle!, "/invariants/X-01"]) {
+            await page.goto(url + path);
+            expect([path, await barriersOn(page)]).toEqual([path, []]);
+            expect([path, await widerThanScreen(page)]).toEqual([path, 0]);
+          }
+        } finally {
+          await cure("ruby");
+          await cycle();
+        }
+        // The browser mentions that a page was not found.
+        complaints = complaints.filter((text) => !text.includes("404"));
+      },
+    );
+
+    test("the keyboard alone: past the head to the content, and a cycle is run", async () => {
+      const page = await open();
+      await page.getByLabel("Admin token").focus();
+      await page.keyboard.type(TOKEN);
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Invariants" }).waitFor();
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate("document.activeElement.textContent")).toMatch(/Skip to the content/);
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("Run a cycle");
+      await page.keyboard.press("Enter");
+      await page.getByText("The cycle is done").waitFor();
+    });
+  });
+
+  describe("what the platform is called", () => {
+    const HOSTILE = [
+      "<script>document.title='owned'</script>",
+      "<img src=x onerror=alert(1)>",
+      '"><svg onload=alert(1)>',
+      "' autofocus onfocus='alert(1)",
+      "&lt;b&gt;&amp;",
+      "שלום עולם",
+      "مرحبا بالعالم",
+      "null",
+      "__proto__",
+    ];
+
+    test("names full of markup and quotes, and right-to-left ones, are shown as text, letter by letter", async () => {
+      const page = await open();
+      await signIn(page);
+      for (const name of HOSTILE) await overbook(name);
+      try {
+        await runFromPage(page);
+        await page.goto(`${environment.url}/invariants/L-03`);
+        const shown = await page.locator("section:has(> h2:text-is('Red now')) li > bdi").allTextContents();
+        expect(shown.sort()).toEqual([...HOSTILE].sort());
+        // Each stands between its neighbours, whatever its own direction.
+        const places = await page.locator(".facts > li:has(.number):has(> bdi)").all();
+        for (const place of places) {
+          const [name, since] = [place.locator("> bdi"), place.locator(".number")];
+          expect((await name.boundingBox())!.x).toBeLessThan((await since.boundingBox())!.x);
+        }
+        expect(places.length).toBe(HOSTILE.length);
+        expect(await page.title()).not.toContain("owned");
+        expect(await page.locator("main img, main script, main b:text('x')").count()).toBe(0);
+        // And the way to silence one leads to exactly that one.
+        await page.getByRole("link", { name: `Silence ${HOSTILE[1]}` }).click();
+        expect(await page.getByLabel("Subject").inputValue()).toBe(HOSTILE[1]);
+      } finally {
+        for (const name of HOSTILE) await cure(name);
+        await cycle();
+      }
+    });
+
+    test("an override of direction turns nothing around", async () => {
+      const page = await open();
+      await signIn(page);
+      const name = "agent\u202egnp.exe";
+      await overbook(name);
+      try {
+        await runFromPage(page);
+        const words = await rowOf(page, "L-03").locator(".words").innerText();
+        expect(words).toContain("agent\\u202egnp.exe");
+        expect(words).not.toMatch(/\u202e/);
+      } finally {
+        await cure(name);
+        await cycle();
+      }
+    });
+  });
+});
