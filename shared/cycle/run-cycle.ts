@@ -57,7 +57,21 @@ export interface CycleDeps {
   readonly redact: (line: string) => string;
   /** Told of every cycle once it is over, for logs and metrics. */
   readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
+  /** Told of each step, once it is over, how long it took. */
+  readonly onStep?: (step: CycleStep, ms: number) => void;
 }
+
+/** The parts of a cycle, in their order; terminal memory and sources are read at once. */
+export type CycleStep =
+  | "lease"
+  | "terminal memory"
+  | "sources"
+  | "evaluate"
+  | "confirm"
+  | "step"
+  | "evidence"
+  | "commit"
+  | "deliver";
 
 export interface CycleRequest {
   /** The invariants to run; all where it is left out. Their ids must exist. */
@@ -137,6 +151,17 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
   return outcome;
 }
 
+/** Does the work, and says how long it took. */
+function timed<T>({ onStep }: CycleDeps, name: CycleStep, work: () => T): T {
+  if (!onStep) return work();
+  const fromMs = performance.now();
+  const tell = () => onStep(name, performance.now() - fromMs);
+  const result = work();
+  if (result instanceof Promise) return result.finally(tell) as T;
+  tell();
+  return result;
+}
+
 async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
   const { store, settings, now, redact } = deps;
   const startedAtMs = now();
@@ -151,7 +176,9 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const owner = randomUUID();
   let lease: Lease | null = null;
   try {
-    const taken = await guarded(() => store.acquire(owner, startedAtMs, leaseMs(settings)));
+    const taken = await timed(deps, "lease", () =>
+      guarded(() => store.acquire(owner, startedAtMs, leaseMs(settings))),
+    );
     if ("busyUntilMs" in taken) return busy(taken.busyUntilMs, now());
     lease = taken;
   } catch (error) {
@@ -171,12 +198,14 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const release = () => guarded(() => store.release(owner)).catch(() => {});
   const [terminal, snapshot] = await Promise.all([
     lease && wanted.has("remembered")
-      ? guarded(() => store.loadTerminal(startedAtMs, memory.pinned)).catch((error) => {
-          failState(error);
-          return null;
-        })
+      ? timed(deps, "terminal memory", () =>
+          guarded(() => store.loadTerminal(startedAtMs, memory.pinned)).catch((error) => {
+            failState(error);
+            return null;
+          }),
+        )
       : null,
-    collect(collectOptions),
+    timed(deps, "sources", () => collect(collectOptions)),
     // The lease may have been taken although its answer was lost.
     lease ? null : release(),
   ]);
@@ -230,17 +259,19 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const written = <T>(work: () => Promise<T>) => withDeadline(Math.max(1, held.untilMs - now()), work);
 
   const channels = Object.keys(deps.alerts.senders) as Channel[];
-  const stepped = step(
-    { states: memory.states, blindSources: memory.blindSources },
-    {
-      verdicts,
-      offSources: snapshot.offSources,
-      unavailable: sourcesUnavailable,
-      isFull: request.invariantIds === undefined,
-    },
-    startedAtMs,
-    { ...deps.alerts.policy, hasChannel: channels.length > 0 },
-    lease.silences,
+  const stepped = timed(deps, "step", () =>
+    step(
+      { states: memory.states, blindSources: memory.blindSources },
+      {
+        verdicts,
+        offSources: snapshot.offSources,
+        unavailable: sourcesUnavailable,
+        isFull: request.invariantIds === undefined,
+      },
+      startedAtMs,
+      { ...deps.alerts.policy, hasChannel: channels.length > 0 },
+      held.silences,
+    ),
   );
   try {
     const ids = await written(() => reserveIds(store, snapshot.takenAtMs, drafts));
@@ -252,7 +283,7 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
       terminal: terminal ? newEntries(terminal, ended?.rows ?? [], pinned, startedAtMs) : new Map(),
     };
-    await written(() => store.writeEvidence(evidence, startedAtMs));
+    await timed(deps, "evidence", () => written(() => store.writeEvidence(evidence, startedAtMs)));
 
     const idByFinding = new Map(verdicts.flatMap((v) => v.findings).map((finding, i) => [finding, ids[i]]));
     const alerts = toAlerts(deps, stepped.announcements, {
@@ -280,10 +311,12 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
           },
     };
     const willDeliver = isDue(outbox, now());
-    const committed = await written(() =>
-      store.commit(held, next, { release: !willDeliver, nowMs: startedAtMs }),
+    const committed = await timed(deps, "commit", () =>
+      written(() => store.commit(held, next, { release: !willDeliver, nowMs: startedAtMs })),
     );
-    const delivered = willDeliver ? await deliverAll(deps, committed, request) : { dropped: [] };
+    const delivered = willDeliver
+      ? await timed(deps, "deliver", () => deliverAll(deps, committed, request))
+      : { dropped: [] };
     return {
       kind: "done",
       report: { ...done, cycle_duration_ms: now() - startedAtMs },
@@ -385,28 +418,33 @@ function readingsOfState(
 
 /** Evaluates, and reads again what is newly red and was not read at one instant. */
 async function judge(
-  { settings, sleep }: CycleDeps,
+  deps: CycleDeps,
   invariants: readonly Invariant[],
   readings: Readings,
   memory: Memory,
   collectOptions: CollectOptions,
   stateReadings: Readings,
 ): Promise<{ verdicts: Verdict[]; unavailable: readonly string[] }> {
-  const verdicts = invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds));
+  const { settings, sleep } = deps;
+  const verdicts = timed(deps, "evaluate", () =>
+    invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds)),
+  );
   const isKnown = knownIn(memory.states);
   const doubtful = suspects(verdicts, isKnown);
   if (doubtful.length === 0) return { verdicts, unavailable: [] };
 
-  await sleep(settings.confirmAfterMs);
-  const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
-  const again = await collect({ ...collectOptions, wanted });
-  const secondReadings = { ...again.readings, ...stateReadings };
-  return {
-    verdicts: verdicts.map((first) =>
-      doubtful.includes(first) ? confirmed(first, secondReadings, settings.dwellSeconds, isKnown) : first,
-    ),
-    unavailable: again.unavailable,
-  };
+  return timed(deps, "confirm", async () => {
+    await sleep(settings.confirmAfterMs);
+    const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
+    const again = await collect({ ...collectOptions, wanted });
+    const secondReadings = { ...again.readings, ...stateReadings };
+    return {
+      verdicts: verdicts.map((first) =>
+        doubtful.includes(first) ? confirmed(first, secondReadings, settings.dwellSeconds, isKnown) : first,
+      ),
+      unavailable: again.unavailable,
+    };
+  });
 }
 
 async function reserveIds(

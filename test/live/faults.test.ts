@@ -173,7 +173,7 @@ describeLive(["redis-server", "sqld"], "what a cycle costs on the wire", () => {
     const report = await platform.cycle({ env: { DOCKER_HOSTS: "none" } });
     expect(Object.values(report.verdicts).map((v) => v.status)).toEqual(Array(9).fill("green"));
     expect(report.verdicts["S-01"]!.checked).toBe(agents);
-    expect(platform.rest.requests).toEqual(["/pipeline", "/pipeline", "/multi-exec"]);
+    expect(platform.rest.requests).toEqual(["/pipeline", "/multi-exec"]);
     expect(platform.sqld.requests).toHaveLength(2);
     expect(platform.dynamoProxy.requests).toHaveLength(4);
   });
