@@ -18,6 +18,8 @@ export type Ask =
       readonly table: string;
       /** What the cycle's clock says at its start, unix ms. */
       readonly nowMs: number;
+      /** Whether to have DynamoDB say what each request is billed. */
+      readonly counted?: boolean;
     }
   | { readonly kind: "plain"; readonly sources: PlainSources }
   | { readonly kind: "execs"; readonly docker: string }
@@ -29,33 +31,65 @@ export interface CycleRun {
   readonly cpuMs: number;
   readonly steps: Readonly<Record<string, number>>;
   readonly peakMb: number;
+  /** What DynamoDB bills, where it was asked. */
+  readonly units: { readonly read: number; readonly write: number };
   readonly report: CycleReport;
 }
 
 /** Made once, as in a function that is warm. */
-let dynamoClient: { readonly endpoint: string; readonly client: DynamoDBDocumentClient } | undefined;
+const clients = new Map<string, DynamoDBDocumentClient>();
 const canaries = new Map<string, CycleDeps>();
+const kept = <T>(made: Map<string, T>, name: string, make: () => T): T => {
+  if (!made.has(name)) made.set(name, make());
+  return made.get(name)!;
+};
 
-function canaryOf(env: Readonly<Record<string, string>>, dynamo: string, table: string): CycleDeps {
-  const name = JSON.stringify([env, dynamo, table]);
-  const known = canaries.get(name);
-  if (known) return known;
-  if (dynamoClient?.endpoint !== dynamo)
-    dynamoClient = { endpoint: dynamo, client: documentClient({ endpoint: dynamo }) };
-  const canary = createCanary(loadConfig(env), dynamoStore(dynamoClient.client, table));
-  canaries.set(name, canary);
-  return canary;
+const units = { read: 0, write: 0 };
+/** A client that asks DynamoDB what each request is billed. */
+function countingClient(endpoint: string): DynamoDBDocumentClient {
+  const client = documentClient({ endpoint });
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const { output, response } = await next({
+          ...args,
+          input: { ...args.input, ReturnConsumedCapacity: "TOTAL" } as typeof args.input,
+        });
+        const { ConsumedCapacity } = output as { ConsumedCapacity?: Capacity | Capacity[] };
+        const isRead = /Get|Query/.test(commandName ?? "");
+        for (const { CapacityUnits = 0 } of [ConsumedCapacity ?? []].flat())
+          units[isRead ? "read" : "write"] += CapacityUnits;
+        return { output, response };
+      },
+    { step: "initialize" },
+  );
+  return client;
+}
+interface Capacity {
+  readonly CapacityUnits?: number;
 }
 
-async function cycle({ env, dynamo, table, nowMs }: Extract<Ask, { kind: "cycle" }>): Promise<CycleRun> {
+async function cycle({
+  env,
+  dynamo,
+  table,
+  nowMs,
+  counted = false,
+}: Extract<Ask, { kind: "cycle" }>): Promise<CycleRun> {
   const steps: Record<string, number> = {};
-  const canary = canaryOf(env, dynamo, table);
+  const canary = kept(canaries, JSON.stringify([env, dynamo, counted]), () => {
+    const client = kept(clients, `${dynamo} ${counted}`, () =>
+      counted ? countingClient(dynamo) : documentClient({ endpoint: dynamo }),
+    );
+    return createCanary(loadConfig(env), dynamoStore(client, table));
+  });
+  Object.assign(units, { read: 0, write: 0 });
   const clockFrom = performance.now();
   const deps = {
     ...canary,
     now: () => nowMs + performance.now() - clockFrom,
     onStep: (step: string, ms: number) => {
-      steps[step] = ms;
+      steps[step] = (steps[step] ?? 0) + ms;
     },
     sources: canary.sources.map((source) =>
       "absent" in source
@@ -67,7 +101,7 @@ async function cycle({ env, dynamo, table, nowMs }: Extract<Ask, { kind: "cycle"
               try {
                 return await source.read(context);
               } finally {
-                steps[source.name] = performance.now() - from;
+                steps[source.name] ??= performance.now() - from;
               }
             },
           },
@@ -84,6 +118,7 @@ async function cycle({ env, dynamo, table, nowMs }: Extract<Ask, { kind: "cycle"
     ms,
     cpuMs: (user + system) / 1000,
     steps,
+    units: { ...units },
     peakMb: process.resourceUsage().maxRSS / 1024,
     report: outcome.report,
   };

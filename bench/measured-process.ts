@@ -20,12 +20,11 @@ export function startMeasuredProcess(folder: string, execArgv: string[] = []): M
     execArgv,
     env: { AWS_REGION: "local" },
   });
+  const exited = once(child, "exit").then(([code]) => [{ error: `the process ended with ${code}` }]);
   async function ask<T>(what: Ask): Promise<T> {
     child.send(what);
-    const [answer] = (await Promise.race([
-      once(child, "message"),
-      once(child, "exit").then(([code]) => [{ error: `the process ended with ${code}` }]),
-    ])) as [{ result: T; error?: string }];
+    const answered = new Promise((resolve) => child.once("message", (answer) => resolve([answer])));
+    const [answer] = (await Promise.race([answered, exited])) as [{ result: T; error?: string }];
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer.result;
   }
@@ -37,7 +36,7 @@ export function startMeasuredProcess(folder: string, execArgv: string[] = []): M
     async close() {
       if (child.exitCode !== null) return;
       child.disconnect();
-      await once(child, "exit");
+      await exited;
     },
   };
 }

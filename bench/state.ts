@@ -1,13 +1,12 @@
 /** What earlier cycles left: a memory that is all green, and what they saw finished in the last two hours. */
-import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { LocalDynamo } from "../infra/local/dynamodb.ts";
 import { EMPTY_MEMORY, type Memory } from "../shared/cycle/memory.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import type { TerminalStatus } from "../shared/snapshot/facts.ts";
 import { formatInstant } from "../shared/snapshot/timestamps.ts";
 import { encodeMemory } from "../shared/state/memory-codec.ts";
-import { TABLE } from "../shared/state/table.ts";
 import { hashOf, packEntries } from "../shared/state/terminal.ts";
 import { ENDED_ROWS, endedAtMs, endedId, type FleetShape } from "./fleet.ts";
 
@@ -84,7 +83,11 @@ export interface BenchState {
 }
 
 /** @param nowMs when the next cycle is to be, unix ms */
-export function benchState({ endpoint, table }: LocalDynamo, shape: FleetShape, nowMs: number): BenchState {
+export function benchState(
+  { endpoint, table }: Pick<LocalDynamo, "endpoint" | "table">,
+  shape: FleetShape,
+  nowMs: number,
+): BenchState {
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   const client = new DynamoDBClient({ endpoint, region: "local", credentials });
   const documents = DynamoDBDocumentClient.from(client);
@@ -95,23 +98,20 @@ export function benchState({ endpoint, table }: LocalDynamo, shape: FleetShape, 
     version: 288,
     memory: encodeMemory(memoryAt(shape, nowMs)),
   };
-  const keys = [TABLE.partitionKey, TABLE.sortKey];
   return {
     async reset() {
-      await client.send(new DeleteTableCommand({ TableName: table }));
-      await client.send(
-        new CreateTableCommand({
-          TableName: table,
-          BillingMode: "PAY_PER_REQUEST",
-          AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: "S" as const })),
-          KeySchema: keys.map((AttributeName, i) => ({ AttributeName, KeyType: i === 0 ? "HASH" : "RANGE" })),
-        }),
+      const { Items = [] } = await documents.send(
+        new ScanCommand({ TableName: table, ProjectionExpression: "pk, sk", ConsistentRead: true }),
       );
-      await documents.send(
-        new BatchWriteCommand({
-          RequestItems: { [table]: items.map((Item) => ({ PutRequest: { Item } })) },
-        }),
-      );
+      const known = new Set(items.map(({ sk }) => sk));
+      const changed = Items.filter(({ pk, sk }) => pk !== "MEMORY" && !known.has(sk));
+      const missing = items.filter(({ sk }) => !Items.some((item) => item.sk === sk));
+      const requests = [
+        ...changed.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
+        ...missing.map((Item) => ({ PutRequest: { Item } })),
+      ];
+      for (let i = 0; i < requests.length; i += 25)
+        await documents.send(new BatchWriteCommand({ RequestItems: { [table]: requests.slice(i, i + 25) } }));
       await documents.send(new PutCommand({ TableName: table, Item: memory }));
     },
     close: () => client.destroy(),

@@ -7,7 +7,13 @@ import { describeError, withDeadline } from "../faults.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { type CollectOptions, type ConfiguredSource, collect } from "../snapshot/collect.ts";
-import { type FactName, type Readings, type Snapshot, zombieKey } from "../snapshot/facts.ts";
+import {
+  type FactName,
+  type Readings,
+  type Snapshot,
+  type TerminalStatus,
+  zombieKey,
+} from "../snapshot/facts.ts";
 import { formatInstant } from "../snapshot/timestamps.ts";
 import type {
   CycleRecord,
@@ -57,7 +63,7 @@ export interface CycleDeps {
   readonly redact: (line: string) => string;
   /** Told of every cycle once it is over, for logs and metrics. */
   readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
-  /** Told of each step, once it is over, how long it took. */
+  /** Told of each step, once it is over, how long it took. A step that is done in parts is told of in parts. */
   readonly onStep?: (step: CycleStep, ms: number) => void;
 }
 
@@ -196,6 +202,7 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     redact,
   };
   const release = () => guarded(() => store.release(owner)).catch(() => {});
+  const early = earlyWork(deps, selected, startedAtMs);
   const [terminal, snapshot] = await Promise.all([
     lease && wanted.has("remembered")
       ? timed(deps, "terminal memory", () =>
@@ -203,9 +210,13 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
             failState(error);
             return null;
           }),
-        )
+        ).then((loaded) => {
+          if (loaded)
+            early.add(readingsOfState(lease, loaded, settings.dwellSeconds, startedAtMs, null), loaded);
+          return loaded;
+        })
       : null,
-    timed(deps, "sources", () => collect(collectOptions)),
+    timed(deps, "sources", () => collect({ ...collectOptions, onRead: early.add })),
     // The lease may have been taken although its answer was lost.
     lease ? null : release(),
   ]);
@@ -219,7 +230,15 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const readings: Readings = { ...snapshot.readings, ...stateReadings };
 
   const ran = selected.filter((invariant) => !isOff(invariant, readings));
-  const { verdicts, unavailable } = await judge(deps, ran, readings, memory, collectOptions, stateReadings);
+  const { verdicts, unavailable } = await judge(
+    deps,
+    ran,
+    readings,
+    memory,
+    collectOptions,
+    stateReadings,
+    early.verdicts,
+  );
   const snapshotTime = formatInstant(snapshot.takenAtMs);
   const sourcesUnavailable = [...new Set([...snapshot.unavailable, ...unavailable])];
   const drafts = verdicts.flatMap((v) => v.findings.map((finding) => toViolation(v, finding, snapshotTime)));
@@ -281,7 +300,12 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     const evidence = {
       cycle: toCycleRecord(done, request.trigger),
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
-      terminal: terminal ? newEntries(terminal, ended?.rows ?? [], pinned, startedAtMs) : new Map(),
+      terminal: terminal
+        ? new Map([
+            ...newEntries(terminal, [], pinned, startedAtMs),
+            ...(early.ended() ?? newEntries(terminal, ended?.rows ?? [], [], startedAtMs)),
+          ])
+        : new Map(),
     };
     await timed(deps, "evidence", () => written(() => store.writeEvidence(evidence, startedAtMs)));
 
@@ -416,6 +440,32 @@ function readingsOfState(
   };
 }
 
+/**
+ * Does while slower sources are waited for what needs only the faster ones. What it has not done by the end is done then,
+ * from the same readings.
+ */
+function earlyWork(deps: CycleDeps, invariants: readonly Invariant[], nowMs: number) {
+  let readings: Readings = {};
+  let memory: TerminalMemory | undefined;
+  let ended: ReadonlyMap<string, TerminalStatus> | undefined;
+  const verdicts = new Map<Invariant, Verdict>();
+  return {
+    verdicts,
+    /** @returns what is new to the terminal memory, but for what is pinned */
+    ended: () => ended,
+    add(more: Readings, terminal?: TerminalMemory) {
+      readings = { ...readings, ...more };
+      memory ??= terminal;
+      for (const invariant of invariants)
+        if (!verdicts.has(invariant) && invariant.reads.every((fact) => readings[fact]?.read))
+          timed(deps, "evaluate", () =>
+            verdicts.set(invariant, evaluate(invariant, readings, deps.settings.dwellSeconds)),
+          );
+      if (memory && readings.ended?.read) ended ??= newEntries(memory, readings.ended.value.rows, [], nowMs);
+    },
+  };
+}
+
 /** Evaluates, and reads again what is newly red and was not read at one instant. */
 async function judge(
   deps: CycleDeps,
@@ -424,10 +474,13 @@ async function judge(
   memory: Memory,
   collectOptions: CollectOptions,
   stateReadings: Readings,
+  early: ReadonlyMap<Invariant, Verdict>,
 ): Promise<{ verdicts: Verdict[]; unavailable: readonly string[] }> {
   const { settings, sleep } = deps;
   const verdicts = timed(deps, "evaluate", () =>
-    invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds)),
+    invariants.map(
+      (invariant) => early.get(invariant) ?? evaluate(invariant, readings, settings.dwellSeconds),
+    ),
   );
   const isKnown = knownIn(memory.states);
   const doubtful = suspects(verdicts, isKnown);

@@ -21,6 +21,8 @@ export interface CollectOptions {
   readonly endedSince: EndedCursor | null;
   /** Takes secrets out of a line before anybody reads it. */
   readonly redact: (line: string) => string;
+  /** Told what a source gave as soon as it is read, while others are waited for. */
+  readonly onRead?: (readings: Readings) => void;
 }
 
 /** What a source says of a fact that it could not read goes into verdicts, and from there into the state. */
@@ -50,7 +52,11 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
       }
       const startedAt = performance.now();
       try {
-        return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, endedSince }));
+        const result = await withDeadline(deadlineMs, (signal) =>
+          source.read({ signal, now, wanted, endedSince }),
+        );
+        options.onRead?.(withoutSecrets(result.readings, redact));
+        return result;
       } catch (error) {
         const reason = redact(`${source.name}: ${describeError(error)}`);
         return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };

@@ -81,11 +81,11 @@ export function unpackEntries(
   const entries = packed.reduce((sum, { ids }) => sum + Math.floor(ids.length / ENTRY_BYTES), 0);
   const { memory, add, put } = sightingTable(entries + pinned.length);
   for (const { ids: bytes, atMs } of packed) {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const sightings = TERMINAL_STATUSES.map((status) => add({ status, atMs }));
-    for (let at = 0; at + ENTRY_BYTES <= buffer.length; at += ENTRY_BYTES) {
-      const sighting = sightings[buffer[at + HASH_BYTES]!];
-      if (sighting) put(buffer.readInt32BE(at), buffer.readInt32BE(at + 4), sighting);
+    for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
+      const sighting = sightings[bytes[at + HASH_BYTES]!];
+      if (sighting) put(view.getInt32(at), view.getInt32(at + 4), sighting);
     }
   }
   // What is pinned is red, and was remembered before anything else that is still here.

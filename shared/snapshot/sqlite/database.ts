@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../faults.ts";
 
-/** A column as SQLite gives it. Text that may hold broken bytes is selected as a blob. */
+/** A column as SQLite gives it. Text that may hold broken bytes is packed or selected as a blob. */
 export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
 export type SqlRow = readonly SqlValue[];
 

@@ -1,7 +1,8 @@
 /**
- * Many rows in one blob: a server writes each cell of an answer as an object of its own, refuses answers above its limit,
- * and answers 500 for text that is not UTF-8. A field is a netstring (its length in bytes, a colon, the bytes), a NULL is
- * a colon alone, so that no byte in a value can be taken for the end of it.
+ * Many rows in one text: a server writes each cell of an answer as an object of its own, refuses answers above its limit,
+ * and answers 500 for text that is not UTF-8. A field is a netstring, so that nothing in a value can be taken for its end:
+ * its length, a colon, and its characters; or its length, an x, and its bytes in hex, where they are not all printable
+ * ASCII. A NULL is a colon alone.
  */
 import type { SqlRow } from "./database.ts";
 
@@ -9,27 +10,27 @@ import type { SqlRow } from "./database.ts";
 export type Field = string | null | undefined;
 
 const COLON = 58;
+const HEX = 120;
 const ZERO = 48;
 
-const netstring = (expression: string) =>
-  `CASE WHEN ${expression} IS NULL THEN ':' ELSE length(CAST(${expression} AS BLOB)) || ':' || ${expression} END`;
+/** A text ends at its first NUL for `length` and GLOB, and a blob doesn't: neither may pass for printable. */
+const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
+WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
+THEN length(${value}) || ':' || ${value} ELSE 2 * length(CAST(${value} AS BLOB)) || 'x' || hex(${value}) END`;
 
 /**
- * @param columns expressions of the rows; each is evaluated more than once
- * @param from what follows in a SELECT, without an order
- * @returns a statement whose answer is one row with one blob, for `eachRow`
+ * @param columns names of the rows' columns
+ * @param rows a SELECT that gives them
+ * @returns a statement whose answer is one row with one text, for `eachRow`
  */
-export const packed = (columns: readonly string[], from: string): string =>
-  `SELECT CAST(group_concat(${columns.map(netstring).join(" || ")}, '') AS BLOB) ${from}`;
+export const packed = (columns: readonly string[], rows: string): string =>
+  `SELECT group_concat(${columns.map(netstring).join(" || ")}, '') FROM (${rows})`;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Latin-1 has a character for each byte; those of ASCII are the same in UTF-8. */
-const NOT_ASCII = /[\u0080-\u00ff]/;
 
-function decode(latin1: string): Field {
-  if (!NOT_ASCII.test(latin1)) return latin1;
+function decodeHex(hex: string): Field {
   try {
-    return utf8.decode(Buffer.from(latin1, "latin1"));
+    return utf8.decode(Buffer.from(hex, "hex"));
   } catch {
     return undefined;
   }
@@ -46,32 +47,34 @@ export function eachRow(
   width: number,
   visit: (field: (column: number) => Field) => void,
 ): void {
-  const [[blob] = [null]] = rows;
-  if (blob === null) return;
-  if (typeof blob !== "object") throw new Error("the packed rows are not a blob");
-  const bytes = ArrayBuffer.isView(blob)
-    ? Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength)
-    : Buffer.from(blob);
-  const text = bytes.toString("latin1");
-  /** Where each field of this row starts and ends; a NULL starts at -1. */
+  const [[text] = [null]] = rows;
+  if (text === null) return;
+  if (typeof text !== "string") throw new Error("the packed rows are not text");
+  /** Where each field of this row starts and ends, and what stands before it. */
   const starts = new Int32Array(width);
   const ends = new Int32Array(width);
-  const field = (column: number): Field =>
-    starts[column]! < 0 ? null : decode(text.slice(starts[column], ends[column]));
-  for (let at = 0; at < bytes.length; ) {
+  const field = (column: number): Field => {
+    const start = starts[column]!;
+    if (start < 0) return null;
+    const characters = text.slice(start, ends[column]);
+    return text.charCodeAt(start - 1) === HEX ? decodeHex(characters) : characters;
+  };
+  for (let at = 0; at < text.length; ) {
     for (let column = 0; column < width; column += 1) {
       const from = at;
       let length = 0;
-      for (; bytes[at] !== COLON; at += 1) {
-        const digit = bytes[at]! - ZERO;
+      let code = text.charCodeAt(at);
+      for (; code !== COLON && code !== HEX; code = text.charCodeAt(at)) {
+        const digit = code - ZERO;
         if (!(digit >= 0 && digit <= 9)) throw new Error("the packed rows can't be read");
         length = length * 10 + digit;
+        at += 1;
       }
       starts[column] = at === from ? -1 : at + 1;
       at += 1 + length;
       ends[column] = at;
     }
-    if (at > bytes.length) throw new Error("the packed rows are cut off");
+    if (at > text.length) throw new Error("the packed rows are cut off");
     visit(field);
   }
 }

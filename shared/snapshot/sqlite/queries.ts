@@ -1,7 +1,7 @@
 /**
  * The SQL of a snapshot, made to fit the tables that an installation has. Two rules hold everywhere:
- * text is selected as a blob (a server answers 500 for a row whose text is not UTF-8, and the snapshot with it), many
- * rows as one, and the rows of history are never visited (indexes are named, since the planner does not choose them by
+ * text is packed or selected as a blob (a server answers 500 for a row whose text is not UTF-8, and the snapshot with it),
+ * and the rows of history are never visited (indexes are named, since the planner does not choose them by
  * itself).
  */
 import { type EndedCursor, TERMINAL_STATUSES } from "../facts.ts";
@@ -23,11 +23,11 @@ const MAX_OLD_LIVE = 2_000;
 /** One statement; packed rows of (kind, table, name, sql). */
 export const INTROSPECTION = packed(
   ["kind", "tbl", "name", "sql"],
-  `FROM (SELECT 'column' AS kind, m.name AS tbl, p.name AS name, NULL AS sql
+  `SELECT 'column' AS kind, m.name AS tbl, p.name AS name, NULL AS sql
 FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'
 UNION ALL
 SELECT 'index', tbl_name, name, sql FROM sqlite_master
-WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL)`,
+WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`,
 );
 
 /** What an installation's database has, as far as a snapshot needs to know. */
@@ -88,8 +88,9 @@ export const ROSTER_COLUMNS = 3;
 export function rosterQuery(schema: Schema): string {
   const number = (column: string) => (schema.hasColumn("agent_ownership", column) ? integer(column) : "NULL");
   return packed(
-    ["agent_name", number("max_parallel_tasks"), number("execution_timeout_seconds")],
-    "FROM agent_ownership",
+    ["agent", "parallel", "timeout"],
+    `SELECT agent_name AS agent, ${number("max_parallel_tasks")} AS parallel, ${number("execution_timeout_seconds")} AS timeout
+FROM agent_ownership`,
   );
 }
 
@@ -105,19 +106,11 @@ export function executionsQuery(schema: Schema): string {
   const schedules =
     schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
   return packed(
-    [
-      ...[
-        "e.id",
-        "e.agent_name",
-        "e.status",
-        text("started_at"),
-        text("queued_at"),
-        text("lease_expires_at"),
-      ],
-      ...[filled("retry_scheduled_at"), filled("claude_session_id")],
-      schedules ? integer("s.timeout_seconds") : "NULL",
-    ],
-    `FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
+    ["id", "agent", "status", "started", "queued", "lease", "retried", "session", "timeout"],
+    `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
+${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${filled("retry_scheduled_at")} AS retried,
+${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
+FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
 WHERE e.status IN ('queued', 'running')`,
   );
@@ -160,10 +153,10 @@ WHERE rowid IN (${since.oldLive.join(", ")}) AND status IN (${quoted(TERMINAL_ST
   // SQLite's own datetime() writes a space where the platform writes a T; a space sorts before a T of the same day.
   return packed(
     ["id", "status"],
-    `FROM (${ended} AND completed_at >= '${bound}'
+    `${ended} AND completed_at >= '${bound}'
 UNION ALL ${ended} AND completed_at >= '${bound.replace("T", " ")}' AND completed_at < '${day}T'
 UNION ALL ${ended} AND completed_at IS NULL
-AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})${oldLive})`,
+AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})${oldLive}`,
   );
 }
 
@@ -181,7 +174,7 @@ export function queuedCountsQuery(): string {
   // The + keeps the planner from walking the agent_name index, and with it the whole history, for the grouping.
   return packed(
     ["agent_name", "total"],
-    `FROM (SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name)`,
+    `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
   );
 }
 

@@ -262,22 +262,14 @@ async function run(database: Database, statements: readonly string[], signal: Ab
 
 /** What tables there are, and the answer that said so. */
 interface Introspected {
-  readonly answer: SqlRow[];
+  readonly answer: SqlValue | undefined;
   readonly schema: queries.Schema;
 }
 
 const introspected = (answer: SqlRow[] | Error | undefined): Introspected => {
   const rows = rowsOf(answer);
-  return { answer: rows, schema: queries.parseSchema(rows) };
+  return { answer: rows[0]?.[0], schema: queries.parseSchema(rows) };
 };
-
-/** @returns whether two answers to the introspection say the same */
-function isSame([[one = null] = []]: SqlRow[], [[other = null] = []]: SqlRow[]): boolean {
-  const bytes = (value: SqlValue) =>
-    typeof value === "object" && value !== null ? Buffer.from(value as Uint8Array) : null;
-  const [a, b] = [bytes(one), bytes(other)];
-  return a !== null && b !== null && a.equals(b);
-}
 
 /**
  * Counts the queues as they stand in SQL: what an accessor over HTTP is compared with.
@@ -335,7 +327,7 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
       const answers = await run(database, statements, signal);
       const time = { fromMs, toMs: now() };
       const found = introspected(answers[0]);
-      const isKnown = isSame(found.answer, known.answer);
+      const isKnown = found.answer === known.answer;
       known = found;
       if (isKnown) return { plans, answers, time };
       if (isAgain) throw new SourceError("the tables change while they are read");
