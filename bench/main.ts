@@ -7,7 +7,7 @@ import { bundleFunction } from "../infra/bundle.ts";
 import { node24Path, temporaryFolder } from "../test/support/live.ts";
 import { measureDocker } from "./measure-docker.ts";
 import { type FleetReport, measureFleet } from "./measure-fleet.ts";
-import { type BenchReport, performancePage, renderReport } from "./report.ts";
+import { type BenchReport, mergeReports, performancePage, renderReport } from "./report.ts";
 import { benchStart } from "./start.ts";
 
 const PAGE = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
@@ -23,12 +23,13 @@ const { json, runs, only, quick, write } = new Command("npm run bench --")
   .addOption(new Option("--only <part...>", "some parts").choices(PARTS))
   .option("--quick", "small fleets and histories only")
   .option("--json", "the numbers and nothing else")
-  .option("--write <file>", "make docs/performance.md from a report that --json gave, and measure nothing")
+  .option("--write <files...>", "make docs/performance.md from reports that --json gave, and measure nothing")
   .parse()
-  .opts<{ json?: boolean; runs: number; only?: Part[]; quick?: boolean; write?: string }>();
+  .opts<{ json?: boolean; runs: number; only?: Part[]; quick?: boolean; write?: string[] }>();
 
 if (write !== undefined) {
-  writeFileSync(PAGE, performancePage(JSON.parse(readFileSync(write, "utf8")) as BenchReport));
+  const reports = write.map((file) => JSON.parse(readFileSync(file, "utf8")) as BenchReport);
+  writeFileSync(PAGE, performancePage(mergeReports(reports)));
 } else {
   const report = await measure();
   console.log(json ? JSON.stringify(report, null, 2) : renderReport(report));
