@@ -6,6 +6,7 @@ import { loadConfig } from "../shared/config.ts";
 import { type CycleDeps, type CycleReport, runCycle } from "../shared/cycle/run-cycle.ts";
 import { documentClient } from "../shared/state/client.ts";
 import { dynamoStore } from "../shared/state/store.ts";
+import { countUnits } from "./count-units.ts";
 import { sendFloor } from "./floor.ts";
 import { type PlainSources, plainExecs, plainLoop } from "./plain-loop.ts";
 import type { Recorded } from "./recorder.ts";
@@ -39,35 +40,11 @@ export interface CycleRun {
 /** Made once, as in a function that is warm. */
 const clients = new Map<string, DynamoDBDocumentClient>();
 const canaries = new Map<string, CycleDeps>();
+const units = { read: 0, write: 0 };
 const kept = <T>(made: Map<string, T>, name: string, make: () => T): T => {
   if (!made.has(name)) made.set(name, make());
   return made.get(name)!;
 };
-
-const units = { read: 0, write: 0 };
-/** A client that asks DynamoDB what each request is billed. */
-function countingClient(endpoint: string): DynamoDBDocumentClient {
-  const client = documentClient({ endpoint });
-  client.middlewareStack.add(
-    (next, { commandName }) =>
-      async (args) => {
-        const { output, response } = await next({
-          ...args,
-          input: { ...args.input, ReturnConsumedCapacity: "TOTAL" } as typeof args.input,
-        });
-        const { ConsumedCapacity } = output as { ConsumedCapacity?: Capacity | Capacity[] };
-        const isRead = /Get|Query/.test(commandName ?? "");
-        for (const { CapacityUnits = 0 } of [ConsumedCapacity ?? []].flat())
-          units[isRead ? "read" : "write"] += CapacityUnits;
-        return { output, response };
-      },
-    { step: "initialize" },
-  );
-  return client;
-}
-interface Capacity {
-  readonly CapacityUnits?: number;
-}
 
 async function cycle({
   env,
@@ -78,9 +55,8 @@ async function cycle({
 }: Extract<Ask, { kind: "cycle" }>): Promise<CycleRun> {
   const steps: Record<string, number> = {};
   const canary = kept(canaries, JSON.stringify([env, dynamo, counted]), () => {
-    const client = kept(clients, `${dynamo} ${counted}`, () =>
-      counted ? countingClient(dynamo) : documentClient({ endpoint: dynamo }),
-    );
+    const client = kept(clients, `${dynamo} ${counted}`, () => documentClient({ endpoint: dynamo }));
+    if (counted) countUnits(client, units);
     return createCanary(loadConfig(env), dynamoStore(client, table));
   });
   Object.assign(units, { read: 0, write: 0 });

@@ -1,13 +1,12 @@
 /** Measures the cycle over one fleet: against the floor of its own requests, and against the plain loop. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { createClient } from "@libsql/client";
 import { temporaryFolder } from "../test/support/live.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import { ENDED_ROWS, type FleetShape, fillDatabase, RUNNING_PER_AGENT } from "./fleet.ts";
 import { startMeasuredProcess } from "./measured-process.ts";
-import { type Recorded, type Recorder, startRecorder } from "./recorder.ts";
+import { bodyOf, commandsOf, type Recorded, type Recorder, rowsReadOf, startRecorder } from "./recorder.ts";
 import { type BenchServers, REST_TOKEN, startServers } from "./servers.ts";
 import { benchState } from "./state.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
@@ -54,33 +53,11 @@ export interface FleetReport extends FleetShape {
 const WARM_UP = 3;
 /** What V8 is told where there are 256 MB: without a limit it lets garbage lie for as long as the machine has room. */
 export const LIMITS = ["--max-semi-space-size=8", "--max-old-space-size=154"];
-const decoded = (base64: string) => Buffer.from(base64, "base64");
-
 const trafficOf = (requests: readonly Recorded[]): Traffic => ({
   requests: requests.length,
-  bytesOut: requests.reduce((sum, { body }) => sum + decoded(body).length, 0),
+  bytesOut: requests.reduce((sum, request) => sum + bodyOf(request).length, 0),
   bytesIn: requests.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
 });
-
-/** Commands as a hosted Redis counts them: those of a pipeline each, and MULTI and EXEC around a transaction. */
-export const commandsOf = (requests: readonly Recorded[]): number =>
-  requests.reduce((sum, { path, body }) => {
-    const commands = JSON.parse(decoded(body).toString()) as unknown[];
-    return sum + commands.length + (path === "/multi-exec" ? 2 : 0);
-  }, 0);
-
-/** The rows that sqld says it read. */
-export function rowsReadOf(requests: readonly Recorded[]): number {
-  let sum = 0;
-  for (const { answer } of requests) {
-    const bytes = decoded(answer);
-    JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString(), (name, value) => {
-      if (name === "rows_read") sum += Number(value);
-      return value;
-    });
-  }
-  return sum;
-}
 
 const stepsOf = (runs: readonly CycleRun[]): Record<string, Spread> =>
   Object.fromEntries(

@@ -85,3 +85,24 @@ export async function startRecorder(target: string, socketPath?: string): Promis
     },
   };
 }
+
+export const bodyOf = ({ body }: Recorded): Buffer => Buffer.from(body, "base64");
+
+/** Commands as a hosted Redis counts them: those of a pipeline each, and MULTI and EXEC around a transaction. */
+export const commandsOf = (requests: readonly Recorded[]): number =>
+  requests.reduce((sum, request) => {
+    const commands = JSON.parse(bodyOf(request).toString()) as unknown[];
+    return sum + commands.length + (request.path === "/multi-exec" ? 2 : 0);
+  }, 0);
+
+/** The rows that sqld says it read. */
+export function rowsReadOf(requests: readonly Recorded[]): number {
+  let sum = 0;
+  for (const { answer } of requests) {
+    JSON.parse(Buffer.from(answer, "base64").toString(), (name, value) => {
+      if (name === "rows_read") sum += Number(value);
+      return value;
+    });
+  }
+  return sum;
+}

@@ -116,9 +116,9 @@ export function judgeTargets({ agents, history, docker, small, start }: BenchRep
     ),
     judge(
       "start of the cycle's bundle, against an empty handler with the same clients",
-      "at most 2 ×",
+      "at most 1.5 ×",
       start,
-      (s) => atMost(s.functions.cycle.ratio, 2, times(s.functions.cycle.ratio)),
+      (s) => atMost(s.functions.cycle.ratio, 1.5, times(s.functions.cycle.ratio)),
     ),
   ];
 }

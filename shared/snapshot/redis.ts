@@ -14,7 +14,7 @@ const DRAIN_TICK_KEY = "canary:drain_tick_at";
 const SCAN_COUNT = 10_000;
 /** Hosted Redis refuses bodies above 1 MB. */
 const CHUNK_BYTES = 950_000;
-const CHUNKS_AT_ONCE = 4;
+const CHUNKS_AT_ONCE = 2;
 /** Of one agent in one request: with ids of a hundred bytes that is half of what a body may hold. */
 const MAX_HASHES = 1_000;
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
@@ -58,6 +58,16 @@ interface Holder {
   readonly hashes: string[];
 }
 
+interface Member {
+  readonly agent: string;
+  readonly id: string;
+}
+
+/** Who has more slots than a request can hold has the rest read one by one. */
+function addTo(holder: Holder | undefined, hash: string) {
+  if (holder && holder.hashes.length < MAX_HASHES) holder.hashes.push(hash);
+}
+
 /** @returns who holds slots, by the keys that were found */
 function holdersOf(keys: Iterable<string>): Holder[] {
   const holders = new Map<string, Holder>();
@@ -70,7 +80,7 @@ function holdersOf(keys: Iterable<string>): Holder[] {
   // An agent's name may hold a colon, and so may an execution's id: then the hash can be either's.
   for (const key of hashes)
     for (let end = key.indexOf(":", HASH_PREFIX.length); end >= 0; end = key.indexOf(":", end + 1))
-      holders.get(key.slice(HASH_PREFIX.length, end))?.hashes.push(key);
+      addTo(holders.get(key.slice(HASH_PREFIX.length, end)), key);
   return [...holders.values()];
 }
 
@@ -171,107 +181,102 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
       return keys;
     }
 
+    /** Sends what `add` puts in for each item, in as few requests as take it; each answer is taken as it comes. */
     async function inChunks<T>(
       items: readonly T[],
       sizeOf: (item: T) => number,
       add: (pipeline: Pipeline, item: T) => void,
-    ): Promise<Answer[]> {
-      const answers = await pMap(
+      take: (items: readonly T[], answers: readonly Answer[]) => void,
+    ): Promise<void> {
+      await pMap(
         chunked(items, sizeOf),
-        (chunk) => {
+        async (chunk) => {
           const pipeline = redis.multi();
           for (const item of chunk) add(pipeline, item);
-          return send(pipeline, signal);
+          take(chunk, await send(pipeline, signal));
         },
         { concurrency: CHUNKS_AT_ONCE },
       );
-      return answers.flat();
     }
 
     async function readSlots(holders: readonly Holder[]): Promise<Reading<Slots>> {
       const byAgent = new Map<string, Slot[]>();
       const unseenAgents = new Set<string>();
       const fromMs = now();
-      const unread = await readHolders(holders);
-      await readOneByOne(unread);
-      return { read: true, value: { byAgent, unseenAgents }, time: { fromMs, toMs: now() } };
-
+      const missed: Member[] = [];
       // Membership, TTL and timeout of an agent's slots are read in one MULTI: read apart, a slot that is released in
       // between looks like one whose hash is missing.
-      async function readHolders(all: readonly Holder[]): Promise<{ agent: string; id: string }[]> {
-        const answers = await inChunks(
-          // Who has more slots than a request can hold has the rest read one by one.
-          all.map(({ agent, hashes }) => ({ agent, hashes: hashes.slice(0, MAX_HASHES) })),
-          // ["zrange","agent:slots:…",0,-1,"withscores"], then ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
-          ({ agent, hashes }) =>
-            bytesOf(agent) + 60 + hashes.reduce((sum, h) => sum + 2 * bytesOf(h) + 46, 0),
-          (pipeline, { agent, hashes }) => {
-            pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true });
-            for (const hash of hashes) {
-              pipeline.ttl(hash);
-              pipeline.hget(hash, "timeout_seconds");
-            }
-          },
-        );
+      await inChunks(
+        holders,
+        // ["zrange","agent:slots:…",0,-1,"withscores"], then ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
+        ({ agent, hashes }) => bytesOf(agent) + 60 + hashes.reduce((sum, h) => sum + 2 * bytesOf(h) + 46, 0),
+        (pipeline, { agent, hashes }) => {
+          pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true });
+          for (const hash of hashes) addHash(pipeline, hash);
+        },
+        takeHolders,
+      );
+      // Slots whose hash was not there when the keys were listed: made since, or missing.
+      await inChunks(
+        missed,
+        // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
+        ({ agent, id }) => 3 * (bytesOf(agent) + bytesOf(id)) + 112,
+        (pipeline, { agent, id }) => {
+          pipeline.zscore(SLOTS_PREFIX + agent, id);
+          addHash(pipeline, `${HASH_PREFIX}${agent}:${id}`);
+        },
+        (members, answers) => {
+          members.forEach(({ agent, id }, i) => {
+            const [score, ttl, timeout] = answers.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
+            seenOf(agent, () => {
+              const member = resultOf(score);
+              if (member !== null)
+                addSlot(agent, { id, score: parseScore(String(member)), ...hashOf(agent, id, ttl, timeout) });
+            });
+          });
+        },
+      );
+      return { read: true, value: { byAgent, unseenAgents }, time: { fromMs, toMs: now() } };
+
+      function addHash(pipeline: Pipeline, hash: string) {
+        pipeline.ttl(hash);
+        pipeline.hget(hash, "timeout_seconds");
+      }
+
+      function takeHolders(chunk: readonly Holder[], answers: readonly Answer[]) {
         let at = 0;
-        const missed: { agent: string; id: string }[] = [];
-        for (const { agent, hashes } of all) {
-          const range = answers[at]!;
-          const read = hashes.slice(0, MAX_HASHES);
-          const place = new Map(read.map((hash, i) => [hash, at + 1 + 2 * i]));
-          at += 1 + 2 * read.length;
-          try {
-            const flat = stringsOf(resultOf(range));
+        for (const { agent, hashes } of chunk) {
+          const from = at;
+          at += 1 + 2 * hashes.length;
+          const placeOf = new Map(hashes.map((hash, i) => [hash, from + 1 + 2 * i]));
+          seenOf(agent, () => {
+            const flat = stringsOf(resultOf(answers[from]!));
             for (let k = 0; k + 1 < flat.length; k += 2) {
               const id = flat[k]!;
-              const hash = place.get(`${HASH_PREFIX}${agent}:${id}`);
+              const score = () => parseScore(flat[k + 1]!);
+              const place = placeOf.get(`${HASH_PREFIX}${agent}:${id}`);
               if (isDrainSentinel(id))
-                addSlot(agent, {
-                  id,
-                  score: parseScore(flat[k + 1]!),
-                  ttlSeconds: null,
-                  timeoutSeconds: null,
-                });
-              else if (hash === undefined) missed.push({ agent, id });
+                addSlot(agent, { id, score: score(), ttlSeconds: null, timeoutSeconds: null });
+              else if (place === undefined) missed.push({ agent, id });
               else
                 addSlot(agent, {
                   id,
-                  score: parseScore(flat[k + 1]!),
-                  ...hashOf(agent, id, answers[hash]!, answers[hash + 1]!),
+                  score: score(),
+                  ...hashOf(agent, id, answers[place]!, answers[place + 1]!),
                 });
             }
-          } catch (error) {
-            unseenAgents.add(agent);
-            unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
-          }
+          });
         }
-        return missed;
       }
 
-      /** Slots whose hash was not there when the keys were listed: made since, or missing. */
-      async function readOneByOne(members: readonly { agent: string; id: string }[]): Promise<void> {
-        const answers = await inChunks(
-          members,
-          // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
-          ({ agent, id }) => 3 * (bytesOf(agent) + bytesOf(id)) + 112,
-          (pipeline, { agent, id }) => {
-            const hash = `${HASH_PREFIX}${agent}:${id}`;
-            pipeline.zscore(SLOTS_PREFIX + agent, id);
-            pipeline.ttl(hash);
-            pipeline.hget(hash, "timeout_seconds");
-          },
-        );
-        members.forEach(({ agent, id }, i) => {
-          const [score, ttl, timeout] = answers.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
-          try {
-            const member = resultOf(score);
-            if (member === null) return;
-            addSlot(agent, { id, score: parseScore(String(member)), ...hashOf(agent, id, ttl, timeout) });
-          } catch (error) {
-            unseenAgents.add(agent);
-            unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
-          }
-        });
+      /** What fails of one agent's slots makes that agent unseen, and no other. */
+      function seenOf(agent: string, take: () => void) {
+        try {
+          take();
+        } catch (error) {
+          unseenAgents.add(agent);
+          unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
+        }
       }
 
       function addSlot(agent: string, slot: Slot) {

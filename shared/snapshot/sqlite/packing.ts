@@ -16,7 +16,7 @@ const ZERO = 48;
 /** A text ends at its first NUL for `length` and GLOB, and a blob doesn't: neither may pass for printable. */
 const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
 WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
-THEN length(${value}) || ':' || ${value} ELSE 2 * length(CAST(${value} AS BLOB)) || 'x' || hex(${value}) END`;
+THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB))) || 'x' || hex(${value}) END`;
 
 /**
  * @param columns names of the rows' columns
@@ -70,6 +70,7 @@ export function eachRow(
         length = length * 10 + digit;
         at += 1;
       }
+      if (at === from && code === HEX) throw new Error("the packed rows can't be read");
       starts[column] = at === from ? -1 : at + 1;
       at += 1 + length;
       ends[column] = at;
