@@ -51,14 +51,20 @@ async function measure(): Promise<BenchReport> {
         // The plain loop takes ten seconds for a thousand agents: for more it is run once.
         const plainRuns = size > 1_000 ? 1 : Math.min(runs, 3);
         agents.push(
-          await measureFleet({ agents: size, oldRows: 200_000 }, { runs, plainRuns, file: true, bundle }),
+          await measureFleet(
+            { agents: size, oldRows: 200_000 },
+            { runs, plainRuns, file: true, bundle, profile: size === 1_000 },
+          ),
         );
       }
     if (wants("history"))
       for (const oldRows of quick ? [20_000] : [20_000, 200_000, 2_000_000]) {
         say(`${oldRows} old rows`);
         history.push(
-          await measureFleet({ agents: 1_000, oldRows }, { runs, plainRuns: 0, file: false, bundle }),
+          await measureFleet(
+            { agents: 1_000, oldRows },
+            { runs, plainRuns: 0, file: false, bundle, profile: false },
+          ),
         );
       }
     if (wants("docker")) say("docker");

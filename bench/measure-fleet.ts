@@ -2,10 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
+import { bundleFunction } from "../infra/bundle.ts";
 import { temporaryFolder } from "../test/support/live.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import { ENDED_ROWS, type FleetShape, fillDatabase, RUNNING_PER_AGENT } from "./fleet.ts";
-import { startMeasuredProcess } from "./measured-process.ts";
+import { type MeasuredProcess, startMeasuredProcess } from "./measured-process.ts";
+import { type ProfilePart, readProfile } from "./profile.ts";
 import { bodyOf, commandsOf, type Recorded, type Recorder, rowsReadOf, startRecorder } from "./recorder.ts";
 import { type BenchServers, REST_TOKEN, startServers } from "./servers.ts";
 import { benchState } from "./state.ts";
@@ -19,6 +21,8 @@ export interface FleetOptions {
   readonly file: boolean;
   /** Where `bundleFunction` put the process that is measured. */
   readonly bundle: string;
+  /** Whether to say where the cycle's own time goes. */
+  readonly profile: boolean;
 }
 
 interface Traffic {
@@ -48,6 +52,7 @@ export interface FleetReport extends FleetShape {
   readonly rows: { readonly live: number; readonly newlyEnded: number; readonly small: number };
   readonly writeUnits: number;
   readonly readUnits: number;
+  readonly profile: readonly ProfilePart[];
 }
 
 const WARM_UP = 3;
@@ -88,7 +93,7 @@ export async function measureFleet(shape: FleetShape, options: FleetOptions): Pr
 async function measure(
   servers: BenchServers,
   shape: FleetShape,
-  { runs, plainRuns, file, bundle }: FleetOptions,
+  { runs, plainRuns, file, bundle, profile }: FleetOptions,
   nowMs: number,
   folder: string,
 ): Promise<FleetReport> {
@@ -102,7 +107,7 @@ async function measure(
     SOURCE_DEADLINE_MS: "60000",
     CONFIRM_AFTER_MS: "0",
   };
-  const cycleIn = async (process: ReturnType<typeof startMeasuredProcess>, more = {}, counted = false) => {
+  const cycleIn = async (process: MeasuredProcess, more = {}, counted = false) => {
     await state.reset();
     const run = await process.cycle({
       env: { ...env, ...more },
@@ -144,6 +149,8 @@ async function measure(
   } finally {
     await alone.close();
   }
+
+  const parts = profile ? await profileCycles(folder, cycleIn) : [];
 
   const measured = startMeasuredProcess(bundle);
   const recorders: Recorder[] = [];
@@ -219,12 +226,37 @@ async function measure(
       },
       writeUnits: units.write,
       readUnits: units.read,
+      profile: parts,
     };
   } finally {
     await measured.close();
     for (const recorder of recorders) await recorder.close();
     state.close();
   }
+}
+
+const PROFILED = 20;
+
+/** Runs cycles under V8's sampler, from a bundle in which a line says whose it is. */
+async function profileCycles(
+  folder: string,
+  cycleIn: (process: MeasuredProcess) => Promise<CycleRun>,
+): Promise<ProfilePart[]> {
+  const bundle = join(folder, "readable");
+  const profiles = join(folder, "profiles");
+  await bundleFunction("bench/cycle-process.ts", bundle, { minify: false });
+  const process = startMeasuredProcess(bundle, ["--cpu-prof", `--cpu-prof-dir=${profiles}`]);
+  const from = performance.now();
+  let warmMs = 0;
+  try {
+    for (let i = 0; i < WARM_UP + PROFILED; i += 1) {
+      if (i === WARM_UP) warmMs = performance.now() - from;
+      await cycleIn(process);
+    }
+  } finally {
+    await process.close();
+  }
+  return readProfile(profiles, bundle, warmMs, PROFILED);
 }
 
 /** A green cycle has nothing to confirm: a running row without a slot makes S-01 read again. */

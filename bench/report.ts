@@ -124,12 +124,21 @@ const dockerTable = (docker: readonly DockerReport[]) =>
     ]),
   );
 
+/** Where a cycle's own time goes. */
+function profileOf(agents: readonly FleetReport[]): string {
+  const profiled = agents.find(({ profile }) => profile.length > 0);
+  if (!profiled) return "";
+  const rows = profiled.profile.map(({ part, ms: value }) => [part, value.toFixed(1)]);
+  return `## Profile, ${number(profiled.agents)} agents\n\nThe process's own time in a warm cycle, by who wrote the code (Node: fetch, http, zlib, crypto and the rest).\n\n${table(["part", "ms a cycle"], rows)}`;
+}
+
 /** @returns the parts that were measured, each under its heading */
 function sections(report: BenchReport): string[] {
   const { agents, history, docker, small, start } = report;
   return [
     `## Targets\n\n${targetsTable(report)}`,
     agents.length > 0 ? `## By agents, 200,000 old rows\n\n${fleetTables(agents, "agents")}` : "",
+    profileOf(agents),
     history.length > 0 ? `## By history, 1,000 agents\n\n${fleetTables(history, "history")}` : "",
     docker.length > 0 ? `## Containers\n\n${dockerTable(docker)}` : "",
     small
