@@ -31,7 +31,7 @@ export interface TerminalMemory extends Iterable<readonly [hash: string, Sightin
  * what a cycle allocates. A hash is uniform already, so its own bits say where it belongs.
  */
 function sightingTable(most: number) {
-  const places = 2 ** Math.ceil(Math.log2(2 * most + 1));
+  const places = 2 ** Math.ceil(Math.log2(1.5 * most + 1));
   /** Two words of hash, and which of `sightings` it is, less one: zero is a free place. */
   const words = new Int32Array(4 * places);
   const sightings: Sighting[] = [];

@@ -17,7 +17,7 @@ import {
   TERMINAL_STATUSES,
 } from "../facts.ts";
 import type { ReadContext, Source, SourceResult } from "../source.ts";
-import { parseTimestamp } from "../timestamps.ts";
+import { timestampReader } from "../timestamps.ts";
 import type { Database, SqlRow, SqlValue } from "./database.ts";
 import { eachRow, type Field } from "./packing.ts";
 import * as queries from "./queries.ts";
@@ -106,6 +106,7 @@ const executions: SqlFact<Executions> = {
     const live: Execution[] = [];
     const unseenAgents = new Set<string>();
     const unseenIds = new Set<string>();
+    const parseTimestamp = timestampReader();
     eachRow(rowsOf(answer), queries.EXECUTION_COLUMNS, (field) => {
       const [id, agent, startedAt, leaseExpiresAt] = [field(0), field(1), field(3), field(5)];
       if (typeof agent !== "string") {
