@@ -1,4 +1,5 @@
 /** Measures R-01's way through containers: real ones, and more than a machine can run. */
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { startDockerd } from "../test/support/dockerd.ts";
 import { temporaryFolder } from "../test/support/live.ts";
@@ -14,6 +15,8 @@ export interface DockerReport {
   readonly sourceMs: Spread;
   /** One exec after the other. */
   readonly plainMs: Spread;
+  /** CPU time of the whole machine meanwhile: what the execs cost, whoever asks for them and in whatever order. */
+  readonly plainCpuMs: Spread;
 }
 
 /** Ten agents and five real containers: all of a cycle against all of the plain loop. */
@@ -22,6 +25,10 @@ export interface SmallReport {
   readonly plainMs: Spread;
   readonly steps: Readonly<Record<string, Spread>>;
 }
+
+/** @returns how long the machine's cores have been at work, in ms of all of them */
+const busyMs = () =>
+  cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
 
 const SMALL = { agents: 10, oldRows: 20_000 };
 const WARM_UP = 2;
@@ -65,11 +72,14 @@ export async function measureDocker({
   async function compare(host: string, engine: DockerReport["engine"]): Promise<DockerReport> {
     const sources: number[] = [];
     const plain: number[] = [];
+    const plainCpu: number[] = [];
     let containers = 0;
     for (let i = 0; i < WARM_UP + runs; i += 1) {
       sources.push((await cycle(host)).steps.docker ?? Number.NaN);
+      const busy = busyMs();
       const loop = await measured.execs(host);
       plain.push(loop.ms);
+      plainCpu.push(busyMs() - busy);
       containers = loop.containers;
     }
     return {
@@ -77,6 +87,7 @@ export async function measureDocker({
       containers,
       sourceMs: spreadOf(sources.slice(WARM_UP)),
       plainMs: spreadOf(plain.slice(WARM_UP)),
+      plainCpuMs: spreadOf(plainCpu.slice(WARM_UP)),
     };
   }
 

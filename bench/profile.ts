@@ -44,8 +44,19 @@ function partOf(origin: string): string {
       ? "AWS SDK"
       : packageName.replace(/^@libsql\/.*/, "@libsql/client");
   if (origin.startsWith("bench/")) return "the bench itself";
-  return /^shared\/[^/]+/.exec(origin)?.[0].replace(/\.ts$/, "") ?? "Node";
+  return /^shared\/[^/]+/.exec(origin)?.[0].replace(/\.ts$/, "") ?? "Node: other";
 }
+
+const NODE_PARTS: readonly (readonly [RegExp, string])[] = [
+  [/undici|fetch/, "Node: fetch"],
+  [/crypto/, "Node: hashing"],
+  [/http|net\b|net:|stream|zlib/, "Node: http and sockets"],
+  [/buffer|encoding|decoder/, "Node: text and bytes"],
+];
+
+/** @returns which part of Node it is; what has no address is native (writes to sockets, JSON, regular expressions) */
+const partOfNode = (url: string): string =>
+  NODE_PARTS.find(([pattern]) => pattern.test(url))?.[1] ?? (url === "" ? "Node: native" : "Node: other");
 
 /**
  * @param folder where `--cpu-prof-dir` put one profile
@@ -68,7 +79,7 @@ export async function readProfile(
     nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
       if (functionName.startsWith("(")) return [id, functionName.replace(/[()]/g, "")] as const;
       const origin = origins.get(basename(url))?.[lineNumber];
-      return [id, origin === undefined ? "Node" : partOf(origin)] as const;
+      return [id, origin === undefined ? partOfNode(url) : partOf(origin)] as const;
     }),
   );
   const byPart = new Map<string, number>();

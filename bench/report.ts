@@ -113,14 +113,24 @@ function fleetTables(fleets: readonly FleetReport[], axis: "agents" | "history")
   return `${times}\n\n${counts}`;
 }
 
-const dockerTable = (docker: readonly DockerReport[]) =>
+/** The most that parallel execs can gain: their CPU time on all cores, and nothing between them. */
+const dockerTable = (docker: readonly DockerReport[], cores: number) =>
   table(
-    ["containers", "source, ms", "one exec after the other, ms", "ratio"],
-    docker.map(({ engine, containers, sourceMs, plainMs }) => [
+    [
+      "containers",
+      "source, ms",
+      "one exec after the other, ms",
+      "its CPU time, ms",
+      "ratio",
+      `the most that ${cores} cores allow`,
+    ],
+    docker.map(({ engine, containers, sourceMs, plainMs, plainCpuMs }) => [
       `${containers} (${engine === "stub" ? "an API that answers at once" : "real dockerd"})`,
       ms(sourceMs),
       ms(plainMs),
-      (plainMs.median / sourceMs.median).toFixed(1),
+      ms(plainCpuMs),
+      containers > 0 ? (plainMs.median / sourceMs.median).toFixed(1) : "–",
+      containers > 0 ? ((cores * plainMs.median) / plainCpuMs.median).toFixed(1) : "–",
     ]),
   );
 
@@ -129,7 +139,7 @@ function profileOf(agents: readonly FleetReport[]): string {
   const profiled = agents.find(({ profile }) => profile.length > 0);
   if (!profiled) return "";
   const rows = profiled.profile.map(({ part, ms: value }) => [part, value.toFixed(1)]);
-  return `## Profile, ${number(profiled.agents)} agents\n\nThe process's own time in a warm cycle, by who wrote the code (Node: fetch, http, zlib, crypto and the rest).\n\n${table(["part", "ms a cycle"], rows)}`;
+  return `## Profile, ${number(profiled.agents)} agents\n\nThe process's own time in a warm cycle, by who wrote the code. The floor has some of it too: the sockets, and what is native of them.\n\n${table(["part", "ms a cycle"], rows)}`;
 }
 
 /** @returns the parts that were measured, each under its heading */
@@ -140,7 +150,7 @@ function sections(report: BenchReport): string[] {
     agents.length > 0 ? `## By agents, 200,000 old rows\n\n${fleetTables(agents, "agents")}` : "",
     profileOf(agents),
     history.length > 0 ? `## By history, 1,000 agents\n\n${fleetTables(history, "history")}` : "",
-    docker.length > 0 ? `## Containers\n\n${dockerTable(docker)}` : "",
+    docker.length > 0 ? `## Containers\n\n${dockerTable(docker, report.cpus)}` : "",
     small
       ? `Ten agents and five real containers: cycle ${ms(small.cycleMs)} ms, of which Docker ${maybe(small.steps.docker)} ms; the plain loop ${ms(small.plainMs)} ms.`
       : "",
