@@ -6,7 +6,7 @@ import { Command, Option } from "commander";
 import { bundleFunction } from "../infra/bundle.ts";
 import { node24Path, temporaryFolder } from "../test/support/live.ts";
 import { measureDocker } from "./measure-docker.ts";
-import { type FleetReport, measureFleet } from "./measure-fleet.ts";
+import { type FleetReport, measureFleets } from "./measure-fleet.ts";
 import { type BenchReport, mergeReports, performancePage, renderReport } from "./report.ts";
 import { benchStart } from "./start.ts";
 
@@ -45,28 +45,29 @@ async function measure(): Promise<BenchReport> {
     const history: FleetReport[] = [];
     const say = (line: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);
     const from = performance.now();
-    if (wants("agents"))
-      for (const size of quick ? [10, 100] : [10, 100, 1_000, 10_000]) {
-        say(`${size} agents`);
-        // The plain loop takes ten seconds for a thousand agents: for more it is run once.
-        const plainRuns = size > 1_000 ? 1 : Math.min(runs, 3);
-        agents.push(
-          await measureFleet(
-            { agents: size, oldRows: 200_000 },
-            { runs, plainRuns, file: true, bundle, profile: size === 1_000 },
-          ),
-        );
-      }
-    if (wants("history"))
-      for (const oldRows of quick ? [20_000] : [20_000, 200_000, 2_000_000]) {
-        say(`${oldRows} old rows`);
-        history.push(
-          await measureFleet(
-            { agents: 1_000, oldRows },
-            { runs, plainRuns: 0, file: false, bundle, profile: false },
-          ),
-        );
-      }
+    if (wants("agents")) {
+      const sizes = quick ? [10, 100] : [10, 100, 1_000, 10_000];
+      say(`fleets of ${sizes.join(", ")} agents`);
+      const fleets = sizes.map((size) => ({
+        shape: { agents: size, oldRows: 200_000 },
+        options: {
+          runs,
+          // It takes ten seconds for a thousand agents: for more it is run once.
+          plainRuns: size > 1_000 ? 1 : Math.min(runs, 3),
+          file: true,
+          bundle,
+          profile: size === 1_000,
+        },
+      }));
+      agents.push(...(await measureFleets(fleets)));
+    }
+    if (wants("history")) {
+      const sizes = quick ? [2_000, 20_000] : [20_000, 200_000, 2_000_000];
+      say(`histories of ${sizes.join(", ")} rows`);
+      const options = { runs, plainRuns: 0, file: false, bundle, profile: false };
+      const fleets = sizes.map((oldRows) => ({ shape: { agents: 1_000, oldRows }, options }));
+      history.push(...(await measureFleets(fleets)));
+    }
     if (wants("docker")) say("docker");
     const docker = wants("docker")
       ? await measureDocker({ runs, bundle, stubContainers: 500, realContainers: 20 })

@@ -6,7 +6,7 @@ import { temporaryFolder } from "../test/support/live.ts";
 import { startMeasuredProcess } from "./measured-process.ts";
 import { REST_TOKEN, startServer, startServers } from "./servers.ts";
 import { benchState } from "./state.ts";
-import { type Spread, spreadOf } from "./statistics.ts";
+import { quantile, type Spread, spreadOf } from "./statistics.ts";
 
 export interface DockerReport {
   readonly engine: "dockerd" | "stub";
@@ -15,8 +15,9 @@ export interface DockerReport {
   readonly sourceMs: Spread;
   /** One exec after the other. */
   readonly plainMs: Spread;
-  /** CPU time of the whole machine meanwhile: what the execs cost, whoever asks for them and in whatever order. */
-  readonly plainCpuMs: Spread;
+  /** Which part of the machine's cores was at work meanwhile, 0 to 1. */
+  readonly sourceBusy: number;
+  readonly plainBusy: number;
 }
 
 /** Ten agents and five real containers: all of a cycle against all of the plain loop. */
@@ -60,7 +61,6 @@ export async function measureDocker({
   };
   const { endpoint: dynamo, table } = servers.dynamo;
   const cycle = async (host: string) => {
-    await state.reset();
     const run = await measured.cycle({ env: { ...env, DOCKER_HOSTS: host }, dynamo, table, nowMs });
     const bad = Object.entries(run.report.verdicts).filter(([, { status }]) => status !== "green");
     if (bad.length > 0)
@@ -72,14 +72,27 @@ export async function measureDocker({
   async function compare(host: string, engine: DockerReport["engine"]): Promise<DockerReport> {
     const sources: number[] = [];
     const plain: number[] = [];
-    const plainCpu: number[] = [];
+    const sourceBusy: number[] = [];
+    const plainBusy: number[] = [];
     let containers = 0;
+    const busyDuring = async <T>(work: () => Promise<T>, take: (busy: number) => void): Promise<T> => {
+      const [busy, from] = [busyMs(), performance.now()];
+      const result = await work();
+      take((busyMs() - busy) / (cpus().length * (performance.now() - from)));
+      return result;
+    };
     for (let i = 0; i < WARM_UP + runs; i += 1) {
-      sources.push((await cycle(host)).steps.docker ?? Number.NaN);
-      const busy = busyMs();
-      const loop = await measured.execs(host);
+      await state.reset();
+      const run = await busyDuring(
+        () => cycle(host),
+        (busy) => sourceBusy.push(busy),
+      );
+      sources.push(run.steps.docker ?? Number.NaN);
+      const loop = await busyDuring(
+        () => measured.execs(host),
+        (busy) => plainBusy.push(busy),
+      );
       plain.push(loop.ms);
-      plainCpu.push(busyMs() - busy);
       containers = loop.containers;
     }
     return {
@@ -87,7 +100,8 @@ export async function measureDocker({
       containers,
       sourceMs: spreadOf(sources.slice(WARM_UP)),
       plainMs: spreadOf(plain.slice(WARM_UP)),
-      plainCpuMs: spreadOf(plainCpu.slice(WARM_UP)),
+      sourceBusy: quantile(sourceBusy.slice(WARM_UP), 0.5),
+      plainBusy: quantile(plainBusy.slice(WARM_UP), 0.5),
     };
   }
 
@@ -108,6 +122,7 @@ export async function measureDocker({
       const cycles = [];
       const plain: number[] = [];
       for (let i = 0; i < WARM_UP + runs; i += 1) {
+        await state.reset();
         cycles.push(await cycle(daemon.socket));
         const sources = {
           libsqlUrl: servers.libsqlUrl,

@@ -77,26 +77,50 @@ function assertGreen({ report }: CycleRun): void {
   if (bad.length > 0) throw new Error(`not green, so not the path to measure: ${JSON.stringify(bad)}`);
 }
 
-/** Starts the servers with that fleet, measures, and ends them. */
-export async function measureFleet(shape: FleetShape, options: FleetOptions): Promise<FleetReport> {
-  const nowMs = Date.now();
-  const servers = await startServers(shape, nowMs);
-  const folder = await temporaryFolder();
+/**
+ * Starts the servers of each fleet, measures them by turns, so that what else the machine does falls on all, and ends them.
+ * @returns a report for each, in their order
+ */
+export async function measureFleets(
+  fleets: readonly { readonly shape: FleetShape; readonly options: FleetOptions }[],
+): Promise<FleetReport[]> {
+  const opened: { close(): Promise<void> }[] = [];
   try {
-    return await measure(servers, shape, options, nowMs, folder.path);
+    const prepared: PreparedFleet[] = [];
+    for (const { shape, options } of fleets) {
+      const nowMs = Date.now();
+      const servers = await startServers(shape, nowMs);
+      const folder = await temporaryFolder();
+      opened.unshift(servers, { close: folder.remove });
+      const fleet = await prepareFleet(servers, shape, options, nowMs, folder.path);
+      opened.unshift(fleet);
+      prepared.push(fleet);
+    }
+    const turns = WARM_UP + Math.max(...fleets.map(({ options }) => options.runs));
+    for (let i = 0; i < turns; i += 1) for (const fleet of prepared) await fleet.turn();
+    const reports: FleetReport[] = [];
+    for (const fleet of prepared) reports.push(await fleet.finish());
+    return reports;
   } finally {
-    await servers.close();
-    await folder.remove();
+    for (const part of opened) await part.close();
   }
 }
 
-async function measure(
+interface PreparedFleet {
+  /** One cycle, and the floor of its requests. */
+  turn(): Promise<void>;
+  /** Measures what needs no turns. */
+  finish(): Promise<FleetReport>;
+  close(): Promise<void>;
+}
+
+async function prepareFleet(
   servers: BenchServers,
   shape: FleetShape,
   { runs, plainRuns, file, bundle, profile }: FleetOptions,
   nowMs: number,
   folder: string,
-): Promise<FleetReport> {
+): Promise<PreparedFleet> {
   const { dynamo } = servers;
   const state = benchState(dynamo, shape, nowMs);
   const env = {
@@ -154,6 +178,11 @@ async function measure(
 
   const measured = startMeasuredProcess(bundle);
   const recorders: Recorder[] = [];
+  const close = async () => {
+    await measured.close();
+    for (const recorder of recorders) await recorder.close();
+    state.close();
+  };
   try {
     const [sqlite, redis, dynamodb] = [
       await startRecorder(servers.libsqlUrl),
@@ -176,62 +205,66 @@ async function measure(
 
     const cycles: CycleRun[] = [];
     const floors: number[] = [];
-    for (let i = 0; i < WARM_UP + runs; i += 1) {
+    const turn = async () => {
       cycles.push(await cycleIn(measured));
       await state.reset();
       floors.push((await measured.floor(path)).ms);
-    }
-    const plain: { ms: number; requests: number }[] = [];
-    const sources = {
-      libsqlUrl: servers.libsqlUrl,
-      redisUrl: servers.redisUrl,
-      redisToken: REST_TOKEN,
-      docker: null,
     };
-    for (let i = 0; i < plainRuns; i += 1) plain.push(await measured.plain(sources));
+    const finish = async (): Promise<FleetReport> => {
+      const plain: { ms: number; requests: number }[] = [];
+      const sources = {
+        libsqlUrl: servers.libsqlUrl,
+        redisUrl: servers.redisUrl,
+        redisToken: REST_TOKEN,
+        docker: null,
+      };
+      for (let i = 0; i < plainRuns; i += 1) plain.push(await measured.plain(sources));
 
-    const { units } = await cycleIn(measured, {}, true);
-    const confirms = await measureConfirm(servers, runs, () =>
-      state.reset().then(() => measured.cycle({ env, dynamo: dynamo.endpoint, table: dynamo.table, nowMs })),
-    );
-    const warm = cycles.slice(WARM_UP);
-    const small = await servers.database.execute(
-      "SELECT (SELECT COUNT(*) FROM agent_ownership) + (SELECT COUNT(*) FROM agent_schedules) + (SELECT COUNT(*) FROM agent_tags)",
-    );
-    return {
-      ...shape,
-      cycleMs: spreadOf(warm.map(({ ms }) => ms)),
-      cpuMs: spreadOf(warm.map(({ cpuMs }) => cpuMs)),
-      firstCycleMs: first.ms,
-      steps: { ...stepsOf(warm), confirm: spreadOf(confirms) },
-      floorMs: spreadOf(floors.slice(WARM_UP)),
-      plainMs: plain.length > 0 ? spreadOf(plain.map(({ ms }) => ms)) : null,
-      plainRequests: plain[0]?.requests ?? null,
-      peakMb,
-      peakLimitedMb,
-      fileCycleMs: fileRuns.length > 0 ? spreadOf(fileRuns.map(({ ms }) => ms)) : null,
-      traffic: {
-        sqlite: trafficOf(sqlite.requests),
-        redis: trafficOf(redis.requests),
-        dynamodb: trafficOf(dynamodb.requests),
-      },
-      redisCommands: commandsOf(redis.requests),
-      slots: shape.agents * RUNNING_PER_AGENT,
-      slotHolders: shape.agents,
-      rowsRead: rowsReadOf(sqlite.requests),
-      rows: {
-        live: shape.agents * (RUNNING_PER_AGENT + 1),
-        newlyEnded: Math.floor(ENDED_ROWS / 6),
-        small: Number(small.rows[0]![0]),
-      },
-      writeUnits: units.write,
-      readUnits: units.read,
-      profile: parts,
+      const { units } = await cycleIn(measured, {}, true);
+      const confirms = await measureConfirm(servers, runs, () =>
+        state
+          .reset()
+          .then(() => measured.cycle({ env, dynamo: dynamo.endpoint, table: dynamo.table, nowMs })),
+      );
+      const warm = cycles.slice(WARM_UP);
+      const small = await servers.database.execute(
+        "SELECT (SELECT COUNT(*) FROM agent_ownership) + (SELECT COUNT(*) FROM agent_schedules) + (SELECT COUNT(*) FROM agent_tags)",
+      );
+      return {
+        ...shape,
+        cycleMs: spreadOf(warm.map(({ ms }) => ms)),
+        cpuMs: spreadOf(warm.map(({ cpuMs }) => cpuMs)),
+        firstCycleMs: first.ms,
+        steps: { ...stepsOf(warm), confirm: spreadOf(confirms) },
+        floorMs: spreadOf(floors.slice(WARM_UP)),
+        plainMs: plain.length > 0 ? spreadOf(plain.map(({ ms }) => ms)) : null,
+        plainRequests: plain[0]?.requests ?? null,
+        peakMb,
+        peakLimitedMb,
+        fileCycleMs: fileRuns.length > 0 ? spreadOf(fileRuns.map(({ ms }) => ms)) : null,
+        traffic: {
+          sqlite: trafficOf(sqlite.requests),
+          redis: trafficOf(redis.requests),
+          dynamodb: trafficOf(dynamodb.requests),
+        },
+        redisCommands: commandsOf(redis.requests),
+        slots: shape.agents * RUNNING_PER_AGENT,
+        slotHolders: shape.agents,
+        rowsRead: rowsReadOf(sqlite.requests),
+        rows: {
+          live: shape.agents * (RUNNING_PER_AGENT + 1),
+          newlyEnded: Math.floor(ENDED_ROWS / 6),
+          small: Number(small.rows[0]![0]),
+        },
+        writeUnits: units.write,
+        readUnits: units.read,
+        profile: parts,
+      };
     };
-  } finally {
-    await measured.close();
-    for (const recorder of recorders) await recorder.close();
-    state.close();
+    return { turn, finish, close };
+  } catch (error) {
+    await close();
+    throw error;
   }
 }
 
