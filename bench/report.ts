@@ -194,7 +194,8 @@ ${sections(report).join("\n\n")}
 - **Containers.** An exec starts a process in the container by way of containerd and runc, and costs the daemon CPU
   time that no client can save. Sixteen are under way at once; beyond the number of cores they wait for each other: where
   one exec after the other keeps half of the cores at work already, all of them can be no more than twice as fast (the
-  table's last column). A daemon with more cores gains more, up to sixteen execs at once.
+  table's last column). A daemon with more cores gains more, up to sixteen execs at once. Five containers and ten agents are
+  bound by the same: nearly all of that cycle is Docker's.
 - **10,000 agents over HTTP.** sqld refuses an answer above 10 MB; rows are packed, so that the whole snapshot is 4 MB there. A
   refused batch is asked for again statement by statement, in one transaction.
 `;
