@@ -44,13 +44,13 @@ const mapOwnSourcesOnly: Plugin = {
  * @param entry a file of the project, `functions/cycle.ts`
  * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files; it
  *   is made where it is not there
- * @param options `splitting: false` puts all into one file
+ * @param options `splitting: false` puts all into one file, `minify: false` leaves names and lines as they are
  * @throws where esbuild does, with its messages printed
  */
 export async function bundleFunction(
   entry: string,
   outputFolder: string,
-  { splitting = true }: { readonly splitting?: boolean } = {},
+  { splitting = true, minify = true }: { readonly splitting?: boolean; readonly minify?: boolean } = {},
 ): Promise<void> {
   const { outputFiles } = await build({
     entryPoints: { index: join(PROJECT, entry) },
@@ -66,7 +66,7 @@ export async function bundleFunction(
     target: "node24",
     format: "esm",
     mainFields: ["module", "main"],
-    minify: true,
+    minify,
     sourcemap: true,
     sourcesContent: false,
     legalComments: "none",

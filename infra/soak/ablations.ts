@@ -45,13 +45,8 @@ export const GUARDS = {
   "the atomic slot read": [
     {
       file: "shared/snapshot/redis.ts",
-      find: "if (!isDrainSentinel(id)) members.push({ agent, id });",
-      replace: "if (!isDrainSentinel(id)) members.push({ agent, id, listed: flat[k + 1]! } as never);",
-    },
-    {
-      file: "shared/snapshot/redis.ts",
-      find: "if (member === null) return;",
-      replace: "",
+      find: "else if (place === undefined) missed.push({ agent, id });",
+      replace: "else if (agent) missed.push({ agent, id, listed: flat[k + 1]! } as never);",
     },
     {
       file: "shared/snapshot/redis.ts",

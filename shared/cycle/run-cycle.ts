@@ -7,7 +7,13 @@ import { describeError, withDeadline } from "../faults.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { type CollectOptions, type ConfiguredSource, collect } from "../snapshot/collect.ts";
-import { type FactName, type Readings, type Snapshot, zombieKey } from "../snapshot/facts.ts";
+import {
+  type FactName,
+  type Readings,
+  type Snapshot,
+  type TerminalStatus,
+  zombieKey,
+} from "../snapshot/facts.ts";
 import { formatInstant } from "../snapshot/timestamps.ts";
 import type {
   CycleRecord,
@@ -58,7 +64,21 @@ export interface CycleDeps {
   readonly redact: (line: string) => string;
   /** Told of every cycle once it is over, for logs and metrics. */
   readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
+  /** Told of each step, once it is over, how long it took. A step that is done in parts is told of in parts. */
+  readonly onStep?: (step: CycleStep, ms: number) => void;
 }
+
+/** The parts of a cycle, in their order; terminal memory and sources are read at once. */
+export type CycleStep =
+  | "lease"
+  | "terminal memory"
+  | "sources"
+  | "evaluate"
+  | "confirm"
+  | "step"
+  | "evidence"
+  | "commit"
+  | "deliver";
 
 export interface CycleRequest {
   /** The invariants to run; all where it is left out. Their ids must exist. */
@@ -140,6 +160,17 @@ export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<
   return outcome;
 }
 
+/** Does the work, and says how long it took. */
+function timed<T>({ onStep }: CycleDeps, name: CycleStep, work: () => T): T {
+  if (!onStep) return work();
+  const fromMs = performance.now();
+  const tell = () => onStep(name, performance.now() - fromMs);
+  const result = work();
+  if (result instanceof Promise) return result.finally(tell) as T;
+  tell();
+  return result;
+}
+
 async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
   const { store, settings, now, redact } = deps;
   const startedAtMs = now();
@@ -154,7 +185,9 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const owner = randomUUID();
   let lease: Lease | null = null;
   try {
-    const taken = await guarded(() => store.acquire(owner, startedAtMs, leaseMs(settings)));
+    const taken = await timed(deps, "lease", () =>
+      guarded(() => store.acquire(owner, startedAtMs, leaseMs(settings))),
+    );
     if ("busyUntilMs" in taken) return busy(taken.busyUntilMs, now());
     lease = taken;
   } catch (error) {
@@ -172,14 +205,21 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     redact,
   };
   const release = () => guarded(() => store.release(owner)).catch(() => {});
+  const early = earlyWork(deps, selected, startedAtMs);
   const [terminal, snapshot] = await Promise.all([
     lease && wanted.has("remembered")
-      ? guarded(() => store.loadTerminal(startedAtMs, memory.pinned)).catch((error) => {
-          failState(error);
-          return null;
+      ? timed(deps, "terminal memory", () =>
+          guarded(() => store.loadTerminal(startedAtMs, memory.pinned)).catch((error) => {
+            failState(error);
+            return null;
+          }),
+        ).then((loaded) => {
+          if (loaded)
+            early.add(readingsOfState(lease, loaded, settings.dwellSeconds, startedAtMs, null), loaded);
+          return loaded;
         })
       : null,
-    collect(collectOptions),
+    timed(deps, "sources", () => collect({ ...collectOptions, onRead: early.add })),
     // The lease may have been taken although its answer was lost.
     lease ? null : release(),
   ]);
@@ -193,7 +233,15 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const readings: Readings = { ...snapshot.readings, ...stateReadings };
 
   const ran = selected.filter((invariant) => !isOff(invariant, readings));
-  const { verdicts, unavailable } = await judge(deps, ran, readings, memory, collectOptions, stateReadings);
+  const { verdicts, unavailable } = await judge(
+    deps,
+    ran,
+    readings,
+    memory,
+    collectOptions,
+    stateReadings,
+    early.verdicts,
+  );
   const snapshotTime = formatInstant(snapshot.takenAtMs);
   const sourcesUnavailable = [...new Set([...snapshot.unavailable, ...unavailable])];
   const drafts = verdicts.flatMap((v) => v.findings.map((finding) => toViolation(v, finding, snapshotTime)));
@@ -233,17 +281,19 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
   const written = <T>(work: () => Promise<T>) => withDeadline(Math.max(1, held.untilMs - now()), work);
 
   const channels = Object.keys(deps.alerts.senders) as Channel[];
-  const stepped = step(
-    { states: memory.states, blindSources: memory.blindSources },
-    {
-      verdicts,
-      offSources: snapshot.offSources,
-      unavailable: sourcesUnavailable,
-      isFull: request.invariantIds === undefined,
-    },
-    startedAtMs,
-    { ...deps.alerts.policy, hasChannel: channels.length > 0 },
-    lease.silences,
+  const stepped = timed(deps, "step", () =>
+    step(
+      { states: memory.states, blindSources: memory.blindSources },
+      {
+        verdicts,
+        offSources: snapshot.offSources,
+        unavailable: sourcesUnavailable,
+        isFull: request.invariantIds === undefined,
+      },
+      startedAtMs,
+      { ...deps.alerts.policy, hasChannel: channels.length > 0 },
+      held.silences,
+    ),
   );
   try {
     const ids = await written(() => reserveIds(store, snapshot.takenAtMs, drafts));
@@ -253,9 +303,14 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
     const evidence = {
       cycle: toCycleRecord(done, request.trigger, foundIn(verdicts, ids, redact)),
       violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
-      terminal: terminal ? newEntries(terminal, ended?.rows ?? [], pinned, startedAtMs) : new Map(),
+      terminal: terminal
+        ? new Map([
+            ...newEntries(terminal, [], pinned, startedAtMs),
+            ...(early.ended() ?? newEntries(terminal, ended?.rows ?? [], [], startedAtMs)),
+          ])
+        : new Map(),
     };
-    await written(() => store.writeEvidence(evidence, startedAtMs));
+    await timed(deps, "evidence", () => written(() => store.writeEvidence(evidence, startedAtMs)));
 
     const idByFinding = new Map(verdicts.flatMap((v) => v.findings).map((finding, i) => [finding, ids[i]]));
     const alerts = toAlerts(deps, stepped.announcements, {
@@ -283,10 +338,12 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
           },
     };
     const willDeliver = isDue(outbox, now());
-    const committed = await written(() =>
-      store.commit(held, next, { release: !willDeliver, nowMs: startedAtMs }),
+    const committed = await timed(deps, "commit", () =>
+      written(() => store.commit(held, next, { release: !willDeliver, nowMs: startedAtMs })),
     );
-    const delivered = willDeliver ? await deliverAll(deps, committed, request) : { dropped: [] };
+    const delivered = willDeliver
+      ? await timed(deps, "deliver", () => deliverAll(deps, committed, request))
+      : { dropped: [] };
     return {
       kind: "done",
       report: { ...done, cycle_duration_ms: now() - startedAtMs },
@@ -387,31 +444,65 @@ function readingsOfState(
 }
 
 /**
+ * Does while slower sources are waited for what needs only the faster ones. What it has not done by the end is done then,
+ * from the same readings.
+ */
+function earlyWork(deps: CycleDeps, invariants: readonly Invariant[], nowMs: number) {
+  let readings: Readings = {};
+  let memory: TerminalMemory | undefined;
+  let ended: ReadonlyMap<string, TerminalStatus> | undefined;
+  const verdicts = new Map<Invariant, Verdict>();
+  return {
+    verdicts,
+    /** @returns what is new to the terminal memory, but for what is pinned */
+    ended: () => ended,
+    add(more: Readings, terminal?: TerminalMemory) {
+      readings = { ...readings, ...more };
+      memory ??= terminal;
+      for (const invariant of invariants)
+        if (!verdicts.has(invariant) && invariant.reads.every((fact) => readings[fact]?.read))
+          timed(deps, "evaluate", () =>
+            verdicts.set(invariant, evaluate(invariant, readings, deps.settings.dwellSeconds)),
+          );
+      if (memory && readings.ended?.read) ended ??= newEntries(memory, readings.ended.value.rows, [], nowMs);
+    },
+  };
+}
+
+/**
  * Evaluates, and reads again what is newly red and was not read at one instant. What is red then too is read once more, at
  * once: a run can be caught at its start by the first read and at its next start, or its end, by the second.
  */
 async function judge(
-  { settings, sleep }: CycleDeps,
+  deps: CycleDeps,
   invariants: readonly Invariant[],
   readings: Readings,
   memory: Memory,
   collectOptions: CollectOptions,
   stateReadings: Readings,
+  early: ReadonlyMap<Invariant, Verdict>,
 ): Promise<{ verdicts: Verdict[]; unavailable: readonly string[] }> {
-  let verdicts = invariants.map((invariant) => evaluate(invariant, readings, settings.dwellSeconds));
+  const { settings, sleep } = deps;
+  let verdicts = timed(deps, "evaluate", () =>
+    invariants.map(
+      (invariant) => early.get(invariant) ?? evaluate(invariant, readings, settings.dwellSeconds),
+    ),
+  );
   const isKnown = knownIn(memory.states);
   const unavailable: string[] = [];
   for (const waitMs of [settings.confirmAfterMs, 0]) {
     const doubtful = suspects(verdicts, isKnown);
     if (doubtful.length === 0) break;
-    if (waitMs > 0) await sleep(waitMs);
-    const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
-    const again = await collect({ ...collectOptions, wanted });
-    const readAgain = { ...again.readings, ...stateReadings };
-    verdicts = verdicts.map((verdict) =>
-      doubtful.includes(verdict) ? confirmed(verdict, readAgain, settings.dwellSeconds, isKnown) : verdict,
-    );
-    unavailable.push(...again.unavailable);
+    await timed(deps, "confirm", async () => {
+      if (waitMs > 0) await sleep(waitMs);
+      const wanted: ReadonlySet<FactName> = factsOf(doubtful.map((v) => v.invariant));
+      const again = await collect({ ...collectOptions, wanted });
+      const readAgain = { ...again.readings, ...stateReadings };
+      verdicts = verdicts.map((verdict) =>
+        doubtful.includes(verdict) ? confirmed(verdict, readAgain, settings.dwellSeconds, isKnown) : verdict,
+      );
+      unavailable.push(...again.unavailable);
+    });
   }
   return { verdicts, unavailable };
 }

@@ -2,7 +2,7 @@
 
 import { describeError, withDeadline } from "../faults.ts";
 import type { EndedCursor, FactName, Readings, Snapshot } from "./facts.ts";
-import { allUnread, type Source } from "./source.ts";
+import { allUnread, type Source, type SourceResult } from "./source.ts";
 
 /** A source that can't be read because none is named, or that is left out on purpose. */
 export interface AbsentSource {
@@ -21,6 +21,8 @@ export interface CollectOptions {
   readonly endedSince: EndedCursor | null;
   /** Takes secrets out of a line before anybody reads it. */
   readonly redact: (line: string) => string;
+  /** Told what a source gave as soon as it is read, while others are waited for. */
+  readonly onRead?: (readings: Readings) => void;
 }
 
 /** What a source says of a fact that it could not read goes into verdicts, and from there into the state. */
@@ -40,25 +42,31 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
   const asked = sources.filter((source) => source.gives.some((fact) => wanted.has(fact)));
   const results = await Promise.all(
     asked.map(async (source) => {
-      if ("absent" in source) {
-        const reason = `${source.name}: ${source.absent}`;
-        const off = source.absent === "off";
-        const readings = Object.fromEntries(
-          source.gives.map((fact) => [fact, { read: false, reason, ...(off && { off }) }]),
-        ) as Readings;
-        return { readings, unavailable: off ? [] : [reason] };
-      }
-      const startedAt = performance.now();
-      try {
-        return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, endedSince }));
-      } catch (error) {
-        const reason = redact(`${source.name}: ${describeError(error)}`);
-        return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };
-      } finally {
-        latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);
-      }
+      const result = await readOne(source);
+      options.onRead?.(withoutSecrets(result.readings, redact));
+      return result;
     }),
   );
+
+  async function readOne(source: ConfiguredSource): Promise<SourceResult> {
+    if ("absent" in source) {
+      const reason = `${source.name}: ${source.absent}`;
+      const off = source.absent === "off";
+      const readings = Object.fromEntries(
+        source.gives.map((fact) => [fact, { read: false, reason, ...(off && { off }) }]),
+      ) as Readings;
+      return { readings, unavailable: off ? [] : [reason] };
+    }
+    const startedAt = performance.now();
+    try {
+      return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, endedSince }));
+    } catch (error) {
+      const reason = redact(`${source.name}: ${describeError(error)}`);
+      return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };
+    } finally {
+      latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);
+    }
+  }
   return {
     takenAtMs,
     readings: withoutSecrets(Object.assign({}, ...results.map((r) => r.readings)), redact),

@@ -6,12 +6,17 @@ import { type DrainTick, isDrainSentinel, type Reading, type Slot, type Slots } 
 import type { ReadContext, Source, SourceResult } from "./source.ts";
 
 const SLOTS_PREFIX = "agent:slots:";
+const HASH_PREFIX = "agent:slot:";
+/** Both of them: which hashes there are is known before anybody asks for their TTL. */
+const SCAN_MATCH = "agent:slot*";
 const DRAIN_TICK_KEY = "canary:drain_tick_at";
 /** One page holds the keyspace of a thousand agents, so that a usual fleet costs one request. */
 const SCAN_COUNT = 10_000;
 /** Hosted Redis refuses bodies above 1 MB. */
 const CHUNK_BYTES = 950_000;
-const CHUNKS_AT_ONCE = 4;
+const CHUNKS_AT_ONCE = 2;
+/** Of one agent in one request: with ids of a hundred bytes that is half of what a body may hold. */
+const MAX_HASHES = 1_000;
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
 
@@ -45,6 +50,38 @@ function scanPage(answer: Answer): { cursor: string; keys: string[] } {
   const [cursor, keys] = Array.isArray(page) ? page : [];
   if (!/^\d+$/.test(String(cursor))) throw new SourceError("the answer to SCAN has no cursor");
   return { cursor: String(cursor), keys: stringsOf(keys) };
+}
+
+/** An agent that holds slots, and those hashes that are its slots' by their names. */
+interface Holder {
+  readonly agent: string;
+  readonly hashes: string[];
+}
+
+interface Member {
+  readonly agent: string;
+  readonly id: string;
+}
+
+/** Who has more slots than a request can hold has the rest read one by one. */
+function addTo(holder: Holder | undefined, hash: string) {
+  if (holder && holder.hashes.length < MAX_HASHES) holder.hashes.push(hash);
+}
+
+/** @returns who holds slots, by the keys that were found */
+function holdersOf(keys: Iterable<string>): Holder[] {
+  const holders = new Map<string, Holder>();
+  const hashes: string[] = [];
+  for (const key of keys)
+    if (key.startsWith(SLOTS_PREFIX)) {
+      const agent = key.slice(SLOTS_PREFIX.length);
+      holders.set(agent, { agent, hashes: [] });
+    } else if (key.startsWith(HASH_PREFIX)) hashes.push(key);
+  // An agent's name may hold a colon, and so may an execution's id: then the hash can be either's.
+  for (const key of hashes)
+    for (let end = key.indexOf(":", HASH_PREFIX.length); end >= 0; end = key.indexOf(":", end + 1))
+      addTo(holders.get(key.slice(HASH_PREFIX.length, end)), key);
+  return [...holders.values()];
 }
 
 /** @returns the score as Redis prints it (a float, inf or -inf) */
@@ -111,7 +148,7 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
     const unavailable: string[] = [];
 
     const first = redis.pipeline().get(DRAIN_TICK_KEY);
-    if (wantsSlots) first.scan("0", { match: `${SLOTS_PREFIX}*`, count: SCAN_COUNT });
+    if (wantsSlots) first.scan("0", { match: SCAN_MATCH, count: SCAN_COUNT });
     const tickFromMs = now();
     const [tick, firstPage] = await send(first, signal);
     const tickTime = { fromMs: tickFromMs, toMs: now() };
@@ -127,94 +164,120 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
       }
     }
     if (wantsSlots) {
-      const agents = await scanAgents(scanPage(firstPage!));
-      readings.slots = await readSlots(agents);
+      const keys = await scanKeys(scanPage(firstPage!));
+      readings.slots = await readSlots(holdersOf(keys));
     }
     return { readings, unavailable };
 
-    async function scanAgents(page: { cursor: string; keys: string[] }): Promise<string[]> {
+    async function scanKeys(page: { cursor: string; keys: string[] }): Promise<ReadonlySet<string>> {
       const keys = new Set(page.keys);
       let { cursor } = page;
       while (cursor !== "0") {
-        const pipeline = redis.pipeline().scan(cursor, { match: `${SLOTS_PREFIX}*`, count: SCAN_COUNT });
+        const pipeline = redis.pipeline().scan(cursor, { match: SCAN_MATCH, count: SCAN_COUNT });
         const next = scanPage((await send(pipeline, signal))[0]!);
         for (const key of next.keys) keys.add(key);
         cursor = next.cursor;
       }
-      return [...keys].map((key) => key.slice(SLOTS_PREFIX.length));
+      return keys;
     }
 
+    /** Sends what `add` puts in for each item, in as few requests as take it; each answer is taken as it comes. */
     async function inChunks<T>(
       items: readonly T[],
       sizeOf: (item: T) => number,
-      start: () => Pipeline,
       add: (pipeline: Pipeline, item: T) => void,
-    ): Promise<Answer[]> {
-      const answers = await pMap(
+      take: (items: readonly T[], answers: readonly Answer[]) => void,
+    ): Promise<void> {
+      await pMap(
         chunked(items, sizeOf),
-        (chunk) => {
-          const pipeline = start();
+        async (chunk) => {
+          const pipeline = redis.multi();
           for (const item of chunk) add(pipeline, item);
-          return send(pipeline, signal);
+          take(chunk, await send(pipeline, signal));
         },
         { concurrency: CHUNKS_AT_ONCE },
       );
-      return answers.flat();
     }
 
-    async function readSlots(agents: readonly string[]): Promise<Reading<Slots>> {
+    async function readSlots(holders: readonly Holder[]): Promise<Reading<Slots>> {
       const byAgent = new Map<string, Slot[]>();
       const unseenAgents = new Set<string>();
-      const members: { agent: string; id: string }[] = [];
-      const listFromMs = now();
-      const ranges = await inChunks(
-        agents,
-        (agent) => bytesOf(agent) + 60,
-        () => redis.pipeline(),
-        (pipeline, agent) => pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true }),
+      const fromMs = now();
+      const missed: Member[] = [];
+      // Membership, TTL and timeout of an agent's slots are read in one MULTI: read apart, a slot that is released in
+      // between looks like one whose hash is missing.
+      await inChunks(
+        holders,
+        // ["zrange","agent:slots:…",0,-1,"withscores"], then ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
+        ({ agent, hashes }) => bytesOf(agent) + 60 + hashes.reduce((sum, h) => sum + 2 * bytesOf(h) + 46, 0),
+        (pipeline, { agent, hashes }) => {
+          pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true });
+          for (const hash of hashes) addHash(pipeline, hash);
+        },
+        takeHolders,
       );
-      agents.forEach((agent, i) => {
-        try {
-          const flat = stringsOf(resultOf(ranges[i]!));
-          for (let k = 0; k + 1 < flat.length; k += 2) {
-            const id = flat[k]!;
-            if (!isDrainSentinel(id)) members.push({ agent, id });
-            else
-              addSlot(agent, { id, score: parseScore(flat[k + 1]!), ttlSeconds: null, timeoutSeconds: null });
-          }
-        } catch (error) {
-          unseenAgents.add(agent);
-          unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
-        }
-      });
-
-      // Membership is read again together with TTL and timeout, in one MULTI for each chunk: read apart, a slot that is
-      // released in between looks like one whose hash is missing.
-      const fromMs = members.length > 0 ? now() : listFromMs;
-      const answers = await inChunks(
-        members,
-        // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"],
+      // Slots whose hash was not there when the keys were listed: made since, or missing.
+      await inChunks(
+        missed,
+        // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
         ({ agent, id }) => 3 * (bytesOf(agent) + bytesOf(id)) + 112,
-        () => redis.multi(),
         (pipeline, { agent, id }) => {
-          const hash = `agent:slot:${agent}:${id}`;
           pipeline.zscore(SLOTS_PREFIX + agent, id);
-          pipeline.ttl(hash);
-          pipeline.hget(hash, "timeout_seconds");
+          addHash(pipeline, `${HASH_PREFIX}${agent}:${id}`);
+        },
+        (members, answers) => {
+          members.forEach(({ agent, id }, i) => {
+            const [score, ttl, timeout] = answers.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
+            seenOf(agent, () => {
+              const member = resultOf(score);
+              if (member !== null)
+                addSlot(agent, { id, score: parseScore(String(member)), ...hashOf(agent, id, ttl, timeout) });
+            });
+          });
         },
       );
-      members.forEach(({ agent, id }, i) => {
-        const [score, ttl, timeout] = answers.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
+      return { read: true, value: { byAgent, unseenAgents }, time: { fromMs, toMs: now() } };
+
+      function addHash(pipeline: Pipeline, hash: string) {
+        pipeline.ttl(hash);
+        pipeline.hget(hash, "timeout_seconds");
+      }
+
+      function takeHolders(chunk: readonly Holder[], answers: readonly Answer[]) {
+        let at = 0;
+        for (const { agent, hashes } of chunk) {
+          const from = at;
+          at += 1 + 2 * hashes.length;
+          const placeOf = new Map(hashes.map((hash, i) => [hash, from + 1 + 2 * i]));
+          seenOf(agent, () => {
+            const flat = stringsOf(resultOf(answers[from]!));
+            for (let k = 0; k + 1 < flat.length; k += 2) {
+              const id = flat[k]!;
+              const score = () => parseScore(flat[k + 1]!);
+              const place = placeOf.get(`${HASH_PREFIX}${agent}:${id}`);
+              if (isDrainSentinel(id))
+                addSlot(agent, { id, score: score(), ttlSeconds: null, timeoutSeconds: null });
+              else if (place === undefined) missed.push({ agent, id });
+              else
+                addSlot(agent, {
+                  id,
+                  score: score(),
+                  ...hashOf(agent, id, answers[place]!, answers[place + 1]!),
+                });
+            }
+          });
+        }
+      }
+
+      /** What fails of one agent's slots makes that agent unseen, and no other. */
+      function seenOf(agent: string, take: () => void) {
         try {
-          const member = resultOf(score);
-          if (member === null) return;
-          addSlot(agent, { id, score: parseScore(String(member)), ...hashOf(agent, id, ttl, timeout) });
+          take();
         } catch (error) {
           unseenAgents.add(agent);
           unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
         }
-      });
-      return { read: true, value: { byAgent, unseenAgents }, time: { fromMs, toMs: now() } };
+      }
 
       function addSlot(agent: string, slot: Slot) {
         const slots = byAgent.get(agent);

@@ -1,5 +1,5 @@
 /** Which executions were seen terminal, in nine bytes for each: eight of a hash of its id, one for its status. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Memory } from "../cycle/memory.ts";
 import { type Remembered, TERMINAL_STATUSES, type TerminalStatus } from "../snapshot/facts.ts";
 
@@ -9,30 +9,88 @@ const HASH_BYTES = 8;
 export const ENTRIES_IN_AN_ITEM = 40_000;
 
 /** @returns the hash that an execution is remembered by, in hex */
-export const hashOf = (executionId: string): string =>
-  createHash("sha256").update(executionId).digest().subarray(0, HASH_BYTES).toString("hex");
+export const hashOf = (executionId: string): string => hash("sha256", executionId).slice(0, 2 * HASH_BYTES);
 
 /** An entry this old is written again when it is read as terminal again: it is to be remembered for another hour. */
 const FRESH_MS = 60 * 60_000;
 
-/** What earlier cycles saw terminal, by hash: the last status, and when it was written down (never, if only pinned). */
-export type TerminalMemory = ReadonlyMap<string, { readonly status: TerminalStatus; readonly atMs: number }>;
+/** How an execution was last seen terminal, and when that was written down (0 where it is only pinned). */
+export interface Sighting {
+  readonly status: TerminalStatus;
+  readonly atMs: number;
+}
+
+/** What earlier cycles saw terminal, by hash. */
+export interface TerminalMemory extends Iterable<readonly [hash: string, Sighting]> {
+  readonly size: number;
+  get(hash: string): Sighting | undefined;
+}
+
+/**
+ * A hash table over numbers: two hours of a busy platform are 10^5 entries, and as a Map of strings they would be most of
+ * what a cycle allocates. A hash is uniform already, so its own bits say where it belongs.
+ */
+function sightingTable(most: number) {
+  const places = 2 ** Math.ceil(Math.log2(1.5 * most + 1));
+  /** Two words of hash, and which of `sightings` it is, less one: zero is a free place. */
+  const words = new Int32Array(4 * places);
+  const sightings: Sighting[] = [];
+  let size = 0;
+  const find = (high: number, low: number): number => {
+    for (let place = low & (places - 1); ; place = (place + 1) & (places - 1)) {
+      const at = 4 * place;
+      if (words[at + 2] === 0 || (words[at] === high && words[at + 1] === low)) return at;
+    }
+  };
+  const sightingAt = (at: number) => sightings[words[at + 2]! - 1];
+  const memory: TerminalMemory = {
+    get size() {
+      return size;
+    },
+    get: (hash) => sightingAt(find(wordOf(hash, 0), wordOf(hash, 8))),
+    *[Symbol.iterator]() {
+      for (let at = 0; at < words.length; at += 4) {
+        const sighting = sightingAt(at);
+        if (sighting) yield [hexOf(words[at]!) + hexOf(words[at + 1]!), sighting] as const;
+      }
+    },
+  };
+  return {
+    memory,
+    /** @returns a number for `put` */
+    add: (sighting: Sighting) => sightings.push(sighting),
+    put(high: number, low: number, sighting: number) {
+      const at = find(high, low);
+      if (words[at + 2] === 0) size += 1;
+      words[at] = high;
+      words[at + 1] = low;
+      words[at + 2] = sighting;
+    },
+  };
+}
+
+/** Eight hex digits as a number, the highest bit its sign: such numbers cost no allocation. */
+const wordOf = (hash: string, from: number) => Number.parseInt(hash.slice(from, from + 8), 16) | 0;
+const hexOf = (word: number) => (word >>> 0).toString(16).padStart(8, "0");
 
 /** @param packed what `packEntries` made and when, oldest first: later entries win over earlier ones */
 export function unpackEntries(
   packed: readonly { readonly ids: Uint8Array; readonly atMs: number }[],
   pinned: Memory["pinned"],
 ): TerminalMemory {
-  const memory = new Map<string, { status: TerminalStatus; atMs: number }>();
+  const entries = packed.reduce((sum, { ids }) => sum + Math.floor(ids.length / ENTRY_BYTES), 0);
+  const { memory, add, put } = sightingTable(entries + pinned.length);
   for (const { ids: bytes, atMs } of packed) {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at + ENTRY_BYTES <= buffer.length; at += ENTRY_BYTES) {
-      const status = TERMINAL_STATUSES[buffer[at + HASH_BYTES]!];
-      if (status) memory.set(buffer.toString("hex", at, at + HASH_BYTES), { status, atMs });
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const sightings = TERMINAL_STATUSES.map((status) => add({ status, atMs }));
+    for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
+      const sighting = sightings[bytes[at + HASH_BYTES]!];
+      if (sighting) put(view.getInt32(at), view.getInt32(at + 4), sighting);
     }
   }
   // What is pinned is red, and was remembered before anything else that is still here.
-  for (const { hash, status } of pinned) if (!memory.has(hash)) memory.set(hash, { status, atMs: 0 });
+  for (const { hash, status } of pinned)
+    if (!memory.get(hash)) put(wordOf(hash, 0), wordOf(hash, 8), add({ status, atMs: 0 }));
   return memory;
 }
 

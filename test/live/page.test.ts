@@ -231,22 +231,22 @@ describeLive(["chromium"], "the status page in a browser", () => {
   test("without JavaScript every step is the same", async () => {
     const page = await open({ javaScriptEnabled: false });
     await signIn(page);
-    await overbook("slow");
+    await overbook("ruby");
     try {
       await runFromPage(page);
       expect(await stateOf(page, "S-02")).toBe("red");
       await rowOf(page, "S-02")
         .getByRole("link", { name: /Slot overbooking/ })
         .click();
-      await page.getByRole("link", { name: "Silence slow" }).click();
-      expect(await page.getByLabel("Subject").inputValue()).toBe("slow");
+      await page.getByRole("link", { name: "Silence ruby" }).click();
+      expect(await page.getByLabel("Subject").inputValue()).toBe("ruby");
       await page.getByLabel("Reason").fill("a test");
       await page.getByRole("button", { name: "Silence", exact: true }).click();
       await page.getByText("It is silenced").waitFor();
       await page.getByRole("button", { name: /^End silence/ }).click();
       await page.getByText("The silence has ended").waitFor();
     } finally {
-      await cure("slow");
+      await cure("ruby");
     }
     await page.getByRole("link", { name: "All invariants" }).click();
     await runFromPage(page);

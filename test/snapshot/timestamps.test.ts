@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatInstant, parseTimestamp } from "../../shared/snapshot/timestamps.ts";
+import { formatInstant, parseTimestamp, timestampReader } from "../../shared/snapshot/timestamps.ts";
 
 const AT_MS = Date.UTC(2026, 4, 18, 10, 30, 0);
 
@@ -91,6 +91,30 @@ describe("times that the canary writes", () => {
         const local = formatInstant(AT_MS + minutes * 60_000).slice(0, -1);
         expect(parseTimestamp(local + suffix)).toBe(AT_MS);
       }),
+    );
+  });
+});
+
+describe("a reader of many timestamps", () => {
+  test("gives what each by itself would give, whatever came before it", () => {
+    const instant = fc
+      .date({
+        min: new Date("0990-01-01T00:00:00Z"),
+        max: new Date("2100-01-01T00:00:00Z"),
+        noInvalidDate: true,
+      })
+      .map((date) => date.toISOString().replace("Z", "123Z"));
+    const broken = fc
+      .tuple(instant, fc.nat(26), fc.constantFrom("0", "9", "6", "3", " ", "T", ":", "Z", "+"))
+      .map(([text, at, character]) => text.slice(0, at) + character + text.slice(at + 1));
+    const texts = fc.array(fc.oneof(instant, broken, fc.string(), fc.constant(null)), { minLength: 1 });
+    fc.assert(
+      fc.property(texts, (all) => {
+        const read = timestampReader();
+        // Twice: the second time what is known of their minutes counts.
+        expect([...all, ...all].map(read)).toEqual([...all, ...all].map(parseTimestamp));
+      }),
+      { numRuns: 300 },
     );
   });
 });

@@ -471,7 +471,9 @@ describe("the terminal memory in the table", () => {
     );
     await writeCycle(store, START_MS + 123, [], entries);
     const memory = await store.loadTerminal(START_MS + MINUTE_MS, []);
-    expect(new Set([...memory.values()].map((entry) => entry.atMs))).toEqual(new Set([START_MS + 123]));
+    expect(new Set([...memory].map(([, sighting]) => sighting).map((entry) => entry.atMs))).toEqual(
+      new Set([START_MS + 123]),
+    );
     expect(memory.size).toBe(ENTRIES_IN_AN_ITEM + 1);
   });
 });

@@ -26,7 +26,7 @@ const rowsOf = (rows: Record<string, TerminalStatus>) =>
 describe("what was seen terminal, packed and unpacked", () => {
   test("each status comes back as itself", () => {
     const rows = Object.fromEntries(TERMINAL_STATUSES.map((s) => [`run-${s}`, s]));
-    expect(unpackEntries(written(rows), [])).toEqual(memoryOf(rows));
+    expect(new Map(unpackEntries(written(rows), []))).toEqual(memoryOf(rows));
   });
 
   test("100,000 executions come back from several items, each below 400 kB", () => {
@@ -67,7 +67,7 @@ describe("what was seen terminal, packed and unpacked", () => {
     const unknown = Uint8Array.from(first);
     unknown[8] = 99;
     const packed = [{ ids: Buffer.concat([unknown, second]), atMs: AT_MS }];
-    expect(unpackEntries(packed, [])).toEqual(memoryOf({ b: "success" }));
+    expect(new Map(unpackEntries(packed, []))).toEqual(memoryOf({ b: "success" }));
     const pinned = [{ hash: hashOf("a"), status: "failed" as const }];
     expect(asFact(unpackEntries(packed, pinned)).statusOf("a")).toBe("failed");
   });
@@ -80,7 +80,9 @@ describe("which status is remembered", () => {
       ...written({ "run-1": "success" }, AT_MS + 5 * MINUTE_MS),
     ];
     expect(asFact(unpackEntries(packed, [])).statusOf("run-1")).toBe("success");
-    expect(unpackEntries(packed, [])).toEqual(memoryOf({ "run-1": "success" }, AT_MS + 5 * MINUTE_MS));
+    expect(new Map(unpackEntries(packed, []))).toEqual(
+      memoryOf({ "run-1": "success" }, AT_MS + 5 * MINUTE_MS),
+    );
   });
 
   test("a pinned one, where nothing newer is there", () => {

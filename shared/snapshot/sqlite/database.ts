@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../faults.ts";
 
-/** A column as SQLite gives it. Text that may hold broken bytes is selected as a blob. */
+/** A column as SQLite gives it. Text that may hold broken bytes is packed or selected as a blob. */
 export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
 export type SqlRow = readonly SqlValue[];
 
@@ -35,6 +35,8 @@ function serverDatabase(url: string, authToken: string | undefined): Database {
       ...(authToken && { authToken }),
       intMode: "bigint",
       fetch: async (request: Request) => {
+        // An answer is a few large texts: to pack and unpack them takes longer than to send them.
+        request.headers.set("accept-encoding", "identity");
         const response = await fetch(request, { signal });
         if (response.ok) return response;
         // libsql says SERVER_ERROR for every status; the operator needs to know which it was.

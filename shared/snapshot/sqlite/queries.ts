@@ -1,11 +1,13 @@
 /**
  * The SQL of a snapshot, made to fit the tables that an installation has. Two rules hold everywhere:
- * text is selected as a blob (a server answers 500 for a row whose text is not UTF-8, and the snapshot with it), and
- * the rows of history are never visited (indexes are named, since the planner does not choose them by itself).
+ * text is packed or selected as a blob (a server answers 500 for a row whose text is not UTF-8, and the snapshot with it),
+ * and the rows of history are never visited (indexes are named, since the planner does not choose them by
+ * itself).
  */
 import { type EndedCursor, TERMINAL_STATUSES } from "../facts.ts";
 import { formatInstant } from "../timestamps.ts";
 import type { SqlRow } from "./database.ts";
+import { eachRow, packed } from "./packing.ts";
 
 const EXECUTIONS = "schedule_executions";
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
@@ -18,12 +20,15 @@ const NEWEST_ROWS = 10_000;
 /** A platform with more old live rows than this has a red E-01 or B-02 to tell of it. */
 const MAX_OLD_LIVE = 2_000;
 
-/** One statement; rows of (kind, table, name, sql). */
-export const INTROSPECTION = `
-SELECT 'column', m.name, p.name, NULL FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'
+/** One statement; packed rows of (kind, table, name, sql). */
+export const INTROSPECTION = packed(
+  ["kind", "tbl", "name", "sql"],
+  `SELECT 'column' AS kind, m.name AS tbl, p.name AS name, NULL AS sql
+FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'
 UNION ALL
 SELECT 'index', tbl_name, name, sql FROM sqlite_master
-WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`;
+WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`,
+);
 
 /** What an installation's database has, as far as a snapshot needs to know. */
 export interface Schema {
@@ -35,16 +40,19 @@ export interface Schema {
   readonly endedIndex: { readonly name: string; readonly where: string } | null;
 }
 
+type Four = [string, string, string, string];
+
 /** @param rows the answer to `INTROSPECTION` */
 export function parseSchema(rows: readonly SqlRow[]): Schema {
   const columns = new Map<string, Set<string>>();
-  let statusIndex: string | null = null;
-  let endedIndex: Schema["endedIndex"] = null;
-  for (const [kind, table, name, sql] of rows as readonly (readonly [string, string, string, string])[]) {
+  let statusIndex = null as string | null;
+  let endedIndex = null as Schema["endedIndex"];
+  eachRow(rows, 4, (field) => {
+    const [kind, table, name, sql] = [0, 1, 2, 3].map((column) => field(column) ?? "") as Four;
     if (kind === "column") {
       const known = columns.get(table) ?? new Set();
       columns.set(table, known.add(name));
-      continue;
+      return;
     }
     const [, keys = "", where = ""] =
       /\bON\s+\S+\s*\(([^)]*)\)\s*(?:WHERE\s+([^;]*\S))?\s*;?\s*$/is.exec(sql) ?? [];
@@ -58,7 +66,7 @@ export function parseSchema(rows: readonly SqlRow[]): Schema {
       /^status\s+IN\s*\(\s*('\w+'(?:\s*,\s*'\w+')*)\s*\)$/i.exec(where)?.[1]?.match(/\w+/g) ?? [];
     if (first === "completed_at" && TERMINAL_STATUSES.every((s) => listed.includes(s)))
       endedIndex = { name, where };
-  }
+  });
   return {
     hasTable: (table) => columns.has(table),
     hasColumn: (table, column) => columns.get(table)?.has(column) ?? false,
@@ -75,28 +83,37 @@ const integer = (column: string) =>
   `CASE typeof(${column}) WHEN 'integer' THEN ${column} WHEN 'null' THEN NULL ELSE '?' END`;
 const indexedBy = (index: string | null) => (index ? `INDEXED BY ${identifier(index)}` : "");
 
-/** Rows of (agent_name, max_parallel_tasks, execution_timeout_seconds). */
+export const ROSTER_COLUMNS = 3;
+/** Packed rows of (agent_name, max_parallel_tasks, execution_timeout_seconds). */
 export function rosterQuery(schema: Schema): string {
   const number = (column: string) => (schema.hasColumn("agent_ownership", column) ? integer(column) : "NULL");
-  return `SELECT ${blob("agent_name")}, ${number("max_parallel_tasks")}, ${number("execution_timeout_seconds")} FROM agent_ownership`;
+  return packed(
+    ["agent", "parallel", "timeout"],
+    `SELECT agent_name AS agent, ${number("max_parallel_tasks")} AS parallel, ${number("execution_timeout_seconds")} AS timeout
+FROM agent_ownership`,
+  );
 }
 
+export const EXECUTION_COLUMNS = 9;
 /**
- * Rows of (id, agent_name, status, started_at, queued_at, lease_expires_at, retry scheduled 0/1, has session 0/1,
+ * Packed rows of (id, agent_name, status, started_at, queued_at, lease_expires_at, retry scheduled 0/1, has session 0/1,
  * timeout_seconds of the schedule), for queued and running rows.
  */
 export function executionsQuery(schema: Schema): string {
-  const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? blob(`e.${column}`) : "NULL");
+  const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
     schema.hasColumn(EXECUTIONS, column) ? `(e.${column} IS NOT NULL AND e.${column} <> '')` : "0";
   const schedules =
     schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
-  return `SELECT ${blob("e.id")}, ${blob("e.agent_name")}, ${blob("e.status")}, ${text("started_at")}, ${text("queued_at")},
-${text("lease_expires_at")}, ${filled("retry_scheduled_at")}, ${filled("claude_session_id")},
-${schedules ? integer("s.timeout_seconds") : "NULL"}
+  return packed(
+    ["id", "agent", "status", "started", "queued", "lease", "retried", "session", "timeout"],
+    `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
+${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${filled("retry_scheduled_at")} AS retried,
+${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
-WHERE e.status IN ('queued', 'running')`;
+WHERE e.status IN ('queued', 'running')`,
+  );
 }
 
 /** Rows of (status) for statuses that are not in the contract. Steps from one distinct value to the next. */
@@ -112,8 +129,9 @@ SELECT ${blob("value")} FROM distinct_status
 WHERE value IS NOT NULL AND value NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
 }
 
+export const ENDED_COLUMNS = 2;
 /**
- * Rows of (id, index into TERMINAL_STATUSES) for rows that became terminal since the cursor.
+ * Packed rows of (id, index into TERMINAL_STATUSES) for rows that became terminal since the cursor.
  * A terminal write sets completed_at, but for `skipped`: a row with none became so after the cursor only if it was
  * live then, or made since, and both have a rowid above the cursor's.
  * @param since where the last read stopped; null for the first
@@ -124,19 +142,22 @@ export function endedQuery(schema: Schema, since: EndedCursor | null, nowMs: num
   const day = bound.slice(0, 10);
   const { endedIndex } = schema;
   const status = `CASE status ${TERMINAL_STATUSES.map((s, i) => `WHEN '${s}' THEN ${i}`).join(" ")} END`;
-  const ended = `SELECT ${blob("id")}, ${status} FROM ${EXECUTIONS} ${indexedBy(endedIndex?.name ?? null)}
+  const ended = `SELECT id, ${status} AS status FROM ${EXECUTIONS} ${indexedBy(endedIndex?.name ?? null)}
 WHERE ${endedIndex?.where ?? `status IN (${quoted(TERMINAL_STATUSES)})`}`;
   // By their rowids, of which SQLite would make a scan where there are none.
   const oldLive = since?.oldLive.length
     ? `
-UNION ALL SELECT ${blob("id")}, ${status} FROM ${EXECUTIONS}
+UNION ALL SELECT id, ${status} FROM ${EXECUTIONS}
 WHERE rowid IN (${since.oldLive.join(", ")}) AND status IN (${quoted(TERMINAL_STATUSES)})`
     : "";
   // SQLite's own datetime() writes a space where the platform writes a T; a space sorts before a T of the same day.
-  return `${ended} AND completed_at >= '${bound}'
+  return packed(
+    ["id", "status"],
+    `${ended} AND completed_at >= '${bound}'
 UNION ALL ${ended} AND completed_at >= '${bound.replace("T", " ")}' AND completed_at < '${day}T'
 UNION ALL ${ended} AND completed_at IS NULL
-AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})${oldLive}`;
+AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})${oldLive}`,
+  );
 }
 
 /** Rows of (highest rowid, rowid of a live row that is not among the newest or null): where the next `endedQuery` starts. */
@@ -147,10 +168,14 @@ SELECT ${highest}, rowid FROM ${EXECUTIONS} ${indexedBy(schema.statusIndex)}
 WHERE status IN ('queued', 'running', 'pending_retry') AND rowid <= ${highest} - ${NEWEST_ROWS} LIMIT ${MAX_OLD_LIVE})`;
 }
 
-/** Rows of (agent_name, count): the statement of the platform's `get_queued_count`, for all agents at once. */
+export const QUEUE_COLUMNS = 2;
+/** Packed rows of (agent_name, count): the statement of the platform's `get_queued_count`, for all agents at once. */
 export function queuedCountsQuery(): string {
   // The + keeps the planner from walking the agent_name index, and with it the whole history, for the grouping.
-  return `SELECT ${blob("agent_name")}, COUNT(*) FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`;
+  return packed(
+    ["agent_name", "total"],
+    `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
+  );
 }
 
 /** A table that is searched for rows of agents that are not on the roster. */

@@ -17,8 +17,9 @@ import {
   TERMINAL_STATUSES,
 } from "../facts.ts";
 import type { ReadContext, Source, SourceResult } from "../source.ts";
-import { parseTimestamp } from "../timestamps.ts";
+import { timestampReader } from "../timestamps.ts";
 import type { Database, SqlRow, SqlValue } from "./database.ts";
+import { eachRow, type Field } from "./packing.ts";
 import * as queries from "./queries.ts";
 
 /** What an agent is given where the roster's column is NULL (the platform's own defaults). */
@@ -39,13 +40,13 @@ function text(value: SqlValue | undefined): string | null | undefined {
 }
 
 /** @returns a number that counts something (0 or more), null for NULL, "unreadable" for anything else */
-function count(value: SqlValue | undefined): number | null | "unreadable" {
-  if (value === null || value === undefined) return null;
-  const n = typeof value === "bigint" || typeof value === "number" ? Number(value) : Number.NaN;
-  return Number.isSafeInteger(n) && n >= 0 ? n : "unreadable";
+function count(value: Field): number | null | "unreadable" {
+  if (value === null) return null;
+  const n = value !== undefined && /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  return Number.isSafeInteger(n) ? n : "unreadable";
 }
 
-const countOr = (value: SqlValue | undefined, whenNull: number): number | null => {
+const countOr = (value: Field, whenNull: number): number | null => {
   const n = count(value);
   return n === "unreadable" ? null : (n ?? whenNull);
 };
@@ -78,22 +79,22 @@ const roster: SqlFact<Facts["roster"]> = {
   statements: (schema) => [queries.rosterQuery(schema)],
   parse([answer], _time, report, markPartial) {
     const agents = new Map<string, RosterAgent>();
-    for (const [nameBytes, parallel, timeout] of rowsOf(answer)) {
-      const name = text(nameBytes);
+    eachRow(rowsOf(answer), queries.ROSTER_COLUMNS, (field) => {
+      const name = field(0);
       if (typeof name !== "string") {
         report("sqlite.roster: a row's agent_name can't be read");
         markPartial("a roster row's agent_name can't be read");
-        continue;
+        return;
       }
       const agent = {
-        maxParallelTasks: countOr(parallel, DEFAULT_MAX_PARALLEL_TASKS),
-        executionTimeoutSeconds: countOr(timeout, DEFAULT_EXECUTION_TIMEOUT_SECONDS),
+        maxParallelTasks: countOr(field(1), DEFAULT_MAX_PARALLEL_TASKS),
+        executionTimeoutSeconds: countOr(field(2), DEFAULT_EXECUTION_TIMEOUT_SECONDS),
       };
       if (agent.maxParallelTasks === null) report(`sqlite.roster[${name}]: max_parallel_tasks can't be read`);
       if (agent.executionTimeoutSeconds === null)
         report(`sqlite.roster[${name}]: execution_timeout_seconds can't be read`);
       agents.set(name, agent);
-    }
+    });
     return agents;
   },
 };
@@ -105,8 +106,9 @@ const executions: SqlFact<Executions> = {
     const live: Execution[] = [];
     const unseenAgents = new Set<string>();
     const unseenIds = new Set<string>();
-    for (const row of rowsOf(answer)) {
-      const [id, agent, status, startedAt, queuedAt, leaseExpiresAt] = row.slice(0, 6).map(text);
+    const parseTimestamp = timestampReader();
+    eachRow(rowsOf(answer), queries.EXECUTION_COLUMNS, (field) => {
+      const [id, agent, startedAt, leaseExpiresAt] = [field(0), field(1), field(3), field(5)];
       if (typeof agent !== "string") {
         if (typeof id === "string") unseenIds.add(id);
         report("sqlite.executions: a live row's agent_name can't be read");
@@ -117,18 +119,18 @@ const executions: SqlFact<Executions> = {
         live.push({
           id,
           agent,
-          status: status as LiveStatus,
+          status: field(2) as LiveStatus,
           startedAt: startedAt ?? null,
           startedAtMs: parseTimestamp(startedAt ?? null),
-          queuedAtMs: parseTimestamp(queuedAt ?? null),
+          queuedAtMs: parseTimestamp(field(4) ?? null),
           lease:
             leaseExpiresAt === null || leaseExpiresAt === ""
               ? null
               : { expiresAtMs: parseTimestamp(leaseExpiresAt ?? null) },
-          retryScheduled: Number(row[6]) === 1,
-          scheduleTimeoutSeconds: count(row[8]),
+          retryScheduled: field(6) === "1",
+          scheduleTimeoutSeconds: count(field(8)),
         });
-    }
+    });
     for (const [status] of rowsOf(unknownStatuses))
       report(
         `sqlite.executions: unknown status ${JSON.stringify(text(status) ?? "(no UTF-8)")}, taken for neither live nor terminal`,
@@ -144,13 +146,14 @@ const sessions: SqlFact<Facts["sessions"]> = {
       ? null
       : "column claude_session_id is missing"),
   statements: (schema) => [queries.executionsQuery(schema)],
-  parse: ([answer]) =>
-    new Set(
-      rowsOf(answer)
-        .filter((row) => Number(row[7]) === 1)
-        .map((row) => text(row[0]))
-        .filter((id) => typeof id === "string"),
-    ),
+  parse([answer]) {
+    const ids = new Set<string>();
+    eachRow(rowsOf(answer), queries.EXECUTION_COLUMNS, (field) => {
+      const id = field(7) === "1" ? field(0) : undefined;
+      if (typeof id === "string") ids.add(id);
+    });
+    return ids;
+  },
 };
 
 const ended: SqlFact<Ended> = {
@@ -163,11 +166,11 @@ const ended: SqlFact<Ended> = {
   ],
   parse([answer, cursorRows], time, report) {
     const rows: { id: string; status: (typeof TERMINAL_STATUSES)[number] }[] = [];
-    for (const [idBytes, status] of rowsOf(answer)) {
-      const id = text(idBytes);
-      if (typeof id === "string") rows.push({ id, status: TERMINAL_STATUSES[Number(status)]! });
+    eachRow(rowsOf(answer), queries.ENDED_COLUMNS, (field) => {
+      const id = field(0);
+      if (typeof id === "string") rows.push({ id, status: TERMINAL_STATUSES[Number(field(1))]! });
       else report("sqlite.ended: a row's id can't be read");
-    }
+    });
     const bounds = rowsOf(cursorRows);
     const cursor: EndedCursor = {
       readAtMs: time.fromMs,
@@ -233,10 +236,10 @@ const orphansOf = (schema: queries.Schema): SqlFact<Orphans> => {
 
 const parseCounts = (answer: SqlRow[] | Error | undefined): Map<string, number> => {
   const counts = new Map<string, number>();
-  for (const [agent, n] of rowsOf(answer)) {
-    const name = text(agent);
-    if (typeof name === "string") counts.set(name, Number(n));
-  }
+  eachRow(rowsOf(answer), queries.QUEUE_COLUMNS, (field) => {
+    const name = field(0);
+    if (typeof name === "string") counts.set(name, Number(field(1)));
+  });
   return counts;
 };
 
@@ -251,16 +254,23 @@ async function run(database: Database, statements: readonly string[], signal: Ab
   try {
     return await database.batch(statements, signal);
   } catch (error) {
-    const bySql = error instanceof Error && /SQL_|SQLITE|SQLite error|HTTP 500/.test(error.message);
+    const bySql =
+      error instanceof Error && /SQL_|SQLITE|SQLite error|HTTP 500|RESPONSE_TOO_LARGE/.test(error.message);
     if (!bySql || signal.aborted) throw error;
     return database.separately(statements, signal);
   }
 }
 
-async function introspect(database: Database, signal: AbortSignal): Promise<queries.Schema> {
-  const [rows] = await database.batch([queries.INTROSPECTION], signal);
-  return queries.parseSchema(rows ?? []);
+/** What tables there are, and the answer that said so. */
+interface Introspected {
+  readonly answer: SqlValue | undefined;
+  readonly schema: queries.Schema;
 }
+
+const introspected = (answer: SqlRow[] | Error | undefined): Introspected => {
+  const rows = rowsOf(answer);
+  return { answer: rows[0]?.[0], schema: queries.parseSchema(rows) };
+};
 
 /**
  * Counts the queues as they stand in SQL: what an accessor over HTTP is compared with.
@@ -279,9 +289,11 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
   const gives: FactName[] = ["roster", "executions", "sessions", "ended", "orphans"];
   if (accessor === "sql") gives.push("queueCounts");
 
-  async function read(context: ReadContext): Promise<SourceResult> {
-    const { wanted, signal, now } = context;
-    const schema = await introspect(database, signal);
+  /** Kept while the process lives, and looked at again in the transaction of each read. */
+  let known: Introspected | undefined;
+
+  /** What each wanted fact needs on these tables. */
+  function planFor(schema: queries.Schema, context: ReadContext) {
     const facts: { [F in keyof SqlFacts]: SqlFact<SqlFacts[F]> } = {
       roster,
       executions,
@@ -290,10 +302,9 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
       orphans: orphansOf(schema),
       queueCounts,
     };
-    const unavailable = new Set<string>();
-    const statements: string[] = [];
+    const statements = [queries.INTROSPECTION];
     const plans = (Object.keys(facts) as (keyof SqlFacts)[])
-      .filter((name) => wanted.has(name) && gives.includes(name))
+      .filter((name) => context.wanted.has(name) && gives.includes(name))
       .map((name) => {
         const fact = facts[name] as SqlFact<unknown>;
         const missing = fact.missing(schema);
@@ -304,11 +315,29 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
         });
         return { name, fact, missing, places };
       });
+    return { statements, plans };
+  }
 
-    const fromMs = now();
-    const answers = statements.length > 0 ? await run(database, statements, signal) : [];
-    const time = { fromMs, toMs: now() };
+  /** Asks for everything in one transaction; once more where the tables turn out to be others than they were. */
+  async function ask(context: ReadContext) {
+    const { signal, now } = context;
+    for (let isAgain = false; ; isAgain = true) {
+      known ??= introspected((await database.batch([queries.INTROSPECTION], signal))[0]);
+      const { statements, plans } = planFor(known.schema, context);
+      const fromMs = now();
+      const answers = await run(database, statements, signal);
+      const time = { fromMs, toMs: now() };
+      const found = introspected(answers[0]);
+      const isKnown = found.answer === known.answer;
+      known = found;
+      if (isKnown) return { plans, answers, time };
+      if (isAgain) throw new SourceError("the tables change while they are read");
+    }
+  }
 
+  async function read(context: ReadContext): Promise<SourceResult> {
+    const unavailable = new Set<string>();
+    const { plans, answers, time } = await ask(context);
     const readings: Record<string, Reading<unknown>> = {};
     for (const { name, fact, missing, places } of plans) {
       try {

@@ -1,0 +1,225 @@
+/** What a cycle costs in things that somebody bills: requests, Redis commands, SQLite rows, DynamoDB units. */
+import { type Client, createClient } from "@libsql/client";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { countUnits } from "../../bench/count-units.ts";
+import { ENDED_ROWS, type FleetShape, fillDatabase, fillRedis } from "../../bench/fleet.ts";
+import { commandsOf, type Recorder, rowsReadOf, startRecorder } from "../../bench/recorder.ts";
+import { benchState } from "../../bench/state.ts";
+import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
+import { redisRestApp } from "../../infra/local/redis-rest.ts";
+import { serve } from "../../infra/local/serve.ts";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import type { FactName, Facts } from "../../shared/snapshot/facts.ts";
+import { redisSource } from "../../shared/snapshot/redis.ts";
+import type { Source } from "../../shared/snapshot/source.ts";
+import { openDatabase } from "../../shared/snapshot/sqlite/database.ts";
+import { sqliteSource } from "../../shared/snapshot/sqlite/sqlite.ts";
+import { documentClient } from "../../shared/state/client.ts";
+import { dynamoStore } from "../../shared/state/store.ts";
+import { describeLive, startSqld } from "../support/live.ts";
+
+const NOW = Date.now();
+const TOKEN = "token";
+const NEWLY_ENDED = Math.floor(ENDED_ROWS / 6);
+const SMALL_TABLES = ["agent_ownership", "agent_schedules", "agent_tags"];
+
+/** Reads one source as a cycle does. @throws where a fact of it is unread */
+async function read<F extends FactName>(source: Source, facts: readonly F[]): Promise<Pick<Facts, F>> {
+  const { readings, unavailable } = await source.read({
+    signal: AbortSignal.timeout(30_000),
+    now: () => NOW,
+    wanted: new Set(facts),
+    endedSince: null,
+  });
+  expect(unavailable).toEqual([]);
+  return Object.fromEntries(
+    facts.map((fact) => {
+      const reading = readings[fact];
+      if (!reading?.read) throw new Error(`${fact} is unread: ${reading?.reason}`);
+      return [fact, reading.value];
+    }),
+  ) as Pick<Facts, F>;
+}
+
+describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
+  let redis: LocalRedis;
+  let rest: { url: string; close(): Promise<void> };
+  let dynamo: LocalDynamo;
+  beforeAll(async () => {
+    redis = await startRedis();
+    rest = await serve(redisRestApp(redis, TOKEN), 0);
+    dynamo = await startDynamo();
+  });
+  afterAll(async () => {
+    for (const part of [dynamo, rest, redis]) await part?.close();
+  });
+
+  /** What the second cycle of a process costs over that fleet: the tables are known by then. */
+  async function costOf(shape: FleetShape) {
+    const sqld = await startSqld();
+    const database = createClient({ url: sqld.url });
+    const state = benchState(dynamo, shape, NOW);
+    const recorders: Recorder[] = [];
+    try {
+      await fillDatabase(database, shape, NOW);
+      await fillRedis(redis.client, shape, NOW);
+      for (const target of [sqld.url, rest.url, dynamo.endpoint]) recorders.push(await startRecorder(target));
+      const [sqlite, slots, dynamodb] = recorders as [Recorder, Recorder, Recorder];
+      const units = { read: 0, write: 0 };
+      const client = documentClient({ endpoint: dynamodb.url });
+      countUnits(client, units);
+      const env = {
+        LIBSQL_URL: sqlite.url,
+        UPSTASH_REDIS_REST_URL: slots.url,
+        UPSTASH_REDIS_REST_TOKEN: TOKEN,
+        DOCKER_HOSTS: "none",
+        SOURCE_DEADLINE_MS: "20000",
+      };
+      const canary = { ...createCanary(loadConfig(env), dynamoStore(client, dynamo.table)), now: () => NOW };
+      let report: CycleReport | undefined;
+      for (let cycle = 0; cycle < 2; cycle += 1) {
+        await state.reset();
+        for (const recorder of recorders) recorder.requests.length = 0;
+        Object.assign(units, { read: 0, write: 0 });
+        const outcome = await runCycle(canary, { trigger: "test" });
+        if (outcome.kind !== "done") throw new Error(`the cycle did not happen: ${JSON.stringify(outcome)}`);
+        report = outcome.report;
+      }
+      expect(Object.values(report!.verdicts).map(({ status }) => status)).toEqual(Array(9).fill("green"));
+      expect(report!.verdicts["S-01"]!.checked).toBe(shape.agents);
+      return {
+        paths: { redis: slots.requests.map(({ path }) => path), dynamodb: dynamodb.requests.length },
+        sqlRequests: sqlite.requests.length,
+        commands: commandsOf(slots.requests),
+        rowsRead: rowsReadOf(sqlite.requests),
+        writeUnits: units.write,
+      };
+    } finally {
+      state.close();
+      for (const recorder of recorders) await recorder.close();
+      database.close();
+      await sqld.close();
+    }
+  }
+
+  test("the same seven requests for 10 and 1,000 agents, and counts that follow from what is live", async () => {
+    for (const agents of [10, 1_000]) {
+      const cost = await costOf({ agents, oldRows: 2_000 });
+      expect(cost.paths).toEqual({ redis: ["/pipeline", "/multi-exec"], dynamodb: 4 });
+      expect(cost.sqlRequests).toBe(1);
+      // GET, SCAN, MULTI and EXEC, a ZRANGE for each holder, TTL and HGET for each slot.
+      expect(cost.commands).toBe(4 + agents + 2 * 2 * agents);
+      expect(cost.writeUnits).toBeGreaterThan(NEWLY_ENDED / 120);
+      expect(cost.writeUnits).toBeLessThanOrEqual(30);
+    }
+  });
+
+  test("rows read are those that are live, newly ended, or in small tables: history is not among them", async () => {
+    const agents = 1_000;
+    const [short, long] = [
+      await costOf({ agents, oldRows: 2_000 }),
+      await costOf({ agents, oldRows: 30_000 }),
+    ];
+    expect(long.rowsRead).toBeLessThanOrEqual(3 * (3 * agents + NEWLY_ENDED + SMALL_TABLES.length * agents));
+    expect(Math.abs(long.rowsRead - short.rowsRead)).toBeLessThan(100);
+  });
+
+  test("an agent with more slots than a request holds, and names with colons, are read whole", async () => {
+    await redis.client.flushall();
+    const holders = { crowded: 1_200, "a:b": 2, a: 1 };
+    const pipeline = redis.client.pipeline();
+    for (const [agent, slots] of Object.entries(holders))
+      for (let n = 0; n < slots; n += 1) {
+        pipeline.zadd(`agent:slots:${agent}`, 1_000 + n, `b:run-${n}`);
+        pipeline.hset(`agent:slot:${agent}:b:run-${n}`, "timeout_seconds", String(60 + n));
+        pipeline.expire(`agent:slot:${agent}:b:run-${n}`, 10_000);
+      }
+    pipeline.zadd("agent:slots:a", 5, "without-a-hash");
+    await pipeline.exec();
+    const { slots } = await read(redisSource({ url: rest.url, token: TOKEN }), ["slots"]);
+    const { crowded, a, "a:b": ab } = Object.fromEntries(slots.byAgent);
+    expect(crowded).toHaveLength(1_200);
+    expect(new Set(crowded!.map(({ timeoutSeconds }) => timeoutSeconds)).size).toBe(1_200);
+    expect(ab!.map(({ id, timeoutSeconds }) => [id, timeoutSeconds])).toEqual([
+      ["b:run-0", 60],
+      ["b:run-1", 61],
+    ]);
+    expect(a!.map(({ id, ttlSeconds }) => [id, ttlSeconds! > 0])).toEqual([
+      ["b:run-0", true],
+      ["without-a-hash", false],
+    ]);
+  });
+});
+
+describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () => {
+  const agents = 10_000;
+  let sqld: { url: string; close(): Promise<void> };
+  let database: Client;
+  beforeAll(async () => {
+    sqld = await startSqld();
+    database = createClient({ url: sqld.url });
+    await fillDatabase(database, { agents, oldRows: 0 }, NOW);
+  });
+  afterAll(async () => {
+    database?.close();
+    await sqld?.close();
+  });
+
+  test("is read whole, and a value that is no UTF-8 spoils only its own row", async () => {
+    await database.execute(
+      "UPDATE schedule_executions SET id = CAST(x'ff00fe' AS TEXT) WHERE status = 'queued' AND agent_name = 'agent-00042'",
+    );
+    const source = sqliteSource(openDatabase(sqld.url), { accessor: "sql" });
+    const facts = ["roster", "executions", "sessions", "ended", "orphans", "queueCounts"] as const;
+    const { readings, unavailable } = await source.read({
+      signal: AbortSignal.timeout(30_000),
+      now: () => NOW,
+      wanted: new Set(facts),
+      endedSince: null,
+    });
+    expect(unavailable).toEqual(["sqlite.executions[agent-00042]: a live row's id can't be read"]);
+    const value = <F extends (typeof facts)[number]>(fact: F): Facts[F] => {
+      const reading = readings[fact];
+      if (!reading?.read) throw new Error(`${fact}: ${reading?.reason}`);
+      return reading.value as Facts[F];
+    };
+    expect(value("roster").size).toBe(agents);
+    expect(value("roster").get("agent-09999")).toEqual({
+      maxParallelTasks: 3,
+      executionTimeoutSeconds: 3600,
+    });
+    const { live, unseenAgents } = value("executions");
+    expect(new Set(live.map(({ id }) => id)).size).toBe(3 * agents - 1);
+    expect([...unseenAgents]).toEqual(["agent-00042"]);
+    expect(live.filter(({ startedAtMs }) => startedAtMs === null)).toEqual([]);
+    expect(value("sessions").size).toBe(2 * agents);
+    // One in twenty was skipped, which leaves no time: of those only the newest rows are searched, and these are live.
+    expect(value("ended").rows).toHaveLength((19 * ENDED_ROWS) / 20);
+    expect(value("queueCounts").counts.size).toBe(agents);
+    expect(value("orphans").ghosts.size).toBe(0);
+  });
+
+  test("a process that knows the tables sees that they have changed", async () => {
+    const source = sqliteSource(openDatabase(sqld.url), { accessor: "sql" });
+    await read(source, ["orphans"]);
+    await database.batch(
+      ["DROP TABLE agent_tags", "INSERT INTO agent_skills (agent_name, skill) VALUES ('ghost', 's')"],
+      "write",
+    );
+    expect([...(await read(source, ["orphans"])).orphans.ghosts.keys()]).toEqual(["ghost"]);
+    await database.batch(
+      [
+        "CREATE TABLE agent_tags (agent_name TEXT, tag TEXT)",
+        "INSERT INTO agent_tags VALUES ('other-ghost', 't')",
+      ],
+      "write",
+    );
+    expect([...(await read(source, ["orphans"])).orphans.ghosts.keys()].sort()).toEqual([
+      "ghost",
+      "other-ghost",
+    ]);
+  });
+});
