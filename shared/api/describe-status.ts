@@ -16,7 +16,7 @@ export type InvariantStatus = StatusBody["invariants"][number];
 const FRESH_MS = 15 * 60_000;
 
 /** @returns whether the last full cycle is young enough to be believed */
-export const isFresh = (lastFullCycle: Memory["lastFullCycle"], nowMs: number): boolean =>
+export const isFresh = (lastFullCycle: { readonly atMs: number } | null, nowMs: number): boolean =>
   lastFullCycle !== null && nowMs - lastFullCycle.atMs < FRESH_MS;
 
 /** @returns the instant as the API writes it, null where there is none */
@@ -27,6 +27,13 @@ function describeState(
   state: InvariantState | undefined,
   off: boolean,
 ) {
+  // What was red when the check was turned off is not red now: nobody looks.
+  if (off)
+    return {
+      ...{ id, title, tier, severity, status: "off" as const, since: null },
+      last_red_at: instantOrNull(state?.lastRedAtMs),
+      ...{ red_subjects: [], blind_since: null, blind_reason: null },
+    };
   // A red that can't be seen stays red; a green that can't be seen is not green.
   const seen = state?.status === "red" || state?.blindSinceMs == null ? state?.status : "unknown";
   return {
@@ -34,7 +41,7 @@ function describeState(
     title,
     tier,
     severity,
-    status: off ? ("off" as const) : (seen ?? ("unknown" as const)),
+    status: seen ?? ("unknown" as const),
     since: instantOrNull(seen === "unknown" ? state?.blindSinceMs : state?.sinceMs),
     last_red_at: instantOrNull(state?.lastRedAtMs),
     red_subjects: Object.keys(state?.red ?? {}).sort(),

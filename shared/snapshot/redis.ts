@@ -15,8 +15,10 @@ const SCAN_COUNT = 10_000;
 /** Hosted Redis refuses bodies above 1 MB. */
 const CHUNK_BYTES = 950_000;
 const CHUNKS_AT_ONCE = 2;
-/** Of one agent in one request: with ids of a hundred bytes that is half of what a body may hold. */
-const MAX_HASHES = 1_000;
+/** Of one agent in one request. */
+const MAX_HASH_BYTES = CHUNK_BYTES / 2;
+/** What the client makes of bytes that are not UTF-8: the id is lost, and nothing can be asked of its hash. */
+const LOST = "\ufffd";
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
 
@@ -56,6 +58,8 @@ function scanPage(answer: Answer): { cursor: string; keys: string[] } {
 interface Holder {
   readonly agent: string;
   readonly hashes: string[];
+  /** What asking for the hashes adds to a request. */
+  bytes: number;
 }
 
 interface Member {
@@ -63,9 +67,15 @@ interface Member {
   readonly id: string;
 }
 
+/** ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"] */
+const hashBytes = (hash: string) => 2 * bytesOf(hash) + 46;
+
 /** Who has more slots than a request can hold has the rest read one by one. */
-function addTo(holder: Holder | undefined, hash: string) {
-  if (holder && holder.hashes.length < MAX_HASHES) holder.hashes.push(hash);
+function addTo(holder: Holder, hash: string) {
+  const bytes = holder.bytes + hashBytes(hash);
+  if (bytes > MAX_HASH_BYTES) return;
+  holder.hashes.push(hash);
+  holder.bytes = bytes;
 }
 
 /** @returns who holds slots, by the keys that were found */
@@ -75,12 +85,18 @@ function holdersOf(keys: Iterable<string>): Holder[] {
   for (const key of keys)
     if (key.startsWith(SLOTS_PREFIX)) {
       const agent = key.slice(SLOTS_PREFIX.length);
-      holders.set(agent, { agent, hashes: [] });
+      holders.set(agent, { agent, hashes: [], bytes: 0 });
     } else if (key.startsWith(HASH_PREFIX)) hashes.push(key);
-  // An agent's name may hold a colon, and so may an execution's id: then the hash can be either's.
+  // An agent's name may hold a colon, and so may an execution's id: then the hash can be either's. The longest name has
+  // it; where that guess is wrong, the slot is one whose hash was not found, and is asked for.
   for (const key of hashes)
-    for (let end = key.indexOf(":", HASH_PREFIX.length); end >= 0; end = key.indexOf(":", end + 1))
-      addTo(holders.get(key.slice(HASH_PREFIX.length, end)), key);
+    for (let end = key.lastIndexOf(":"); end >= HASH_PREFIX.length; end = key.lastIndexOf(":", end - 1)) {
+      const holder = holders.get(key.slice(HASH_PREFIX.length, end));
+      if (holder) {
+        addTo(holder, key);
+        break;
+      }
+    }
   return [...holders.values()];
 }
 
@@ -208,8 +224,8 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
       // between looks like one whose hash is missing.
       await inChunks(
         holders,
-        // ["zrange","agent:slots:…",0,-1,"withscores"], then ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
-        ({ agent, hashes }) => bytesOf(agent) + 60 + hashes.reduce((sum, h) => sum + 2 * bytesOf(h) + 46, 0),
+        // ["zrange","agent:slots:…",0,-1,"withscores"], then its hashes
+        ({ agent, bytes }) => bytesOf(agent) + 60 + bytes,
         (pipeline, { agent, hashes }) => {
           pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true });
           for (const hash of hashes) addHash(pipeline, hash);
@@ -253,6 +269,7 @@ export function redisSource({ url, token }: { url: string; token: string }): Sou
             const flat = stringsOf(resultOf(answers[from]!));
             for (let k = 0; k + 1 < flat.length; k += 2) {
               const id = flat[k]!;
+              if (id.includes(LOST)) throw new SourceError("a slot's id can't be read");
               const score = () => parseScore(flat[k + 1]!);
               const place = placeOf.get(`${HASH_PREFIX}${agent}:${id}`);
               if (isDrainSentinel(id))

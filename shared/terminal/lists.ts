@@ -1,7 +1,7 @@
 /** Violations and states as lines for a terminal. */
 import type { z } from "@hono/zod-openapi";
 import pc from "picocolors";
-import type { StatusBody } from "../api/describe-status.ts";
+import { isFresh, type StatusBody } from "../api/describe-status.ts";
 import type { SilenceSchema, ViolationsPage } from "../api/schemas.ts";
 import { stripsOf } from "../cycle/strip.ts";
 import type { CycleOutline } from "../state/records.ts";
@@ -46,8 +46,19 @@ export function renderStatus(
   const lines = [
     status.checked_at ? `checked ${status.checked_at}, ${status.cycle_duration_ms} ms` : "never checked",
   ];
+  const checkedAtMs = status.checked_at === null ? null : Date.parse(status.checked_at);
+  if (checkedAtMs !== null && !isFresh({ atMs: checkedAtMs }, nowMs)) {
+    const minutes = Math.floor((nowMs - checkedAtMs) / 60_000);
+    lines.push(c.red(`STALE: no full cycle for ${minutes} min; what follows is as it was then`));
+  }
   for (const i of status.invariants) {
+    const silences = status.silences.filter((s) => s.invariant_id === i.id);
     const facts = [
+      silences.length > 0 &&
+        `silenced: ${silences
+          .map((s) => s.subject ?? "all of it")
+          .slice(0, 3)
+          .join(", ")}${silences.length > 3 ? ` and ${silences.length - 3} more` : ""}`,
       i.since && `since ${i.since}`,
       i.red_subjects.length > 0 &&
         `red: ${i.red_subjects.slice(0, 10).join(", ")}${i.red_subjects.length > 10 ? ` and ${i.red_subjects.length - 10} more` : ""}`,

@@ -12,7 +12,7 @@ import { serve } from "../../infra/local/serve.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
-import type { FactName, Facts } from "../../shared/snapshot/facts.ts";
+import type { FactName, Facts, Slots } from "../../shared/snapshot/facts.ts";
 import { redisSource } from "../../shared/snapshot/redis.ts";
 import type { Source } from "../../shared/snapshot/source.ts";
 import { openDatabase } from "../../shared/snapshot/sqlite/database.ts";
@@ -129,7 +129,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
 
   test("an agent with more slots than a request holds, and names with colons, are read whole", async () => {
     await redis.client.flushall();
-    const holders = { crowded: 1_200, "a:b": 2, a: 1 };
+    const holders = { crowded: 6_000, "a:b": 2, a: 1 };
     const pipeline = redis.client.pipeline();
     for (const [agent, slots] of Object.entries(holders))
       for (let n = 0; n < slots; n += 1) {
@@ -141,16 +141,34 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
     await pipeline.exec();
     const { slots } = await read(redisSource({ url: rest.url, token: TOKEN }), ["slots"]);
     const { crowded, a, "a:b": ab } = Object.fromEntries(slots.byAgent);
-    expect(crowded).toHaveLength(1_200);
-    expect(new Set(crowded!.map(({ timeoutSeconds }) => timeoutSeconds)).size).toBe(1_200);
+    expect(crowded).toHaveLength(6_000);
+    expect(new Set(crowded!.map(({ timeoutSeconds }) => timeoutSeconds)).size).toBe(6_000);
     expect(ab!.map(({ id, timeoutSeconds }) => [id, timeoutSeconds])).toEqual([
       ["b:run-0", 60],
       ["b:run-1", 61],
     ]);
-    expect(a!.map(({ id, ttlSeconds }) => [id, ttlSeconds! > 0])).toEqual([
-      ["b:run-0", true],
-      ["without-a-hash", false],
-    ]);
+    expect(Object.fromEntries(a!.map(({ id, ttlSeconds }) => [id, ttlSeconds! > 0]))).toEqual({
+      "b:run-0": true,
+      "without-a-hash": false,
+    });
+  });
+
+  test("a slot whose id is no UTF-8 makes its agent unseen: nothing can be asked of its hash", async () => {
+    await redis.client.flushall();
+    const id = Buffer.from([0x69, 0x64, 0xff]);
+    await redis.client.zadd("agent:slots:odd", 1_000, id);
+    await redis.client.hset(Buffer.concat([Buffer.from("agent:slot:odd:"), id]), "timeout_seconds", "60");
+    await redis.client.zadd("agent:slots:fine", 1_000, "run");
+    const { readings, unavailable } = await redisSource({ url: rest.url, token: TOKEN }).read({
+      signal: AbortSignal.timeout(10_000),
+      now: () => NOW,
+      wanted: new Set(["slots"]),
+      endedSince: null,
+    });
+    expect(unavailable).toEqual(["redis.slots[odd]: a slot's id can't be read"]);
+    const { unseenAgents, byAgent } = (readings.slots as { value: Slots }).value;
+    expect([...unseenAgents]).toEqual(["odd"]);
+    expect(byAgent.get("fine")).toHaveLength(1);
   });
 });
 

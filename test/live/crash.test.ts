@@ -111,6 +111,7 @@ async function startWorld() {
   const webhook = await startWebhook();
   const doors = gate();
   const env = {
+    CONFIRM_AFTER_MS: "0",
     LIBSQL_URL: `file:${path}`,
     UPSTASH_REDIS_REST_URL: "none",
     DOCKER_HOSTS: "none",

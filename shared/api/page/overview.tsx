@@ -55,7 +55,7 @@ function Verdict({ standings, viewer }: { standings: Standings; viewer: Viewer }
     <section class="verdict" aria-label="In short">
       <Mark state={health.state} />
       <div>
-        <h1>{health.state === "green" ? "All green" : health.text}</h1>
+        <h1>{health.text === "green" ? "All green" : health.text}</h1>
         <p class="dim">
           {checkedAtMs === null ? (
             "not checked yet"

@@ -1,9 +1,13 @@
 /** Texts of the platform on their way into a page, or into a shell. JSX escapes markup; this is what it leaves. */
 
-/** What HTML can't carry, and what would turn the text behind it around; not the joiners, which scripts and emoji need. */
-const UNSEEN = /[\p{Cc}\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/gu;
+import { UNSEEN } from "../../terminal/marks.ts";
 
-const codeOf = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+/** @returns the character as JSON writes it: one that needs two code units has two codes */
+const codeOf = (character: string) =>
+  character
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
 
 /** @returns the text with each character that can't be seen as its code: `a\u202eb` */
 export const plain = (text: string): string => text.replace(UNSEEN, codeOf);

@@ -71,7 +71,7 @@ export async function readStandings({ store, alerts, now }: CycleDeps): Promise<
     checkedAtMs: memory.lastFullCycle?.atMs ?? null,
     isFresh: isFresh(memory.lastFullCycle, nowMs),
     invariants: status.invariants.map((invariant) => {
-      const state = memory.states[invariant.id];
+      const state = invariant.status === "off" ? undefined : memory.states[invariant.id];
       const redCount = invariant.red_subjects.length + (state?.redBesides ?? 0);
       const silenced = (subject: string | null) => isSilenced(silences, invariant.id, subject, nowMs);
       return {
@@ -102,7 +102,9 @@ export function healthOf({ invariants, checkedAtMs, isFresh }: Standings): Healt
   if (checkedAtMs === null) return { state: "unknown", text: "never checked" };
   const wanting = (["red", "unknown", "silenced"] as const).filter((shown) => count(shown) > 0);
   const rest = count("green") > 0 ? "green" : "off";
-  const named = wanting.length > 0 ? wanting.map((shown) => `${count(shown)} ${shown}`).join(", ") : rest;
+  const counts = (states: readonly Shown[]) => states.map((shown) => `${count(shown)} ${shown}`).join(", ");
+  const isMixed = rest === "green" && count("off") > 0;
+  const named = wanting.length > 0 ? counts(wanting) : isMixed ? counts(["green", "off"]) : rest;
   return isFresh
     ? { state: wanting[0] ?? rest, text: named }
     : { state: wanting[0] === "red" ? "red" : "stale", text: `stale, ${named}` };

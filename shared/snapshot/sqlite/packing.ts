@@ -47,7 +47,8 @@ export function eachRow(
   width: number,
   visit: (field: (column: number) => Field) => void,
 ): void {
-  const [[text] = [null]] = rows;
+  if (rows.length !== 1 || rows[0]!.length !== 1) throw new Error("the packed rows are not one text");
+  const [[text]] = rows as [[SqlRow[number]]];
   if (text === null) return;
   if (typeof text !== "string") throw new Error("the packed rows are not text");
   /** Where each field of this row starts and ends, and what stands before it. */

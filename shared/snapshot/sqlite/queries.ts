@@ -143,7 +143,7 @@ export function endedQuery(schema: Schema, since: EndedCursor | null, nowMs: num
   const { endedIndex } = schema;
   const status = `CASE status ${TERMINAL_STATUSES.map((s, i) => `WHEN '${s}' THEN ${i}`).join(" ")} END`;
   const ended = `SELECT id, ${status} AS status FROM ${EXECUTIONS} ${indexedBy(endedIndex?.name ?? null)}
-WHERE ${endedIndex?.where ?? `status IN (${quoted(TERMINAL_STATUSES)})`}`;
+WHERE ${endedIndex ? `${endedIndex.where} AND ` : ""}status IN (${quoted(TERMINAL_STATUSES)})`;
   // By their rowids, of which SQLite would make a scan where there are none.
   const oldLive = since?.oldLive.length
     ? `

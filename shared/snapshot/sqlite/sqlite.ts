@@ -322,13 +322,14 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
   async function ask(context: ReadContext) {
     const { signal, now } = context;
     for (let isAgain = false; ; isAgain = true) {
-      known ??= introspected((await database.batch([queries.INTROSPECTION], signal))[0]);
-      const { statements, plans } = planFor(known.schema, context);
+      // Another read of this process may learn of other tables meanwhile: what counts is what these statements were made for.
+      const planned = known ?? introspected((await database.batch([queries.INTROSPECTION], signal))[0]);
+      const { statements, plans } = planFor(planned.schema, context);
       const fromMs = now();
       const answers = await run(database, statements, signal);
       const time = { fromMs, toMs: now() };
       const found = introspected(answers[0]);
-      const isKnown = found.answer === known.answer;
+      const isKnown = found.answer === planned.answer;
       known = found;
       if (isKnown) return { plans, answers, time };
       if (isAgain) throw new SourceError("the tables change while they are read");
