@@ -27,7 +27,9 @@ function wordsOf(command: string): string[] {
 
 test.each(NAMES)("a silence of %j", (subject) => {
   const body = { invariant_id: "S-02", subject, reason: subject };
-  const words = wordsOf(curl("https://canary.example.com", "POST", "/api/canary/silences", body));
+  const words = wordsOf(
+    curl({ origin: "https://canary.example.com", formToken: "t" }, "POST", "/api/canary/silences", body),
+  );
   expect(words.slice(0, 6)).toEqual([
     "-X",
     "POST",
@@ -42,7 +44,11 @@ test.each(NAMES)("a silence of %j", (subject) => {
 
 test("an address with what a shell would take for its own is one word", () => {
   const words = wordsOf(
-    curl("https://a'$(id).example.com", "GET", "/api/canary/violations?limit=1000&tier=A"),
+    curl(
+      { origin: "https://a'$(id).example.com", formToken: "t" },
+      "GET",
+      "/api/canary/violations?limit=1000&tier=A",
+    ),
   );
   expect(words.at(-1)).toBe("https://a'$(id).example.com/api/canary/violations?limit=1000&tier=A");
 });
@@ -53,4 +59,14 @@ test("what can't be seen is shown as its code, and JSON stays the same JSON", ()
   const value = { "k\u202e": ["\u2066x\u0007", { n: 1 }] };
   expect(plainJson(value)).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/u);
   expect(JSON.parse(plainJson(value))).toEqual(value);
+});
+
+test("where AWS signatures are asked for, the command signs with the shell's credentials", () => {
+  const command = curl(
+    { origin: "https://canary.example.com", formToken: null },
+    "GET",
+    "/api/canary/status",
+  );
+  expect(command).toContain('--aws-sigv4 "aws:amz:$AWS_REGION:lambda"');
+  expect(command).not.toContain("CANARY_TOKEN");
 });

@@ -418,6 +418,15 @@ describe("the first page", () => {
     expect(textOf(text)).toMatch(/not judged since 10:05\s*: redis: ETIMEDOUT/);
   });
 
+  test("a page on which a check is off does not call all of it green", async () => {
+    const { ask, canary } = await signedIn();
+    canary.leaveOut("docker", "off");
+    await canary.cycle();
+    const { text } = await ask("/");
+    expect(titleIn(text)).toBe("✓ 9 green, 1 off · test canary");
+    expect(textOf(text)).not.toContain("All green");
+  });
+
   test("sources with their latency, and alerts that wait", async () => {
     const { ask, canary } = await signedIn();
     await canary.cycle();

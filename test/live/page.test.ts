@@ -285,6 +285,19 @@ describeLive(["chromium"], "the status page in a browser", () => {
     );
   });
 
+  test("a tab that is left open keeps itself young; one that is being read says when it is old", async () => {
+    const page = await open();
+    await page.clock.install();
+    await signIn(page);
+    const loaded = page.waitForEvent("load");
+    await page.clock.runFor(61_000);
+    await loaded;
+    await page.getByText("from a shell").first().click();
+    await page.clock.runFor(17 * 60_000);
+    await page.getByText("This page was loaded over 15 minutes ago.").waitFor();
+    expect(await page.title()).toMatch(/^▲ old · /);
+  });
+
   test("a link from another site leads whoever is signed in to the page, not to the sign-in", async () => {
     const page = await open();
     await signIn(page);

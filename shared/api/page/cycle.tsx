@@ -132,7 +132,7 @@ export function renderCycle({ standings, cycle, violations }: CycleView, viewer:
             {violation_count > violations.length && (
               <p>and {(violation_count - violations.length).toLocaleString("en")} more</p>
             )}
-            <Command name="All of them: from a shell" text={curl(viewer.origin, "GET", query)} />
+            <Command name="All of them: from a shell" text={curl(viewer, "GET", query)} />
           </section>
         )}
       </>

@@ -42,7 +42,7 @@ export const CycleForm = ({ viewer, back }: { viewer: Viewer; back: string }) =>
       <input type="hidden" name="back" value={back} />
       <button type="submit">Run a cycle</button>
     </form>
-    <Command name="from a shell" text={curl(viewer.origin, "POST", "/api/canary/run-cycle")} />
+    <Command name="from a shell" text={curl(viewer, "POST", "/api/canary/run-cycle")} />
   </div>
 );
 
@@ -54,7 +54,7 @@ export const EndSilence = ({ viewer, id, back }: { viewer: Viewer; id: string; b
     <button type="submit" class="quiet">
       End <span class="unseen">silence {id}</span>
     </button>
-    <Command name="from a shell" text={curl(viewer.origin, "DELETE", `/api/canary/silences/${id}`)} />
+    <Command name="from a shell" text={curl(viewer, "DELETE", `/api/canary/silences/${id}`)} />
   </form>
 );
 
@@ -140,7 +140,7 @@ export function SilenceForm({ viewer, back, input, subjects, nowMs }: SilenceFor
         </label>
         <button type="submit">Silence</button>
       </form>
-      <Command name="from a shell" text={curl(viewer.origin, "POST", "/api/canary/silences", body)} />
+      <Command name="from a shell" text={curl(viewer, "POST", "/api/canary/silences", body)} />
     </section>
   );
 }

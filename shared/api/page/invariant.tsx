@@ -10,7 +10,7 @@ import { healthOf, type InvariantView, type Row } from "./view.ts";
 
 const MAX_SUBJECTS = 25;
 
-function RedSubjects({ row, nowMs, origin }: { row: Row; nowMs: number; origin: string }) {
+function RedSubjects({ row, nowMs, viewer }: { row: Row; nowMs: number; viewer: Viewer }) {
   if (row.redCount === 0) return null;
   const shown = row.red_subjects.slice(0, MAX_SUBJECTS);
   return (
@@ -37,14 +37,14 @@ function RedSubjects({ row, nowMs, origin }: { row: Row; nowMs: number; origin: 
       {row.redCount > shown.length && (
         <>
           <p>and {(row.redCount - shown.length).toLocaleString("en")} more</p>
-          <Command name="All of them: from a shell" text={curl(origin, "GET", "/api/canary/status")} />
+          <Command name="All of them: from a shell" text={curl(viewer, "GET", "/api/canary/status")} />
         </>
       )}
     </section>
   );
 }
 
-function Violations({ view, origin }: { view: InvariantView; origin: string }) {
+function Violations({ view, viewer }: { view: InvariantView; viewer: Viewer }) {
   const { invariant, standings, violations, violationsInCycles, olderThan, days } = view;
   const { nowMs } = standings;
   const left = violationsInCycles - violations.length;
@@ -66,7 +66,7 @@ function Violations({ view, origin }: { view: InvariantView; origin: string }) {
       )}
       <Command
         name="All of them: from a shell"
-        text={curl(origin, "GET", `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`)}
+        text={curl(viewer, "GET", `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`)}
       />
     </section>
   );
@@ -139,8 +139,8 @@ export function renderInvariant(
             <p>{runbook}</p>
           </section>
         </div>
-        <RedSubjects row={row} nowMs={nowMs} origin={viewer.origin} />
-        <Violations view={view} origin={viewer.origin} />
+        <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
+        <Violations view={view} viewer={viewer} />
         <div class="cards two">
           <SilenceForm
             viewer={viewer}

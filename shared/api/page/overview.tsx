@@ -287,7 +287,7 @@ export function renderOverview(
           {mostRed > MAX_NAMES && (
             <Command
               name="All red subjects: the same from a shell"
-              text={curl(viewer.origin, "GET", "/api/canary/status")}
+              text={curl(viewer, "GET", "/api/canary/status")}
             />
           )}
         </section>

@@ -4,6 +4,7 @@
  */
 export const SCRIPT_TEXT = `"use strict";
 const REFRESH_MS = 60_000;
+const STALE_MS = 15 * 60_000;
 
 // What was said once is not said again by a reload.
 const here = new URL(location.href);
@@ -47,11 +48,22 @@ for (const form of document.querySelectorAll("form[data-progress]"))
 // Back from the next page, the browser may show this one as it was left.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
-let isTyping = false;
-document.addEventListener("input", () => { isTyping = true; });
-if (location.pathname === "/")
-  setInterval(() => {
-    const isReading = document.querySelector("details[open]") !== null;
-    if (!isBusy && !isTyping && !isReading && navigator.onLine) location.reload();
-  }, REFRESH_MS);
+const isTyping = () =>
+  [...document.querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
+const loadedAt = Date.now();
+let isOld = false;
+setInterval(() => {
+  const isReading = document.querySelector("details[open]") !== null;
+  const isLive = location.pathname === "/" || location.pathname.startsWith("/invariants/");
+  if (isLive && !isBusy && !isReading && !isTyping() && navigator.onLine) return location.reload();
+  // What was green when it was loaded must not look green for ever.
+  if (isOld || Date.now() - loadedAt < STALE_MS) return;
+  isOld = true;
+  const line = document.createElement("p");
+  line.className = "stale-line";
+  line.setAttribute("role", "alert");
+  line.textContent = "This page was loaded over 15 minutes ago. Reload it to see what is so now.";
+  document.querySelector("main").prepend(line);
+  document.title = "\u25b2 old \u00b7 " + document.title;
+}, REFRESH_MS);
 `;

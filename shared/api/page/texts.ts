@@ -22,15 +22,28 @@ export const plainJson = (value: unknown): string =>
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
+/** Who asks for a signature takes no token. */
+const SIGNED = [
+  '--aws-sigv4 "aws:amz:$AWS_REGION:lambda"',
+  '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"',
+  '-H "x-amz-security-token: $AWS_SESSION_TOKEN"',
+];
+const BEARER = ['-H "Authorization: Bearer $CANARY_TOKEN"'];
+
 /**
- * @param origin of the canary, `https://canary.example.com`
- * @returns a command that calls the API with the token of the shell's environment
+ * @param viewer the canary's origin, `https://canary.example.com`, and a form token that is null where IAM lets callers in
+ * @returns a command that calls the API with what the shell's environment has: the token, or AWS credentials
  */
-export function curl(origin: string, method: "GET" | "POST" | "DELETE", path: string, body?: object): string {
+export function curl(
+  { origin, formToken }: { readonly origin: string; readonly formToken: string | null },
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: object,
+): string {
   const json = body && JSON.stringify(body).replace(UNSEEN, codeOf);
   return [
     method === "GET" ? "curl" : `curl -X ${method}`,
-    '-H "Authorization: Bearer $CANARY_TOKEN"',
+    ...(formToken === null ? SIGNED : BEARER),
     ...(json ? ["-H 'Content-Type: application/json'", `-d ${shellWord(json)}`] : []),
     shellWord(origin + path),
   ].join(" \\\n  ");

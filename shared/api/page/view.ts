@@ -224,9 +224,17 @@ export async function readInvariant(
     }),
   );
   const last = shown.at(-1);
+  // The last 24 hours begin in the middle of a day, which may have had more before.
+  const firstDay = dayOf(nowMs - DAY_MS);
+  const inFirstDay = found
+    .filter((cycle) => cycle.snapshot_time.startsWith(firstDay))
+    .reduce((sum, cycle) => sum + cycle.found![id]!.violations, 0);
+  const isCut = before === undefined && searched.length === 0 && (counts.get(firstDay) ?? 0) > inFirstDay;
   const isMore =
     last !== undefined &&
-    (shown.length < found.length || daysBefore(Date.parse(last.snapshot_time.slice(0, 10)) - 1).length > 0);
+    (isCut ||
+      shown.length < found.length ||
+      daysBefore(Date.parse(last.snapshot_time.slice(0, 10)) - 1).length > 0);
   return {
     standings,
     invariant,
