@@ -501,6 +501,25 @@ describe("one invariant, and one cycle", () => {
     expect(seen).toEqual(found.reverse());
   });
 
+  test("what was found on the day on which the last 24 hours begin, before they do, can be reached", async () => {
+    const { ask, canary, signIn } = await signedIn();
+    const found: string[] = [];
+    // At 10:00 and at 15:00; looked at from noon of the next day, only the second is of the last 24 hours.
+    for (const hours of [5, 21]) {
+      canary.set({ slots: slotsOf({ alpha: [slot("e-1")] }) });
+      found.push(...(await canary.cycle()).violations.map((v) => String(v.id)));
+      canary.set({ slots: slotsOf({}) });
+      await canary.cycle();
+      canary.advance(hours * HOUR_MS);
+    }
+    await signIn();
+    const { text } = await ask("/invariants/S-01");
+    expect(text).toContain(`, violation ${found[1]}`);
+    expect(text).not.toContain(`, violation ${found[0]}`);
+    const older = /<a href="([^"]+before=[^"]+)">Older/.exec(text)?.[1] ?? "no link";
+    expect((await ask(older)).text).toContain(`, violation ${found[0]}`);
+  });
+
   test("one cycle, whole", async () => {
     const { ask, canary } = await signedIn();
     canary.unread("zombies", "docker: ETIMEDOUT");
