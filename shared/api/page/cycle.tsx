@@ -118,6 +118,7 @@ export function renderCycle({ standings, cycle, violations }: CycleView, viewer:
                   <Name text={line} />
                 </li>
               ))}
+              {sources_unavailable.length > 10 && <li>and {sources_unavailable.length - 10} more</li>}
             </ul>
           </section>
         </div>
