@@ -7,7 +7,7 @@ import { startDynamo } from "../infra/local/dynamodb.ts";
 import { createApp } from "../shared/api/app.ts";
 import { createCanary } from "../shared/canary.ts";
 import { loadConfig } from "../shared/config.ts";
-import { EMPTY_MEMORY } from "../shared/cycle/memory.ts";
+import { EMPTY_MEMORY, NEVER_JUDGED } from "../shared/cycle/memory.ts";
 import { toViolation } from "../shared/cycle/wire.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import { documentClient } from "../shared/state/client.ts";
@@ -98,16 +98,7 @@ for (const [day, next] of places)
   );
 const lease = await store.acquire("bench", nowMs, 60_000);
 if ("busyUntilMs" in lease) throw new Error("the lease is taken");
-const green = {
-  sinceMs: nowMs,
-  lastRedAtMs: null,
-  redBesides: 0,
-  announcedAtMs: null,
-  blindCycles: 0,
-  blindAnnounced: false,
-  blindSinceMs: null,
-  blindReason: null,
-};
+const green = { ...NEVER_JUDGED, status: "green" as const, sinceMs: nowMs };
 const stateOf = (id: string) =>
   id === "S-01"
     ? {
@@ -118,7 +109,7 @@ const stateOf = (id: string) =>
           subjects.map((subject) => [subject, { sinceMs: nowMs, keys: [`${subject}/a`, `${subject}/b`] }]),
         ),
       }
-    : { ...green, status: "green" as const, red: {} };
+    : green;
 await store.commit(
   lease,
   {

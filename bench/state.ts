@@ -2,7 +2,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { LocalDynamo } from "../infra/local/dynamodb.ts";
-import { EMPTY_MEMORY, type Memory } from "../shared/cycle/memory.ts";
+import { EMPTY_MEMORY, type Memory, NEVER_JUDGED } from "../shared/cycle/memory.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import type { TerminalStatus } from "../shared/snapshot/facts.ts";
 import { formatInstant } from "../shared/snapshot/timestamps.ts";
@@ -29,21 +29,7 @@ function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
     ...EMPTY_MEMORY,
     endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - ENDED_PER_CYCLE, oldLive },
     states: Object.fromEntries(
-      INVARIANTS.map(({ id }) => [
-        id,
-        {
-          status: "green" as const,
-          sinceMs: since,
-          lastRedAtMs: null,
-          red: {},
-          redBesides: 0,
-          announcedAtMs: null,
-          blindCycles: 0,
-          blindAnnounced: false,
-          blindSinceMs: null,
-          blindReason: null,
-        },
-      ]),
+      INVARIANTS.map(({ id }) => [id, { ...NEVER_JUDGED, status: "green" as const, sinceMs: since }]),
     ),
     lastFullCycle: {
       atMs: nowMs - CYCLE_MS,

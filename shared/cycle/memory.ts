@@ -64,6 +64,19 @@ export interface Memory {
   } | null;
 }
 
+/** The state of an invariant before its first verdict. */
+export const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
+  status: "unknown",
+  lastRedAtMs: null,
+  red: {},
+  redBesides: 0,
+  announcedAtMs: null,
+  blindCycles: 0,
+  blindAnnounced: false,
+  blindSinceMs: null,
+  blindReason: null,
+};
+
 export const EMPTY_MEMORY: Memory = {
   states: {},
   blindSources: {},

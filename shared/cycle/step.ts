@@ -2,7 +2,14 @@
 
 import type { Invariant, Severity } from "../invariants/invariant.ts";
 import { SEVERITIES } from "../invariants/invariant.ts";
-import type { BlindSource, BlindSources, InvariantState, InvariantStates, RedSubject } from "./memory.ts";
+import {
+  type BlindSource,
+  type BlindSources,
+  type InvariantState,
+  type InvariantStates,
+  NEVER_JUDGED,
+  type RedSubject,
+} from "./memory.ts";
 import { isSilenced, type Silence } from "./silence.ts";
 import type { AnyFinding, Verdict } from "./verdict.ts";
 
@@ -97,17 +104,6 @@ interface Context {
   readonly isFull: boolean;
 }
 
-const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
-  status: "unknown",
-  lastRedAtMs: null,
-  red: {},
-  redBesides: 0,
-  announcedAtMs: null,
-  blindCycles: 0,
-  blindAnnounced: false,
-  blindSinceMs: null,
-  blindReason: null,
-};
 /** A container fleet can fail one by one; what is beyond this is in `sources_unavailable`, only not alerted by name. */
 const MAX_BLIND_SOURCES = 200;
 
