@@ -1,26 +1,18 @@
 /** `canary drill` as an operator runs it: a process of its own, its output and its exit code. */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { CLI, runCanary } from "../support/cli.ts";
 import { temporaryFolder, until } from "../support/live.ts";
 
-const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
 const NOWHERE = { DOCKER_HOST: "unix:///nowhere/docker.sock" };
 
-/** @param onOutput told of what is printed, with a way to press Ctrl-C */
-function drill(env: Record<string, string>, args: string[], onOutput = (_: string, __: () => void) => {}) {
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", CLI, "drill", ...args],
-      { env: { PATH: process.env.PATH, ...NOWHERE, ...env } },
-      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-    child.stdout?.on("data", (text) => onOutput(String(text), () => child.kill("SIGINT")));
-  });
-}
+const drill = (
+  env: Record<string, string>,
+  args: string[],
+  onOutput?: (text: string, pressCtrlC: () => void) => void,
+) => runCanary({ ...NOWHERE, ...env }, ["drill", ...args], onOutput);
 
 test.for([
   [

@@ -1,14 +1,12 @@
 /** The command line against a function URL that asks for AWS signatures. AWS's own signer checks each. */
-import { execFile } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { beforeEach, describe, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
 import { createApp } from "../../shared/api/app.ts";
+import { runCanary } from "../support/cli.ts";
 import { useCanaries } from "../support/cycle.ts";
 
-const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
 const KEYS = {
   AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
   AWS_SECRET_ACCESS_KEY: "secret-of-the-test",
@@ -68,16 +66,8 @@ async function isSigned(request: Request): Promise<boolean> {
   );
 }
 
-function canary(env: Record<string, string>, ...args: string[]) {
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", CLI, ...args],
-      { env: { PATH: process.env.PATH, AWS_EC2_METADATA_DISABLED: "true", ...env } },
-      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
+const canary = (env: Record<string, string>, ...args: string[]) =>
+  runCanary({ AWS_EC2_METADATA_DISABLED: "true", ...env }, args);
 
 describe("a function URL with auth iam", () => {
   const canaryOf = useCanaries();

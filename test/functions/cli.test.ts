@@ -1,7 +1,6 @@
 /** The command line as an operator runs it: a process of its own, its output and its exit code. */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
 import { createApp } from "../../shared/api/app.ts";
@@ -9,22 +8,11 @@ import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { documentClient } from "../../shared/state/client.ts";
 import { dynamoStore } from "../../shared/state/store.ts";
+import { CLI, runCanary } from "../support/cli.ts";
 import { describeLive, until } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 
-const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
-
-/** Runs `canary` with only these variables beside PATH. */
-function canary(env: Record<string, string>, ...args: string[]) {
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", CLI, ...args],
-      { env: { PATH: process.env.PATH, ...env } },
-      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
+const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, args);
 
 test("a value that can't be used is refused with its name and the mend, and 254", async () => {
   const env = { SOURCE_DEADLINE_MS: "soon", DOCKER_HOSTS: "localhost:2376", LIBSQL_URL: "mysql://x" };

@@ -1,8 +1,6 @@
 /** The fleet, brought about on a platform that answers as Trinity does, with each call failing once. */
-import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { deployFleet } from "../../infra/fleet/deploy.ts";
@@ -10,9 +8,9 @@ import { loadFleet, ManifestError, parseFleet } from "../../infra/fleet/fleet.ts
 import { removeFleet } from "../../infra/fleet/remove.ts";
 import { showFleet } from "../../infra/fleet/status.ts";
 import { type TrinityOptions, trinityApi } from "../../infra/fleet/trinity-api.ts";
+import { runCanary } from "../support/cli.ts";
 import { type Fault, PLATFORM_TOKEN, startTrinity, type TrinityStub } from "../support/trinity-api.ts";
 
-const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
 const BURST = "canary-fleet-burst";
 const SLOW = "canary-fleet-slow";
 const MODEL = "claude-haiku-4-5-20251001";
@@ -401,17 +399,7 @@ describe("remove", () => {
   );
 });
 
-/** Runs `canary fleet` with only these variables beside PATH. */
-function canary(env: Record<string, string>, ...args: string[]) {
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", CLI, "fleet", ...args],
-      { env: { PATH: process.env.PATH, ...env } },
-      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
+const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, ["fleet", ...args]);
 
 describe("on the command line", () => {
   test("deploy, again, status, a change, and remove", async () => {
