@@ -1,8 +1,8 @@
 /** The function URL's way in: the Hono app behind AWS Lambda. */
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
-import { createApp } from "../shared/api/app.ts";
-import { ConfigError, loadAdminToken, loadPublicBadge } from "../shared/config.ts";
+import { ConfigError, loadAdminToken, loadPublicBadge } from "../shared/config/config.ts";
 import { type Deployed, deployedCanary } from "../shared/deployed.ts";
+import { createApp } from "../shared/web/app.ts";
 
 /** How long a secret may be used after it was rotated. */
 const SECRET_MAX_AGE_MS = 60_000;

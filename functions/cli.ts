@@ -9,7 +9,16 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { addDrillCommand } from "../infra/drill/commands.ts";
 import { addFleetCommands } from "../infra/fleet/commands.ts";
-import { createApp } from "../shared/api/app.ts";
+import { createCanary } from "../shared/canary.ts";
+import { renderCycle } from "../shared/cli/cycle-table.ts";
+import { renderSilence, renderStatus, renderViolations } from "../shared/cli/lists.ts";
+import { watch } from "../shared/cli/watch.ts";
+import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config/config.ts";
+import type { CycleReport } from "../shared/cycle/run-cycle.ts";
+import { documentClient } from "../shared/store/client.ts";
+import { dynamoStore } from "../shared/store/store.ts";
+import { createApp } from "../shared/web/app.ts";
+import type { CycleOutline } from "../shared/wire/records.ts";
 import {
   CycleResponse,
   CyclesPage,
@@ -17,16 +26,7 @@ import {
   SilencesList,
   Status,
   ViolationsPage,
-} from "../shared/api/schemas.ts";
-import { createCanary } from "../shared/canary.ts";
-import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config.ts";
-import type { CycleReport } from "../shared/cycle/run-cycle.ts";
-import { documentClient } from "../shared/state/client.ts";
-import type { CycleOutline } from "../shared/state/records.ts";
-import { dynamoStore } from "../shared/state/store.ts";
-import { renderCycle } from "../shared/terminal/cycle-table.ts";
-import { renderSilence, renderStatus, renderViolations } from "../shared/terminal/lists.ts";
-import { watch } from "../shared/terminal/watch.ts";
+} from "../shared/wire/schemas.ts";
 
 // The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";

@@ -1,8 +1,8 @@
 /** `npx cdk deploy -c env=staging`: the stack of one environment. */
 import { App, Validations } from "aws-cdk-lib";
 import { AwsSolutionsChecks } from "cdk-nag";
-import { ConfigError } from "../shared/config.ts";
-import { CanaryStack } from "./canary-stack.ts";
+import { ConfigError } from "../shared/config/config.ts";
+import { CanaryStack } from "./aws/canary-stack.ts";
 import { findEnvironment } from "./environments.ts";
 
 const app = new App();

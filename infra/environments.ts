@@ -1,6 +1,6 @@
 /** The environments that can be deployed. A new one is one entry below; secrets are never here. */
 import { z } from "zod";
-import { ConfigError } from "../shared/config.ts";
+import { ConfigError } from "../shared/config/config.ts";
 import { leaseMs } from "../shared/cycle/run-cycle.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;

@@ -1,17 +1,17 @@
 /** Puts a canary together from its configuration: the same for every way in. */
 
 import { SNSClient } from "@aws-sdk/client-sns";
-import { type Senders, slackSender, snsSender } from "./alerts/channels.ts";
-import { type Config, redactor } from "./config.ts";
+import { type Senders, slackSender, snsSender } from "./alerts/channels/channels.ts";
+import { type Config, redactor } from "./config/config.ts";
 import type { AlertSettings, CycleDeps } from "./cycle/run-cycle.ts";
-import type { AbsentSource, ConfiguredSource } from "./snapshot/collect.ts";
-import { dockerSource } from "./snapshot/docker.ts";
-import type { FactName } from "./snapshot/facts.ts";
-import { queueCountsSource } from "./snapshot/queue-counts.ts";
-import { redisSource } from "./snapshot/redis.ts";
-import { openDatabase } from "./snapshot/sqlite/database.ts";
-import { sqliteSource } from "./snapshot/sqlite/sqlite.ts";
-import type { Store } from "./state/store.ts";
+import type { FactName } from "./facts/facts.ts";
+import type { AbsentSource, ConfiguredSource } from "./sources/collect.ts";
+import { dockerSource } from "./sources/docker/docker.ts";
+import { queueCountsSource } from "./sources/queue-counts/queue-counts.ts";
+import { redisSource } from "./sources/redis/redis.ts";
+import { openDatabase } from "./sources/sqlite/database.ts";
+import { sqliteSource } from "./sources/sqlite/sqlite.ts";
+import type { Store } from "./store/store.ts";
 
 /** The process list of one container has to come within this part of the source's deadline. */
 const EXEC_SHARE = 0.5;

@@ -2,11 +2,11 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createCanary } from "./canary.ts";
-import { ConfigError, type Environment, environmentWith, loadConfig, loadSecretId } from "./config.ts";
+import { ConfigError, type Environment, environmentWith, loadConfig, loadSecretId } from "./config/config.ts";
+import { parseSecret, secretReader } from "./config/secret.ts";
 import type { CycleDeps } from "./cycle/run-cycle.ts";
-import { parseSecret, secretReader } from "./secret.ts";
-import { documentClient } from "./state/client.ts";
-import { dynamoStore } from "./state/store.ts";
+import { documentClient } from "./store/client.ts";
+import { dynamoStore } from "./store/store.ts";
 import { cycleTelemetry } from "./telemetry.ts";
 
 export interface Deployed {

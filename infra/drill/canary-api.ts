@@ -1,8 +1,8 @@
 /** The canary that is drilled, over its own API. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "@hono/zod-openapi";
-import { CycleResponse, CyclesPage } from "../../shared/api/schemas.ts";
-import type { CycleRecord } from "../../shared/state/records.ts";
+import type { CycleRecord } from "../../shared/wire/records.ts";
+import { CycleResponse, CyclesPage } from "../../shared/wire/schemas.ts";
 
 export type CycleAnswer = z.output<typeof CycleResponse>;
 

@@ -1,11 +1,11 @@
 /** `canary drill`: breaks each invariant on purpose, and proves that the canary tells it once and sees the cure. */
 import { type Command, InvalidArgumentError } from "commander";
-import { loadLocal } from "../../shared/config.ts";
+import { loadLocal } from "../../shared/config/config.ts";
 import { findEnvironment } from "../environments.ts";
+import { FAULTS } from "../faults/index.ts";
 import type { Call } from "./canary-api.ts";
 import { openDeployed } from "./deployed.ts";
 import { exitCodeOf, faultsOf, runDrill } from "./drill.ts";
-import { FAULTS } from "./faults/index.ts";
 import { openLocal } from "./local.ts";
 import type { Place } from "./place.ts";
 import { renderProof, renderSummary } from "./report.ts";

@@ -8,11 +8,11 @@ import {
   type Environment,
   environmentWith,
   loadConfig,
-} from "../../shared/config.ts";
+} from "../../shared/config/config.ts";
 import { type EnvironmentSettings, placeholdersIn } from "../environments.ts";
 import { IDLE } from "../local/agent-image.ts";
-import { agentContainers } from "../local/platform/containers.ts";
-import { platformDatabase } from "../local/platform/database.ts";
+import { agentContainers } from "../platform/containers.ts";
+import { platformDatabase } from "../platform/database.ts";
 import { type Call, canaryApi } from "./canary-api.ts";
 import type { Place } from "./place.ts";
 import type { Ground } from "./scene.ts";

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/state/records.ts";
+import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
+import type { Expected, Fault } from "../faults/fault.ts";
 import type { CanaryApi, CycleAnswer } from "./canary-api.ts";
-import type { Expected, Fault } from "./fault.ts";
 import { DRILL_PREFIX, type Ground, type Scene, sceneOf } from "./scene.ts";
 
 /** What a drill of one fault came to. */

@@ -1,7 +1,7 @@
 /** The drill on this machine: an embedded environment of its own, with the fleet's traffic in it. */
 import { Redis } from "@upstash/redis";
 import { startEnvironment } from "../local/environment.ts";
-import { openPlatformDatabase, platformDatabase } from "../local/platform/database.ts";
+import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
 import { canaryApi } from "./canary-api.ts";
 import type { Place } from "./place.ts";
 

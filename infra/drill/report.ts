@@ -1,6 +1,6 @@
 /** A drill as an operator reads it in a terminal. */
 import pc from "picocolors";
-import { clean } from "../../shared/terminal/marks.ts";
+import { clean } from "../../shared/cli/symbols.ts";
 import type { Proof } from "./drill.ts";
 
 const MARKS = { proven: "✓", failed: "✗", impossible: "–" } as const;

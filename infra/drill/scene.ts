@@ -2,9 +2,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Redis } from "@upstash/redis";
 import type Docker from "dockerode";
-import { timestamp } from "../local/platform/clock.ts";
-import type { AgentContainers } from "../local/platform/containers.ts";
-import type { Database, Statement } from "../local/platform/database.ts";
+import { timestamp } from "../platform/clock.ts";
+import type { AgentContainers } from "../platform/containers.ts";
+import type { Database, Statement } from "../platform/database.ts";
 
 /** The agents of a drill have names that begin so, and it touches no others. */
 export const DRILL_PREFIX = "canary-drill-";

@@ -1,5 +1,5 @@
 /** Brings the fleet about: what is missing is made, what has its value is left alone, nothing is taken back. */
-import { clean } from "../../shared/terminal/marks.ts";
+import { clean } from "../../shared/cli/symbols.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import { type Check, foundOf, type Inspection, inspectFleet } from "./inspect.ts";
 import { type Deployment, type Trinity, TrinityError } from "./trinity-api.ts";

@@ -1,5 +1,5 @@
 /** What is on the platform, held against what should be: the same list for deploy and for status. */
-import { clean } from "../../shared/terminal/marks.ts";
+import { clean } from "../../shared/cli/symbols.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import { type Schedule, type Trinity, TrinityError } from "./trinity-api.ts";
 

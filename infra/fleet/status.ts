@@ -1,5 +1,5 @@
 /** What is there of the fleet, against what should be. */
-import { MARKS } from "../../shared/terminal/marks.ts";
+import { MARKS } from "../../shared/cli/symbols.ts";
 import type { Fleet } from "./fleet.ts";
 import { foundOf, inspectFleet } from "./inspect.ts";
 import { type Trinity, TrinityError } from "./trinity-api.ts";

@@ -1,8 +1,8 @@
 /** The calls of Trinity's HTTP API that the fleet needs: each with a deadline, and an error that names call and mend. */
 import { z } from "zod";
-import { redactor } from "../../shared/config.ts";
-import { describeError, SourceError, withDeadline } from "../../shared/faults.ts";
-import { clean } from "../../shared/terminal/marks.ts";
+import { clean } from "../../shared/cli/symbols.ts";
+import { redactor } from "../../shared/config/config.ts";
+import { describeError, SourceError, withDeadline } from "../../shared/errors.ts";
 
 /** A call that failed: which, with what status, and what to do. Holds no secret. */
 export class TrinityError extends Error {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
-import { TABLE } from "../../shared/state/table.ts";
+import { TABLE } from "../../shared/store/table.ts";
 
 export interface LocalDynamo {
   readonly endpoint: string;

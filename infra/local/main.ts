@@ -1,9 +1,9 @@
 /** `npm start`: the canary on an embedded environment, a cycle at once and then every five minutes. */
 import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
-import { loadLocal } from "../../shared/config.ts";
+import { renderCycle } from "../../shared/cli/cycle-table.ts";
+import { loadLocal } from "../../shared/config/config.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import { renderCycle } from "../../shared/terminal/cycle-table.ts";
 import { LocalError, startEnvironment } from "./environment.ts";
 
 // The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.

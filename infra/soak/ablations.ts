@@ -8,7 +8,7 @@ import { build, type Plugin } from "esbuild";
 import type { SoakReport } from "./soak.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-const FILE_WORKER = "shared/snapshot/sqlite/file-worker.mjs";
+const FILE_WORKER = "shared/sources/sqlite/file-worker.mjs";
 
 /** One text of a source file, and what stands in its place. */
 export interface Patch {
@@ -44,12 +44,12 @@ export const GUARDS = {
   // Membership from the first request, TTL and timeout from the second: what was released in between looks broken.
   "the atomic slot read": [
     {
-      file: "shared/snapshot/redis.ts",
+      file: "shared/sources/redis/redis.ts",
       find: "else if (place === undefined) missed.push({ agent, id });",
       replace: "else if (agent) missed.push({ agent, id, listed: flat[k + 1]! } as never);",
     },
     {
-      file: "shared/snapshot/redis.ts",
+      file: "shared/sources/redis/redis.ts",
       find: "const member = resultOf(score);",
       replace: "const member = (resultOf(score), (members[i] as never as { listed: string }).listed);",
     },

@@ -3,9 +3,9 @@
  * need a container, and the soak's platform has none.
  */
 import { randomUUID } from "node:crypto";
-import type { AgentSpec } from "../local/platform/agents.ts";
-import { timestamp } from "../local/platform/clock.ts";
-import { journaled } from "../local/platform/journal.ts";
+import type { AgentSpec } from "../platform/agents.ts";
+import { timestamp } from "../platform/clock.ts";
+import { journaled } from "../platform/journal.ts";
 import type { Load } from "./load.ts";
 import type { Item } from "./rules.ts";
 import type { Stage } from "./stage.ts";

@@ -136,7 +136,7 @@ writeFileSync(
 
 # Evidence
 
-What a soak is: the simulated platform (\`infra/local/platform\`) at work on real servers, runs of every kind, queues that
+What a soak is: the simulated platform (\`infra/platform\`) at work on real servers, runs of every kind, queues that
 overflow and drain, agents that are deleted and made, sweeps that are late, a clock that jumps; and the canary's own cycle,
 whole, with its state and its alerts, back to back without a pause. Meanwhile things are broken on purpose and mended
 (\`infra/soak/breaks.ts\`). The platform keeps a journal of each write, with the instants between which it took hold. A

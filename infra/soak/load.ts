@@ -1,10 +1,10 @@
 /** The churn: runs of every kind, queues that overflow and drain, agents that come and go, sweeps, clocks that jump. */
 import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
-import type { AgentSpec } from "../local/platform/agents.ts";
-import { timestamp } from "../local/platform/clock.ts";
-import { textOf } from "../local/platform/context.ts";
-import type { Task } from "../local/platform/task.ts";
+import type { AgentSpec } from "../platform/agents.ts";
+import { timestamp } from "../platform/clock.ts";
+import { textOf } from "../platform/context.ts";
+import type { Task } from "../platform/task.ts";
 import { type Random, seededRandom } from "./random.ts";
 import type { Stage } from "./stage.ts";
 

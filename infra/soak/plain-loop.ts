@@ -2,7 +2,7 @@
  * How one would write the check of slots against rows at first: read the running rows, then ask Redis for the slots of
  * one agent after the other, and compare. Here for comparison only.
  */
-import { steadyNow } from "../local/platform/journal.ts";
+import { steadyNow } from "../platform/journal.ts";
 import type { Found } from "./judge.ts";
 import type { Stage } from "./stage.ts";
 import type { Watcher } from "./watch.ts";

@@ -2,7 +2,7 @@
  * The rules of docs/invariants.md, stated a second time over the journal's timeline. Nothing here is shared with the
  * checks that it judges: what is wrong in one of the two shows as a disagreement.
  */
-import type { ExecutionStatus } from "../local/platform/journal.ts";
+import type { ExecutionStatus } from "../platform/journal.ts";
 import {
   ALWAYS,
   after,

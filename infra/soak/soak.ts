@@ -1,7 +1,7 @@
 /** One soak: a platform at full churn, a canary that looks at it without a pause, and a judge who knows better. */
 import { setTimeout as wait } from "node:timers/promises";
-import type { AgentSpec } from "../local/platform/agents.ts";
-import { steadyNow } from "../local/platform/journal.ts";
+import type { AgentSpec } from "../platform/agents.ts";
+import { steadyNow } from "../platform/journal.ts";
 import { BREAKS } from "./breaks.ts";
 import { type Judgement, judge, type PlannedBreak, type WatchedCycle } from "./judge.ts";
 import { type Load, type LoadOptions, maxQueuedAt, startLoad } from "./load.ts";

@@ -1,5 +1,5 @@
 /** What the journal tells, put in order: of each thing that an invariant is about, what it was and when. */
-import type { Change, ExecutionStatus, JournalEvent } from "../local/platform/journal.ts";
+import type { Change, ExecutionStatus, JournalEvent } from "../platform/journal.ts";
 import type { Register } from "./claims.ts";
 
 /** What the platform never does by itself; whoever breaks it tells these. */

@@ -1,6 +1,6 @@
 /** Runs the canary's cycles and keeps what each said, and when it looked. */
 import { type CycleDeps, type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
-import { steadyNow } from "../local/platform/journal.ts";
+import { steadyNow } from "../platform/journal.ts";
 import type { Span } from "./claims.ts";
 import type { Found, WatchedCycle } from "./judge.ts";
 

@@ -1,6 +1,6 @@
 /** What one cycle leaves to the next. */
 import type { Pending } from "../alerts/alert.ts";
-import type { EndedCursor, TerminalStatus } from "../snapshot/facts.ts";
+import type { EndedCursor, TerminalStatus } from "../facts/facts.ts";
 
 /** A subject that is red, and by which findings. */
 export interface RedSubject {

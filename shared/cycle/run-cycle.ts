@@ -1,20 +1,27 @@
 /** One cycle, from the lease to the commit. */
 import { randomUUID } from "node:crypto";
 import { type Alert, type Channel, cut, type Pending } from "../alerts/alert.ts";
-import type { Senders } from "../alerts/channels.ts";
+import type { Senders } from "../alerts/channels/channels.ts";
 import { deliver, isDue, pending } from "../alerts/outbox.ts";
-import { describeError, withDeadline } from "../faults.ts";
-import { INVARIANTS } from "../invariants/index.ts";
-import type { Invariant } from "../invariants/invariant.ts";
-import { type CollectOptions, type ConfiguredSource, collect } from "../snapshot/collect.ts";
+import { type AlertContext, toAlert } from "../alerts/to-alert.ts";
+import { type AlertPolicy, type Announcement, step, type Transition } from "../alerts/transition.ts";
+import { describeError, withDeadline } from "../errors.ts";
 import {
   type FactName,
   type Readings,
   type Snapshot,
   type TerminalStatus,
   zombieKey,
-} from "../snapshot/facts.ts";
-import { formatInstant } from "../snapshot/timestamps.ts";
+} from "../facts/facts.ts";
+import { INVARIANTS } from "../invariants/index.ts";
+import type { Invariant } from "../invariants/invariant.ts";
+import { asFact, hashOf, newEntries, type TerminalMemory } from "../recall/finished-runs.ts";
+import { type CollectOptions, type ConfiguredSource, collect } from "../sources/collect.ts";
+import { type Lease, LeaseLost, type Store } from "../store/store.ts";
+import { dayOf, violationId } from "../store/table.ts";
+import { formatInstant } from "../time.ts";
+import { confirmed, knownIn, suspects } from "../verdict/confirm.ts";
+import { evaluate, factsOf, isOff, type Verdict } from "../verdict/evaluate.ts";
 import type {
   CycleRecord,
   FoundRecord,
@@ -23,16 +30,9 @@ import type {
   TransitionRecord,
   VerdictRecord,
   ViolationRecord,
-} from "../state/records.ts";
-import { type Lease, LeaseLost, type Store } from "../state/store.ts";
-import { dayOf, violationId } from "../state/table.ts";
-import { asFact, hashOf, newEntries, type TerminalMemory } from "../state/terminal.ts";
-import { type AlertContext, toAlert } from "./announce.ts";
-import { confirmed, knownIn, suspects } from "./confirm.ts";
+} from "../wire/records.ts";
+import { toTransitionRecords, toVerdictRecord, toViolation } from "../wire/serialize.ts";
 import { EMPTY_MEMORY, type Memory } from "./memory.ts";
-import { type AlertPolicy, type Announcement, step, type Transition } from "./step.ts";
-import { evaluate, factsOf, isOff, type Verdict } from "./verdict.ts";
-import { toTransitionRecords, toVerdictRecord, toViolation } from "./wire.ts";
 
 export interface CycleSettings {
   /** For each source, and for each call of the state store. */

@@ -1,4 +1,4 @@
-import type { Unseen } from "../snapshot/facts.ts";
+import type { Unseen } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { byAgent, countSubjects, nameSubjects, SLOT_TTL_BUFFER_SECONDS, secondsBetween } from "./rules.ts";
 

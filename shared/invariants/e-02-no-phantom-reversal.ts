@@ -1,4 +1,4 @@
-import { TERMINAL_STATUSES, type TerminalStatus } from "../snapshot/facts.ts";
+import { TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects } from "./rules.ts";
 

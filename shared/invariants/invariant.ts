@@ -1,5 +1,5 @@
 /** What an invariant is: data and a pure check, in one file. */
-import type { FactName, Facts, ReadingTime, Unseen } from "../snapshot/facts.ts";
+import type { FactName, Facts, ReadingTime, Unseen } from "../facts/facts.ts";
 
 export type Tier = "A" | "B";
 /** From worst to least. */

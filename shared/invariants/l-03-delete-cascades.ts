@@ -1,4 +1,4 @@
-import type { OrphanRef } from "../snapshot/facts.ts";
+import type { OrphanRef } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { nameSubjects } from "./rules.ts";
 

@@ -1,4 +1,4 @@
-import { zombieKey } from "../snapshot/facts.ts";
+import { zombieKey } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects } from "./rules.ts";
 

@@ -1,11 +1,5 @@
 /** Rules of the platform that more than one invariant rests on. */
-import {
-  type Execution,
-  isDrainSentinel,
-  type ReadingTime,
-  type Slot,
-  type Slots,
-} from "../snapshot/facts.ts";
+import { type Execution, isDrainSentinel, type ReadingTime, type Slot, type Slots } from "../facts/facts.ts";
 
 /** What the platform adds to a timeout before it cleans a slot up (its SLOT_TTL_BUFFER). */
 export const SLOT_TTL_BUFFER_SECONDS = 300;

@@ -1,4 +1,4 @@
-import type { Unseen } from "../snapshot/facts.ts";
+import type { Unseen } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects, realSlots } from "./rules.ts";
 

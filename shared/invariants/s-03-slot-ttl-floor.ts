@@ -1,4 +1,4 @@
-import { isDrainSentinel, type Unseen } from "../snapshot/facts.ts";
+import { isDrainSentinel, type Unseen } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, isInFlight, nameSubjects, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
 

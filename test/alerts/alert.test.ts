@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeAlert } from "../../shared/alerts/alert.ts";
-import { toAlert } from "../../shared/cycle/announce.ts";
+import { toAlert } from "../../shared/alerts/to-alert.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 
 const PARTS = {

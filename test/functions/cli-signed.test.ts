@@ -3,7 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { beforeEach, describe, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
-import { createApp } from "../../shared/api/app.ts";
+import { createApp } from "../../shared/web/app.ts";
 import { runCanary } from "../support/cli.ts";
 import { useCanaries } from "../support/cycle.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Facts } from "../../shared/facts/facts.ts";
 import { noQueuedWithoutSlotsFull as B02 } from "../../shared/invariants/b-02-no-queued-without-slots-full.ts";
-import type { Facts } from "../../shared/snapshot/facts.ts";
 import {
   AGENT,
   executionsOf,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Execution } from "../../shared/facts/facts.ts";
 import { terminalStateClosure as E01 } from "../../shared/invariants/e-01-terminal-state-closure.ts";
-import type { Execution } from "../../shared/snapshot/facts.ts";
 import {
   AGENT,
   executionsOf,

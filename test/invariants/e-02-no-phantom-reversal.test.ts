@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { TERMINAL_STATUSES } from "../../shared/facts/facts.ts";
 import { noPhantomReversal as E02 } from "../../shared/invariants/e-02-no-phantom-reversal.ts";
-import { TERMINAL_STATUSES } from "../../shared/snapshot/facts.ts";
 import {
   AGENT,
   executionsOf,

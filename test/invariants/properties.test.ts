@@ -4,9 +4,6 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Verdict } from "../../shared/cycle/verdict.ts";
-import { INVARIANTS } from "../../shared/invariants/index.ts";
-import type { Invariant } from "../../shared/invariants/invariant.ts";
 import {
   type Execution,
   type Facts,
@@ -14,7 +11,10 @@ import {
   type Slot,
   TERMINAL_STATUSES,
   zombieKey,
-} from "../../shared/snapshot/facts.ts";
+} from "../../shared/facts/facts.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import type { Invariant } from "../../shared/invariants/invariant.ts";
+import type { Verdict } from "../../shared/verdict/evaluate.ts";
 import {
   executionsOf,
   judge,

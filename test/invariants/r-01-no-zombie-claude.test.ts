@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { type ContainerProcesses, zombieKey } from "../../shared/facts/facts.ts";
 import { noZombieClaude as R01 } from "../../shared/invariants/r-01-no-zombie-claude.ts";
-import { type ContainerProcesses, zombieKey } from "../../shared/snapshot/facts.ts";
 import {
   AGENT,
   container,

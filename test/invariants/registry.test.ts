@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { evaluate, isOff } from "../../shared/cycle/verdict.ts";
+import type { Facts } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { type Invariant, invariant } from "../../shared/invariants/invariant.ts";
-import type { Facts } from "../../shared/snapshot/facts.ts";
+import { evaluate, isOff } from "../../shared/verdict/evaluate.ts";
 import {
   AGENT,
   container,

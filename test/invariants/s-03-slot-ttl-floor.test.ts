@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Slot } from "../../shared/facts/facts.ts";
 import { slotTtlFloor as S03 } from "../../shared/invariants/s-03-slot-ttl-floor.ts";
-import type { Slot } from "../../shared/snapshot/facts.ts";
 import {
   AGENT,
   judge,

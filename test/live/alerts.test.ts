@@ -8,15 +8,15 @@ import { type DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb"
 import { type Client, createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
-import { createSchema } from "../../infra/local/platform/schema.ts";
-import { createApp } from "../../shared/api/app.ts";
+import { createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { type CycleDeps, type CycleOutcome, runCycle } from "../../shared/cycle/run-cycle.ts";
-import { formatInstant } from "../../shared/snapshot/timestamps.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore, type Store } from "../../shared/state/store.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { cycleTelemetry } from "../../shared/telemetry.ts";
+import { formatInstant } from "../../shared/time.ts";
+import { createApp } from "../../shared/web/app.ts";
 import { freePort, temporaryFolder } from "../support/live.ts";
 import {
   startTopic,

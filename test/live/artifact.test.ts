@@ -4,12 +4,12 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createSchema } from "../../infra/local/platform/schema.ts";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore } from "../../shared/state/store.ts";
+import { createSchema } from "../../infra/platform/schema.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { METRICS } from "../../shared/telemetry.ts";
 import {
   ACCOUNT,

@@ -1,24 +1,24 @@
 /** What a cycle costs in things that somebody bills: requests, Redis commands, SQLite rows, DynamoDB units. */
 import { type Client, createClient } from "@libsql/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { countUnits } from "../../bench/count-units.ts";
-import { ENDED_ROWS, type FleetShape, fillDatabase, fillRedis } from "../../bench/fleet.ts";
-import { commandsOf, type Recorder, rowsReadOf, startRecorder } from "../../bench/recorder.ts";
-import { benchState } from "../../bench/state.ts";
+import { countUnits } from "../../infra/bench/count-units.ts";
+import { ENDED_ROWS, type FleetShape, fillDatabase, fillRedis } from "../../infra/bench/fleet.ts";
+import { commandsOf, type Recorder, rowsReadOf, startRecorder } from "../../infra/bench/recorder.ts";
+import { benchState } from "../../infra/bench/state.ts";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
-import type { FactName, Facts, Slots } from "../../shared/snapshot/facts.ts";
-import { redisSource } from "../../shared/snapshot/redis.ts";
-import type { Source } from "../../shared/snapshot/source.ts";
-import { openDatabase } from "../../shared/snapshot/sqlite/database.ts";
-import { sqliteSource } from "../../shared/snapshot/sqlite/sqlite.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore } from "../../shared/state/store.ts";
+import type { FactName, Facts, Slots } from "../../shared/facts/facts.ts";
+import { redisSource } from "../../shared/sources/redis/redis.ts";
+import type { Source } from "../../shared/sources/source.ts";
+import { openDatabase } from "../../shared/sources/sqlite/database.ts";
+import { sqliteSource } from "../../shared/sources/sqlite/sqlite.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { describeLive, startSqld } from "../support/live.ts";
 
 const NOW = Date.now();

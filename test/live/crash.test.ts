@@ -9,12 +9,12 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDynamo } from "../../infra/local/dynamodb.ts";
-import { createSchema } from "../../infra/local/platform/schema.ts";
+import { createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore } from "../../shared/state/store.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { temporaryFolder } from "../support/live.ts";
 import { startWebhook } from "../support/webhook.ts";
 

@@ -6,10 +6,10 @@ import { createServer as createTlsServer } from "node:tls";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore } from "../../shared/state/store.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { type Dockerd, makeCertificates, startDockerd } from "../support/dockerd.ts";
 import { describeLive, temporaryFolder, until } from "../support/live.ts";
 

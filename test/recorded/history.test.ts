@@ -7,10 +7,10 @@ import { brotliDecompressSync } from "node:zlib";
 import { type NativeAttributeValue, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { expect, test, vi } from "vitest";
 import type { Alert } from "../../shared/alerts/alert.ts";
-import { NotDelivered, type Senders } from "../../shared/alerts/channels.ts";
-import { plainMessage, slackMessage } from "../../shared/alerts/message.ts";
-import { createApp } from "../../shared/api/app.ts";
+import { NotDelivered, type Senders } from "../../shared/alerts/channels/channels.ts";
+import { plainMessage, slackMessage } from "../../shared/alerts/channels/message.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { createApp } from "../../shared/web/app.ts";
 import {
   container,
   DAY_MS,

@@ -3,10 +3,10 @@
  * The variables are those of a canary, and DYNAMO_ENDPOINT. Prints the outcome as JSON.
  */
 import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore } from "../../shared/state/store.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 
 const aheadMs = Number(process.argv[2]);
 const config = loadConfig();

@@ -12,7 +12,6 @@ import {
   type CycleSettings,
   runCycle,
 } from "../../shared/cycle/run-cycle.ts";
-import type { ConfiguredSource } from "../../shared/snapshot/collect.ts";
 import type {
   ContainerProcesses,
   EndedCursor,
@@ -22,9 +21,10 @@ import type {
   Reading,
   Slot,
   TerminalStatus,
-} from "../../shared/snapshot/facts.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore, type Lease, type Store } from "../../shared/state/store.ts";
+} from "../../shared/facts/facts.ts";
+import type { ConfiguredSource } from "../../shared/sources/collect.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore, type Lease, type Store } from "../../shared/store/store.ts";
 import {
   container as containerOf,
   countsOf,

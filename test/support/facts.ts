@@ -1,9 +1,5 @@
 /** Facts of a small healthy platform at one fixed instant, and what differs from it, told in seconds before that instant. */
 import { expect, test, vi } from "vitest";
-import { confirmed } from "../../shared/cycle/confirm.ts";
-import { evaluate, type Verdict } from "../../shared/cycle/verdict.ts";
-import { toVerdictRecord, toViolation } from "../../shared/cycle/wire.ts";
-import type { Invariant } from "../../shared/invariants/invariant.ts";
 import type {
   ContainerProcesses,
   EndedCursor,
@@ -24,8 +20,12 @@ import type {
   Slots,
   TerminalStatus,
   Zombies,
-} from "../../shared/snapshot/facts.ts";
-import { formatInstant } from "../../shared/snapshot/timestamps.ts";
+} from "../../shared/facts/facts.ts";
+import type { Invariant } from "../../shared/invariants/invariant.ts";
+import { formatInstant } from "../../shared/time.ts";
+import { confirmed } from "../../shared/verdict/confirm.ts";
+import { evaluate, type Verdict } from "../../shared/verdict/evaluate.ts";
+import { toVerdictRecord, toViolation } from "../../shared/wire/serialize.ts";
 
 /** The instant at which everything is read, unless a test says otherwise. */
 export const NOW_MS = Date.UTC(2026, 10, 23, 12, 0, 0);

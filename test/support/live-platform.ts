@@ -2,15 +2,15 @@
 import { type Client, createClient } from "@libsql/client";
 import type { Redis } from "ioredis";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
-import { BELONGINGS, createSchema } from "../../infra/local/platform/schema.ts";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
+import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/state/client.ts";
-import { dynamoStore } from "../../shared/state/store.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
 

@@ -1,5 +1,5 @@
 /** A platform's clock that a test moves: nothing waits for real. */
-import type { Clock } from "../../infra/local/platform/clock.ts";
+import type { Clock } from "../../infra/platform/clock.ts";
 import { until } from "./live.ts";
 
 export interface ManualClock extends Clock {

@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import type { Client } from "@libsql/client";
 import type { Redis } from "ioredis";
-import { openPlatformDatabase } from "../../infra/local/platform/database.ts";
-import type { JournalEvent } from "../../infra/local/platform/journal.ts";
-import { createSchema } from "../../infra/local/platform/schema.ts";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
+import { openPlatformDatabase } from "../../infra/platform/database.ts";
+import type { JournalEvent } from "../../infra/platform/journal.ts";
+import { createSchema } from "../../infra/platform/schema.ts";
 import { startSqld, temporaryFolder } from "./live.ts";
 
 export interface PlatformBench {

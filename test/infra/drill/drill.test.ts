@@ -1,11 +1,11 @@
 /** The drill on this machine: every alarm proven, and a drill that fails where it has to. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DrillOptions, exitCodeOf, faultsOf, type Proof, runDrill } from "../../../infra/drill/drill.ts";
-import type { Fault } from "../../../infra/drill/fault.ts";
-import { FAULTS } from "../../../infra/drill/faults/index.ts";
 import { openLocal } from "../../../infra/drill/local.ts";
 import type { Place } from "../../../infra/drill/place.ts";
 import { present, type Scene } from "../../../infra/drill/scene.ts";
+import type { Fault } from "../../../infra/faults/fault.ts";
+import { FAULTS } from "../../../infra/faults/index.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
 import { describeLive } from "../../support/live.ts";

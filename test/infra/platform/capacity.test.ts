@@ -1,13 +1,9 @@
 /** Slots and backlog on a real Redis and a real database file, one move at a time. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import {
-  type Capacity,
-  type CapacityOptions,
-  createCapacity,
-} from "../../../infra/local/platform/capacity.ts";
-import { timestamp } from "../../../infra/local/platform/clock.ts";
-import { platformDatabase } from "../../../infra/local/platform/database.ts";
-import { type Execution, newTask, type Task } from "../../../infra/local/platform/task.ts";
+import { type Capacity, type CapacityOptions, createCapacity } from "../../../infra/platform/capacity.ts";
+import { timestamp } from "../../../infra/platform/clock.ts";
+import { platformDatabase } from "../../../infra/platform/database.ts";
+import { type Execution, newTask, type Task } from "../../../infra/platform/task.ts";
 import { describeLive } from "../../support/live.ts";
 import { type ManualClock, manualClock } from "../../support/manual-clock.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";

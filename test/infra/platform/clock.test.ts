@@ -1,6 +1,6 @@
 /** The platform's own time. */
 import { describe, expect, test } from "vitest";
-import { scaledClock, timestamp } from "../../../infra/local/platform/clock.ts";
+import { scaledClock, timestamp } from "../../../infra/platform/clock.ts";
 
 describe("a scaled clock", () => {
   test("a day passes in a moment, and instants stay those of the wall clock", async () => {

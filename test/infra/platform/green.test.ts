@@ -1,16 +1,16 @@
 /** What the whole thing is for: a canary that looks at the simulated platform at work finds nothing wrong with it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../../infra/local/dynamodb.ts";
-import { scaledClock } from "../../../infra/local/platform/clock.ts";
-import { type Platform, startPlatform } from "../../../infra/local/platform/platform.ts";
-import { queueCountsApp } from "../../../infra/local/platform/queue-counts.ts";
 import { redisRestApp } from "../../../infra/local/redis-rest.ts";
 import { serve } from "../../../infra/local/serve.ts";
+import { scaledClock } from "../../../infra/platform/clock.ts";
+import { type Platform, startPlatform } from "../../../infra/platform/platform.ts";
+import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
 import { createCanary } from "../../../shared/canary.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { type CycleDeps, runCycle } from "../../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../../shared/state/client.ts";
-import { dynamoStore } from "../../../shared/state/store.ts";
+import { documentClient } from "../../../shared/store/client.ts";
+import { dynamoStore } from "../../../shared/store/store.ts";
 import { describeLive, until } from "../../support/live.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
 

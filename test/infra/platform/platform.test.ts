@@ -1,15 +1,11 @@
 /** Runs and agents of the simulated platform, step by step on a clock that the test moves. */
 import { createClient } from "@libsql/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { AgentSpec } from "../../../infra/local/platform/agents.ts";
-import type { AgentContainers } from "../../../infra/local/platform/containers.ts";
-import {
-  type Platform,
-  type PlatformOptions,
-  startPlatform,
-} from "../../../infra/local/platform/platform.ts";
-import { queueCountsApp } from "../../../infra/local/platform/queue-counts.ts";
-import { ORPHAN_TABLES } from "../../../shared/snapshot/sqlite/queries.ts";
+import type { AgentSpec } from "../../../infra/platform/agents.ts";
+import type { AgentContainers } from "../../../infra/platform/containers.ts";
+import { type Platform, type PlatformOptions, startPlatform } from "../../../infra/platform/platform.ts";
+import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
+import { ORPHAN_TABLES } from "../../../shared/sources/sqlite/queries.ts";
 import { describeLive, until } from "../../support/live.ts";
 import { type ManualClock, manualClock } from "../../support/manual-clock.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";

@@ -1,0 +1,86 @@
+/** Bundles one function: `node --import tsx infra/aws/bundle.ts functions/cycle.ts OUTPUT`. One ES module with all it needs. */
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+
+const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const FILE_WORKER = "file-worker.mjs";
+
+/**
+ * What the canary never calls: dockerode's ways over SSH and to BuildKit, and its archives; libsql over WebSocket; the
+ * texts of zod in other languages. They would be half of the bundle, and some of them throw at load in an ES module.
+ */
+const ABSENT =
+  /^(ssh2|@grpc\/(grpc-js|proto-loader)|protobufjs|tar-fs|@libsql\/isomorphic-ws)$|\/locales\/index\.js$/;
+
+const leaveOut: Plugin = {
+  name: "leave-out",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: ABSENT }, ({ path }) => ({ path, namespace: "absent" }));
+    // What the package was made from, and Node has.
+    onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
+    onLoad({ filter: /.*/, namespace: "absent" }, () => ({
+      contents: "export const WebSocket = undefined;",
+    }));
+  },
+};
+
+/** The smallest map that esbuild takes: the file's start, and nothing else of it. */
+const NO_MAP = Buffer.from('{"version":3,"sources":["package"],"mappings":"AAAA"}').toString("base64");
+
+/** A stack trace has to name our lines; a map of all packages would be larger than the code, and is read at each start. */
+const mapOwnSourcesOnly: Plugin = {
+  name: "map-own-sources-only",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/node_modules\/.*\.(js|mjs|cjs)$/ }, async ({ path }) => ({
+      contents: `${await readFile(path, "utf8")}\n//# sourceMappingURL=data:application/json;base64,${NO_MAP}`,
+      loader: "js",
+    }));
+  },
+};
+
+/**
+ * @param entry a file of the project, `functions/cycle.ts`
+ * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files; it
+ *   is made where it is not there
+ * @param options `splitting: false` puts all into one file, `minify: false` leaves names and lines as they are
+ * @throws where esbuild does, with its messages printed
+ */
+export async function bundleFunction(
+  entry: string,
+  outputFolder: string,
+  { splitting = true, minify = true }: { readonly splitting?: boolean; readonly minify?: boolean } = {},
+): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: { index: join(PROJECT, entry) },
+    // As if it lay in the project: the map names our files from there, whatever the folder that it is written to.
+    outdir: PROJECT,
+    outExtension: { ".js": ".mjs" },
+    // What is imported on demand only (other ways to AWS credentials than a function's) is not read at the start.
+    splitting,
+    write: false,
+    absWorkingDir: PROJECT,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    mainFields: ["module", "main"],
+    minify,
+    sourcemap: true,
+    sourcesContent: false,
+    legalComments: "none",
+    logLevel: "warning",
+    plugins: [leaveOut, mapOwnSourcesOnly],
+    // CommonJS packages in the bundle require Node's own modules.
+    banner: {
+      js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+    },
+  });
+  await mkdir(outputFolder, { recursive: true });
+  for (const { path, contents } of outputFiles) await writeFile(join(outputFolder, basename(path)), contents);
+  await copyFile(join(PROJECT, "shared/sources/sqlite", FILE_WORKER), join(outputFolder, FILE_WORKER));
+}
+
+const [, script, entry, outputFolder] = process.argv;
+if (script === fileURLToPath(import.meta.url)) await bundleFunction(entry!, outputFolder!);

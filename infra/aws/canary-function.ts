@@ -1,0 +1,197 @@
+/** A function of the canary: its bundle, its log, its role, and its place in the network. */
+import { execFileSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  ArnFormat,
+  AssetHashType,
+  DockerImage,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  Validations,
+} from "aws-cdk-lib";
+import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup, Vpc } from "aws-cdk-lib/aws-ec2";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  Architecture,
+  type AssetCode,
+  type CfnFunction,
+  Code,
+  Function as LambdaFunction,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import type { EnvironmentSettings } from "../environments.ts";
+
+const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const BUNDLE = join(PROJECT, "infra/aws/bundle.ts");
+const NFS_PORT = 2049;
+const HTTPS_PORT = 443;
+
+export interface Place {
+  readonly vpc: IVpc;
+  readonly securityGroups: ISecurityGroup[];
+}
+
+/** @returns the ports of what the canary reads, and of AWS and Slack */
+function portsOf({
+  libsqlUrl,
+  redisUrl,
+  dockerHosts,
+  queueCountsUrl,
+  fileSystem,
+}: EnvironmentSettings): number[] {
+  const addresses = [libsqlUrl, redisUrl, queueCountsUrl, ...(dockerHosts === "none" ? [] : dockerHosts)];
+  const ports = addresses
+    .filter((address) => address.includes("://"))
+    .map((address) => new URL(address))
+    .map(({ port, protocol }) => Number(port) || (protocol === "http:" ? 80 : HTTPS_PORT));
+  return [...new Set([HTTPS_PORT, ...ports, ...(fileSystem ? [NFS_PORT] : [])])].sort((a, b) => a - b);
+}
+
+/**
+ * The functions' place where something that they read is private.
+ * @returns undefined where they run outside of any VPC
+ */
+export function placeIn(scope: Construct, settings: EnvironmentSettings): Place | undefined {
+  const { network } = settings;
+  if (!network) return undefined;
+  const vpc = Vpc.fromVpcAttributes(scope, "Vpc", {
+    vpcId: network.vpcId,
+    privateSubnetIds: network.subnetIds,
+    // Lambda asks for subnets only; CDK wants a zone for each, whatever its name.
+    availabilityZones: network.subnetIds.map((_, i) => `zone-${i}`),
+  });
+  Validations.of(vpc).acknowledge({
+    id: "Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId",
+    reason: "Route tables are neither read nor written here.",
+  });
+  const securityGroup = new SecurityGroup(scope, "SecurityGroup", {
+    vpc,
+    description: "The canary reaches its sources and AWS, and nothing reaches it",
+    allowAllOutbound: false,
+  });
+  for (const port of portsOf(settings)) securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(port));
+  return { vpc, securityGroups: [securityGroup] };
+}
+
+/** @returns the function's asset, hashed by what comes out: the same for every environment */
+function bundled(entry: string): AssetCode {
+  return Code.fromAsset(join(PROJECT, "functions"), {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      // Never run: esbuild is among the project's packages.
+      image: DockerImage.fromRegistry("esbuild"),
+      // CDK keeps what it has bundled, and tells two bundles apart by this.
+      command: [entry],
+      local: {
+        tryBundle(outputFolder) {
+          execFileSync(process.execPath, ["--import", "tsx", BUNDLE, `functions/${entry}`, outputFolder], {
+            cwd: PROJECT,
+            stdio: ["ignore", "ignore", "inherit"],
+          });
+          return true;
+        },
+      },
+    },
+  });
+}
+
+export interface CanaryFunctionProps {
+  readonly settings: EnvironmentSettings;
+  readonly description: string;
+  /** A file of `functions/`. */
+  readonly entry: string;
+  readonly timeoutSeconds: number;
+  /** How many events it takes at once; undefined for as many as the account allows. */
+  readonly concurrency?: number | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly place: Place | undefined;
+}
+
+/** Node 24 on arm64, one ES module with all it needs, and a role with the rights that it is given, one by one. */
+export class CanaryFunction extends Construct {
+  readonly lambda: LambdaFunction;
+  readonly role: Role;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: CanaryFunctionProps) {
+    super(scope, id);
+    const { settings, place } = props;
+    this.logGroup = new LogGroup(this, "Log", {
+      retention: settings.logDays,
+      removalPolicy: settings.removal === "keep" ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    this.role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+    this.logGroup.grantWrite(this.role);
+    if (place) this.grantNetwork();
+
+    this.lambda = new LambdaFunction(this, "Function", {
+      description: props.description,
+      code: bundled(props.entry),
+      handler: "index.handler",
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: settings.memoryMb,
+      timeout: Duration.seconds(props.timeoutSeconds),
+      ...(props.concurrency !== undefined && { reservedConcurrentExecutions: props.concurrency }),
+      environment: { NODE_OPTIONS: "--enable-source-maps", ...props.environment },
+      role: this.role,
+      logGroup: this.logGroup,
+      tracing: Tracing.ACTIVE,
+      ...place,
+    });
+    if (settings.fileSystem) this.mount(settings.fileSystem);
+    Validations.of(this.role).acknowledge({
+      id: "AwsSolutions-IAM5[Resource::*]",
+      reason: "Traces (X-Ray) and network interfaces (in a VPC) have no resource that a policy could name.",
+    });
+  }
+
+  /** Gives the function a variable, and the right to use what it names. */
+  grant(variable: Readonly<Record<string, string>>, actions: readonly string[], resource: string): void {
+    for (const [name, value] of Object.entries(variable)) this.lambda.addEnvironment(name, value);
+    this.role.addToPolicy(new PolicyStatement({ actions: [...actions], resources: [resource] }));
+  }
+
+  /** What Lambda itself does with the role to give the function an address in the VPC; it knows no resource yet. */
+  private grantNetwork(): void {
+    this.role.addToPolicy(
+      new PolicyStatement({
+        actions: [
+          "ec2:CreateNetworkInterface",
+          "ec2:DescribeNetworkInterfaces",
+          "ec2:DescribeSubnets",
+          "ec2:DeleteNetworkInterface",
+          "ec2:AssignPrivateIpAddresses",
+          "ec2:UnassignPrivateIpAddresses",
+        ],
+        resources: ["*"],
+      }),
+    );
+  }
+
+  /** An access point, to read from. */
+  private mount(fileSystem: NonNullable<EnvironmentSettings["fileSystem"]>): void {
+    const { accessPointArn, fileSystemId, mountPath } = fileSystem;
+    (this.lambda.node.defaultChild as CfnFunction).fileSystemConfigs = [
+      { arn: accessPointArn, localMountPath: mountPath },
+    ];
+    const fileSystemArn = Stack.of(this).formatArn({
+      service: "elasticfilesystem",
+      resource: "file-system",
+      resourceName: fileSystemId,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    });
+    this.role.addToPolicy(
+      new PolicyStatement({
+        actions: ["elasticfilesystem:ClientMount"],
+        resources: [fileSystemArn],
+        conditions: { StringEquals: { "elasticfilesystem:AccessPointArn": accessPointArn } },
+      }),
+    );
+  }
+}

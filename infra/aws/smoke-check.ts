@@ -1,0 +1,57 @@
+/**
+ * `node --import tsx infra/aws/smoke-check.ts FILE [TRIES] [PAUSE_SECONDS]`: waits until the canary that was just deployed has completed a full
+ * cycle. Its schedule, secret and state work then, and its API answers; what the cycle found is another matter.
+ */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { environmentWith } from "../../shared/config/config.ts";
+
+/** Together longer than the five minutes to the next cycle and the time that one may take. */
+const [TRIES, PAUSE_SECONDS] = [32, 15];
+const ANSWER_MS = 20_000;
+const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
+
+/** @param file what `cdk deploy --outputs-file` wrote. @returns the API's address, null where it names none */
+function apiUrlOf(file: string): string | null {
+  const stacks: Record<string, Record<string, string>> = JSON.parse(readFileSync(file, "utf8"));
+  const outputs = Object.values(stacks).flatMap((stack) => Object.entries(stack));
+  return outputs.find(([name]) => name.startsWith("CanaryApiUrl"))?.[1] ?? null;
+}
+
+/** @returns when the last full cycle was. A function URL that asks for signatures answers 403 to what has none */
+async function checkedAt(url: string): Promise<string | null> {
+  const health = await fetch(new URL("healthz", url), { signal: AbortSignal.timeout(ANSWER_MS) });
+  if (health.status !== 403) return ((await health.json()) as { checked_at: string | null }).checked_at;
+  const env = { ...environmentWith({ CANARY_URL: url, CANARY_AUTH: "iam" }) };
+  const command = ["--import", "tsx", CLI, "status", "--json"];
+  return JSON.parse((await promisify(execFile)(process.execPath, command, { env })).stdout).checked_at;
+}
+
+async function main([file, tries = TRIES, pauseSeconds = PAUSE_SECONDS]: readonly (
+  | string
+  | number
+)[]): Promise<string | null> {
+  const url = file === undefined ? null : apiUrlOf(String(file));
+  if (url === null)
+    return "give the file that cdk deploy --outputs-file wrote; it has to name a CanaryApiUrl";
+  const startedAtMs = Date.now();
+  for (let attempt = 1; attempt <= Number(tries); attempt += 1) {
+    const last = await checkedAt(url).catch((error: Error) => `no answer (${error.message.split("\n")[0]})`);
+    if (Date.parse(last ?? "") > startedAtMs) {
+      console.log(`a full cycle was completed at ${last}`);
+      return null;
+    }
+    console.log(`try ${attempt} of ${tries}: no full cycle since the deployment; last: ${last ?? "none"}`);
+    if (attempt < Number(tries))
+      await new Promise((resolve) => setTimeout(resolve, Number(pauseSeconds) * 1000));
+  }
+  return `${url} completed no full cycle: see the log of the cycle function`;
+}
+
+const problem = await main(process.argv.slice(2));
+if (problem !== null) {
+  console.error(`smoke-check: ${problem}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,228 @@
+/** A whole canary as a construct: for the stack of this project, and for other apps. */
+import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
+import { ArnPrincipal, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { type FunctionUrl, FunctionUrlAuthType } from "aws-cdk-lib/aws-lambda";
+import { SqsDestination } from "aws-cdk-lib/aws-lambda-destinations";
+import { Schedule, ScheduleExpression } from "aws-cdk-lib/aws-scheduler";
+import { LambdaInvoke } from "aws-cdk-lib/aws-scheduler-targets";
+import { Secret } from "aws-cdk-lib/aws-secretsmanager";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { TABLE } from "../../shared/store/table.ts";
+import type { EnvironmentSettings } from "../environments.ts";
+import { CanaryFunction, placeIn } from "./canary-function.ts";
+import { CanaryWatch } from "./canary-watch.ts";
+
+/** A cycle that failed is tried again this often, unless the next one is due by then. */
+const RETRIES = 2;
+const DEAD_LETTER_DAYS = 14;
+const ADMIN_TOKEN_LENGTH = 48;
+
+/** What a cycle does with the table; reading an item by its key is how it sees whether a write counted whose answer was lost. */
+const TABLE_ACTIONS = [
+  "dynamodb:UpdateItem",
+  "dynamodb:Query",
+  "dynamodb:BatchWriteItem",
+  "dynamodb:GetItem",
+];
+
+export interface TrinityCanaryProps {
+  /** What the canary is called in alerts, metrics and alarms: `prod`. */
+  readonly environment: string;
+  /** As `parseEnvironment` gives them. */
+  readonly settings: EnvironmentSettings;
+}
+
+/** Two functions, a schedule, a table, a secret, a topic, and what watches over them. */
+export class TrinityCanary extends Construct {
+  readonly table: Table;
+  readonly secret: Secret;
+  readonly topic: Topic;
+  readonly deadLetters: Queue;
+  readonly cycle: CanaryFunction;
+  readonly api: CanaryFunction;
+  readonly apiUrl: FunctionUrl;
+
+  constructor(scope: Construct, id: string, { environment, settings }: TrinityCanaryProps) {
+    super(scope, id);
+    const isKept = settings.removal === "keep";
+    const removalPolicy = isKept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+
+    this.table = new Table(this, "State", {
+      partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
+      sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
+      timeToLiveAttribute: TABLE.timeToLive,
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: isKept,
+      removalPolicy,
+    });
+    this.secret = new Secret(this, "Secret", {
+      description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
+      // A change here would make CloudFormation generate the whole value anew, over what the operators put in.
+      generateSecretString: {
+        secretStringTemplate: "{}",
+        generateStringKey: "ADMIN_TOKEN",
+        passwordLength: ADMIN_TOKEN_LENGTH,
+        excludePunctuation: true,
+      },
+      removalPolicy,
+    });
+    Validations.of(this.secret).acknowledge({
+      id: "AwsSolutions-SMG4",
+      reason:
+        "Its tokens and certificates are issued by other systems; operators rotate them, see docs/operations.md.",
+    });
+    this.topic = this.makeTopic(environment, settings);
+    this.deadLetters = new Queue(this, "DeadLetters", {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(DEAD_LETTER_DAYS),
+    });
+    Validations.of(this.deadLetters).acknowledge({
+      id: "AwsSolutions-SQS3",
+      reason: "It is the dead-letter queue, of the schedule and of the cycle function.",
+    });
+
+    const place = placeIn(this, settings);
+    const common = { settings, place };
+    this.cycle = new CanaryFunction(this, "Cycle", {
+      ...common,
+      description: `trinity-canary ${environment}: one cycle`,
+      entry: "cycle.ts",
+      timeoutSeconds: settings.cycleTimeoutSeconds,
+      environment: variablesOf(environment, settings),
+    });
+    this.api = new CanaryFunction(this, "Api", {
+      ...common,
+      description: `trinity-canary ${environment}: the API`,
+      entry: "api.ts",
+      timeoutSeconds: settings.apiTimeoutSeconds,
+      concurrency: settings.apiConcurrency,
+      environment: {
+        ...variablesOf(environment, settings),
+        API_AUTH: settings.functionUrl.auth,
+        PUBLIC_BADGE: onOff(settings.publicBadge),
+      },
+    });
+    // The API runs cycles too, with the same rights; only the schedule's function has the dead letters.
+    for (const part of [this.cycle, this.api]) {
+      part.grant({ STATE_TABLE: this.table.tableName }, TABLE_ACTIONS, this.table.tableArn);
+      part.grant(
+        { CANARY_SECRET_ID: this.secret.secretArn },
+        ["secretsmanager:GetSecretValue"],
+        this.secret.secretArn,
+      );
+      part.grant({ ALERT_TOPIC_ARN: this.topic.topicArn }, ["sns:Publish"], this.topic.topicArn);
+    }
+    this.schedule(settings);
+    this.apiUrl = this.openApi(settings);
+    this.cycle.lambda.addEnvironment("CANARY_STATUS_URL", this.apiUrl.url);
+
+    new CanaryWatch(this, "Watch", {
+      environment,
+      blindAfterCycles: settings.alerts.blindAfterCycles,
+      everyMinutes: settings.everyMinutes,
+      cycle: this.cycle.lambda,
+      api: this.api.lambda,
+      deadLetters: this.deadLetters,
+      topic: this.topic,
+    });
+    new CfnOutput(this, "ApiUrl", { value: this.apiUrl.url, description: "CANARY_URL of the command line" });
+    new CfnOutput(this, "SecretArn", {
+      value: this.secret.secretArn,
+      description: "Put the secrets in here",
+    });
+    new CfnOutput(this, "TopicArn", {
+      value: this.topic.topicArn,
+      description: "Subscribe to it for alerts",
+    });
+    new CfnOutput(this, "TableName", { value: this.table.tableName, description: "STATE_TABLE" });
+  }
+
+  /** Where alerts and alarms go. */
+  private makeTopic(environment: string, { alarmEmail }: EnvironmentSettings): Topic {
+    const topic = new Topic(this, "Alerts", {
+      displayName: `trinity-canary ${environment}`,
+      enforceSSL: true,
+    });
+    // A topic with a policy of its own has lost the default one, by which alarms of the account may publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "AllowAlarms",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
+      }),
+    );
+    if (alarmEmail) topic.addSubscription(new EmailSubscription(alarmEmail));
+    return topic;
+  }
+
+  /**
+   * The schedule hands an event over to Lambda's own queue: from there on Lambda retries a cycle that failed. Each of
+   * the two leaves what it gave up among the dead letters.
+   */
+  private schedule({ everyMinutes }: EnvironmentSettings): void {
+    const maxEventAge = Duration.minutes(everyMinutes);
+    const role = new Role(this, "ScheduleRole", {
+      assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
+      }),
+    });
+    const mayUse = (actions: string[], resource: string) =>
+      role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
+    mayUse(["lambda:InvokeFunction"], this.cycle.lambda.functionArn);
+    mayUse(["sqs:SendMessage"], this.deadLetters.queueArn);
+    new Schedule(this, "Schedule", {
+      description: "One cycle of the canary",
+      schedule: ScheduleExpression.rate(Duration.minutes(everyMinutes)),
+      target: new LambdaInvoke(this.cycle.lambda, {
+        // The target would add every version of the function to it.
+        role: role.withoutPolicyUpdates(),
+        deadLetterQueue: this.deadLetters,
+        retryAttempts: RETRIES,
+        maxEventAge,
+      }),
+    });
+    this.cycle.lambda.configureAsyncInvoke({
+      retryAttempts: RETRIES,
+      maxEventAge,
+      onFailure: new SqsDestination(this.deadLetters),
+    });
+  }
+
+  private openApi({ functionUrl }: EnvironmentSettings): FunctionUrl {
+    const authType = functionUrl.auth === "iam" ? FunctionUrlAuthType.AWS_IAM : FunctionUrlAuthType.NONE;
+    const url = this.api.lambda.addFunctionUrl({ authType });
+    if (functionUrl.auth === "iam")
+      for (const caller of functionUrl.callers) url.grantInvokeUrl(new ArnPrincipal(caller));
+    return url;
+  }
+}
+
+const onOff = (value: boolean) => (value ? "on" : "off");
+
+/** @returns the variables that are no secret and name no resource of the stack */
+function variablesOf(environment: string, settings: EnvironmentSettings): Record<string, string> {
+  const { dockerHosts, queueCountsUrl, alerts } = settings;
+  return {
+    CANARY_ENVIRONMENT: environment,
+    LIBSQL_URL: settings.libsqlUrl,
+    UPSTASH_REDIS_REST_URL: settings.redisUrl,
+    DOCKER_HOSTS: dockerHosts === "none" ? "none" : dockerHosts.join(","),
+    ...(queueCountsUrl !== "sql" && { QUEUE_COUNTS_URL: queueCountsUrl }),
+    SOURCE_DEADLINE_MS: String(settings.sourceDeadlineMs),
+    CONFIRM_AFTER_MS: String(settings.confirmAfterMs),
+    R01_DWELL_SECONDS: String(settings.zombieDwellSeconds),
+    ALERT_ON_RECOVERY: onOff(alerts.onRecovery),
+    ALERT_ON_SPREAD: onOff(alerts.onSpread),
+    ALERT_REMIND_HOURS: String(alerts.remindAfterHours),
+    ALERT_MIN_SEVERITY: alerts.minSeverity,
+    ALERT_BLIND_CYCLES: String(alerts.blindAfterCycles),
+  };
+}

@@ -1,0 +1,121 @@
+/** A platform of any size: its rows and keys, made by the servers themselves. */
+import type { Client } from "@libsql/client";
+import type { Redis } from "ioredis";
+import { createSchema } from "../platform/schema.ts";
+
+export interface FleetShape {
+  readonly agents: number;
+  /** Rows that ended more than half an hour ago. */
+  readonly oldRows: number;
+}
+
+/** Rows that ended in the last half an hour: 1,667 in five minutes. */
+export const ENDED_ROWS = 10_000;
+const ENDED_SECONDS = 30 * 60;
+export const RUNNING_PER_AGENT = 2;
+const OLD_DAYS = 90;
+/** One statement makes this many rows: a server ends a statement that takes too long. */
+const ROWS_AT_ONCE = 20_000;
+
+/** The n-th id of a kind, in the form of a UUID. */
+const idSql = (kind: string, n: string) => `printf('${kind}-0000-4000-8000-%012x', ${n})`;
+export const endedId = (n: number) => `eeeeeeee-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
+/** When the n-th of the newly ended rows ended: the first is the oldest. */
+export const endedAtMs = (n: number, nowMs: number) =>
+  nowMs - Math.floor(((ENDED_ROWS - n) * ENDED_SECONDS * 1000) / ENDED_ROWS);
+
+/** The instant that many seconds before `nowMs`, as the platform writes it. */
+const ago = (nowMs: number, seconds: string) =>
+  `strftime('%Y-%m-%dT%H:%M:%f', ${nowMs / 1000} - (${seconds}), 'unixepoch') || '000Z'`;
+const numbers = (from: number, to: number) =>
+  `WITH RECURSIVE numbers(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ${to})`;
+
+const EXECUTION =
+  "INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, duration_ms, message, triggered_by, claude_session_id, queued_at)";
+const agentSql = (n: string) => `printf('agent-%05d', ${n})`;
+export const agentName = (n: number) => `agent-${String(n).padStart(5, "0")}`;
+
+async function inParts(rows: number, insert: (numbers: string) => Promise<unknown>): Promise<void> {
+  for (let from = 0; from < rows; from += ROWS_AT_ONCE)
+    await insert(numbers(from, Math.min(rows, from + ROWS_AT_ONCE)));
+}
+
+/** Finished rows, as a history has them: one in twenty was skipped, and has no time of its end. */
+const endedSql = (kind: string, nowMs: number, agents: number, secondsAgo: string) => `
+SELECT ${idSql(kind, "n")}, 'schedule-' || (n % ${agents}), ${agentSql(`n % ${agents}`)},
+CASE WHEN n % 20 = 7 THEN 'skipped' WHEN n % 20 = 3 THEN 'failed' WHEN n % 50 = 9 THEN 'cancelled' ELSE 'success' END,
+${ago(nowMs, `${secondsAgo} + 40`)}, CASE WHEN n % 20 = 7 THEN NULL ELSE ${ago(nowMs, secondsAgo)} END, 40000,
+'Say in one sentence what you did last.', 'schedule', ${idSql("55555555", "n")}, NULL FROM numbers`;
+
+/**
+ * Fills an empty database: the roster, two running rows and a queued one for each agent, the newly ended ones, history.
+ * @param nowMs the instant (unix ms) that ages are counted from
+ */
+export async function fillDatabase(
+  database: Client,
+  { agents, oldRows }: FleetShape,
+  nowMs: number,
+): Promise<void> {
+  await createSchema(database);
+  await inParts(oldRows, (from) =>
+    database.execute(
+      `${from} ${EXECUTION} ${endedSql(
+        "dddddddd",
+        nowMs,
+        agents,
+        `${ENDED_SECONDS} + (${oldRows} - n) * ${(OLD_DAYS * 86_400) / oldRows}`,
+      )}`,
+    ),
+  );
+  await inParts(ENDED_ROWS, (from) =>
+    database.execute(
+      `${from} ${EXECUTION} ${endedSql("eeeeeeee", nowMs, agents, `(${ENDED_ROWS} - n) * ${ENDED_SECONDS / ENDED_ROWS}`)}`,
+    ),
+  );
+  await inParts(agents, async (from) => {
+    await database.execute(
+      `${from} INSERT INTO agent_ownership (agent_name, max_parallel_tasks, execution_timeout_seconds)
+SELECT ${agentSql("n")}, 3, 3600 FROM numbers`,
+    );
+    await database.execute(
+      `${from} INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message)
+SELECT 'schedule-' || n, ${agentSql("n")}, 'hourly', '0 * * * *', 'm' FROM numbers`,
+    );
+    await database.execute(
+      `${from} INSERT INTO agent_tags (agent_name, tag) SELECT ${agentSql("n")}, 'bench' FROM numbers`,
+    );
+    for (let run = 0; run < RUNNING_PER_AGENT; run += 1)
+      await database.execute(`${from} ${EXECUTION}
+SELECT ${idSql(`aaaaaaa${run}`, "n")}, 'schedule-' || n, ${agentSql("n")}, 'running', ${ago(nowMs, "20 + n % 600")},
+NULL, NULL, 'm', 'schedule', ${idSql("55555555", "n")}, NULL FROM numbers`);
+    await database.execute(`${from} ${EXECUTION}
+SELECT ${idSql("bbbbbbbb", "n")}, 'schedule-' || n, ${agentSql("n")}, 'queued', ${ago(nowMs, "10")},
+NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")} FROM numbers`);
+  });
+}
+
+/**
+ * Gives each running row its slot.
+ * @param nowMs as for the database. A slot's TTL is an hour longer than the platform's, since a bench takes its time.
+ */
+export async function fillRedis(redis: Redis, { agents }: FleetShape, nowMs: number): Promise<void> {
+  await redis.flushall();
+  await redis.set("canary:drain_tick_at", String(nowMs / 1000 - 5));
+  for (let from = 0; from < agents; from += 1_000) {
+    const pipeline = redis.pipeline();
+    for (let n = from; n < Math.min(agents, from + 1_000); n += 1)
+      for (let run = 0; run < RUNNING_PER_AGENT; run += 1) {
+        const id = `aaaaaaa${run}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
+        const hash = `agent:slot:${agentName(n)}:${id}`;
+        pipeline.zadd(`agent:slots:${agentName(n)}`, nowMs / 1000 - 20 - (n % 600), id);
+        pipeline.hset(hash, {
+          started_at: "x",
+          message_preview: "m",
+          slot_number: "1",
+          timeout_seconds: "3600",
+        });
+        pipeline.expire(hash, 3600 + 300 + 3600);
+      }
+    await pipeline.exec();
+  }
+}

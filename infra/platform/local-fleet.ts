@@ -1,0 +1,30 @@
+/** The fleet of infra/fleet as agents of the simulated platform. */
+import { loadFleet } from "../fleet/fleet.ts";
+import type { AgentSpec } from "./agents.ts";
+import type { Task } from "./task.ts";
+
+/** What a run of each template does, in the platform's own time. */
+const RUNS: Readonly<Record<string, Partial<Task>>> = {
+  "local:test-echo": { runMs: 5_000 },
+  "local:sleep-echo": { runMs: 75_000 },
+};
+
+/** Trinity's own, for what the fleet leaves as it is. */
+const DEFAULTS = { maxParallelTasks: 3, executionTimeoutSeconds: 3600 };
+
+/** @throws Error where the fleet has a template whose runs are not known here */
+export const localFleet = (): AgentSpec[] =>
+  loadFleet().agents.map(({ name, template, schedule, model, maxParallelTasks, executionTimeoutSeconds }) => {
+    const task = RUNS[template];
+    if (!task)
+      throw new Error(
+        `${template} of ${name} is not known to the simulated platform: add it to local-fleet.ts`,
+      );
+    return {
+      name,
+      maxParallelTasks: maxParallelTasks ?? DEFAULTS.maxParallelTasks,
+      executionTimeoutSeconds: executionTimeoutSeconds ?? DEFAULTS.executionTimeoutSeconds,
+      schedule: { cron: schedule.cron, message: schedule.message, model },
+      task,
+    };
+  });

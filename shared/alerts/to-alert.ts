@@ -1,0 +1,122 @@
+/** From what is to be told to the alert that tells it. */
+
+import { formatInstant } from "../time.ts";
+import type { AnyFinding } from "../verdict/evaluate.ts";
+import { type Alert, makeAlert } from "./alert.ts";
+import type { Announcement, SightAnnouncement } from "./transition.ts";
+
+export interface AlertContext {
+  readonly environment: string;
+  /** The address of the status page, where there is one. */
+  readonly statusUrl: string | null;
+  readonly snapshotTime: string;
+  readonly nowMs: number;
+  /** The id under which a finding was recorded. */
+  idOf(finding: AnyFinding): number | undefined;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** @returns the length of time in its largest unit: `40 s`, `5 min`, `2h`, `3d` */
+export function formatDuration(ms: number): string {
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
+  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)}h`;
+  return `${Math.floor(ms / DAY)}d`;
+}
+
+/** @returns the ids as a range where they are one block, else the first few by name */
+function nameIds(ids: readonly number[]): string {
+  const sorted = [...ids].sort((a, b) => a - b);
+  const [first, last] = [sorted[0]!, sorted.at(-1)!];
+  if (first === last) return `violation ${first}`;
+  if (last - first === sorted.length - 1) return `violations ${first}–${last}`;
+  const shown = sorted.slice(0, 5).join(", ");
+  return `violations ${shown}${sorted.length > 5 ? ` and ${sorted.length - 5} more` : ""}`;
+}
+
+function toSightAlert({ kind, what }: SightAnnouncement, context: AlertContext): Alert {
+  const { environment, statusUrl, snapshotTime, nowMs } = context;
+  const names = what.map(({ name }) => name);
+  const shown = names.slice(0, 15).join(", ") + (names.length > 15 ? ` and ${names.length - 15} more` : "");
+  const isBlind = kind === "blind";
+  return makeAlert({
+    environment,
+    statusUrl,
+    kind,
+    key: `${snapshotTime}/sight/${kind}`,
+    invariantId: null,
+    title: isBlind ? "The canary is blind" : "The canary sees again",
+    severity: "critical",
+    summary: isBlind ? `not read for some cycles: ${shown}` : `read again: ${shown}`,
+    lines: what.map(({ name, reason, sinceMs }) =>
+      isBlind
+        ? `${name}: ${reason} (since ${formatInstant(sinceMs)})`
+        : `${name}: was blind for ${formatDuration(nowMs - sinceMs)}`,
+    ),
+    runbook: isBlind
+      ? "What is blind is neither green nor red: see that the canary reaches the source, and that its token or certificate is good."
+      : null,
+    context: [`snapshot ${snapshotTime}`],
+  });
+}
+
+/** @returns the alert; its key is that of the cycle, the invariant and the kind, so that no two are alike */
+export function toAlert(announcement: Announcement, context: AlertContext): Alert {
+  if ("what" in announcement) return toSightAlert(announcement, context);
+  const { environment, statusUrl, snapshotTime, nowMs, idOf } = context;
+  const { invariant, redSinceMs } = announcement;
+  const { kind } = announcement;
+  const of = {
+    environment,
+    statusUrl,
+    kind,
+    key: `${snapshotTime}/${invariant.id}/${kind}`,
+    invariantId: invariant.id,
+    title: invariant.title,
+  };
+  const redFor = formatDuration(nowMs - redSinceMs);
+  if ("subjects" in announcement) {
+    const { subjects } = announcement;
+    return makeAlert({
+      ...of,
+      severity: invariant.severity,
+      summary: `green again, it was red for ${redFor}`,
+      lines: subjects.length > 0 ? [`was red: ${subjects.join(", ")}`] : [],
+      runbook: null,
+      context: [`snapshot ${snapshotTime}`, `red since ${formatInstant(redSinceMs)}`],
+    });
+  }
+
+  const { findings, previousViolationAtMs } = announcement;
+  const summary = invariant.summarize(findings);
+  const ids = findings.map(idOf).filter((id) => id !== undefined);
+  const history = {
+    broke:
+      redSinceMs < nowMs
+        ? `red for ${redFor}`
+        : previousViolationAtMs === null
+          ? "first red for this invariant"
+          : `last red ${formatDuration(nowMs - previousViolationAtMs)} ago`,
+    spread: `red for ${redFor}`,
+    reminder: `red for ${redFor}`,
+  };
+  return makeAlert({
+    ...of,
+    severity: announcement.severity,
+    summary: { broke: summary, spread: `joined: ${summary}`, reminder: `still red: ${summary}` }[
+      announcement.kind
+    ],
+    lines: findings.map((finding) => invariant.explain(finding.observed)),
+    runbook: invariant.runbook,
+    context: [
+      ...(ids.length > 0 ? [nameIds(ids)] : []),
+      `snapshot ${snapshotTime}`,
+      `${findings.length} violation(s)`,
+      history[announcement.kind],
+    ],
+  });
+}

@@ -1,0 +1,47 @@
+/** A cycle as an operator reads it in a terminal. */
+import pc from "picocolors";
+import type { CycleReport } from "../cycle/run-cycle.ts";
+import { INVARIANTS } from "../invariants/index.ts";
+import { clean, MARKS } from "./symbols.ts";
+
+type Shown = keyof typeof MARKS;
+
+/**
+ * @param report as the run-cycle route answers
+ * @param colour whether the terminal has colours
+ */
+export function renderCycle(report: CycleReport, colour: boolean): string {
+  const c = pc.createColors(colour);
+  const paint: Record<Shown, (text: string) => string> = {
+    green: c.green,
+    red: c.red,
+    unknown: c.yellow,
+    off: c.dim,
+  };
+  const lines = [`cycle of ${report.snapshot_time}, ${report.cycle_duration_ms} ms`];
+  for (const { id, title } of INVARIANTS) {
+    const verdict = report.verdicts[id];
+    if (!verdict && !report.checks_off.includes(id)) continue;
+    const status: Shown = verdict?.status ?? "off";
+    const violations = report.violations.filter((v) => v.invariant_id === id);
+    const facts = [
+      verdict && `${verdict.checked} checked`,
+      violations.length > 0 && `${violations.length} violation(s)`,
+      verdict &&
+        verdict.unseen.length > 0 &&
+        `${verdict.unseen.length} unseen: ${verdict.unseen.slice(0, 3).join(", ")}`,
+      verdict?.reason,
+    ].filter((fact) => typeof fact === "string");
+    const head = `${MARKS[status]} ${id}  ${status.padEnd(7)}  ${title.padEnd(30)}`;
+    lines.push(`${paint[status](head)}  ${clean(facts.join(", "))}`);
+    for (const violation of violations.slice(0, 5)) lines.push(c.red(`    ${clean(violation.signal_query)}`));
+    if (violations.length > 5) lines.push(c.red(`    … +${violations.length - 5} more`));
+  }
+  for (const t of report.transitions) lines.push(c.bold(c.red(`broke      ${t.invariant_id}`)));
+  for (const t of report.spreads)
+    lines.push(c.red(`spread     ${t.invariant_id}: ${clean(t.subjects.join(", "))}`));
+  for (const t of report.recoveries)
+    lines.push(c.green(`recovered  ${t.invariant_id}, red since ${t.red_since}`));
+  for (const line of report.sources_unavailable) lines.push(c.yellow(`unread     ${clean(line)}`));
+  return lines.join("\n");
+}

@@ -1,0 +1,77 @@
+/** Reads all sources at once, each under its own deadline, and makes one snapshot of what they gave. */
+
+import { describeError, withDeadline } from "../errors.ts";
+import type { EndedCursor, FactName, Readings, Snapshot } from "../facts/facts.ts";
+import { allUnread, type Source, type SourceResult } from "./source.ts";
+
+/** A source that can't be read because none is named, or that is left out on purpose. */
+export interface AbsentSource {
+  readonly name: string;
+  readonly gives: readonly FactName[];
+  readonly absent: "not configured" | "off";
+}
+export type ConfiguredSource = Source | AbsentSource;
+
+export interface CollectOptions {
+  readonly sources: readonly ConfiguredSource[];
+  /** The facts to read; a source that gives none of them is not asked. */
+  readonly wanted: ReadonlySet<FactName>;
+  readonly deadlineMs: number;
+  readonly now: () => number;
+  readonly endedSince: EndedCursor | null;
+  /** Takes secrets out of a line before anybody reads it. */
+  readonly redact: (line: string) => string;
+  /** Told what a source gave as soon as it is read, while others are waited for. */
+  readonly onRead?: (readings: Readings) => void;
+}
+
+/** What a source says of a fact that it could not read goes into verdicts, and from there into the state. */
+const withoutSecrets = (readings: Readings, redact: (line: string) => string): Readings =>
+  Object.fromEntries(
+    Object.entries(readings).map(([fact, reading]) => [
+      fact,
+      reading.read ? reading : { ...reading, reason: redact(reading.reason) },
+    ]),
+  );
+
+/** @returns one reading of each wanted fact that some source gives; never throws for a source */
+export async function collect(options: CollectOptions): Promise<Snapshot> {
+  const { sources, wanted, deadlineMs, now, endedSince, redact } = options;
+  const takenAtMs = now();
+  const latencyMsBySource: Record<string, number> = {};
+  const asked = sources.filter((source) => source.gives.some((fact) => wanted.has(fact)));
+  const results = await Promise.all(
+    asked.map(async (source) => {
+      const result = await readOne(source);
+      options.onRead?.(withoutSecrets(result.readings, redact));
+      return result;
+    }),
+  );
+
+  async function readOne(source: ConfiguredSource): Promise<SourceResult> {
+    if ("absent" in source) {
+      const reason = `${source.name}: ${source.absent}`;
+      const off = source.absent === "off";
+      const readings = Object.fromEntries(
+        source.gives.map((fact) => [fact, { read: false, reason, ...(off && { off }) }]),
+      ) as Readings;
+      return { readings, unavailable: off ? [] : [reason] };
+    }
+    const startedAt = performance.now();
+    try {
+      return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, endedSince }));
+    } catch (error) {
+      const reason = redact(`${source.name}: ${describeError(error)}`);
+      return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };
+    } finally {
+      latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);
+    }
+  }
+  return {
+    takenAtMs,
+    readings: withoutSecrets(Object.assign({}, ...results.map((r) => r.readings)), redact),
+    unavailable: results.flatMap((r) => r.unavailable).map(redact),
+    latencyMsBySource,
+    offSources: asked.filter((s) => "absent" in s && s.absent === "off").map((source) => source.name),
+  };
+}

@@ -1,0 +1,58 @@
+import { createRoute } from "@hono/zod-openapi";
+import type { CycleDeps } from "../../cycle/run-cycle.ts";
+import { keptRange } from "../../store/table.ts";
+import { CyclesPage, CyclesQuery, Health, Status } from "../../wire/schemas.ts";
+import { describeStatus, instantOrNull, isFresh } from "../describe-status.ts";
+import { type App, ErrorBody, jsonBody } from "../errors.ts";
+
+const DAY_MS = 86_400_000;
+
+const status = createRoute({
+  method: "get",
+  path: "/api/canary/status",
+  summary: "What is red, unknown and green, and since when",
+  responses: { 200: jsonBody("Every invariant's state", Status) },
+});
+
+const cycles = createRoute({
+  method: "get",
+  path: "/api/canary/cycles",
+  summary: "Cycles, newest first; the last 24 hours where no start_time is given",
+  request: { query: CyclesQuery },
+  responses: { 200: jsonBody("A page of cycles", CyclesPage), 422: jsonBody("A bad parameter", ErrorBody) },
+});
+
+const health = createRoute({
+  method: "get",
+  path: "/healthz",
+  summary: "200 only while the last full cycle is fresh; needs no token",
+  security: [],
+  responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
+});
+
+/** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
+export function registerStatus(app: App, { store, now, alerts }: CycleDeps): void {
+  app.openapi(status, async (c) => {
+    const { memory, silences } = await store.readMemory();
+    return c.json(describeStatus(memory, silences, alerts.senders, now()), 200);
+  });
+
+  app.openapi(cycles, async (c) => {
+    const { start_time, end_time, limit, cursor } = c.req.valid("query");
+    const range = keptRange(start_time ?? Math.min(end_time ?? now(), now()) - DAY_MS, end_time, now());
+    const page = await store.listCycles(range, limit, cursor ?? null);
+    return c.json({ cycles: page.items as never[], next_cursor: page.cursor }, 200);
+  });
+
+  app.openapi(health, async (c) => {
+    try {
+      const { lastFullCycle } = (await store.readMemory()).memory;
+      const checked_at = instantOrNull(lastFullCycle?.atMs);
+      return isFresh(lastFullCycle, now())
+        ? c.json({ status: "fresh" as const, checked_at }, 200)
+        : c.json({ status: "stale" as const, checked_at }, 503);
+    } catch {
+      return c.json({ status: "unknown" as const, checked_at: null }, 503);
+    }
+  });
+}

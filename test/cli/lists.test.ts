@@ -1,0 +1,61 @@
+/** What `canary status` says when there is more to say than green. */
+import { expect, test } from "vitest";
+import { renderStatus } from "../../shared/cli/lists.ts";
+import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { describeStatus } from "../../shared/web/describe-status.ts";
+
+const NOW = Date.parse("2026-11-23T10:00:00.000Z");
+const MINUTE_MS = 60_000;
+
+const green = { status: "green", sinceMs: NOW, lastRedAtMs: null, red: {} } as const;
+const red = { ...green, status: "red", red: { ruby: { sinceMs: NOW, keys: ["a"] } } } as const;
+
+/** @returns what is shown of a canary whose last full cycle was so long ago */
+function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & object> = {}, silenced = false) {
+  const states = Object.fromEntries(INVARIANTS.map(({ id }) => [id, id === "S-02" ? red : green]));
+  const memory = {
+    ...EMPTY_MEMORY,
+    states,
+    lastFullCycle: {
+      atMs: NOW - minutesAgo * MINUTE_MS,
+      durationMs: 100,
+      checksOff: [],
+      sourcesUnavailable: [],
+      latencyMsBySource: {},
+      ...more,
+    },
+  } as unknown as Memory;
+  const silence = {
+    id: "1",
+    invariantId: "S-02",
+    subject: "ruby",
+    untilMs: NOW + 1,
+    reason: "r",
+    createdAtMs: 0,
+  };
+  const status = describeStatus(memory, silenced ? [silence] : [], {}, NOW);
+  return { status, text: renderStatus(status, [], NOW, false) };
+}
+
+test("a canary that has not looked for a quarter of an hour is called stale before anything green", () => {
+  expect(shown(14).text).not.toContain("STALE");
+  const lines = shown(16).text.split("\n");
+  expect(lines[1]).toBe("STALE: no full cycle for 16 min; what follows is as it was then");
+});
+
+test("what is silenced is said beside what is red", () => {
+  expect(shown(1).text).not.toContain("silenced");
+  expect(shown(1, {}, true).text).toMatch(/✗ S-02 {2}red .*silenced: ruby, since .*red: ruby/);
+});
+
+test("a check that was turned off while it was red is off, and red of nobody", () => {
+  const { status, text } = shown(1, { checksOff: ["S-02"] });
+  expect(status.invariants.find(({ id }) => id === "S-02")).toMatchObject({
+    status: "off",
+    since: null,
+    red_subjects: [],
+  });
+  expect(text).toMatch(/– S-02 {2}off/);
+  expect(text).not.toContain("red: ruby");
+});

@@ -1,0 +1,503 @@
+/** What an operator gets in the account: the templates of the environments, point by point. */
+import { App, Validations } from "aws-cdk-lib";
+import { Match, Template } from "aws-cdk-lib/assertions";
+import { AwsSolutionsChecks } from "cdk-nag";
+import { beforeAll, describe, expect, test } from "vitest";
+import { CanaryStack } from "../../../infra/aws/canary-stack.ts";
+import {
+  ENVIRONMENTS,
+  type EnvironmentInput,
+  findEnvironment,
+  parseEnvironment,
+} from "../../../infra/environments.ts";
+
+/** Without the bundles, which have their own tests. */
+const withoutBundling = () => new App({ context: { "aws:cdk:bundling-stacks": [] } });
+
+function synthesize(environment: string, input?: EnvironmentInput) {
+  const settings = input ? parseEnvironment(environment, input) : findEnvironment(environment);
+  const stack = new CanaryStack(withoutBundling(), "Stack", { environment, settings });
+  return { stack, template: Template.fromStack(stack) };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a template is plain JSON, and the tests ask for what may not be there
+type Resource = any;
+const allOf = (template: Template, type: string): Resource[] => Object.values(template.findResources(type));
+const idOf = (template: Template, type: string, match: RegExp): string =>
+  Object.keys(template.findResources(type)).find((id) => match.test(id))!;
+
+/** The rights that a role has, as `action resource` with the resource's logical id. */
+function rightsOf(template: Template, role: RegExp): string[] {
+  const roleId = idOf(template, "AWS::IAM::Role", role);
+  const nameOf = (resource: Resource): string =>
+    typeof resource === "string"
+      ? resource
+      : (resource.Ref ?? resource["Fn::GetAtt"]?.[0] ?? JSON.stringify(resource));
+  const own = allOf(template, "AWS::IAM::Role").find(
+    (_, i) => Object.keys(template.findResources("AWS::IAM::Role"))[i] === roleId,
+  );
+  expect(own.Properties.ManagedPolicyArns).toBeUndefined();
+  return allOf(template, "AWS::IAM::Policy")
+    .filter(({ Properties }) => Properties.Roles.some((r: Resource) => r.Ref === roleId))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .flatMap(({ Effect, Action, Resource: resource }: Resource) => {
+      expect(Effect).toBe("Allow");
+      return [Action]
+        .flat()
+        .flatMap((action: string) =>
+          [resource].flat().map((r: Resource) => `${action} ${nameOf(r).replace(/[0-9A-F]{8}$/, "")}`),
+        );
+    })
+    .sort();
+}
+
+const SIGNS: Record<string, string> = { GreaterThanOrEqualToThreshold: ">=", LessThanThreshold: "<" };
+
+/** @returns an alarm's name, and in words what it looks at and when it goes off */
+function describeAlarm({ Properties: alarm }: Resource): [string, object] {
+  const stats = (alarm.Metrics ?? []).find((m: Resource) => m.MetricStat)?.MetricStat;
+  const expression = (alarm.Metrics ?? []).find((m: Resource) => m.Expression)?.Expression;
+  const { Namespace, MetricName, Dimensions } = stats?.Metric ?? alarm;
+  const textOf = (value: Resource): string =>
+    typeof value === "string" ? value : (value.Ref ?? value["Fn::GetAtt"][0]).replace(/[0-9A-F]{8}$/, "");
+  const dimensions = Dimensions.map((d: Resource) => `${d.Name}=${textOf(d.Value)}`);
+  return [
+    alarm.AlarmName.split(": ")[1],
+    {
+      metric: [Namespace, MetricName, ...dimensions].join(" "),
+      stat: stats?.Stat ?? alarm.Statistic,
+      period: stats?.Period ?? alarm.Period,
+      of: `${alarm.DatapointsToAlarm ?? alarm.EvaluationPeriods} of ${alarm.EvaluationPeriods}`,
+      when: `${SIGNS[alarm.ComparisonOperator]} ${alarm.Threshold}${expression ? ` of ${expression}` : ""}`,
+      missing: alarm.TreatMissingData,
+    },
+  ];
+}
+
+const LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"];
+const TRACES = ["xray:PutTelemetryRecords *", "xray:PutTraceSegments *"];
+const QUEUE = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"];
+
+describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
+  let template: Template;
+  beforeAll(() => {
+    template = synthesize(environment).template;
+  });
+
+  test("two functions on Node 24 and arm64, traced, each with a log that ends", () => {
+    const functions = allOf(template, "AWS::Lambda::Function");
+    expect(functions).toHaveLength(2);
+    for (const { Properties } of functions) {
+      expect(Properties).toMatchObject({
+        Runtime: "nodejs24.x",
+        Architectures: ["arm64"],
+        Handler: "index.handler",
+        TracingConfig: { Mode: "Active" },
+        MemorySize: findEnvironment(environment).memoryMb,
+      });
+      expect(Properties.LoggingConfig.LogGroup.Ref).toMatch(/^Canary(Api|Cycle)Log/);
+    }
+    const logs = allOf(template, "AWS::Logs::LogGroup");
+    expect(logs.map(({ Properties }) => Properties.RetentionInDays)).toEqual(
+      Array(2).fill(findEnvironment(environment).logDays),
+    );
+  });
+
+  test("each function may take as long as its environment says", () => {
+    const { cycleTimeoutSeconds, apiTimeoutSeconds } = findEnvironment(environment);
+    const timeoutOf = (match: RegExp) =>
+      template.findResources("AWS::Lambda::Function")[idOf(template, "AWS::Lambda::Function", match)]!
+        .Properties.Timeout;
+    expect([timeoutOf(/^CanaryCycle/), timeoutOf(/^CanaryApi/)]).toEqual([
+      cycleTimeoutSeconds,
+      apiTimeoutSeconds,
+    ]);
+  });
+
+  test("an alert of the cycle function links to the status page", () => {
+    const cycle =
+      template.findResources("AWS::Lambda::Function")[
+        idOf(template, "AWS::Lambda::Function", /^CanaryCycle/)
+      ]!;
+    expect(cycle.Properties.Environment.Variables.CANARY_STATUS_URL).toEqual({
+      "Fn::GetAtt": [expect.stringMatching(/^CanaryApiFunctionFunctionUrl/), "FunctionUrl"],
+    });
+  });
+
+  test("no secret is in a function's environment, and what it needs is", () => {
+    for (const { Properties } of allOf(template, "AWS::Lambda::Function")) {
+      const { Variables } = Properties.Environment;
+      expect(Object.keys(Variables).filter((name) => /TOKEN|TLS|WEBHOOK/.test(name))).toEqual([]);
+      expect(Variables).toMatchObject({
+        CANARY_ENVIRONMENT: environment,
+        LIBSQL_URL: ENVIRONMENTS[environment]!.libsqlUrl,
+        STATE_TABLE: { Ref: expect.stringMatching(/^CanaryState/) },
+        CANARY_SECRET_ID: { Ref: expect.stringMatching(/^CanarySecret/) },
+        ALERT_TOPIC_ARN: { Ref: expect.stringMatching(/^CanaryAlerts/) },
+      });
+    }
+  });
+
+  test("the schedule runs a cycle every five minutes; what fails is retried, and then among the dead letters", () => {
+    const queue = { "Fn::GetAtt": [expect.stringMatching(/^CanaryDeadLetters/), "Arn"] };
+    const [schedule] = allOf(template, "AWS::Scheduler::Schedule");
+    expect(schedule.Properties).toMatchObject({
+      ScheduleExpression: "rate(5 minutes)",
+      State: "ENABLED",
+      Target: {
+        Arn: { "Fn::GetAtt": [expect.stringMatching(/^CanaryCycleFunction/), "Arn"] },
+        DeadLetterConfig: { Arn: queue },
+        RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 300 },
+      },
+    });
+    const trust =
+      template.findResources("AWS::IAM::Role")[idOf(template, "AWS::IAM::Role", /^CanaryScheduleRole/)]!;
+    expect(trust.Properties.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Effect: "Allow",
+        Action: "sts:AssumeRole",
+        Principal: { Service: "scheduler.amazonaws.com" },
+        Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+      },
+    ]);
+    // Scheduler only hands over: a cycle that throws is Lambda's to retry.
+    const [invoke] = allOf(template, "AWS::Lambda::EventInvokeConfig");
+    expect(invoke.Properties).toMatchObject({
+      FunctionName: { Ref: expect.stringMatching(/^CanaryCycleFunction/) },
+      MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 300,
+      DestinationConfig: { OnFailure: { Destination: queue } },
+    });
+  });
+
+  test("the table is on demand, forgets by itself and can be restored", () => {
+    template.hasResourceProperties("AWS::DynamoDB::Table", {
+      BillingMode: "PAY_PER_REQUEST",
+      KeySchema: [
+        { AttributeName: "pk", KeyType: "HASH" },
+        { AttributeName: "sk", KeyType: "RANGE" },
+      ],
+      TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: true },
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    });
+  });
+
+  test("one secret; an upgrade must not make CloudFormation write it anew", () => {
+    const secrets = allOf(template, "AWS::SecretsManager::Secret");
+    expect(secrets).toHaveLength(1);
+    expect(secrets[0].Properties.GenerateSecretString).toEqual({
+      SecretStringTemplate: "{}",
+      GenerateStringKey: "ADMIN_TOKEN",
+      PasswordLength: 48,
+      ExcludePunctuation: true,
+    });
+  });
+
+  test("each role has the rights that its function uses, and no other", () => {
+    const network = findEnvironment(environment).network
+      ? [
+          "ec2:AssignPrivateIpAddresses *",
+          "ec2:CreateNetworkInterface *",
+          "ec2:DeleteNetworkInterface *",
+          "ec2:DescribeNetworkInterfaces *",
+          "ec2:DescribeSubnets *",
+          "ec2:UnassignPrivateIpAddresses *",
+        ]
+      : [];
+    const shared = [
+      "secretsmanager:GetSecretValue CanarySecret",
+      "sns:Publish CanaryAlerts",
+      ...TRACES,
+      ...network,
+    ];
+    expect(rightsOf(template, /^CanaryCycleRole/)).toEqual(
+      [
+        "dynamodb:BatchWriteItem CanaryState",
+        "dynamodb:GetItem CanaryState",
+        "dynamodb:Query CanaryState",
+        "dynamodb:UpdateItem CanaryState",
+        ...LOGS.map((action) => `${action} CanaryCycleLog`),
+        ...QUEUE.map((action) => `${action} CanaryDeadLetters`),
+        ...shared,
+      ].sort(),
+    );
+    expect(rightsOf(template, /^CanaryApiRole/)).toEqual(
+      [
+        "dynamodb:BatchWriteItem CanaryState",
+        "dynamodb:GetItem CanaryState",
+        "dynamodb:Query CanaryState",
+        "dynamodb:UpdateItem CanaryState",
+        ...LOGS.map((action) => `${action} CanaryApiLog`),
+        ...shared,
+      ].sort(),
+    );
+    expect(rightsOf(template, /^CanaryScheduleRole/)).toEqual([
+      "lambda:InvokeFunction CanaryCycleFunction",
+      "sqs:SendMessage CanaryDeadLetters",
+    ]);
+  });
+
+  test("seven alarms, each to the topic when it starts and when it ends", () => {
+    const alarms = allOf(template, "AWS::CloudWatch::Alarm");
+    expect(alarms.map(({ Properties }) => Properties.AlarmName).sort()).toEqual(
+      [
+        "AlertsDropped",
+        "AlertsPending",
+        "BlindInvariants",
+        "CycleErrors",
+        "DeadLetters",
+        "DurationNearLimit",
+        "NoCompletedCycle",
+      ].map((name) => `trinity-canary ${environment}: ${name}`),
+    );
+    const topic = [{ Ref: expect.stringMatching(/^CanaryAlerts/) }];
+    for (const { Properties } of alarms)
+      expect(Properties).toMatchObject({
+        AlarmActions: topic,
+        OKActions: topic,
+        AlarmDescription: expect.stringMatching(/\w/),
+      });
+    template.hasResourceProperties("AWS::SNS::TopicPolicy", {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Effect: "Allow",
+            Principal: { Service: "cloudwatch.amazonaws.com" },
+            Action: "sns:Publish",
+            Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+          }),
+        ]),
+      },
+    });
+  });
+
+  test("each alarm looks at what it says, and goes off when it should", () => {
+    const every = 300;
+    const own = (name: string, stat: string, over: object = {}) => ({
+      metric: `TrinityCanary ${name} environment=${environment} service=trinity-canary`,
+      stat,
+      period: every,
+      of: "1 of 1",
+      when: ">= 1",
+      missing: "notBreaching",
+      ...over,
+    });
+    const ofCycle = (name: string, stat: string, over: object = {}) =>
+      own("", stat, { metric: `AWS/Lambda ${name} FunctionName=CanaryCycleFunction`, ...over });
+    const limitMs = findEnvironment(environment).cycleTimeoutSeconds * 1000;
+    expect(Object.fromEntries(allOf(template, "AWS::CloudWatch::Alarm").map(describeAlarm))).toEqual({
+      // No data is a zero, not a look further back.
+      NoCompletedCycle: own("CyclesCompleted", "Sum", {
+        period: 900,
+        when: "< 1 of FILL(completed, 0)",
+        missing: "breaching",
+      }),
+      CycleErrors: ofCycle("Errors", "Sum", { of: "2 of 3" }),
+      DurationNearLimit: ofCycle("Duration", "Maximum", { when: `>= ${limitMs * 0.8}` }),
+      DeadLetters: own("", "Maximum", {
+        metric: "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=CanaryDeadLetters",
+      }),
+      AlertsPending: own("AlertsPending", "Maximum", { of: "3 of 3" }),
+      AlertsDropped: own("AlertsDropped", "Sum"),
+      BlindInvariants: own("UnknownInvariants", "Maximum", { of: "3 of 3" }),
+    });
+  });
+
+  test("the dashboard shows red and unknown, duration, latency by source, and alerts", () => {
+    const [dashboard] = allOf(template, "AWS::CloudWatch::Dashboard");
+    const body = JSON.stringify(dashboard.Properties.DashboardBody);
+    for (const shown of [
+      "RedInvariants",
+      "UnknownInvariants",
+      "CycleDuration",
+      "SourceLatency",
+      "AlertsDelivered",
+      "AlertsPending",
+      "AlertsDropped",
+    ])
+      expect(body).toContain(shown);
+  });
+
+  test("AwsSolutions finds nothing that is not acknowledged, with a reason", () => {
+    const app = withoutBundling();
+    const settings = findEnvironment(environment);
+    new CanaryStack(app, "Stack", { environment, settings });
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    expect(() => app.synth()).not.toThrow();
+  });
+});
+
+test("the pack is not blind: a stack that is careless does not pass it", async () => {
+  const { Stack } = await import("aws-cdk-lib");
+  const { Queue } = await import("aws-cdk-lib/aws-sqs");
+  const app = withoutBundling();
+  new Queue(new Stack(app, "Careless"), "Queue");
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  expect(() => app.synth()).toThrow(/SQS/);
+});
+
+test("prod keeps its table, its secret and its logs, and can't be deleted by a slip; dev leaves nothing", () => {
+  const policies = (template: Template) =>
+    ["AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"].flatMap((type) =>
+      allOf(template, type).map(({ DeletionPolicy }) => DeletionPolicy),
+    );
+  const prod = synthesize("prod");
+  expect(policies(prod.template)).toEqual(Array(4).fill("Retain"));
+  expect(prod.stack.terminationProtection).toBe(true);
+  prod.template.hasResourceProperties("AWS::DynamoDB::Table", { DeletionProtectionEnabled: true });
+  const dev = synthesize("dev");
+  expect(policies(dev.template)).toEqual(Array(4).fill("Delete"));
+  dev.template.hasResourceProperties("AWS::DynamoDB::Table", { DeletionProtectionEnabled: false });
+});
+
+test("a function URL with bearer is open, by both permissions that AWS asks for; the app asks for the token", () => {
+  const { template } = synthesize("staging");
+  template.hasResourceProperties("AWS::Lambda::Url", { AuthType: "NONE" });
+  const permissions = allOf(template, "AWS::Lambda::Permission").map(({ Properties }) => Properties);
+  expect(permissions).toHaveLength(2);
+  expect(permissions).toContainEqual(
+    expect.objectContaining({
+      Principal: "*",
+      Action: "lambda:InvokeFunctionUrl",
+      FunctionUrlAuthType: "NONE",
+    }),
+  );
+  expect(permissions).toContainEqual(
+    expect.objectContaining({ Principal: "*", Action: "lambda:InvokeFunction", InvokedViaFunctionUrl: true }),
+  );
+});
+
+test("a function URL with iam is open to its callers only, by both permissions", () => {
+  const caller = "arn:aws:iam::123456789012:role/operators";
+  const { template } = synthesize("staging", {
+    ...ENVIRONMENTS.staging!,
+    functionUrl: { auth: "iam", callers: [caller] },
+  });
+  template.hasResourceProperties("AWS::Lambda::Url", { AuthType: "AWS_IAM" });
+  const permissions = allOf(template, "AWS::Lambda::Permission").map(({ Properties }) => Properties);
+  expect(permissions.map(({ Principal }) => Principal)).toEqual([caller, caller]);
+  expect(permissions.map(({ Action }) => Action).sort()).toEqual([
+    "lambda:InvokeFunction",
+    "lambda:InvokeFunctionUrl",
+  ]);
+  expect(permissions).toContainEqual(expect.objectContaining({ FunctionUrlAuthType: "AWS_IAM" }));
+  expect(permissions).toContainEqual(expect.objectContaining({ InvokedViaFunctionUrl: true }));
+  const api = allOf(template, "AWS::Lambda::Function").find(
+    (f) => f.Properties.Environment.Variables.API_AUTH,
+  );
+  expect(api.Properties.Environment.Variables.API_AUTH).toBe("iam");
+  expect(api.Properties.Environment.Variables.PUBLIC_BADGE).toBe("off");
+  expect(allOf(synthesize("prod").template, "AWS::Lambda::Permission")).toEqual([]);
+});
+
+test("everybody may see the badge where the environment says so, and only there", () => {
+  const badgeOf = (publicBadge?: boolean) =>
+    allOf(
+      synthesize("staging", { ...ENVIRONMENTS.staging!, ...(publicBadge !== undefined && { publicBadge }) })
+        .template,
+      "AWS::Lambda::Function",
+    )
+      .map((f) => f.Properties.Environment.Variables.PUBLIC_BADGE)
+      .filter(Boolean);
+  expect([badgeOf(), badgeOf(false), badgeOf(true)]).toEqual([["off"], ["off"], ["on"]]);
+});
+
+test("private daemons: the functions are in the subnets, and can only go to the ports of what they read", () => {
+  const { template } = synthesize("prod", {
+    ...ENVIRONMENTS.prod!,
+    dockerHosts: ["tcp://10.0.0.5:2376", "tcp://10.0.0.6:2377"],
+    redisUrl: "http://redis.internal:8079",
+  });
+  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
+    expect(Properties.VpcConfig.SubnetIds).toEqual(ENVIRONMENTS.prod!.network!.subnetIds);
+  const [group] = allOf(template, "AWS::EC2::SecurityGroup");
+  expect(group.Properties.SecurityGroupEgress.map((rule: Resource) => rule.FromPort)).toEqual([
+    443, 2376, 2377, 8079,
+  ]);
+  expect(group.Properties.SecurityGroupIngress).toBeUndefined();
+  expect(allOf(synthesize("dev").template, "AWS::EC2::SecurityGroup")).toEqual([]);
+});
+
+test("a mounted database: the access point is mounted, to read, and nothing else of the file system", () => {
+  const accessPointArn =
+    "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0";
+  const { template } = synthesize("prod", {
+    ...ENVIRONMENTS.prod!,
+    libsqlUrl: "file:/mnt/trinity/trinity.db",
+    fileSystem: { accessPointArn, fileSystemId: "fs-0123456789abcdef0", mountPath: "/mnt/trinity" },
+  });
+  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
+    expect(Properties.FileSystemConfigs).toEqual([{ Arn: accessPointArn, LocalMountPath: "/mnt/trinity" }]);
+  const rights = rightsOf(template, /^CanaryCycleRole/).filter((right) =>
+    right.startsWith("elasticfilesystem"),
+  );
+  expect(rights).toEqual([expect.stringMatching(/^elasticfilesystem:ClientMount /)]);
+  const [group] = allOf(template, "AWS::EC2::SecurityGroup");
+  expect(group.Properties.SecurityGroupEgress.map((rule: Resource) => rule.FromPort)).toContain(2049);
+});
+
+test("what an environment sets reaches the functions, each setting by its variable", () => {
+  const { template } = synthesize("eu", {
+    ...ENVIRONMENTS.staging!,
+    dockerHosts: ["tcp://a.example.com:2376", "tcp://b.example.com:2376"],
+    queueCountsUrl: "https://trinity.example.com/counts",
+    everyMinutes: 2,
+    sourceDeadlineMs: 4000,
+    confirmAfterMs: 500,
+    zombieDwellSeconds: 60,
+    apiConcurrency: 5,
+    alerts: {
+      onRecovery: false,
+      onSpread: false,
+      remindAfterHours: 6,
+      minSeverity: "major",
+      blindAfterCycles: 5,
+    },
+  });
+  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
+    expect(Properties.Environment.Variables).toMatchObject({
+      CANARY_ENVIRONMENT: "eu",
+      LIBSQL_URL: "libsql://trinity-staging.example.com",
+      UPSTASH_REDIS_REST_URL: "https://redis-staging.example.com",
+      DOCKER_HOSTS: "tcp://a.example.com:2376,tcp://b.example.com:2376",
+      QUEUE_COUNTS_URL: "https://trinity.example.com/counts",
+      SOURCE_DEADLINE_MS: "4000",
+      CONFIRM_AFTER_MS: "500",
+      R01_DWELL_SECONDS: "60",
+      ALERT_ON_RECOVERY: "off",
+      ALERT_ON_SPREAD: "off",
+      ALERT_REMIND_HOURS: "6",
+      ALERT_MIN_SEVERITY: "major",
+      ALERT_BLIND_CYCLES: "5",
+    });
+  template.hasResourceProperties("AWS::Scheduler::Schedule", { ScheduleExpression: "rate(2 minutes)" });
+  const reserved = allOf(template, "AWS::Lambda::Function").map(
+    (f) => f.Properties.ReservedConcurrentExecutions,
+  );
+  expect(reserved.filter(Boolean)).toEqual([5]);
+});
+
+test("whoever is named gets the alarms by e-mail", () => {
+  const subscriptions = (environment: string) =>
+    allOf(synthesize(environment).template, "AWS::SNS::Subscription");
+  expect(subscriptions("prod").map(({ Properties }) => [Properties.Protocol, Properties.Endpoint])).toEqual([
+    ["email", "operators@example.com"],
+  ]);
+  expect(subscriptions("staging")).toEqual([]);
+});
+
+test("an address of the examples is warned of, so that a strict deploy refuses it", () => {
+  const warnings = (environment: string, input?: EnvironmentInput) => {
+    const { stack } = synthesize(environment, input);
+    return stack.node.metadata.filter(({ type }) => type === "aws:cdk:warning").map(({ data }) => data);
+  };
+  expect(warnings("staging")).toEqual([
+    expect.stringContaining("libsqlUrl, redisUrl, dockerHosts still name"),
+  ]);
+  const real = {
+    ...ENVIRONMENTS.dev!,
+    libsqlUrl: "libsql://trinity.turso.io",
+    redisUrl: "https://eu1.upstash.io",
+  };
+  expect(warnings("dev", real)).toEqual([]);
+});

@@ -1,0 +1,66 @@
+/** Rows packed by a real SQLite come back as they were, whatever is in them. */
+import { type Client, createClient } from "@libsql/client";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eachRow, type Field, packed } from "../../../shared/sources/sqlite/packing.ts";
+
+describe("packed rows", () => {
+  let database: Client;
+  beforeAll(async () => {
+    database = createClient({ url: ":memory:" });
+    await database.execute("CREATE TABLE t (a TEXT, b)");
+  });
+  afterAll(() => database.close());
+
+  async function readBack(): Promise<Field[][]> {
+    const { rows } = await database.execute(packed(["a", "b"], "SELECT a, b FROM t ORDER BY rowid"));
+    const read: Field[][] = [];
+    eachRow([[rows[0]![0] as string | null]], 2, (field) => read.push([field(0), field(1)]));
+    return read;
+  }
+
+  test("no rows are no rows", async () => {
+    await database.execute("DELETE FROM t");
+    expect(await readBack()).toEqual([]);
+  });
+
+  test.each([
+    ["an empty text is not NULL", "''", ""],
+    ["NULL", "NULL", null],
+    ["what looks like the packing", "'3:abc:5x'", "3:abc:5x"],
+    ["a number", "42", "42"],
+    ["beyond ASCII", "'Zoë 🐦'", "Zoë 🐦"],
+    ["a line break", "char(10)", "\n"],
+    ["text behind a NUL", "'a' || char(0) || 'b'", "a\u0000b"],
+    ["no UTF-8", "CAST(x'ff41' AS TEXT)", undefined],
+    ["no UTF-8 behind a NUL", "CAST(x'41004141ff' AS TEXT)", undefined],
+    ["a blob", "x'4100ff'", undefined],
+  ] as const)("%s", async (_, sql, expected) => {
+    await database.batch(
+      ["DELETE FROM t", `INSERT INTO t VALUES (${sql}, ${sql})`, "INSERT INTO t VALUES ('next', 'row')"],
+      "write",
+    );
+    expect(await readBack()).toEqual([
+      [expected, expected],
+      ["next", "row"],
+    ]);
+  });
+
+  test("any text comes back", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.string({ unit: "binary" }), fc.option(fc.string()))),
+        async (rows) => {
+          const inserts = rows.map(([a, b]) => ({ sql: "INSERT INTO t VALUES (?, ?)", args: [a, b] }));
+          await database.batch(["DELETE FROM t", ...inserts], "write");
+          expect(await readBack()).toEqual(rows);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test.each(["3:ab", "x", "abc"])("an answer that is no packing is refused: %s", (answer) => {
+    expect(() => eachRow([[answer]], 1, (field) => field(0))).toThrow("the packed rows");
+  });
+});

@@ -1,0 +1,61 @@
+/** The statements of a snapshot, planned by a real SQLite: history must cost nothing. */
+import { type Client, createClient } from "@libsql/client";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSchema } from "../../../infra/platform/schema.ts";
+import * as queries from "../../../shared/sources/sqlite/queries.ts";
+
+const NOW = Date.parse("2026-11-23T10:00:00Z");
+
+describe("on the indexes that a platform has", () => {
+  let database: Client;
+  let schema: queries.Schema;
+  beforeAll(async () => {
+    database = createClient({ url: ":memory:" });
+    await createSchema(database);
+    schema = await introspect();
+  });
+  afterAll(() => database.close());
+
+  async function introspect() {
+    const { rows, columns } = await database.execute(queries.INTROSPECTION);
+    return queries.parseSchema(rows.map((row) => columns.map((_, i) => row[i] as string)));
+  }
+  const plan = async (statement: string) =>
+    (await database.execute(`EXPLAIN QUERY PLAN ${statement}`)).rows.map((row) => String(row.detail));
+
+  test("the indexes are found by what they are on, not by their names", () => {
+    expect(schema.statusIndex).toBe("idx_executions_status");
+    expect(schema.endedIndex).toEqual({
+      name: "idx_executions_completed_terminal",
+      where: "status IN ('success', 'failed', 'cancelled', 'skipped')",
+    });
+  });
+
+  const cursor = { readAtMs: NOW - 300_000, rowid: 12_345, oldLive: [17, 4] };
+  for (const [name, statement] of [
+    ["executions", () => queries.executionsQuery(schema)],
+    ["unknown statuses", () => queries.unknownStatusesQuery(schema)],
+    ["ended, first cycle", () => queries.endedQuery(schema, null, NOW)],
+    ["ended since", () => queries.endedQuery(schema, cursor, NOW)],
+    ["ended cursor", () => queries.endedCursorQuery(schema)],
+    ["queue counts", () => queries.queuedCountsQuery()],
+    ...queries.ORPHAN_TABLES.map(
+      (t) => [`orphans of ${t.table}`, () => queries.orphansQuery(schema, t)] as const,
+    ),
+  ] as const)
+    test(`${name} seeks in schedule_executions and never scans it`, async () => {
+      const steps = await plan(statement());
+      const onHistory = steps.filter((step) => /\b(schedule_executions|e|t)\b/.test(step));
+      const scans = onHistory.filter((step) => /^SCAN (schedule_executions|e)\b/.test(step));
+      // The partial index of queued rows holds live rows only: to walk it is to walk the queue.
+      expect(scans.filter((step) => !step.includes("idx_executions_queued"))).toEqual([]);
+      if (name.endsWith("schedule_executions"))
+        expect(onHistory.filter((step) => /^SCAN t\b/.test(step))).toEqual([]);
+    });
+
+  test("rows that ended are found by an index that is bounded on both its columns", async () => {
+    const steps = (await plan(queries.endedQuery(schema, cursor, NOW))).filter((s) => s.startsWith("SEARCH"));
+    expect(steps.join("\n")).toContain("(completed_at>?)");
+    expect(steps.join("\n")).toContain("(completed_at=? AND rowid>?)");
+  });
+});
