@@ -3,7 +3,7 @@
 import { SNSClient } from "@aws-sdk/client-sns";
 import { type Senders, slackSender, snsSender } from "./alerts/channels/channels.ts";
 import { type Config, redactor } from "./config/config.ts";
-import type { AlertSettings, CycleDeps } from "./cycle/run-cycle.ts";
+import type { AlertSettings, CycleOutcome, CycleSettings, CycleStep } from "./cycle/run-cycle.ts";
 import type { FactName } from "./facts/facts.ts";
 import type { AbsentSource, ConfiguredSource } from "./sources/collect.ts";
 import { dockerSource } from "./sources/docker/docker.ts";
@@ -12,6 +12,23 @@ import { redisSource } from "./sources/redis/redis.ts";
 import { openDatabase } from "./sources/sqlite/database.ts";
 import { sqliteSource } from "./sources/sqlite/sqlite.ts";
 import type { Store } from "./store/store.ts";
+
+/** Everything that a cycle, a route or a page needs: made by `createCanary`, and by tests. */
+export interface Canary {
+  readonly sources: readonly ConfiguredSource[];
+  readonly store: Store;
+  readonly settings: CycleSettings;
+  readonly alerts: AlertSettings;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Takes secrets out of a line. */
+  readonly redact: (line: string) => string;
+  /** Called at the end of every cycle, for logs and metrics. */
+  readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
+  /** Called with the duration of each part of a cycle. */
+  readonly onStep?: (step: CycleStep, ms: number) => void;
+}
 
 /** The process list of one container has to come within this part of the source's deadline. */
 const EXEC_SHARE = 0.5;
@@ -54,7 +71,7 @@ function alertSettings({ alerts }: Config): AlertSettings {
  * @param store where the state is
  * @returns what `runCycle` needs
  */
-export function createCanary(config: Config, store: Store): CycleDeps {
+export function createCanary(config: Config, store: Store): Canary {
   const { redis, docker, sourceDeadlineMs, dwellSeconds } = config;
   const sources: ConfiguredSource[] = [
     ...sqlSources(config),

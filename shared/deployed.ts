@@ -1,16 +1,16 @@
 /** The canary as it is deployed: secrets from Secrets Manager, state in the table, each cycle logged and measured. */
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { createCanary } from "./canary.ts";
+import { type Canary, createCanary } from "./canary.ts";
 import { ConfigError, type Environment, environmentWith, loadConfig, loadSecretId } from "./config/config.ts";
 import { parseSecret, secretReader } from "./config/secret.ts";
-import type { CycleDeps } from "./cycle/run-cycle.ts";
+
 import { documentClient } from "./store/client.ts";
 import { dynamoStore } from "./store/store.ts";
 import { cycleTelemetry } from "./telemetry.ts";
 
 export interface Deployed {
-  readonly canary: CycleDeps;
+  readonly canary: Canary;
   /** The variables with those of the secret laid over them. */
   readonly env: Environment;
 }
@@ -45,7 +45,7 @@ export async function deployedCanary(maxAgeMs: number, defaults: Environment = {
   if (!config.stateTable)
     throw new ConfigError(["STATE_TABLE is missing: give the name of the DynamoDB table"]);
   dynamo ??= documentClient();
-  const canary: CycleDeps = {
+  const canary: Canary = {
     ...createCanary(config, dynamoStore(dynamo, config.stateTable)),
     observe: cycleTelemetry(config.alerts.environment),
   };

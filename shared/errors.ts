@@ -1,41 +1,8 @@
-/** What everything that talks to something else needs: a deadline that cuts, and failures told without secrets. */
+/** Failures in words that an operator may read: without secrets. */
 
 /** An error whose text was written for the operator and holds no secret. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
-}
-
-/**
- * Runs `work` until it ends or the deadline passes, whichever is first.
- * @param work gets a signal that is aborted at the deadline
- * @throws SourceError `no answer within … ms` at the deadline, whether or not the work heeds its signal
- */
-export async function withDeadline<T>(
-  deadlineMs: number,
-  work: (signal: AbortSignal) => Promise<T>,
-  parent?: AbortSignal,
-): Promise<T> {
-  const controller = new AbortController();
-  const late = new SourceError(`no answer within ${deadlineMs} ms`);
-  let cut: (() => void) | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    cut = () => {
-      controller.abort(late);
-      reject(parent?.aborted ? parent.reason : late);
-    };
-  });
-  const timer = setTimeout(cut!, deadlineMs);
-  parent?.addEventListener("abort", cut!, { once: true });
-  if (parent?.aborted) cut!();
-  try {
-    return await Promise.race([work(controller.signal), deadline]);
-  } catch (error) {
-    throw controller.signal.aborted && !(error instanceof SourceError) ? late : error;
-  } finally {
-    clearTimeout(timer);
-    parent?.removeEventListener("abort", cut!);
-    controller.abort();
-  }
 }
 
 /**

@@ -1,3 +1,10 @@
+/** Instants and durations: how they are read and written. Instants are unix ms. */
+
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(?:(Z)|([+-])(\d\d):?(\d\d)?)?$/i;
 
@@ -62,4 +69,25 @@ export function timestampReader(): typeof parseTimestamp {
 /** @returns the instant (unix ms) as ISO 8601 UTC with milliseconds, the form of every time that the canary writes */
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** Writes a duration in its largest unit: `40 s`, `5 min`, `2h`, `3d`. */
+export function formatDuration(ms: number): string {
+  if (ms < MINUTE_MS) return `${Math.floor(ms / SECOND_MS)} s`;
+  if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min`;
+  if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)}h`;
+  return `${Math.floor(ms / DAY_MS)}d`;
+}
+
+const UNITS_MS = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS } as const;
+export type DurationUnit = keyof typeof UNITS_MS;
+
+/**
+ * Reads a duration such as `30s`, `5m`, `2h` or `3d`.
+ * @param units the units that are accepted, such as "smhd"
+ * @returns ms, or null where the text is no duration in one of these units
+ */
+export function parseDuration(text: string, units: string): number | null {
+  const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  return unit && units.includes(unit) ? Number(amount) * UNITS_MS[unit as DurationUnit] : null;
 }

@@ -1,9 +1,9 @@
 /** The process that is measured: one canary, as a function has it, told over IPC what to do next. */
 import { readFile } from "node:fs/promises";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { createCanary } from "../../shared/canary.ts";
+import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleDeps, type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { countUnits } from "./count-units.ts";
@@ -39,7 +39,7 @@ export interface CycleRun {
 
 /** Made once, as in a function that is warm. */
 const clients = new Map<string, DynamoDBDocumentClient>();
-const canaries = new Map<string, CycleDeps>();
+const canaries = new Map<string, Canary>();
 const units = { read: 0, write: 0 };
 const kept = <T>(made: Map<string, T>, name: string, make: () => T): T => {
   if (!made.has(name)) made.set(name, make());

@@ -1,9 +1,9 @@
 /** A drill as an operator reads it in a terminal. */
 import pc from "picocolors";
-import { clean } from "../../shared/cli/symbols.ts";
+import { printable } from "../../shared/text.ts";
 import type { Proof } from "./drill.ts";
 
-const MARKS = { proven: "✓", failed: "✗", impossible: "–" } as const;
+const SYMBOLS = { proven: "✓", failed: "✗", impossible: "–" } as const;
 
 /** @returns some lines: what was provoked, what was seen, how long the cycles took */
 export function renderProof(proof: Proof, colour: boolean): string {
@@ -12,7 +12,7 @@ export function renderProof(proof: Proof, colour: boolean): string {
   const { red, again, recovered } = proof.cycle_ms;
   const ms = (value: number | null) => (value === null ? "–" : `${value} ms`);
   const lines = [
-    paint(`${MARKS[proof.outcome]} ${proof.invariant_id}  ${proof.outcome.padEnd(10)}  ${proof.fault}`),
+    paint(`${SYMBOLS[proof.outcome]} ${proof.invariant_id}  ${proof.outcome.padEnd(10)}  ${proof.fault}`),
     ...(proof.took_hold === null ? [] : [`    took hold   ${proof.took_hold}`]),
     ...(proof.signal_query === null ? [] : [`    seen        ${proof.signal_query}`]),
     ...(red === null
@@ -22,7 +22,7 @@ export function renderProof(proof: Proof, colour: boolean): string {
       ? []
       : [paint(`    ${proof.outcome === "failed" ? "but" : "why"}         ${proof.reason}`)]),
   ];
-  return lines.map(clean).join("\n");
+  return lines.map(printable).join("\n");
 }
 
 /** @param wanted how many were to be drilled */

@@ -1,5 +1,5 @@
 /** Brings the fleet about: what is missing is made, what has its value is left alone, nothing is taken back. */
-import { clean } from "../../shared/cli/symbols.ts";
+import { printable } from "../../shared/text.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import { type Check, foundOf, type Inspection, inspectFleet } from "./inspect.ts";
 import { type Deployment, type Trinity, TrinityError } from "./trinity-api.ts";
@@ -26,13 +26,13 @@ async function rehearse(api: Trinity, manifest: string, missing: readonly FleetA
   const preview = await api.deploy(manifest, true);
   if (preview.status !== "valid")
     throw new TrinityError(
-      `POST /api/systems/deploy: the platform would not take the manifest (${clean(reasonsOf(preview))}): mend what it names; the sleep-echo template is put on the platform by hand (docs/fleet.md)`,
+      `POST /api/systems/deploy: the platform would not take the manifest (${printable(reasonsOf(preview))}): mend what it names; the sleep-echo template is put on the platform by hand (docs/fleet.md)`,
     );
   const names = preview.agents_to_create ?? [];
   const wanted = missing.map(({ name }) => name);
   if ([...names].sort().join() !== [...wanted].sort().join())
     throw new TrinityError(
-      `POST /api/systems/deploy: the platform would make ${clean(names.join(", ")) || "nothing"} in place of ${wanted.join(", ")}: a name is taken, by an agent that was deleted but is still kept, or that this token can't see; free it on the platform, or change \`name\` in infra/fleet/canary-fleet.yaml`,
+      `POST /api/systems/deploy: the platform would make ${printable(names.join(", ")) || "nothing"} in place of ${wanted.join(", ")}: a name is taken, by an agent that was deleted but is still kept, or that this token can't see; free it on the platform, or change \`name\` in infra/fleet/canary-fleet.yaml`,
     );
 }
 
@@ -48,13 +48,13 @@ async function makeAgents(
   const answer = await api.deploy(fleet.manifestOf(missing), false);
   const names = answer.agents_created ?? [];
   for (const agent of missing) if (names.includes(agent.name)) made(agent);
-  for (const warning of answer.warnings ?? []) print(`  the platform warns: ${clean(warning)}`);
+  for (const warning of answer.warnings ?? []) print(`  the platform warns: ${printable(warning)}`);
   const absent = missing.filter(({ name }) => !names.includes(name));
   if (absent.length === 0) return;
   const others = names.filter((name) => !missing.some((agent) => agent.name === name));
   throw new TrinityError(
-    `POST /api/systems/deploy: the platform did not make ${namesOf(absent)} (${clean(reasonsOf(answer))})${
-      others.length > 0 ? `; it made ${clean(others.join(", "))} instead: delete what is not wanted` : ""
+    `POST /api/systems/deploy: the platform did not make ${namesOf(absent)} (${printable(reasonsOf(answer))})${
+      others.length > 0 ? `; it made ${printable(others.join(", "))} instead: delete what is not wanted` : ""
     }`,
   );
 }

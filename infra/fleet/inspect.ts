@@ -1,5 +1,5 @@
 /** What is on the platform, held against what should be: the same list for deploy and for status. */
-import { clean } from "../../shared/cli/symbols.ts";
+import { printable } from "../../shared/text.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import { type Schedule, type Trinity, TrinityError } from "./trinity-api.ts";
 
@@ -106,7 +106,7 @@ async function inspectAgent(api: Trinity, agent: FleetAgent): Promise<Check[]> {
 /** @returns what there is, for a line of text */
 export function foundOf({ state, found }: Check): string {
   if (state === "unreadable") return "the platform offers no way to read it";
-  return state === "missing" ? "missing" : clean(String(found));
+  return state === "missing" ? "missing" : printable(String(found));
 }
 
 export interface Inspection {

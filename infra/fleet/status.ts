@@ -1,5 +1,5 @@
 /** What is there of the fleet, against what should be. */
-import { MARKS } from "../../shared/cli/symbols.ts";
+import { SYMBOLS } from "../../shared/cli/symbols.ts";
 import type { Fleet } from "./fleet.ts";
 import { foundOf, inspectFleet } from "./inspect.ts";
 import { type Trinity, TrinityError } from "./trinity-api.ts";
@@ -17,7 +17,7 @@ export async function showFleet(
     const { checks } = await inspectFleet(api, fleet);
     for (const check of checks) {
       const { title, state, wanted } = check;
-      const mark = state === "same" ? MARKS.green : state === "unreadable" ? MARKS.unknown : MARKS.red;
+      const mark = state === "same" ? SYMBOLS.green : state === "unreadable" ? SYMBOLS.unknown : SYMBOLS.red;
       print(`${mark} ${title}: ${foundOf(check)}${state === "same" ? "" : `, should be ${wanted}`}`);
     }
     const states = new Set(checks.map(({ state }) => state));
@@ -25,7 +25,7 @@ export async function showFleet(
     return states.has("unreadable") ? "unread" : "same";
   } catch (error) {
     if (!(error instanceof TrinityError)) throw error;
-    print(`${MARKS.unknown} ${error.message}`);
+    print(`${SYMBOLS.unknown} ${error.message}`);
     return "unread";
   }
 }

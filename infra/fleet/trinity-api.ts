@@ -1,8 +1,9 @@
 /** The calls of Trinity's HTTP API that the fleet needs: each with a deadline, and an error that names call and mend. */
 import { z } from "zod";
-import { clean } from "../../shared/cli/symbols.ts";
 import { redactor } from "../../shared/config/config.ts";
-import { describeError, SourceError, withDeadline } from "../../shared/errors.ts";
+import { withDeadline } from "../../shared/deadline.ts";
+import { describeError, SourceError } from "../../shared/errors.ts";
+import { printable } from "../../shared/text.ts";
 
 /** A call that failed: which, with what status, and what to do. Holds no secret. */
 export class TrinityError extends Error {
@@ -100,7 +101,7 @@ export function trinityApi({
 }: TrinityOptions): Trinity {
   const redact = redactor([token]);
   const oneLine = (text: string) =>
-    clean(redact(text).replace(/\s+/g, " ").trim()).slice(0, DETAIL_CHARACTERS);
+    printable(redact(text).replace(/\s+/g, " ").trim()).slice(0, DETAIL_CHARACTERS);
 
   async function exchange(call: string, path: string, init: RequestInit, limitMs: number) {
     const [method] = call.split(" ");

@@ -4,9 +4,9 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "@libsql/client";
-import { createCanary } from "../../shared/canary.ts";
+import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import type { CycleDeps } from "../../shared/cycle/run-cycle.ts";
+
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { createApp } from "../../shared/web/app.ts";
@@ -51,7 +51,7 @@ export const PLATFORM_SCALE = 10;
 export interface LocalEnvironment {
   readonly url: string;
   readonly token: string;
-  readonly canary: CycleDeps;
+  readonly canary: Canary;
   /** Where the canary reads, for who wants to break something there. */
   readonly sources: {
     readonly databaseUrl: string;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { type Client, createClient } from "@libsql/client";
 import { Hono } from "hono";
 import type { Redis } from "ioredis";
-import { createCanary } from "../../shared/canary.ts";
+import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import type { CycleDeps } from "../../shared/cycle/run-cycle.ts";
+
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { startDynamo } from "../local/dynamodb.ts";
@@ -26,7 +26,7 @@ export interface Stage {
   readonly platform: Platform;
   readonly clock: ReturnType<typeof scaledClock>;
   readonly witness: Witness;
-  readonly canary: CycleDeps;
+  readonly canary: Canary;
   /** What the canary told operators, by kind and invariant: `broke S-01`. */
   readonly told: Map<string, number>;
   /** By how much the queue accessor is wrong, for each agent that it is wrong for. */

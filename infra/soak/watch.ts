@@ -1,5 +1,6 @@
 /** Runs the canary's cycles and keeps what each said, and when it looked. */
-import { type CycleDeps, type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import type { Canary } from "../../shared/canary.ts";
+import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
 import { steadyNow } from "../platform/journal.ts";
 import type { Span } from "./claims.ts";
 import type { Found, WatchedCycle } from "./judge.ts";
@@ -44,7 +45,7 @@ function spanOf(reads: readonly Read[], nth: number): Span | null {
  * @param canary what it reads is timed, and nothing else of it changed
  * @returns a watcher that throws where a cycle could not happen
  */
-export function watchWith(canary: CycleDeps): Watcher {
+export function watchWith(canary: Canary): Watcher {
   let reads: Read[] = [];
   const sources = canary.sources.map((source) =>
     "absent" in source

@@ -1,5 +1,6 @@
 /** What operators are told: the digest of a transition, small enough to be remembered until every channel has taken it. */
 import type { Severity } from "../invariants/invariant.ts";
+import { cut, oneLine } from "../text.ts";
 
 export const CHANNELS = ["slack", "sns"] as const;
 export type Channel = (typeof CHANNELS)[number];
@@ -59,15 +60,6 @@ export interface Attempts {
 const MAX_SUMMARY = 600;
 const MAX_LINE = 400;
 const MAX_LINES = 5;
-
-/** @returns the text, cut to so many characters with an ellipsis, never through a surrogate pair */
-export function cut(text: string, most: number): string {
-  if (text.length <= most) return text;
-  return `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, "")}…`;
-}
-
-/** A name with a line break or an override of direction in it must not write lines of its own. */
-const oneLine = (text: string) => text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, " ");
 
 /** @returns the alert with every text cut to what is remembered, whatever the length of names and ids */
 export function makeAlert(parts: Omit<Alert, "more">): Alert {

@@ -1,5 +1,5 @@
 /** What waits to be told, and how it is told: at least once, oldest first, each channel by itself. */
-import { withDeadline } from "../errors.ts";
+import { withDeadline } from "../deadline.ts";
 import type { Alert, Attempts, Channel, Pending } from "./alert.ts";
 import { NotDelivered, type Send, type Senders } from "./channels/channels.ts";
 

@@ -1,6 +1,6 @@
 /** From what is to be told to the alert that tells it. */
 
-import { formatInstant } from "../time.ts";
+import { formatDuration, formatInstant } from "../time.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
 import { type Alert, makeAlert } from "./alert.ts";
 import type { Announcement, SightAnnouncement } from "./transition.ts";
@@ -13,19 +13,6 @@ export interface AlertContext {
   readonly nowMs: number;
   /** The id under which a finding was recorded. */
   idOf(finding: AnyFinding): number | undefined;
-}
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
-/** @returns the length of time in its largest unit: `40 s`, `5 min`, `2h`, `3d` */
-export function formatDuration(ms: number): string {
-  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
-  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
-  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)}h`;
-  return `${Math.floor(ms / DAY)}d`;
 }
 
 /** @returns the ids as a range where they are one block, else the first few by name */

@@ -2,9 +2,10 @@
 import pc from "picocolors";
 import type { CycleReport } from "../cycle/run-cycle.ts";
 import { INVARIANTS } from "../invariants/index.ts";
-import { clean, MARKS } from "./symbols.ts";
+import { printable } from "../text.ts";
+import { SYMBOLS } from "./symbols.ts";
 
-type Shown = keyof typeof MARKS;
+type Shown = keyof typeof SYMBOLS;
 
 /**
  * @param report as the run-cycle route answers
@@ -32,16 +33,17 @@ export function renderCycle(report: CycleReport, colour: boolean): string {
         `${verdict.unseen.length} unseen: ${verdict.unseen.slice(0, 3).join(", ")}`,
       verdict?.reason,
     ].filter((fact) => typeof fact === "string");
-    const head = `${MARKS[status]} ${id}  ${status.padEnd(7)}  ${title.padEnd(30)}`;
-    lines.push(`${paint[status](head)}  ${clean(facts.join(", "))}`);
-    for (const violation of violations.slice(0, 5)) lines.push(c.red(`    ${clean(violation.signal_query)}`));
+    const head = `${SYMBOLS[status]} ${id}  ${status.padEnd(7)}  ${title.padEnd(30)}`;
+    lines.push(`${paint[status](head)}  ${printable(facts.join(", "))}`);
+    for (const violation of violations.slice(0, 5))
+      lines.push(c.red(`    ${printable(violation.signal_query)}`));
     if (violations.length > 5) lines.push(c.red(`    … +${violations.length - 5} more`));
   }
   for (const t of report.transitions) lines.push(c.bold(c.red(`broke      ${t.invariant_id}`)));
   for (const t of report.spreads)
-    lines.push(c.red(`spread     ${t.invariant_id}: ${clean(t.subjects.join(", "))}`));
+    lines.push(c.red(`spread     ${t.invariant_id}: ${printable(t.subjects.join(", "))}`));
   for (const t of report.recoveries)
     lines.push(c.green(`recovered  ${t.invariant_id}, red since ${t.red_since}`));
-  for (const line of report.sources_unavailable) lines.push(c.yellow(`unread     ${clean(line)}`));
+  for (const line of report.sources_unavailable) lines.push(c.yellow(`unread     ${printable(line)}`));
   return lines.join("\n");
 }

@@ -1,11 +1,12 @@
 /** Violations and states as lines for a terminal. */
 import type { z } from "@hono/zod-openapi";
 import pc from "picocolors";
+import { printable } from "../text.ts";
 import { isFresh, type StatusBody } from "../web/describe-status.ts";
 import { stripsOf } from "../web/uptime.ts";
 import type { CycleOutline } from "../wire/records.ts";
 import type { SilenceSchema, ViolationsPage } from "../wire/schemas.ts";
-import { clean, MARKS } from "./symbols.ts";
+import { SYMBOLS } from "./symbols.ts";
 import { STRIP_LEGEND, stripText } from "./uptime.ts";
 
 export type SilenceBody = z.infer<typeof SilenceSchema>;
@@ -15,7 +16,7 @@ export function renderViolations({ violations, next_cursor }: ViolationsBody): s
   if (violations.length === 0) return "no violations";
   const lines = violations.map(
     (v) =>
-      `${v.id}  ${v.snapshot_time}  ${v.invariant_id}  ${v.severity.padEnd(8)}  ${clean(v.signal_query)}`,
+      `${v.id}  ${v.snapshot_time}  ${v.invariant_id}  ${v.severity.padEnd(8)}  ${printable(v.signal_query)}`,
   );
   if (next_cursor) lines.push("… more: raise --limit, or narrow with --invariant or --since");
   return lines.join("\n");
@@ -23,7 +24,7 @@ export function renderViolations({ violations, next_cursor }: ViolationsBody): s
 
 /** @returns a silence as one line */
 export function renderSilence({ id, invariant_id, subject, until, reason }: SilenceBody): string {
-  return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${clean(subject)}`} until ${until}: ${clean(reason)}`;
+  return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${printable(subject)}`} until ${until}: ${printable(reason)}`;
 }
 
 /**
@@ -64,9 +65,9 @@ export function renderStatus(
         `red: ${i.red_subjects.slice(0, 10).join(", ")}${i.red_subjects.length > 10 ? ` and ${i.red_subjects.length - 10} more` : ""}`,
       i.blind_since && `blind since ${i.blind_since}: ${i.blind_reason}`,
     ].filter(Boolean);
-    const head = `${MARKS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
+    const head = `${SYMBOLS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
     const strip = stripText(strips[i.id]!, (state, text) => paint[state](text));
-    lines.push(`${paint[i.status](head)}  ${strip}  ${clean(facts.join(", "))}`);
+    lines.push(`${paint[i.status](head)}  ${strip}  ${printable(facts.join(", "))}`);
   }
   lines.push(c.dim(`  ${STRIP_LEGEND}`));
   const { alerts } = status;
@@ -74,6 +75,6 @@ export function renderStatus(
     `alerts: ${alerts.status}${alerts.pending > 0 ? ` (${alerts.pending})` : ""}${alerts.channels.length > 0 ? `, by ${alerts.channels.join(" and ")}` : ""}`,
   );
   for (const silence of status.silences) lines.push(renderSilence(silence));
-  for (const line of status.sources_unavailable) lines.push(c.yellow(`unread     ${clean(line)}`));
+  for (const line of status.sources_unavailable) lines.push(c.yellow(`unread     ${printable(line)}`));
   return lines.join("\n");
 }

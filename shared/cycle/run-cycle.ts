@@ -1,11 +1,13 @@
 /** One cycle, from the lease to the commit. */
 import { randomUUID } from "node:crypto";
-import { type Alert, type Channel, cut, type Pending } from "../alerts/alert.ts";
+import type { Alert, Channel, Pending } from "../alerts/alert.ts";
 import type { Senders } from "../alerts/channels/channels.ts";
 import { deliver, isDue, pending } from "../alerts/outbox.ts";
 import { type AlertContext, toAlert } from "../alerts/to-alert.ts";
 import { type AlertPolicy, type Announcement, step, type Transition } from "../alerts/transition.ts";
-import { describeError, withDeadline } from "../errors.ts";
+import type { Canary } from "../canary.ts";
+import { withDeadline } from "../deadline.ts";
+import { describeError } from "../errors.ts";
 import {
   type FactName,
   type Readings,
@@ -16,9 +18,10 @@ import {
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { asFact, hashOf, newEntries, type TerminalMemory } from "../recall/finished-runs.ts";
-import { type CollectOptions, type ConfiguredSource, collect } from "../sources/collect.ts";
+import { type CollectOptions, collect } from "../sources/collect.ts";
 import { type Lease, LeaseLost, type Store } from "../store/store.ts";
 import { dayOf, violationId } from "../store/table.ts";
+import { cut } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { confirmed, knownIn, suspects } from "../verdict/confirm.ts";
 import { evaluate, factsOf, isOff, type Verdict } from "../verdict/evaluate.ts";
@@ -50,22 +53,6 @@ export interface AlertSettings {
   readonly environment: string;
   /** The address of the status page, where there is one. */
   readonly statusUrl: string | null;
-}
-
-export interface CycleDeps {
-  readonly sources: readonly ConfiguredSource[];
-  readonly store: Store;
-  readonly settings: CycleSettings;
-  readonly alerts: AlertSettings;
-  /** Unix ms. */
-  readonly now: () => number;
-  readonly sleep: (ms: number) => Promise<void>;
-  /** Takes secrets out of a line. */
-  readonly redact: (line: string) => string;
-  /** Told of every cycle once it is over, for logs and metrics. */
-  readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
-  /** Told of each step, once it is over, how long it took. A step that is done in parts is told of in parts. */
-  readonly onStep?: (step: CycleStep, ms: number) => void;
 }
 
 /** The parts of a cycle, in their order; terminal memory and sources are read at once. */
@@ -146,22 +133,18 @@ const MAX_PINNED = 5_000;
 export const leaseMs = ({ sourceDeadlineMs, confirmAfterMs }: CycleSettings): number =>
   3 * sourceDeadlineMs + confirmAfterMs + LEASE_MARGIN_MS;
 
-/** @returns the ids that no invariant has */
-export const unknownIds = (ids: readonly string[]): string[] =>
-  ids.filter((id) => !INVARIANTS.some((invariant) => invariant.id === id));
-
 /**
  * Runs one cycle.
  * @throws nothing that a source, a check, the store or a channel can cause: each is in the outcome
  */
-export async function runCycle(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
+export async function runCycle(deps: Canary, request: CycleRequest): Promise<CycleOutcome> {
   const outcome = await runOnce(deps, request);
   deps.observe?.(outcome, request.trigger);
   return outcome;
 }
 
 /** Does the work, and says how long it took. */
-function timed<T>({ onStep }: CycleDeps, name: CycleStep, work: () => T): T {
+function timed<T>({ onStep }: Canary, name: CycleStep, work: () => T): T {
   if (!onStep) return work();
   const fromMs = performance.now();
   const tell = () => onStep(name, performance.now() - fromMs);
@@ -171,7 +154,7 @@ function timed<T>({ onStep }: CycleDeps, name: CycleStep, work: () => T): T {
   return result;
 }
 
-async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOutcome> {
+async function runOnce(deps: Canary, request: CycleRequest): Promise<CycleOutcome> {
   const { store, settings, now, redact } = deps;
   const startedAtMs = now();
   const selected = INVARIANTS.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
@@ -364,7 +347,7 @@ async function runOnce(deps: CycleDeps, request: CycleRequest): Promise<CycleOut
 }
 
 const toAlerts = (
-  { alerts: { environment, statusUrl }, redact }: CycleDeps,
+  { alerts: { environment, statusUrl }, redact }: Canary,
   announcements: readonly Announcement[],
   context: Omit<AlertContext, "environment" | "statusUrl">,
 ): Alert[] =>
@@ -392,7 +375,7 @@ function enqueue(
  * Tells operators what waits, then marks what was taken and gives the lease back. Where the marking fails, what was
  * taken is told again by the next cycle, under the same key: at least once, never not at all.
  */
-async function deliverAll(deps: CycleDeps, lease: Lease, request: CycleRequest): Promise<AlertsOutcome> {
+async function deliverAll(deps: Canary, lease: Lease, request: CycleRequest): Promise<AlertsOutcome> {
   const { store, now, alerts, redact } = deps;
   const timeLeftMs = Math.min(DELIVERY_MS, (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS);
   const { outbox, delivered, dropped, failures } = await deliver(
@@ -447,7 +430,7 @@ function readingsOfState(
  * Does while slower sources are waited for what needs only the faster ones. What it has not done by the end is done then,
  * from the same readings.
  */
-function earlyWork(deps: CycleDeps, invariants: readonly Invariant[], nowMs: number) {
+function earlyWork(deps: Canary, invariants: readonly Invariant[], nowMs: number) {
   let readings: Readings = {};
   let memory: TerminalMemory | undefined;
   let ended: ReadonlyMap<string, TerminalStatus> | undefined;
@@ -474,7 +457,7 @@ function earlyWork(deps: CycleDeps, invariants: readonly Invariant[], nowMs: num
  * once: a run can be caught at its start by the first read and at its next start, or its end, by the second.
  */
 async function judge(
-  deps: CycleDeps,
+  deps: Canary,
   invariants: readonly Invariant[],
   readings: Readings,
   memory: Memory,
@@ -560,7 +543,7 @@ function sightingsAfter(memory: Memory, readings: Readings, dwellSeconds: number
 function foundIn(
   verdicts: readonly Verdict[],
   ids: readonly number[],
-  redact: CycleDeps["redact"],
+  redact: Canary["redact"],
 ): NonNullable<CycleRecord["found"]> {
   const found: Record<string, FoundRecord> = {};
   let at = 0;

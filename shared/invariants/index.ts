@@ -23,3 +23,18 @@ export const INVARIANTS: readonly Invariant[] = [
   noQueuedWithoutSlotsFull,
   noZombieClaude,
 ];
+
+const BY_ID: ReadonlyMap<string, Invariant> = new Map(
+  INVARIANTS.map((invariant) => [invariant.id, invariant]),
+);
+
+export const INVARIANT_IDS: readonly string[] = INVARIANTS.map(({ id }) => id);
+
+/** Returns the invariant with that id, undefined where there is none. */
+export const findInvariant = (id: string): Invariant | undefined => BY_ID.get(id);
+
+/** Returns those of the ids that no invariant has. */
+export const unknownIds = (ids: readonly string[]): string[] => ids.filter((id) => !BY_ID.has(id));
+
+/** The ids that there are, for an error text: `there are S-01, S-02, …`. */
+export const KNOWN_IDS = `there are ${INVARIANT_IDS.join(", ")}`;

@@ -1,6 +1,7 @@
 /** Reads all sources at once, each under its own deadline, and makes one snapshot of what they gave. */
 
-import { describeError, withDeadline } from "../errors.ts";
+import { withDeadline } from "../deadline.ts";
+import { describeError } from "../errors.ts";
 import type { EndedCursor, FactName, Readings, Snapshot } from "../facts/facts.ts";
 import { allUnread, type Source, type SourceResult } from "./source.ts";
 

@@ -4,7 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
-import type { CycleDeps } from "../cycle/run-cycle.ts";
+import type { Canary } from "../canary.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/store.ts";
 import { registerFeed } from "./api/metrics.ts";
@@ -19,7 +19,7 @@ import { createPages } from "./pages/pages.tsx";
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface AppOptions {
-  readonly canary: CycleDeps;
+  readonly canary: Canary;
   /** Null where the function URL checks who calls (IAM): then every request must have been signed. */
   readonly adminToken: string | null;
   /** Whether everybody may see `/badge.svg`; nobody without the token unless told otherwise. */

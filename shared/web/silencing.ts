@@ -1,7 +1,7 @@
 /** Making and ending silences: the same by the API and by the page. */
 import { randomBytes } from "node:crypto";
 import type { Silence } from "../alerts/silence.ts";
-import type { CycleDeps } from "../cycle/run-cycle.ts";
+import type { Canary } from "../canary.ts";
 import { formatInstant } from "../time.ts";
 import { SilenceRequest } from "../wire/schemas.ts";
 import { describeIssues } from "./errors.ts";
@@ -28,14 +28,14 @@ export const toSilence = (s: Silence) => ({
 });
 
 /** @returns those that have not ended, oldest first */
-export const silencesInForce = async ({ store, now }: CycleDeps): Promise<Silence[]> =>
+export const silencesInForce = async ({ store, now }: Canary): Promise<Silence[]> =>
   (await store.readMemory()).silences.filter((s) => s.untilMs > now());
 
 /**
  * @param input as `SilenceRequest` has it, unchecked
  * @returns the silence that is in force now, or why there is none
  */
-export async function addSilence(canary: CycleDeps, input: unknown): Promise<Silence | Refused> {
+export async function addSilence(canary: Canary, input: unknown): Promise<Silence | Refused> {
   const { store, now } = canary;
   const invalid = (detail: string): Refused => ({ status: 422, code: "invalid_request", detail });
   const request = SilenceRequest.safeParse(input);
@@ -62,5 +62,5 @@ export async function addSilence(canary: CycleDeps, input: unknown): Promise<Sil
 }
 
 /** @returns whether there was one with that id */
-export const endSilence = async ({ store }: CycleDeps, id: string): Promise<boolean> =>
+export const endSilence = async ({ store }: Canary, id: string): Promise<boolean> =>
   /^[0-9a-f]{8}$/.test(id) && (await store.removeSilence(id));

@@ -1,8 +1,8 @@
 /** What the pages, the badge and the metrics show, read in a number of requests that does not grow with what is red. */
 
 import { isSilenced, type Silence } from "../alerts/silence.ts";
+import type { Canary } from "../canary.ts";
 import type { RedSubject } from "../cycle/memory.ts";
-import type { CycleDeps } from "../cycle/run-cycle.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { dayOf, keptRange } from "../store/table.ts";
@@ -60,7 +60,7 @@ function shownAs(
 }
 
 /** One request. */
-export async function readStandings({ store, alerts, now }: CycleDeps): Promise<Standings> {
+export async function readStandings({ store, alerts, now }: Canary): Promise<Standings> {
   const nowMs = now();
   const { memory, silences } = await store.readMemory();
   const status = describeStatus(memory, silences, alerts.senders, nowMs);
@@ -141,7 +141,7 @@ const rowsOf = (standings: Standings, cycles: readonly CycleOutline[]): Row[] =>
 };
 
 /** Two or three requests at once. */
-export async function readOverview(canary: CycleDeps): Promise<Overview> {
+export async function readOverview(canary: Canary): Promise<Overview> {
   const [standings, cycles] = await Promise.all([
     readStandings(canary),
     canary.store.outlineCycles(lastDay(canary.now()), IDS),
@@ -173,7 +173,7 @@ export interface InvariantView {
  * @param before only violations of cycles before that instant (unix ms); all where it is left out
  */
 export async function readInvariant(
-  canary: CycleDeps,
+  canary: Canary,
   invariant: Invariant,
   before?: number,
 ): Promise<InvariantView> {
@@ -262,7 +262,7 @@ const MAX_VIOLATIONS_OF_CYCLE = 25;
  * Three requests.
  * @returns null where there is no such cycle, or it is older than 90 days
  */
-export async function readCycle(canary: CycleDeps, atMs: number): Promise<CycleView | null> {
+export async function readCycle(canary: Canary, atMs: number): Promise<CycleView | null> {
   const { store, now } = canary;
   const [standings, cycle] = await Promise.all([
     readStandings(canary),

@@ -9,9 +9,9 @@ import { type Client, createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { createCanary } from "../../shared/canary.ts";
+import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleDeps, type CycleOutcome, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { type CycleOutcome, runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { cycleTelemetry } from "../../shared/telemetry.ts";
@@ -52,7 +52,7 @@ type Done = Extract<CycleOutcome, { kind: "done" }>;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 /** Its reader starts a thread, which takes a tenth of a second: one serves every story. */
-let sources: CycleDeps["sources"] | undefined;
+let sources: Canary["sources"] | undefined;
 let dynamo: LocalDynamo;
 let client: DynamoDBDocumentClient;
 let store: Store;
@@ -114,7 +114,7 @@ afterEach(async () => {
 });
 
 /** A canary of this platform and this state, on the story's clock. */
-function canaryWith(channels: Record<string, string>, over: Partial<CycleDeps> = {}) {
+function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}) {
   const made = createCanary(loadConfig({ ...env, ...channels }), store);
   sources ??= made.sources;
   const deps = { ...made, sources, now: () => nowMs, observe: cycleTelemetry("staging"), ...over };
@@ -142,7 +142,7 @@ function canaryWith(channels: Record<string, string>, over: Partial<CycleDeps> =
     },
   };
 }
-const withSlack = (over?: Partial<CycleDeps>) => canaryWith({ SLACK_WEBHOOK_URL: webhook.url }, over);
+const withSlack = (over?: Partial<Canary>) => canaryWith({ SLACK_WEBHOOK_URL: webhook.url }, over);
 const withBoth = () => canaryWith({ SLACK_WEBHOOK_URL: webhook.url, ALERT_TOPIC_ARN: topic.arn });
 
 /** A running row of ten minutes that has no session: E-05 is red in that agent. */

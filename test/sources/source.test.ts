@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { describeError, SourceError, withDeadline } from "../../shared/errors.ts";
+import { withDeadline } from "../../shared/deadline.ts";
+import { describeError, SourceError } from "../../shared/errors.ts";
 import { allUnread } from "../../shared/sources/source.ts";
 
 describe("a deadline", () => {

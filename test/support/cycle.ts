@@ -3,10 +3,10 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import type { Canary } from "../../shared/canary.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import {
   type AlertSettings,
-  type CycleDeps,
   type CycleOutcome,
   type CycleReport,
   type CycleSettings,
@@ -132,7 +132,7 @@ export const stateDown = (): Error =>
   });
 
 export interface ScriptedCanary {
-  readonly deps: CycleDeps;
+  readonly deps: Canary;
   /** The store itself, past the faults of `stateFails`. */
   readonly store: Store;
   readonly client: DynamoDBDocumentClient;
@@ -233,7 +233,7 @@ function scriptedCanary(
   const sources = names.map(scripted);
   const store = dynamoStore(client, table);
   const faulty: Store = { ...store };
-  const deps: CycleDeps = {
+  const deps: Canary = {
     sources,
     store: faulty,
     settings,

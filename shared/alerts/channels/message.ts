@@ -1,6 +1,7 @@
 /** An alert as Slack shows it, and as plain text for SNS and e-mail. */
 import type { HeaderBlock, KnownBlock } from "@slack/types";
-import { type Alert, cut } from "../alert.ts";
+import { cut } from "../../text.ts";
+import type { Alert } from "../alert.ts";
 
 /** Slack's limits: characters of a header, of a section's text, of a context element, and elements of a context. */
 export const SLACK_LIMITS = { header: 150, section: 3000, context: 2000, elements: 10, blocks: 50 } as const;

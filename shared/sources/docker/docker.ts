@@ -6,7 +6,8 @@ import { Agent as HttpsAgent } from "node:https";
 import { inspect } from "node:util";
 import Docker from "dockerode";
 import pMap from "p-map";
-import { describeError, SourceError, withDeadline } from "../../errors.ts";
+import { withDeadline } from "../../deadline.ts";
+import { describeError, SourceError } from "../../errors.ts";
 import type { ContainerProcesses, Zombies } from "../../facts/facts.ts";
 import type { ReadContext, Source, SourceResult } from "../source.ts";
 

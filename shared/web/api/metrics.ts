@@ -1,6 +1,6 @@
 /** The state for who scrapes it: Prometheus' text format. */
 import { createRoute } from "@hono/zod-openapi";
-import type { CycleDeps } from "../../cycle/run-cycle.ts";
+import type { Canary } from "../../canary.ts";
 import { type App, ErrorBody, jsonBody } from "../errors.ts";
 import { readStandings, type Standings } from "../summary.ts";
 
@@ -102,7 +102,7 @@ export function renderMetrics({
 }
 
 /** `/metrics`. */
-export function registerFeed(app: App, canary: CycleDeps): void {
+export function registerFeed(app: App, canary: Canary): void {
   app.openAPIRegistry.registerPath(metrics);
   app.get(metrics.path, async (c) =>
     c.body(renderMetrics(await readStandings(canary)), 200, { "Content-Type": CONTENT_TYPE }),

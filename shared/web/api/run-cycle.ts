@@ -1,6 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
-import { type CycleDeps, runCycle, unknownIds } from "../../cycle/run-cycle.ts";
-import { INVARIANTS } from "../../invariants/index.ts";
+import type { Canary } from "../../canary.ts";
+import { runCycle } from "../../cycle/run-cycle.ts";
+import { KNOWN_IDS, unknownIds } from "../../invariants/index.ts";
 import { CycleResponse, RunCycleRequest } from "../../wire/schemas.ts";
 import { type App, describeIssues, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
 
@@ -24,7 +25,7 @@ const route = createRoute({
 });
 
 /** `POST /api/canary/run-cycle`. The body is read by hand: none at all means every invariant. */
-export function registerRunCycle(app: App, canary: CycleDeps, trigger: string): void {
+export function registerRunCycle(app: App, canary: Canary, trigger: string): void {
   app.openAPIRegistry.registerPath(route);
   app.post(route.path, async (c) => {
     const text = await c.req.text();
@@ -44,12 +45,11 @@ export function registerRunCycle(app: App, canary: CycleDeps, trigger: string): 
     const { invariants } = request.data;
     const unknown = unknownIds(invariants ?? []);
     if (unknown.length > 0) {
-      const known = INVARIANTS.map((i) => i.id).join(", ");
       return errorResponse(
         c,
         422,
         "unknown_invariant",
-        `unknown invariant(s): ${unknown.join(", ")}; there are ${known}`,
+        `unknown invariant(s): ${unknown.join(", ")}; ${KNOWN_IDS}`,
       );
     }
 

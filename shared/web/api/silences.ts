@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { CycleDeps } from "../../cycle/run-cycle.ts";
+import type { Canary } from "../../canary.ts";
 import { SilenceRequest, SilenceSchema, SilencesList } from "../../wire/schemas.ts";
 import { type App, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
 import { addSilence, endSilence, silencesInForce, toSilence } from "../silencing.ts";
@@ -34,7 +34,7 @@ const remove = createRoute({
 });
 
 /** The routes under `/api/canary/silences`. */
-export function registerSilences(app: App, canary: CycleDeps): void {
+export function registerSilences(app: App, canary: Canary): void {
   app.openAPIRegistry.registerPath(add);
   app.post(add.path, async (c) => {
     const body: unknown = await c.req.json().catch(() => undefined);

@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import type { CycleDeps } from "../../cycle/run-cycle.ts";
+import type { Canary } from "../../canary.ts";
 import { keptRange } from "../../store/table.ts";
 import { CyclesPage, CyclesQuery, Health, Status } from "../../wire/schemas.ts";
 import { describeStatus, instantOrNull, isFresh } from "../describe-status.ts";
@@ -31,7 +31,7 @@ const health = createRoute({
 });
 
 /** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
-export function registerStatus(app: App, { store, now, alerts }: CycleDeps): void {
+export function registerStatus(app: App, { store, now, alerts }: Canary): void {
   app.openapi(status, async (c) => {
     const { memory, silences } = await store.readMemory();
     return c.json(describeStatus(memory, silences, alerts.senders, now()), 200);

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { CycleDeps } from "../../cycle/run-cycle.ts";
+import type { Canary } from "../../canary.ts";
 import { dayOf, keptRange } from "../../store/table.ts";
 import {
   RangeQuery,
@@ -41,7 +41,7 @@ const one = createRoute({
 });
 
 /** The routes under `/api/canary/violations`. */
-export function registerViolations(app: App, { store, now }: CycleDeps): void {
+export function registerViolations(app: App, { store, now }: Canary): void {
   app.openapi(stats, async (c) => {
     const { start_time, end_time } = c.req.valid("query");
     const range = keptRange(start_time, end_time, now());

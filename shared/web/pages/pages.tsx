@@ -3,7 +3,8 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { RequestIdVariables } from "hono/request-id";
-import { type CycleDeps, runCycle } from "../../cycle/run-cycle.ts";
+import type { Canary } from "../../canary.ts";
+import { runCycle } from "../../cycle/run-cycle.ts";
 import { describeError } from "../../errors.ts";
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, parseTimestamp } from "../../time.ts";
@@ -28,7 +29,7 @@ const MAX_FORM_BYTES = 16 * 1024;
 const OWN_PAGE = /^\/(invariants\/[A-Z]-\d\d|cycles\/[\dTZ:.-]{10,30})?$/;
 
 export interface PagesOptions {
-  readonly canary: CycleDeps;
+  readonly canary: Canary;
   /** Null where the function URL checks who calls: whoever got through is let in, and nobody signs in. */
   readonly adminToken: string | null;
   readonly publicBadge: boolean;

@@ -1,9 +1,8 @@
 /** The pieces that the pages are made of. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child } from "hono/jsx";
-import { cut } from "../../alerts/alert.ts";
-import { formatDuration } from "../../alerts/to-alert.ts";
-import { formatInstant } from "../../time.ts";
+import { cut } from "../../text.ts";
+import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/records.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import type { Shown } from "../summary.ts";

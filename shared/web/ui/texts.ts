@@ -1,6 +1,6 @@
 /** Texts of the platform on their way into a page, or into a shell. JSX escapes markup; this is what it leaves. */
 
-import { UNSEEN } from "../../cli/symbols.ts";
+import { INVISIBLE } from "../../text.ts";
 
 /** @returns the character as JSON writes it: one that needs two code units has two codes */
 const codeOf = (character: string) =>
@@ -10,11 +10,11 @@ const codeOf = (character: string) =>
     .join("");
 
 /** @returns the text with each character that can't be seen as its code: `a\u202eb` */
-export const plain = (text: string): string => text.replace(UNSEEN, codeOf);
+export const plain = (text: string): string => text.replace(INVISIBLE, codeOf);
 
 /** @returns the value as JSON on lines, which is still the same JSON: what can't be seen is written as its code */
 export const plainJson = (value: unknown): string =>
-  JSON.stringify(value, null, 2).replace(UNSEEN, (character) =>
+  JSON.stringify(value, null, 2).replace(INVISIBLE, (character) =>
     character === "\n" ? character : codeOf(character),
   );
 
@@ -40,7 +40,7 @@ export function curl(
   path: string,
   body?: object,
 ): string {
-  const json = body && JSON.stringify(body).replace(UNSEEN, codeOf);
+  const json = body && JSON.stringify(body).replace(INVISIBLE, codeOf);
   return [
     method === "GET" ? "curl" : `curl -X ${method}`,
     ...(formToken === null ? SIGNED : BEARER),

@@ -2,11 +2,12 @@ import type { KnownBlock } from "@slack/types";
 import { describe, expect, test } from "vitest";
 import { type Alert, makeAlert } from "../../../shared/alerts/alert.ts";
 import { headline, plainMessage, slackMessage } from "../../../shared/alerts/channels/message.ts";
-import { type AlertContext, formatDuration, toAlert } from "../../../shared/alerts/to-alert.ts";
+import { type AlertContext, toAlert } from "../../../shared/alerts/to-alert.ts";
 import { type AlertPolicy, type Remembered, step } from "../../../shared/alerts/transition.ts";
 import type { Facts } from "../../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import type { Severity } from "../../../shared/invariants/invariant.ts";
+import { formatDuration } from "../../../shared/time.ts";
 import { type AnyFinding, unknownVerdict, type Verdict } from "../../../shared/verdict/evaluate.ts";
 import {
   AGENT,

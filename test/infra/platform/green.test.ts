@@ -6,9 +6,9 @@ import { serve } from "../../../infra/local/serve.ts";
 import { scaledClock } from "../../../infra/platform/clock.ts";
 import { type Platform, startPlatform } from "../../../infra/platform/platform.ts";
 import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
-import { createCanary } from "../../../shared/canary.ts";
+import { type Canary, createCanary } from "../../../shared/canary.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
-import { type CycleDeps, runCycle } from "../../../shared/cycle/run-cycle.ts";
+import { runCycle } from "../../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../../shared/store/client.ts";
 import { dynamoStore } from "../../../shared/store/store.ts";
 import { describeLive, until } from "../../support/live.ts";
@@ -29,7 +29,7 @@ function stories(engine: "file" | "sqld") {
   let bench: PlatformBench;
   let dynamo: LocalDynamo;
   let platform: Platform;
-  let canary: CycleDeps;
+  let canary: Canary;
   const ends: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {

@@ -1,0 +1,25 @@
+/** Helpers for text that people read: length limits, lists, and characters that cannot be seen. */
+
+/** Cuts the text to `most` UTF-16 units, with an ellipsis at the end. Never cuts through a surrogate pair. */
+export function cut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Joins the first `most` names with commas and counts the rest: `a, b, c and 4 more`. */
+export function listed(names: readonly string[], most: number): string {
+  const shown = names.slice(0, most).join(", ");
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+/**
+ * Characters that move a cursor, change the direction of text, or are invisible. Joiners are not among them: scripts and
+ * emoji need those.
+ */
+export const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\ufffe\uffff]/gu;
+
+/** Replaces invisible characters, so that a name from the platform cannot move a terminal's cursor. */
+export const printable = (text: string): string => text.replace(INVISIBLE, "�");
+
+/** Replaces line breaks and direction marks by spaces, so that a name cannot start a line. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, " ");
