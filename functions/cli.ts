@@ -14,7 +14,7 @@ import { renderCycle } from "../shared/cli/cycle-table.ts";
 import { renderSilence, renderStatus, renderViolations } from "../shared/cli/lists.ts";
 import { watch } from "../shared/cli/watch.ts";
 import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config/config.ts";
-import type { CycleReport } from "../shared/cycle/run-cycle.ts";
+import type { CycleReport } from "../shared/cycle/outcome.ts";
 import { documentClient } from "../shared/store/client.ts";
 import { dynamoStore } from "../shared/store/store.ts";
 import { createApp } from "../shared/web/app.ts";

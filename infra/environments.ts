@@ -1,7 +1,7 @@
 /** The environments that can be deployed. A new one is one entry below; secrets are never here. */
 import { z } from "zod";
 import { ConfigError } from "../shared/config/config.ts";
-import { leaseMs } from "../shared/cycle/run-cycle.ts";
+import { leaseMs } from "../shared/cycle/lease.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 /** For the start, and the secret, before the time that a cycle may hold its lease. */
@@ -150,7 +150,7 @@ const Settings = z
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: "custom", path: [field], message });
     const { libsqlUrl, fileSystem, network } = settings;
-    const least = Math.ceil(leaseMs({ ...settings, dwellSeconds: 0 }) / 1000) + START_SECONDS;
+    const least = Math.ceil(leaseMs(settings) / 1000) + START_SECONDS;
     for (const field of ["cycleTimeoutSeconds", "apiTimeoutSeconds"] as const)
       if (settings[field] < least)
         refuse(

@@ -3,8 +3,10 @@
 import { SNSClient } from "@aws-sdk/client-sns";
 import { type Senders, slackSender, snsSender } from "./alerts/channels/channels.ts";
 import { type Config, redactor } from "./config/config.ts";
-import type { AlertSettings, CycleOutcome, CycleSettings, CycleStep } from "./cycle/run-cycle.ts";
+import type { AlertSettings, CycleOutcome, CycleSettings, CycleStep } from "./cycle/outcome.ts";
 import type { FactName } from "./facts/facts.ts";
+import { recollectionsOf } from "./recall/index.ts";
+import type { Recollection } from "./recall/recollection.ts";
 import type { AbsentSource, ConfiguredSource } from "./sources/collect.ts";
 import { dockerSource } from "./sources/docker/docker.ts";
 import { queueCountsSource } from "./sources/queue-counts/queue-counts.ts";
@@ -16,6 +18,7 @@ import type { Store } from "./store/store.ts";
 /** Everything that a cycle, a route or a page needs: made by `createCanary`, and by tests. */
 export interface Canary {
   readonly sources: readonly ConfiguredSource[];
+  readonly recollections: readonly Recollection[];
   readonly store: Store;
   readonly settings: CycleSettings;
   readonly alerts: AlertSettings;
@@ -87,9 +90,10 @@ export function createCanary(config: Config, store: Store): Canary {
   ];
   return {
     sources,
+    recollections: recollectionsOf({ dwellSeconds }),
     store,
     alerts: alertSettings(config),
-    settings: { sourceDeadlineMs, confirmAfterMs: config.confirmAfterMs, dwellSeconds },
+    settings: { sourceDeadlineMs, confirmAfterMs: config.confirmAfterMs },
     now: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     redact: redactor(config.secrets),

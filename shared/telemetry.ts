@@ -1,7 +1,7 @@
 /** One wide log line and one set of metrics for each cycle. */
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
-import type { CycleOutcome } from "./cycle/run-cycle.ts";
+import type { CycleOutcome } from "./cycle/outcome.ts";
 import { INVARIANTS } from "./invariants/index.ts";
 
 /** The metrics' namespace, and their dimension `service`; alarms and the dashboard look there. */

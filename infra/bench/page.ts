@@ -4,9 +4,10 @@
  * DynamoDB is dynalite in this process: its time is in the numbers, the way to AWS is not.
  */
 
+import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { EMPTY_MEMORY, NEVER_JUDGED } from "../../shared/cycle/memory.ts";
+import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
@@ -89,15 +90,15 @@ for (let i = DAYS * CYCLES_A_DAY - 1; i >= 0; i -= 1) {
     recoveries: [],
   };
   const violations = i < CYCLES_WITH_VIOLATIONS ? violationsAt(snapshot_time, firstPlace) : [];
-  await store.writeEvidence({ cycle, violations, terminal: new Map() }, nowMs);
+  await store.evidence.write({ cycle, violations, journals: [] }, nowMs);
 }
 for (const [day, next] of places)
-  await store.reserveIds(
+  await store.evidence.reserveIds(
     day,
     Array.from({ length: next - 1 }, () => ({ invariant_id: "S-01", severity: "critical" as const })),
     nowMs,
   );
-const lease = await store.acquire("bench", nowMs, 60_000);
+const lease = await store.lease.acquire("bench", nowMs, 60_000);
 if ("busyUntilMs" in lease) throw new Error("the lease is taken");
 const green = { ...NEVER_JUDGED, status: "green" as const, sinceMs: nowMs };
 const stateOf = (id: string) =>
@@ -111,7 +112,7 @@ const stateOf = (id: string) =>
         ),
       }
     : green;
-await store.commit(
+await store.lease.commit(
   lease,
   {
     ...EMPTY_MEMORY,

@@ -1,10 +1,11 @@
 /** What earlier cycles left: a memory that is all green, and what they saw finished in the last two hours. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
-import { EMPTY_MEMORY, type Memory, NEVER_JUDGED } from "../../shared/cycle/memory.ts";
+import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
+import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import type { TerminalStatus } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
-import { hashOf, packEntries } from "../../shared/recall/finished-runs.ts";
+import { hashOf, packEntries } from "../../shared/recall/run-journal.ts";
 import { encodeMemory } from "../../shared/store/memory-codec.ts";
 import { formatInstant } from "../../shared/time.ts";
 import type { LocalDynamo } from "../local/dynamodb.ts";
@@ -27,7 +28,9 @@ function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
   const since = nowMs - 3 * 86_400_000;
   return {
     ...EMPTY_MEMORY,
-    endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - ENDED_PER_CYCLE, oldLive },
+    recall: {
+      endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - ENDED_PER_CYCLE, oldLive },
+    },
     states: Object.fromEntries(
       INVARIANTS.map(({ id }) => [id, { ...NEVER_JUDGED, status: "green" as const, sinceMs: since }]),
     ),
@@ -82,7 +85,7 @@ export function benchState(
     pk: "MEMORY",
     sk: "MEMORY",
     version: 288,
-    memory: encodeMemory(memoryAt(shape, nowMs)),
+    memory: encodeMemory([memoryAt(shape, nowMs)]),
   };
   return {
     async reset() {

@@ -35,6 +35,27 @@ export const pending = (alert: Alert, channels: readonly Channel[], nowMs: numbe
   channels: Object.fromEntries(channels.map((channel) => [channel, { failed: 0, notBeforeMs: nowMs }])),
 });
 
+/** More than a day of flapping; a full outbox gives up its oldest, with a line in the log. */
+const MAX_OUTBOX = 500;
+
+/**
+ * Puts new alerts behind those that wait.
+ * @returns the outbox, and what a full outbox had to give up
+ */
+export function enqueue(
+  outbox: readonly Pending[],
+  alerts: readonly Alert[],
+  channels: readonly Channel[],
+  nowMs: number,
+): { outbox: readonly Pending[]; dropped: { readonly key: string; readonly channel: Channel }[] } {
+  const all = [...outbox, ...alerts.map((alert) => pending(alert, channels, nowMs))];
+  const over = all.slice(0, Math.max(0, all.length - MAX_OUTBOX));
+  const dropped = over.flatMap(({ alert, channels: waiting }) =>
+    (Object.keys(waiting) as Channel[]).map((channel) => ({ key: alert.key, channel })),
+  );
+  return { outbox: all.slice(over.length), dropped };
+}
+
 /** Until when a channel is to be left alone: it was down, or it asked for a pause. */
 const downUntilMs = (outbox: readonly Pending[], channel: Channel): number =>
   Math.max(

@@ -1,9 +1,10 @@
-/** From what is to be told to the alert that tells it. */
+/** From a notice to the alert that is sent. */
 
+import { listed } from "../text.ts";
 import { formatDuration, formatInstant } from "../time.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
 import { type Alert, makeAlert } from "./alert.ts";
-import type { Announcement, SightAnnouncement } from "./transition.ts";
+import type { Notice, SightNotice } from "./notify.ts";
 
 export interface AlertContext {
   readonly environment: string;
@@ -21,14 +22,13 @@ function nameIds(ids: readonly number[]): string {
   const [first, last] = [sorted[0]!, sorted.at(-1)!];
   if (first === last) return `violation ${first}`;
   if (last - first === sorted.length - 1) return `violations ${first}–${last}`;
-  const shown = sorted.slice(0, 5).join(", ");
-  return `violations ${shown}${sorted.length > 5 ? ` and ${sorted.length - 5} more` : ""}`;
+  return `violations ${listed(sorted.map(String), 5)}`;
 }
 
-function toSightAlert({ kind, what }: SightAnnouncement, context: AlertContext): Alert {
+function toSightAlert({ kind, what }: SightNotice, context: AlertContext): Alert {
   const { environment, statusUrl, snapshotTime, nowMs } = context;
   const names = what.map(({ name }) => name);
-  const shown = names.slice(0, 15).join(", ") + (names.length > 15 ? ` and ${names.length - 15} more` : "");
+  const shown = listed(names, 15);
   const isBlind = kind === "blind";
   return makeAlert({
     environment,
@@ -52,11 +52,11 @@ function toSightAlert({ kind, what }: SightAnnouncement, context: AlertContext):
 }
 
 /** @returns the alert; its key is that of the cycle, the invariant and the kind, so that no two are alike */
-export function toAlert(announcement: Announcement, context: AlertContext): Alert {
-  if ("what" in announcement) return toSightAlert(announcement, context);
+export function toAlert(notice: Notice, context: AlertContext): Alert {
+  if ("what" in notice) return toSightAlert(notice, context);
   const { environment, statusUrl, snapshotTime, nowMs, idOf } = context;
-  const { invariant, redSinceMs } = announcement;
-  const { kind } = announcement;
+  const { invariant, redSinceMs } = notice;
+  const { kind } = notice;
   const of = {
     environment,
     statusUrl,
@@ -66,8 +66,8 @@ export function toAlert(announcement: Announcement, context: AlertContext): Aler
     title: invariant.title,
   };
   const redFor = formatDuration(nowMs - redSinceMs);
-  if ("subjects" in announcement) {
-    const { subjects } = announcement;
+  if ("subjects" in notice) {
+    const { subjects } = notice;
     return makeAlert({
       ...of,
       severity: invariant.severity,
@@ -78,7 +78,7 @@ export function toAlert(announcement: Announcement, context: AlertContext): Aler
     });
   }
 
-  const { findings, previousViolationAtMs } = announcement;
+  const { findings, previousViolationAtMs } = notice;
   const summary = invariant.summarize(findings);
   const ids = findings.map(idOf).filter((id) => id !== undefined);
   const history = {
@@ -93,17 +93,31 @@ export function toAlert(announcement: Announcement, context: AlertContext): Aler
   };
   return makeAlert({
     ...of,
-    severity: announcement.severity,
-    summary: { broke: summary, spread: `joined: ${summary}`, reminder: `still red: ${summary}` }[
-      announcement.kind
-    ],
+    severity: notice.severity,
+    summary: { broke: summary, spread: `joined: ${summary}`, reminder: `still red: ${summary}` }[notice.kind],
     lines: findings.map((finding) => invariant.explain(finding.observed)),
     runbook: invariant.runbook,
     context: [
       ...(ids.length > 0 ? [nameIds(ids)] : []),
       `snapshot ${snapshotTime}`,
       `${findings.length} violation(s)`,
-      history[announcement.kind],
+      history[notice.kind],
     ],
   });
 }
+
+interface AlertSource {
+  readonly alerts: Pick<AlertContext, "environment" | "statusUrl">;
+  readonly redact: (line: string) => string;
+}
+
+/** Makes the alerts of a cycle, without secrets. */
+export const toAlerts = (
+  { alerts: { environment, statusUrl }, redact }: AlertSource,
+  notices: readonly Notice[],
+  context: Omit<AlertContext, "environment" | "statusUrl">,
+): Alert[] =>
+  notices.map((notice) => {
+    const alert = toAlert(notice, { environment, statusUrl, ...context });
+    return { ...alert, summary: redact(alert.summary), lines: alert.lines.map(redact) };
+  });

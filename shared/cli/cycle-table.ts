@@ -1,6 +1,6 @@
 /** A cycle as an operator reads it in a terminal. */
 import pc from "picocolors";
-import type { CycleReport } from "../cycle/run-cycle.ts";
+import type { CycleReport } from "../cycle/outcome.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import { printable } from "../text.ts";
 import { SYMBOLS } from "./symbols.ts";

@@ -1,59 +1,14 @@
-/** What one cycle leaves to the next. */
+/** What one cycle leaves to the next, and what of it may be left out where it does not fit in one item. */
 import type { Pending } from "../alerts/alert.ts";
-import type { EndedCursor, TerminalStatus } from "../facts/facts.ts";
+import type { AlertState, InvariantState, InvariantStates } from "../alerts/state.ts";
+import { partOf, type Recollection } from "../recall/recollection.ts";
 
-/** A subject that is red, and by which findings. */
-export interface RedSubject {
-  readonly sinceMs: number;
-  readonly keys: readonly string[];
-  /** There are keys beside these: the store caps them. Which ones is not known. */
-  readonly more?: boolean;
-  /** Operators have been told of it, or are about to be: it is in the outbox. */
-  readonly announced?: boolean;
-}
-
-export interface InvariantState {
-  /** The last verdict that judged; "unknown" until there was one. */
-  readonly status: "green" | "red" | "unknown";
-  /** Since when it has that status. */
-  readonly sinceMs: number;
-  readonly lastRedAtMs: number | null;
-  readonly red: Readonly<Record<string, RedSubject>>;
-  /** Red subjects that did not fit in the store; they keep the invariant red until it is next seen all green. */
-  readonly redBesides: number;
-  /** When operators were last told that it is red; null while they were not, in this red. */
-  readonly announcedAtMs: number | null;
-  /** How many verdicts in a row have been unknown, and whether operators were told. */
-  readonly blindCycles: number;
-  readonly blindAnnounced: boolean;
-  /** Since when verdicts have been unknown without a break; null while it sees. */
-  readonly blindSinceMs: number | null;
-  readonly blindReason: string | null;
-}
-export type InvariantStates = Readonly<Record<string, InvariantState>>;
-
-/** A source, or a part of one, that could not be read. */
-export interface BlindSource {
-  readonly sinceMs: number;
-  /** How many cycles in a row. */
-  readonly cycles: number;
-  readonly reason: string;
-  readonly announced: boolean;
-}
-/** By what stands before the colon in `sources_unavailable`: `redis`, `docker.exec[ruby]`. */
-export type BlindSources = Readonly<Record<string, BlindSource>>;
-
-/** Everything that the `MEMORY` item holds beside its lease. */
-export interface Memory {
-  readonly states: InvariantStates;
-  readonly blindSources: BlindSources;
+/** Everything that the `MEMORY` item holds besides its lease. */
+export interface Memory extends AlertState {
   /** Alerts that some channel has not taken yet, oldest first. */
   readonly outbox: readonly Pending[];
-  readonly endedCursor: EndedCursor | null;
-  /** Executions that are red in E-02, with their previous status: remembered for as long as they are red. */
-  readonly pinned: readonly { readonly hash: string; readonly status: TerminalStatus }[];
-  /** When each zombie was first seen (unix ms), while a dwell is asked for. */
-  readonly zombieSightings: Readonly<Record<string, number>>;
+  /** The parts of the recollections (shared/recall), each under names of its own. */
+  readonly recall: Readonly<Record<string, unknown>>;
   /** The last cycle that ran every invariant. */
   readonly lastFullCycle: {
     readonly atMs: number;
@@ -64,25 +19,63 @@ export interface Memory {
   } | null;
 }
 
-/** The state of an invariant before its first verdict. */
-export const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
-  status: "unknown",
-  lastRedAtMs: null,
-  red: {},
-  redBesides: 0,
-  announcedAtMs: null,
-  blindCycles: 0,
-  blindAnnounced: false,
-  blindSinceMs: null,
-  blindReason: null,
-};
-
 export const EMPTY_MEMORY: Memory = {
   states: {},
   blindSources: {},
   outbox: [],
-  endedCursor: null,
-  pinned: [],
-  zombieSightings: {},
+  recall: {},
   lastFullCycle: null,
 };
+
+const MAX_SUBJECTS = 20_000;
+
+const mapStates = (
+  states: InvariantStates,
+  change: (state: InvariantState) => InvariantState,
+): InvariantStates => Object.fromEntries(Object.entries(states).map(([id, state]) => [id, change(state)]));
+
+/** Without the keys of its findings a red subject stays red; only less is known of it. */
+const withoutKeys = (state: InvariantState): InvariantState => ({
+  ...state,
+  red: Object.fromEntries(
+    Object.entries(state.red).map(([subject, red]) => [subject, { ...red, keys: [], more: true }]),
+  ),
+});
+
+const withSubjects =
+  (most: number) =>
+  (state: InvariantState): InvariantState => {
+    const subjects = Object.entries(state.red);
+    return {
+      ...state,
+      red: Object.fromEntries(subjects.slice(0, most)),
+      // The larger of the two: what was cut before is among the subjects again, once they are seen.
+      redBesides: Math.max(state.redBesides, subjects.length - most, 0),
+    };
+  };
+
+/**
+ * Yields the memory, and then ever smaller forms of it. What is left out is counted, never dropped in silence: an
+ * invariant that is red stays red in each form, and an alert that waits is still sent.
+ */
+export function* memorySizes(memory: Memory, recollections: readonly Recollection[]): Generator<Memory> {
+  yield memory;
+  // The lines below an alert's summary go first: a shorter alert is still an alert.
+  const terse = {
+    ...memory,
+    outbox: memory.outbox.map((entry) => ({ ...entry, alert: { ...entry.alert, lines: [], more: 0 } })),
+  };
+  yield terse;
+  const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
+  for (let most = MAX_SUBJECTS; most >= 1; most = Math.floor(most / 2))
+    yield { ...keyless, states: mapStates(keyless.states, withSubjects(most)) };
+  yield {
+    ...keyless,
+    states: mapStates(keyless.states, withSubjects(0)),
+    recall: Object.assign(
+      { ...memory.recall },
+      ...recollections.map((r) => r.shrink?.(partOf(r, memory.recall))),
+    ),
+    blindSources: {},
+  };
+}

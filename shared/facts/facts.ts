@@ -17,8 +17,8 @@ export type Reading<T> =
       readonly read: true;
       readonly value: T;
       readonly time: ReadingTime;
-      /** Why something of it could not even be listed: what is absent may still be there. */
-      readonly partial?: string;
+      /** Why some entries could not be listed: what is absent may still be there. */
+      readonly unlisted?: string;
     }
   | { readonly read: false; readonly reason: string; readonly off?: true };
 
@@ -50,12 +50,6 @@ export interface Execution {
   readonly scheduleTimeoutSeconds: number | null | "unreadable";
 }
 
-/** A part of a fact that could not be read: a whole subject, or with `key` one finding of it. */
-export interface Unseen {
-  readonly subject: string;
-  readonly key?: string;
-}
-
 export interface Executions {
   readonly live: readonly Execution[];
   /** Agents with a live row whose id can't be read: what they run is not known. */
@@ -82,6 +76,11 @@ export interface EndedCursor {
   readonly rowid: number;
   /** Rowids that were live then and are not among the newest. */
   readonly oldLive: readonly number[];
+}
+
+/** From where on a source reads what is new since the last cycle; null or left out: from its own look-back. */
+export interface Since {
+  readonly ended: EndedCursor | null;
 }
 
 export interface OrphanRef {
@@ -154,14 +153,19 @@ export interface Zombies {
   readonly unseenDaemons: readonly string[];
 }
 
-/** What earlier cycles saw terminal. */
-export interface Remembered {
-  /** @returns the status in which that execution was last seen terminal */
+/** The executions that earlier cycles saw finished. */
+export interface FinishedRuns {
+  /** Returns the status in which that execution was last seen finished. */
   statusOf(executionId: string): TerminalStatus | undefined;
 }
 
-/** When each zombie was first seen, by `zombieKey`. */
-export type ZombieSightings = ReadonlyMap<string, number>;
+/** The zombies that earlier cycles saw. */
+export interface ZombieSightings {
+  /** How long the same zombie has to be there before it counts. */
+  readonly dwellSeconds: number;
+  /** When each zombie was first seen (unix ms), by `zombieKey`. */
+  readonly firstSeenMs: ReadonlyMap<string, number>;
+}
 
 /** All facts. An invariant's `reads` names keys of this. */
 export interface Facts {
@@ -175,7 +179,7 @@ export interface Facts {
   slots: Slots;
   drainTick: DrainTick;
   zombies: Zombies;
-  remembered: Remembered;
+  finishedRuns: FinishedRuns;
   zombieSightings: ZombieSightings;
 }
 export type FactName = keyof Facts;

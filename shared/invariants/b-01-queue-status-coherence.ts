@@ -1,12 +1,12 @@
-import type { Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { byAgent, countSubjects, nameSubjects } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  serviceCount: number;
-  snapshotCount: number;
-  snapshotQueuedIds: string[];
+  agent_name: string;
+  service_count: number;
+  snapshot_count: number;
+  snapshot_queued_ids: string[];
 }
 
 export const queueStatusCoherence = invariant({
@@ -44,10 +44,10 @@ export const queueStatusCoherence = invariant({
         subject: agent,
         keys: [agent],
         observed: {
-          agentName: agent,
-          serviceCount,
-          snapshotCount: snapshotQueuedIds.length,
-          snapshotQueuedIds,
+          agent_name: agent,
+          service_count: serviceCount,
+          snapshot_count: snapshotQueuedIds.length,
+          snapshot_queued_ids: snapshotQueuedIds,
         },
         signalQuery: `db.get_queued_count('${agent}') = ${serviceCount} != |queued ids in snapshot| = ${snapshotQueuedIds.length}`,
       });
@@ -57,6 +57,6 @@ export const queueStatusCoherence = invariant({
 
   summarize: (findings) =>
     `the queue accessor is wrong for ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
-  explain: ({ agentName, serviceCount, snapshotCount, snapshotQueuedIds }) =>
-    `${agentName}: the accessor says ${serviceCount}, ${snapshotCount} row(s) are queued: ${snapshotQueuedIds.join(", ") || "none"}`,
+  explain: ({ agent_name, service_count, snapshot_count, snapshot_queued_ids }) =>
+    `${agent_name}: the accessor says ${service_count}, ${snapshot_count} row(s) are queued: ${snapshot_queued_ids.join(", ") || "none"}`,
 });

@@ -1,16 +1,16 @@
-import type { Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { byAgent, countSubjects, nameSubjects, realSlots, secondsBetween } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  queuedCount: number;
-  slotCount: number;
-  maxParallelTasks: number;
-  freeSlots: number;
-  drainTickAt: number | null;
-  drainTickAgeSeconds: number | null;
-  drainTickGraceSeconds: number;
+  agent_name: string;
+  queued_count: number;
+  slot_count: number;
+  max_parallel_tasks: number;
+  free_slots: number;
+  drain_tick_at: number | null;
+  drain_tick_age_seconds: number | null;
+  drain_tick_grace_seconds: number;
 }
 
 /** The sweep runs this often. */
@@ -57,14 +57,14 @@ export const noQueuedWithoutSlotsFull = invariant({
         subject: agent,
         keys: [agent],
         observed: {
-          agentName: agent,
-          queuedCount: queued.length,
-          slotCount,
-          maxParallelTasks,
-          freeSlots,
-          drainTickAt: atSeconds,
-          drainTickAgeSeconds: tickAgeSeconds,
-          drainTickGraceSeconds: GRACE_SECONDS,
+          agent_name: agent,
+          queued_count: queued.length,
+          slot_count: slotCount,
+          max_parallel_tasks: maxParallelTasks,
+          free_slots: freeSlots,
+          drain_tick_at: atSeconds,
+          drain_tick_age_seconds: tickAgeSeconds,
+          drain_tick_grace_seconds: GRACE_SECONDS,
         },
         signalQuery: `agent ${agent}: queued=${queued.length}, slots=${slotCount}/${maxParallelTasks} (free=${freeSlots}), drain_tick_age=${age}`,
       });
@@ -73,11 +73,11 @@ export const noQueuedWithoutSlotsFull = invariant({
   },
 
   summarize(findings) {
-    const queued = findings.reduce((n, f) => n + f.observed.queuedCount, 0);
-    const age = findings[0]?.observed.drainTickAgeSeconds ?? null;
+    const queued = findings.reduce((n, f) => n + f.observed.queued_count, 0);
+    const age = findings[0]?.observed.drain_tick_age_seconds ?? null;
     const sweep = age === null ? "the drain never ran" : `the last drain was ${age} s ago`;
     return `${queued} queued run(s) wait beside free slots across ${countSubjects(findings)} agent(s), ${sweep}: ${nameSubjects(findings)}`;
   },
-  explain: ({ agentName, queuedCount, slotCount, maxParallelTasks, drainTickAgeSeconds }) =>
-    `${agentName}: ${queuedCount} queued, ${slotCount} of ${maxParallelTasks} slots taken, last drain ${drainTickAgeSeconds === null ? "never" : `${drainTickAgeSeconds} s ago`}`,
+  explain: ({ agent_name, queued_count, slot_count, max_parallel_tasks, drain_tick_age_seconds }) =>
+    `${agent_name}: ${queued_count} queued, ${slot_count} of ${max_parallel_tasks} slots taken, last drain ${drain_tick_age_seconds === null ? "never" : `${drain_tick_age_seconds} s ago`}`,
 });

@@ -1,16 +1,16 @@
-import type { Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { byAgent, countSubjects, nameSubjects, SLOT_TTL_BUFFER_SECONDS, secondsBetween } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  executionId: string;
-  startedAt: string | null;
-  ageSeconds: number;
-  executionTimeoutSeconds: number;
-  slotTtlBufferSeconds: number;
-  effectiveTimeoutSeconds: number;
-  timeoutSource: "agent" | "schedule" | "slot";
+  agent_name: string;
+  execution_id: string;
+  started_at: string | null;
+  age_seconds: number;
+  execution_timeout_seconds: number;
+  slot_ttl_buffer_seconds: number;
+  effective_timeout_seconds: number;
+  timeout_source: "agent" | "schedule" | "slot";
 }
 
 /** The reaper of pull workers owns a row until its lease is this long overdue. */
@@ -70,14 +70,14 @@ export const terminalStateClosure = invariant({
           subject: agent,
           keys: [id],
           observed: {
-            agentName: agent,
-            executionId: id,
-            startedAt,
-            ageSeconds,
-            executionTimeoutSeconds,
-            slotTtlBufferSeconds: SLOT_TTL_BUFFER_SECONDS,
-            effectiveTimeoutSeconds: effective.seconds,
-            timeoutSource: effective.source,
+            agent_name: agent,
+            execution_id: id,
+            started_at: startedAt,
+            age_seconds: ageSeconds,
+            execution_timeout_seconds: executionTimeoutSeconds,
+            slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
+            effective_timeout_seconds: effective.seconds,
+            timeout_source: effective.source,
           },
           signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > timeout+buffer=${limitSeconds}s`,
         });
@@ -88,6 +88,6 @@ export const terminalStateClosure = invariant({
 
   summarize: (findings) =>
     `${findings.length} run(s) past timeout and buffer across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
-  explain: ({ agentName, executionId, ageSeconds, effectiveTimeoutSeconds, timeoutSource }) =>
-    `${agentName}/${executionId}: running for ${ageSeconds} s, allowed ${effectiveTimeoutSeconds} s (by the ${timeoutSource}) + ${SLOT_TTL_BUFFER_SECONDS} s`,
+  explain: ({ agent_name, execution_id, age_seconds, effective_timeout_seconds, timeout_source }) =>
+    `${agent_name}/${execution_id}: running for ${age_seconds} s, allowed ${effective_timeout_seconds} s (by the ${timeout_source}) + ${SLOT_TTL_BUFFER_SECONDS} s`,
 });

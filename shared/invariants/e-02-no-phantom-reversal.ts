@@ -3,11 +3,11 @@ import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  executionId: string;
-  previousStatus: TerminalStatus;
-  currentStatus: string;
-  terminalStatusesTracked: readonly string[];
+  agent_name: string;
+  execution_id: string;
+  previous_status: TerminalStatus;
+  current_status: string;
+  terminal_statuses_tracked: readonly string[];
 }
 
 export const noPhantomReversal = invariant({
@@ -20,13 +20,13 @@ export const noPhantomReversal = invariant({
   runbook:
     "Look for a late write that sets the status without asking for the old one (a reaper, a retry, a worker that came back). Put the row back to previous_status unless the run is really alive.",
   // `ended` feeds the memory that this check rests on: where it is unread, there is nothing to judge by later.
-  reads: ["executions", "ended", "remembered"],
+  reads: ["executions", "ended", "finishedRuns"],
   confirm: false,
 
-  check({ executions, remembered }) {
+  check({ executions, finishedRuns }) {
     const findings: Finding<Observed>[] = [];
     for (const { id, agent, status, retryScheduled } of executions.live) {
-      const previousStatus = remembered.statusOf(id);
+      const previousStatus = finishedRuns.statusOf(id);
       if (!previousStatus) continue;
       // The one legal way back: the scheduler retries a failed run.
       if (previousStatus === "failed" && retryScheduled) continue;
@@ -34,11 +34,11 @@ export const noPhantomReversal = invariant({
         subject: agent,
         keys: [id],
         observed: {
-          agentName: agent,
-          executionId: id,
-          previousStatus,
-          currentStatus: status,
-          terminalStatusesTracked: TERMINAL_STATUSES,
+          agent_name: agent,
+          execution_id: id,
+          previous_status: previousStatus,
+          current_status: status,
+          terminal_statuses_tracked: TERMINAL_STATUSES,
         },
         signalQuery: `execution_id ${id} was ${previousStatus} in previous cycle; now ${status}`,
       });
@@ -52,6 +52,6 @@ export const noPhantomReversal = invariant({
 
   summarize: (findings) =>
     `${findings.length} finished run(s) came back to life across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
-  explain: ({ agentName, executionId, previousStatus, currentStatus }) =>
-    `${agentName}/${executionId}: was ${previousStatus}, is ${currentStatus}`,
+  explain: ({ agent_name, execution_id, previous_status, current_status }) =>
+    `${agent_name}/${execution_id}: was ${previous_status}, is ${current_status}`,
 });

@@ -1,13 +1,13 @@
-import type { Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects, secondsBetween } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  executionId: string;
-  startedAt: string | null;
-  ageSeconds: number;
-  graceSeconds: number;
+  agent_name: string;
+  execution_id: string;
+  started_at: string | null;
+  age_seconds: number;
+  grace_seconds: number;
 }
 
 /** What the platform takes to dispatch a run, generously. */
@@ -41,7 +41,13 @@ export const dispatchedRowsHaveASession = invariant({
       findings.push({
         subject: agent,
         keys: [id],
-        observed: { agentName: agent, executionId: id, startedAt, ageSeconds, graceSeconds: GRACE_SECONDS },
+        observed: {
+          agent_name: agent,
+          execution_id: id,
+          started_at: startedAt,
+          age_seconds: ageSeconds,
+          grace_seconds: GRACE_SECONDS,
+        },
         signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > ${GRACE_SECONDS}s and claude_session_id IS NULL`,
       });
     }
@@ -50,6 +56,6 @@ export const dispatchedRowsHaveASession = invariant({
 
   summarize: (findings) =>
     `${findings.length} running row(s) without a session across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
-  explain: ({ agentName, executionId, ageSeconds }) =>
-    `${agentName}/${executionId}: no session after ${ageSeconds} s`,
+  explain: ({ agent_name, execution_id, age_seconds }) =>
+    `${agent_name}/${execution_id}: no session after ${age_seconds} s`,
 });

@@ -1,12 +1,13 @@
 /** What an invariant is: data and a pure check, in one file. */
-import type { FactName, Facts, ReadingTime, Unseen } from "../facts/facts.ts";
+import type { CoverageParts } from "../facts/coverage.ts";
+import type { FactName, Facts, ReadingTime } from "../facts/facts.ts";
 
 export type Tier = "A" | "B";
 /** From worst to least. */
 export const SEVERITIES = ["critical", "major", "minor"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** One thing that is wrong. `Observed` is what an operator needs to see of it; its names become snake_case on the wire. */
+/** One thing that is wrong. `Observed` is what an operator needs to see of it, in the names of the API (snake_case). */
 export interface Finding<Observed> {
   /** The agent, or for L-03 the ghost. */
   readonly subject: string;
@@ -18,26 +19,17 @@ export interface Finding<Observed> {
   readonly severity?: Severity;
 }
 
-/** What a check found. */
-export interface Checked<Observed> {
-  /** Every subject that was looked at, the broken ones among them. */
-  readonly subjects: Iterable<string>;
-  readonly unseen: readonly Unseen[];
+/** What a check found, and what of the facts it could look at. */
+export interface Checked<Observed> extends CoverageParts {
   readonly findings: readonly Finding<Observed>[];
-  /** Why not all of it could be looked at: nothing is then taken for gone, or for all green. */
-  readonly incomplete?: string;
-  /** Where it is incomplete: whether what has that key was looked at all the same. */
-  readonly examined?: (key: string) => boolean;
 }
 
 /** The facts that a check named in `reads`, each with when it was read. */
 export type FactsRead<R extends FactName> = Readonly<Pick<Facts, R>>;
 export interface CheckContext<R extends FactName> {
   readonly times: Readonly<Record<R, ReadingTime>>;
-  /** Facts of which something could not even be listed, with the reason. */
-  readonly partial: Readonly<Partial<Record<R, string>>>;
-  /** How long the same zombie has to be there before it counts, in seconds. */
-  readonly dwellSeconds: number;
+  /** Facts of which some entries could not even be listed, with the reason. */
+  readonly unlisted: Readonly<Partial<Record<R, string>>>;
 }
 
 interface InvariantSpec<R extends FactName, Observed extends object> {

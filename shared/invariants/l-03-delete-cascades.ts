@@ -1,13 +1,12 @@
-import type { OrphanRef } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { nameSubjects } from "./rules.ts";
 
 interface Observed {
-  ghostAgentName: string;
-  orphanCount: number;
-  redisSlotCount: number;
-  tablesHit: string[];
-  sampleRefs: readonly OrphanRef[];
+  ghost_agent_name: string;
+  orphan_count: number;
+  redis_slot_count: number;
+  tables_hit: string[];
+  sample_refs: readonly { table: string; column: string; row_id: string }[];
 }
 
 const REDIS_SLOTS = "redis:agent:slots";
@@ -26,8 +25,8 @@ export const deleteCascades = invariant({
   reads: ["roster", "orphans", "slots"],
   confirm: true,
 
-  check({ roster, orphans, slots }, { partial }) {
-    if (partial.roster !== undefined) return `${partial.roster}: a ghost may be that agent`;
+  check({ roster, orphans, slots }, { unlisted }) {
+    if (unlisted.roster !== undefined) return `${unlisted.roster}: a ghost may be that agent`;
     if (roster.size === 0) return "the roster is empty: every row would be an orphan";
     const isGhost = (agent: string) => !roster.has(agent);
     const slotCounts = new Map<string, number>();
@@ -48,11 +47,15 @@ export const deleteCascades = invariant({
         keys: [ghost],
         severity: tablesHit.some((table) => CRITICAL_TABLES.has(table)) ? "critical" : "major",
         observed: {
-          ghostAgentName: ghost,
-          orphanCount,
-          redisSlotCount,
-          tablesHit,
-          sampleRefs: rows?.samples ?? [],
+          ghost_agent_name: ghost,
+          orphan_count: orphanCount,
+          redis_slot_count: redisSlotCount,
+          tables_hit: tablesHit,
+          sample_refs: (rows?.samples ?? []).map(({ table, column, rowId }) => ({
+            table,
+            column,
+            row_id: rowId,
+          })),
         },
         signalQuery: `agent_name '${ghost}' referenced by ${orphanCount} SQL row(s) and ${redisSlotCount} Redis slot(s) but absent from agent_ownership`,
       };
@@ -62,16 +65,16 @@ export const deleteCascades = invariant({
       unseen: [...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
       findings,
       ...(orphans.unseenTables.length > 0 && {
-        incomplete: `not searched: ${orphans.unseenTables.join(", ")}`,
+        unlisted: `not searched: ${orphans.unseenTables.join(", ")}`,
       }),
     };
   },
 
   summarize(findings) {
-    const rows = findings.reduce((n, f) => n + f.observed.orphanCount, 0);
-    const slots = findings.reduce((n, f) => n + f.observed.redisSlotCount, 0);
+    const rows = findings.reduce((n, f) => n + f.observed.orphan_count, 0);
+    const slots = findings.reduce((n, f) => n + f.observed.redis_slot_count, 0);
     return `${rows} row(s) and ${slots} slot(s) of ${findings.length} agent(s) that do not exist: ${nameSubjects(findings)}`;
   },
-  explain: ({ ghostAgentName, orphanCount, redisSlotCount, tablesHit }) =>
-    `${ghostAgentName}: ${orphanCount} row(s) and ${redisSlotCount} slot(s) in ${tablesHit.join(", ")}`,
+  explain: ({ ghost_agent_name, orphan_count, redis_slot_count, tables_hit }) =>
+    `${ghost_agent_name}: ${orphan_count} row(s) and ${redis_slot_count} slot(s) in ${tables_hit.join(", ")}`,
 });

@@ -3,11 +3,11 @@ import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  zombieCount: number;
-  zombiePids: number[];
-  containerId: string;
-  dockerHost: string;
+  agent_name: string;
+  zombie_count: number;
+  zombie_pids: number[];
+  container_id: string;
+  docker_host: string;
 }
 
 const processKey = (containerId: string, pid: number) => `${containerId}/${pid}`;
@@ -24,24 +24,24 @@ export const noZombieClaude = invariant({
   // A zombie is a normal state for the milliseconds before its parent waits: look twice.
   confirm: true,
 
-  check({ zombies, zombieSightings }, { times, dwellSeconds }) {
+  check({ zombies, zombieSightings: { dwellSeconds, firstSeenMs } }, { times }) {
     const findings: Finding<Observed>[] = [];
     for (const container of zombies.containers) {
       const { agent, containerId, daemon } = container;
       const zombiePids = container.zombiePids.filter((pid) => {
-        const firstSeenMs = zombieSightings.get(zombieKey(container, pid)) ?? times.zombies.fromMs;
-        return times.zombies.fromMs - firstSeenMs >= dwellSeconds * 1000;
+        const sinceMs = firstSeenMs.get(zombieKey(container, pid)) ?? times.zombies.fromMs;
+        return times.zombies.fromMs - sinceMs >= dwellSeconds * 1000;
       });
       if (zombiePids.length === 0) continue;
       findings.push({
         subject: agent,
         keys: zombiePids.map((pid) => processKey(containerId, pid)),
         observed: {
-          agentName: agent,
-          zombieCount: zombiePids.length,
-          zombiePids,
-          containerId,
-          dockerHost: daemon,
+          agent_name: agent,
+          zombie_count: zombiePids.length,
+          zombie_pids: zombiePids,
+          container_id: containerId,
+          docker_host: daemon,
         },
         signalQuery: signalQuery(agent, zombiePids.length),
       });
@@ -55,27 +55,27 @@ export const noZombieClaude = invariant({
       ),
       findings,
       ...(zombies.unseenDaemons.length > 0 && {
-        incomplete: `not read: ${zombies.unseenDaemons.join(", ")}`,
-        examined: (key: string) => zombies.containers.some((c) => key.startsWith(`${c.containerId}/`)),
+        unlisted: `not read: ${zombies.unseenDaemons.join(", ")}`,
+        sawKey: (key: string) => zombies.containers.some((c) => key.startsWith(`${c.containerId}/`)),
       }),
     };
   },
 
   summarize(findings) {
-    const count = findings.reduce((n, f) => n + f.observed.zombieCount, 0);
+    const count = findings.reduce((n, f) => n + f.observed.zombie_count, 0);
     return `${count} zombie claude process(es) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
   },
-  explain: ({ agentName, zombieCount, zombiePids }) =>
-    `${agentName}: ${zombieCount} zombie(s), pid ${zombiePids.join(", ")}`,
+  explain: ({ agent_name, zombie_count, zombie_pids }) =>
+    `${agent_name}: ${zombie_count} zombie(s), pid ${zombie_pids.join(", ")}`,
 
   narrow(finding, keep) {
-    const { agentName, containerId } = finding.observed;
-    const zombiePids = finding.observed.zombiePids.filter((pid) => keep.has(processKey(containerId, pid)));
+    const { agent_name: agent, container_id: containerId } = finding.observed;
+    const zombiePids = finding.observed.zombie_pids.filter((pid) => keep.has(processKey(containerId, pid)));
     return {
       ...finding,
       keys: finding.keys.filter((key) => keep.has(key)),
-      observed: { ...finding.observed, zombiePids, zombieCount: zombiePids.length },
-      signalQuery: signalQuery(agentName, zombiePids.length),
+      observed: { ...finding.observed, zombie_pids: zombiePids, zombie_count: zombiePids.length },
+      signalQuery: signalQuery(agent, zombiePids.length),
     };
   },
 });

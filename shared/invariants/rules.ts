@@ -1,5 +1,6 @@
 /** Rules of the platform that more than one invariant rests on. */
 import { type Execution, isDrainSentinel, type ReadingTime, type Slot, type Slots } from "../facts/facts.ts";
+import { listed } from "../text.ts";
 
 /** What the platform adds to a timeout before it cleans a slot up (its SLOT_TTL_BUFFER). */
 export const SLOT_TTL_BUFFER_SECONDS = 300;
@@ -41,8 +42,7 @@ export function byAgent(executions: readonly Execution[]): ReadonlyMap<string, r
 /** @returns the different subjects of findings, sorted, the first few by name: `a, b, c and 4 more` */
 export function nameSubjects(findings: readonly { readonly subject: string }[]): string {
   const subjects = [...new Set(findings.map((f) => f.subject))].sort();
-  const shown = subjects.slice(0, 5).join(", ");
-  return subjects.length > 5 ? `${shown} and ${subjects.length - 5} more` : shown;
+  return listed(subjects, 5);
 }
 
 /** @returns how many different subjects there are */

@@ -1,13 +1,13 @@
-import type { Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { byAgent, countSubjects, isInFlight, nameSubjects, realSlots } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  redisSlotCount: number;
-  sqlRunningCount: number;
-  inRedisOnly: string[];
-  inSqlOnly: string[];
+  agent_name: string;
+  redis_slot_count: number;
+  sql_running_count: number;
+  in_redis_only: string[];
+  in_sql_only: string[];
 }
 
 const redisKey = (id: string) => `redis:${id}`;
@@ -58,11 +58,11 @@ export const slotRowBijection = invariant({
         subject: agent,
         keys: [...inRedisOnly.map(redisKey), ...inSqlOnly.map(sqlKey)],
         observed: {
-          agentName: agent,
-          redisSlotCount: held.length,
-          sqlRunningCount: running.length,
-          inRedisOnly,
-          inSqlOnly,
+          agent_name: agent,
+          redis_slot_count: held.length,
+          sql_running_count: running.length,
+          in_redis_only: inRedisOnly,
+          in_sql_only: inSqlOnly,
         },
         signalQuery: `set(ZRANGE agent:slots:${agent}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${agent}' AND status = 'running')`,
       });
@@ -71,20 +71,20 @@ export const slotRowBijection = invariant({
   },
 
   summarize(findings) {
-    const leaked = findings.reduce((n, f) => n + f.observed.inRedisOnly.length, 0);
-    const unslotted = findings.reduce((n, f) => n + f.observed.inSqlOnly.length, 0);
+    const leaked = findings.reduce((n, f) => n + f.observed.in_redis_only.length, 0);
+    const unslotted = findings.reduce((n, f) => n + f.observed.in_sql_only.length, 0);
     return `${leaked} slot(s) without a running row and ${unslotted} running row(s) without a slot across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
   },
-  explain: ({ agentName, redisSlotCount, sqlRunningCount, inRedisOnly, inSqlOnly }) =>
-    `${agentName}: ${redisSlotCount} slot(s), ${sqlRunningCount} running row(s); in Redis only: ${inRedisOnly.join(", ") || "none"}; in SQL only: ${inSqlOnly.join(", ") || "none"}`,
+  explain: ({ agent_name, redis_slot_count, sql_running_count, in_redis_only, in_sql_only }) =>
+    `${agent_name}: ${redis_slot_count} slot(s), ${sql_running_count} running row(s); in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}`,
 
   narrow: (finding, keep) => ({
     ...finding,
     keys: finding.keys.filter((key) => keep.has(key)),
     observed: {
       ...finding.observed,
-      inRedisOnly: finding.observed.inRedisOnly.filter((id) => keep.has(redisKey(id))),
-      inSqlOnly: finding.observed.inSqlOnly.filter((id) => keep.has(sqlKey(id))),
+      in_redis_only: finding.observed.in_redis_only.filter((id) => keep.has(redisKey(id))),
+      in_sql_only: finding.observed.in_sql_only.filter((id) => keep.has(sqlKey(id))),
     },
   }),
 });

@@ -1,13 +1,13 @@
-import type { Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects, realSlots } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  slotCount: number;
-  maxParallelTasks: number;
-  overbookedBy: number;
-  slotIds: string[];
+  agent_name: string;
+  slot_count: number;
+  max_parallel_tasks: number;
+  overbooked_by: number;
+  slot_ids: string[];
 }
 
 export const noOverbooking = invariant({
@@ -38,11 +38,11 @@ export const noOverbooking = invariant({
         subject: agent,
         keys: [agent],
         observed: {
-          agentName: agent,
-          slotCount: slotIds.length,
-          maxParallelTasks,
-          overbookedBy: slotIds.length - maxParallelTasks,
-          slotIds,
+          agent_name: agent,
+          slot_count: slotIds.length,
+          max_parallel_tasks: maxParallelTasks,
+          overbooked_by: slotIds.length - maxParallelTasks,
+          slot_ids: slotIds,
         },
         signalQuery: `ZCARD(agent:slots:${agent}) - drain sentinels = ${slotIds.length} > max_parallel_tasks = ${maxParallelTasks}`,
       });
@@ -51,9 +51,9 @@ export const noOverbooking = invariant({
   },
 
   summarize(findings) {
-    const slots = findings.reduce((n, f) => n + f.observed.overbookedBy, 0);
+    const slots = findings.reduce((n, f) => n + f.observed.overbooked_by, 0);
     return `${slots} slot(s) above the cap across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
   },
-  explain: ({ agentName, slotCount, maxParallelTasks, slotIds }) =>
-    `${agentName}: ${slotCount} slots for a cap of ${maxParallelTasks}: ${slotIds.join(", ")}`,
+  explain: ({ agent_name, slot_count, max_parallel_tasks, slot_ids }) =>
+    `${agent_name}: ${slot_count} slots for a cap of ${max_parallel_tasks}: ${slot_ids.join(", ")}`,
 });

@@ -1,19 +1,20 @@
-import { isDrainSentinel, type Unseen } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
+import { isDrainSentinel } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, isInFlight, nameSubjects, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
 
 interface Observed {
-  agentName: string;
-  executionId: string;
-  redisTtlSeconds: number;
+  agent_name: string;
+  execution_id: string;
+  redis_ttl_seconds: number;
   /** Null where neither the slot nor the agent has one that can be read: what is gone is wrong all the same. */
-  executionTimeoutSeconds: number | null;
-  slotTtlBufferSeconds: number;
-  floorSeconds: number | null;
+  execution_timeout_seconds: number | null;
+  slot_ttl_buffer_seconds: number;
+  floor_seconds: number | null;
   kind: "missing" | "no_expiry" | "below_floor";
-  floorSource: "slot" | "agent";
-  initialTtlSeconds?: number;
-  ageSeconds?: number;
+  floor_source: "slot" | "agent";
+  initial_ttl_seconds?: number;
+  age_seconds?: number;
 }
 
 /** Redis gives whole seconds, and score and EXPIRE are two commands. */
@@ -57,17 +58,17 @@ export const slotTtlFloor = invariant({
           subject: agent,
           keys: [id],
           observed: {
-            agentName: agent,
-            executionId: id,
-            redisTtlSeconds: ttlSeconds,
-            executionTimeoutSeconds: timeout,
-            slotTtlBufferSeconds: SLOT_TTL_BUFFER_SECONDS,
-            floorSeconds,
+            agent_name: agent,
+            execution_id: id,
+            redis_ttl_seconds: ttlSeconds,
+            execution_timeout_seconds: timeout,
+            slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
+            floor_seconds: floorSeconds,
             kind,
-            floorSource: slotTimeout === null ? "agent" : "slot",
+            floor_source: slotTimeout === null ? "agent" : "slot",
             ...(kind === "below_floor" && {
-              initialTtlSeconds: Math.floor(initialTtlSeconds),
-              ageSeconds: Math.floor(ageSeconds),
+              initial_ttl_seconds: Math.floor(initialTtlSeconds),
+              age_seconds: Math.floor(ageSeconds),
             }),
           },
           signalQuery: `TTL(agent:slot:${agent}:${id}) = ${ttlSeconds} (${kind}); floor = ${floorSeconds === null ? "unknown" : `${floorSeconds}s`}`,
@@ -84,6 +85,6 @@ export const slotTtlFloor = invariant({
       .map(([kind, n]) => `${n} ${kind}`);
     return `${findings.length} slot(s) with a wrong life (${kinds.join(", ")}) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
   },
-  explain: ({ agentName, executionId, kind, redisTtlSeconds, floorSeconds, floorSource }) =>
-    `${agentName}/${executionId}: ${kind}, TTL ${redisTtlSeconds} s, floor ${floorSeconds ?? "unknown"} s (from the ${floorSource})`,
+  explain: ({ agent_name, execution_id, kind, redis_ttl_seconds, floor_seconds, floor_source }) =>
+    `${agent_name}/${execution_id}: ${kind}, TTL ${redis_ttl_seconds} s, floor ${floor_seconds ?? "unknown"} s (from the ${floor_source})`,
 });

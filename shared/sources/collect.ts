@@ -2,7 +2,7 @@
 
 import { withDeadline } from "../deadline.ts";
 import { describeError } from "../errors.ts";
-import type { EndedCursor, FactName, Readings, Snapshot } from "../facts/facts.ts";
+import type { FactName, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { allUnread, type Source, type SourceResult } from "./source.ts";
 
 /** A source that can't be read because none is named, or that is left out on purpose. */
@@ -19,11 +19,9 @@ export interface CollectOptions {
   readonly wanted: ReadonlySet<FactName>;
   readonly deadlineMs: number;
   readonly now: () => number;
-  readonly endedSince: EndedCursor | null;
+  readonly since: Since;
   /** Takes secrets out of a line before anybody reads it. */
   readonly redact: (line: string) => string;
-  /** Told what a source gave as soon as it is read, while others are waited for. */
-  readonly onRead?: (readings: Readings) => void;
 }
 
 /** What a source says of a fact that it could not read goes into verdicts, and from there into the state. */
@@ -37,17 +35,11 @@ const withoutSecrets = (readings: Readings, redact: (line: string) => string): R
 
 /** @returns one reading of each wanted fact that some source gives; never throws for a source */
 export async function collect(options: CollectOptions): Promise<Snapshot> {
-  const { sources, wanted, deadlineMs, now, endedSince, redact } = options;
+  const { sources, wanted, deadlineMs, now, since, redact } = options;
   const takenAtMs = now();
   const latencyMsBySource: Record<string, number> = {};
   const asked = sources.filter((source) => source.gives.some((fact) => wanted.has(fact)));
-  const results = await Promise.all(
-    asked.map(async (source) => {
-      const result = await readOne(source);
-      options.onRead?.(withoutSecrets(result.readings, redact));
-      return result;
-    }),
-  );
+  const results = await Promise.all(asked.map(readOne));
 
   async function readOne(source: ConfiguredSource): Promise<SourceResult> {
     if ("absent" in source) {
@@ -60,7 +52,7 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
     }
     const startedAt = performance.now();
     try {
-      return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, endedSince }));
+      return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, since }));
     } catch (error) {
       const reason = redact(`${source.name}: ${describeError(error)}`);
       return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };

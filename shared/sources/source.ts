@@ -1,5 +1,5 @@
 /** What every source has in common. */
-import type { EndedCursor, FactName, Readings } from "../facts/facts.ts";
+import type { FactName, Readings, Since } from "../facts/facts.ts";
 
 /** What one source gave: a reading for each fact it was asked for, and lines for the parts that failed. */
 export interface SourceResult {
@@ -12,8 +12,8 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly wanted: ReadonlySet<FactName>;
-  /** Up to where ended rows are known; null in the first cycle. */
-  readonly endedSince: EndedCursor | null;
+  /** From where on to read what is new. */
+  readonly since: Since;
 }
 
 /** One place that facts are read from. */

@@ -1,4 +1,6 @@
 /** The one DynamoDB table: its keys, what is kept for how long, and how a violation's id names its item. */
+import type { Severity } from "../invariants/invariant.ts";
+import { DAY_MS } from "../time.ts";
 
 /** Attribute names of the table's key and of its TTL. */
 export const TABLE = { partitionKey: "pk", sortKey: "sk", timeToLive: "expires_at" } as const;
@@ -6,9 +8,6 @@ export const TABLE = { partitionKey: "pk", sortKey: "sk", timeToLive: "expires_a
 const DAY_SECONDS = 86_400;
 /** Evidence is kept this long. TTL deletion is late, so readers look at `expires_at` themselves. */
 export const EVIDENCE_SECONDS = 90 * DAY_SECONDS;
-/** An id is remembered for at least an hour after it was last read as terminal; reads overlap by less than another. */
-export const TERMINAL_SECONDS = 2 * 3600;
-
 /** @returns the UTC day of an instant (unix ms), as in `2026-11-23` */
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
@@ -43,4 +42,25 @@ export const violationSortKey = (id: number): string => String(id).padStart(SORT
 export function dayOfViolation(id: number): string | null {
   const match = /^(\d{4})(\d\d)(\d\d)\d{6,8}$/.exec(String(id));
   return match ? `${match[1]}-${match[2]}-${match[3]}` : null;
+}
+
+/** The days from the last to the first, as they are listed. */
+export function* daysBetween(startMs: number, endMs: number): Generator<string> {
+  if (startMs > endMs) return;
+  const first = dayOf(startMs);
+  for (let ms = endMs; ; ms -= DAY_MS) {
+    const day = dayOf(ms);
+    if (day < first) return;
+    yield day;
+  }
+}
+
+/** The attribute of a day's counters that counts violations of that invariant and severity. */
+export const countAttribute = (invariantId: string, severity: Severity): string =>
+  `count#${invariantId}#${severity}`;
+
+/** The way back; null for an attribute that is no counter. */
+export function parseCountAttribute(name: string): { invariantId: string; severity: Severity } | null {
+  const [kind, invariantId, severity] = name.split("#");
+  return kind === "count" ? { invariantId: invariantId!, severity: severity as Severity } : null;
 }

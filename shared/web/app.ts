@@ -6,7 +6,7 @@ import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import type { Canary } from "../canary.ts";
 import { describeError } from "../errors.ts";
-import { BadCursor } from "../store/store.ts";
+import { BadCursor } from "../store/cursor.ts";
 import { registerFeed } from "./api/metrics.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
 import { registerSilences } from "./api/silences.ts";

@@ -2,7 +2,8 @@
 import type { z } from "@hono/zod-openapi";
 import type { Senders } from "../alerts/channels/channels.ts";
 import type { Silence } from "../alerts/silence.ts";
-import type { InvariantState, Memory } from "../cycle/memory.ts";
+import type { InvariantState } from "../alerts/state.ts";
+import type { Memory } from "../cycle/memory.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { formatInstant } from "../time.ts";

@@ -29,7 +29,7 @@ export const toSilence = (s: Silence) => ({
 
 /** @returns those that have not ended, oldest first */
 export const silencesInForce = async ({ store, now }: Canary): Promise<Silence[]> =>
-  (await store.readMemory()).silences.filter((s) => s.untilMs > now());
+  (await store.lease.read()).silences.filter((s) => s.untilMs > now());
 
 /**
  * @param input as `SilenceRequest` has it, unchecked
@@ -57,10 +57,10 @@ export async function addSilence(canary: Canary, input: unknown): Promise<Silenc
     reason,
     createdAtMs: now(),
   };
-  await store.putSilence(silence);
+  await store.silences.put(silence);
   return silence;
 }
 
 /** @returns whether there was one with that id */
 export const endSilence = async ({ store }: Canary, id: string): Promise<boolean> =>
-  /^[0-9a-f]{8}$/.test(id) && (await store.removeSilence(id));
+  /^[0-9a-f]{8}$/.test(id) && (await store.silences.remove(id));

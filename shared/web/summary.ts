@@ -1,8 +1,8 @@
 /** What the pages, the badge and the metrics show, read in a number of requests that does not grow with what is red. */
 
 import { isSilenced, type Silence } from "../alerts/silence.ts";
+import type { RedSubject } from "../alerts/state.ts";
 import type { Canary } from "../canary.ts";
-import type { RedSubject } from "../cycle/memory.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { dayOf, keptRange } from "../store/table.ts";
@@ -62,7 +62,7 @@ function shownAs(
 /** One request. */
 export async function readStandings({ store, alerts, now }: Canary): Promise<Standings> {
   const nowMs = now();
-  const { memory, silences } = await store.readMemory();
+  const { memory, silences } = await store.lease.read();
   const status = describeStatus(memory, silences, alerts.senders, nowMs);
   return {
     environment: alerts.environment,
@@ -144,7 +144,7 @@ const rowsOf = (standings: Standings, cycles: readonly CycleOutline[]): Row[] =>
 export async function readOverview(canary: Canary): Promise<Overview> {
   const [standings, cycles] = await Promise.all([
     readStandings(canary),
-    canary.store.outlineCycles(lastDay(canary.now()), IDS),
+    canary.store.history.outlineCycles(lastDay(canary.now()), IDS),
   ]);
   const rows = rowsOf(standings, cycles).sort((a, b) => SHOWN.indexOf(a.shown) - SHOWN.indexOf(b.shown));
   return { standings, rows, cycles };
@@ -182,8 +182,8 @@ export async function readInvariant(
   const { id } = invariant;
   const [standings, cycles, stats] = await Promise.all([
     readStandings(canary),
-    store.outlineCycles(lastDay(nowMs), IDS),
-    store.stats(keptRange(undefined, undefined, nowMs)),
+    store.history.outlineCycles(lastDay(nowMs), IDS),
+    store.history.stats(keptRange(undefined, undefined, nowMs)),
   ]);
   const counts = new Map(
     stats.map(({ day, counts }) => [
@@ -207,7 +207,7 @@ export async function readInvariant(
     searched.push(day);
     const startMs = Date.parse(day);
     const range = { startMs, endMs: Math.min(endMs, startMs + DAY_MS - 1), nowMs };
-    found = (await store.outlineCycles(range, [id])).filter(hasFound);
+    found = (await store.history.outlineCycles(range, [id])).filter(hasFound);
   }
 
   const shown: CycleOutline[] = [];
@@ -220,7 +220,11 @@ export async function readInvariant(
   const violations = await Promise.all(
     shown.map(({ found }) => {
       const { first_violation_id, violations } = found![id]!;
-      return store.listViolationsFrom(first_violation_id, Math.min(violations, MAX_VIOLATIONS), nowMs);
+      return store.history.listViolationsFrom(
+        first_violation_id,
+        Math.min(violations, MAX_VIOLATIONS),
+        nowMs,
+      );
     }),
   );
   const last = shown.at(-1);
@@ -266,12 +270,12 @@ export async function readCycle(canary: Canary, atMs: number): Promise<CycleView
   const { store, now } = canary;
   const [standings, cycle] = await Promise.all([
     readStandings(canary),
-    store.getCycle(formatInstant(atMs), now()),
+    store.history.getCycle(formatInstant(atMs), now()),
   ]);
   if (!cycle) return null;
   const firstIds = Object.values(cycle.found ?? {}).map((f) => f.first_violation_id);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS_OF_CYCLE);
   const violations =
-    firstIds.length > 0 ? await store.listViolationsFrom(Math.min(...firstIds), most, now()) : [];
+    firstIds.length > 0 ? await store.history.listViolationsFrom(Math.min(...firstIds), most, now()) : [];
   return { standings, cycle, violations };
 }

@@ -1,9 +1,10 @@
-/** The crossing from TypeScript's names to those of the API, the log and the table: camelCase here, snake_case there. */
+/** From verdicts and transitions to records, in the names of the API, the log and the table (snake_case). */
 
 import type { Broke, Recovered, Spread, Transition } from "../alerts/transition.ts";
-import { INVARIANTS } from "../invariants/index.ts";
+import { seenCount } from "../facts/coverage.ts";
+import { findInvariant } from "../invariants/index.ts";
 import { formatInstant } from "../time.ts";
-import { type AnyFinding, checkedCount, type Verdict } from "../verdict/evaluate.ts";
+import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import type {
   RecoveryRecord,
   SpreadRecord,
@@ -12,33 +13,19 @@ import type {
   ViolationRecord,
 } from "./records.ts";
 
-const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-/** @returns the value with the names of all its fields in snake_case */
-function toWire(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toWire);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [snakeCase(name), toWire(field)]));
-}
-
-const camelCase = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
 /**
- * The way back, for what reads records: one violation in a line.
- * @returns what its invariant says of it; the query that shows it, where the record is of a version that saw other fields
+ * Puts a recorded violation into one line.
+ * @returns what its invariant says of it; the signal query, where the record is of a version with other fields
  */
 export function explainViolation({ invariant_id, observed_state, signal_query }: ViolationRecord): string {
-  const observed = Object.fromEntries(
-    Object.entries(observed_state).map(([name, value]) => [camelCase(name), value]),
-  );
   try {
-    return INVARIANTS.find(({ id }) => id === invariant_id)?.explain(observed) ?? signal_query;
+    return findInvariant(invariant_id)?.explain(observed_state) ?? signal_query;
   } catch {
     return signal_query;
   }
 }
 
-/** @returns the violation as it is stored and served, but for its id */
+/** Makes the violation as it is stored and served, without its id. */
 export function toViolation(
   verdict: Verdict,
   finding: AnyFinding,
@@ -51,7 +38,7 @@ export function toViolation(
     severity: finding.severity ?? severity,
     subject: finding.subject,
     snapshot_time: snapshotTime,
-    observed_state: { ...(toWire(finding.observed) as object), snapshot_time: snapshotTime },
+    observed_state: { ...finding.observed, snapshot_time: snapshotTime },
     signal_query: finding.signalQuery,
   };
 }
@@ -59,10 +46,12 @@ export function toViolation(
 export function toVerdictRecord(verdict: Verdict): VerdictRecord {
   return {
     status: verdict.status,
-    checked: checkedCount(verdict),
+    checked: seenCount(verdict.coverage),
     unseen: [
       ...new Set(
-        verdict.unseen.map(({ subject, key }) => (key === undefined ? subject : `${subject}/${key}`)),
+        verdict.coverage.unseen.map(({ subject, key }) =>
+          key === undefined ? subject : `${subject}/${key}`,
+        ),
       ),
     ].sort(),
     reason: verdict.reason,

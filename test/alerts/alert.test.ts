@@ -23,7 +23,13 @@ describe("an alert", () => {
   });
 
   const idsOf = (ids: readonly number[]) => {
-    const observed = { agentName: "ruby", slotCount: 3, maxParallelTasks: 2, overbookedBy: 1, slotIds: [] };
+    const observed = {
+      agent_name: "ruby",
+      slot_count: 3,
+      max_parallel_tasks: 2,
+      overbooked_by: 1,
+      slot_ids: [],
+    };
     const findings = ids.map((id) => ({ subject: `agent-${id}`, keys: [], observed, signalQuery: "" }));
     const { context } = toAlert(
       {

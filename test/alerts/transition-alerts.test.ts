@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { advance } from "../../shared/alerts/advance.ts";
+import type { AlertPolicy, Notice } from "../../shared/alerts/notify.ts";
 import type { Silence } from "../../shared/alerts/silence.ts";
-import {
-  type AlertPolicy,
-  type Announcement,
-  type Remembered,
-  step,
-} from "../../shared/alerts/transition.ts";
+import type { AlertState } from "../../shared/alerts/state.ts";
+import { coverageOf } from "../../shared/facts/coverage.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { Severity } from "../../shared/invariants/invariant.ts";
 import { type AnyFinding, statusOf, unknownVerdict, type Verdict } from "../../shared/verdict/evaluate.ts";
@@ -44,45 +42,33 @@ function seen(id: string, { red = [], healthy = [], unseen = [], severity = {} }
       ...(severity[subject] && { severity: severity[subject] }),
     }),
   );
-  const verdict = {
-    findings,
-    subjects: new Set([...red, ...healthy]),
+  const coverage = coverageOf({
+    subjects: [...red, ...healthy],
     unseen: unseen.map((subject) => ({ subject })),
-  };
-  return {
-    invariant: invariantOf(id),
-    incomplete: undefined,
-    complete: true,
-    examined: (subject) => verdict.subjects.has(subject),
-    ...verdict,
-    ...statusOf(verdict, undefined),
-  };
+  });
+  return { invariant: invariantOf(id), findings, coverage, ...statusOf(findings, coverage) };
 }
 
-const namesOf = (announcement: Announcement): string => {
-  if ("what" in announcement)
-    return announcement.what
-      .map(({ name, reason }) => (reason === null ? name : `${name} (${reason})`))
-      .join(", ");
-  return "subjects" in announcement
-    ? announcement.subjects.join(", ")
-    : announcement.findings.map((f) => f.subject).join(", ");
+const namesOf = (notice: Notice): string => {
+  if ("what" in notice)
+    return notice.what.map(({ name, reason }) => (reason === null ? name : `${name} (${reason})`)).join(", ");
+  return "subjects" in notice ? notice.subjects.join(", ") : notice.findings.map((f) => f.subject).join(", ");
 };
 
 /** What operators are told in one cycle, as one of them would repeat it. */
-const repeated = (announcements: readonly Announcement[]): string[] =>
-  announcements.map((a) =>
+const repeated = (notices: readonly Notice[]): string[] =>
+  notices.map((a) =>
     "what" in a ? `${a.kind}: ${namesOf(a)}` : `${a.kind} ${a.invariant.id}: ${namesOf(a)}`,
   );
 
 /** A canary, told cycle by cycle, five minutes apart; what it remembers goes through JSON, as in the store. */
 function canary(differs: Partial<AlertPolicy> = {}) {
   let policy = { ...POLICY, ...differs };
-  let remembered: Remembered = { states: {}, blindSources: {} };
+  let remembered: AlertState = { states: {}, blindSources: {} };
   let silences: Silence[] = [];
   let nowMs = START_MS - 5 * MINUTE_MS;
   let waitMs = 5 * MINUTE_MS;
-  let last: ReturnType<typeof step> | undefined;
+  let last: ReturnType<typeof advance> | undefined;
 
   function cycle(
     verdicts: readonly Verdict[],
@@ -94,9 +80,9 @@ function canary(differs: Partial<AlertPolicy> = {}) {
   ): string[] {
     nowMs += waitMs;
     waitMs = 5 * MINUTE_MS;
-    last = step(remembered, { verdicts, offSources, unavailable, isFull }, nowMs, policy, silences);
+    last = advance(remembered, { verdicts, offSources, unavailable, isFull }, nowMs, policy, silences);
     remembered = JSON.parse(JSON.stringify({ states: last.states, blindSources: last.blindSources }));
-    return repeated(last.announcements);
+    return repeated(last.notices);
   }
   const it = {
     cycle,
@@ -129,7 +115,7 @@ function canary(differs: Partial<AlertPolicy> = {}) {
       return it;
     },
     now: () => nowMs,
-    announcements: () => last!.announcements,
+    notices: () => last!.notices,
     /** What is recorded of the last cycle, told or not. */
     recorded: () =>
       last!.transitions.map(
@@ -158,7 +144,7 @@ describe("an invariant breaks, stays broken and recovers", () => {
     const brokeAtMs = it.now();
     it.after(2 * HOUR_MS).sees({ red: ["alpha"] });
     it.sees({ healthy: ["alpha"] });
-    expect(it.announcements()).toMatchObject([{ kind: "recovered", redSinceMs: brokeAtMs }]);
+    expect(it.notices()).toMatchObject([{ kind: "recovered", redSinceMs: brokeAtMs }]);
   });
 
   test("a spread names only the subjects that joined, with their findings and nobody else's", () => {
@@ -181,11 +167,11 @@ describe("an invariant breaks, stays broken and recovers", () => {
   test("an invariant that breaks again is told again, with when it was last red", () => {
     const it = canary();
     it.sees({ red: ["alpha"] });
-    expect(it.announcements()).toMatchObject([{ previousViolationAtMs: null }]);
+    expect(it.notices()).toMatchObject([{ previousViolationAtMs: null }]);
     const lastRedMs = it.now();
     it.sees({ healthy: ["alpha"] });
     expect(it.after(2 * HOUR_MS).sees({ red: ["alpha"] })).toEqual(["broke S-02: alpha"]);
-    expect(it.announcements()).toMatchObject([
+    expect(it.notices()).toMatchObject([
       { previousViolationAtMs: lastRedMs, redSinceMs: it.now(), severity: "critical" },
     ]);
   });
@@ -206,7 +192,7 @@ describe("an invariant breaks, stays broken and recovers", () => {
     expect(it.sees({ red: ["alpha"] })).toEqual([]);
     expect(it.isBlind()).toEqual([]);
     expect(it.sees({ healthy: ["alpha"] })).toEqual(["recovered S-02: alpha"]);
-    expect(it.announcements()).toMatchObject([{ redSinceMs: brokeAtMs }]);
+    expect(it.notices()).toMatchObject([{ redSinceMs: brokeAtMs }]);
   });
 
   test("a subject that is red, unseen and red again is no news, and a healthy one unseen is none either", () => {
@@ -245,7 +231,7 @@ describe("reminders", () => {
     const brokeAtMs = it.now();
     it.sees({ red: ["alpha", "beta"] });
     expect(it.after(DAY_MS).sees({ red: ["alpha", "beta"] })).toEqual(["reminder S-02: alpha, beta"]);
-    expect(it.announcements()).toMatchObject([{ redSinceMs: brokeAtMs }]);
+    expect(it.notices()).toMatchObject([{ redSinceMs: brokeAtMs }]);
   });
 
   test("a spread is a telling: the reminder comes 24 h after it", () => {
@@ -306,7 +292,7 @@ describe("what operators asked not to be told", () => {
     expect(it.sees({ red: ["tag", "runs"], severity: { tag: "major", runs: "critical" } }, "L-03")).toEqual([
       "broke L-03: runs",
     ]);
-    expect(it.announcements()).toMatchObject([{ severity: "critical" }]);
+    expect(it.notices()).toMatchObject([{ severity: "critical" }]);
   });
 
   test("a ghost that was too harmless to tell is told once it gets worse", () => {
@@ -337,11 +323,11 @@ describe("what operators asked not to be told", () => {
   test("an alert is as severe as the worst of what it names", () => {
     const it = canary();
     it.sees({ red: ["tag"], severity: { tag: "major" } }, "L-03");
-    expect(it.announcements()).toMatchObject([{ kind: "broke", severity: "major" }]);
+    expect(it.notices()).toMatchObject([{ kind: "broke", severity: "major" }]);
     it.sees({ red: ["tag", "runs"], severity: { tag: "major", runs: "critical" } }, "L-03");
-    expect(it.announcements()).toMatchObject([{ kind: "spread", severity: "critical" }]);
+    expect(it.notices()).toMatchObject([{ kind: "spread", severity: "critical" }]);
     it.after(DAY_MS).sees({ red: ["tag"], severity: { tag: "major" } }, "L-03");
-    expect(it.announcements()).toMatchObject([{ kind: "reminder", severity: "major" }]);
+    expect(it.notices()).toMatchObject([{ kind: "reminder", severity: "major" }]);
   });
 });
 
@@ -536,7 +522,7 @@ describe("blindness", () => {
     const blindSinceMs = it.now();
     expect(it.isBlind("redis: ECONNREFUSED")).toEqual([]);
     expect(it.isBlind("redis: ETIMEDOUT")).toEqual(["blind: S-02 (redis: ETIMEDOUT)"]);
-    expect(it.announcements()).toMatchObject([{ what: [{ sinceMs: blindSinceMs }] }]);
+    expect(it.notices()).toMatchObject([{ what: [{ sinceMs: blindSinceMs }] }]);
     for (let cycle = 0; cycle < 20; cycle += 1) expect(it.isBlind()).toEqual([]);
   });
 
@@ -546,7 +532,7 @@ describe("blindness", () => {
     const blindSinceMs = it.now();
     it.isBlind();
     expect(it.sees({ healthy: ["alpha"] })).toEqual(["sees: S-02"]);
-    expect(it.announcements()).toMatchObject([{ what: [{ sinceMs: blindSinceMs }] }]);
+    expect(it.notices()).toMatchObject([{ what: [{ sinceMs: blindSinceMs }] }]);
     expect(it.sees({ healthy: ["alpha"] })).toEqual([]);
     expect(it.isBlind()).toEqual([]);
     expect(it.isBlind()).toEqual(["blind: S-02 (redis: ECONNREFUSED)"]);

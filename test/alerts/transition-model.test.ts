@@ -5,12 +5,15 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { advance } from "../../shared/alerts/advance.ts";
 import type { Alert, Channel, Pending } from "../../shared/alerts/alert.ts";
 import { NotDelivered, type Send, type Senders } from "../../shared/alerts/channels/channels.ts";
+import type { AlertPolicy } from "../../shared/alerts/notify.ts";
 import { deliver, isDue, pending } from "../../shared/alerts/outbox.ts";
 import type { Silence } from "../../shared/alerts/silence.ts";
+import type { AlertState } from "../../shared/alerts/state.ts";
 import { toAlert } from "../../shared/alerts/to-alert.ts";
-import { type AlertPolicy, type Remembered, step } from "../../shared/alerts/transition.ts";
+import { coverageOf } from "../../shared/facts/coverage.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { Severity } from "../../shared/invariants/invariant.ts";
 import { type AnyFinding, statusOf, unknownVerdict, type Verdict } from "../../shared/verdict/evaluate.ts";
@@ -216,36 +219,32 @@ const invariantOf = (id: Id) => INVARIANTS.find((i) => i.id === id)!;
 
 const observedOf = (id: Id, agent: Agent): Record<string, unknown> =>
   id === "S-02"
-    ? { agentName: agent, slotCount: 3, maxParallelTasks: 2, overbookedBy: 1, slotIds: ["x", "y", "z"] }
-    : { ghostAgentName: agent, orphanCount: 1, redisSlotCount: 0, tablesHit: ["t"], sampleRefs: [] };
+    ? { agent_name: agent, slot_count: 3, max_parallel_tasks: 2, overbooked_by: 1, slot_ids: ["x", "y", "z"] }
+    : { ghost_agent_name: agent, orphan_count: 1, redis_slot_count: 0, tables_hit: ["t"], sample_refs: [] };
 
 function verdictOf(world: World, id: Id): Verdict {
   const invariant = invariantOf(id);
   if (world.sight[id] === "unknown") return unknownVerdict(invariant, "redis: ECONNREFUSED");
   const agents = (...looks: string[]) =>
     AGENTS.filter((agent) => looks.includes(world.looks[id].get(agent)!));
-  const incomplete = world.sight[id] === "incomplete" ? "docker: not read" : undefined;
-  const seen = {
-    findings: agents("red").map(
-      (agent): AnyFinding => ({
-        subject: agent,
-        keys: [agent],
-        observed: observedOf(id, agent),
-        signalQuery: "",
-        ...(id === "L-03" && { severity: world.severities.get(agent)! }),
-      }),
-    ),
-    subjects: new Set<string>(agents("green", "red")),
-    unseen: agents("unseen").map((subject) => ({ subject })),
-  };
-  return {
-    invariant,
-    incomplete,
-    complete: world.sight[id] === "clear",
-    examined: (subject) => seen.subjects.has(subject),
-    ...seen,
-    ...statusOf(seen, incomplete),
-  };
+  const findings = agents("red").map(
+    (agent): AnyFinding => ({
+      subject: agent,
+      keys: [agent],
+      observed: observedOf(id, agent),
+      signalQuery: "",
+      ...(id === "L-03" && { severity: world.severities.get(agent)! }),
+    }),
+  );
+  const subjects = agents("green", "red");
+  const unseen = agents("unseen").map((subject) => ({ subject }));
+  const unlisted = "docker: not read";
+  const sawKey = (key: string) => subjects.some((agent) => agent === key);
+  const coverage = coverageOf(
+    { subjects, unseen, ...(world.sight[id] === "incomplete" && { unlisted, sawKey }) },
+    world.sight[id] !== "clear",
+  );
+  return { invariant, findings, coverage, ...statusOf(findings, coverage) };
 }
 
 // ── What an operator reads ──────────────────────────────────────────────────────────────────────────────────────────
@@ -416,7 +415,7 @@ async function live({ policy, cycles }: { policy: Omit<AlertPolicy, "hasChannel"
   const world = makeWorld();
   const model = makeModel(policy);
   const { attempts, clock, senders } = makeChannels(world);
-  let memory: Remembered = { states: {}, blindSources: {} };
+  let memory: AlertState = { states: {}, blindSources: {} };
   let outbox: readonly Pending[] = [];
   const created = new Map<string, Pending>();
   const dropped: { key: string; channel: Channel; atMs: number }[] = [];
@@ -452,7 +451,7 @@ async function live({ policy, cycles }: { policy: Omit<AlertPolicy, "hasChannel"
     clock.nowMs = nowMs;
     for (const change of cycle.changes) apply(world, change, nowMs);
     const channels = [...world.configured];
-    const stepped = step(
+    const stepped = advance(
       memory,
       {
         verdicts: cycle.runs.map((id) => verdictOf(world, id)),
@@ -468,8 +467,8 @@ async function live({ policy, cycles }: { policy: Omit<AlertPolicy, "hasChannel"
       world.silences,
     );
     const snapshotTime = new Date(nowMs).toISOString();
-    const alerts = stepped.announcements.map((announcement) =>
-      toAlert(announcement, {
+    const alerts = stepped.notices.map((notice) =>
+      toAlert(notice, {
         environment: "test",
         statusUrl: null,
         snapshotTime,

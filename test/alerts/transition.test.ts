@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { type AlertPolicy, step, type Transition } from "../../shared/alerts/transition.ts";
-import { EMPTY_MEMORY, type InvariantState, type InvariantStates } from "../../shared/cycle/memory.ts";
-import type { Unseen } from "../../shared/facts/facts.ts";
+import type { InvariantState, InvariantStates } from "../../shared/alerts/state.ts";
+import { type Transition, transition } from "../../shared/alerts/transition.ts";
+import { EMPTY_MEMORY, memorySizes } from "../../shared/cycle/memory.ts";
+import { coverageOf, type Unseen } from "../../shared/facts/coverage.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { Severity } from "../../shared/invariants/invariant.ts";
 import { decodeMemory, encodeMemory } from "../../shared/store/memory-codec.ts";
@@ -35,41 +36,19 @@ function verdictOf(
       ...(severity && { severity }),
     }),
   );
-  const seen = {
-    findings,
-    subjects: new Set([
-      ...Object.keys(red),
-      ...healthy,
-      ...unseen.flatMap((u) => (u.key ? [u.subject] : [])),
-    ]),
+  const coverage = coverageOf({
+    subjects: [...Object.keys(red), ...healthy, ...unseen.flatMap((u) => (u.key ? [u.subject] : []))],
     unseen,
-  };
-  return {
-    invariant: invariantOf(id),
-    complete: incomplete === undefined,
-    incomplete,
-    examined: (subject, key) =>
-      incomplete === undefined ? seen.subjects.has(subject) : examined.includes(key),
-    ...seen,
-    ...statusOf(seen, incomplete),
-  };
+    ...(incomplete !== undefined && { unlisted: incomplete, sawKey: (key) => examined.includes(key) }),
+  });
+  return { invariant: invariantOf(id), findings, coverage, ...statusOf(findings, coverage) };
 }
 
-/** Nobody is told of anything: what is announced has stories of its own. */
-const POLICY: AlertPolicy = {
-  hasChannel: false,
-  onRecovery: true,
-  onSpread: true,
-  remindAfterMs: 0,
-  minSeverity: "minor",
-  blindAfterCycles: 3,
-};
 const stepFrom = (states: InvariantStates, verdicts: readonly Verdict[], nowMs = START_MS) =>
-  step(
+  transition(
     { states, blindSources: {} },
     { verdicts, offSources: [], unavailable: [], isFull: true },
     nowMs,
-    POLICY,
     [],
   );
 
@@ -102,7 +81,7 @@ function story(id = "S-02", before?: InvariantState) {
     isBlind: (reason: string) => judge(unknownVerdict(invariantOf(id), reason)),
     /** The memory goes into its item and comes back. */
     isStored: () => {
-      states = decodeMemory(encodeMemory({ ...EMPTY_MEMORY, states })).states;
+      states = decodeMemory(encodeMemory(memorySizes({ ...EMPTY_MEMORY, states }, []))).states;
     },
     state: () => states[id]!,
     redSubjects: () => Object.keys(states[id]!.red).sort(),

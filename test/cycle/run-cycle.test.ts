@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
-import { type CycleReport, leaseMs } from "../../shared/cycle/run-cycle.ts";
+import { leaseMs } from "../../shared/cycle/lease.ts";
+import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { SourceError } from "../../shared/errors.ts";
 import { INVARIANTS, unknownIds } from "../../shared/invariants/index.ts";
-import { type Lease, LeaseLost, type TimeRange } from "../../shared/store/store.ts";
+import type { TimeRange } from "../../shared/store/history.ts";
+import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
 import type { CycleRecord } from "../../shared/wire/records.ts";
 import {
   commit,
@@ -35,10 +37,10 @@ const lastDays = (canary: ScriptedCanary, days: number): TimeRange => ({
   nowMs: canary.now(),
 });
 const violationsOf = (canary: ScriptedCanary) =>
-  canary.store.listViolations(lastDays(canary, 80), 1000, null);
-const cyclesOf = (canary: ScriptedCanary) => canary.store.listCycles(lastDays(canary, 1), 100, null);
+  canary.store.history.listViolations(lastDays(canary, 80), 1000, null);
+const cyclesOf = (canary: ScriptedCanary) => canary.store.history.listCycles(lastDays(canary, 1), 100, null);
 const leaseOf = async (canary: ScriptedCanary, owner = "another"): Promise<Lease> => {
-  const taken = await canary.store.acquire(owner, canary.now(), leaseMs(canary.deps.settings));
+  const taken = await canary.store.lease.acquire(owner, canary.now(), leaseMs(canary.deps.settings));
   if ("busyUntilMs" in taken) throw new Error("the lease is another's");
   return taken;
 };
@@ -154,7 +156,7 @@ describe("a cycle that died while it held the lease", () => {
     canary.advance(leaseMs(canary.deps.settings));
     const successor = await leaseOf(canary, "successor");
     await expect(commit(canary.store, dead, memoryAt(1))).rejects.toThrow(LeaseLost);
-    await canary.store.release("dead");
+    await canary.store.lease.release("dead");
     expect((await canary.run()).kind).toBe("busy");
     await commit(canary.store, successor, memoryAt(2));
     expect(await canary.memory()).toEqual(memoryAt(2));
@@ -173,12 +175,12 @@ describe("a cycle that died while it held the lease", () => {
   test("another, whose clock is ahead, took over while it wrote its evidence: its commit is refused", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
-    const { writeEvidence } = canary.store;
-    canary.deps.store.writeEvidence = async (...evidence) => {
-      await writeEvidence(...evidence);
+    const { write } = canary.store.evidence;
+    canary.stateCalls("evidence.write", async (...evidence: Parameters<typeof write>) => {
+      await write(...evidence);
       const aheadMs = canary.now() + leaseMs(canary.deps.settings);
-      expect(await canary.store.acquire("ahead", aheadMs, 60_000)).toHaveProperty("owner");
-    };
+      expect(await canary.store.lease.acquire("ahead", aheadMs, 60_000)).toHaveProperty("owner");
+    });
     expect(await canary.run()).toMatchObject(OUTLIVED);
     expect((await canary.memory()).states).toEqual({});
   });
@@ -186,13 +188,13 @@ describe("a cycle that died while it held the lease", () => {
   test("its evidence took longer than its lease, and another ran meanwhile: it changes nothing any more", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
-    const { writeEvidence } = canary.store;
-    canary.deps.store.writeEvidence = async (...evidence) => {
-      await writeEvidence(...evidence);
-      canary.deps.store.writeEvidence = writeEvidence;
+    const { write } = canary.store.evidence;
+    canary.stateCalls("evidence.write", async (...evidence: Parameters<typeof write>) => {
+      await write(...evidence);
+      canary.stateCalls("evidence.write", write);
       canary.advance(leaseMs(canary.deps.settings));
       expect((await canary.run(["S-02"])).kind).toBe("done");
-    };
+    });
     expect(await canary.run()).toMatchObject({ kind: "stateless", report: OUTLIVED.report });
     expect(Object.keys((await canary.memory()).states)).toEqual(["S-02"]);
     expect((await canary.run()).kind).toBe("done");
@@ -231,12 +233,12 @@ describe("a run of some invariants", () => {
     canary.set({ executions: live(runningRow("e-1", "alpha")) });
     await canary.cycle();
     const before = await canary.memory();
-    expect(before.pinned).toHaveLength(1);
+    expect(before.recall.pinned).toHaveLength(1);
     canary.ends({ "e-2": "failed" });
     await canary.cycle("S-02", "R-01");
     const after = await canary.memory();
-    expect(after.endedCursor).toEqual(before.endedCursor);
-    expect(after.pinned).toEqual(before.pinned);
+    expect(after.recall.endedCursor).toEqual(before.recall.endedCursor);
+    expect(after.recall.pinned).toEqual(before.recall.pinned);
     expect(after.lastFullCycle).toEqual(before.lastFullCycle);
   });
 
@@ -277,11 +279,11 @@ describe("the state can't be reached", () => {
   const REASON = "state: ECONNREFUSED";
 
   test.each([
-    ["when the lease is taken", ["acquire"]],
-    ["when the terminal memory is loaded", ["loadTerminal"]],
-    ["when ids are reserved", ["reserveIds"]],
-    ["when the evidence is written", ["writeEvidence"]],
-    ["at the commit", ["commit"]],
+    ["when the lease is taken", ["lease.acquire"]],
+    ["when the terminal memory is loaded", ["journals.load"]],
+    ["when ids are reserved", ["evidence.reserveIds"]],
+    ["when the evidence is written", ["evidence.write"]],
+    ["at the commit", ["lease.commit"]],
   ] as const)("%s: the verdicts are told, nothing opens, and the next cycle works", async (_, calls) => {
     const canary = await canaryOf();
     await canary.cycle();
@@ -306,7 +308,7 @@ describe("the state can't be reached", () => {
     canary.set(LEAKED);
     await canary.cycle();
     canary.set(NO_SLOTS);
-    canary.stateFails("commit");
+    canary.stateFails("lease.commit");
     const { report } = await canary.statelessCycle();
     expect(report.verdicts["S-01"]?.status).toBe("green");
     expect(report.recoveries).toEqual([]);
@@ -314,7 +316,7 @@ describe("the state can't be reached", () => {
     expect((await canary.cycle()).recoveries).toHaveLength(1);
   });
 
-  test.each(["acquire", "loadTerminal"] as const)(
+  test.each(["lease.acquire", "journals.load"] as const)(
     "without its memory (%s) E-02 is unknown, never green",
     async (call) => {
       const canary = await canaryOf();
@@ -328,19 +330,19 @@ describe("the state can't be reached", () => {
 
   test("a run that needs no terminal memory does not miss it", async () => {
     const canary = await canaryOf();
-    canary.stateFails("loadTerminal");
+    canary.stateFails("journals.load");
     expect((await canary.cycle("S-01")).verdicts["S-01"]?.status).toBe("green");
   });
 
   test("the lease can't be given back either: the verdicts are told all the same", async () => {
     const canary = await canaryOf();
-    canary.stateFails("commit", "release");
+    canary.stateFails("lease.commit", "lease.release");
     expect((await canary.statelessCycle()).report.checks_run).toEqual(ALL_IDS);
   });
 
   test("the answer to the lease is lost on its way back: the next run is not kept waiting by it", async () => {
     const canary = await canaryOf();
-    canary.stateLosesTheAnswer("acquire");
+    canary.stateLosesTheAnswer("lease.acquire");
     expect((await canary.statelessCycle()).reason).toBe(REASON);
     canary.stateMends();
     expect((await canary.run()).kind).toBe("done");
@@ -349,7 +351,7 @@ describe("the state can't be reached", () => {
   test("the same, of two runs at once: who found the lease taken doesn't give away another's", async () => {
     const canary = await canaryOf();
     const held = await leaseOf(canary);
-    canary.stateLosesTheAnswer("acquire");
+    canary.stateLosesTheAnswer("lease.acquire");
     expect((await canary.run()).kind).toBe("stateless");
     canary.stateMends();
     expect((await canary.run()).kind).toBe("busy");
@@ -372,20 +374,20 @@ describe("the state can't be reached", () => {
     expect(left.Item).toEqual(Item);
   });
 
-  test.each(["acquire", "loadTerminal", "release"] as const)(
+  test.each(["lease.acquire", "journals.load", "lease.release"] as const)(
     "it never answers (%s): the cycle goes on without it after its deadline",
     async (call) => {
       const canary = await canaryOf({ sourceDeadlineMs: 200 });
       await canary.cycle();
       canary.stateHangs(call);
-      if (call === "release") canary.stateFails("commit");
+      if (call === "lease.release") canary.stateFails("lease.commit");
       const { report, reason } = await canary.statelessCycle();
-      expect(reason).toBe(call === "release" ? REASON : "state: no answer within 200 ms");
+      expect(reason).toBe(call === "lease.release" ? REASON : "state: no answer within 200 ms");
       expect(report.verdicts["S-01"]?.status).toBe("green");
     },
   );
 
-  test.each(["reserveIds", "writeEvidence", "commit"] as const)(
+  test.each(["evidence.reserveIds", "evidence.write", "lease.commit"] as const)(
     "it never answers (%s): the cycle ends when its lease does, and the next one runs",
     async (call) => {
       const canary = await canaryOf();
@@ -412,7 +414,7 @@ describe("the state can't be reached", () => {
 
   test("the address of the state and its password are in no line", async () => {
     const canary = await canaryOf();
-    canary.stateFails("acquire");
+    canary.stateFails("lease.acquire");
     expect(JSON.stringify(await canary.statelessCycle())).not.toMatch(/hunter2|10\.0\.0\.7/);
   });
 });
@@ -520,7 +522,7 @@ describe("E-02: a finished run comes back to life", () => {
     const report = await canary.cycle("E-02");
     expect(e02(report)).toBe("green");
     expect(report.recoveries).toMatchObject([{ invariant_id: "E-02", subjects: ["alpha"] }]);
-    expect((await canary.memory()).pinned).toEqual([]);
+    expect((await canary.memory()).recall.pinned).toEqual([]);
   });
 
   test("a failed run that the scheduler retries is no reversal; a finished one is, retry or not", async () => {
@@ -579,13 +581,13 @@ describe("E-02: a finished run comes back to life", () => {
     expect(e02(await canary.cycle("E-02"))).toBe("red");
   });
 
-  test.each(["writeEvidence", "commit"] as const)(
+  test.each(["evidence.write", "lease.commit"] as const)(
     "a cycle that failed (%s) forgets nothing, and reads from where the last good one ended",
     async (call) => {
       const canary = await canaryOf();
       canary.ends({ "e-1": "success" });
       await canary.cycle("E-02");
-      const { endedCursor } = await canary.memory();
+      const { endedCursor } = (await canary.memory()).recall;
       canary.stateFails(call);
       canary.ends({ "e-2": "success" });
       await canary.statelessCycle("E-02");
@@ -602,10 +604,10 @@ describe("E-02: a finished run comes back to life", () => {
   test("ended rows unread: unknown, and the next read starts where the last good one ended", async () => {
     const canary = await canaryOf();
     await canary.cycle("E-02");
-    const { endedCursor } = await canary.memory();
+    const { endedCursor } = (await canary.memory()).recall;
     canary.unread("ended", "sqlite: ETIMEDOUT");
     expect(e02(await canary.cycle("E-02"))).toBe("unknown");
-    expect((await canary.memory()).endedCursor).toEqual(endedCursor);
+    expect((await canary.memory()).recall.endedCursor).toEqual(endedCursor);
   });
 
   test("the first cycle ever asks from no cursor, the next from the reading of the first", async () => {
@@ -760,7 +762,7 @@ describe("R-01 with a dwell of ten minutes", () => {
     const canary = await canaryOf();
     canary.set(zombie());
     expect(r01(await canary.cycle())).toBe("red");
-    expect((await canary.memory()).zombieSightings).toEqual({});
+    expect((await canary.memory()).recall.zombieSightings).toEqual({});
   });
 });
 
@@ -785,7 +787,7 @@ describe("what is written down", () => {
     canary.set(LEAKED);
     const { violations } = await canary.cycle();
     expect((await violationsOf(canary)).items).toEqual(violations);
-    expect(await canary.store.getViolation(violations[0]!.id!, canary.now())).toEqual(violations[0]);
+    expect(await canary.store.history.getViolation(violations[0]!.id!, canary.now())).toEqual(violations[0]);
   });
 
   test("observed_state is in wire names and holds the snapshot's time", async () => {
@@ -852,7 +854,7 @@ describe("what is written down", () => {
       },
     });
     for (const [id, { first_violation_id, violations: count }] of Object.entries(found!)) {
-      const listed = await canary.store.listViolationsFrom(first_violation_id, count, canary.now());
+      const listed = await canary.store.history.listViolationsFrom(first_violation_id, count, canary.now());
       expect(listed.map((v) => v.id)).toEqual(idsOf(id));
     }
   });
@@ -862,7 +864,7 @@ describe("what is written down", () => {
     canary.set({ ...LEAKED, zombies: zombiesOf([container("alpha", [7])]) });
     await canary.cycle();
     await canary.cycle();
-    expect(await canary.store.stats(lastDays(canary, 0))).toEqual([
+    expect(await canary.store.history.stats(lastDays(canary, 0))).toEqual([
       {
         day: "2026-11-23",
         counts: expect.arrayContaining([
@@ -878,7 +880,7 @@ describe("what is written down", () => {
     await canary.cycle();
     expect((await cyclesOf(canary)).items).toHaveLength(1);
     expect((await violationsOf(canary)).items).toEqual([]);
-    expect(await canary.store.stats(lastDays(canary, 80))).toEqual([]);
+    expect(await canary.store.history.stats(lastDays(canary, 80))).toEqual([]);
   });
 
   test("500 slots and 500 rows with ids of 500 characters: told whole, kept in part, and the cycle happens", async () => {
@@ -896,7 +898,7 @@ describe("what is written down", () => {
       in_redis_only: [...slots].sort(),
       in_sql_only: [...rows].sort(),
     });
-    const kept = await canary.store.getViolation(report.violations[0]!.id!, canary.now());
+    const kept = await canary.store.history.getViolation(report.violations[0]!.id!, canary.now());
     expect(kept?.observed_state).toMatchObject({
       redis_slot_count: 500,
       in_redis_only: [...slots].sort().slice(0, 100),

@@ -21,7 +21,7 @@ describe("a finished run stays finished", () => {
   test("runs that were never seen finished are green, whatever else finished", () => {
     const facts = {
       executions: executionsOf([running("run-1"), queued("run-2")]),
-      remembered: rememberedOf({ "run-0": "success", "run-9": "failed" }),
+      finishedRuns: rememberedOf({ "run-0": "success", "run-9": "failed" }),
     };
     expect(recordOf(judge(E02, facts))).toEqual({ status: "green", checked: 1, unseen: [], reason: null });
   });
@@ -29,7 +29,7 @@ describe("a finished run stays finished", () => {
   test("an execution that was success in an earlier cycle and runs now", () => {
     const facts = {
       executions: executionsOf([running("E")]),
-      remembered: rememberedOf({ E: "success" }),
+      finishedRuns: rememberedOf({ E: "success" }),
     };
     expect(violationsOf(judge(E02, facts))).toEqual([
       {
@@ -56,7 +56,7 @@ describe("a finished run stays finished", () => {
     (was, now) => {
       const row = now === "running" ? running("E") : queued("E");
       const [observed] = observedOf(
-        judge(E02, { executions: executionsOf([row]), remembered: rememberedOf({ E: was }) }),
+        judge(E02, { executions: executionsOf([row]), finishedRuns: rememberedOf({ E: was }) }),
       );
       expect(observed).toMatchObject({ previous_status: was, current_status: now });
     },
@@ -67,7 +67,7 @@ describe("a finished run stays finished", () => {
       expect(
         judge(E02, {
           executions: executionsOf([running("E", differs)]),
-          remembered: rememberedOf({ E: "cancelled" }),
+          finishedRuns: rememberedOf({ E: "cancelled" }),
         }).status,
       ).toBe("red");
   });
@@ -75,7 +75,7 @@ describe("a finished run stays finished", () => {
   test("each reversal is a finding of its own, also those of a deleted agent", () => {
     const verdict = judge(E02, {
       executions: executionsOf([running("b"), queued("a"), running("c", { agent: "ghost" })]),
-      remembered: rememberedOf({ a: "failed", b: "success", c: "skipped" }),
+      finishedRuns: rememberedOf({ a: "failed", b: "success", c: "skipped" }),
     });
     expect(verdict.findings.map((f) => [f.subject, ...f.keys])).toEqual([
       [AGENT, "a"],
@@ -88,7 +88,7 @@ describe("a finished run stays finished", () => {
     "an execution called %j was never seen before",
     (id) => {
       const executions = executionsOf([running(id)]);
-      expect(judge(E02, { executions, remembered: rememberedOf({ "run-1": "success" }) }).status).toBe(
+      expect(judge(E02, { executions, finishedRuns: rememberedOf({ "run-1": "success" }) }).status).toBe(
         "green",
       );
     },
@@ -100,19 +100,19 @@ describe("legal moves", () => {
     ["running", running("E", { retryScheduled: true })],
     ["queued (its claim lost the slot)", queued("E", { retryScheduled: true })],
   ])("a failed row that the scheduler retries may be %s", (_now, row) => {
-    const facts = { executions: executionsOf([row]), remembered: rememberedOf({ E: "failed" }) };
+    const facts = { executions: executionsOf([row]), finishedRuns: rememberedOf({ E: "failed" }) };
     expect(judge(E02, facts).status).toBe("green");
   });
 
   test("a failed row that comes back without a retry is a reversal", () => {
-    const facts = { executions: executionsOf([running("E")]), remembered: rememberedOf({ E: "failed" }) };
+    const facts = { executions: executionsOf([running("E")]), finishedRuns: rememberedOf({ E: "failed" }) };
     expect(judge(E02, facts).status).toBe("red");
   });
 
   test.each(["success", "cancelled", "skipped"] as const)("a retry excuses nothing that was %s", (was) => {
     const facts = {
       executions: executionsOf([running("E", { retryScheduled: true })]),
-      remembered: rememberedOf({ E: was }),
+      finishedRuns: rememberedOf({ E: was }),
     };
     expect(judge(E02, facts).status).toBe("red");
   });
@@ -125,7 +125,7 @@ describe("legal moves", () => {
 describe("parts that could not be read", () => {
   test("an agent with a row whose id can't be read is unseen, its readable rows are judged all the same", () => {
     const executions = executionsOf([running("E"), running("other", { agent: "fine" })], [AGENT]);
-    const verdict = judge(E02, { executions, remembered: rememberedOf({ E: "success" }) });
+    const verdict = judge(E02, { executions, finishedRuns: rememberedOf({ E: "success" }) });
     expect(recordOf(verdict)).toMatchObject({ status: "red", checked: 1, unseen: [AGENT] });
     expect(recordOf(judge(E02, { executions }))).toMatchObject({
       status: "green",
@@ -136,12 +136,12 @@ describe("parts that could not be read", () => {
   });
 
   test("a memory that breaks while it is asked makes the verdict unknown", () => {
-    const remembered = {
+    const finishedRuns = {
       statusOf: () => {
         throw new Error("the page is torn");
       },
     };
-    expect(judge(E02, { executions: executionsOf([running("E")]), remembered })).toMatchObject({
+    expect(judge(E02, { executions: executionsOf([running("E")]), finishedRuns })).toMatchObject({
       status: "unknown",
       reason: "the check failed: the page is torn",
     });

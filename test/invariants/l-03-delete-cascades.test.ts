@@ -91,7 +91,7 @@ describe("nothing names an agent that does not exist", () => {
       ["g2", 7, 1, ["agent_tags", "chat_sessions", "redis:agent:slots"]],
       ["g3", 0, 2, ["redis:agent:slots"]],
     ]);
-    expect(verdict.subjects).toEqual(new Set([AGENT, "g1", "g2", "g3"]));
+    expect(verdict.coverage.subjects).toEqual(new Set([AGENT, "g1", "g2", "g3"]));
   });
 
   test("a slot key that holds a drain sentinel names a ghost all the same", () => {
@@ -149,10 +149,10 @@ describe("when it can't judge", () => {
     expect(blind).toMatchObject({
       status: "unknown",
       reason: "not searched: chat_sessions",
-      complete: false,
+      coverage: { isWhole: false },
     });
     const red = judge(L03, { orphans: orphansOf({ G: { rows: { agent_tags: 1 } } }, ["chat_sessions"]) });
-    expect(red).toMatchObject({ status: "red", complete: false });
+    expect(red).toMatchObject({ status: "red", coverage: { isWhole: false } });
   });
 
   test("a key of another type under agent:slots:* is one unseen ghost, not a blind fleet", () => {

@@ -200,11 +200,16 @@ const world: fc.Arbitrary<World> = fc
         unseenContainers: w.unseenContainers,
         unseenDaemons: w.unseenDaemons,
       }),
-      remembered: { statusOf: (id) => w.remembered.get(id) },
-      zombieSightings: new Map([
-        ...w.sightings.map(([c, pid, seconds]) => [zombieKey(c, pid), msAgo(seconds)] as const),
-        ...w.sightingsOfThese.flatMap((seconds, i) => (here[i] ? [[here[i], msAgo(seconds)] as const] : [])),
-      ]),
+      finishedRuns: { statusOf: (id: string) => w.remembered.get(id) },
+      zombieSightings: {
+        dwellSeconds: w.dwellSeconds,
+        firstSeenMs: new Map([
+          ...w.sightings.map(([c, pid, seconds]) => [zombieKey(c, pid), msAgo(seconds)] as const),
+          ...w.sightingsOfThese.flatMap((seconds, i) =>
+            here[i] ? [[here[i], msAgo(seconds)] as const] : [],
+          ),
+        ]),
+      },
     });
     const facts = Object.fromEntries(
       Object.entries(read).map(([name, reading]) => [name, reading.read && reading.value]),
@@ -406,7 +411,7 @@ const RULES: Record<string, Rule> = {
     const stated: Stated = { subjects: [], unseen: [...facts.executions.unseenAgents], red: [] };
     for (const row of facts.executions.live) {
       stated.subjects.push(row.agent);
-      const was = facts.remembered.statusOf(row.id);
+      const was = facts.finishedRuns.statusOf(row.id);
       const legal = was === "failed" && row.retryScheduled;
       if (was !== undefined && !legal)
         stated.red.push({
@@ -556,7 +561,7 @@ const RULES: Record<string, Rule> = {
     for (const c of containers) {
       const pids: number[] = [];
       for (const pid of c.zombiePids) {
-        const firstSeen = facts.zombieSightings.get(zombieKey(c, pid));
+        const firstSeen = facts.zombieSightings.firstSeenMs.get(zombieKey(c, pid));
         const dwelt = firstSeen === undefined ? 0 : times.zombies.fromMs - firstSeen;
         if (dwelt >= dwellSeconds * 1000) pids.push(pid);
       }
@@ -587,12 +592,14 @@ function statusOf({ blind, subjects, unseen, red }: Stated): string {
 // ── The comparison ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What a verdict says, without the closure that is another one in each. */
-const withoutFunctions = ({ examined: _closure, ...verdict }: Verdict) => verdict;
+const withoutFunctions = ({ coverage: { saw: _closure, ...coverage }, ...verdict }: Verdict) => ({
+  ...verdict,
+  coverage,
+});
 
 const inOneOrder = (values: readonly unknown[]) => values.map((v) => JSON.stringify(v)).sort();
 
-const saidBy = (invariant: Invariant, { facts, times, dwellSeconds }: World) =>
-  judge(invariant, facts, { times, dwellSeconds });
+const saidBy = (invariant: Invariant, { facts, times }: World) => judge(invariant, facts, { times });
 
 const shuffledWorld = fc.tuple(world, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })));
 
@@ -647,7 +654,7 @@ describe.each(INVARIANTS.map((invariant) => [invariant.id, invariant] as const))
           seen.set(verdict.status, (seen.get(verdict.status) ?? 0) + 1);
 
           expect(verdict.status).toBe(statusOf(stated));
-          expect([...verdict.subjects].sort()).toEqual([...new Set(stated.subjects)].sort());
+          expect([...verdict.coverage.subjects].sort()).toEqual([...new Set(stated.subjects)].sort());
           expect(recordOf(verdict).unseen).toEqual([...new Set(stated.unseen)].sort());
 
           const violations = violationsOf(verdict);
@@ -692,12 +699,12 @@ describe.each(INVARIANTS.map((invariant) => [invariant.id, invariant] as const))
     test("findings have distinct keys, a known subject, and texts that an operator can read", () => {
       fc.assert(
         fc.property(world, (w) => {
-          const { findings, subjects } = saidBy(invariant, w);
+          const { findings, coverage } = saidBy(invariant, w);
           const keys = findings.flatMap((f) => f.keys.map((key) => JSON.stringify([f.subject, key])));
           expect(new Set(keys).size).toBe(keys.length);
           for (const finding of findings) {
             expect(finding.keys.length).toBeGreaterThan(0);
-            expect(subjects.has(finding.subject)).toBe(true);
+            expect(coverage.subjects.has(finding.subject)).toBe(true);
             expect(`${invariant.explain(finding.observed)} ${finding.signalQuery}`).not.toMatch(
               /undefined|NaN/,
             );

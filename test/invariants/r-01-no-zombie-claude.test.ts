@@ -10,6 +10,7 @@ import {
   observedOf,
   readBetween,
   recordOf,
+  sightingsOf,
   testUnreadFacts,
   violationsOf,
   zombiesOf,
@@ -104,14 +105,13 @@ describe("R01_DWELL_SECONDS", () => {
   const started = "2026-11-23T08:00:00.000000001Z";
   const zombie = container([42], { startedAt: started });
   const judgeSeenFor = (seconds: number | null, dwellSeconds: number, found = zombie) =>
-    judge(
-      R01,
-      {
-        ...seenIn(found),
-        zombieSightings: seconds === null ? new Map() : new Map([[zombieKey(zombie, 42), msAgo(seconds)]]),
-      },
-      { dwellSeconds },
-    ).status;
+    judge(R01, {
+      ...seenIn(found),
+      zombieSightings: sightingsOf(
+        seconds === null ? {} : { [zombieKey(zombie, 42)]: msAgo(seconds) },
+        dwellSeconds,
+      ),
+    }).status;
 
   test.each([
     [null, 0, "red"],
@@ -137,18 +137,18 @@ describe("R01_DWELL_SECONDS", () => {
   test("of several zombies only those that dwelt are counted", () => {
     const facts = {
       ...seenIn(container([42, 43], { startedAt: started })),
-      zombieSightings: new Map([[zombieKey(zombie, 42), msAgo(700)]]),
+      zombieSightings: sightingsOf({ [zombieKey(zombie, 42)]: msAgo(700) }, 600),
     };
-    const [observed] = observedOf(judge(R01, facts, { dwellSeconds: 600 }));
+    const [observed] = observedOf(judge(R01, facts));
     expect(observed).toMatchObject({ zombie_count: 1, zombie_pids: [42] });
   });
 
   test("the dwell is measured at the reading of the processes, from where a slow one began", () => {
-    const facts = { ...seenIn(zombie), zombieSightings: new Map([[zombieKey(zombie, 42), msAgo(590)]]) };
-    const readIn = (from: number, to: number) => ({
-      dwellSeconds: 600,
-      times: { zombies: readBetween(from, to) },
-    });
+    const facts = {
+      ...seenIn(zombie),
+      zombieSightings: sightingsOf({ [zombieKey(zombie, 42)]: msAgo(590) }, 600),
+    };
+    const readIn = (from: number, to: number) => ({ times: { zombies: readBetween(from, to) } });
     expect(judge(R01, facts, readIn(0, 30)).status).toBe("green");
     expect(judge(R01, facts, readIn(30, 30)).status).toBe("red");
   });
@@ -182,11 +182,11 @@ describe("containers and daemons that could not be read", () => {
     expect(judge(R01, { zombies: zombiesOf([container([])], { unseenDaemons }) })).toMatchObject({
       status: "unknown",
       reason: "not read: tcp://docker-2:2376",
-      complete: false,
+      coverage: { isWhole: false },
     });
     expect(judge(R01, { zombies: zombiesOf([container([1])], { unseenDaemons }) })).toMatchObject({
       status: "red",
-      complete: false,
+      coverage: { isWhole: false },
     });
   });
 });

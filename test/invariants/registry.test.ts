@@ -44,7 +44,7 @@ const disaster: Partial<Facts> = {
   queueCounts: countsOf({ ada: 7 }),
   drainTick: { atSeconds: secondsAgo(900) },
   zombies: zombiesOf([container([11, 12, 13])]),
-  remembered: rememberedOf({ stuck: "success" }),
+  finishedRuns: rememberedOf({ stuck: "success" }),
 };
 
 /** What the channel is told of that night. */
@@ -132,7 +132,7 @@ describe("the registry", () => {
       "S-02": ["roster", "slots"],
       "S-03": ["roster", "slots"],
       "E-01": ["executions", "roster", "slots"],
-      "E-02": ["ended", "executions", "remembered"],
+      "E-02": ["ended", "executions", "finishedRuns"],
       "E-05": ["executions", "sessions"],
       "L-03": ["orphans", "roster", "slots"],
       "B-01": ["executions", "queueCounts", "roster"],
@@ -191,7 +191,11 @@ describe("a new invariant", () => {
       reads: ["roster"],
       check: () => "the moon is full",
     });
-    expect(judge(example)).toMatchObject({ status: "unknown", reason: "the moon is full", complete: false });
+    expect(judge(example)).toMatchObject({
+      status: "unknown",
+      reason: "the moon is full",
+      coverage: { isWhole: false },
+    });
   });
 });
 
@@ -251,7 +255,7 @@ describe("one cycle", () => {
       unseen: [],
       reason: "the check failed: Cannot read properties of undefined (reading 'size')",
     });
-    expect(verdicts[1]?.complete).toBe(false);
+    expect(verdicts[1]?.coverage.isWhole).toBe(false);
   });
 
   test("the roster unread: every check that needs it is unknown, the rest still judge", () => {
@@ -259,7 +263,7 @@ describe("one cycle", () => {
       ...readingsOf(disaster),
       roster: { read: false, reason: "sqlite: no answer" } as const,
     };
-    const statuses = INVARIANTS.map((i) => [i.id, evaluate(i, readings, 0).status]);
+    const statuses = INVARIANTS.map((i) => [i.id, evaluate(i, readings).status]);
     expect(statuses.filter(([, status]) => status !== "unknown")).toEqual([
       ["E-02", "red"],
       ["E-05", "red"],
@@ -271,7 +275,7 @@ describe("one cycle", () => {
     const reason = 'redis.drain_tick: "nan" is not a time in seconds';
     const readings = { ...readingsOf(disaster), drainTick: { read: false, reason } as const };
     for (const invariant of INVARIANTS)
-      expect(evaluate(invariant, readings, 0)).toMatchObject(
+      expect(evaluate(invariant, readings)).toMatchObject(
         invariant.id === "B-02" ? { status: "unknown", reason } : { status: "red" },
       );
   });

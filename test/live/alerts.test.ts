@@ -11,12 +11,14 @@ import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleOutcome, runCycle } from "../../shared/cycle/run-cycle.ts";
+import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { cycleTelemetry } from "../../shared/telemetry.ts";
 import { formatInstant } from "../../shared/time.ts";
 import { createApp } from "../../shared/web/app.ts";
+import { type StateCall, stateCall, withStateCall } from "../support/cycle.ts";
 import { freePort, temporaryFolder } from "../support/live.ts";
 import {
   startTopic,
@@ -555,9 +557,14 @@ describe("what was delivered but could not be marked", () => {
     let commits = 0;
     const forgetful: Store = {
       ...store,
-      commit(...args) {
-        commits += 1;
-        return commits === 2 ? Promise.reject(new Error("the state went away")) : store.commit(...args);
+      lease: {
+        ...store.lease,
+        commit(...args) {
+          commits += 1;
+          return commits === 2
+            ? Promise.reject(new Error("the state went away"))
+            : store.lease.commit(...args);
+        },
       },
     };
     const canary = withSlack({ store: forgetful });
@@ -783,7 +790,13 @@ describe("silences over HTTP", () => {
     expect(webhook.posts).toEqual([]);
   });
 
-  const CALLS = ["acquire", "loadTerminal", "reserveIds", "writeEvidence", "commit"] as const;
+  const CALLS = [
+    "lease.acquire",
+    "journals.load",
+    "evidence.reserveIds",
+    "evidence.write",
+    "lease.commit",
+  ] as const satisfies readonly StateCall[];
   const MOMENTS = CALLS.flatMap((call) =>
     (["before", "after"] as const).map((when) => [when, call] as const),
   );
@@ -794,20 +807,20 @@ describe("silences over HTTP", () => {
     nowMs += HOUR_MS;
     let made = "";
     const meddled = async (...args: unknown[]) => {
-      const work = store[call] as (...args: unknown[]) => Promise<unknown>;
+      const work = stateCall(store, call);
       const meddle = async () => {
         if (!made) made = (await answerOf(calm.api("POST", "silences", silence()))).id;
       };
       if (when === "before") await meddle();
-      const result = await work.apply(store, args);
+      const result = await work(...args);
       if (when === "after") await meddle();
       return result;
     };
-    const canary = withSlack({ store: { ...store, [call]: meddled } });
+    const canary = withSlack({ store: withStateCall(store, call, meddled) });
     await strand("ruby");
     const { report } = await canary.cycle();
     // It counts where it was there when the cycle took its lease; and it outlives the one that this cycle clears away.
-    expect(report.transitions[0]!.silenced).toBe(call === "acquire" && when === "before");
+    expect(report.transitions[0]!.silenced).toBe(call === "lease.acquire" && when === "before");
     expect((await calm.status()).silences.map(({ id }) => id)).toEqual([made]);
     expect(made).not.toBe(old.id);
     await strand("cornelius-m");
@@ -819,9 +832,12 @@ describe("silences over HTTP", () => {
     const { id } = await answerOf(calm.api("POST", "silences", silence()));
     const meddled: Store = {
       ...store,
-      async writeEvidence(...args) {
-        await calm.api("DELETE", `silences/${id}`);
-        return store.writeEvidence(...args);
+      evidence: {
+        ...store.evidence,
+        async write(...args) {
+          await calm.api("DELETE", `silences/${id}`);
+          return store.evidence.write(...args);
+        },
       },
     };
     await strand("ruby");
@@ -981,7 +997,7 @@ describe("the log and the metrics of a scheduled cycle", () => {
   });
 
   test("another cycle that runs: one line, no failure", async () => {
-    await store.acquire("another", Date.now(), HOUR_MS);
+    await store.lease.acquire("another", Date.now(), HOUR_MS);
     const { code, log, emf } = await invoke();
     expect(code).toBe(0);
     expect(log).toMatchObject([{ message: "cycle in progress", retry_after_seconds: expect.any(Number) }]);

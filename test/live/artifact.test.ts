@@ -274,7 +274,7 @@ describeLive(
     const lastCycle = async () => {
       const nowMs = Date.now();
       const range = { startMs: nowMs - 3_600_000, endMs: nowMs + 60_000, nowMs };
-      return (await store().listCycles(range, 10, null)).items[0];
+      return (await store().history.listCycles(range, 10, null)).items[0];
     };
     const statusesOf = (verdicts: Record<string, { status: string }> = {}) =>
       Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
@@ -400,7 +400,7 @@ describeLive(
 
       test("another cycle in progress is no error of this one", async () => {
         const cycle = await start(stack.cycle);
-        await store().acquire("another", Date.now(), 60_000);
+        await store().lease.acquire("another", Date.now(), 60_000);
         const invocation = await cycle.invoke(SCHEDULED);
         expect(invocation.error).toBeUndefined();
         expect(lineOf(invocation)).toMatchObject({ message: "cycle in progress", trigger: "schedule" });
@@ -489,7 +489,7 @@ describeLive(
 
       test("409 with the time to come back, while another cycle holds the lease", async () => {
         const api = await start(stack.api);
-        await store().acquire("another", Date.now(), 60_000);
+        await store().lease.acquire("another", Date.now(), 60_000);
         const busy = await ask(api, runCycle());
         expect(busy).toMatchObject({ status: 409, body: { code: "cycle_in_progress" } });
         expect(Number(busy.headers["retry-after"])).toBeGreaterThan(0);

@@ -11,7 +11,8 @@ import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import type { CycleReport } from "../../shared/cycle/outcome.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type { FactName, Facts, Slots } from "../../shared/facts/facts.ts";
 import { redisSource } from "../../shared/sources/redis/redis.ts";
 import type { Source } from "../../shared/sources/source.ts";
@@ -32,7 +33,7 @@ async function read<F extends FactName>(source: Source, facts: readonly F[]): Pr
     signal: AbortSignal.timeout(30_000),
     now: () => NOW,
     wanted: new Set(facts),
-    endedSince: null,
+    since: { ended: null },
   });
   expect(unavailable).toEqual([]);
   return Object.fromEntries(
@@ -163,7 +164,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
       signal: AbortSignal.timeout(10_000),
       now: () => NOW,
       wanted: new Set(["slots"]),
-      endedSince: null,
+      since: { ended: null },
     });
     expect(unavailable).toEqual(["redis.slots[odd]: a slot's id can't be read"]);
     const { unseenAgents, byAgent } = (readings.slots as { value: Slots }).value;
@@ -196,7 +197,7 @@ describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () 
       signal: AbortSignal.timeout(30_000),
       now: () => NOW,
       wanted: new Set(facts),
-      endedSince: null,
+      since: { ended: null },
     });
     expect(unavailable).toEqual(["sqlite.executions[agent-00042]: a live row's id can't be read"]);
     const value = <F extends (typeof facts)[number]>(fact: F): Facts[F] => {

@@ -12,7 +12,9 @@ import { startDynamo } from "../../infra/local/dynamodb.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { leaseMs } from "../../shared/cycle/lease.ts";
+import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { temporaryFolder } from "../support/live.ts";
@@ -215,7 +217,7 @@ describe.concurrent("a cycle that is killed", () => {
         const next = await world.cycleInChild(world.leaseMs + 1_000);
         expect(brokeIn(next)).toEqual(wasDone(COMMIT!) ? [] : ["E-02", "E-05"]);
 
-        const { memory } = await world.store.readMemory();
+        const { memory } = await world.store.lease.read();
         expect(memory.states).toMatchObject({ "E-02": { status: "red" }, "E-05": { status: "red" } });
         expect(memory.outbox).toEqual([]);
         const keys = [...new Set(world.webhook.read)];
@@ -225,9 +227,9 @@ describe.concurrent("a cycle that is killed", () => {
 
         const nowMs = Date.now() + HOUR_MS;
         const range = { startMs: nowMs - 2 * HOUR_MS, endMs: nowMs, nowMs };
-        const { items: violations } = await world.store.listViolations(range, 100, null);
+        const { items: violations } = await world.store.history.listViolations(range, 100, null);
         expect([...new Set(violations.map((v) => v.invariant_id))].sort()).toEqual(["E-02", "E-05"]);
-        const { items: cycles } = await world.store.listCycles(range, 100, null);
+        const { items: cycles } = await world.store.history.listCycles(range, 100, null);
         expect(cycles[0]).toMatchObject({ violation_count: 2 });
         for (const { body } of world.webhook.posts) {
           const [, id] = /violation (\d+)/.exec(JSON.stringify(body))!;

@@ -77,7 +77,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
         recoveries: [],
       };
       if (ago !== 200)
-        await environment.canary.store.writeEvidence({ cycle, violations: [], terminal: new Map() }, nowMs);
+        await environment.canary.store.evidence.write({ cycle, violations: [], journals: [] }, nowMs);
     }
   }
 
@@ -262,14 +262,14 @@ describeLive(["chromium"], "the status page in a browser", () => {
     const page = await open();
     await signIn(page);
     const { store } = environment.canary;
-    await store.acquire("another", Date.now(), 30_000);
+    await store.lease.acquire("another", Date.now(), 30_000);
     try {
       await page.getByRole("button", { name: "Run a cycle" }).click();
       await page
         .getByText(/Another cycle is in progress\. Nothing was started; try again in \d+ s\./)
         .waitFor();
     } finally {
-      await store.release("another");
+      await store.lease.release("another");
     }
   });
 

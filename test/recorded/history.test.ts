@@ -92,7 +92,7 @@ const STORY: Record<number, (canary: ScriptedCanary) => void | Promise<void>> = 
     c.set({ slots: slotsOf({ alpha: [slot("s-1", { ttlSeconds: 20 }), slot("s-2", { ttlSeconds: -2 })] }) });
     c.set({ executions: live(runningRow("s-1", "alpha"), runningRow("s-2", "alpha")) });
     const silence = { invariantId: "E-05", subject: "alpha", reason: "moving *it* <now>" };
-    await c.store.putSilence({
+    await c.store.silences.put({
       id: "0a1b2c3d",
       ...silence,
       untilMs: c.now() + HOUR_MS,
@@ -101,7 +101,7 @@ const STORY: Record<number, (canary: ScriptedCanary) => void | Promise<void>> = 
   },
   24: (c) => c.leaveOut("queue_counts", "off"),
   25: (c) => c.set({ executions: executionsOf([runningRow("s-1", "alpha")], ["beta"], ["s-2"]) }),
-  26: (c) => c.stateFails("commit"),
+  26: (c) => c.stateFails("lease.commit"),
   27: (c) => c.stateMends(),
   28: (c) => c.advance(25 * HOUR_MS),
   29: (c) => c.set({ ...NO_SLOTS, executions: live() }),

@@ -25,7 +25,7 @@ const collected = (sources: ConfiguredSource[], wanted: FactName[], over: Partia
     wanted: new Set(wanted),
     deadlineMs: 10_000,
     now: () => NOW_MS,
-    endedSince: null,
+    since: { ended: null },
     redact: (line) => line.replaceAll("hunter2", "***"),
     ...over,
   });
@@ -68,13 +68,13 @@ describe("a snapshot", () => {
 
   test("tells a source what is wanted, and from where on to read ended rows", async () => {
     const contexts: ReadContext[] = [];
-    const endedSince = { readAtMs: NOW_MS - 1, rowid: 7, oldLive: [3] };
+    const since = { ended: { readAtMs: NOW_MS - 1, rowid: 7, oldLive: [3] } };
     const asked = redis(async (context) => {
       contexts.push(context);
       return { readings: {}, unavailable: [] };
     });
-    await collected([asked], ["drainTick"], { endedSince });
-    expect(contexts[0]).toMatchObject({ endedSince, wanted: new Set(["drainTick"]) });
+    await collected([asked], ["drainTick"], { since });
+    expect(contexts[0]).toMatchObject({ since, wanted: new Set(["drainTick"]) });
     expect(contexts[0]?.now()).toBe(NOW_MS);
   });
 });

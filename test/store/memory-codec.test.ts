@@ -1,12 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { brotliCompressSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
-import {
-  EMPTY_MEMORY,
-  type InvariantState,
-  type Memory,
-  type RedSubject,
-} from "../../shared/cycle/memory.ts";
+import type { InvariantState, RedSubject } from "../../shared/alerts/state.ts";
+import { EMPTY_MEMORY, type Memory, memorySizes } from "../../shared/cycle/memory.ts";
+import { recollectionsOf } from "../../shared/recall/index.ts";
 import { decodeMemory, encodeMemory } from "../../shared/store/memory-codec.ts";
 import { START_MS } from "../support/cycle.ts";
 
@@ -41,6 +38,7 @@ const redState = (red: Record<string, RedSubject>, redBesides = 0): InvariantSta
   blindReason: null,
 });
 
+const encode = (memory: Memory) => encodeMemory(memorySizes(memory, recollectionsOf({ dwellSeconds: 0 })));
 const memoryOf = (states: Memory["states"]): Memory => ({ ...EMPTY_MEMORY, states });
 
 /** Names that can't be compressed away. */
@@ -65,9 +63,11 @@ describe("a memory of an ordinary day", () => {
         "S-01": redState({ alpha: { sinceMs: START_MS, keys: ["redis:e-1", "sql:e-2"] } }),
         "E-02": redState({ "ägent 名前": { sinceMs: START_MS, keys: ["x"], more: true } }, 3),
       },
-      endedCursor: { readAtMs: START_MS, rowid: 123_456, oldLive: [7] },
-      pinned: [{ hash: "0011223344556677", status: "success" }],
-      zombieSightings: { "c-1/2026-11-23T00:00:00Z/77": START_MS },
+      recall: {
+        endedCursor: { readAtMs: START_MS, rowid: 123_456, oldLive: [7] },
+        pinned: [{ hash: "0011223344556677", status: "success" }],
+        zombieSightings: { "c-1/2026-11-23T00:00:00Z/77": START_MS },
+      },
       lastFullCycle: {
         atMs: START_MS,
         durationMs: 106,
@@ -76,12 +76,12 @@ describe("a memory of an ordinary day", () => {
         latencyMsBySource: { sqlite: 12 },
       },
     };
-    expect(decodeMemory(encodeMemory(memory))).toEqual(memory);
+    expect(decodeMemory(encode(memory))).toEqual(memory);
   });
 
   test.each(["__proto__", "constructor"])("an agent named %s is still red after it", (name) => {
     const red = Object.fromEntries([[name, { sinceMs: START_MS, keys: ["k"] }]]);
-    const back = decodeMemory(encodeMemory(memoryOf({ "S-01": redState(red) })));
+    const back = decodeMemory(encode(memoryOf({ "S-01": redState(red) })));
     expect(Object.entries(back.states["S-01"]!.red)).toEqual([[name, { sinceMs: START_MS, keys: ["k"] }]]);
   });
 
@@ -96,7 +96,7 @@ describe("a memory of an ordinary day", () => {
 });
 
 describe("a memory that can't be read is an error, never an empty one", () => {
-  const whole = encodeMemory(memoryOf({ "S-01": redState({ alpha: { sinceMs: START_MS, keys: [] } }) }));
+  const whole = encode(memoryOf({ "S-01": redState({ alpha: { sinceMs: START_MS, keys: [] } }) }));
 
   test.each([
     ["no bytes at all", new Uint8Array()],
@@ -113,7 +113,7 @@ describe("a fleet that is red all over", () => {
   test("is not compressed in vain: what stands between a cycle and its commit must be quick", () => {
     const memory = memoryOf({ "S-01": redState(redSubjects(100_000, 500, (name) => [`redis:${name}`])) });
     compressed.length = 0;
-    encodeMemory(memory);
+    encode(memory);
     // The whole is 100 MB of JSON, which takes seconds.
     expect(compressed.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(10_000_000);
     expect(compressed.length).toBeGreaterThan(0);
@@ -122,7 +122,7 @@ describe("a fleet that is red all over", () => {
   test("is counted in whole subjects, whatever number of them is kept", () => {
     for (const count of [1, 3, 20_001, 33_333]) {
       const memory = memoryOf({ "S-01": redState(redSubjects(count, 100, () => [])) });
-      const back = decodeMemory(encodeMemory(memory)).states["S-01"]!;
+      const back = decodeMemory(encode(memory)).states["S-01"]!;
       expect(Number.isInteger(back.redBesides)).toBe(true);
       expect(redCount(back)).toBe(count);
     }
@@ -130,7 +130,7 @@ describe("a fleet that is red all over", () => {
 
   test("100,000 red subjects with names of 500 characters fit in an item, none is lost from the count", () => {
     const memory = memoryOf({ "S-01": redState(redSubjects(100_000, 500, (name) => [`redis:${name}`])) });
-    const bytes = encodeMemory(memory);
+    const bytes = encode(memory);
     expect(bytes.length).toBeLessThan(MOST_BYTES);
     const back = decodeMemory(bytes).states["S-01"]!;
     expect(back.status).toBe("red");
@@ -155,7 +155,7 @@ describe("a fleet that is red all over", () => {
         ]),
       ),
     );
-    const bytes = encodeMemory(memory);
+    const bytes = encode(memory);
     expect(bytes.length).toBeLessThan(MOST_BYTES);
     const { states } = decodeMemory(bytes);
     for (const id of ids) {
@@ -167,7 +167,7 @@ describe("a fleet that is red all over", () => {
   test("where the keys are what is too much, every subject is kept, and knows that it had keys", () => {
     const manyKeys = () => Array.from({ length: 2_000 }, () => randomName(36));
     const memory = memoryOf({ "E-01": redState(redSubjects(20, 20, manyKeys)) });
-    const bytes = encodeMemory(memory);
+    const bytes = encode(memory);
     expect(bytes.length).toBeLessThan(MOST_BYTES);
     const back = decodeMemory(bytes).states["E-01"]!;
     expect(Object.keys(back.red).sort()).toEqual(Object.keys(memory.states["E-01"]!.red).sort());
@@ -180,16 +180,19 @@ describe("a fleet that is red all over", () => {
     Array.from({ length }, () => ({ hash: randomBytes(8).toString("hex"), status: "success" as const }));
 
   test("pinned executions that can't be kept are an error, and never forgotten in silence", () => {
-    const memory = { ...memoryOf({ "E-02": redState(redSubjects(50, 20, () => [])) }), pinned: pins(60_000) };
-    expect(() => encodeMemory(memory)).toThrow(/does not fit/);
+    const memory = {
+      ...memoryOf({ "E-02": redState(redSubjects(50, 20, () => [])) }),
+      recall: { pinned: pins(60_000) },
+    };
+    expect(() => encode(memory)).toThrow(/does not fit/);
   });
 
   test("where as many executions are pinned as a cycle pins, the reds are kept beside them", () => {
     const pinned = pins(MOST_PINNED);
-    const memory = { ...memoryOf({ "E-02": redState(redSubjects(50, 20, () => [])) }), pinned };
-    const bytes = encodeMemory(memory);
+    const memory = { ...memoryOf({ "E-02": redState(redSubjects(50, 20, () => [])) }), recall: { pinned } };
+    const bytes = encode(memory);
     expect(bytes.length).toBeLessThan(MOST_BYTES);
     expect(redCount(decodeMemory(bytes).states["E-02"]!)).toBe(50);
-    expect(decodeMemory(bytes).pinned).toEqual(pinned);
+    expect(decodeMemory(bytes).recall.pinned).toEqual(pinned);
   });
 });

@@ -10,7 +10,9 @@ import { BatchWriteCommand, GetCommand, QueryCommand, UpdateCommand } from "@aws
 import { type AwsClientStub, mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Alert } from "../../shared/alerts/alert.ts";
-import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { leaseMs } from "../../shared/cycle/lease.ts";
+import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
 
@@ -234,8 +236,8 @@ describe("the table", () => {
       const nowMs = canary.now();
       const range = { startMs: nowMs - DAY_MS, endMs: nowMs, nowMs };
       const [cycles, violations] = [
-        await canary.store.listCycles(range, 100, null),
-        await canary.store.listViolations(range, 100, null),
+        await canary.store.history.listCycles(range, 100, null),
+        await canary.store.history.listViolations(range, 100, null),
       ];
       return { cycles: cycles.items.length, violations: violations.items.length };
     };

@@ -3,17 +3,17 @@ import { BatchWriteCommand, type DynamoDBDocumentClient, PutCommand } from "@aws
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
 import type { TerminalStatus } from "../../shared/facts/facts.ts";
-import { ENTRIES_IN_AN_ITEM, hashOf } from "../../shared/recall/finished-runs.ts";
 import {
-  BadCursor,
-  dynamoStore,
-  type Lease,
-  LeaseLost,
-  type Page,
-  type Store,
-  type TimeRange,
-  type ViolationFilter,
-} from "../../shared/store/store.ts";
+  ENTRIES_IN_AN_ITEM,
+  hashOf,
+  type PinnedRun,
+  packEntries,
+  unpackEntries,
+} from "../../shared/recall/run-journal.ts";
+import { BadCursor } from "../../shared/store/cursor.ts";
+import type { Page, TimeRange, ViolationFilter } from "../../shared/store/history.ts";
+import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
+import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { dayOf, dayOfViolation, violationId, violationSortKey } from "../../shared/store/table.ts";
 import { formatInstant } from "../../shared/time.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
@@ -37,7 +37,7 @@ let owners = 0;
 /** Each call is another cycle. */
 async function leaseOf(store: Store, nowMs: number): Promise<Lease> {
   owners += 1;
-  const taken = await store.acquire(`cycle-${owners}`, nowMs, LEASE_MS);
+  const taken = await store.lease.acquire(`cycle-${owners}`, nowMs, LEASE_MS);
   if ("busyUntilMs" in taken) throw new Error("the lease is another's");
   return taken;
 }
@@ -55,6 +55,14 @@ const cycleAt = (atMs: number): CycleRecord => ({
   spreads: [],
   recoveries: [],
 });
+
+const TERMINAL = { name: "TERMINAL", keptSeconds: 2 * 3600 };
+const terminalJournal = (entries: ReadonlyMap<string, TerminalStatus>) => ({
+  ...TERMINAL,
+  entries: packEntries(entries),
+});
+const loadTerminal = async (store: Store, nowMs: number, pinned: readonly PinnedRun[] = []) =>
+  unpackEntries(await store.journals.load(TERMINAL.name, TERMINAL.keptSeconds, nowMs), pinned);
 
 /** Writes a cycle with these violations, as a cycle does: ids first. @returns the violations */
 async function writeCycle(
@@ -74,9 +82,12 @@ async function writeCycle(
     signal_query: "q",
     ...draft,
   }));
-  const first = whole.length > 0 ? await store.reserveIds(day, whole, atMs) : 0;
+  const first = whole.length > 0 ? await store.evidence.reserveIds(day, whole, atMs) : 0;
   const violations = whole.map((draft, i) => ({ id: violationId(day, first + i), ...draft }));
-  await store.writeEvidence({ cycle: cycleAt(atMs), violations, terminal }, atMs);
+  await store.evidence.write(
+    { cycle: cycleAt(atMs), violations, journals: [terminalJournal(terminal)] },
+    atMs,
+  );
   return violations;
 }
 
@@ -108,7 +119,7 @@ describe("the lease", () => {
   test("of many at once exactly one gets it", async () => {
     const store = await storeOf();
     const taken = await Promise.all(
-      Array.from({ length: 10 }, (_, i) => store.acquire(`cycle ${i}`, START_MS, LEASE_MS)),
+      Array.from({ length: 10 }, (_, i) => store.lease.acquire(`cycle ${i}`, START_MS, LEASE_MS)),
     );
     expect(taken.filter((t) => "owner" in t)).toHaveLength(1);
     for (const t of taken) if ("busyUntilMs" in t) expect(t.busyUntilMs).toBe(START_MS + LEASE_MS);
@@ -122,21 +133,21 @@ describe("the lease", () => {
       },
     };
     const store = dynamoStore(refuses as unknown as DynamoDBDocumentClient, "t");
-    expect(await store.acquire("me", START_MS, LEASE_MS)).toEqual({ busyUntilMs: START_MS + 7_000 });
+    expect(await store.lease.acquire("me", START_MS, LEASE_MS)).toEqual({ busyUntilMs: START_MS + 7_000 });
   });
 
   test("held until its last millisecond, free from its end on", async () => {
     const store = await storeOf();
     const dead = await leaseOf(store, START_MS);
-    expect(await store.acquire("me", dead.untilMs - 1, LEASE_MS)).toHaveProperty("busyUntilMs");
-    expect(await store.acquire("me", dead.untilMs, LEASE_MS)).toHaveProperty("owner");
+    expect(await store.lease.acquire("me", dead.untilMs - 1, LEASE_MS)).toHaveProperty("busyUntilMs");
+    expect(await store.lease.acquire("me", dead.untilMs, LEASE_MS)).toHaveProperty("owner");
   });
 
   test("given back: the next one has it at once, and the memory is as it was", async () => {
     const store = await storeOf();
     await commit(store, await leaseOf(store, START_MS), memoryAt(1));
     const lease = await leaseOf(store, START_MS);
-    await store.release(lease.owner);
+    await store.lease.release(lease.owner);
     const next = await leaseOf(store, START_MS + 1);
     expect(next.memory).toEqual(memoryAt(1));
     expect(next.version).toBe(lease.version);
@@ -145,30 +156,32 @@ describe("the lease", () => {
   test("taken again by its own owner, whose first answer was lost: the same memory, and a new end", async () => {
     const store = await storeOf();
     await commit(store, await leaseOf(store, START_MS), memoryAt(1));
-    const first = await store.acquire("me", START_MS, LEASE_MS);
-    const again = await store.acquire("me", START_MS + 7, LEASE_MS);
+    const first = await store.lease.acquire("me", START_MS, LEASE_MS);
+    const again = await store.lease.acquire("me", START_MS + 7, LEASE_MS);
     expect(again).toEqual({ ...first, untilMs: START_MS + 7 + LEASE_MS });
-    expect(await store.acquire("you", START_MS + LEASE_MS, LEASE_MS)).toHaveProperty("busyUntilMs");
+    expect(await store.lease.acquire("you", START_MS + LEASE_MS, LEASE_MS)).toHaveProperty("busyUntilMs");
     await commit(store, again as Lease, memoryAt(2));
     expect(await memoryIn(store)).toEqual(memoryAt(2));
   });
 
   test("given back by who never had it, or has given it back before: nothing happens", async () => {
     const store = await storeOf();
-    await store.release("me");
+    await store.lease.release("me");
     expect(await memoryIn(store)).toEqual(EMPTY_MEMORY);
     const lease = await leaseOf(store, START_MS);
-    await store.release("me");
-    expect(await store.acquire("me", START_MS, LEASE_MS)).toHaveProperty("busyUntilMs");
-    await store.release(lease.owner);
-    await store.release(lease.owner);
-    expect(await store.acquire("me", START_MS, LEASE_MS)).toHaveProperty("owner", "me");
+    await store.lease.release("me");
+    expect(await store.lease.acquire("me", START_MS, LEASE_MS)).toHaveProperty("busyUntilMs");
+    await store.lease.release(lease.owner);
+    await store.lease.release(lease.owner);
+    expect(await store.lease.acquire("me", START_MS, LEASE_MS)).toHaveProperty("owner", "me");
   });
 
   test("an answer without the item is an error, never a first cycle", async () => {
     for (const answer of [{}, { Attributes: {} }, { Attributes: { lease_owner: "you", version: 1 } }]) {
       const answers = { send: async () => answer } as unknown as DynamoDBDocumentClient;
-      await expect(dynamoStore(answers, "t").acquire("me", START_MS, LEASE_MS)).rejects.toThrow(/MEMORY/);
+      await expect(dynamoStore(answers, "t").lease.acquire("me", START_MS, LEASE_MS)).rejects.toThrow(
+        /MEMORY/,
+      );
     }
   });
 
@@ -208,7 +221,7 @@ describe("a cycle whose lease has ended", () => {
 
   test("can't commit after its successor has given up", async () => {
     const { store, dead, successor } = await takenOver();
-    await store.release(successor.owner);
+    await store.lease.release(successor.owner);
     await expect(commit(store, dead, memoryAt(1))).rejects.toThrow(LeaseLost);
   });
 
@@ -227,11 +240,11 @@ describe("a cycle whose lease has ended", () => {
 
   test("does no harm by giving back what is not its own", async () => {
     const { store, dead, successor } = await takenOver();
-    await store.release(dead.owner);
-    expect(await store.acquire("me", dead.untilMs + 1, LEASE_MS)).toHaveProperty("busyUntilMs");
+    await store.lease.release(dead.owner);
+    expect(await store.lease.acquire("me", dead.untilMs + 1, LEASE_MS)).toHaveProperty("busyUntilMs");
     await commit(store, successor, memoryAt(2));
-    await store.release(dead.owner);
-    await store.release(successor.owner);
+    await store.lease.release(dead.owner);
+    await store.lease.release(successor.owner);
     expect(await memoryIn(store)).toEqual(memoryAt(2));
   });
 
@@ -261,7 +274,7 @@ describe("violations, newest first", () => {
 
   test("over several days", async () => {
     const { store, nowMs, newestFirst } = await threeDays();
-    const page = await store.listViolations(everything(nowMs), 1000, null);
+    const page = await store.history.listViolations(everything(nowMs), 1000, null);
     expect(page.items.map((v) => v.id)).toEqual(newestFirst);
     expect(page.cursor).toBeNull();
   });
@@ -270,7 +283,7 @@ describe("violations, newest first", () => {
     "in pages of %i: each once, and no empty page at the end",
     async (limit) => {
       const { store, nowMs, newestFirst } = await threeDays();
-      const pages = await pagesOf((cursor) => store.listViolations(everything(nowMs), limit, cursor));
+      const pages = await pagesOf((cursor) => store.history.listViolations(everything(nowMs), limit, cursor));
       expect(pages.flat().map((v) => v.id)).toEqual(newestFirst);
       expect(pages.map((p) => p.length)).toEqual(
         Array.from({ length: Math.ceil(7 / limit) }, (_, i) => Math.min(limit, 7 - i * limit)),
@@ -280,9 +293,9 @@ describe("violations, newest first", () => {
 
   test("what is written between two pages moves nothing", async () => {
     const { store, nowMs, newestFirst } = await threeDays();
-    const { items, cursor } = await store.listViolations(everything(nowMs), 3, null);
+    const { items, cursor } = await store.history.listViolations(everything(nowMs), 3, null);
     await writeCycle(store, nowMs + MINUTE_MS, [{}, {}]);
-    const rest = await store.listViolations(everything(nowMs), 1000, cursor);
+    const rest = await store.history.listViolations(everything(nowMs), 1000, cursor);
     expect([...items, ...rest.items].map((v) => v.id)).toEqual(newestFirst);
   });
 
@@ -299,7 +312,7 @@ describe("violations, newest first", () => {
     ["a day without any", { startMs: START_MS + DAY_MS - HOUR_MS, endMs: START_MS + DAY_MS }, 0],
   ])("of %s", async (_, filter, count) => {
     const { store, nowMs, newestFirst } = await threeDays();
-    const page = await store.listViolations({ ...everything(nowMs), ...filter }, 1000, null);
+    const page = await store.history.listViolations({ ...everything(nowMs), ...filter }, 1000, null);
     expect(page.items).toHaveLength(count);
     expect(newestFirst.filter((id) => page.items.some((v) => v.id === id))).toEqual(
       page.items.map((v) => v.id),
@@ -314,7 +327,7 @@ describe("violations, newest first", () => {
     }));
     await writeCycle(store, START_MS, drafts);
     const filter = { ...everything(START_MS), invariantId: "R-01" };
-    const pages = await pagesOf((cursor) => store.listViolations(filter, 2, cursor));
+    const pages = await pagesOf((cursor) => store.history.listViolations(filter, 2, cursor));
     expect(pages.map((page) => page.map((v) => v.subject))).toEqual([["a-200", "a-100"], ["a-0"]]);
   });
 
@@ -327,15 +340,15 @@ describe("violations, newest first", () => {
     Buffer.from('["2026-11-23",7]').toString("base64url"),
   ])("a cursor that nobody gave out (%j) is refused", async (cursor) => {
     const { store, nowMs } = await threeDays();
-    await expect(store.listViolations(everything(nowMs), 10, cursor)).rejects.toThrow(BadCursor);
-    await expect(store.listCycles(everything(nowMs), 10, cursor)).rejects.toThrow(BadCursor);
+    await expect(store.history.listViolations(everything(nowMs), 10, cursor)).rejects.toThrow(BadCursor);
+    await expect(store.history.listCycles(everything(nowMs), 10, cursor)).rejects.toThrow(BadCursor);
   });
 
   test("1,000 violations of one cycle are all there, each with its own id", async () => {
     const store = await storeOf();
     const drafts = Array.from({ length: 1000 }, (_, i) => ({ subject: `agent-${i}` }));
     const written = await writeCycle(store, START_MS, drafts);
-    const { items, cursor } = await store.listViolations(everything(START_MS), 1000, null);
+    const { items, cursor } = await store.history.listViolations(everything(START_MS), 1000, null);
     expect(cursor).toBeNull();
     expect(items).toEqual([...written].reverse());
     expect(new Set(items.map((v) => v.id)).size).toBe(1000);
@@ -363,23 +376,23 @@ describe("a violation's id", () => {
     "%s holds no day, and finds nothing",
     async (id) => {
       expect(dayOfViolation(id)).toBeNull();
-      expect(await (await storeOf()).getViolation(id, START_MS)).toBeNull();
+      expect(await (await storeOf()).history.getViolation(id, START_MS)).toBeNull();
     },
   );
 
   test("finds its violation, and no other", async () => {
     const store = await storeOf();
     const [one, two] = await writeCycle(store, START_MS, [{}, { subject: "beta" }]);
-    expect(await store.getViolation(one!.id, START_MS)).toEqual(one);
-    expect(await store.getViolation(two!.id, START_MS)).toEqual(two);
-    expect(await store.getViolation(two!.id + 1, START_MS)).toBeNull();
+    expect(await store.history.getViolation(one!.id, START_MS)).toEqual(one);
+    expect(await store.history.getViolation(two!.id, START_MS)).toEqual(two);
+    expect(await store.history.getViolation(two!.id + 1, START_MS)).toBeNull();
   });
 
   test("blocks that are reserved at the same time don't overlap", async () => {
     const store = await storeOf();
     const block = Array.from({ length: 5 }, () => ({ invariant_id: "S-01", severity: "critical" as const }));
     const firsts = await Promise.all(
-      Array.from({ length: 8 }, () => store.reserveIds("2026-11-23", block, START_MS)),
+      Array.from({ length: 8 }, () => store.evidence.reserveIds("2026-11-23", block, START_MS)),
     );
     expect(firsts.sort((a, b) => a - b)).toEqual([1, 6, 11, 16, 21, 26, 31, 36]);
   });
@@ -387,8 +400,8 @@ describe("a violation's id", () => {
   test("each day begins at one", async () => {
     const store = await storeOf();
     const block = [{ invariant_id: "S-01", severity: "critical" as const }];
-    expect(await store.reserveIds("2026-11-23", block, START_MS)).toBe(1);
-    expect(await store.reserveIds("2026-11-24", block, START_MS)).toBe(1);
+    expect(await store.evidence.reserveIds("2026-11-23", block, START_MS)).toBe(1);
+    expect(await store.evidence.reserveIds("2026-11-24", block, START_MS)).toBe(1);
   });
 });
 
@@ -399,10 +412,10 @@ describe("what has expired is not there, though DynamoDB has not deleted it", ()
     const store = await storeOf();
     const [violation] = await writeCycle(store, START_MS, [{}]);
     const listed = async (nowMs: number) =>
-      (await store.listViolations(rangeOf(START_MS, nowMs), 10, null)).items.length;
-    expect(await store.getViolation(violation!.id, LAST_MOMENT)).not.toBeNull();
+      (await store.history.listViolations(rangeOf(START_MS, nowMs), 10, null)).items.length;
+    expect(await store.history.getViolation(violation!.id, LAST_MOMENT)).not.toBeNull();
     expect(await listed(LAST_MOMENT)).toBe(1);
-    expect(await store.getViolation(violation!.id, START_MS + 90 * DAY_MS)).toBeNull();
+    expect(await store.history.getViolation(violation!.id, START_MS + 90 * DAY_MS)).toBeNull();
     expect(await listed(START_MS + 90 * DAY_MS)).toBe(0);
   });
 
@@ -410,11 +423,11 @@ describe("what has expired is not there, though DynamoDB has not deleted it", ()
     const store = await storeOf();
     for (const atMs of [START_MS, START_MS + HOUR_MS]) await writeCycle(store, atMs, []);
     const listed = async (nowMs: number) =>
-      (await store.listCycles(rangeOf(START_MS, nowMs), 10, null)).items.map((c) => c.snapshot_time);
+      (await store.history.listCycles(rangeOf(START_MS, nowMs), 10, null)).items.map((c) => c.snapshot_time);
     expect(await listed(LAST_MOMENT)).toHaveLength(2);
     expect(await listed(START_MS + 90 * DAY_MS)).toEqual([formatInstant(START_MS + HOUR_MS)]);
     expect(await listed(START_MS + 90 * DAY_MS + HOUR_MS)).toEqual([]);
-    const page = await store.listCycles(rangeOf(START_MS, START_MS + 90 * DAY_MS), 1, null);
+    const page = await store.history.listCycles(rangeOf(START_MS, START_MS + 90 * DAY_MS), 1, null);
     expect(page).toMatchObject({ items: [{}], cursor: null });
   });
 
@@ -423,7 +436,7 @@ describe("what has expired is not there, though DynamoDB has not deleted it", ()
     await writeCycle(store, START_MS, [{}]);
     await writeCycle(store, START_MS + HOUR_MS, [{}]);
     const counted = async (nowMs: number) =>
-      (await store.stats(rangeOf(START_MS, nowMs))).map((d) => d.counts);
+      (await store.history.stats(rangeOf(START_MS, nowMs))).map((d) => d.counts);
     const both = [[{ invariantId: "S-01", severity: "critical", count: 2 }]];
     expect(await counted(LAST_MOMENT)).toEqual(both);
     expect(await counted(LAST_MOMENT + HOUR_MS)).toEqual(both);
@@ -433,8 +446,8 @@ describe("what has expired is not there, though DynamoDB has not deleted it", ()
   test("the terminal memory, after two hours", async () => {
     const store = await storeOf();
     await writeCycle(store, START_MS, [], new Map([[hashOf("run-1"), "success"]]));
-    expect((await store.loadTerminal(START_MS + 2 * HOUR_MS, [])).size).toBe(1);
-    expect((await store.loadTerminal(START_MS + 2 * HOUR_MS + 1, [])).size).toBe(0);
+    expect((await loadTerminal(store, START_MS + 2 * HOUR_MS)).size).toBe(1);
+    expect((await loadTerminal(store, START_MS + 2 * HOUR_MS + 1)).size).toBe(0);
   });
 });
 
@@ -444,7 +457,7 @@ describe("the terminal memory in the table", () => {
     const entries = new Map<string, TerminalStatus>();
     for (let i = 0; i < 100_000; i += 1) entries.set(hashOf(`run-${i}`), i % 2 ? "failed" : "success");
     await writeCycle(store, START_MS, [], entries);
-    const memory = await store.loadTerminal(START_MS + MINUTE_MS, []);
+    const memory = await loadTerminal(store, START_MS + MINUTE_MS);
     expect(memory.size).toBe(100_000);
     // A sample: 100,000 that differ would take minutes to be told.
     for (const [hash, status] of [...entries].filter((_, i) => i % 997 === 0))
@@ -457,7 +470,7 @@ describe("the terminal memory in the table", () => {
     const store = await storeOf();
     await writeCycle(store, START_MS, [], new Map([[hashOf("run-1"), "failed"]]));
     await writeCycle(store, START_MS + 5 * MINUTE_MS, [], new Map([[hashOf("run-1"), "success"]]));
-    const memory = await store.loadTerminal(START_MS + 10 * MINUTE_MS, [
+    const memory = await loadTerminal(store, START_MS + 10 * MINUTE_MS, [
       { hash: hashOf("old"), status: "skipped" },
     ]);
     expect(memory.get(hashOf("run-1"))).toEqual({ status: "success", atMs: START_MS + 5 * MINUTE_MS });
@@ -470,7 +483,7 @@ describe("the terminal memory in the table", () => {
       Array.from({ length: ENTRIES_IN_AN_ITEM + 1 }, (_, i) => [hashOf(`run-${i}`), "success" as const]),
     );
     await writeCycle(store, START_MS + 123, [], entries);
-    const memory = await store.loadTerminal(START_MS + MINUTE_MS, []);
+    const memory = await loadTerminal(store, START_MS + MINUTE_MS);
     expect(new Set([...memory].map(([, sighting]) => sighting).map((entry) => entry.atMs))).toEqual(
       new Set([START_MS + 123]),
     );
@@ -483,7 +496,7 @@ describe("cycles and counters", () => {
     const store = await storeOf();
     const times = [0, 5 * MINUTE_MS, 14 * HOUR_MS, DAY_MS, 2 * DAY_MS].map((ms) => START_MS + ms);
     for (const atMs of times) await writeCycle(store, atMs, []);
-    const pages = await pagesOf((cursor) => store.listCycles(everything(times[4]!), 2, cursor));
+    const pages = await pagesOf((cursor) => store.history.listCycles(everything(times[4]!), 2, cursor));
     expect(pages.flat()).toEqual(times.map(cycleAt).reverse());
     expect(pages.map((p) => p.length)).toEqual([2, 2, 1]);
   });
@@ -492,7 +505,7 @@ describe("cycles and counters", () => {
     const store = await storeOf();
     const times = [-1, 0, HOUR_MS, HOUR_MS + 1].map((ms) => START_MS + ms);
     for (const atMs of times) await writeCycle(store, atMs, []);
-    const { items } = await store.listCycles(rangeOf(START_MS, START_MS + HOUR_MS), 10, null);
+    const { items } = await store.history.listCycles(rangeOf(START_MS, START_MS + HOUR_MS), 10, null);
     expect(items.map((c) => Date.parse(c.snapshot_time))).toEqual([START_MS + HOUR_MS, START_MS]);
   });
 
@@ -501,7 +514,7 @@ describe("cycles and counters", () => {
     const times = [-1, 0, 14 * HOUR_MS, DAY_MS, DAY_MS + 1].map((ms) => START_MS + ms);
     for (const atMs of times) await writeCycle(store, atMs, []);
     const range = rangeOf(START_MS, START_MS + DAY_MS);
-    const outlines = await store.outlineCycles(range, ["S-01", "S-02"]);
+    const outlines = await store.history.outlineCycles(range, ["S-01", "S-02"]);
     expect(outlines).toEqual(
       times
         .slice(1, 4)
@@ -513,18 +526,20 @@ describe("cycles and counters", () => {
           verdicts: { "S-01": { status: "green" } },
         })),
     );
-    expect((await store.outlineCycles(range, ["S-02"]))[0]!.verdicts).toEqual({});
-    expect(await store.outlineCycles({ ...range, nowMs: START_MS + 91 * DAY_MS }, ["S-01"])).toEqual([]);
-    expect(await store.outlineCycles(rangeOf(START_MS + 1, START_MS), ["S-01"])).toEqual([]);
+    expect((await store.history.outlineCycles(range, ["S-02"]))[0]!.verdicts).toEqual({});
+    expect(await store.history.outlineCycles({ ...range, nowMs: START_MS + 91 * DAY_MS }, ["S-01"])).toEqual(
+      [],
+    );
+    expect(await store.history.outlineCycles(rangeOf(START_MS + 1, START_MS), ["S-01"])).toEqual([]);
   });
 
   test("one cycle by its time, while it is kept", async () => {
     const store = await storeOf();
     await writeCycle(store, START_MS, []);
     const time = formatInstant(START_MS);
-    expect(await store.getCycle(time, START_MS)).toEqual(cycleAt(START_MS));
-    expect(await store.getCycle(formatInstant(START_MS + 1), START_MS)).toBeNull();
-    expect(await store.getCycle(time, START_MS + 91 * DAY_MS)).toBeNull();
+    expect(await store.history.getCycle(time, START_MS)).toEqual(cycleAt(START_MS));
+    expect(await store.history.getCycle(formatInstant(START_MS + 1), START_MS)).toBeNull();
+    expect(await store.history.getCycle(time, START_MS + 91 * DAY_MS)).toBeNull();
   });
 
   test("counters are kept by day, invariant and severity", async () => {
@@ -533,15 +548,14 @@ describe("cycles and counters", () => {
     await writeCycle(store, START_MS, [{}, {}, major]);
     await writeCycle(store, START_MS + MINUTE_MS, [{}, { invariant_id: "L-03" }]);
     await writeCycle(store, START_MS + DAY_MS, [major]);
-    const counts = (await store.stats(rangeOf(START_MS, START_MS + DAY_MS))).map(({ day, counts }) => [
-      day,
-      counts.map((c) => `${c.invariantId} ${c.severity} ${c.count}`).sort(),
-    ]);
+    const counts = (await store.history.stats(rangeOf(START_MS, START_MS + DAY_MS))).map(
+      ({ day, counts }) => [day, counts.map((c) => `${c.invariantId} ${c.severity} ${c.count}`).sort()],
+    );
     expect(counts).toEqual([
       ["2026-11-23", ["L-03 critical 1", "L-03 major 1", "S-01 critical 3"]],
       ["2026-11-24", ["L-03 major 1"]],
     ]);
-    expect(await store.stats(rangeOf(START_MS + 2 * DAY_MS, START_MS + 7 * DAY_MS))).toEqual([]);
+    expect(await store.history.stats(rangeOf(START_MS + 2 * DAY_MS, START_MS + 7 * DAY_MS))).toEqual([]);
   });
 
   test("a range whose ends are swapped has nothing in it", async () => {
@@ -550,9 +564,9 @@ describe("cycles and counters", () => {
     await writeCycle(store, START_MS + DAY_MS, [{}]);
     for (const ms of [1, DAY_MS, 30 * DAY_MS]) {
       const swapped = rangeOf(START_MS + DAY_MS, START_MS + DAY_MS - ms);
-      expect(await store.stats(swapped)).toEqual([]);
-      expect(await store.listCycles(swapped, 10, null)).toEqual({ items: [], cursor: null });
-      expect(await store.listViolations(swapped, 10, null)).toEqual({ items: [], cursor: null });
+      expect(await store.history.stats(swapped)).toEqual([]);
+      expect(await store.history.listCycles(swapped, 10, null)).toEqual({ items: [], cursor: null });
+      expect(await store.history.listViolations(swapped, 10, null)).toEqual({ items: [], cursor: null });
     }
   });
 });
@@ -564,7 +578,7 @@ describe("items that would be too large", () => {
     const [violation] = await writeCycle(store, START_MS, [
       { observed_state: { slot_ids, slot_count: 100_000 } },
     ]);
-    const kept = await store.getViolation(violation!.id, START_MS);
+    const kept = await store.history.getViolation(violation!.id, START_MS);
     expect(kept?.observed_state).toEqual({
       slot_ids: slot_ids.slice(0, 500),
       slot_ids_total: 100_000,
@@ -576,7 +590,7 @@ describe("items that would be too large", () => {
     const store = await storeOf();
     const slot_ids = Array.from({ length: 5_000 }, (_, i) => `execution-${i}`);
     const [violation] = await writeCycle(store, START_MS, [{ observed_state: { slot_ids } }]);
-    expect((await store.getViolation(violation!.id, START_MS))?.observed_state).toEqual({ slot_ids });
+    expect((await store.history.getViolation(violation!.id, START_MS))?.observed_state).toEqual({ slot_ids });
   });
 
   test("ids that are long are cut to fewer than ids that are short", async () => {
@@ -584,7 +598,7 @@ describe("items that would be too large", () => {
     const ids = (length: number) => Array.from({ length: 500 }, (_, i) => `${i}-`.padEnd(length, "x"));
     const kept = async (observed_state: Record<string, unknown>) => {
       const [violation] = await writeCycle(store, START_MS, [{ observed_state }]);
-      return (await store.getViolation(violation!.id, START_MS))?.observed_state;
+      return (await store.history.getViolation(violation!.id, START_MS))?.observed_state;
     };
     expect(await kept({ in_redis_only: ids(500), in_sql_only: ids(500) })).toEqual({
       in_redis_only: ids(500).slice(0, 100),
@@ -607,7 +621,7 @@ describe("items that would be too large", () => {
       { subject: id, signal_query: id, observed_state: { agent_name: id, sample_refs: [{ row_id: id }] } },
     ]);
     const cut = `${"名".repeat(10_000)}…`;
-    expect(await store.getViolation(violation!.id, START_MS)).toEqual({
+    expect(await store.history.getViolation(violation!.id, START_MS)).toEqual({
       ...violation,
       subject: cut,
       signal_query: cut,
@@ -619,8 +633,8 @@ describe("items that would be too large", () => {
     const store = await storeOf();
     const said = Array.from({ length: 50 }, (_, i) => `docker.exec[${i}]: ${"x".repeat(9_000)}`);
     const cycle = { ...cycleAt(START_MS), sources_unavailable: said };
-    await store.writeEvidence({ cycle, violations: [], terminal: new Map() }, START_MS);
-    const { items } = await store.listCycles(everything(START_MS), 10, null);
+    await store.evidence.write({ cycle, violations: [], journals: [] }, START_MS);
+    const { items } = await store.history.listCycles(everything(START_MS), 10, null);
     expect(items).toMatchObject([{ trigger: "schedule", verdicts: cycle.verdicts }]);
     expect(items[0]?.sources_unavailable).toHaveLength(50);
   });
@@ -656,10 +670,10 @@ describe("a memory in the table that can't be read", () => {
     const { store, client, table } = await canaryOf();
     const Item = { pk: "MEMORY", sk: "MEMORY", version: 3, memory: new Uint8Array([1, 2, 3]) };
     await client.send(new PutCommand({ TableName: table, Item }));
-    await expect(store.readMemory()).rejects.toThrow();
-    await expect(store.acquire("me", START_MS, LEASE_MS)).rejects.toThrow();
-    await store.release("me");
-    await expect(store.acquire("you", START_MS, LEASE_MS)).rejects.toThrow();
+    await expect(store.lease.read()).rejects.toThrow();
+    await expect(store.lease.acquire("me", START_MS, LEASE_MS)).rejects.toThrow();
+    await store.lease.release("me");
+    await expect(store.lease.acquire("you", START_MS, LEASE_MS)).rejects.toThrow();
   });
 });
 
@@ -697,13 +711,13 @@ describe("DynamoDB takes only a part of a batch", () => {
         signal_query: "q",
       }),
     ),
-    terminal: new Map<string, TerminalStatus>(),
+    journals: [],
   });
 
   test("the rest is sent again until all is taken", async () => {
     vi.useFakeTimers();
     const { store, taken, batches } = throttled(10);
-    const written = store.writeEvidence(evidence(23), START_MS);
+    const written = store.evidence.write(evidence(23), START_MS);
     await vi.runAllTimersAsync();
     await written;
     expect(batches.map((b) => b.length)).toEqual([24, 14, 4]);
@@ -712,7 +726,7 @@ describe("DynamoDB takes only a part of a batch", () => {
 
   test("no batch has more than the 25 items that DynamoDB allows", async () => {
     const { store, batches } = throttled(25);
-    await store.writeEvidence(evidence(260), START_MS);
+    await store.evidence.write(evidence(260), START_MS);
     expect(Math.max(...batches.map((b) => b.length))).toBe(25);
     expect(batches.flat()).toHaveLength(261);
   });
@@ -720,7 +734,7 @@ describe("DynamoDB takes only a part of a batch", () => {
   test("where nothing is ever taken, the cycle hears of it", async () => {
     vi.useFakeTimers();
     const { store, batches } = throttled(0);
-    const written = expect(store.writeEvidence(evidence(4), START_MS)).rejects.toThrow(
+    const written = expect(store.evidence.write(evidence(4), START_MS)).rejects.toThrow(
       /5 item\(s\).*unwritten/,
     );
     await vi.runAllTimersAsync();

@@ -5,13 +5,8 @@ import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import type { Canary } from "../../shared/canary.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
-import {
-  type AlertSettings,
-  type CycleOutcome,
-  type CycleReport,
-  type CycleSettings,
-  runCycle,
-} from "../../shared/cycle/run-cycle.ts";
+import type { AlertSettings, CycleOutcome, CycleReport, CycleSettings } from "../../shared/cycle/outcome.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type {
   ContainerProcesses,
   EndedCursor,
@@ -22,9 +17,11 @@ import type {
   Slot,
   TerminalStatus,
 } from "../../shared/facts/facts.ts";
+import { recollectionsOf } from "../../shared/recall/index.ts";
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore, type Lease, type Store } from "../../shared/store/store.ts";
+import type { Lease } from "../../shared/store/lease.ts";
+import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import {
   container as containerOf,
   countsOf,
@@ -104,7 +101,9 @@ const HEALTHY: World = {
   zombies: zombiesOf([container("alpha"), container("beta")]),
 };
 
-const DEFAULTS: CycleSettings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
+/** How a canary of these stories is set; `dwellSeconds` is R-01's. */
+type Settings = CycleSettings & { readonly dwellSeconds: number };
+const DEFAULTS: Settings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
 
 /** Nobody is told of anything. */
 const SILENT: AlertSettings = {
@@ -122,14 +121,43 @@ const SILENT: AlertSettings = {
 
 /** A commit that gives the lease back, as a cycle without alerts makes it. */
 export const commit = (store: Store, lease: Lease, memory: Memory): Promise<Lease> =>
-  store.commit(lease, memory, { release: true, nowMs: START_MS });
-export const memoryIn = async (store: Store): Promise<Memory> => (await store.readMemory()).memory;
+  store.lease.commit(lease, memory, { release: true, nowMs: START_MS });
+export const memoryIn = async (store: Store): Promise<Memory> => (await store.lease.read()).memory;
 
 /** How the state goes down: an address with a password in its text, and a code. */
 export const stateDown = (): Error =>
   Object.assign(new Error("connect ECONNREFUSED http://user:hunter2@10.0.0.7:8000"), {
     code: "ECONNREFUSED",
   });
+
+/** A call of the state store, by its part: "lease.commit". */
+export type StateCall = { [P in keyof Store]: `${P}.${keyof Store[P] & string}` }[keyof Store];
+
+const copyOf = (store: Store): Store => ({
+  lease: { ...store.lease },
+  silences: { ...store.silences },
+  journals: { ...store.journals },
+  evidence: { ...store.evidence },
+  history: { ...store.history },
+});
+// biome-ignore lint/suspicious/noExplicitAny: each call has arguments of its own.
+type Call = (...args: any[]) => Promise<unknown>;
+const partsOf = (store: Store) => store as unknown as Record<string, Record<string, Call>>;
+/** The function that answers that call. */
+export const stateCall = (store: Store, call: StateCall): Call => {
+  const [part, name] = call.split(".") as [string, string];
+  return partsOf(store)[part]![name]!;
+};
+/** The same store with something else in the place of that call. */
+export function withStateCall(store: Store, call: StateCall, by: Call): Store {
+  const copy = copyOf(store);
+  replace(copy, call, by);
+  return copy;
+}
+function replace(store: Store, call: StateCall, by: Call): void {
+  const [part, name] = call.split(".") as [string, string];
+  partsOf(store)[part]![name] = by;
+}
 
 export interface ScriptedCanary {
   readonly deps: Canary;
@@ -156,11 +184,13 @@ export interface ScriptedCanary {
   /** That source is left out. */
   leaveOut(source: SourceName, absent: "off" | "not configured"): void;
   /** That call of the state store fails until `stateMends`. */
-  stateFails(...calls: (keyof Store)[]): void;
+  stateFails(...calls: StateCall[]): void;
   /** That call never answers, until `stateMends`. */
-  stateHangs(...calls: (keyof Store)[]): void;
+  stateHangs(...calls: StateCall[]): void;
   /** That call does what it should, and then its answer is lost, until `stateMends`. */
-  stateLosesTheAnswer(...calls: (keyof Store)[]): void;
+  stateLosesTheAnswer(...calls: StateCall[]): void;
+  /** Puts something else in the place of that call. */
+  stateCalls(call: StateCall, by: Call): void;
   stateMends(): void;
   /** What is remembered now. */
   memory(): Promise<Memory>;
@@ -173,7 +203,7 @@ export interface ScriptedCanary {
 }
 
 /** Starts one dynalite for the file. @returns a function that gives a canary with a table of its own */
-export function useCanaries(): (settings?: Partial<CycleSettings>) => Promise<ScriptedCanary> {
+export function useCanaries(): (settings?: Partial<Settings>) => Promise<ScriptedCanary> {
   let dynamo: LocalDynamo;
   let tables = 0;
   const clients: DynamoDBDocumentClient[] = [];
@@ -197,11 +227,7 @@ export function useCanaries(): (settings?: Partial<CycleSettings>) => Promise<Sc
   };
 }
 
-function scriptedCanary(
-  client: DynamoDBDocumentClient,
-  table: string,
-  settings: CycleSettings,
-): ScriptedCanary {
+function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings: Settings): ScriptedCanary {
   let nowMs = START_MS;
   const world: World = { ...HEALTHY };
   const nextRead = new Map<FactName, World[GivenFact]>();
@@ -221,8 +247,8 @@ function scriptedCanary(
   const scripted = (name: SourceName): ConfiguredSource => ({
     name,
     gives: GIVES[name],
-    async read({ signal, wanted, endedSince }) {
-      reads.push({ source: name, endedSince });
+    async read({ signal, wanted, since }) {
+      reads.push({ source: name, endedSince: since.ended });
       await behaviour.get(name)?.(signal);
       const facts = GIVES[name].filter((fact) => wanted.has(fact));
       return { readings: Object.fromEntries(facts.map((fact) => [fact, readFact(fact)])), unavailable: [] };
@@ -232,9 +258,10 @@ function scriptedCanary(
   const names = Object.keys(GIVES) as SourceName[];
   const sources = names.map(scripted);
   const store = dynamoStore(client, table);
-  const faulty: Store = { ...store };
+  const faulty = copyOf(store);
   const deps: Canary = {
     sources,
+    recollections: recollectionsOf(settings),
     store: faulty,
     settings,
     alerts: SILENT,
@@ -282,22 +309,20 @@ function scriptedCanary(
     leaveOut: (source, absent) =>
       void sources.splice(names.indexOf(source), 1, { name: source, gives: GIVES[source], absent }),
     stateFails(...calls) {
-      for (const call of calls) Object.assign(faulty, { [call]: () => Promise.reject(stateDown()) });
+      for (const call of calls) replace(faulty, call, () => Promise.reject(stateDown()));
     },
     stateHangs(...calls) {
-      for (const call of calls) Object.assign(faulty, { [call]: () => new Promise(() => {}) });
+      for (const call of calls) replace(faulty, call, () => new Promise(() => {}));
     },
     stateLosesTheAnswer(...calls) {
-      for (const call of calls) {
-        const works = store[call] as (...args: unknown[]) => Promise<unknown>;
-        const loses = async (...args: unknown[]) => {
-          await works.apply(store, args);
+      for (const call of calls)
+        replace(faulty, call, async (...args) => {
+          await stateCall(store, call)(...args);
           throw stateDown();
-        };
-        Object.assign(faulty, { [call]: loses });
-      }
+        });
     },
-    stateMends: () => void Object.assign(faulty, store),
+    stateCalls: (call, by) => replace(faulty, call, by),
+    stateMends: () => void Object.assign(faulty, copyOf(store)),
     memory: () => memoryIn(store),
     run,
     cycle: async (...ids) => (await tick("done", ids)).report,

@@ -7,18 +7,19 @@ import type {
   Executions,
   FactName,
   Facts,
+  FinishedRuns,
   OrphanRef,
   Orphans,
   QueueCounts,
   Reading,
   Readings,
   ReadingTime,
-  Remembered,
   Roster,
   RosterAgent,
   Slot,
   Slots,
   TerminalStatus,
+  ZombieSightings,
   Zombies,
 } from "../../shared/facts/facts.ts";
 import type { Invariant } from "../../shared/invariants/invariant.ts";
@@ -166,10 +167,16 @@ export const httpCountsOf = (
     around: [new Map(Object.entries(before)), new Map(Object.entries(after))],
   });
 
-export const rememberedOf = (statuses: Record<string, TerminalStatus>): Remembered => {
+export const rememberedOf = (statuses: Record<string, TerminalStatus>): FinishedRuns => {
   const byId = new Map(Object.entries(statuses));
   return { statusOf: (id) => byId.get(id) };
 };
+
+/** @param firstSeenMs when each zombie was first seen, by its key */
+export const sightingsOf = (firstSeenMs: Record<string, number>, dwellSeconds = 0): ZombieSightings => ({
+  dwellSeconds,
+  firstSeenMs: new Map(Object.entries(firstSeenMs)),
+});
 
 /** A running container of the agent with these zombies. */
 export const container = (
@@ -206,8 +213,8 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
     slots: slotsOf({}),
     drainTick: { atSeconds: secondsAgo(10) },
     zombies: zombiesOf([container([])]),
-    remembered: rememberedOf({}),
-    zombieSightings: new Map(),
+    finishedRuns: rememberedOf({}),
+    zombieSightings: sightingsOf({}),
     ...facts,
   };
   const names = Object.keys(all) as FactName[];
@@ -223,12 +230,12 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
 export const judge = (
   invariant: Invariant,
   facts: Partial<Facts> = {},
-  { times = {}, dwellSeconds = 0 }: { times?: Times; dwellSeconds?: number } = {},
-): Verdict => evaluate(invariant, readingsOf(facts, times), dwellSeconds);
+  { times = {} }: { times?: Times } = {},
+): Verdict => evaluate(invariant, readingsOf(facts, times));
 
 /** @returns what is left of a red, none of it known before, once the platform was read a second time */
 export const judgeTwice = (invariant: Invariant, first: Partial<Facts>, second: Partial<Facts>): Verdict =>
-  confirmed(judge(invariant, first), readingsOf(second), 0, () => false);
+  confirmed(judge(invariant, first), readingsOf(second), () => false);
 
 /** @returns the violations as they go over the wire */
 export const violationsOf = (verdict: Verdict) =>
@@ -251,21 +258,21 @@ export function testUnreadFacts(invariant: Invariant): void {
       ...readingsOf(),
       [fact]: { read: false, reason: `${fact}: no answer within 5000 ms` },
     };
-    const verdict = evaluate(blind, readings, 0);
+    const verdict = evaluate(blind, readings);
     expect(recordOf(verdict)).toEqual({
       status: "unknown",
       checked: 0,
       unseen: [],
       reason: `${fact}: no answer within 5000 ms`,
     });
-    expect(verdict.complete).toBe(false);
+    expect(verdict.coverage.isWhole).toBe(false);
     expect(blind.check).not.toHaveBeenCalled();
   });
 
   test.each([...invariant.reads])(`${invariant.id} is unknown where %s was never asked for`, (fact) => {
     const blind = spied();
     const { [fact]: _left, ...readings } = readingsOf();
-    const verdict = evaluate(blind, readings, 0);
+    const verdict = evaluate(blind, readings);
     expect(verdict).toMatchObject({ status: "unknown", reason: `${fact}: not read` });
     expect(blind.check).not.toHaveBeenCalled();
   });
@@ -277,6 +284,6 @@ export function testUnreadFacts(invariant: Invariant): void {
         invariant.reads.includes(name as FactName) ? reading : { read: false, reason: "down" },
       ]),
     ) as Readings;
-    expect(evaluate(invariant, readings, 0).status).toBe("green");
+    expect(evaluate(invariant, readings).status).toBe("green");
   });
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { InvariantStates } from "../../shared/cycle/memory.ts";
+import { type InvariantStates, wasRedIn } from "../../shared/alerts/state.ts";
 import type { Facts, Reading, Readings } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
-import { confirmed, knownIn, suspects } from "../../shared/verdict/confirm.ts";
+import { confirmed, needConfirmation } from "../../shared/verdict/confirm.ts";
 import { evaluate } from "../../shared/verdict/evaluate.ts";
 import { container, live, runningRow, START_MS, slot, useCanaries } from "../support/cycle.ts";
-import { slotsOf, zombiesOf } from "../support/facts.ts";
+import { sightingsOf, slotsOf, zombiesOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
 
@@ -265,7 +265,7 @@ describe("which findings are suspects", () => {
   const read = <T>(value: T): Reading<T> => ({ read: true, value, time: at });
   const readings = (zombies: Facts["zombies"]): Readings => ({
     zombies: read(zombies),
-    zombieSightings: read(new Map()),
+    zombieSightings: read(sightingsOf({})),
   });
   const r01 = INVARIANTS.find((i) => i.id === "R-01")!;
   const red = (subject: string, keys: string[], more = false): InvariantStates => ({
@@ -284,40 +284,40 @@ describe("which findings are suspects", () => {
   });
 
   test("a known key is none, an unknown one of the same agent is", () => {
-    const verdict = evaluate(r01, readings(zombiesOf([container("alpha", [11, 12])])), 0);
-    expect(suspects([verdict], knownIn(red("alpha", ["c-alpha/11", "c-alpha/12"])))).toEqual([]);
-    expect(suspects([verdict], knownIn(red("alpha", ["c-alpha/11"])))).toEqual([verdict]);
-    expect(suspects([verdict], knownIn({}))).toEqual([verdict]);
+    const verdict = evaluate(r01, readings(zombiesOf([container("alpha", [11, 12])])));
+    expect(needConfirmation([verdict], wasRedIn(red("alpha", ["c-alpha/11", "c-alpha/12"])))).toEqual([]);
+    expect(needConfirmation([verdict], wasRedIn(red("alpha", ["c-alpha/11"])))).toEqual([verdict]);
+    expect(needConfirmation([verdict], wasRedIn({}))).toEqual([verdict]);
   });
 
   test("where the keys of a red subject were cut off, every key counts as known", () => {
-    const verdict = evaluate(r01, readings(zombiesOf([container("alpha", [11])])), 0);
-    expect(suspects([verdict], knownIn(red("alpha", [], true)))).toEqual([]);
+    const verdict = evaluate(r01, readings(zombiesOf([container("alpha", [11])])));
+    expect(needConfirmation([verdict], wasRedIn(red("alpha", [], true)))).toEqual([]);
   });
 
   test.each(["__proto__", "constructor"])("an agent named %s is not known by its name alone", (name) => {
-    const verdict = evaluate(r01, readings(zombiesOf([container(name, [11])])), 0);
-    expect(suspects([verdict], knownIn(red("alpha", ["k"])))).toEqual([verdict]);
+    const verdict = evaluate(r01, readings(zombiesOf([container(name, [11])])));
+    expect(needConfirmation([verdict], wasRedIn(red("alpha", ["k"])))).toEqual([verdict]);
   });
 
   test("a red of one key that could not be confirmed leaves nothing but an unseen agent", () => {
-    const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])])), 0);
+    const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])])));
     const second: Readings = {
       zombies: { read: false, reason: "docker: ETIMEDOUT" },
-      zombieSightings: read(new Map()),
+      zombieSightings: read(sightingsOf({})),
     };
-    expect(confirmed(first, second, 0, knownIn({}))).toMatchObject({
+    expect(confirmed(first, second, wasRedIn({}))).toMatchObject({
       status: "unknown",
       reason: "a red could not be confirmed: docker: ETIMEDOUT",
       findings: [],
-      unseen: [{ subject: "alpha" }],
+      coverage: { unseen: [{ subject: "alpha" }] },
     });
   });
 
   test("where not all could be listed at first, a red that vanished leaves unknown, not green", () => {
     const partly = { unseenDaemons: ["tcp://docker-2:2376"] };
-    const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])], partly)), 0);
-    expect(confirmed(first, readings(zombiesOf([container("alpha")])), 0, knownIn({}))).toMatchObject({
+    const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])], partly)));
+    expect(confirmed(first, readings(zombiesOf([container("alpha")])), wasRedIn({}))).toMatchObject({
       status: "unknown",
       findings: [],
     });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
-import type { Store } from "../../shared/store/store.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { CycleResponse } from "../../shared/wire/schemas.ts";
 import {
@@ -10,6 +9,7 @@ import {
   MINUTE_MS,
   runningRow,
   type ScriptedCanary,
+  type StateCall,
   slot,
   useCanaries,
 } from "../support/cycle.ts";
@@ -256,13 +256,13 @@ describe("POST run-cycle", () => {
 
   test("another cycle is in progress: 409, and when to come back", async () => {
     const { post, canary } = await apiOf();
-    await canary.store.acquire("another", canary.now(), 60_000);
+    await canary.store.lease.acquire("another", canary.now(), 60_000);
     const answer = await post();
     expectError(answer, 409, "cycle_in_progress", /^cycle in progress$/);
     expect(answer.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
   });
 
-  test.each(["acquire", "commit"] as const)(
+  test.each(["lease.acquire", "lease.commit"] as const)(
     "the state is down (%s): 503, with the verdicts all the same",
     async (call) => {
       const { post, canary } = await apiOf();
@@ -652,19 +652,19 @@ describe("GET /healthz", () => {
 
   test("the state is down: 503, and no word of why", async () => {
     const { get, canary } = await apiOf();
-    canary.stateFails("readMemory");
+    canary.stateFails("lease.read");
     expect(await get("/healthz")).toMatchObject({ status: 503 });
     expect((await get("/healthz")).body).toEqual({ status: "unknown", checked_at: null });
   });
 });
 
 describe("what goes wrong inside stays inside", () => {
-  const reads: [string, keyof Store][] = [
-    [VIOLATIONS, "listViolations"],
-    [`${VIOLATIONS}/stats`, "stats"],
-    [`${VIOLATIONS}/20261123000001`, "getViolation"],
-    ["/api/canary/status", "readMemory"],
-    ["/api/canary/cycles", "listCycles"],
+  const reads: [string, StateCall][] = [
+    [VIOLATIONS, "history.listViolations"],
+    [`${VIOLATIONS}/stats`, "history.stats"],
+    [`${VIOLATIONS}/20261123000001`, "history.getViolation"],
+    ["/api/canary/status", "lease.read"],
+    ["/api/canary/cycles", "history.listCycles"],
   ];
 
   test.each(reads)("%s: 503 where the state is down, with nothing of its address", async (path, call) => {
@@ -678,7 +678,7 @@ describe("what goes wrong inside stays inside", () => {
   test.each(reads)("%s: 500 for a fault of our own, which only the log tells", async (path, call) => {
     const { get, canary, logged } = await apiOf();
     const fault = () => Promise.reject(new TypeError("cannot read 'secretField' of hunter2"));
-    Object.assign(canary.deps.store, { [call]: fault });
+    canary.stateCalls(call, fault);
     const answer = await get(path);
     expectError(answer, 500, "internal", /request id/);
     expect(JSON.stringify(answer.body)).not.toMatch(/secretField|hunter2|TypeError|at /);

@@ -271,7 +271,7 @@ describe("a form of another site does nothing", () => {
       expect(answer.headers.get("set-cookie")).toBeNull();
     }
     expect(canary.reads).toEqual([]);
-    expect((await canary.store.readMemory()).silences).toEqual([]);
+    expect((await canary.store.lease.read()).silences).toEqual([]);
   });
 
   test("an old browser is judged by its Origin, and one that says neither is not believed", async () => {
@@ -454,7 +454,7 @@ describe("the first page", () => {
 
   test("the state is down: 503 in words, with nothing of its address", async () => {
     const { ask, canary, logged } = await signedIn();
-    canary.stateFails("readMemory");
+    canary.stateFails("lease.read");
     const { status, text } = await ask("/");
     expect(status).toBe(503);
     // The apostrophe is written as an entity.
@@ -559,7 +559,7 @@ describe("acting", () => {
     const answer = await submit("/run-cycle", { back: "/" });
     expect([answer.status, answer.location]).toEqual([303, "/?said=ran&red=1&unknown=0"]);
     expect(textOf((await ask(answer.location!)).text)).toContain("The cycle is done: 1 red, 0 unknown.");
-    const [cycle] = await canary.store.outlineCycles(
+    const [cycle] = await canary.store.history.outlineCycles(
       { startMs: START_MS, endMs: canary.now(), nowMs: canary.now() },
       ["S-01"],
     );
@@ -568,7 +568,7 @@ describe("acting", () => {
 
   test("while another cycle is in progress it says so, and for how long", async () => {
     const { submit, ask, canary } = await signedIn();
-    await canary.store.acquire("another", canary.now(), 42_000);
+    await canary.store.lease.acquire("another", canary.now(), 42_000);
     const answer = await submit("/run-cycle", { back: "/" });
     expect(answer.status).toBe(303);
     expect(textOf((await ask(answer.location!)).text)).toMatch(
@@ -579,7 +579,7 @@ describe("acting", () => {
 
   test("a cycle that could not be written is no success", async () => {
     const { submit, canary } = await signedIn();
-    canary.stateFails("commit");
+    canary.stateFails("lease.commit");
     const answer = await submit("/run-cycle", { back: "/" });
     expect(answer.status).toBe(503);
     expect(textOf(answer.text)).toContain("The cycle is not remembered");
@@ -595,7 +595,7 @@ describe("acting", () => {
       reason: " resizing ",
       back: "/invariants/S-02",
     });
-    const [silence] = (await canary.store.readMemory()).silences;
+    const [silence] = (await canary.store.lease.read()).silences;
     expect(silence).toMatchObject({
       invariantId: "S-02",
       subject: "alpha",
@@ -630,7 +630,7 @@ describe("acting", () => {
     expect(status).toBe(422);
     expect(textOf(text)).toMatch(says);
     expect(text).toContain('value="al&lt;b&gt;pha"');
-    expect((await canary.store.readMemory()).silences).toEqual([]);
+    expect((await canary.store.lease.read()).silences).toEqual([]);
   });
 
   test("nobody can write a text of their own into the page by a link", async () => {
@@ -752,7 +752,7 @@ describe("a platform where everything is red", () => {
         spreads: [],
         recoveries: [],
       };
-      await canary.store.writeEvidence({ cycle, violations: [], terminal: new Map() }, canary.now());
+      await canary.store.evidence.write({ cycle, violations: [], journals: [] }, canary.now());
     }
     return { ...browser, snapshot_time };
   }
@@ -811,7 +811,7 @@ describe("a platform where everything is red", () => {
       spreads: [],
       recoveries: [],
     };
-    await canary.store.writeEvidence({ cycle, violations, terminal: new Map() }, canary.now());
+    await canary.store.evidence.write({ cycle, violations, journals: [] }, canary.now());
     for (const path of [`/cycles/${time}`, "/invariants/S-01"]) {
       const { status, text } = await ask(path);
       expect(status).toBe(200);
@@ -864,7 +864,7 @@ describe("the badge", () => {
     expect((await ask("/badge.svg")).text).not.toMatch(/alpha|S-01/);
     canary.advance(HOUR_MS);
     expect(await words()).toMatch(/: stale, 1 red$/);
-    canary.stateFails("readMemory");
+    canary.stateFails("lease.read");
     expect(await words()).toMatch(/: unknown$/);
   });
 });

@@ -160,8 +160,8 @@ const ended: SqlFact<Ended> = {
   missing: (schema) =>
     needsExecutions(schema) ??
     (schema.hasColumn("schedule_executions", "completed_at") ? null : "column completed_at is missing"),
-  statements: (schema, { endedSince, now }) => [
-    queries.endedQuery(schema, endedSince, now()),
+  statements: (schema, { since, now }) => [
+    queries.endedQuery(schema, since.ended, now()),
     queries.endedCursorQuery(schema),
   ],
   parse([answer, cursorRows], time, report) {
@@ -343,16 +343,16 @@ export function sqliteSource(database: Database, { accessor }: { accessor: "sql"
     for (const { name, fact, missing, places } of plans) {
       try {
         if (missing) throw new SourceError(missing);
-        let partial: string | undefined;
+        let unlisted: string | undefined;
         const value = fact.parse(
           places.map((place) => answers[place]!),
           time,
           (line) => unavailable.add(line),
           (why) => {
-            partial = why;
+            unlisted = why;
           },
         );
-        readings[name] = { read: true, value, time, ...(partial !== undefined && { partial }) };
+        readings[name] = { read: true, value, time, ...(unlisted !== undefined && { unlisted }) };
       } catch (error) {
         const reason = `sqlite.${name}: ${describeError(error)}`;
         readings[name] = { read: false, reason };

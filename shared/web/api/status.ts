@@ -33,20 +33,20 @@ const health = createRoute({
 /** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
 export function registerStatus(app: App, { store, now, alerts }: Canary): void {
   app.openapi(status, async (c) => {
-    const { memory, silences } = await store.readMemory();
+    const { memory, silences } = await store.lease.read();
     return c.json(describeStatus(memory, silences, alerts.senders, now()), 200);
   });
 
   app.openapi(cycles, async (c) => {
     const { start_time, end_time, limit, cursor } = c.req.valid("query");
     const range = keptRange(start_time ?? Math.min(end_time ?? now(), now()) - DAY_MS, end_time, now());
-    const page = await store.listCycles(range, limit, cursor ?? null);
+    const page = await store.history.listCycles(range, limit, cursor ?? null);
     return c.json({ cycles: page.items as never[], next_cursor: page.cursor }, 200);
   });
 
   app.openapi(health, async (c) => {
     try {
-      const { lastFullCycle } = (await store.readMemory()).memory;
+      const { lastFullCycle } = (await store.lease.read()).memory;
       const checked_at = instantOrNull(lastFullCycle?.atMs);
       return isFresh(lastFullCycle, now())
         ? c.json({ status: "fresh" as const, checked_at }, 200)

@@ -45,7 +45,7 @@ export function registerViolations(app: App, { store, now }: Canary): void {
   app.openapi(stats, async (c) => {
     const { start_time, end_time } = c.req.valid("query");
     const range = keptRange(start_time, end_time, now());
-    const days = await store.stats(range);
+    const days = await store.history.stats(range);
     const sums = { by_invariant: {}, by_severity: {}, by_day: {} } as Record<string, Record<string, number>>;
     let total = 0;
     for (const { day, counts } of days)
@@ -73,7 +73,7 @@ export function registerViolations(app: App, { store, now }: Canary): void {
 
   app.openapi(one, async (c) => {
     const { id } = c.req.valid("param");
-    const violation = /^\d{1,16}$/.test(id) ? await store.getViolation(Number(id), now()) : null;
+    const violation = /^\d{1,16}$/.test(id) ? await store.history.getViolation(Number(id), now()) : null;
     return violation
       ? c.json(violation, 200)
       : (errorResponse(
@@ -92,7 +92,7 @@ export function registerViolations(app: App, { store, now }: Canary): void {
       tier,
       ...keptRange(start_time, end_time, now()),
     };
-    const page = await store.listViolations(filter, limit, cursor ?? null);
+    const page = await store.history.listViolations(filter, limit, cursor ?? null);
     return c.json({ violations: [...page.items], next_cursor: page.cursor }, 200);
   });
 }

@@ -1,9 +1,11 @@
 import type { KnownBlock } from "@slack/types";
 import { describe, expect, test } from "vitest";
+import { advance } from "../../../shared/alerts/advance.ts";
 import { type Alert, makeAlert } from "../../../shared/alerts/alert.ts";
 import { headline, plainMessage, slackMessage } from "../../../shared/alerts/channels/message.ts";
+import type { AlertPolicy } from "../../../shared/alerts/notify.ts";
+import type { AlertState } from "../../../shared/alerts/state.ts";
 import { type AlertContext, toAlert } from "../../../shared/alerts/to-alert.ts";
-import { type AlertPolicy, type Remembered, step } from "../../../shared/alerts/transition.ts";
 import type { Facts } from "../../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import type { Severity } from "../../../shared/invariants/invariant.ts";
@@ -58,7 +60,7 @@ function redFacts(id: string, names: readonly string[]): Partial<Facts> {
     case "E-02":
       return {
         executions: rows((agent) => running(`run of ${agent}`, { agent })),
-        remembered: rememberedOf(Object.fromEntries(names.map((name) => [`run of ${name}`, "success"]))),
+        finishedRuns: rememberedOf(Object.fromEntries(names.map((name) => [`run of ${name}`, "success"]))),
       };
     case "E-05":
       return { executions: rows((agent) => running(`run of ${agent}`, { agent, ageSeconds: 90 })) };
@@ -92,10 +94,10 @@ const POLICY: AlertPolicy = {
   minSeverity: "minor",
   blindAfterCycles: 1,
 };
-const NOTHING: Remembered = { states: {}, blindSources: {} };
+const NOTHING: AlertState = { states: {}, blindSources: {} };
 
 interface Told {
-  prior?: Remembered;
+  prior?: AlertState;
   nowMs?: number;
   severity?: Severity;
   context?: Partial<AlertContext>;
@@ -104,15 +106,15 @@ interface Told {
 /** The cycle in which this verdict came about. @returns its alerts, and what is remembered of it */
 function tell(verdicts: readonly Verdict[], { prior = NOTHING, nowMs = NOW_MS, context = {} }: Told = {}) {
   const findings = verdicts.flatMap((v) => v.findings);
-  const { announcements, ...remembered } = step(
+  const { states, blindSources, notices } = advance(
     prior,
     { verdicts, offSources: [], unavailable: [], isFull: true },
     nowMs,
     POLICY,
     [],
   );
-  const alerts = announcements.map((announcement) =>
-    toAlert(announcement, {
+  const alerts = notices.map((notice) =>
+    toAlert(notice, {
       environment: "production",
       statusUrl: STATUS_URL,
       snapshotTime: SNAPSHOT_TIME,
@@ -121,7 +123,7 @@ function tell(verdicts: readonly Verdict[], { prior = NOTHING, nowMs = NOW_MS, c
       ...context,
     }),
   );
-  return { alerts, remembered };
+  return { alerts, remembered: { states, blindSources } };
 }
 
 const withSeverity = (verdict: Verdict, severity: Severity): Verdict => ({
@@ -457,7 +459,7 @@ describe("what is blind", () => {
 
   test("200 containers with hostile names at once fit as well", () => {
     const names = Array.from({ length: 200 }, (_, i) => hostile(`docker.exec[${i}`).replaceAll(":", ""));
-    const { announcements } = step(
+    const { notices } = advance(
       NOTHING,
       {
         verdicts: [],
@@ -469,7 +471,7 @@ describe("what is blind", () => {
       POLICY,
       [],
     );
-    const alert = toAlert(announcements[0]!, {
+    const alert = toAlert(notices[0]!, {
       environment: "production",
       statusUrl: null,
       snapshotTime: SNAPSHOT_TIME,

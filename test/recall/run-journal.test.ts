@@ -6,20 +6,20 @@ import {
   hashOf,
   newEntries,
   packEntries,
-  type TerminalMemory,
   unpackEntries,
-} from "../../shared/recall/finished-runs.ts";
+} from "../../shared/recall/run-journal.ts";
+import type { RunTable } from "../../shared/recall/run-table.ts";
 
 const AT_MS = Date.parse("2026-11-23T10:00:00.000Z");
 const MINUTE_MS = 60_000;
 
 const entriesOf = (rows: Record<string, TerminalStatus>): Map<string, TerminalStatus> =>
   new Map(Object.entries(rows).map(([id, status]) => [hashOf(id), status]));
-const memoryOf = (rows: Record<string, TerminalStatus>, atMs = AT_MS): TerminalMemory =>
+const memoryOf = (rows: Record<string, TerminalStatus>, atMs = AT_MS): RunTable =>
   new Map([...entriesOf(rows)].map(([hash, status]) => [hash, { status, atMs }]));
 /** What a cycle at that time wrote down. */
 const written = (rows: Record<string, TerminalStatus>, atMs = AT_MS) =>
-  packEntries(entriesOf(rows)).map((ids) => ({ ids, atMs }));
+  packEntries(entriesOf(rows)).map((bytes) => ({ bytes, atMs }));
 const rowsOf = (rows: Record<string, TerminalStatus>) =>
   Object.entries(rows).map(([id, status]) => ({ id, status }));
 
@@ -36,7 +36,7 @@ describe("what was seen terminal, packed and unpacked", () => {
     expect(packed).toHaveLength(Math.ceil(100_000 / ENTRIES_IN_AN_ITEM));
     for (const bytes of packed) expect(bytes.length).toBeLessThan(399_000);
     const back = unpackEntries(
-      packed.map((ids) => ({ ids, atMs: AT_MS })),
+      packed.map((bytes) => ({ bytes, atMs: AT_MS })),
       [],
     );
     expect(back.size).toBe(100_000);
@@ -55,7 +55,7 @@ describe("what was seen terminal, packed and unpacked", () => {
     const [packed] = packEntries(entriesOf({ "run-1": "success" }));
     const around = new Uint8Array(40);
     around.set(packed!, 13);
-    const view = { ids: around.subarray(13, 22), atMs: AT_MS };
+    const view = { bytes: around.subarray(13, 22), atMs: AT_MS };
     expect(asFact(unpackEntries([view], [])).statusOf("run-1")).toBe("success");
   });
 
@@ -66,7 +66,7 @@ describe("what was seen terminal, packed and unpacked", () => {
     ];
     const unknown = Uint8Array.from(first);
     unknown[8] = 99;
-    const packed = [{ ids: Buffer.concat([unknown, second]), atMs: AT_MS }];
+    const packed = [{ bytes: Buffer.concat([unknown, second]), atMs: AT_MS }];
     expect(new Map(unpackEntries(packed, []))).toEqual(memoryOf({ b: "success" }));
     const pinned = [{ hash: hashOf("a"), status: "failed" as const }];
     expect(asFact(unpackEntries(packed, pinned)).statusOf("a")).toBe("failed");

@@ -1,0 +1,25 @@
+/** One step of the alert machine: what changed in this cycle, and who is notified of it. Pure. */
+import { type AlertPolicy, type Notice, notify } from "./notify.ts";
+import type { Silence } from "./silence.ts";
+import type { AlertState } from "./state.ts";
+import { type CycleResult, type Transition, transition } from "./transition.ts";
+
+export interface Advanced extends AlertState {
+  readonly transitions: readonly Transition[];
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * @param prior what the last cycle left
+ * @param silences those that are in force, and others
+ */
+export function advance(
+  prior: AlertState,
+  result: CycleResult,
+  nowMs: number,
+  policy: AlertPolicy,
+  silences: readonly Silence[],
+): Advanced {
+  const { transitions, ...after } = transition(prior, result, nowMs, silences);
+  return { transitions, ...notify(prior, after, result, nowMs, policy, silences) };
+}

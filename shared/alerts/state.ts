@@ -1,0 +1,76 @@
+/** What the alert machine remembers from one cycle to the next. The names of fields are those of the stored memory. */
+
+/** A subject that is red, and by which findings. */
+export interface RedSubject {
+  readonly sinceMs: number;
+  readonly keys: readonly string[];
+  /** There are more keys than these, which the store could not keep. */
+  readonly more?: boolean;
+  /** Operators were notified of it, or are about to be: it is in the outbox. */
+  readonly announced?: boolean;
+}
+
+export interface InvariantState {
+  /** The last verdict that judged; "unknown" until there was one. */
+  readonly status: "green" | "red" | "unknown";
+  /** Since when it has that status. */
+  readonly sinceMs: number;
+  readonly lastRedAtMs: number | null;
+  readonly red: Readonly<Record<string, RedSubject>>;
+  /** How many red subjects did not fit in the store. They keep the invariant red until it is seen whole and green. */
+  readonly redBesides: number;
+  /** When operators were last notified that it is red; null while they were not, in this red. */
+  readonly announcedAtMs: number | null;
+  /** How many verdicts in a row have been unknown, and whether operators were notified. */
+  readonly blindCycles: number;
+  readonly blindAnnounced: boolean;
+  /** Since when verdicts have been unknown without a break; null while it is judged. */
+  readonly blindSinceMs: number | null;
+  readonly blindReason: string | null;
+}
+export type InvariantStates = Readonly<Record<string, InvariantState>>;
+
+/** A source, or a part of one, that could not be read. */
+export interface BlindSource {
+  readonly sinceMs: number;
+  /** How many cycles in a row. */
+  readonly cycles: number;
+  readonly reason: string;
+  readonly announced: boolean;
+}
+/** By the text before the colon in `sources_unavailable`: `redis`, `docker.exec[ruby]`. */
+export type BlindSources = Readonly<Record<string, BlindSource>>;
+
+export interface AlertState {
+  readonly states: InvariantStates;
+  readonly blindSources: BlindSources;
+}
+
+/** The state of an invariant before its first verdict. */
+export const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
+  status: "unknown",
+  lastRedAtMs: null,
+  red: {},
+  redBesides: 0,
+  announcedAtMs: null,
+  blindCycles: 0,
+  blindAnnounced: false,
+  blindSinceMs: null,
+  blindReason: null,
+};
+
+/** The state of that invariant, also where it was never judged. */
+export const stateOf = (states: InvariantStates, id: string, nowMs: number): InvariantState =>
+  states[id] ?? { ...NEVER_JUDGED, sinceMs: nowMs };
+
+/** The red subject of that name, if there is one; a name such as "constructor" is none. */
+export const redSubjectOf = (state: InvariantState | undefined, subject: string): RedSubject | undefined =>
+  state && Object.hasOwn(state.red, subject) ? state.red[subject] : undefined;
+
+/** Says whether a finding was red before, by its subject and one of its keys. */
+export const wasRedIn =
+  (states: InvariantStates) =>
+  (invariantId: string, subject: string, key: string): boolean => {
+    const red = redSubjectOf(states[invariantId], subject);
+    return red !== undefined && (red.more === true || red.keys.includes(key));
+  };

@@ -1,0 +1,53 @@
+/** Delivering the outbox at the end of a cycle, within the time that is left. */
+import { deliver } from "../alerts/outbox.ts";
+import type { Canary } from "../canary.ts";
+import { withDeadline } from "../deadline.ts";
+import { describeError } from "../errors.ts";
+import type { Lease } from "../store/lease.ts";
+import { underLease } from "./lease.ts";
+import { memorySizes } from "./memory.ts";
+import type { AlertsOutcome, CycleRequest } from "./outcome.ts";
+
+const DELIVERY_MS = 12_000;
+/** What delivery leaves of the caller's time, for the last write and the answer. */
+const LAST_WRITE_MS = 2_000;
+
+/**
+ * Sends what waits, then marks what was taken and gives the lease back. Where the marking fails, what was taken is sent
+ * again by the next cycle, under the same key: at least once, never not at all.
+ */
+export async function deliverOutbox(
+  canary: Canary,
+  lease: Lease,
+  request: CycleRequest,
+): Promise<AlertsOutcome> {
+  const { store, now, alerts, redact, recollections } = canary;
+  const timeLeftMs = Math.min(DELIVERY_MS, (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS);
+  const { outbox, delivered, dropped, failures } = await deliver(
+    lease.memory.outbox,
+    alerts.senders,
+    now,
+    Math.min(now() + timeLeftMs, lease.untilMs - LAST_WRITE_MS),
+  );
+  const memory = { ...lease.memory, outbox };
+  const last = { release: true, nowMs: now() };
+  const markingError = await underLease(canary, lease, () =>
+    store.lease.commit(lease, memory, last, memorySizes(memory, recollections)),
+  ).then(
+    () => null,
+    async (error) => {
+      await withDeadline(LAST_WRITE_MS, () => store.lease.release(lease.owner)).catch(() => {});
+      return `delivered alerts could not be marked: ${describeError(error)}`;
+    },
+  );
+  return {
+    delivered,
+    pending: markingError === null ? outbox.length : lease.memory.outbox.length,
+    failures: [...failures, ...(markingError === null ? [] : [markingError])].map(redact),
+    // What could not be marked is given up by the next cycle, and counted then.
+    dropped: (markingError === null ? dropped : []).map(({ alert, channel }) => ({
+      key: alert.key,
+      channel,
+    })),
+  };
+}

@@ -1,0 +1,43 @@
+/** From what was read to verdicts, with a new red read again before it counts. */
+import { wasRedIn } from "../alerts/state.ts";
+import type { Canary } from "../canary.ts";
+import type { Invariant } from "../invariants/invariant.ts";
+import { confirmed, needConfirmation } from "../verdict/confirm.ts";
+import { evaluate, factsOf, type Verdict } from "../verdict/evaluate.ts";
+import type { Gathered } from "./gather.ts";
+import type { Memory } from "./memory.ts";
+import { timed } from "./timed.ts";
+
+export interface Judged {
+  readonly verdicts: readonly Verdict[];
+  /** Lines for what could not be read when a red was read again. */
+  readonly unavailable: readonly string[];
+}
+
+/**
+ * Evaluates each invariant. What is newly red and was not read at one instant is read again after the confirmation delay;
+ * what is red then too is read once more, at once: a run can be caught at its start by the first read and at its next
+ * start, or its end, by the second.
+ */
+export async function judge(
+  canary: Canary,
+  invariants: readonly Invariant[],
+  { readings, readAgain }: Gathered,
+  memory: Memory,
+): Promise<Judged> {
+  const { settings, sleep } = canary;
+  const wasRed = wasRedIn(memory.states);
+  const unavailable: string[] = [];
+  let verdicts = timed(canary, "evaluate", () => invariants.map((i) => evaluate(i, readings)));
+  for (const waitMs of [settings.confirmAfterMs, 0]) {
+    const doubtful = needConfirmation(verdicts, wasRed);
+    if (doubtful.length === 0) break;
+    await timed(canary, "confirm", async () => {
+      if (waitMs > 0) await sleep(waitMs);
+      const again = await readAgain(factsOf(doubtful.map((v) => v.invariant)));
+      verdicts = verdicts.map((v) => (doubtful.includes(v) ? confirmed(v, again.readings, wasRed) : v));
+      unavailable.push(...again.unavailable);
+    });
+  }
+  return { verdicts, unavailable };
+}

@@ -1,0 +1,80 @@
+/** What could be looked at: the one answer to "is it healthy or gone, or was it only not seen?". */
+
+/** A part that could not be read: a whole subject, or with `key` one finding of it and those whose key begins with `key/`. */
+export interface Unseen {
+  readonly subject: string;
+  readonly key?: string;
+}
+
+/** What a check says of what it looked at. */
+export interface CoverageParts {
+  /** Every subject that was looked at, the broken ones among them. */
+  readonly subjects: Iterable<string>;
+  readonly unseen: readonly Unseen[];
+  /** Why some of what could be red was not even listed. Without a finding the verdict is then unknown, not green. */
+  readonly unlisted?: string;
+  /** For a list with gaps: whether a finding with that key would have been listed all the same. No key is by default. */
+  readonly sawKey?: (key: string) => boolean;
+}
+
+export interface Coverage extends Required<Omit<CoverageParts, "subjects" | "unlisted" | "sawKey">> {
+  readonly subjects: ReadonlySet<string>;
+  readonly unlisted: string | null;
+  /** Everything that could be red was looked at: what is not red is healthy or gone. */
+  readonly isWhole: boolean;
+  /**
+   * Says whether that finding would have been seen, had it been there.
+   * @param key of the finding; without one, whether any finding of the subject would have been
+   */
+  saw(subject: string, key?: string): boolean;
+}
+
+/**
+ * Makes the coverage of a check.
+ * @param hasHiddenSubjects a fact that the check read has entries without a readable name: a subject that is absent may
+ *   be one of these
+ */
+export function coverageOf(
+  { subjects, unseen, unlisted = undefined, sawKey = () => false }: CoverageParts,
+  hasHiddenSubjects = false,
+): Coverage {
+  const listed = new Set(subjects);
+  const isListed = (subject: string, key: string | undefined): boolean => {
+    if (unlisted === undefined && !hasHiddenSubjects) return true;
+    if (key === undefined) return false;
+    return unlisted === undefined ? listed.has(subject) : sawKey(key);
+  };
+  const isHidden = (part: Unseen, subject: string, key: string | undefined) =>
+    part.subject === subject &&
+    (part.key === undefined || key === undefined || key === part.key || key.startsWith(`${part.key}/`));
+  return {
+    subjects: listed,
+    unseen,
+    unlisted: unlisted ?? null,
+    isWhole: unlisted === undefined && !hasHiddenSubjects && unseen.length === 0,
+    saw: (subject, key) => isListed(subject, key) && !unseen.some((part) => isHidden(part, subject, key)),
+  };
+}
+
+/** The coverage of a check that could not run. */
+export const NOTHING_SEEN: Coverage = {
+  subjects: new Set(),
+  unseen: [],
+  unlisted: null,
+  isWhole: false,
+  saw: () => false,
+};
+
+/** The same coverage with more parts that were not seen. */
+export const withUnseen = (coverage: Coverage, more: readonly Unseen[]): Coverage => ({
+  ...coverage,
+  unseen: [...coverage.unseen, ...more],
+  isWhole: coverage.isWhole && more.length === 0,
+  saw: (subject, key) => coverage.saw(subject, key) && !more.some((part) => part.subject === subject),
+});
+
+/** Counts the subjects that were seen whole. */
+export function seenCount({ subjects, unseen }: Coverage): number {
+  const hidden = new Set(unseen.map((part) => part.subject));
+  return [...subjects].filter((subject) => !hidden.has(subject)).length;
+}

@@ -1,0 +1,246 @@
+/** What earlier cycles left: their records, their violations, and counters, as API and pages list them. */
+import { QueryCommand, type QueryCommandInput } from "@aws-sdk/lib-dynamodb";
+import type { Severity, Tier } from "../invariants/invariant.ts";
+import { formatInstant } from "../time.ts";
+import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/records.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { type Item, isExpired, type Table } from "./requests.ts";
+import { dayOf, dayOfViolation, daysBetween, parseCountAttribute, TABLE, violationSortKey } from "./table.ts";
+
+/** A stretch of time (unix ms), both ends in it. */
+export interface TimeRange {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** What has expired by now is not there, whether or not DynamoDB has deleted it. */
+  readonly nowMs: number;
+}
+export interface ViolationFilter extends TimeRange {
+  readonly invariantId?: string | undefined;
+  readonly severity?: Severity | undefined;
+  readonly tier?: Tier | undefined;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Where the next page starts; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** Counters of one day, by `invariant_id` and severity. */
+export interface DayStats {
+  readonly day: string;
+  readonly counts: readonly {
+    readonly invariantId: string;
+    readonly severity: Severity;
+    readonly count: number;
+  }[];
+}
+
+export interface History {
+  /** Lists violations, newest first. */
+  listViolations(
+    filter: ViolationFilter,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<ViolationRecord>>;
+  getViolation(id: number, nowMs: number): Promise<ViolationRecord | null>;
+  /** Lists violations whose ids follow one another, in one request: those that are kept, in the order of their ids. */
+  listViolationsFrom(firstId: number, most: number, nowMs: number): Promise<ViolationRecord[]>;
+  stats(range: TimeRange): Promise<DayStats[]>;
+  /** Lists cycles, newest first. */
+  listCycles(range: TimeRange, limit: number, cursor: string | null): Promise<Page<CycleRecord>>;
+  /** Lists every cycle of that time, newest first, cut down to what a row of uptime bars shows; a request or two a day. */
+  outlineCycles(range: TimeRange, invariantIds: readonly string[]): Promise<CycleOutline[]>;
+  /** @param snapshotTime as the cycle's record has it */
+  getCycle(snapshotTime: string, nowMs: number): Promise<CycleRecord | null>;
+}
+
+export const historyOf = (table: Table): History => ({
+  listViolations: (filter, limit, cursor) => listViolations(table, filter, limit, cursor),
+  getViolation: (id, nowMs) => getViolation(table, id, nowMs),
+  listViolationsFrom: (firstId, most, nowMs) => listViolationsFrom(table, firstId, most, nowMs),
+  stats: (range) => stats(table, range),
+  listCycles: (range, limit, cursor) => listCycles(table, range, limit, cursor),
+  outlineCycles: (range, ids) => outlineCycles(table, range, ids),
+  getCycle: (snapshotTime, nowMs) => getCycle(table, snapshotTime, nowMs),
+});
+
+interface DayListing<T> {
+  /** The days to look at, newest first. */
+  readonly days: Iterable<string>;
+  readonly prefix: string;
+  /** Narrows the query of a day. */
+  readonly filter?: Pick<QueryCommandInput, "FilterExpression" | "ExpressionAttributeValues">;
+  /** Returns null for an item that is not to be listed. */
+  read(item: Item): T | null;
+}
+
+/** Newest first over the days, from the cursor's item on; one query for each day that is reached. */
+async function listByDay<T>(
+  table: Table,
+  { days, prefix, filter, read }: DayListing<T>,
+  limit: number,
+  cursor: string | null,
+): Promise<Page<T>> {
+  const [fromDay, before] = cursor === null ? [null, null] : decodeCursor(cursor);
+  const items: T[] = [];
+  let last = "";
+  for (const day of days) {
+    if (fromDay !== null && day > fromDay) continue;
+    const inDay = day === fromDay ? before : null;
+    const pages = table.query({
+      ...filter,
+      ExpressionAttributeValues: {
+        ":pk": `${prefix}#${day}`,
+        ...(inDay && { ":before": inDay }),
+        ...filter?.ExpressionAttributeValues,
+      },
+      KeyConditionExpression: `pk = :pk${inDay ? " AND sk < :before" : ""}`,
+      ScanIndexForward: false,
+      Limit: Math.max(limit, 100),
+    });
+    for await (const item of pages) {
+      const value = read(item);
+      if (value === null) continue;
+      if (items.length === limit) return { items, cursor: last };
+      items.push(value);
+      last = encodeCursor(day, String(item.sk));
+    }
+  }
+  return { items, cursor: null };
+}
+
+async function listViolations(
+  table: Table,
+  { invariantId, severity, tier, ...range }: ViolationFilter,
+  limit: number,
+  cursor: string | null,
+): Promise<Page<ViolationRecord>> {
+  const conditions = { invariant_id: invariantId, severity, tier };
+  const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
+  // Only days that have violations are asked for: the counters know them.
+  const days = (await stats(table, range)).map((s) => s.day).reverse();
+  const filter = {
+    FilterExpression: [
+      "snapshot_time BETWEEN :start AND :end",
+      "expires_at > :now",
+      ...given.map(([name]) => `${name} = :${name}`),
+    ].join(" AND "),
+    ExpressionAttributeValues: {
+      ":start": formatInstant(range.startMs),
+      ":end": formatInstant(range.endMs),
+      ":now": Math.floor(range.nowMs / 1000),
+      ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+    },
+  };
+  return listByDay(table, { days, prefix: "VIOLATION", filter, read: readViolation }, limit, cursor);
+}
+
+async function getViolation(table: Table, id: number, nowMs: number): Promise<ViolationRecord | null> {
+  const day = dayOfViolation(id);
+  if (!day) return null;
+  const item = await table.get(`VIOLATION#${day}`, violationSortKey(id));
+  return item && !isExpired(item, nowMs) ? readViolation(item) : null;
+}
+
+async function listViolationsFrom(
+  { client, name }: Table,
+  firstId: number,
+  most: number,
+  nowMs: number,
+): Promise<ViolationRecord[]> {
+  const day = dayOfViolation(firstId);
+  if (!day) return [];
+  const { Items = [] } = await client.send(
+    new QueryCommand({
+      TableName: name,
+      KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+      ExpressionAttributeValues: {
+        ":pk": `VIOLATION#${day}`,
+        ":first": violationSortKey(firstId),
+        ":last": violationSortKey(firstId + most - 1),
+      },
+    }),
+  );
+  return Items.filter((item) => !isExpired(item, nowMs)).map(readViolation);
+}
+
+async function stats(table: Table, { startMs, endMs, nowMs }: TimeRange): Promise<DayStats[]> {
+  // DynamoDB refuses a BETWEEN whose ends are swapped.
+  if (startMs > endMs) return [];
+  const days: DayStats[] = [];
+  const items = table.query({
+    KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
+    ExpressionAttributeValues: { ":pk": "STATS", ":start": dayOf(startMs), ":end": dayOf(endMs) },
+  });
+  for await (const item of items) {
+    if (isExpired(item, nowMs)) continue;
+    const counts = Object.entries(item).flatMap(([name, count]) => {
+      const counted = parseCountAttribute(name);
+      return counted ? [{ ...counted, count: Number(count) }] : [];
+    });
+    days.push({ day: String(item.sk), counts });
+  }
+  return days;
+}
+
+async function listCycles(
+  table: Table,
+  { startMs, endMs, nowMs }: TimeRange,
+  limit: number,
+  cursor: string | null,
+): Promise<Page<CycleRecord>> {
+  const [start, end] = [formatInstant(startMs), formatInstant(endMs)];
+  const isListed = (item: Item) =>
+    String(item.sk) >= start && String(item.sk) <= end && !isExpired(item, nowMs);
+  const listing = {
+    days: daysBetween(startMs, endMs),
+    prefix: "CYCLE",
+    read: (item: Item) => (isListed(item) ? readCycle(item) : null),
+  };
+  return listByDay(table, listing, limit, cursor);
+}
+
+async function outlineCycles(
+  table: Table,
+  { startMs, endMs, nowMs }: TimeRange,
+  invariantIds: readonly string[],
+): Promise<CycleOutline[]> {
+  const names = Object.fromEntries(invariantIds.map((id, i) => [`#i${i}`, id]));
+  const statuses = Object.keys(names).map((name) => `verdicts.${name}.#status`);
+  const outlineDay = async (day: string): Promise<CycleOutline[]> => {
+    const outlines: CycleOutline[] = [];
+    const items = table.query({
+      KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
+      ExpressionAttributeValues: {
+        ":pk": `CYCLE#${day}`,
+        ":start": formatInstant(startMs),
+        ":end": formatInstant(endMs),
+      },
+      ProjectionExpression: ["sk", "#expires", "#trigger", "checks_off", "#found", ...statuses].join(", "),
+      ExpressionAttributeNames: {
+        ...names,
+        "#status": "status",
+        "#trigger": "trigger",
+        "#found": "found",
+        "#expires": TABLE.timeToLive,
+      },
+      ScanIndexForward: false,
+    });
+    for await (const item of items) if (!isExpired(item, nowMs)) outlines.push(readOutline(item));
+    return outlines;
+  };
+  return (await Promise.all([...daysBetween(startMs, endMs)].map(outlineDay))).flat();
+}
+
+async function getCycle(table: Table, snapshotTime: string, nowMs: number): Promise<CycleRecord | null> {
+  const item = await table.get(`CYCLE#${snapshotTime.slice(0, 10)}`, snapshotTime);
+  return item && !isExpired(item, nowMs) ? readCycle(item) : null;
+}
+
+/** The crossing from stored items to records: the table holds what `EvidenceStore.write` put there. */
+const fieldsOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item): unknown => fields;
+const readViolation = (item: Item) => fieldsOf(item) as ViolationRecord;
+const readCycle = (item: Item) => fieldsOf(item) as CycleRecord;
+// Where none of the invariants was run there are no verdicts in the answer at all.
+const readOutline = (item: Item) =>
+  ({ verdicts: {}, ...(fieldsOf(item) as object), snapshot_time: item.sk }) as CycleOutline;

@@ -1,0 +1,174 @@
+/**
+ * The lease and the memory: one item, `MEMORY`.
+ *
+ *     acquire ──► cycle ──► commit (release) ─────────────────────► free
+ *        │                  commit (keep) ──► deliver ──► commit (release)
+ *        └── until `untilMs`; whoever acquires after it takes the lease, and the commit of the first fails (LeaseLost)
+ */
+import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
+import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { Silence } from "../alerts/silence.ts";
+import { type Memory, memorySizes } from "../cycle/memory.ts";
+import { decodeMemory, encodeMemory } from "./memory-codec.ts";
+import type { Table } from "./requests.ts";
+import { MEMORY_KEY, readSilences, silenceAttribute } from "./silences.ts";
+
+/** The right to run a cycle, until it is committed or ends. */
+export interface Lease {
+  readonly owner: string;
+  /** The memory's version when the lease was taken: a commit names it, so that only one can follow on it. */
+  readonly version: number;
+  /** Unix ms. */
+  readonly untilMs: number;
+  readonly memory: Memory;
+  /** Those in force, and those that ended: a commit removes these. */
+  readonly silences: readonly Silence[];
+}
+
+/** Another cycle holds the lease. */
+export interface Busy {
+  readonly busyUntilMs: number;
+}
+
+/** The lease ended, and another cycle has taken its place: nothing of this one may count. */
+export class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+}
+
+export interface LeaseStore {
+  /**
+   * Takes the lease in one conditional update, which returns the memory.
+   * @param owner a name that no other cycle has; with it, `release` undoes a call whose answer was lost
+   */
+  acquire(owner: string, nowMs: number, leaseMs: number): Promise<Lease | Busy>;
+  /** Gives the lease back without a commit. Where it is another's by now, nothing happens. */
+  release(owner: string): Promise<void>;
+  /**
+   * The moment at which a cycle has happened: one conditional write of the `MEMORY` item.
+   * @param next whether the lease is given back, or kept for another commit
+   * @param sizes the memory, and ever smaller forms of it: the first that fits is written
+   * @returns the lease to commit with next
+   * @throws LeaseLost where another cycle has taken the lease
+   */
+  commit(
+    lease: Lease,
+    memory: Memory,
+    next: { readonly release: boolean; readonly nowMs: number },
+    sizes?: Iterable<Memory>,
+  ): Promise<Lease>;
+  /** The memory and the silences as they are, without a lease. */
+  read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
+}
+
+const IS_FREE_OR_MINE = "attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :owner";
+const IS_MINE = "lease_owner = :owner";
+const IS_MINE_AND_CURRENT = "lease_owner = :owner AND version = :version";
+
+export const leaseOf = (table: Table): LeaseStore => ({
+  acquire: (owner, nowMs, leaseMs) => acquire(table, owner, nowMs, leaseMs),
+  release: (owner) => release(table, owner),
+  commit: (lease, memory, next, sizes = memorySizes(memory, [])) => commit(table, lease, memory, next, sizes),
+  async read() {
+    const { pk, sk } = MEMORY_KEY;
+    const item = await table.get(pk, sk);
+    return { memory: decodeMemory(item?.memory), silences: readSilences(item ?? {}) };
+  },
+});
+
+async function acquire(
+  { client, name }: Table,
+  owner: string,
+  nowMs: number,
+  leaseMs: number,
+): Promise<Lease | Busy> {
+  const untilMs = nowMs + leaseMs;
+  try {
+    const { Attributes } = await client.send(
+      new UpdateCommand({
+        TableName: name,
+        Key: MEMORY_KEY,
+        UpdateExpression:
+          "SET lease_owner = :owner, lease_until = :until, version = if_not_exists(version, :zero)",
+        ConditionExpression: IS_FREE_OR_MINE,
+        ExpressionAttributeValues: { ":owner": owner, ":until": untilMs, ":now": nowMs, ":zero": 0 },
+        ReturnValues: "ALL_NEW",
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      }),
+    );
+    // An answer without the item must not read as an empty memory: every open red would be forgotten.
+    if (Attributes?.lease_owner !== owner) throw new Error("DynamoDB did not return the MEMORY item");
+    const version = Number(Attributes.version);
+    const memory = decodeMemory(Attributes.memory);
+    return { owner, version, untilMs, memory, silences: readSilences(Attributes) };
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    // Not every server sends the item along; the lease's length is then the honest upper bound.
+    const until = Number(error.Item?.lease_until?.N);
+    return { busyUntilMs: Number.isFinite(until) ? until : untilMs };
+  }
+}
+
+async function release({ client, name }: Table, owner: string): Promise<void> {
+  try {
+    await client.send(
+      new UpdateCommand({
+        TableName: name,
+        Key: MEMORY_KEY,
+        UpdateExpression: "REMOVE lease_owner, lease_until",
+        ConditionExpression: IS_MINE,
+        ExpressionAttributeValues: { ":owner": owner },
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+  }
+}
+
+async function commit(
+  table: Table,
+  lease: Lease,
+  memory: Memory,
+  next: { readonly release: boolean; readonly nowMs: number },
+  sizes: Iterable<Memory>,
+): Promise<Lease> {
+  const version = lease.version + 1;
+  const bytes = encodeMemory(sizes);
+  const ended = lease.silences.filter((silence) => silence.untilMs <= next.nowMs);
+  const removed = [
+    ...(next.release ? ["lease_owner", "lease_until"] : []),
+    ...ended.map((_, i) => `#ended${i}`),
+  ];
+  try {
+    await table.client.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: MEMORY_KEY,
+        UpdateExpression: `SET version = :next, memory = :memory${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}`,
+        ConditionExpression: IS_MINE_AND_CURRENT,
+        ExpressionAttributeValues: {
+          ":owner": lease.owner,
+          ":version": lease.version,
+          ":next": version,
+          ":memory": bytes,
+        },
+        ...(ended.length > 0 && {
+          ExpressionAttributeNames: Object.fromEntries(
+            ended.map(({ id }, i) => [`#ended${i}`, silenceAttribute(id)]),
+          ),
+        }),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    if (!(await isWritten(table, version, bytes))) throw new LeaseLost("another cycle has taken the lease");
+  }
+  return { ...lease, version, memory, silences: lease.silences.filter((s) => !ended.includes(s)) };
+}
+
+/** A write whose answer was lost is sent again by the SDK, and then fails on its own success. */
+async function isWritten({ client, name }: Table, version: number, bytes: Uint8Array): Promise<boolean> {
+  const { Item } = await client.send(
+    new GetCommand({ TableName: name, Key: MEMORY_KEY, ConsistentRead: true }),
+  );
+  return Item?.version === version && Buffer.compare(Item.memory, bytes) === 0;
+}
