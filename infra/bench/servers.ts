@@ -19,7 +19,7 @@ interface ServerProcess {
 
 export async function startServer(kind: ServerKind, ...args: string[]): Promise<ServerProcess> {
   const child = fork(fileURLToPath(new URL("./server-process.ts", import.meta.url)), [kind, ...args], {
-    execArgv: ["--import", "tsx"],
+    execArgv: [],
     stdio: ["ignore", "inherit", "ignore", "ipc"],
   });
   const [{ url }] = (await once(child, "message")) as [{ url: string }];

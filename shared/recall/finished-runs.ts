@@ -1,5 +1,5 @@
 /** Which executions were seen terminal, in nine bytes for each: eight of a hash of its id, one for its status. */
-import crypto, { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Memory } from "../cycle/memory.ts";
 import { type Remembered, TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
 
@@ -8,13 +8,8 @@ const HASH_BYTES = 8;
 /** An item holds this many entries and stays below DynamoDB's 400 kB. */
 export const ENTRIES_IN_AN_ITEM = 40_000;
 
-/** Node has it in one call, which is faster, from 20.12 on. */
-const sha256: (text: string) => string = crypto.hash
-  ? (text) => crypto.hash("sha256", text)
-  : (text) => createHash("sha256").update(text).digest("hex");
-
-/** @returns the hash that an execution is remembered by, in hex */
-export const hashOf = (executionId: string): string => sha256(executionId).slice(0, 2 * HASH_BYTES);
+/** Gives the hash that an execution is remembered by, in hex. */
+export const hashOf = (executionId: string): string => hash("sha256", executionId).slice(0, 2 * HASH_BYTES);
 
 /** An entry this old is written again when it is read as terminal again: it is to be remembered for another hour. */
 const FRESH_MS = 60 * 60_000;

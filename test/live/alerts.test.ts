@@ -837,10 +837,9 @@ describe("the log and the metrics of a scheduled cycle", () => {
   async function invoke(over: Record<string, string> = {}, remainingMs = 60_000) {
     const script = `import { handler } from ${JSON.stringify(HANDLER)};
       await handler({}, { getRemainingTimeInMillis: () => ${remainingMs} });`;
-    const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
       env: {
         PATH: process.env.PATH,
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
         AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
         AWS_ENDPOINT_URL_SNS: topic.endpoint,
         AWS_REGION: "eu-west-1",

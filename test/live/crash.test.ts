@@ -117,7 +117,6 @@ async function startWorld() {
     DOCKER_HOSTS: "none",
     SOURCE_DEADLINE_MS: "20000",
     STATE_TABLE: dynamo.table,
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
   };
   const throughDoors = {
     DYNAMO_ENDPOINT: await doors.door(dynamo.endpoint),
@@ -140,7 +139,7 @@ async function startWorld() {
       runCycle({ ...canary, now: () => Date.now() + aheadMs }, { trigger: "schedule" }),
     /** One cycle in a process of its own. @returns its outcome, or null where it was killed */
     async cycleInChild(aheadMs: number): Promise<CycleOutcome | null> {
-      const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, String(aheadMs)], {
+      const child = spawn(process.execPath, [SCRIPT, String(aheadMs)], {
         env: { PATH: process.env.PATH, ...env, ...throughDoors },
         stdio: ["ignore", "pipe", "inherit"],
       });
