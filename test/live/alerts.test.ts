@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 import { type DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
-import { type Client, createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { openDatabaseFile, type SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
@@ -56,7 +56,7 @@ let sources: CycleDeps["sources"] | undefined;
 let dynamo: LocalDynamo;
 let client: DynamoDBDocumentClient;
 let store: Store;
-let database: Client;
+let database: SqlClient;
 let webhook: Webhook;
 let topic: Topic;
 let nowMs: number;
@@ -68,7 +68,7 @@ let printed: string[];
 beforeAll(async () => {
   folder = await temporaryFolder();
   const url = `file:${join(folder.path, "platform.db")}`;
-  database = createClient({ url });
+  database = openDatabaseFile(url);
   await createSchema(database);
   await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby'), ('cornelius-m')");
   env = {

@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
+import { openDatabaseFile } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
@@ -402,7 +402,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     test("a platform whose database is a mounted file", async () => {
       const folder = await temporaryFolder();
       const url = `file:${join(folder.path, "trinity.db")}`;
-      const database = createClient({ url });
+      const database = openDatabaseFile(url);
       try {
         await createSchema(database);
         await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby')");
