@@ -28,9 +28,6 @@ import {
   ViolationsPage,
 } from "../shared/wire/schemas.ts";
 
-// The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
-
 const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as const;
 
 /** The longest time limit that a deployed API can have, and the way there and back. */

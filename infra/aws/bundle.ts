@@ -1,4 +1,4 @@
-/** Bundles one function: `node --import tsx infra/aws/bundle.ts functions/cycle.ts OUTPUT`. One ES module with all it needs. */
+/** Bundles one function: `node infra/aws/bundle.ts functions/cycle.ts OUTPUT`. One ES module with all it needs. */
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -89,7 +89,7 @@ function bundled(entry: string): AssetCode {
       command: [entry],
       local: {
         tryBundle(outputFolder) {
-          execFileSync(process.execPath, ["--import", "tsx", BUNDLE, `functions/${entry}`, outputFolder], {
+          execFileSync(process.execPath, [BUNDLE, `functions/${entry}`, outputFolder], {
             cwd: PROJECT,
             stdio: ["ignore", "ignore", "inherit"],
           });

@@ -1,6 +1,6 @@
 /**
- * `node --import tsx infra/aws/smoke-check.ts FILE [TRIES] [PAUSE_SECONDS]`: waits until the canary that was just deployed has completed a full
- * cycle. Its schedule, secret and state work then, and its API answers; what the cycle found is another matter.
+ * `node infra/aws/smoke-check.ts FILE [TRIES] [PAUSE_SECONDS]`: waits until the canary that was just deployed has
+ * completed a full cycle. Its schedule, secret and state work then, and its API answers; what the cycle found is another matter.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import { environmentWith } from "../../shared/config/config.ts";
 const [TRIES, PAUSE_SECONDS] = [32, 15];
 const ANSWER_MS = 20_000;
 const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
+const RUNTIME = new URL("../runtime.mjs", import.meta.url).href;
 
 /** @param file what `cdk deploy --outputs-file` wrote. @returns the API's address, null where it names none */
 function apiUrlOf(file: string): string | null {
@@ -25,7 +26,7 @@ async function checkedAt(url: string): Promise<string | null> {
   const health = await fetch(new URL("healthz", url), { signal: AbortSignal.timeout(ANSWER_MS) });
   if (health.status !== 403) return ((await health.json()) as { checked_at: string | null }).checked_at;
   const env = { ...environmentWith({ CANARY_URL: url, CANARY_AUTH: "iam" }) };
-  const command = ["--import", "tsx", CLI, "status", "--json"];
+  const command = ["--import", RUNTIME, CLI, "status", "--json"];
   return JSON.parse((await promisify(execFile)(process.execPath, command, { env })).stdout).checked_at;
 }
 

@@ -1,6 +1,6 @@
 /** A platform of any size: its rows and keys, made by the servers themselves. */
-import type { Client } from "@libsql/client";
 import type { Redis } from "ioredis";
+import type { SqlClient } from "../platform/file-client.ts";
 import { createSchema } from "../platform/schema.ts";
 
 export interface FleetShape {
@@ -52,7 +52,7 @@ ${ago(nowMs, `${secondsAgo} + 40`)}, CASE WHEN n % 20 = 7 THEN NULL ELSE ${ago(n
  * @param nowMs the instant (unix ms) that ages are counted from
  */
 export async function fillDatabase(
-  database: Client,
+  database: SqlClient,
   { agents, oldRows }: FleetShape,
   nowMs: number,
 ): Promise<void> {

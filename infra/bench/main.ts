@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
-import { node24Path, temporaryFolder } from "../../test/support/live.ts";
+import { temporaryFolder } from "../../test/support/live.ts";
 import { bundleFunction } from "../aws/bundle.ts";
 import { measureDocker } from "./measure-docker.ts";
 import { type FleetReport, measureFleets } from "./measure-fleet.ts";
@@ -74,7 +74,7 @@ async function measure(): Promise<BenchReport> {
       : null;
     if (wants("start")) say("start");
     return {
-      node: node24Path() ? "24" : process.version,
+      node: process.versions.node.split(".")[0]!,
       cpus: cpus().length,
       runs,
       agents,

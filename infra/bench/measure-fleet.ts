@@ -1,9 +1,9 @@
 /** Measures the cycle over one fleet: against the floor of its own requests, and against the plain loop. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient } from "@libsql/client";
 import { temporaryFolder } from "../../test/support/live.ts";
 import { bundleFunction } from "../aws/bundle.ts";
+import { openDatabaseFile } from "../platform/file-client.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import { ENDED_ROWS, type FleetShape, fillDatabase, RUNNING_PER_AGENT } from "./fleet.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured-process.ts";
@@ -163,7 +163,7 @@ async function prepareFleet(
     peakMb = last.peakMb;
     if (file) {
       const url = `file:${join(folder, "trinity.db")}`;
-      const database = createClient({ url });
+      const database = openDatabaseFile(url);
       await database.execute("PRAGMA journal_mode = WAL");
       await fillDatabase(database, shape, nowMs);
       database.close();

@@ -1,8 +1,7 @@
-/** Starts the process that is measured, from a bundle as a function's, on Lambda's Node where it is there. */
+/** Starts the process that is measured, from a bundle as a function's. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { node24Path } from "../../test/support/live.ts";
 import type { Ask, CycleRun } from "./cycle-process.ts";
 
 export interface MeasuredProcess {
@@ -16,7 +15,6 @@ export interface MeasuredProcess {
 /** @param folder where `bundleFunction` put `infra/bench/cycle-process.ts` */
 export function startMeasuredProcess(folder: string, execArgv: string[] = []): MeasuredProcess {
   const child = fork(join(folder, "index.mjs"), {
-    execPath: node24Path() ?? process.execPath,
     execArgv,
     env: { AWS_REGION: "local" },
   });

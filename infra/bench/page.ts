@@ -1,6 +1,6 @@
 /**
- * What the status page costs where everything is red: `node --import tsx infra/bench/page.ts`. 1,000 red subjects, 90 days of
- * cycles and counters; of the violations themselves those of the newest cycles, since older ones are not asked for.
+ * What the status page costs where everything is red: `node --import ./infra/runtime.mjs infra/bench/page.ts`.
+ * 1,000 red subjects, 90 days of cycles and counters; of the violations themselves those of the newest cycles, since older ones are not asked for.
  * DynamoDB is dynalite in this process: its time is in the numbers, the way to AWS is not.
  */
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { type Client, createClient } from "@libsql/client";
+import { type Client, createClient } from "@libsql/client/http";
 import { startSqld } from "../../test/support/live.ts";
 import type { LocalDynamo } from "../local/dynamodb.ts";
 import { type FleetShape, fillDatabase } from "./fleet.ts";
@@ -19,7 +19,7 @@ interface ServerProcess {
 
 export async function startServer(kind: ServerKind, ...args: string[]): Promise<ServerProcess> {
   const child = fork(fileURLToPath(new URL("./server-process.ts", import.meta.url)), [kind, ...args], {
-    execArgv: ["--import", "tsx"],
+    execArgv: [],
     stdio: ["ignore", "inherit", "ignore", "ipc"],
   });
   const [{ url }] = (await once(child, "message")) as [{ url: string }];

@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { node24Path } from "../../test/support/live.ts";
 import { bundleFunction } from "../aws/bundle.ts";
 
 /** The empty handler is measured twice: as one file, as esbuild bundles by default, and split as the functions are. */
@@ -46,8 +45,6 @@ const quantile = (values: readonly number[], q: number): number =>
  * @param runs how often each is started
  */
 export async function benchStart(runs: number): Promise<StartReport> {
-  // Lambda's Node where it is installed (npm ci --prefix test/node-24), else this one: the report says which.
-  const node = node24Path() ?? process.execPath;
   const folder = await mkdtemp(join(tmpdir(), "canary-bench-"));
   try {
     for (const name of NAMES) {
@@ -62,7 +59,9 @@ export async function benchStart(runs: number): Promise<StartReport> {
         PROBE,
         join(folder, name, "index.mjs"),
       ];
-      return JSON.parse(execFileSync(node, args, { encoding: "utf8", env: { AWS_REGION: "eu-west-1" } }));
+      return JSON.parse(
+        execFileSync(process.execPath, args, { encoding: "utf8", env: { AWS_REGION: "eu-west-1" } }),
+      );
     };
     const starts = Object.fromEntries(NAMES.map((name) => [name, []])) as unknown as Record<Name, Start[]>;
     for (const name of NAMES) start(name);
@@ -79,7 +78,7 @@ export async function benchStart(runs: number): Promise<StartReport> {
       ratio: quantile(initOf(name), 0.5) / quantile(initOf("empty"), 0.5),
     });
     return {
-      node: execFileSync(node, ["--version"], { encoding: "utf8" }).trim(),
+      node: process.version,
       runs,
       functions: Object.fromEntries(NAMES.map((name) => [name, summary(name)])) as StartReport["functions"],
     };

@@ -1,5 +1,5 @@
 /** The drill on a deployed environment, beside everything that runs there. */
-import { createClient } from "@libsql/client";
+import { createClient } from "@libsql/client/http";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
 import {

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Client } from "@libsql/client";
 import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
 
@@ -13,6 +12,7 @@ import { createApp } from "../../shared/web/app.ts";
 import { scaledClock } from "../platform/clock.ts";
 import { type AgentContainers, agentContainers } from "../platform/containers.ts";
 import { openPlatformDatabase } from "../platform/database.ts";
+import type { SqlClient } from "../platform/file-client.ts";
 import { localFleet } from "../platform/local-fleet.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
@@ -148,7 +148,7 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     ends.push(dynamo.close);
 
     // The accessor's address is part of the configuration, and the database is made last.
-    let database: Client | undefined;
+    let database: SqlClient | undefined;
     const queueToken = newToken();
     const cachedCounts = new Map<string, number>();
     const accessor = await serve(

@@ -6,9 +6,6 @@ import { loadLocal } from "../../shared/config/config.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { LocalError, startEnvironment } from "./environment.ts";
 
-// The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
-
 const DEFAULT_PORT = 8787;
 const DEFAULT_EVERY_SECONDS = 300;
 

@@ -1,9 +1,9 @@
 /** Who may run: the slots of every agent in Redis, and its backlog of queued rows in SQLite. */
 import { randomUUID } from "node:crypto";
-import type { ResultSet } from "@libsql/client";
 import pMap from "p-map";
 import { timestamp } from "./clock.ts";
 import { type PlatformContext, textOf } from "./context.ts";
+import type { SqlResult } from "./file-client.ts";
 import { type Change, journaled } from "./journal.ts";
 import { type Execution, parseTask } from "./task.ts";
 
@@ -68,7 +68,7 @@ function turns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
 const positiveOr = (value: unknown, fallback: number): number =>
   Number.isInteger(value) && (value as number) > 0 ? (value as number) : fallback;
 
-const isChanged = ([answer]: readonly ResultSet[]): boolean => (answer?.rowsAffected ?? 0) > 0;
+const isChanged = ([answer]: readonly SqlResult[]): boolean => (answer?.rowsAffected ?? 0) > 0;
 
 /**
  * The capacity manager of one platform. Its heartbeat is seeded, so that a reader in the seconds after a start doesn't

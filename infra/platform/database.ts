@@ -1,13 +1,7 @@
 /** SQL of many writers at once: one transaction for all that was asked for meanwhile, and patience with locks. */
 import { setTimeout as wait } from "node:timers/promises";
-import {
-  type Client,
-  createClient,
-  type InValue,
-  LibsqlError,
-  type ResultSet,
-  type Row,
-} from "@libsql/client";
+import { createClient, type InValue, LibsqlError } from "@libsql/client/http";
+import { openDatabaseFile, type SqlClient, type SqlResult } from "./file-client.ts";
 import { type Change, type Journal, steadyNow } from "./journal.ts";
 
 export interface Statement {
@@ -17,7 +11,7 @@ export interface Statement {
 
 export interface Database<C = Change> {
   /** @returns the rows */
-  read(sql: string, args?: readonly InValue[]): Promise<readonly Row[]>;
+  read(sql: string, args?: readonly InValue[]): Promise<SqlResult["rows"]>;
   /**
    * Makes the statements' changes all or not at all.
    * @param changes what they changed, by their answers: told to the journal
@@ -25,56 +19,52 @@ export interface Database<C = Change> {
    */
   write(
     statements: readonly Statement[],
-    changes: (answers: readonly ResultSet[]) => readonly C[],
-  ): Promise<readonly ResultSet[]>;
+    changes: (answers: readonly SqlResult[]) => readonly C[],
+  ): Promise<readonly SqlResult[]>;
 }
 
 interface Waiting<C> {
   readonly statements: readonly Statement[];
-  readonly changes: (answers: readonly ResultSet[]) => readonly C[];
-  readonly resolve: (answers: readonly ResultSet[]) => void;
+  readonly changes: (answers: readonly SqlResult[]) => readonly C[];
+  readonly resolve: (answers: readonly SqlResult[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Another connection may hold the file this long before a write is given up. */
 const PATIENCE_MS = 10_000;
 const TRY_AGAIN_MS = 5;
-/** The driver waits for a lock without letting anything else run: long enough for another's usual write, no longer. */
+/** Nothing else runs while the driver waits for a lock: long enough for another's usual write, no longer. */
 const BUSY_TIMEOUT_MS = 50;
 
 /**
  * Opens the platform's database as one writer should.
  * @param url `file:` and a path, or a libsql server
  */
-export async function openPlatformDatabase(url: string): Promise<Client> {
+export async function openPlatformDatabase(url: string): Promise<SqlClient> {
   if (!url.startsWith("file:")) return createClient({ url });
-  // A pragma holds for its connection only, so there is one.
-  const client = createClient({ url, concurrency: 1, timeout: BUSY_TIMEOUT_MS });
+  const client = openDatabaseFile(url, BUSY_TIMEOUT_MS);
   await client.execute("PRAGMA journal_mode = WAL");
-  await settle(client);
+  // What a crash of the machine loses is of no use here. Without this, each commit waits for the disk.
+  await client.execute("PRAGMA synchronous = NORMAL");
   return client;
 }
 
-/** What is lost in a crash of the machine is of no use here; without this, each commit waits for the disk. */
-const settle = (client: Client) => client.execute("PRAGMA synchronous = NORMAL");
+const [SQLITE_BUSY, SQLITE_LOCKED] = [5, 6];
 
-const codeOf = (error: unknown) => (error instanceof LibsqlError ? error.code : "");
-const isBusy = (error: unknown) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
+function isBusy(error: unknown): boolean {
+  if (error instanceof LibsqlError) return /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+  // The low byte is the primary code of what Node's SQLite answered.
+  const primary = Number((error as { errcode?: number }).errcode) & 0xff;
+  return primary === SQLITE_BUSY || primary === SQLITE_LOCKED;
+}
 
-async function retried<T>(client: Client, work: () => Promise<T>): Promise<T> {
+async function retried<T>(work: () => Promise<T>): Promise<T> {
   const giveUpAtMs = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      // Who was at it while another made a new connection is told that it was closed.
-      const isCutOff = codeOf(error) === "CLIENT_CLOSED" && !client.closed;
-      if (!(isBusy(error) || isCutOff) || performance.now() > giveUpAtMs) throw error;
-      if (isBusy(error) && client.protocol === "file") {
-        // A BEGIN that was refused keeps the connection at the state that it saw: it would be refused for ever.
-        client.reconnect();
-        await settle(client).catch(() => {});
-      }
+      if (!isBusy(error) || performance.now() > giveUpAtMs) throw error;
       await wait(TRY_AGAIN_MS);
     }
   }
@@ -86,12 +76,12 @@ async function retried<T>(client: Client, work: () => Promise<T>): Promise<T> {
  * @param client of `openPlatformDatabase`; nobody else may hold a transaction open on it
  * @param journal told the changes
  */
-export function platformDatabase<C = Change>(client: Client, journal: Journal<C>): Database<C> {
+export function platformDatabase<C = Change>(client: SqlClient, journal: Journal<C>): Database<C> {
   let waiting: Waiting<C>[] = [];
   let isFlushing = false;
 
   const send = (statements: readonly Statement[]) =>
-    retried(client, () =>
+    retried(() =>
       client.batch(
         statements.map(({ sql, args }) => ({ sql, args: [...args] })),
         "write",
@@ -131,8 +121,7 @@ export function platformDatabase<C = Change>(client: Client, journal: Journal<C>
   }
 
   return {
-    read: async (sql, args = []) =>
-      (await retried(client, () => client.execute({ sql, args: [...args] }))).rows,
+    read: async (sql, args = []) => (await retried(() => client.execute({ sql, args: [...args] }))).rows,
     write: (statements, changes) =>
       new Promise((resolve, reject) => {
         waiting.push({ statements, changes, resolve, reject });

@@ -1,7 +1,7 @@
 /** Runs executions, in the order of writes in which the platform makes them: the row first, then the slot. */
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import type { InValue } from "@libsql/client";
+import type { InValue } from "@libsql/client/http";
 import type { Capacity } from "./capacity.ts";
 import { timestamp } from "./clock.ts";
 import { type PlatformContext, textOf } from "./context.ts";

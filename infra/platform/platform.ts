@@ -1,5 +1,4 @@
 /** The writer's side of the watched platform, real against SQLite and Redis, with its races. */
-import type { Client } from "@libsql/client";
 import type { Redis } from "ioredis";
 import { type Agents, createAgents } from "./agents.ts";
 import { type Capacity, createCapacity } from "./capacity.ts";
@@ -8,6 +7,7 @@ import type { AgentContainers } from "./containers.ts";
 import { type PlatformContext, textOf } from "./context.ts";
 import { platformDatabase } from "./database.ts";
 import { createExecutor, type Executor } from "./executor.ts";
+import type { SqlClient } from "./file-client.ts";
 import type { Journal } from "./journal.ts";
 import { createSchedules } from "./schedules.ts";
 
@@ -15,7 +15,7 @@ const SWEEP_EVERY_MS = 60_000;
 
 export interface PlatformOptions {
   /** With the platform's tables in it. Faults are best made through another client. */
-  readonly database: Client;
+  readonly database: SqlClient;
   readonly redis: Redis;
   readonly clock?: Clock;
   readonly journal?: Journal;

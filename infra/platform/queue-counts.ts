@@ -1,7 +1,7 @@
 /** The platform's queue accessor over HTTP. */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
+import type { SqlClient } from "./file-client.ts";
 
 /** What `get_queued_count` asks for one agent, for each on the roster. */
 const COUNTS = `SELECT o.agent_name AS agent, (SELECT COUNT(*) FROM schedule_executions e
@@ -14,7 +14,7 @@ const COUNTS = `SELECT o.agent_name AS agent, (SELECT COUNT(*) FROM schedule_exe
  * @param cached what a cache in front of the database holds, by agent: the fault that B-01 is there for
  */
 export function queueCountsApp(
-  database: () => Client | undefined,
+  database: () => SqlClient | undefined,
   token: string,
   cached: ReadonlyMap<string, number> = new Map(),
 ): Hono {

@@ -1,5 +1,5 @@
 /** The watched platform's tables and indexes, as far as the canary knows them. */
-import type { Client } from "@libsql/client";
+import type { SqlClient } from "./file-client.ts";
 
 const SCHEMA: readonly string[] = [
   `CREATE TABLE agent_ownership (
@@ -48,6 +48,6 @@ export const BELONGINGS = [
 ] as const;
 
 /** Makes the platform's tables in an empty database. @throws where there is one of them already */
-export async function createSchema(database: Client): Promise<void> {
+export async function createSchema(database: SqlClient): Promise<void> {
   await database.batch([...SCHEMA], "write");
 }

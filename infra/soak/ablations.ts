@@ -109,7 +109,7 @@ export async function soakWithout(without: readonly Guard[], args: readonly stri
       packages: "external",
       platform: "node",
       format: "esm",
-      target: "node20",
+      target: "node24",
       logLevel: "silent",
       plugins: [withPatches(without.flatMap((guard): readonly Patch[] => GUARDS[guard]))],
     });

@@ -5,9 +5,6 @@ import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
 import { SoakError } from "./stage.ts";
 
-// The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
-
 const EXIT = { quiet: 0, wrong: 1, usage: 254, crash: 255 } as const;
 
 const numberFrom =

@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, createClient } from "@libsql/client";
 import { Hono } from "hono";
 import type { Redis } from "ioredis";
 import { type Canary, createCanary } from "../../shared/canary.ts";
@@ -16,6 +15,7 @@ import { redisRestApp } from "../local/redis-rest.ts";
 import { serve } from "../local/serve.ts";
 import { scaledClock } from "../platform/clock.ts";
 import { type Database, openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import { openDatabaseFile, type SqlClient } from "../platform/file-client.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
 import { createSchema } from "../platform/schema.ts";
@@ -55,7 +55,7 @@ const NEVER_MS = 365 * 86_400_000;
 const BUSY_TIMEOUT_MS = 20;
 
 /** The accessor, but for the agents that it is to be wrong for. */
-function accessorApp(database: Client, accessorOff: ReadonlyMap<string, number>): Hono {
+function accessorApp(database: SqlClient, accessorOff: ReadonlyMap<string, number>): Hono {
   const honest = queueCountsApp(() => database, TOKEN);
   const app = new Hono();
   app.get("/", async (c) => {
@@ -101,7 +101,7 @@ export async function openStage(options: {
     const dynamo = owned(await startDynamo());
     const database = owned(await openPlatformDatabase(url));
     await createSchema(database);
-    const another = () => owned(createClient({ url, concurrency: 1, timeout: BUSY_TIMEOUT_MS }));
+    const another = () => owned(openDatabaseFile(url, BUSY_TIMEOUT_MS));
     const accessorOff = new Map<string, number>();
     const accessor = owned(await serve(accessorApp(another(), accessorOff), 0));
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { CLI, runCanary } from "../support/cli.ts";
+import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
 import { temporaryFolder, until } from "../support/live.ts";
 
 const NOWHERE = { DOCKER_HOST: "unix:///nowhere/docker.sock" };
@@ -70,12 +70,6 @@ test("without Docker there is no zombie to be had: it says so, and exits with 2"
   expect(code).toBe(2);
 }, 20_000);
 
-/** @returns what is left in the folder that the process had for its temporary files */
-async function leftIn(folder: string) {
-  // tsx keeps a cache of its own there.
-  return (await readdir(folder)).filter((name) => !name.startsWith("tsx-"));
-}
-
 test("Ctrl-C cures what was broken, says what was not tried, and leaves nothing", async () => {
   const folder = await temporaryFolder();
   const args = ["--invariants", "E-02,E-05,S-02,L-03"];
@@ -85,27 +79,27 @@ test("Ctrl-C cures what was broken, says what was not tried, and leaves nothing"
   expect(err).toContain("interrupted: curing what was broken, wait for it");
   expect(out).toMatch(/\d of 4 proven.*, \d not tried\n$/);
   expect(code).toBe(out.includes("failed") ? 1 : 2);
-  expect(await leftIn(folder.path)).toEqual([]);
+  expect(await readdir(folder.path)).toEqual([]);
   await folder.remove();
 }, 30_000);
 
 test("Ctrl-C while its environment starts leaves nothing either", async () => {
   const folder = await temporaryFolder();
-  const child = spawn(process.execPath, ["--import", "tsx", CLI, "drill", "--invariants", "E-02"], {
+  const child = spawn(process.execPath, [...RUNTIME, CLI, "drill", "--invariants", "E-02"], {
     env: { PATH: process.env.PATH, ...NOWHERE, TMPDIR: folder.path },
     stdio: "ignore",
   });
   const exited = once(child, "exit");
-  await until(async () => expect(await leftIn(folder.path)).not.toEqual([]));
+  await until(async () => expect(await readdir(folder.path)).not.toEqual([]));
   child.kill("SIGINT");
   expect(await exited).toEqual([2, null]);
-  expect(await leftIn(folder.path)).toEqual([]);
+  expect(await readdir(folder.path)).toEqual([]);
   await folder.remove();
 }, 30_000);
 
 test("a reader that goes away, as head does, keeps nothing from being cured", async () => {
   const folder = await temporaryFolder();
-  const child = spawn(process.execPath, ["--import", "tsx", CLI, "drill", "--invariants", "E-02,S-02,E-05"], {
+  const child = spawn(process.execPath, [...RUNTIME, CLI, "drill", "--invariants", "E-02,S-02,E-05"], {
     env: { PATH: process.env.PATH, ...NOWHERE, TMPDIR: folder.path },
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -115,6 +109,6 @@ test("a reader that goes away, as head does, keeps nothing from being cured", as
   const [code, signal] = await exited;
   expect(signal).toBeNull();
   expect(code).not.toBe(0);
-  expect(await leftIn(folder.path)).toEqual([]);
+  expect(await readdir(folder.path)).toEqual([]);
   await folder.remove();
 }, 30_000);

@@ -8,7 +8,7 @@ import { loadConfig } from "../../shared/config/config.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { createApp } from "../../shared/web/app.ts";
-import { CLI, runCanary } from "../support/cli.ts";
+import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
 import { describeLive, until } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 
@@ -46,7 +46,7 @@ test.for([
 
 test("watch: a canary that is gone is said, looked for again, and Ctrl-C ends it with 0", async () => {
   const env = { PATH: process.env.PATH, CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "t" };
-  const child = spawn(process.execPath, ["--import", "tsx", CLI, "watch", "--every", "1s"], { env });
+  const child = spawn(process.execPath, [...RUNTIME, CLI, "watch", "--every", "1s"], { env });
   const exited = once(child, "exit");
   let out = "";
   child.stdout.on("data", (chunk) => {

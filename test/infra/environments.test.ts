@@ -175,11 +175,8 @@ describe("a field that can't be used is named, with the mend", () => {
 test("cdk says no more than that one line, and fails", async () => {
   const answer = await new Promise<{ code: number; err: string }>((resolve) => {
     const env = { ...process.env, CDK_CONTEXT_JSON: '{"env":"qa"}' };
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", "infra/app.ts"],
-      { cwd: PROJECT, env },
-      (_, __, err) => resolve({ code: child.exitCode ?? -1, err }),
+    const child = execFile(process.execPath, ["infra/app.ts"], { cwd: PROJECT, env }, (_, __, err) =>
+      resolve({ code: child.exitCode ?? -1, err }),
     );
   });
   expect(answer.code).toBe(1);

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
+import { RUNTIME } from "../support/cli.ts";
 import { freePort, temporaryFolder, until } from "../support/live.ts";
 
 const MAIN = fileURLToPath(new URL("../../infra/local/main.ts", import.meta.url));
@@ -23,7 +24,7 @@ afterEach(async () => {
 /** @param path what the process finds programs on: an empty one has no redis-server */
 function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
   const env = { ...process.env, PATH: path, DOCKER_HOST: "unix:///nowhere/docker.sock" };
-  const started = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], { env });
+  const started = spawn(process.execPath, [...RUNTIME, MAIN, ...args], { env });
   child = started;
   let output = "";
   for (const stream of [started.stdout, started.stderr])

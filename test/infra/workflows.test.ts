@@ -74,7 +74,7 @@ test("main is checked, deployed to staging, and then to prod; each is an environ
   expect(deploy).toContain(inJob("group", "deploy-"));
   expect(deploy).toContain("cancel-in-progress: false");
   expect(deploy!.indexOf("infra/aws/smoke-check.ts")).toBeGreaterThan(deploy!.indexOf("cdk deploy --strict"));
-  expect(settingOf(jobsOf(workflow("checks.yml")).checks!, "node")).toBe("[20, 24]");
+  expect(settingOf(jobsOf(workflow("checks.yml")).checks!, "node-version")).toBe("20");
 });
 
 describe("smoke-check.ts", () => {
@@ -97,7 +97,7 @@ describe("smoke-check.ts", () => {
     const file = join(temporary.path, "outputs.json");
     const stack = { CanaryTableNameAE3A9B72: "table", CanaryApiUrl99D5996A: url };
     writeFileSync(file, JSON.stringify(outputs ?? { "TrinityCanary-staging": stack }));
-    const script = spawn(process.execPath, ["--import", "tsx", "infra/aws/smoke-check.ts", file, "3", "0"], {
+    const script = spawn(process.execPath, ["infra/aws/smoke-check.ts", file, "3", "0"], {
       cwd: PROJECT,
       env: {
         PATH: process.env.PATH,

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 import { type DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
-import { type Client, createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { openDatabaseFile, type SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { type Canary, createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
@@ -58,7 +58,7 @@ let sources: Canary["sources"] | undefined;
 let dynamo: LocalDynamo;
 let client: DynamoDBDocumentClient;
 let store: Store;
-let database: Client;
+let database: SqlClient;
 let webhook: Webhook;
 let topic: Topic;
 let nowMs: number;
@@ -70,7 +70,7 @@ let printed: string[];
 beforeAll(async () => {
   folder = await temporaryFolder();
   const url = `file:${join(folder.path, "platform.db")}`;
-  database = createClient({ url });
+  database = openDatabaseFile(url);
   await createSchema(database);
   await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby'), ('cornelius-m')");
   env = {
@@ -853,10 +853,9 @@ describe("the log and the metrics of a scheduled cycle", () => {
   async function invoke(over: Record<string, string> = {}, remainingMs = 60_000) {
     const script = `import { handler } from ${JSON.stringify(HANDLER)};
       await handler({}, { getRemainingTimeInMillis: () => ${remainingMs} });`;
-    const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
       env: {
         PATH: process.env.PATH,
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
         AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
         AWS_ENDPOINT_URL_SNS: topic.endpoint,
         AWS_REGION: "eu-west-1",

@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
+import { openDatabaseFile } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
@@ -20,7 +20,7 @@ import {
 } from "../support/built-functions.ts";
 import { type Dockerd, startDockerd } from "../support/dockerd.ts";
 import { type Invocation, type LambdaProcess, startLambda } from "../support/lambda-runtime.ts";
-import { describeLive, node24Path, temporaryFolder, until } from "../support/live.ts";
+import { describeLive, temporaryFolder, until } from "../support/live.ts";
 import { type LivePlatform, REST_TOKEN, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
 import { type SecretsManager, startSecretsManager } from "../support/secrets-manager.ts";
 import { startTopic, startWebhook, type Topic, type Webhook } from "../support/webhook.ts";
@@ -147,574 +147,560 @@ function metricsIn(stdout: string): Map<string, unknown> {
 const metricName = (namespace: string, name: string, dimensions: readonly (readonly [string, unknown])[]) =>
   [namespace, name, ...dimensions.map(([key, value]) => `${key}=${value}`).sort()].join(" ");
 
-describeLive(
-  ["redis-server", "sqld", "dockerd", "node-24"],
-  "the built functions as Lambda runs them",
-  () => {
-    let stack: BuiltStack;
-    let platform: LivePlatform;
-    let dockerd: Dockerd;
-    let secrets: SecretsManager;
-    let webhook: Webhook;
-    let topic: Topic;
-    /** The secret as the operators put it together. */
-    let values: Record<string, string>;
-    /** What may be seen nowhere. */
-    let hidden: Set<string>;
-    let running: LambdaProcess[];
+describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda runs them", () => {
+  let stack: BuiltStack;
+  let platform: LivePlatform;
+  let dockerd: Dockerd;
+  let secrets: SecretsManager;
+  let webhook: Webhook;
+  let topic: Topic;
+  /** The secret as the operators put it together. */
+  let values: Record<string, string>;
+  /** What may be seen nowhere. */
+  let hidden: Set<string>;
+  let running: LambdaProcess[];
 
-    beforeAll(async () => {
-      const made = {
-        "AWS::DynamoDB::Table": TABLE_NAME,
-        "AWS::SecretsManager::Secret": SECRET_ARN,
-        "AWS::SNS::Topic": TOPIC_ARN,
-        "AWS::Lambda::Url.FunctionUrl": `https://${DOMAIN}/`,
-      };
-      const starting = [
-        buildStack(ENVIRONMENT, made).then((built) => {
-          stack = built;
-        }),
-        startLivePlatform().then((started) => {
-          platform = started;
-        }),
-        startDockerd().then((started) => {
-          dockerd = started;
-        }),
-      ];
-      // What has started is ended, also where another could not start.
-      await Promise.allSettled(starting);
-      await Promise.all(starting);
-    }, 180_000);
-    afterAll(async () => {
-      for (const part of [platform, dockerd]) await part?.close();
-      await stack?.remove();
-    }, 60_000);
+  beforeAll(async () => {
+    const made = {
+      "AWS::DynamoDB::Table": TABLE_NAME,
+      "AWS::SecretsManager::Secret": SECRET_ARN,
+      "AWS::SNS::Topic": TOPIC_ARN,
+      "AWS::Lambda::Url.FunctionUrl": `https://${DOMAIN}/`,
+    };
+    const starting = [
+      buildStack(ENVIRONMENT, made).then((built) => {
+        stack = built;
+      }),
+      startLivePlatform().then((started) => {
+        platform = started;
+      }),
+      startDockerd().then((started) => {
+        dockerd = started;
+      }),
+    ];
+    // What has started is ended, also where another could not start.
+    await Promise.allSettled(starting);
+    await Promise.all(starting);
+  }, 180_000);
+  afterAll(async () => {
+    for (const part of [platform, dockerd]) await part?.close();
+    await stack?.remove();
+  }, 60_000);
 
-    beforeEach(async () => {
-      await platform.reset();
-      await platform.addAgent("ruby");
-      [secrets, webhook, topic] = [
-        await startSecretsManager(SECRET_ARN),
-        await startWebhook(),
-        await startTopic(),
-      ];
-      running = [];
-      hidden = new Set();
-      const { DOCKER_TLS_CA, DOCKER_TLS_CERT, DOCKER_TLS_KEY } = dockerd.env;
-      values = {
-        LIBSQL_AUTH_TOKEN: "LibsqlTokenOfTheTest0123456789",
-        UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
-        DOCKER_TLS_CA: await readFile(DOCKER_TLS_CA, "utf8"),
-        DOCKER_TLS_CERT: await readFile(DOCKER_TLS_CERT, "utf8"),
-        DOCKER_TLS_KEY,
-        ADMIN_TOKEN,
-        SLACK_WEBHOOK_URL: webhook.url,
-      };
-      put({});
-    });
-    afterEach(async () => {
-      const told = running.map((process) => process.told()).join("\n");
-      for (const part of [...running, secrets, webhook, topic]) await part.close();
-      for (const secret of hidden) expect(told).not.toContain(secret);
-    });
+  beforeEach(async () => {
+    await platform.reset();
+    await platform.addAgent("ruby");
+    [secrets, webhook, topic] = [
+      await startSecretsManager(SECRET_ARN),
+      await startWebhook(),
+      await startTopic(),
+    ];
+    running = [];
+    hidden = new Set();
+    const { DOCKER_TLS_CA, DOCKER_TLS_CERT, DOCKER_TLS_KEY } = dockerd.env;
+    values = {
+      LIBSQL_AUTH_TOKEN: "LibsqlTokenOfTheTest0123456789",
+      UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
+      DOCKER_TLS_CA: await readFile(DOCKER_TLS_CA, "utf8"),
+      DOCKER_TLS_CERT: await readFile(DOCKER_TLS_CERT, "utf8"),
+      DOCKER_TLS_KEY,
+      ADMIN_TOKEN,
+      SLACK_WEBHOOK_URL: webhook.url,
+    };
+    put({});
+  });
+  afterEach(async () => {
+    const told = running.map((process) => process.told()).join("\n");
+    for (const part of [...running, secrets, webhook, topic]) await part.close();
+    for (const secret of hidden) expect(told).not.toContain(secret);
+  });
 
-    /** Nothing of this may be printed or answered. */
-    function hide(text: string) {
-      // The last line of a PEM can be as short as a word.
-      for (const part of text.split("\n"))
-        if (part.length >= 8 && !part.startsWith("-----")) hidden.add(part);
-    }
+  /** Nothing of this may be printed or answered. */
+  function hide(text: string) {
+    // The last line of a PEM can be as short as a word.
+    for (const part of text.split("\n")) if (part.length >= 8 && !part.startsWith("-----")) hidden.add(part);
+  }
 
-    /** Puts a new version of the secret in place. */
-    function put(changed: Record<string, string>) {
-      values = { ...values, ...changed };
-      for (const value of [...Object.values(values), webhook.token]) hide(value);
-      secrets.value = JSON.stringify(values);
-    }
+  /** Puts a new version of the secret in place. */
+  function put(changed: Record<string, string>) {
+    values = { ...values, ...changed };
+    for (const value of [...Object.values(values), webhook.token]) hide(value);
+    secrets.value = JSON.stringify(values);
+  }
 
-    async function start(built: BuiltFunction, more: Record<string, string> = {}): Promise<LambdaProcess> {
-      const started = await startLambda(built, {
-        node: node24Path()!,
-        more: {
-          AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
-          AWS_ENDPOINT_URL_DYNAMODB: platform.dynamoProxy.url,
-          AWS_ENDPOINT_URL_SNS: topic.endpoint,
-          LIBSQL_URL: platform.sqld.url,
-          UPSTASH_REDIS_REST_URL: platform.rest.url,
-          DOCKER_HOSTS: dockerd.env.DOCKER_HOSTS,
-          ...more,
-        },
-      });
-      running.push(started);
-      return started;
-    }
-
-    /** Asks the API as its caller would. */
-    async function ask(api: LambdaProcess, request: Request) {
-      const invocation = await api.invoke(urlEvent(request));
-      expect(invocation.error).toBeUndefined();
-      const { statusCode, headers, body, isBase64Encoded } = invocation.result as {
-        statusCode: number;
-        headers: Record<string, string>;
-        body: string;
-        isBase64Encoded: boolean;
-      };
-      const text = isBase64Encoded ? Buffer.from(body, "base64").toString() : body;
-      return { ...invocation, status: statusCode, headers, body: JSON.parse(text) };
-    }
-    const runCycle = (body?: string, more: Partial<Request> = {}): Request => ({
-      method: "POST",
-      path: "/api/canary/run-cycle",
-      token: ADMIN_TOKEN,
-      ...(body !== undefined && { body }),
+  async function start(built: BuiltFunction, more: Record<string, string> = {}): Promise<LambdaProcess> {
+    const started = await startLambda(built, {
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+      AWS_ENDPOINT_URL_DYNAMODB: platform.dynamoProxy.url,
+      AWS_ENDPOINT_URL_SNS: topic.endpoint,
+      LIBSQL_URL: platform.sqld.url,
+      UPSTASH_REDIS_REST_URL: platform.rest.url,
+      DOCKER_HOSTS: dockerd.env.DOCKER_HOSTS,
       ...more,
     });
+    running.push(started);
+    return started;
+  }
 
-    const store = () => dynamoStore(documentClient({ endpoint: platform.dynamo.endpoint }), TABLE_NAME);
-    const lastCycle = async () => {
-      const nowMs = Date.now();
-      const range = { startMs: nowMs - 3_600_000, endMs: nowMs + 60_000, nowMs };
-      return (await store().history.listCycles(range, 10, null)).items[0];
+  /** Asks the API as its caller would. */
+  async function ask(api: LambdaProcess, request: Request) {
+    const invocation = await api.invoke(urlEvent(request));
+    expect(invocation.error).toBeUndefined();
+    const { statusCode, headers, body, isBase64Encoded } = invocation.result as {
+      statusCode: number;
+      headers: Record<string, string>;
+      body: string;
+      isBase64Encoded: boolean;
     };
-    const statusesOf = (verdicts: Record<string, { status: string }> = {}) =>
-      Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
-    const green = Object.fromEntries(ALL_IDS.map((id) => [id, "green"]));
-    /** The line that each cycle leaves in the log. */
-    const lineOf = ({ stdout }: Invocation) => jsonLines(stdout).find((line) => line.trigger !== undefined)!;
-    const expectGreen = (invocation: Invocation) => {
-      expect(invocation.error).toBeUndefined();
-      expect(lineOf(invocation)).toMatchObject({
-        message: "cycle",
-        level: "INFO",
-        environment: ENVIRONMENT,
+    const text = isBase64Encoded ? Buffer.from(body, "base64").toString() : body;
+    return { ...invocation, status: statusCode, headers, body: JSON.parse(text) };
+  }
+  const runCycle = (body?: string, more: Partial<Request> = {}): Request => ({
+    method: "POST",
+    path: "/api/canary/run-cycle",
+    token: ADMIN_TOKEN,
+    ...(body !== undefined && { body }),
+    ...more,
+  });
+
+  const store = () => dynamoStore(documentClient({ endpoint: platform.dynamo.endpoint }), TABLE_NAME);
+  const lastCycle = async () => {
+    const nowMs = Date.now();
+    const range = { startMs: nowMs - 3_600_000, endMs: nowMs + 60_000, nowMs };
+    return (await store().history.listCycles(range, 10, null)).items[0];
+  };
+  const statusesOf = (verdicts: Record<string, { status: string }> = {}) =>
+    Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
+  const green = Object.fromEntries(ALL_IDS.map((id) => [id, "green"]));
+  /** The line that each cycle leaves in the log. */
+  const lineOf = ({ stdout }: Invocation) => jsonLines(stdout).find((line) => line.trigger !== undefined)!;
+  const expectGreen = (invocation: Invocation) => {
+    expect(invocation.error).toBeUndefined();
+    expect(lineOf(invocation)).toMatchObject({
+      message: "cycle",
+      level: "INFO",
+      environment: ENVIRONMENT,
+      checks_run: ALL_IDS,
+      red: [],
+      unknown: [],
+      sources_unavailable: [],
+    });
+  };
+
+  describe("the schedule", () => {
+    test("a cycle of a well platform: recorded, logged, and measured as the alarms look for it", async () => {
+      const cycle = await start(stack.cycle);
+      const invocation = await cycle.invoke(SCHEDULED);
+      expectGreen(invocation);
+      expect(invocation.result).toBeNull();
+      expect(await lastCycle()).toMatchObject({
+        trigger: "schedule",
         checks_run: ALL_IDS,
-        red: [],
-        unknown: [],
-        sources_unavailable: [],
+        violation_count: 0,
       });
-    };
+      expect(statusesOf((await lastCycle())?.verdicts)).toEqual(green);
 
-    describe("the schedule", () => {
-      test("a cycle of a well platform: recorded, logged, and measured as the alarms look for it", async () => {
-        const cycle = await start(stack.cycle);
-        const invocation = await cycle.invoke(SCHEDULED);
-        expectGreen(invocation);
-        expect(invocation.result).toBeNull();
-        expect(await lastCycle()).toMatchObject({
-          trigger: "schedule",
-          checks_run: ALL_IDS,
-          violation_count: 0,
-        });
-        expect(statusesOf((await lastCycle())?.verdicts)).toEqual(green);
+      const metrics = metricsIn(invocation.stdout);
+      const watched = stack
+        .resources("AWS::CloudWatch::Alarm")
+        // One that is computed has its metric inside.
+        .map((alarm) => alarm.Metrics?.find((m: Alarmed) => m.MetricStat)?.MetricStat.Metric ?? alarm)
+        .filter(({ Namespace }) => Namespace === METRICS.namespace)
+        .map(({ Namespace, MetricName, Dimensions }) =>
+          metricName(
+            Namespace,
+            MetricName,
+            Dimensions.map((d: { Name: string; Value: string }) => [d.Name, d.Value]),
+          ),
+        );
+      expect(watched.length).toBeGreaterThanOrEqual(4);
+      expect([...metrics.keys()]).toEqual(expect.arrayContaining(watched));
+      const [of] = watched.map((name) => name.split(" ").slice(2).join(" "));
+      expect(metrics.get(`${METRICS.namespace} CyclesCompleted ${of}`)).toBe(1);
+      expect(metrics.get(`${METRICS.namespace} UnknownInvariants ${of}`)).toBe(0);
+    });
 
-        const metrics = metricsIn(invocation.stdout);
-        const watched = stack
-          .resources("AWS::CloudWatch::Alarm")
-          // One that is computed has its metric inside.
-          .map((alarm) => alarm.Metrics?.find((m: Alarmed) => m.MetricStat)?.MetricStat.Metric ?? alarm)
-          .filter(({ Namespace }) => Namespace === METRICS.namespace)
-          .map(({ Namespace, MetricName, Dimensions }) =>
-            metricName(
-              Namespace,
-              MetricName,
-              Dimensions.map((d: { Name: string; Value: string }) => [d.Name, d.Value]),
-            ),
+    test("every metric of the dashboard is one that a cycle writes", async () => {
+      const metrics = metricsIn((await (await start(stack.cycle)).invoke(SCHEDULED)).stdout);
+      const [{ DashboardBody }] = stack.resources("AWS::CloudWatch::Dashboard");
+      const rows = JSON.parse(DashboardBody).widgets.flatMap(
+        (widget: { properties: { metrics: unknown[][] } }) => widget.properties.metrics,
+      );
+      const names: string[] = rows
+        .filter(([namespace]: unknown[]) => namespace === METRICS.namespace)
+        .map(([namespace, name, ...rest]: string[]) => {
+          const pairs = rest.filter((part) => typeof part === "string");
+          return metricName(
+            namespace!,
+            name!,
+            pairs.flatMap((key, i) => (i % 2 === 0 ? [[key, pairs[i + 1]] as const] : [])),
           );
-        expect(watched.length).toBeGreaterThanOrEqual(4);
-        expect([...metrics.keys()]).toEqual(expect.arrayContaining(watched));
-        const [of] = watched.map((name) => name.split(" ").slice(2).join(" "));
-        expect(metrics.get(`${METRICS.namespace} CyclesCompleted ${of}`)).toBe(1);
-        expect(metrics.get(`${METRICS.namespace} UnknownInvariants ${of}`)).toBe(0);
-      });
+        });
+      expect(names.length).toBeGreaterThanOrEqual(5);
+      expect([...metrics.keys()]).toEqual(expect.arrayContaining(names));
 
-      test("every metric of the dashboard is one that a cycle writes", async () => {
-        const metrics = metricsIn((await (await start(stack.cycle)).invoke(SCHEDULED)).stdout);
-        const [{ DashboardBody }] = stack.resources("AWS::CloudWatch::Dashboard");
-        const rows = JSON.parse(DashboardBody).widgets.flatMap(
-          (widget: { properties: { metrics: unknown[][] } }) => widget.properties.metrics,
-        );
-        const names: string[] = rows
-          .filter(([namespace]: unknown[]) => namespace === METRICS.namespace)
-          .map(([namespace, name, ...rest]: string[]) => {
-            const pairs = rest.filter((part) => typeof part === "string");
-            return metricName(
-              namespace!,
-              name!,
-              pairs.flatMap((key, i) => (i % 2 === 0 ? [[key, pairs[i + 1]] as const] : [])),
-            );
-          });
-        expect(names.length).toBeGreaterThanOrEqual(5);
-        expect([...metrics.keys()]).toEqual(expect.arrayContaining(names));
+      // The sources' latencies are found by their dimensions.
+      const searched = /SEARCH\('\{([^}]+)\} MetricName="(\w+)"/.exec(
+        JSON.stringify(rows).replaceAll('\\"', '"'),
+      );
+      const [namespace, ...dimensions] = searched![1]!.split(",");
+      const found = [...metrics.keys()]
+        .map((name) => name.split(" "))
+        .filter(([space, name]) => space === namespace && name === searched![2]);
+      expect(found.map(([, , ...pairs]) => pairs.map((pair) => pair.split("=")[0]).sort())).toContainEqual(
+        dimensions.sort(),
+      );
+    });
 
-        // The sources' latencies are found by their dimensions.
-        const searched = /SEARCH\('\{([^}]+)\} MetricName="(\w+)"/.exec(
-          JSON.stringify(rows).replaceAll('\\"', '"'),
-        );
-        const [namespace, ...dimensions] = searched![1]!.split(",");
-        const found = [...metrics.keys()]
-          .map((name) => name.split(" "))
-          .filter(([space, name]) => space === namespace && name === searched![2]);
-        expect(found.map(([, , ...pairs]) => pairs.map((pair) => pair.split("=")[0]).sort())).toContainEqual(
-          dimensions.sort(),
-        );
-      });
+    test("an overbooked agent: told once in Slack and to the topic, with the way to the status", async () => {
+      const cycle = await start(stack.cycle);
+      for (const id of ["run-1", "run-2", "run-3"]) {
+        await platform.addExecution({ id, agent: "ruby", ageSeconds: 20 });
+        await platform.addSlot("ruby", id, { ageSeconds: 20 });
+      }
+      const red = await cycle.invoke(SCHEDULED);
+      expect(red.error).toBeUndefined();
+      expect(lineOf(red)).toMatchObject({ red: ["S-02"], unknown: [], violation_count: 1 });
+      expect(lineOf(red).alerts).toMatchObject({ delivered: 2, pending: 0 });
+      expect(webhook.posts).toHaveLength(1);
+      expect(topic.publications).toMatchObject([
+        { topicArn: TOPIC_ARN, subject: expect.stringContaining("S-02") },
+      ]);
+      for (const text of [JSON.stringify(webhook.posts[0]!.body), topic.publications[0]!.message]) {
+        expect(text).toContain(STATUS_PAGE);
+        expect(text).toContain(ENVIRONMENT);
+        expect(text).toContain("ruby");
+      }
+      expect(lineOf(await cycle.invoke(SCHEDULED))).toMatchObject({ red: ["S-02"] });
+      expect(webhook.posts).toHaveLength(1);
+      expect(topic.publications).toHaveLength(1);
+    });
 
-      test("an overbooked agent: told once in Slack and to the topic, with the way to the status", async () => {
-        const cycle = await start(stack.cycle);
-        for (const id of ["run-1", "run-2", "run-3"]) {
-          await platform.addExecution({ id, agent: "ruby", ageSeconds: 20 });
-          await platform.addSlot("ruby", id, { ageSeconds: 20 });
-        }
-        const red = await cycle.invoke(SCHEDULED);
-        expect(red.error).toBeUndefined();
-        expect(lineOf(red)).toMatchObject({ red: ["S-02"], unknown: [], violation_count: 1 });
-        expect(lineOf(red).alerts).toMatchObject({ delivered: 2, pending: 0 });
-        expect(webhook.posts).toHaveLength(1);
-        expect(topic.publications).toMatchObject([
-          { topicArn: TOPIC_ARN, subject: expect.stringContaining("S-02") },
-        ]);
-        for (const text of [JSON.stringify(webhook.posts[0]!.body), topic.publications[0]!.message]) {
-          expect(text).toContain(STATUS_PAGE);
-          expect(text).toContain(ENVIRONMENT);
-          expect(text).toContain("ruby");
-        }
-        expect(lineOf(await cycle.invoke(SCHEDULED))).toMatchObject({ red: ["S-02"] });
-        expect(webhook.posts).toHaveLength(1);
-        expect(topic.publications).toHaveLength(1);
-      });
+    test("a state that can't be reached: the invocation fails, and says where in our own sources", async () => {
+      const cycle = await start(stack.cycle);
+      platform.dynamoProxy.fault = "http 500";
+      const { error, stdout, stderr } = await cycle.invoke(SCHEDULED);
+      expect(error).toMatchObject({ errorType: "Error", errorMessage: expect.stringMatching(/^state: /) });
+      expect(error!.trace.join("\n")).toMatch(/functions\/cycle\.ts:\d+:\d+/);
+      expect(jsonLines(stderr)).toContainEqual(
+        expect.objectContaining({ level: "ERROR", message: expect.stringContaining("cycle failed") }),
+      );
+      const completed = [...metricsIn(stdout)].filter(([name]) => name.includes(" CyclesCompleted "));
+      expect(completed.map(([, value]) => value)).toEqual([0]);
+      platform.dynamoProxy.fault = "none";
+      expectGreen(await cycle.invoke(SCHEDULED));
+    });
 
-      test("a state that can't be reached: the invocation fails, and says where in our own sources", async () => {
-        const cycle = await start(stack.cycle);
-        platform.dynamoProxy.fault = "http 500";
-        const { error, stdout, stderr } = await cycle.invoke(SCHEDULED);
-        expect(error).toMatchObject({ errorType: "Error", errorMessage: expect.stringMatching(/^state: /) });
-        expect(error!.trace.join("\n")).toMatch(/functions\/cycle\.ts:\d+:\d+/);
-        expect(jsonLines(stderr)).toContainEqual(
-          expect.objectContaining({ level: "ERROR", message: expect.stringContaining("cycle failed") }),
-        );
-        const completed = [...metricsIn(stdout)].filter(([name]) => name.includes(" CyclesCompleted "));
-        expect(completed.map(([, value]) => value)).toEqual([0]);
-        platform.dynamoProxy.fault = "none";
-        expectGreen(await cycle.invoke(SCHEDULED));
-      });
+    test("another cycle in progress is no error of this one", async () => {
+      const cycle = await start(stack.cycle);
+      await store().lease.acquire("another", Date.now(), 60_000);
+      const invocation = await cycle.invoke(SCHEDULED);
+      expect(invocation.error).toBeUndefined();
+      expect(lineOf(invocation)).toMatchObject({ message: "cycle in progress", trigger: "schedule" });
+    });
 
-      test("another cycle in progress is no error of this one", async () => {
-        const cycle = await start(stack.cycle);
-        await store().lease.acquire("another", Date.now(), 60_000);
-        const invocation = await cycle.invoke(SCHEDULED);
-        expect(invocation.error).toBeUndefined();
-        expect(lineOf(invocation)).toMatchObject({ message: "cycle in progress", trigger: "schedule" });
-      });
-
-      test("a platform whose database is a mounted file", async () => {
-        const folder = await temporaryFolder();
-        const url = `file:${join(folder.path, "trinity.db")}`;
-        const database = createClient({ url });
-        try {
-          await createSchema(database);
-          await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby')");
-          await database.execute({
-            sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by)
+    test("a platform whose database is a mounted file", async () => {
+      const folder = await temporaryFolder();
+      const url = `file:${join(folder.path, "trinity.db")}`;
+      const database = openDatabaseFile(url);
+      try {
+        await createSchema(database);
+        await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby')");
+        await database.execute({
+          sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by)
                 VALUES ('lost', 's', 'ruby', 'running', ?, 'm', 'schedule')`,
-            args: [secondsAgo(180)],
-          });
-          await platform.addSlot("ruby", "lost", { ageSeconds: 180 });
-          const cycle = await start(stack.cycle, { LIBSQL_URL: url });
-          const red = await cycle.invoke(SCHEDULED);
-          expect(lineOf(red)).toMatchObject({ red: ["E-05"], unknown: [], sources_unavailable: [] });
-          await database.execute("UPDATE schedule_executions SET claude_session_id = 'here'");
-          expectGreen(await cycle.invoke(SCHEDULED));
-
-          // A writer that commits holds the file for a moment: that is no reason to be blind.
-          await database.execute("PRAGMA locking_mode = EXCLUSIVE");
-          await database.execute("UPDATE agent_ownership SET max_parallel_tasks = 4");
-          const during = cycle.invoke(SCHEDULED);
-          await new Promise((resolve) => setTimeout(resolve, 500));
-          await database.execute("PRAGMA locking_mode = NORMAL");
-          await database.execute("SELECT count(*) FROM agent_ownership");
-          expectGreen(await during);
-        } finally {
-          database.close();
-          await folder.remove();
-        }
-      });
-    });
-
-    describe("the function URL", () => {
-      test("asks for the admin token, runs cycles, and tells how the platform is", async () => {
-        const api = await start(stack.api);
-        expect(await ask(api, { path: "/healthz" })).toMatchObject({
-          status: 503,
-          body: { status: "stale" },
+          args: [secondsAgo(180)],
         });
-        for (const token of [undefined, "WrongTokenOfTheTest0123456789"])
-          expect(await ask(api, { ...runCycle(), ...(token ? { token } : { token: "" }) })).toMatchObject({
-            status: 401,
-            headers: { "www-authenticate": "Bearer" },
-            body: { code: "unauthorized" },
-          });
-        expect(await lastCycle()).toBeUndefined();
-
-        const ran = await ask(api, runCycle());
-        expect(ran).toMatchObject({ status: 200, body: { checks_run: ALL_IDS, sources_unavailable: [] } });
-        expect(statusesOf(ran.body.verdicts)).toEqual(green);
-        expectGreen(ran);
-        expect(await lastCycle()).toMatchObject({ trigger: "http" });
-        expect(await ask(api, { path: "/healthz" })).toMatchObject({
-          status: 200,
-          body: { status: "fresh" },
-        });
-
-        const some = await ask(api, runCycle('{"invariants": ["S-01", "R-01"]}'));
-        expect(some).toMatchObject({ status: 200, body: { checks_run: ["S-01", "R-01"] } });
-        const form = { type: "application/x-www-form-urlencoded" } as const;
-        expect(await ask(api, runCycle('{"invariants": ["S-99"]}', form))).toMatchObject({
-          status: 422,
-          body: { code: "unknown_invariant", detail: expect.stringContaining("S-99") },
-        });
-        expect(await ask(api, runCycle("S-01"))).toMatchObject({
-          status: 400,
-          body: { code: "invalid_json" },
-        });
-
-        const status = await ask(api, { path: "/api/canary/status", token: ADMIN_TOKEN });
-        expect(status).toMatchObject({ status: 200, body: { alerts: { channels: ["slack", "sns"] } } });
-        expect(status.body.invariants.map((i: { status: string }) => i.status)).toEqual(Object.values(green));
-        expect(await ask(api, { path: "/openapi.json" })).toMatchObject({ status: 401 });
-        expect(await ask(api, { path: "/openapi.json", token: ADMIN_TOKEN })).toMatchObject({
-          status: 200,
-          body: { openapi: "3.1.0", paths: { "/api/canary/run-cycle": {} } },
-        });
-      });
-
-      test("409 with the time to come back, while another cycle holds the lease", async () => {
-        const api = await start(stack.api);
-        await store().lease.acquire("another", Date.now(), 60_000);
-        const busy = await ask(api, runCycle());
-        expect(busy).toMatchObject({ status: 409, body: { code: "cycle_in_progress" } });
-        expect(Number(busy.headers["retry-after"])).toBeGreaterThan(0);
-      });
-
-      test("a zombie in a real container, over TLS with the certificates of the secret", async () => {
-        await dockerd.runAgent("ruby", "procps", "claude & exec sleep 600");
-        try {
-          await until(async () => {
-            const processes = await dockerd.docker("exec", "agent-ruby", "ps", "-eo", "stat,comm");
-            if (!/^Z.*claude/m.test(processes)) throw new Error(`no zombie yet: ${processes}`);
-          });
-          const red = await ask(await start(stack.api), runCycle());
-          expect(statusesOf(red.body.verdicts)).toEqual({ ...green, "R-01": "red" });
-          expect(red.body.violations).toMatchObject([
-            { invariant_id: "R-01", subject: "ruby", observed_state: { zombie_count: 1 } },
-          ]);
-          // The function has no address of its own, but hears it with the request.
-          expect(topic.publications[0]!.message).toContain(STATUS_PAGE);
-        } finally {
-          await dockerd.docker("rm", "-f", "agent-ruby");
-        }
-      });
-
-      test("with API_AUTH=iam a signature that AWS checked lets in, and nothing else does", async () => {
-        const { ADMIN_TOKEN: _, ...others } = values;
-        secrets.value = JSON.stringify(others);
-        const api = await start(stack.api, { API_AUTH: "iam" });
-        expect(await ask(api, { ...runCycle(), token: "", signed: true })).toMatchObject({ status: 200 });
-        for (const request of [runCycle(), { path: "/healthz" }])
-          expect(await ask(api, request)).toMatchObject({ status: 401, body: { code: "unauthorized" } });
-      });
-    });
-
-    describe("the secret", () => {
-      const TYPO = "TokenBehindATypo0123456789";
-      const BROKEN: [string, RegExp, () => void][] = [
-        [
-          "missing",
-          /could not be read \(ResourceNotFoundException.*check that it exists/,
-          () => (secrets.fault = "missing"),
-        ],
-        [
-          "not ours to read",
-          /could not be read \(AccessDenied.*role may read it/,
-          () => (secrets.fault = "denied"),
-        ],
-        [
-          "binary",
-          /is binary: give a JSON text/,
-          () => (secrets.value = Buffer.from(JSON.stringify(values))),
-        ],
-        ["no JSON", /is not JSON: give an object/, () => (secrets.value = `ADMIN_TOKEN=${ADMIN_TOKEN}`)],
-        ["a list", /is no JSON object/, () => (secrets.value = JSON.stringify(Object.values(values)))],
-        [
-          "with an unknown name",
-          /has ADMIN_TOKE, which means nothing: it may hold .*ADMIN_TOKEN/,
-          () => put({ ADMIN_TOKE: TYPO }),
-        ],
-        [
-          "with a number",
-          /has a LIBSQL_AUTH_TOKEN that is no text: put it in quotes/,
-          () => {
-            hide("40961237");
-            secrets.value = JSON.stringify({ ...values, LIBSQL_AUTH_TOKEN: 40961237 });
-          },
-        ],
-        [
-          "with a certificate that is none",
-          /DOCKER_TLS_CERT is neither a PEM nor a file/,
-          () => {
-            hide("CertificateThatIsNone");
-            secrets.value = JSON.stringify({ ...values, DOCKER_TLS_CERT: "CertificateThatIsNone" });
-          },
-        ],
-      ];
-      test.for(BROKEN)(
-        "%s: both functions say so, and the way to mend it; mended, a cycle runs",
-        async ([, says, breakIt]) => {
-          const whole = values;
-          breakIt();
-          const [cycle, api] = [await start(stack.cycle), await start(stack.api)];
-          const failed = await cycle.invoke(SCHEDULED);
-          expect(failed.error).toMatchObject({
-            errorType: "ConfigError",
-            errorMessage: expect.stringMatching(says),
-          });
-          if (!failed.error!.errorMessage.startsWith("DOCKER"))
-            expect(failed.error!.errorMessage).toContain(SECRET_ARN);
-          const refused = await ask(api, runCycle());
-          expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
-          expect(refused.body.detail).not.toContain(SECRET_ARN);
-          expect(refused.stderr).toMatch(says);
-          expect(refused.stderr).toContain(refused.body.request_id);
-
-          secrets.fault = "none";
-          secrets.value = JSON.stringify(whole);
-          expectGreen(await cycle.invoke(SCHEDULED));
-        },
-      );
-
-      test("without the admin token the API is closed until it is there, and cycles go on", async () => {
-        const { ADMIN_TOKEN: _, ...others } = values;
-        secrets.value = JSON.stringify(others);
-        expectGreen(await (await start(stack.cycle)).invoke(SCHEDULED));
-        const api = await start(stack.api);
-        const refused = await ask(api, { path: "/healthz" });
-        expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
-        expect(refused.stderr).toMatch(/ADMIN_TOKEN is missing/);
-        put({});
-        await until(async () => expect((await ask(api, runCycle())).status).toBe(200));
-      });
-
-      test("the Redis token rotated on both sides: blind in between, and well with the next cycle", async () => {
-        const redis = await startRedis();
-        await redis.client.set("canary:drain_tick_at", String(Date.now() / 1000));
-        let app = redisRestApp(redis, REST_TOKEN);
-        const rest = await serve({ fetch: (request) => app.fetch(request) }, 0);
-        try {
-          const cycle = await start(stack.cycle, { UPSTASH_REDIS_REST_URL: rest.url });
-          expectGreen(await cycle.invoke(SCHEDULED));
-          const rotated = "RotatedRedisToken0123456789";
-          app = redisRestApp(redis, rotated);
-          const blind = await cycle.invoke(SCHEDULED);
-          expect(lineOf(blind)).toMatchObject({
-            red: [],
-            unknown: ["S-01", "S-02", "S-03", "E-01", "L-03", "B-02"],
-            sources_unavailable: [expect.stringContaining("check UPSTASH_REDIS_REST_TOKEN")],
-          });
-          put({ UPSTASH_REDIS_REST_TOKEN: rotated });
-          expectGreen(await cycle.invoke(SCHEDULED));
-        } finally {
-          await rest.close();
-          await redis.close();
-        }
-      });
-
-      test("the admin token rotated: the new one is let in, and the old one no more", async () => {
-        const api = await start(stack.api);
-        const status = (token: string) => ask(api, { path: "/api/canary/status", token });
-        expect((await status(ADMIN_TOKEN)).status).toBe(200);
-        const rotated = "RotatedAdminToken0123456789";
-        put({ ADMIN_TOKEN: rotated });
-        // A guess does not read the secret again for two seconds.
-        await until(async () => expect((await status(rotated)).status).toBe(200));
-        expect((await status(ADMIN_TOKEN)).status).toBe(401);
-      });
-
-      test.for(["throttled", "http 500", "hangs"] as const)(
-        "Secrets Manager, %s: what was read before still counts, and a process without it says so",
-        async (fault) => {
-          const [warm, cold] = [await start(stack.cycle), await start(stack.cycle)];
-          expectGreen(await warm.invoke(SCHEDULED));
-          secrets.fault = fault;
-          const [went, failed] = await Promise.all([warm.invoke(SCHEDULED), cold.invoke(SCHEDULED)]);
-          expectGreen(went);
-          expect(went.stderr).toContain(`the secret ${SECRET_ARN} could not be read`);
-          expect(went.stderr).toContain("going on with what was read before");
-          expect(failed.error).toMatchObject({
-            errorType: "ConfigError",
-            errorMessage: expect.stringMatching(
-              /could not be read .*check the function's way to Secrets Manager/,
-            ),
-          });
-          secrets.fault = "none";
-          expectGreen(await cold.invoke(SCHEDULED));
-        },
-      );
-    });
-
-    describe("the artifact", () => {
-      const MB = 1_000_000;
-      test.for([
-        ["cycle", 1.5 * MB],
-        ["api", 1.8 * MB],
-      ] as const)("of the %s function is small, and has nothing native in it", async ([name, limit]) => {
-        const { asset, handler } = stack[name];
-        const files = await readdir(asset, { recursive: true });
-        expect(handler).toBe("index.handler");
-        expect(files).toEqual(expect.arrayContaining(["file-worker.mjs", "index.mjs", "index.mjs.map"]));
-        expect(files.filter((file) => !/\.mjs(\.map)?$/.test(file))).toEqual([]);
-        const sizes = await Promise.all(files.map(async (file) => (await stat(join(asset, file))).size));
-        expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(limit);
-        const textOf = (ending: string) =>
-          Promise.all(
-            files.filter((file) => file.endsWith(ending)).map((file) => readFile(join(asset, file), "utf8")),
-          );
-        const sources: string[] = (await textOf(".map")).flatMap((map) => JSON.parse(map).sources);
-        expect(sources).toContain(`functions/${name}.ts`);
-        expect(sources.join("\n")).not.toMatch(/node_modules\/(ssh2|@grpc|protobufjs|cpu-features)\//);
-        // What each would bring into the code: a service of SSH, a header of gRPC, types of protobuf, a native binary.
-        const code = (await textOf(".mjs")).join("\n");
-        for (const trace of ["ssh-userauth", "grpc-status", "google.protobuf", '.node"'])
-          expect(code).not.toContain(trace);
-      });
-
-      test("a cycle with every source, and an API that ran one, stay under 128 MB", async () => {
-        const cycle = await start(stack.cycle);
+        await platform.addSlot("ruby", "lost", { ageSeconds: 180 });
+        const cycle = await start(stack.cycle, { LIBSQL_URL: url });
+        const red = await cycle.invoke(SCHEDULED);
+        expect(lineOf(red)).toMatchObject({ red: ["E-05"], unknown: [], sources_unavailable: [] });
+        await database.execute("UPDATE schedule_executions SET claude_session_id = 'here'");
         expectGreen(await cycle.invoke(SCHEDULED));
-        const api = await start(stack.api);
-        expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
-        for (const { peakMemoryBytes } of [cycle, api])
-          expect(peakMemoryBytes()).toBeLessThan(128 * 1024 * 1024);
-        console.log(
-          `peak memory: cycle ${cycle.peakMemoryBytes()} bytes, api ${api.peakMemoryBytes()} bytes`,
-        );
+
+        // A writer that commits holds the file for a moment: that is no reason to be blind.
+        await database.execute("PRAGMA locking_mode = EXCLUSIVE");
+        await database.execute("UPDATE agent_ownership SET max_parallel_tasks = 4");
+        const during = cycle.invoke(SCHEDULED);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        await database.execute("PRAGMA locking_mode = NORMAL");
+        await database.execute("SELECT count(*) FROM agent_ownership");
+        expectGreen(await during);
+      } finally {
+        database.close();
+        await folder.remove();
+      }
+    });
+  });
+
+  describe("the function URL", () => {
+    test("asks for the admin token, runs cycles, and tells how the platform is", async () => {
+      const api = await start(stack.api);
+      expect(await ask(api, { path: "/healthz" })).toMatchObject({
+        status: 503,
+        body: { status: "stale" },
+      });
+      for (const token of [undefined, "WrongTokenOfTheTest0123456789"])
+        expect(await ask(api, { ...runCycle(), ...(token ? { token } : { token: "" }) })).toMatchObject({
+          status: 401,
+          headers: { "www-authenticate": "Bearer" },
+          body: { code: "unauthorized" },
+        });
+      expect(await lastCycle()).toBeUndefined();
+
+      const ran = await ask(api, runCycle());
+      expect(ran).toMatchObject({ status: 200, body: { checks_run: ALL_IDS, sources_unavailable: [] } });
+      expect(statusesOf(ran.body.verdicts)).toEqual(green);
+      expectGreen(ran);
+      expect(await lastCycle()).toMatchObject({ trigger: "http" });
+      expect(await ask(api, { path: "/healthz" })).toMatchObject({
+        status: 200,
+        body: { status: "fresh" },
       });
 
-      test("runs where no package is found: one that was left outside would be missed", async () => {
-        const folder = await temporaryFolder();
-        try {
-          for (let place = folder.path; place !== dirname(place); place = dirname(place))
-            expect(existsSync(join(place, "node_modules"))).toBe(false);
-          await mkdir(join(folder.path, "asset"));
-          await writeFile(
-            join(folder.path, "asset/index.mjs"),
-            'import "dockerode"; export const handler = () => "ran";',
-          );
-          const leaky = await start({ ...stack.cycle, asset: join(folder.path, "asset") });
-          const { error } = await leaky.invoke(SCHEDULED);
-          expect(error!.errorMessage).toMatch(/Cannot find package 'dockerode'/);
-        } finally {
-          await folder.remove();
-        }
+      const some = await ask(api, runCycle('{"invariants": ["S-01", "R-01"]}'));
+      expect(some).toMatchObject({ status: 200, body: { checks_run: ["S-01", "R-01"] } });
+      const form = { type: "application/x-www-form-urlencoded" } as const;
+      expect(await ask(api, runCycle('{"invariants": ["S-99"]}', form))).toMatchObject({
+        status: 422,
+        body: { code: "unknown_invariant", detail: expect.stringContaining("S-99") },
+      });
+      expect(await ask(api, runCycle("S-01"))).toMatchObject({
+        status: 400,
+        body: { code: "invalid_json" },
+      });
+
+      const status = await ask(api, { path: "/api/canary/status", token: ADMIN_TOKEN });
+      expect(status).toMatchObject({ status: 200, body: { alerts: { channels: ["slack", "sns"] } } });
+      expect(status.body.invariants.map((i: { status: string }) => i.status)).toEqual(Object.values(green));
+      expect(await ask(api, { path: "/openapi.json" })).toMatchObject({ status: 401 });
+      expect(await ask(api, { path: "/openapi.json", token: ADMIN_TOKEN })).toMatchObject({
+        status: 200,
+        body: { openapi: "3.1.0", paths: { "/api/canary/run-cycle": {} } },
       });
     });
-  },
-);
+
+    test("409 with the time to come back, while another cycle holds the lease", async () => {
+      const api = await start(stack.api);
+      await store().lease.acquire("another", Date.now(), 60_000);
+      const busy = await ask(api, runCycle());
+      expect(busy).toMatchObject({ status: 409, body: { code: "cycle_in_progress" } });
+      expect(Number(busy.headers["retry-after"])).toBeGreaterThan(0);
+    });
+
+    test("a zombie in a real container, over TLS with the certificates of the secret", async () => {
+      await dockerd.runAgent("ruby", "procps", "claude & exec sleep 600");
+      try {
+        await until(async () => {
+          const processes = await dockerd.docker("exec", "agent-ruby", "ps", "-eo", "stat,comm");
+          if (!/^Z.*claude/m.test(processes)) throw new Error(`no zombie yet: ${processes}`);
+        });
+        const red = await ask(await start(stack.api), runCycle());
+        expect(statusesOf(red.body.verdicts)).toEqual({ ...green, "R-01": "red" });
+        expect(red.body.violations).toMatchObject([
+          { invariant_id: "R-01", subject: "ruby", observed_state: { zombie_count: 1 } },
+        ]);
+        // The function has no address of its own, but hears it with the request.
+        expect(topic.publications[0]!.message).toContain(STATUS_PAGE);
+      } finally {
+        await dockerd.docker("rm", "-f", "agent-ruby");
+      }
+    });
+
+    test("with API_AUTH=iam a signature that AWS checked lets in, and nothing else does", async () => {
+      const { ADMIN_TOKEN: _, ...others } = values;
+      secrets.value = JSON.stringify(others);
+      const api = await start(stack.api, { API_AUTH: "iam" });
+      expect(await ask(api, { ...runCycle(), token: "", signed: true })).toMatchObject({ status: 200 });
+      for (const request of [runCycle(), { path: "/healthz" }])
+        expect(await ask(api, request)).toMatchObject({ status: 401, body: { code: "unauthorized" } });
+    });
+  });
+
+  describe("the secret", () => {
+    const TYPO = "TokenBehindATypo0123456789";
+    const BROKEN: [string, RegExp, () => void][] = [
+      [
+        "missing",
+        /could not be read \(ResourceNotFoundException.*check that it exists/,
+        () => (secrets.fault = "missing"),
+      ],
+      [
+        "not ours to read",
+        /could not be read \(AccessDenied.*role may read it/,
+        () => (secrets.fault = "denied"),
+      ],
+      ["binary", /is binary: give a JSON text/, () => (secrets.value = Buffer.from(JSON.stringify(values)))],
+      ["no JSON", /is not JSON: give an object/, () => (secrets.value = `ADMIN_TOKEN=${ADMIN_TOKEN}`)],
+      ["a list", /is no JSON object/, () => (secrets.value = JSON.stringify(Object.values(values)))],
+      [
+        "with an unknown name",
+        /has ADMIN_TOKE, which means nothing: it may hold .*ADMIN_TOKEN/,
+        () => put({ ADMIN_TOKE: TYPO }),
+      ],
+      [
+        "with a number",
+        /has a LIBSQL_AUTH_TOKEN that is no text: put it in quotes/,
+        () => {
+          hide("40961237");
+          secrets.value = JSON.stringify({ ...values, LIBSQL_AUTH_TOKEN: 40961237 });
+        },
+      ],
+      [
+        "with a certificate that is none",
+        /DOCKER_TLS_CERT is neither a PEM nor a file/,
+        () => {
+          hide("CertificateThatIsNone");
+          secrets.value = JSON.stringify({ ...values, DOCKER_TLS_CERT: "CertificateThatIsNone" });
+        },
+      ],
+    ];
+    test.for(BROKEN)(
+      "%s: both functions say so, and the way to mend it; mended, a cycle runs",
+      async ([, says, breakIt]) => {
+        const whole = values;
+        breakIt();
+        const [cycle, api] = [await start(stack.cycle), await start(stack.api)];
+        const failed = await cycle.invoke(SCHEDULED);
+        expect(failed.error).toMatchObject({
+          errorType: "ConfigError",
+          errorMessage: expect.stringMatching(says),
+        });
+        if (!failed.error!.errorMessage.startsWith("DOCKER"))
+          expect(failed.error!.errorMessage).toContain(SECRET_ARN);
+        const refused = await ask(api, runCycle());
+        expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
+        expect(refused.body.detail).not.toContain(SECRET_ARN);
+        expect(refused.stderr).toMatch(says);
+        expect(refused.stderr).toContain(refused.body.request_id);
+
+        secrets.fault = "none";
+        secrets.value = JSON.stringify(whole);
+        expectGreen(await cycle.invoke(SCHEDULED));
+      },
+    );
+
+    test("without the admin token the API is closed until it is there, and cycles go on", async () => {
+      const { ADMIN_TOKEN: _, ...others } = values;
+      secrets.value = JSON.stringify(others);
+      expectGreen(await (await start(stack.cycle)).invoke(SCHEDULED));
+      const api = await start(stack.api);
+      const refused = await ask(api, { path: "/healthz" });
+      expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
+      expect(refused.stderr).toMatch(/ADMIN_TOKEN is missing/);
+      put({});
+      await until(async () => expect((await ask(api, runCycle())).status).toBe(200));
+    });
+
+    test("the Redis token rotated on both sides: blind in between, and well with the next cycle", async () => {
+      const redis = await startRedis();
+      await redis.client.set("canary:drain_tick_at", String(Date.now() / 1000));
+      let app = redisRestApp(redis, REST_TOKEN);
+      const rest = await serve({ fetch: (request) => app.fetch(request) }, 0);
+      try {
+        const cycle = await start(stack.cycle, { UPSTASH_REDIS_REST_URL: rest.url });
+        expectGreen(await cycle.invoke(SCHEDULED));
+        const rotated = "RotatedRedisToken0123456789";
+        app = redisRestApp(redis, rotated);
+        const blind = await cycle.invoke(SCHEDULED);
+        expect(lineOf(blind)).toMatchObject({
+          red: [],
+          unknown: ["S-01", "S-02", "S-03", "E-01", "L-03", "B-02"],
+          sources_unavailable: [expect.stringContaining("check UPSTASH_REDIS_REST_TOKEN")],
+        });
+        put({ UPSTASH_REDIS_REST_TOKEN: rotated });
+        expectGreen(await cycle.invoke(SCHEDULED));
+      } finally {
+        await rest.close();
+        await redis.close();
+      }
+    });
+
+    test("the admin token rotated: the new one is let in, and the old one no more", async () => {
+      const api = await start(stack.api);
+      const status = (token: string) => ask(api, { path: "/api/canary/status", token });
+      expect((await status(ADMIN_TOKEN)).status).toBe(200);
+      const rotated = "RotatedAdminToken0123456789";
+      put({ ADMIN_TOKEN: rotated });
+      // A guess does not read the secret again for two seconds.
+      await until(async () => expect((await status(rotated)).status).toBe(200));
+      expect((await status(ADMIN_TOKEN)).status).toBe(401);
+    });
+
+    test.for(["throttled", "http 500", "hangs"] as const)(
+      "Secrets Manager, %s: what was read before still counts, and a process without it says so",
+      async (fault) => {
+        const [warm, cold] = [await start(stack.cycle), await start(stack.cycle)];
+        expectGreen(await warm.invoke(SCHEDULED));
+        secrets.fault = fault;
+        const [went, failed] = await Promise.all([warm.invoke(SCHEDULED), cold.invoke(SCHEDULED)]);
+        expectGreen(went);
+        expect(went.stderr).toContain(`the secret ${SECRET_ARN} could not be read`);
+        expect(went.stderr).toContain("going on with what was read before");
+        expect(failed.error).toMatchObject({
+          errorType: "ConfigError",
+          errorMessage: expect.stringMatching(
+            /could not be read .*check the function's way to Secrets Manager/,
+          ),
+        });
+        secrets.fault = "none";
+        expectGreen(await cold.invoke(SCHEDULED));
+      },
+    );
+  });
+
+  describe("the artifact", () => {
+    const MB = 1_000_000;
+    test.for([
+      ["cycle", 1.5 * MB],
+      ["api", 1.8 * MB],
+    ] as const)("of the %s function is small, and has nothing native in it", async ([name, limit]) => {
+      const { asset, handler } = stack[name];
+      const files = await readdir(asset, { recursive: true });
+      expect(handler).toBe("index.handler");
+      expect(files).toEqual(expect.arrayContaining(["file-worker.mjs", "index.mjs", "index.mjs.map"]));
+      expect(files.filter((file) => !/\.mjs(\.map)?$/.test(file))).toEqual([]);
+      const sizes = await Promise.all(files.map(async (file) => (await stat(join(asset, file))).size));
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(limit);
+      const textOf = (ending: string) =>
+        Promise.all(
+          files.filter((file) => file.endsWith(ending)).map((file) => readFile(join(asset, file), "utf8")),
+        );
+      const sources: string[] = (await textOf(".map")).flatMap((map) => JSON.parse(map).sources);
+      expect(sources).toContain(`functions/${name}.ts`);
+      expect(sources.join("\n")).not.toMatch(/node_modules\/(ssh2|@grpc|protobufjs|cpu-features)\//);
+      // What each would bring into the code: a service of SSH, a header of gRPC, types of protobuf, a native binary.
+      const code = (await textOf(".mjs")).join("\n");
+      for (const trace of ["ssh-userauth", "grpc-status", "google.protobuf", '.node"'])
+        expect(code).not.toContain(trace);
+    });
+
+    test("a cycle with every source, and an API that ran one, stay under 128 MB", async () => {
+      const cycle = await start(stack.cycle);
+      expectGreen(await cycle.invoke(SCHEDULED));
+      const api = await start(stack.api);
+      expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
+      for (const { peakMemoryBytes } of [cycle, api])
+        expect(peakMemoryBytes()).toBeLessThan(128 * 1024 * 1024);
+      console.log(`peak memory: cycle ${cycle.peakMemoryBytes()} bytes, api ${api.peakMemoryBytes()} bytes`);
+    });
+
+    test("runs where no package is found: one that was left outside would be missed", async () => {
+      const folder = await temporaryFolder();
+      try {
+        for (let place = folder.path; place !== dirname(place); place = dirname(place))
+          expect(existsSync(join(place, "node_modules"))).toBe(false);
+        await mkdir(join(folder.path, "asset"));
+        await writeFile(
+          join(folder.path, "asset/index.mjs"),
+          'import "dockerode"; export const handler = () => "ran";',
+        );
+        const leaky = await start({ ...stack.cycle, asset: join(folder.path, "asset") });
+        const { error } = await leaky.invoke(SCHEDULED);
+        expect(error!.errorMessage).toMatch(/Cannot find package 'dockerode'/);
+      } finally {
+        await folder.remove();
+      }
+    });
+  });
+});

@@ -1,5 +1,5 @@
 /** What a cycle costs in things that somebody bills: requests, Redis commands, SQLite rows, DynamoDB units. */
-import { type Client, createClient } from "@libsql/client";
+import { type Client, createClient } from "@libsql/client/http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { countUnits } from "../../infra/bench/count-units.ts";
 import { ENDED_ROWS, type FleetShape, fillDatabase, fillRedis } from "../../infra/bench/fleet.ts";

@@ -6,9 +6,9 @@ import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDynamo } from "../../infra/local/dynamodb.ts";
+import { openDatabaseFile } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
@@ -86,7 +86,7 @@ let worlds = 0;
 beforeAll(async () => {
   folder = await temporaryFolder();
   template = join(folder.path, "template.db");
-  const database = createClient({ url: `file:${template}` });
+  const database = openDatabaseFile(`file:${template}`);
   await createSchema(database);
   const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
   await database.batch(
@@ -119,7 +119,6 @@ async function startWorld() {
     DOCKER_HOSTS: "none",
     SOURCE_DEADLINE_MS: "20000",
     STATE_TABLE: dynamo.table,
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
   };
   const throughDoors = {
     DYNAMO_ENDPOINT: await doors.door(dynamo.endpoint),
@@ -142,7 +141,7 @@ async function startWorld() {
       runCycle({ ...canary, now: () => Date.now() + aheadMs }, { trigger: "schedule" }),
     /** One cycle in a process of its own. @returns its outcome, or null where it was killed */
     async cycleInChild(aheadMs: number): Promise<CycleOutcome | null> {
-      const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, String(aheadMs)], {
+      const child = spawn(process.execPath, [SCRIPT, String(aheadMs)], {
         env: { PATH: process.env.PATH, ...env, ...throughDoors },
         stdio: ["ignore", "pipe", "inherit"],
       });
@@ -168,7 +167,7 @@ async function startWorld() {
 
   expect(await world.cycle(0)).toMatchObject({ kind: "done", report: { violations: [] } });
   // The run comes back to life, without a session: E-02 and E-05.
-  const database = createClient({ url: env.LIBSQL_URL });
+  const database = openDatabaseFile(env.LIBSQL_URL);
   await database.execute("UPDATE schedule_executions SET status = 'running', completed_at = NULL");
   database.close();
   return world;

@@ -2,6 +2,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+/** What Node is given before a file of the project that imports the pages. */
+export const RUNTIME = ["--import", new URL("../../infra/runtime.mjs", import.meta.url).href] as const;
 export const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
 
 /**
@@ -16,7 +18,7 @@ export function runCanary(
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      ["--import", "tsx", CLI, ...args],
+      [...RUNTIME, CLI, ...args],
       { env: { PATH: process.env.PATH, ...env } },
       (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
     );

@@ -1,5 +1,5 @@
 /**
- * One cycle in a process of its own, so that a test can kill it: `node --import tsx crashing-cycle.ts <ms ahead>`.
+ * One cycle in a process of its own, so that a test can kill it: `node crashing-cycle.ts <ms ahead>`.
  * The variables are those of a canary, and DYNAMO_ENDPOINT. Prints the outcome as JSON.
  */
 import { createCanary } from "../../shared/canary.ts";

@@ -79,12 +79,11 @@ const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) =>
  * Starts a process of a function as Lambda would: from a copy of its asset in a folder outside of the project, so that
  * it finds no package but those in it, with no variable but its own, Lambda's and `more`. It is frozen while it has
  * nothing to do.
- * @param node the path of Node
  * @param more the addresses of local servers
  */
 export async function startLambda(
   built: BuiltFunction,
-  { node, more }: { readonly node: string; readonly more: Readonly<Record<string, string>> },
+  more: Readonly<Record<string, string>>,
 ): Promise<LambdaProcess> {
   const temporary = await temporaryFolder();
   const folder = join(temporary.path, "task");
@@ -118,7 +117,7 @@ export async function startLambda(
   // Files, not pipes: what the process wrote before it answered is in them when its answer is here.
   const paths = { stdout: join(temporary.path, "stdout"), stderr: join(temporary.path, "stderr") };
   const [stdout, stderr] = [openSync(paths.stdout, "a"), openSync(paths.stderr, "a")];
-  const child = spawn(node, [BOOTSTRAP], {
+  const child = spawn(process.execPath, [BOOTSTRAP], {
     cwd: folder,
     env: { ...variablesOfLambda(built, api, folder), ...built.environment, ...more },
     stdio: ["ignore", stdout, stderr],

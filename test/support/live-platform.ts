@@ -1,5 +1,5 @@
 /** A watched platform on real servers, and a canary that reads it over the wire through proxies that can fail. */
-import { type Client, createClient } from "@libsql/client";
+import { type Client, createClient } from "@libsql/client/http";
 import type { Redis } from "ioredis";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { startRedis } from "../../infra/local/redis.ts";

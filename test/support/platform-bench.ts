@@ -1,23 +1,23 @@
 /** An empty database and a real Redis for stories of the simulated platform, with all that it said and did. */
 import { join } from "node:path";
-import type { Client } from "@libsql/client";
 import type { Redis } from "ioredis";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { openPlatformDatabase } from "../../infra/platform/database.ts";
+import type { SqlClient } from "../../infra/platform/file-client.ts";
 import type { JournalEvent } from "../../infra/platform/journal.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { startSqld, temporaryFolder } from "./live.ts";
 
 export interface PlatformBench {
   readonly url: string;
-  readonly database: Client;
+  readonly database: SqlClient;
   readonly server: LocalRedis;
   readonly redis: Redis;
   readonly events: JournalEvent[];
   readonly lines: string[];
   /** What a platform is started with. */
   readonly options: {
-    database: Client;
+    database: SqlClient;
     redis: Redis;
     journal: { record(event: JournalEvent): void };
     log: (line: string) => void;

@@ -70,12 +70,13 @@ function fileDatabase(url: string): Database {
   let lastId = 0;
 
   function ask(statements: readonly string[], separately: boolean, signal: AbortSignal) {
-    // The driver would make a missing file, and an empty platform looks healthy.
+    // The driver says only that it can not open the file.
     if (!statSync(path, { throwIfNoEntry: false })?.isFile())
       throw new SourceError(`there is no file ${path || "named"}, check LIBSQL_URL`);
     worker ??= new Worker(new URL("./file-worker.mjs", import.meta.url), {
       workerData: { url },
-      execArgv: [],
+      // Some releases of Node call their SQLite experimental on stderr, which is a function's log.
+      execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     const mine = worker;
     const id = ++lastId;

@@ -1,5 +1,5 @@
 /** The drill beside what runs on a deployed environment: it touches nothing but agents that it made. */
-import { createClient } from "@libsql/client";
+import { createClient } from "@libsql/client/http";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type DeployedDrillOptions, openDeployed } from "../../../infra/drill/deployed.ts";
 import { exitCodeOf, runDrill } from "../../../infra/drill/drill.ts";

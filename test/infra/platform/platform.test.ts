@@ -1,8 +1,8 @@
 /** Runs and agents of the simulated platform, step by step on a clock that the test moves. */
-import { createClient } from "@libsql/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AgentSpec } from "../../../infra/platform/agents.ts";
 import type { AgentContainers } from "../../../infra/platform/containers.ts";
+import { openDatabaseFile } from "../../../infra/platform/file-client.ts";
 import { type Platform, type PlatformOptions, startPlatform } from "../../../infra/platform/platform.ts";
 import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
 import { ORPHAN_TABLES } from "../../../shared/sources/sqlite/queries.ts";
@@ -404,9 +404,9 @@ describeLive(["redis-server"], "the simulated platform", () => {
 
   test("a write waits while another connection holds the database, and takes hold then", async () => {
     await addAgent();
-    const other = createClient({ url: bench.url });
-    const held = await other.transaction("write");
-    await held.execute("INSERT INTO agent_skills (agent_name, skill) VALUES ('ruby', 'patience')");
+    const other = openDatabaseFile(bench.url);
+    await other.execute("BEGIN IMMEDIATE");
+    await other.execute("INSERT INTO agent_skills (agent_name, skill) VALUES ('ruby', 'patience')");
     let isDone = false;
     const submitted = submit().finally(() => {
       isDone = true;
@@ -414,7 +414,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     // Long enough for some tries; the other holds on to it all the while.
     for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(isDone).toBe(false);
-    await held.commit();
+    await other.execute("COMMIT");
     other.close();
     const tries = vi.spyOn(bench.database, "batch");
     const id = await submitted;

@@ -1,13 +1,13 @@
 /** Rows packed by a real SQLite come back as they were, whatever is in them. */
-import { type Client, createClient } from "@libsql/client";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { eachRow, type Field, packed } from "../../../shared/sources/sqlite/packing.ts";
 
 describe("packed rows", () => {
-  let database: Client;
+  let database: SqlClient;
   beforeAll(async () => {
-    database = createClient({ url: ":memory:" });
+    database = openDatabaseFile("file::memory:");
     await database.execute("CREATE TABLE t (a TEXT, b)");
   });
   afterAll(() => database.close());
@@ -15,7 +15,7 @@ describe("packed rows", () => {
   async function readBack(): Promise<Field[][]> {
     const { rows } = await database.execute(packed(["a", "b"], "SELECT a, b FROM t ORDER BY rowid"));
     const read: Field[][] = [];
-    eachRow([[rows[0]![0] as string | null]], 2, (field) => read.push([field(0), field(1)]));
+    eachRow([Object.values(rows[0]!) as (string | null)[]], 2, (field) => read.push([field(0), field(1)]));
     return read;
   }
 

@@ -1,16 +1,16 @@
 /** The statements of a snapshot, planned by a real SQLite: history must cost nothing. */
-import { type Client, createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
 import * as queries from "../../../shared/sources/sqlite/queries.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
 
 describe("on the indexes that a platform has", () => {
-  let database: Client;
+  let database: SqlClient;
   let schema: queries.Schema;
   beforeAll(async () => {
-    database = createClient({ url: ":memory:" });
+    database = openDatabaseFile("file::memory:");
     await createSchema(database);
     schema = await introspect();
   });
@@ -18,7 +18,7 @@ describe("on the indexes that a platform has", () => {
 
   async function introspect() {
     const { rows, columns } = await database.execute(queries.INTROSPECTION);
-    return queries.parseSchema(rows.map((row) => columns.map((_, i) => row[i] as string)));
+    return queries.parseSchema(rows.map((row) => columns.map((column) => row[column] as string)));
   }
   const plan = async (statement: string) =>
     (await database.execute(`EXPLAIN QUERY PLAN ${statement}`)).rows.map((row) => String(row.detail));
