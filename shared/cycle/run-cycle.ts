@@ -1,7 +1,7 @@
 /** One cycle, from the lease to the commit. */
 import { randomUUID } from "node:crypto";
 import type { Alert, Channel, Pending } from "../alerts/alert.ts";
-import type { Senders } from "../alerts/channels/channels.ts";
+import type { Senders } from "../alerts/channels/channel.ts";
 import { deliver, isDue, pending } from "../alerts/outbox.ts";
 import { type AlertContext, toAlert } from "../alerts/to-alert.ts";
 import { type AlertPolicy, type Announcement, step, type Transition } from "../alerts/transition.ts";

@@ -9,8 +9,7 @@ import { type Client, createClient } from "@libsql/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { type Canary, createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { type Canary, openCanary } from "../../shared/canary.ts";
 import { type CycleOutcome, runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
@@ -115,7 +114,7 @@ afterEach(async () => {
 
 /** A canary of this platform and this state, on the story's clock. */
 function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}) {
-  const made = createCanary(loadConfig({ ...env, ...channels }), store);
+  const made = openCanary({ ...env, ...channels }, { state: store });
   sources ??= made.sources;
   const deps = { ...made, sources, now: () => nowMs, observe: cycleTelemetry("staging"), ...over };
   const app = createApp({
@@ -612,7 +611,7 @@ describe("the webhook's address", () => {
   });
 
   test("one that can't be used is refused without being shown", () => {
-    const refused = () => loadConfig({ ...env, SLACK_WEBHOOK_URL: `hooks.slack.com/${webhook.token}` });
+    const refused = () => openCanary({ ...env, SLACK_WEBHOOK_URL: `hooks.slack.com/${webhook.token}` });
     expect(refused).toThrow(/SLACK_WEBHOOK_URL is no address/);
     expect(refused).not.toThrow(webhook.token);
   });

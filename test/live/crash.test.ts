@@ -10,8 +10,7 @@ import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDynamo } from "../../infra/local/dynamodb.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { openCanary } from "../../shared/canary.ts";
 import { type CycleOutcome, leaseMs, runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
@@ -123,10 +122,9 @@ async function startWorld() {
     DYNAMO_ENDPOINT: await doors.door(dynamo.endpoint),
     SLACK_WEBHOOK_URL: webhook.url.replace(new URL(webhook.url).origin, await doors.door(webhook.url)),
   };
-  const config = loadConfig({ ...env, SLACK_WEBHOOK_URL: webhook.url });
   const client = documentClient(dynamo);
   const store = dynamoStore(client, dynamo.table);
-  const canary = createCanary(config, store);
+  const canary = openCanary({ ...env, SLACK_WEBHOOK_URL: webhook.url }, { state: store });
   const started: ChildProcess[] = [];
 
   const world = {

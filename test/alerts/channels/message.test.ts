@@ -1,7 +1,9 @@
 import type { KnownBlock } from "@slack/types";
 import { describe, expect, test } from "vitest";
 import { type Alert, makeAlert } from "../../../shared/alerts/alert.ts";
-import { headline, plainMessage, slackMessage } from "../../../shared/alerts/channels/message.ts";
+import { headline } from "../../../shared/alerts/channels/message.ts";
+import { slackMessage } from "../../../shared/alerts/channels/slack.ts";
+import { plainMessage } from "../../../shared/alerts/channels/sns.ts";
 import { type AlertContext, toAlert } from "../../../shared/alerts/to-alert.ts";
 import { type AlertPolicy, type Remembered, step } from "../../../shared/alerts/transition.ts";
 import type { Facts } from "../../../shared/facts/facts.ts";
