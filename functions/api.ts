@@ -1,7 +1,12 @@
 /** The function URL's way in: the Hono app behind AWS Lambda. */
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
-import { ConfigError, loadAdminToken, loadPublicBadge } from "../shared/config/config.ts";
-import { type Deployed, deployedCanary } from "../shared/deployed.ts";
+import { openCanary } from "../shared/canary.ts";
+import { ALERTS } from "../shared/config/alerts.ts";
+import { loadAccess } from "../shared/config/api.ts";
+import { ConfigError, type Environment } from "../shared/config/reader.ts";
+import { deployedEnvironment } from "../shared/config/secret.ts";
+import { cycleTelemetry } from "../shared/telemetry.ts";
+import { SECRET_NAMES } from "../shared/variables.ts";
 import { createApp } from "../shared/web/app.ts";
 
 /** How long a secret may be used after it was rotated. */
@@ -14,22 +19,21 @@ type Answer = Awaited<ReturnType<HandleEvent>>;
 type FunctionUrlEvent = LambdaEvent & { readonly requestContext: { readonly domainName: string } };
 
 /** Made by the first event and kept until the secret changes. */
-let kept: { readonly deployed: Deployed; readonly handleEvent: HandleEvent } | undefined;
+let kept: { readonly env: Environment; readonly handleEvent: HandleEvent } | undefined;
 /** Whether the last event found a configuration that could be used. */
 let isConfigured = true;
 
 async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
-  // The function can't be told its own address when it is deployed, but hears it with each request.
+  // A function can't be given its own address when it is deployed, but each request carries it.
   const address = `https://${event.requestContext.domainName}/`;
   const mayBeOldMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
   isConfigured = false;
-  const deployed = await deployedCanary(mayBeOldMs, { CANARY_STATUS_URL: address });
-  if (kept?.deployed !== deployed) {
-    const { canary, env } = deployed;
+  const env = await deployedEnvironment(mayBeOldMs, SECRET_NAMES, { [ALERTS.statusUrl.name]: address });
+  if (kept?.env !== env) {
+    const canary = openCanary(env, { observe: cycleTelemetry });
     const logError = (line: string) => console.error(line);
-    const access = { adminToken: loadAdminToken(env), publicBadge: loadPublicBadge(env) };
-    const app = createApp({ canary, ...access, logError });
-    kept = { deployed, handleEvent: handle(app) };
+    const app = createApp({ canary, ...loadAccess(env), logError });
+    kept = { env, handleEvent: handle(app) };
   }
   isConfigured = true;
   return kept.handleEvent;

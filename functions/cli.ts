@@ -9,14 +9,14 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { addDrillCommand } from "../infra/drill/commands.ts";
 import { addFleetCommands } from "../infra/fleet/commands.ts";
-import { createCanary } from "../shared/canary.ts";
+import { openCanary } from "../shared/canary.ts";
 import { renderCycle } from "../shared/cli/cycle-table.ts";
 import { renderSilence, renderStatus, renderViolations } from "../shared/cli/lists.ts";
 import { watch } from "../shared/cli/watch.ts";
-import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config/config.ts";
+import { ConfigError, environmentWith } from "../shared/config/reader.ts";
+import { loadRemote, type Remote } from "../shared/config/remote.ts";
 import type { CycleReport } from "../shared/cycle/outcome.ts";
-import { documentClient } from "../shared/store/client.ts";
-import { dynamoStore } from "../shared/store/store.ts";
+import { loadConfig } from "../shared/variables.ts";
 import { createApp } from "../shared/web/app.ts";
 import type { CycleOutline } from "../shared/wire/records.ts";
 import {
@@ -80,19 +80,17 @@ function remoteApi({ url, auth }: Remote): Api {
 async function openApi({ needsState }: { needsState: boolean }): Promise<Api> {
   const remote = loadRemote();
   if (remote) return remoteApi(remote);
-  const config = loadConfig();
-  if (needsState && !config.stateTable)
+  const env = environmentWith();
+  const { stateTable } = loadConfig(env);
+  if (needsState && !stateTable)
     throw new UsageError(
       "there is no state to read: set CANARY_URL and CANARY_TOKEN of a running canary, or STATE_TABLE",
     );
-  const local = config.stateTable ? null : await (await import("../infra/local/dynamodb.ts")).startDynamo();
-  const store = dynamoStore(documentClient(local ?? undefined), local?.table ?? config.stateTable!);
+  const local = stateTable ? null : await (await import("../infra/local/dynamodb.ts")).startDynamo();
   const adminToken = randomUUID();
-  const canary = createCanary(config, store);
-  // A memory that ends with the process would tell the same anew with every run, and lose what was not taken.
-  const quiet = { ...canary, alerts: { ...canary.alerts, senders: {} } };
   const app = createApp({
-    canary: local ? quiet : canary,
+    // With a memory that ends with the process every run would notify again, and what was not delivered would be lost.
+    canary: openCanary(env, local ? { state: local, senders: {} } : {}),
     adminToken,
     trigger: "cli",
     logError: (line) => console.error(line),

@@ -1,7 +1,7 @@
 /** `npx cdk deploy -c env=staging`: the stack of one environment. */
 import { App, Validations } from "aws-cdk-lib";
 import { AwsSolutionsChecks } from "cdk-nag";
-import { ConfigError } from "../shared/config/config.ts";
+import { ConfigError } from "../shared/config/reader.ts";
 import { CanaryStack } from "./aws/canary-stack.ts";
 import { findEnvironment } from "./environments.ts";
 

@@ -1,7 +1,15 @@
 /** The environments that can be deployed. A new one is one entry below; secrets are never here. */
 import { z } from "zod";
-import { ConfigError } from "../shared/config/config.ts";
+import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
+import { API } from "../shared/config/api.ts";
+import { CYCLE } from "../shared/config/cycle.ts";
+import { ConfigError } from "../shared/config/reader.ts";
+import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
 import { leaseMs } from "../shared/cycle/lease.ts";
+import { DOCKER } from "../shared/sources/docker/variables.ts";
+import { QUEUE_COUNTS } from "../shared/sources/queue-counts/variables.ts";
+import { REDIS } from "../shared/sources/redis/variables.ts";
+import { SQLITE } from "../shared/sources/sqlite/variables.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 /** For the start, and the secret, before the time that a cycle may hold its lease. */
@@ -22,6 +30,29 @@ const none = z.literal("none");
 /** The union's own message names no mend. */
 const orNone = <T extends z.ZodType>(schema: T, mend: string) =>
   z.union([none, schema], { error: `${mend}, or "none" to leave it out on purpose` });
+
+/** The variable that a setting becomes. */
+const WRITTEN = z.registry<{ readonly variable: string; text(value: unknown): string | undefined }>();
+
+/** Says that the stack writes this variable for a setting. @param settingToValue makes the variable's value of the setting's */
+function writes<T, S extends z.ZodType>(
+  variable: Variable<T>,
+  schema: S,
+  settingToValue: (setting: z.output<S>) => T = (setting) => setting as T,
+): S {
+  WRITTEN.add(schema, {
+    variable: variable.name,
+    text: (setting) => variable.format(settingToValue(setting as z.output<S>)),
+  });
+  return schema;
+}
+
+const numberOf = (variable: WholeNumber, what: string) =>
+  writes(variable, wholeNumber(...variable.range, what).default(variable.fallback));
+const flagOf = (variable: Variable<boolean>) =>
+  writes(variable, z.boolean({ error: "give true or false" }).default(variable.fallback));
+const choiceOf = <T extends string>(variable: Choice<T>) =>
+  writes(variable, oneOf(variable.names).default(variable.fallback as never));
 
 const FunctionUrl = z.discriminatedUnion(
   "auth",
@@ -65,6 +96,17 @@ const FileSystem = z.strictObject(
   { error: "give {accessPointArn, fileSystemId, mountPath}" },
 );
 
+const Alerts = z.strictObject({
+  onRecovery: flagOf(ALERT_POLICY.onRecovery),
+  onSpread: flagOf(ALERT_POLICY.onSpread),
+  remindAfterHours: numberOf(
+    ALERT_POLICY.remindAfterHours,
+    "hours after which a red is told again (0: never)",
+  ),
+  minSeverity: choiceOf(ALERT_POLICY.minSeverity),
+  blindAfterCycles: numberOf(ALERT_POLICY.blindAfterCycles, "cycles without sight after which it is told"),
+});
+
 const Settings = z
   .strictObject(
     {
@@ -74,41 +116,51 @@ const Settings = z
       /** Minutes from one cycle to the next. Three have to fit into the fifteen after which a canary counts as dead. */
       everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
 
-      libsqlUrl: z.union(
-        [
-          none,
-          address("libsql|https?", "libsql://db.example.com"),
-          matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
-        ],
-        {
-          error:
-            'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
-        },
+      libsqlUrl: writes(
+        SQLITE.url,
+        z.union(
+          [
+            none,
+            address("libsql|https?", "libsql://db.example.com"),
+            matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
+          ],
+          {
+            error:
+              'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
+          },
+        ),
       ),
       /** An EFS access point, where libsqlUrl names a file. */
       fileSystem: FileSystem.optional(),
-      redisUrl: orNone(
-        address("https?", "https://redis.example.com"),
-        "give https://… of Redis over REST, without a token in it",
+      redisUrl: writes(
+        REDIS.url,
+        orNone(
+          address("https?", "https://redis.example.com"),
+          "give https://… of Redis over REST, without a token in it",
+        ),
       ),
-      dockerHosts: orNone(
-        z
-          .array(
-            matching(
-              /^tcp:\/\/[\w.-]+:([1-9]\d{0,4})$/,
-              "give tcp://host:port of a daemon that speaks TLS, like tcp://10.0.0.5:2376",
-            ),
-          )
-          .min(1, { error: 'give at least one daemon, or "none" to leave Docker out on purpose' }),
-        'give a list of daemons, like ["tcp://10.0.0.5:2376"]',
+      dockerHosts: writes(
+        DOCKER.hosts,
+        orNone(
+          z
+            .array(
+              matching(
+                /^tcp:\/\/[\w.-]+:([1-9]\d{0,4})$/,
+                "give tcp://host:port of a daemon that speaks TLS, like tcp://10.0.0.5:2376",
+              ),
+            )
+            .min(1, { error: 'give at least one daemon, or "none" to leave Docker out on purpose' }),
+          'give a list of daemons, like ["tcp://10.0.0.5:2376"]',
+        ),
       ),
       /** "sql": the accessor's own SQL. */
-      queueCountsUrl: z.union(
-        [none, z.literal("sql"), address("https?", "https://trinity.example.com/api/queue-counts")],
-        {
+      queueCountsUrl: writes(
+        QUEUE_COUNTS.url,
+        z.union([none, z.literal("sql"), address("https?", "https://trinity.example.com/api/queue-counts")], {
           error:
             'give "sql", an http(s):// address without a token in it, or "none" to leave it out on purpose',
-        },
+        }),
+        (url) => (url === "sql" ? null : url),
       ),
       /** Where the daemons, or another source, are private. Left out: the functions run outside of any VPC. */
       network: Network.optional(),
@@ -118,27 +170,17 @@ const Settings = z
       apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
       /** How many requests the API answers at once; left out: as many as the account allows, cycles among them. */
       apiConcurrency: wholeNumber(1, 1000, "how many requests at once").optional(),
-      sourceDeadlineMs: wholeNumber(100, 60_000, "milliseconds for one read of a source").default(10_000),
-      confirmAfterMs: wholeNumber(0, 60_000, "milliseconds before a new red is read again").default(3_000),
-      zombieDwellSeconds: wholeNumber(0, 86_400, "seconds that a zombie has to be there").default(0),
+      sourceDeadlineMs: numberOf(CYCLE.sourceDeadlineMs, "milliseconds for one read of a source"),
+      confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
+      zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
 
-      alerts: z
-        .strictObject({
-          onRecovery: z.boolean({ error: "give true or false" }).default(true),
-          onSpread: z.boolean({ error: "give true or false" }).default(true),
-          remindAfterHours: wholeNumber(0, 720, "hours after which a red is told again (0: never)").default(
-            24,
-          ),
-          minSeverity: oneOf(["critical", "major", "minor"]).default("minor"),
-          blindAfterCycles: wholeNumber(1, 100, "cycles without sight after which it is told").default(3),
-        })
-        .prefault({}),
+      alerts: Alerts.prefault({}),
       /** Who gets the topic's e-mails: alarms of the account, and the canary's alerts. Left out: whoever subscribes. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 
-      functionUrl: FunctionUrl,
+      functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
       /** Whether everybody may see `/badge.svg`, which says how many invariants are red, without a token. */
-      publicBadge: z.boolean({ error: "give true or false" }).default(false),
+      publicBadge: flagOf(API.publicBadge),
       /** How long the functions' logs are kept. */
       logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
       /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
@@ -185,6 +227,32 @@ const Settings = z
 /** What an entry says; what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
 export type EnvironmentSettings = z.output<typeof Settings>;
+
+const API_NAMES: readonly string[] = Object.values(API).map(({ name }) => name);
+
+/**
+ * Gives the variables that an environment's settings become.
+ * @param environment what the canary is called
+ * @param reader the API's own variables are for the API function only
+ */
+export function variablesOf(
+  environment: string,
+  settings: EnvironmentSettings,
+  reader: "cycle" | "api" = "cycle",
+): Record<string, string> {
+  const variables = { [ALERTS.environment.name]: environment };
+  for (const [schemas, values] of [
+    [Settings.shape, settings],
+    [Alerts.shape, settings.alerts],
+  ] as [Record<string, z.ZodType>, Record<string, unknown>][])
+    for (const [field, schema] of Object.entries(schemas)) {
+      const written = WRITTEN.get(schema);
+      const text = written?.text(values[field]);
+      if (written === undefined || text === undefined) continue;
+      if (reader === "api" || !API_NAMES.includes(written.variable)) variables[written.variable] = text;
+    }
+  return variables;
+}
 
 export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
   dev: {

@@ -1,21 +1,20 @@
-/** Puts a canary together from its configuration: the same for every way in. */
-
-import { SNSClient } from "@aws-sdk/client-sns";
-import { type Senders, slackSender, snsSender } from "./alerts/channels/channels.ts";
-import { type Config, redactor } from "./config/config.ts";
+/** Puts a canary together from the environment: the same for every entry point, and for tests. */
+import type { Senders } from "./alerts/channels/channel.ts";
+import { configureChannels } from "./alerts/channels/index.ts";
+import { STATE } from "./config/cycle.ts";
+import { ConfigError, type Environment } from "./config/reader.ts";
+import { redactor } from "./config/redactor.ts";
 import type { AlertSettings, CycleOutcome, CycleSettings, CycleStep } from "./cycle/outcome.ts";
-import type { FactName } from "./facts/facts.ts";
 import { recollectionsOf } from "./recall/index.ts";
 import type { Recollection } from "./recall/recollection.ts";
-import type { AbsentSource, ConfiguredSource } from "./sources/collect.ts";
-import { dockerSource } from "./sources/docker/docker.ts";
-import { queueCountsSource } from "./sources/queue-counts/queue-counts.ts";
-import { redisSource } from "./sources/redis/redis.ts";
-import { openDatabase } from "./sources/sqlite/database.ts";
-import { sqliteSource } from "./sources/sqlite/sqlite.ts";
-import type { Store } from "./store/store.ts";
+import type { ConfiguredSource } from "./sources/collect.ts";
+import { configureSources } from "./sources/index.ts";
+import { documentClient } from "./store/client.ts";
+import { dynamoStore, type Store } from "./store/store.ts";
+import { HOUR_MS } from "./time.ts";
+import { loadConfig } from "./variables.ts";
 
-/** Everything that a cycle, a route or a page needs: made by `createCanary`, and by tests. */
+/** Everything that a cycle, a route or a page needs. */
 export interface Canary {
   readonly sources: readonly ConfiguredSource[];
   readonly recollections: readonly Recollection[];
@@ -33,69 +32,45 @@ export interface Canary {
   readonly onStep?: (step: CycleStep, ms: number) => void;
 }
 
-/** The process list of one container has to come within this part of the source's deadline. */
-const EXEC_SHARE = 0.5;
-
-const absent = (name: string, gives: readonly FactName[], setting: AbsentSource["absent"]): AbsentSource => ({
-  name,
-  gives,
-  absent: setting,
-});
-
-function sqlSources({ sqlite, queueCounts }: Config): ConfiguredSource[] {
-  const sqlFacts: FactName[] = ["roster", "executions", "sessions", "ended", "orphans"];
-  const noAccessor = queueCounts === "off" ? [absent("queue_counts", ["queueCounts"], "off")] : [];
-  if (typeof sqlite === "string") {
-    // An accessor over HTTP is compared with SQL: without that it tells nothing either.
-    const gives: FactName[] = queueCounts === "off" ? sqlFacts : [...sqlFacts, "queueCounts"];
-    return [absent("sqlite", gives, sqlite), ...noAccessor];
-  }
-  const database = openDatabase(sqlite.url, sqlite.authToken);
-  const source = sqliteSource(database, { accessor: queueCounts === "sql" ? "sql" : "http" });
-  if (typeof queueCounts === "object")
-    return [source, queueCountsSource(queueCounts.url, queueCounts.token, database)];
-  return [source, ...noAccessor];
+/** What is not as the environment says. */
+export interface CanaryOptions {
+  /** Where the state is: a table of another server, or any store. Left out: the table STATE_TABLE on AWS. */
+  readonly state?: Store | { readonly endpoint: string; readonly table: string };
+  /** The channels; none where it is empty. */
+  readonly senders?: Senders;
+  readonly now?: () => number;
+  /** Makes what observes the cycles of this environment. */
+  readonly observe?: (environment: string) => NonNullable<Canary["observe"]>;
 }
 
-function alertSettings({ alerts }: Config): AlertSettings {
-  const { slackWebhookUrl, topicArn, policy, environment, statusUrl } = alerts;
-  const senders: Senders = {
-    ...(slackWebhookUrl && { slack: slackSender(slackWebhookUrl, Date.now) }),
-    // The topic's own region, which need not be ours.
-    ...(topicArn && {
-      sns: snsSender(new SNSClient({ region: topicArn.split(":")[3]!, maxAttempts: 2 }), topicArn),
-    }),
-  };
-  return { senders, policy, environment, statusUrl };
+function storeOf(state: CanaryOptions["state"], table: string | null): Store {
+  if (state !== undefined)
+    return "endpoint" in state ? dynamoStore(documentClient(state), state.table) : state;
+  if (table === null)
+    throw new ConfigError([`${STATE.table.name} is missing: give the name of the DynamoDB table`]);
+  return dynamoStore(documentClient(), table);
 }
 
 /**
- * @param config where the sources are, and how they are read
- * @param store where the state is
- * @returns what `runCycle` needs
+ * Opens the canary that these variables describe; it connects to nothing before it is used.
+ * @throws ConfigError naming every variable that can't be used
  */
-export function createCanary(config: Config, store: Store): Canary {
-  const { redis, docker, sourceDeadlineMs, dwellSeconds } = config;
-  const sources: ConfiguredSource[] = [
-    ...sqlSources(config),
-    typeof redis === "string" ? absent("redis", ["slots", "drainTick"], redis) : redisSource(redis),
-    typeof docker === "string"
-      ? absent("docker", ["zombies"], docker)
-      : dockerSource({
-          ...docker,
-          execDeadlineMs: Math.floor(sourceDeadlineMs * EXEC_SHARE),
-          deadlineMs: sourceDeadlineMs,
-          withStart: dwellSeconds > 0,
-        }),
-  ];
+export function openCanary(env: Environment, options: CanaryOptions = {}): Canary {
+  const config = loadConfig(env);
+  const { remindAfterHours, ...policy } = config.policy;
   return {
-    sources,
-    recollections: recollectionsOf({ dwellSeconds }),
-    store,
-    alerts: alertSettings(config),
-    settings: { sourceDeadlineMs, confirmAfterMs: config.confirmAfterMs },
-    now: Date.now,
+    sources: configureSources(config.sources, config.cycle),
+    recollections: recollectionsOf(config.cycle),
+    store: storeOf(options.state, config.stateTable),
+    settings: config.cycle,
+    alerts: {
+      ...config.alerts,
+      senders: options.senders ?? configureChannels(config.channels),
+      policy: { ...policy, remindAfterMs: remindAfterHours * HOUR_MS },
+    },
+    now: options.now ?? Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     redact: redactor(config.secrets),
+    ...(options.observe && { observe: options.observe(config.alerts.environment) }),
   };
 }

@@ -24,7 +24,7 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import type { EnvironmentSettings } from "../environments.ts";
+import { type EnvironmentSettings, variablesOf } from "../environments.ts";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUNDLE = join(PROJECT, "infra/aws/bundle.ts");
@@ -36,20 +36,15 @@ export interface Place {
   readonly securityGroups: ISecurityGroup[];
 }
 
-/** @returns the ports of what the canary reads, and of AWS and Slack */
-function portsOf({
-  libsqlUrl,
-  redisUrl,
-  dockerHosts,
-  queueCountsUrl,
-  fileSystem,
-}: EnvironmentSettings): number[] {
-  const addresses = [libsqlUrl, redisUrl, queueCountsUrl, ...(dockerHosts === "none" ? [] : dockerHosts)];
-  const ports = addresses
+/** The ports of what the canary reads, and of AWS and Slack: those of all addresses in its variables. */
+function portsOf(settings: EnvironmentSettings): number[] {
+  const ports = Object.values(variablesOf("", settings))
+    .flatMap((text) => text.split(","))
     .filter((address) => address.includes("://"))
     .map((address) => new URL(address))
     .map(({ port, protocol }) => Number(port) || (protocol === "http:" ? 80 : HTTPS_PORT));
-  return [...new Set([HTTPS_PORT, ...ports, ...(fileSystem ? [NFS_PORT] : [])])].sort((a, b) => a - b);
+  const own = [HTTPS_PORT, ...(settings.fileSystem ? [NFS_PORT] : [])];
+  return [...new Set([...own, ...ports])].sort((a, b) => a - b);
 }
 
 /**

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { environmentWith } from "../../shared/config/config.ts";
+import { environmentWith } from "../../shared/config/reader.ts";
 
 /** Together longer than the five minutes to the next cycle and the time that one may take. */
 const [TRIES, PAUSE_SECONDS] = [32, 15];

@@ -11,8 +11,14 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { sns } from "../../shared/alerts/channels/sns.ts";
+import { ALERTS } from "../../shared/config/alerts.ts";
+import { API } from "../../shared/config/api.ts";
+import { STATE } from "../../shared/config/cycle.ts";
+import { REMOTE } from "../../shared/config/remote.ts";
+import { SECRET } from "../../shared/config/secret.ts";
 import { TABLE } from "../../shared/store/table.ts";
-import type { EnvironmentSettings } from "../environments.ts";
+import { type EnvironmentSettings, variablesOf } from "../environments.ts";
 import { CanaryFunction, placeIn } from "./canary-function.ts";
 import { CanaryWatch } from "./canary-watch.ts";
 
@@ -65,7 +71,7 @@ export class TrinityCanary extends Construct {
       // A change here would make CloudFormation generate the whole value anew, over what the operators put in.
       generateSecretString: {
         secretStringTemplate: "{}",
-        generateStringKey: "ADMIN_TOKEN",
+        generateStringKey: API.adminToken.name,
         passwordLength: ADMIN_TOKEN_LENGTH,
         excludePunctuation: true,
       },
@@ -94,7 +100,7 @@ export class TrinityCanary extends Construct {
       description: `trinity-canary ${environment}: one cycle`,
       entry: "cycle.ts",
       timeoutSeconds: settings.cycleTimeoutSeconds,
-      environment: variablesOf(environment, settings),
+      environment: variablesOf(environment, settings, "cycle"),
     });
     this.api = new CanaryFunction(this, "Api", {
       ...common,
@@ -102,25 +108,25 @@ export class TrinityCanary extends Construct {
       entry: "api.ts",
       timeoutSeconds: settings.apiTimeoutSeconds,
       concurrency: settings.apiConcurrency,
-      environment: {
-        ...variablesOf(environment, settings),
-        API_AUTH: settings.functionUrl.auth,
-        PUBLIC_BADGE: onOff(settings.publicBadge),
-      },
+      environment: variablesOf(environment, settings, "api"),
     });
     // The API runs cycles too, with the same rights; only the schedule's function has the dead letters.
     for (const part of [this.cycle, this.api]) {
-      part.grant({ STATE_TABLE: this.table.tableName }, TABLE_ACTIONS, this.table.tableArn);
+      part.grant({ [STATE.table.name]: this.table.tableName }, TABLE_ACTIONS, this.table.tableArn);
       part.grant(
-        { CANARY_SECRET_ID: this.secret.secretArn },
+        { [SECRET.id.name]: this.secret.secretArn },
         ["secretsmanager:GetSecretValue"],
         this.secret.secretArn,
       );
-      part.grant({ ALERT_TOPIC_ARN: this.topic.topicArn }, ["sns:Publish"], this.topic.topicArn);
+      part.grant(
+        { [sns.variables.topicArn.name]: this.topic.topicArn },
+        ["sns:Publish"],
+        this.topic.topicArn,
+      );
     }
     this.schedule(settings);
     this.apiUrl = this.openApi(settings);
-    this.cycle.lambda.addEnvironment("CANARY_STATUS_URL", this.apiUrl.url);
+    this.cycle.lambda.addEnvironment(ALERTS.statusUrl.name, this.apiUrl.url);
 
     new CanaryWatch(this, "Watch", {
       environment,
@@ -131,7 +137,10 @@ export class TrinityCanary extends Construct {
       deadLetters: this.deadLetters,
       topic: this.topic,
     });
-    new CfnOutput(this, "ApiUrl", { value: this.apiUrl.url, description: "CANARY_URL of the command line" });
+    new CfnOutput(this, "ApiUrl", {
+      value: this.apiUrl.url,
+      description: `${REMOTE.url.name} of the command line`,
+    });
     new CfnOutput(this, "SecretArn", {
       value: this.secret.secretArn,
       description: "Put the secrets in here",
@@ -140,7 +149,7 @@ export class TrinityCanary extends Construct {
       value: this.topic.topicArn,
       description: "Subscribe to it for alerts",
     });
-    new CfnOutput(this, "TableName", { value: this.table.tableName, description: "STATE_TABLE" });
+    new CfnOutput(this, "TableName", { value: this.table.tableName, description: STATE.table.name });
   }
 
   /** Where alerts and alarms go. */
@@ -203,26 +212,4 @@ export class TrinityCanary extends Construct {
       for (const caller of functionUrl.callers) url.grantInvokeUrl(new ArnPrincipal(caller));
     return url;
   }
-}
-
-const onOff = (value: boolean) => (value ? "on" : "off");
-
-/** @returns the variables that are no secret and name no resource of the stack */
-function variablesOf(environment: string, settings: EnvironmentSettings): Record<string, string> {
-  const { dockerHosts, queueCountsUrl, alerts } = settings;
-  return {
-    CANARY_ENVIRONMENT: environment,
-    LIBSQL_URL: settings.libsqlUrl,
-    UPSTASH_REDIS_REST_URL: settings.redisUrl,
-    DOCKER_HOSTS: dockerHosts === "none" ? "none" : dockerHosts.join(","),
-    ...(queueCountsUrl !== "sql" && { QUEUE_COUNTS_URL: queueCountsUrl }),
-    SOURCE_DEADLINE_MS: String(settings.sourceDeadlineMs),
-    CONFIRM_AFTER_MS: String(settings.confirmAfterMs),
-    R01_DWELL_SECONDS: String(settings.zombieDwellSeconds),
-    ALERT_ON_RECOVERY: onOff(alerts.onRecovery),
-    ALERT_ON_SPREAD: onOff(alerts.onSpread),
-    ALERT_REMIND_HOURS: String(alerts.remindAfterHours),
-    ALERT_MIN_SEVERITY: alerts.minSeverity,
-    ALERT_BLIND_CYCLES: String(alerts.blindAfterCycles),
-  };
 }

@@ -1,8 +1,7 @@
 /** The process that is measured: one canary, as a function has it, told over IPC what to do next. */
 import { readFile } from "node:fs/promises";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { type Canary, createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { type Canary, openCanary } from "../../shared/canary.ts";
 import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
@@ -58,7 +57,7 @@ async function cycle({
   const canary = kept(canaries, JSON.stringify([env, dynamo, counted]), () => {
     const client = kept(clients, `${dynamo} ${counted}`, () => documentClient({ endpoint: dynamo }));
     if (counted) countUnits(client, units);
-    return createCanary(loadConfig(env), dynamoStore(client, table));
+    return openCanary(env, { state: dynamoStore(client, table) });
   });
   Object.assign(units, { read: 0, write: 0 });
   const clockFrom = performance.now();

@@ -5,12 +5,9 @@
  */
 
 import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { openCanary } from "../../shared/canary.ts";
 import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
 import { dayOf, violationId } from "../../shared/store/table.ts";
 import { createApp } from "../../shared/web/app.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
@@ -26,8 +23,8 @@ const TOKEN = "token";
 const ORIGIN = "http://127.0.0.1";
 
 const dynamo = await startDynamo();
-const store = dynamoStore(documentClient(dynamo), dynamo.table);
-const canary = createCanary(loadConfig({ STATE_TABLE: dynamo.table, CANARY_ENVIRONMENT: "prod" }), store);
+const canary = openCanary({ CANARY_ENVIRONMENT: "prod" }, { state: dynamo });
+const { store } = canary;
 const nowMs = Date.now();
 const red = INVARIANTS.find(({ id }) => id === "S-01")!;
 const subjects = Array.from(

@@ -1,6 +1,7 @@
 /** `canary drill`: breaks each invariant on purpose, and proves that the canary tells it once and sees the cure. */
 import { type Command, InvalidArgumentError } from "commander";
-import { loadLocal } from "../../shared/config/config.ts";
+import { loadLocal } from "../../shared/config/local.ts";
+import { ALERT_NAMES } from "../../shared/variables.ts";
 import { findEnvironment } from "../environments.ts";
 import { FAULTS } from "../faults/index.ts";
 import type { Call } from "./canary-api.ts";
@@ -86,7 +87,7 @@ export function addDrillCommand(
       if (env === undefined && (yes || image !== undefined))
         command.error("--yes and --image are of a deployed environment: name it with --env");
       const open = async (): Promise<Place> => {
-        if (env === undefined) return openLocal(loadLocal());
+        if (env === undefined) return openLocal(loadLocal(ALERT_NAMES));
         const settings = findEnvironment(env);
         if (!yes)
           command.error(

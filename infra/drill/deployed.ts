@@ -2,14 +2,12 @@
 import { createClient } from "@libsql/client/http";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
-import {
-  type Config,
-  ConfigError,
-  type Environment,
-  environmentWith,
-  loadConfig,
-} from "../../shared/config/config.ts";
-import { type EnvironmentSettings, placeholdersIn } from "../environments.ts";
+import { ConfigError, type Environment, environmentWith } from "../../shared/config/reader.ts";
+import { NONE } from "../../shared/config/source-variables.ts";
+import { dockerTls } from "../../shared/sources/docker/docker.ts";
+import type { SourceValues } from "../../shared/sources/index.ts";
+import { loadConfig } from "../../shared/variables.ts";
+import { type EnvironmentSettings, placeholdersIn, variablesOf } from "../environments.ts";
 import { IDLE } from "../local/agent-image.ts";
 import { agentContainers } from "../platform/containers.ts";
 import { platformDatabase } from "../platform/database.ts";
@@ -36,33 +34,38 @@ const absent = (reason: string) => ({ absent: reason });
 
 const LEVERS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
 
-function databaseOf({ sqlite }: Config): [Ground["database"], () => void] {
-  if (typeof sqlite === "string") return [absent("its environment names no libsqlUrl"), () => {}];
-  if (sqlite.url.startsWith("file:"))
+function databaseOf({ url, authToken }: SourceValues["sqlite"]): [Ground["database"], () => void] {
+  if (url === null || url === NONE) return [absent("its environment names no libsqlUrl"), () => {}];
+  if (url.startsWith("file:"))
     return [absent("its database is a mounted file, which can't be reached from here"), () => {}];
   const client = createClient({
-    url: sqlite.url,
-    ...(sqlite.authToken && { authToken: sqlite.authToken }),
+    url,
+    ...(authToken && { authToken }),
     fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REQUEST_MS) }),
   });
   return [platformDatabase(client, { record() {} }), () => client.close()];
 }
 
-const redisOf = ({ redis }: Config): Ground["redis"] =>
-  typeof redis === "string"
+const redisOf = ({ url, token }: SourceValues["redis"]): Ground["redis"] =>
+  url === null || url === NONE
     ? absent("its environment names no redisUrl")
     : new Redis({
-        ...redis,
+        url,
+        token: token!,
         automaticDeserialization: false,
         enableTelemetry: false,
         retry: false,
         signal: () => AbortSignal.timeout(REQUEST_MS),
       });
 
-async function dockerOf({ docker }: Config, image: string | undefined): Promise<Ground["docker"]> {
-  if (typeof docker === "string") return absent("its environment names no dockerHosts");
-  const { hostname, port } = new URL(docker.hosts[0]!);
-  const daemon = new Docker({ protocol: "https", host: hostname, port, ...docker.tls, timeout: REQUEST_MS });
+async function dockerOf(
+  { hosts, ...certificates }: SourceValues["docker"],
+  image: string | undefined,
+): Promise<Ground["docker"]> {
+  if (hosts === null || hosts === NONE) return absent("its environment names no dockerHosts");
+  const { hostname, port } = new URL(hosts[0]!);
+  const tls = dockerTls(certificates);
+  const daemon = new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: REQUEST_MS });
   try {
     const agents = await daemon.listContainers({ filters: { label: ["trinity.platform=agent"] } });
     const found = image ?? agents[0]?.Image;
@@ -84,23 +87,18 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Place
     throw new ConfigError(
       placeholders.map((field) => `${environment}.${field} still names an address of the examples: mend it`),
     );
-  const { libsqlUrl, redisUrl, dockerHosts } = settings;
-  const config = loadConfig(
-    environmentWith(
-      {
-        LIBSQL_URL: libsqlUrl,
-        UPSTASH_REDIS_REST_URL: redisUrl,
-        DOCKER_HOSTS: dockerHosts === "none" ? "none" : dockerHosts.join(","),
-      },
-      variables,
-    ),
-  );
-  const [database, close] = databaseOf(config);
+  const { sources } = loadConfig(environmentWith(variablesOf(environment, settings), variables));
+  const [database, close] = databaseOf(sources.sqlite);
   return {
     name: environment,
     isAlone: false,
     api: canaryApi(call),
-    ground: { database, redis: redisOf(config), docker: await dockerOf(config, image), levers: LEVERS },
+    ground: {
+      database,
+      redis: redisOf(sources.redis),
+      docker: await dockerOf(sources.docker, image),
+      levers: LEVERS,
+    },
     close: async () => close(),
   };
 }

@@ -1,6 +1,6 @@
 /** `canary fleet …`: deploy, status and remove. */
 import type { Command } from "commander";
-import { loadPlatform } from "../../shared/config/config.ts";
+import { loadPlatform } from "../../shared/config/platform.ts";
 import { deployFleet } from "./deploy.ts";
 import { loadFleet } from "./fleet.ts";
 import { removeFleet } from "./remove.ts";

@@ -1,6 +1,6 @@
 /** The calls of Trinity's HTTP API that the fleet needs: each with a deadline, and an error that names call and mend. */
 import { z } from "zod";
-import { redactor } from "../../shared/config/config.ts";
+import { redactor } from "../../shared/config/redactor.ts";
 import { withDeadline } from "../../shared/deadline.ts";
 import { describeError, SourceError } from "../../shared/errors.ts";
 import { printable } from "../../shared/text.ts";

@@ -3,11 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Canary, createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
-
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
+import { CHANNEL_VARIABLES } from "../../shared/alerts/channels/index.ts";
+import { type Canary, openCanary } from "../../shared/canary.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { scaledClock } from "../platform/clock.ts";
 import { type AgentContainers, agentContainers } from "../platform/containers.ts";
@@ -161,18 +158,17 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     const docker = await findDocker(options.dockerHost, options.dockerCertPath);
 
     const token = options.adminToken ?? newToken();
-    const config = loadConfig({
+    const env = {
       LIBSQL_URL: databaseUrl,
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: restToken,
       QUEUE_COUNTS_URL: accessor.url,
       QUEUE_COUNTS_TOKEN: queueToken,
-      STATE_TABLE: dynamo.table,
       ...("env" in docker && docker.env),
       ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
       ...options.alerts,
-    });
-    const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    };
+    const canary = openCanary(env, { state: dynamo });
     const app = createApp({
       canary,
       adminToken: token,
@@ -229,12 +225,7 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
         ],
         ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],
         ["state", `dynalite at ${dynamo.endpoint}`],
-        [
-          "alerts",
-          channels.length > 0
-            ? channels.join(" and ")
-            : "no channel (set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN)",
-        ],
+        ["alerts", channels.length > 0 ? channels.join(" and ") : `no channel (set ${CHANNEL_VARIABLES})`],
         ["docker", describeDocker(docker, containers, options.dockerHost)],
       ],
       close,

@@ -2,8 +2,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
-import { loadLocal } from "../../shared/config/config.ts";
+import { loadLocal } from "../../shared/config/local.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { ALERT_NAMES } from "../../shared/variables.ts";
 import { LocalError, startEnvironment } from "./environment.ts";
 
 const DEFAULT_PORT = 8787;
@@ -43,7 +44,7 @@ const stopped = new Promise<void>((resolve) => {
 });
 
 try {
-  const environment = await startEnvironment({ ...loadLocal(), port, dataFolder: data });
+  const environment = await startEnvironment({ ...loadLocal(ALERT_NAMES), port, dataFolder: data });
   const { url, token, canary, parts } = environment;
   console.log("trinity-canary on an embedded environment (Ctrl-C ends it)\n");
   for (const [part, what] of parts) console.log(`  ${part.padEnd(9)} ${what}`);

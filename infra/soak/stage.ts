@@ -4,11 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
 import type { Redis } from "ioredis";
-import { type Canary, createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { type Canary, openCanary } from "../../shared/canary.ts";
 
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
 import { startDynamo } from "../local/dynamodb.ts";
 import { redisServerVersion, startRedis } from "../local/redis.ts";
 import { redisRestApp } from "../local/redis-rest.ts";
@@ -120,17 +117,15 @@ export async function openStage(options: {
     });
     ends.push(platform.stop);
 
-    const config = loadConfig({
+    const env = {
       LIBSQL_URL: url,
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: TOKEN,
       QUEUE_COUNTS_URL: accessor.url,
       QUEUE_COUNTS_TOKEN: TOKEN,
       DOCKER_HOSTS: "none",
-      STATE_TABLE: dynamo.table,
       CONFIRM_AFTER_MS: String(options.confirmMs),
-    });
-    const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    };
     const told = new Map<string, number>();
     const sender = async ({ kind, invariantId }: { kind: string; invariantId: string | null }) => {
       const name = `${kind} ${invariantId ?? ""}`.trim();
@@ -140,7 +135,7 @@ export async function openStage(options: {
       platform,
       clock,
       witness,
-      canary: { ...canary, alerts: { ...canary.alerts, senders: { slack: sender } } },
+      canary: openCanary(env, { state: dynamo, senders: { slack: sender } }),
       told,
       accessorOff,
       database: platformDatabase<SoakChange>(another(), witness),

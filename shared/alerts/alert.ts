@@ -1,9 +1,9 @@
 /** What operators are told: the digest of a transition, small enough to be remembered until every channel has taken it. */
 import type { Severity } from "../invariants/invariant.ts";
 import { cut, oneLine } from "../text.ts";
+import type { CHANNELS } from "./channels/index.ts";
 
-export const CHANNELS = ["slack", "sns"] as const;
-export type Channel = (typeof CHANNELS)[number];
+export type Channel = (typeof CHANNELS)[number]["name"];
 
 /** Why somebody is told. */
 export type AlertKind =

@@ -1,7 +1,7 @@
 /** What waits to be told, and how it is told: at least once, oldest first, each channel by itself. */
 import { withDeadline } from "../deadline.ts";
 import type { Alert, Attempts, Channel, Pending } from "./alert.ts";
-import { NotDelivered, type Send, type Senders } from "./channels/channels.ts";
+import { NotDelivered, type Send, type Senders } from "./channels/channel.ts";
 
 const POST_DEADLINE_MS = 5_000;
 /** With less time than this, a post would be cut off, and the channel blamed for it. */

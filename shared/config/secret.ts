@@ -1,45 +1,53 @@
 /** The environment's one secret in AWS Secrets Manager: read at run time, kept for a while, and never printed. */
-import { GetSecretValueCommand, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { describeError } from "../errors.ts";
-import { ConfigError, type Environment, SECRET_NAMES } from "./config.ts";
+import { ConfigError, type Environment, environmentWith, reader } from "./reader.ts";
+import { text } from "./variable.ts";
+
+export const SECRET = {
+  id: text("CANARY_SECRET_ID", {
+    meaning:
+      "the name or ARN of a secret in AWS Secrets Manager: a JSON object of texts, named like the variables of tokens, certificates and the webhook. What is in it counts before the environment. Only the functions read it; the right is `secretsmanager:GetSecretValue`",
+  }),
+};
 
 const EXAMPLE = '{"ADMIN_TOKEN": "…", "UPSTASH_REDIS_REST_TOKEN": "…"}';
 
 /**
- * @param text the secret's value: a JSON object of strings, named like the variables that they stand for
+ * Gives the variables that a secret holds.
+ * @param value a JSON object of strings, named like the variables that they stand for
  * @param secretId what the errors call it
+ * @param names the variables that it may hold
  * @throws ConfigError for anything else; no part of the value is in its text
  */
-export function parseSecret(text: string, secretId: string): Environment {
+export function parseSecret(value: string, secretId: string, names: readonly string[]): Environment {
   const refuse = (what: string): never => {
     throw new ConfigError([`the secret ${secretId} ${what}`]);
   };
-  let value: unknown;
+  let parsed: unknown;
   try {
-    value = JSON.parse(text);
+    parsed = JSON.parse(value);
   } catch {
     // The parser's error shows a piece of the text.
     return refuse(`is not JSON: give an object like ${EXAMPLE}`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     return refuse(`is no JSON object: give one like ${EXAMPLE}`);
-  const entries = Object.entries(value);
-  const unknown = entries.map(([name]) => name).filter((name) => !isSecretName(name));
+  const entries = Object.entries(parsed);
+  const unknown = entries.map(([name]) => name).filter((name) => !names.includes(name));
   if (unknown.length > 0)
     return refuse(
-      `has ${unknown.map(shown).join(", ")}, which means nothing: it may hold ${SECRET_NAMES.join(", ")}`,
+      `has ${unknown.map(shown).join(", ")}, which means nothing: it may hold ${names.join(", ")}`,
     );
   for (const [name, given] of entries)
     if (typeof given !== "string") return refuse(`has a ${name} that is no text: put it in quotes`);
-  return value as Environment;
+  return parsed as Environment;
 }
 
-/** Whoever takes name and value for one another has put a token where the name belongs. */
+/** Where name and value were mixed up, the token is in the place of the name. */
 const shown = (name: string) => (/^[A-Z][A-Z_]{0,40}$/.test(name) ? name : "a name that is none");
 
-const isSecretName = (name: string) => SECRET_NAMES.some((known) => known === name);
-
-/** Throttled, slow or down: the next try may succeed. The rest (no such secret, no right to it) will stay so. */
+/** Whether the next try may succeed: throttled, slow or down, but not "no such secret" or "no right to it". */
 function isPassing(error: unknown): boolean {
   const { $metadata, $retryable, name } = error as {
     $metadata?: { httpStatusCode?: number };
@@ -51,11 +59,11 @@ function isPassing(error: unknown): boolean {
 }
 
 /**
- * Reads the secret's current version. While Secrets Manager can't be reached, what was read last counts.
+ * Makes a function that gives the secret's current text; one that is younger than `maxAgeMs` is not read again. While
+ * Secrets Manager can't be reached, what was read last counts. The function throws a ConfigError where there is no such
+ * secret, no right to read it, or nothing at hand.
  * @param secretId its name or ARN
- * @param warn hears of a read that failed although a value is at hand
- * @returns what gives the secret's text; one that is younger than `maxAgeMs` is not read again
- * @throws ConfigError from there, where there is no such secret, no right to read it, or nothing at hand
+ * @param warn is called where a read failed although a value is at hand
  */
 export function secretReader(
   client: SecretsManagerClient,
@@ -84,4 +92,38 @@ export function secretReader(
     }
     return last.text;
   };
+}
+
+const secretsClient = () =>
+  new SecretsManagerClient({
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
+  });
+
+/** Made by the first event and kept while the function is warm. */
+let readSecret: ((maxAgeMs: number) => Promise<string>) | undefined;
+let kept: { readonly secret: string | null; readonly env: Environment } | undefined;
+
+/**
+ * Gives the variables of a deployed function, with those of its secret laid over them: the same object until the secret
+ * changes.
+ * @param maxAgeMs how old what was read of the secret may be
+ * @param names the variables that the secret may hold
+ * @param defaults variables that count where the function's own environment has none
+ * @throws ConfigError where the secret can't be used; the next call tries again
+ */
+export async function deployedEnvironment(
+  maxAgeMs: number,
+  names: readonly string[],
+  defaults: Environment = {},
+): Promise<Environment> {
+  const { id } = reader(environmentWith()).values(SECRET);
+  const warn = (line: string) => console.warn(line);
+  if (id !== null) readSecret ??= secretReader(secretsClient(), id, { now: Date.now, warn });
+  const secret = id === null ? null : await readSecret!(maxAgeMs);
+  if (kept === undefined || kept.secret !== secret) {
+    const values = secret === null ? {} : parseSecret(secret, id!, names);
+    kept = { secret, env: { ...defaults, ...environmentWith(values) } };
+  }
+  return kept.env;
 }

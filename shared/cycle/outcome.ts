@@ -1,6 +1,6 @@
 /** What a cycle is asked for and what it answers. Types only. */
 import type { Channel } from "../alerts/alert.ts";
-import type { Senders } from "../alerts/channels/channels.ts";
+import type { Senders } from "../alerts/channels/channel.ts";
 import type { AlertPolicy } from "../alerts/notify.ts";
 import type { Snapshot } from "../facts/facts.ts";
 import type {

@@ -52,7 +52,8 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
     }
     const startedAt = performance.now();
     try {
-      return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted, since }));
+      const own = new Set(source.gives.filter((fact) => wanted.has(fact)));
+      return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted: own, since }));
     } catch (error) {
       const reason = redact(`${source.name}: ${describeError(error)}`);
       return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };

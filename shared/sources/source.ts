@@ -11,6 +11,7 @@ export interface ReadContext {
   /** Aborted at the source's deadline. */
   readonly signal: AbortSignal;
   readonly now: () => number;
+  /** Those of the source's facts that are to be read. */
   readonly wanted: ReadonlySet<FactName>;
   /** From where on to read what is new. */
   readonly since: Since;

@@ -1,6 +1,6 @@
 /** What is red, unknown and green, as the API tells it and the page shows it. */
 import type { z } from "@hono/zod-openapi";
-import type { Senders } from "../alerts/channels/channels.ts";
+import type { Senders } from "../alerts/channels/channel.ts";
 import type { Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";

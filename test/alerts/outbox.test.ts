@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Alert, type Channel, makeAlert, type Pending } from "../../shared/alerts/alert.ts";
-import { NotDelivered, type Senders } from "../../shared/alerts/channels/channels.ts";
+import { NotDelivered, type Senders } from "../../shared/alerts/channels/channel.ts";
 import { deliver, GIVE_UP_AFTER_MS, isDue, pending } from "../../shared/alerts/outbox.ts";
 
 const SECOND_MS = 1000;

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { advance } from "../../shared/alerts/advance.ts";
 import type { Alert, Channel, Pending } from "../../shared/alerts/alert.ts";
-import { NotDelivered, type Send, type Senders } from "../../shared/alerts/channels/channels.ts";
+import { NotDelivered, type Send, type Senders } from "../../shared/alerts/channels/channel.ts";
 import type { AlertPolicy } from "../../shared/alerts/notify.ts";
 import { deliver, isDue, pending } from "../../shared/alerts/outbox.ts";
 import type { Silence } from "../../shared/alerts/silence.ts";

@@ -2,17 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  ConfigError,
-  type Environment,
-  loadAdminToken,
-  loadConfig,
-  loadLocal,
-  loadPlatform,
-  loadPublicBadge,
-  loadRemote,
-  redactor,
-} from "../../shared/config/config.ts";
+import { loadAccess } from "../../shared/config/api.ts";
+import { loadLocal as loadLocalWith } from "../../shared/config/local.ts";
+import { loadPlatform } from "../../shared/config/platform.ts";
+import { ConfigError, type Environment } from "../../shared/config/reader.ts";
+import { redactor } from "../../shared/config/redactor.ts";
+import { loadRemote } from "../../shared/config/remote.ts";
+import { configureSources } from "../../shared/sources/index.ts";
+import { ALERT_NAMES, loadConfig } from "../../shared/variables.ts";
+
+const loadLocal = (env: Environment) => loadLocalWith(ALERT_NAMES, env);
+const loadAdminToken = (env: Environment) => loadAccess(env).adminToken;
+const loadPublicBadge = (env: Environment) => loadAccess({ ADMIN_TOKEN: "t", ...env }).publicBadge;
 
 const REDIS = {
   UPSTASH_REDIS_REST_URL: "https://redis.example.com",
@@ -39,27 +40,23 @@ function problemsOf(load: (env: Environment) => unknown, env: Environment): read
 
 describe("an environment without any variable", () => {
   const nothing = {
-    sqlite: "not configured",
-    redis: "not configured",
-    docker: "not configured",
-    queueCounts: "sql",
-    stateTable: null,
-    confirmAfterMs: 3_000,
-    sourceDeadlineMs: 10_000,
-    dwellSeconds: 0,
-    alerts: {
-      environment: "local",
-      statusUrl: null,
-      slackWebhookUrl: null,
-      topicArn: null,
-      policy: {
-        onRecovery: true,
-        onSpread: true,
-        remindAfterMs: 24 * 3_600_000,
-        minSeverity: "minor",
-        blindAfterCycles: 3,
-      },
+    sources: {
+      sqlite: { url: null, authToken: null },
+      queue_counts: { url: null, token: null },
+      redis: { url: null, token: null },
+      docker: { hosts: null, ca: null, cert: null, key: null },
     },
+    channels: { slack: { webhookUrl: null }, sns: { topicArn: null } },
+    alerts: { environment: "local", statusUrl: null },
+    policy: {
+      onRecovery: true,
+      onSpread: true,
+      remindAfterHours: 24,
+      minSeverity: "minor",
+      blindAfterCycles: 3,
+    },
+    stateTable: null,
+    cycle: { confirmAfterMs: 3_000, sourceDeadlineMs: 10_000, dwellSeconds: 0 },
     secrets: [],
   };
   const names = [
@@ -105,31 +102,36 @@ describe("sources that are named", () => {
     "http://127.0.0.1:8080",
     "file:/data/trinity.db",
   ])("LIBSQL_URL=%s", (url) => {
-    expect(loadConfig({ LIBSQL_URL: url }).sqlite).toEqual({ url });
-    expect(loadConfig({ LIBSQL_URL: ` ${url}\n`, LIBSQL_AUTH_TOKEN: "jwt" }).sqlite).toEqual({
+    expect(loadConfig({ LIBSQL_URL: url }).sources.sqlite).toEqual({ url, authToken: null });
+    expect(loadConfig({ LIBSQL_URL: ` ${url}\n`, LIBSQL_AUTH_TOKEN: "jwt" }).sources.sqlite).toEqual({
       url,
       authToken: "jwt",
     });
   });
 
   test("Redis with its token", () => {
-    expect(loadConfig(REDIS).redis).toEqual({ url: "https://redis.example.com", token: "redis-token" });
+    expect(loadConfig(REDIS).sources.redis).toEqual({
+      url: "https://redis.example.com",
+      token: "redis-token",
+    });
   });
 
   test("several Docker daemons, with blanks and a last comma", () => {
     const { docker } = loadConfig({
       DOCKER_HOSTS: "tcp://a.example.com:2376, unix:///var/run/docker.sock ,tcp://b:2376/,",
-    });
+    }).sources;
     expect(docker).toEqual({
       hosts: ["tcp://a.example.com:2376", "unix:///var/run/docker.sock", "tcp://b:2376/"],
-      tls: {},
+      ca: null,
+      cert: null,
+      key: null,
     });
   });
 
   test("a queue accessor over HTTP, with and without a token", () => {
     const url = "https://trinity.example.com/api/queue-counts";
-    expect(loadConfig({ QUEUE_COUNTS_URL: url }).queueCounts).toEqual({ url });
-    expect(loadConfig({ QUEUE_COUNTS_URL: url, QUEUE_COUNTS_TOKEN: "t" }).queueCounts).toEqual({
+    expect(loadConfig({ QUEUE_COUNTS_URL: url }).sources.queue_counts).toEqual({ url, token: null });
+    expect(loadConfig({ QUEUE_COUNTS_URL: url, QUEUE_COUNTS_TOKEN: "t" }).sources.queue_counts).toEqual({
       url,
       token: "t",
     });
@@ -145,9 +147,12 @@ describe("none leaves a source out on purpose", () => {
     ["LIBSQL_URL", "sqlite"],
     ["UPSTASH_REDIS_REST_URL", "redis"],
     ["DOCKER_HOSTS", "docker"],
-    ["QUEUE_COUNTS_URL", "queueCounts"],
+    ["QUEUE_COUNTS_URL", "queue_counts"],
   ] as const)("%s=none", (name, part) => {
-    expect(loadConfig({ [name]: "none" })[part]).toBe("off");
+    const { sources, cycle } = loadConfig({ [name]: "none" });
+    expect(configureSources(sources, cycle)).toContainEqual(
+      expect.objectContaining({ name: part, absent: "off" }),
+    );
   });
 
   test("Redis that is left out needs no token", () => {
@@ -238,26 +243,28 @@ describe("what can't be used is refused, with the variable's name and the mend",
   test("limits that are just met are taken", () => {
     expect(
       loadConfig({ CONFIRM_AFTER_MS: "0", SOURCE_DEADLINE_MS: "60000", R01_DWELL_SECONDS: "86400" }),
-    ).toMatchObject({ confirmAfterMs: 0, sourceDeadlineMs: 60_000, dwellSeconds: 86_400 });
+    ).toMatchObject({ cycle: { confirmAfterMs: 0, sourceDeadlineMs: 60_000, dwellSeconds: 86_400 } });
   });
 });
 
 describe("DOCKER_TLS_*: a PEM, or the path of one", () => {
-  const withTls = (tls: Environment) => loadConfig({ DOCKER_HOSTS: "tcp://a:2376", ...tls }).docker;
+  const withTls = (tls: Environment) => loadConfig({ DOCKER_HOSTS: "tcp://a:2376", ...tls }).sources.docker;
 
   test("the text itself", () => {
-    expect(withTls({ DOCKER_TLS_CA: PEM })).toMatchObject({ tls: { ca: PEM.trim() } });
+    expect(withTls({ DOCKER_TLS_CA: PEM })).toMatchObject({ ca: PEM.trim() });
   });
 
   test("the text in one line, with \\n for its line ends, as CI systems keep it", () => {
-    expect(withTls({ DOCKER_TLS_CA: PEM.replaceAll("\n", "\\n") })).toMatchObject({ tls: { ca: PEM } });
+    expect(withTls({ DOCKER_TLS_CA: PEM.replaceAll("\n", "\\n") })).toMatchObject({ ca: PEM });
   });
 
   test("a file", () => {
     const path = join(folder, "ca.pem");
     writeFileSync(path, PEM);
     expect(withTls({ DOCKER_TLS_CA: path, DOCKER_TLS_CERT: path, DOCKER_TLS_KEY: path })).toMatchObject({
-      tls: { ca: PEM, cert: PEM, key: PEM },
+      ca: PEM,
+      cert: PEM,
+      key: PEM,
     });
   });
 

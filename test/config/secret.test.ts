@@ -5,8 +5,9 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import { type AwsStub, mockClient } from "aws-sdk-client-mock";
 import { beforeEach, describe, expect, test } from "vitest";
-import { ConfigError, SECRET_NAMES } from "../../shared/config/config.ts";
+import { ConfigError } from "../../shared/config/reader.ts";
 import { parseSecret, secretReader } from "../../shared/config/secret.ts";
+import { SECRET_NAMES } from "../../shared/variables.ts";
 
 const ID = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:Canary-a1B2c3";
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
@@ -166,8 +167,8 @@ describe("reading the secret", () => {
 describe("the secret's value", () => {
   test("is an object of texts, named like the variables", () => {
     const whole = Object.fromEntries(SECRET_NAMES.map((name) => [name, `value of ${name}`]));
-    expect(parseSecret(JSON.stringify(whole), ID)).toEqual(whole);
-    expect(parseSecret("{}", ID)).toEqual({});
+    expect(parseSecret(JSON.stringify(whole), ID, SECRET_NAMES)).toEqual(whole);
+    expect(parseSecret("{}", ID, SECRET_NAMES)).toEqual({});
   });
 
   const HIDDEN = "Sup3rSecretValue";
@@ -199,7 +200,7 @@ describe("the secret's value", () => {
   ] as const)("%s is refused, by its name and with the mend", ([, text, says]) => {
     let message = "";
     try {
-      parseSecret(text, ID);
+      parseSecret(text, ID, SECRET_NAMES);
     } catch (error) {
       expect(error).toBeInstanceOf(ConfigError);
       ({ message } = error as Error);

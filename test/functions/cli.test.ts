@@ -3,10 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
+import { openCanary } from "../../shared/canary.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
 import { describeLive, until } from "../support/live.ts";
@@ -119,8 +116,8 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   });
 
   test("a running canary is asked over HTTP: cycle, status and violations", async () => {
-    const store = dynamoStore(documentClient({ endpoint: platform.dynamoProxy.url }), platform.dynamo.table);
-    const deps = createCanary(loadConfig(local()), store);
+    const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
+    const deps = openCanary(local(), { state });
     const api = await serve(createApp({ canary: deps, adminToken: "s3cret", logError: () => {} }), 0);
     const remote = { CANARY_URL: `${api.url}/`, CANARY_TOKEN: "s3cret" };
     try {

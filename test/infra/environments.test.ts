@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ENVIRONMENTS, findEnvironment, parseEnvironment } from "../../infra/environments.ts";
-import { ConfigError } from "../../shared/config/config.ts";
+import { ConfigError } from "../../shared/config/reader.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const STAGING = ENVIRONMENTS.staging!;

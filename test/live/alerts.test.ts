@@ -9,8 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { openDatabaseFile, type SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { type Canary, createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { type Canary, openCanary } from "../../shared/canary.ts";
 import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
@@ -117,7 +116,7 @@ afterEach(async () => {
 
 /** A canary of this platform and this state, on the story's clock. */
 function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}) {
-  const made = createCanary(loadConfig({ ...env, ...channels }), store);
+  const made = openCanary({ ...env, ...channels }, { state: store });
   sources ??= made.sources;
   const deps = { ...made, sources, now: () => nowMs, observe: cycleTelemetry("staging"), ...over };
   const app = createApp({
@@ -619,7 +618,7 @@ describe("the webhook's address", () => {
   });
 
   test("one that can't be used is refused without being shown", () => {
-    const refused = () => loadConfig({ ...env, SLACK_WEBHOOK_URL: `hooks.slack.com/${webhook.token}` });
+    const refused = () => openCanary({ ...env, SLACK_WEBHOOK_URL: `hooks.slack.com/${webhook.token}` });
     expect(refused).toThrow(/SLACK_WEBHOOK_URL is no address/);
     expect(refused).not.toThrow(webhook.token);
   });

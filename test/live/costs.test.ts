@@ -9,15 +9,14 @@ import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { openCanary } from "../../shared/canary.ts";
 import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type { FactName, Facts, Slots } from "../../shared/facts/facts.ts";
-import { redisSource } from "../../shared/sources/redis/redis.ts";
+import { redisReader } from "../../shared/sources/redis/redis.ts";
 import type { Source } from "../../shared/sources/source.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
-import { sqliteSource } from "../../shared/sources/sqlite/sqlite.ts";
+import { sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { describeLive, startSqld } from "../support/live.ts";
@@ -28,8 +27,11 @@ const NEWLY_ENDED = Math.floor(ENDED_ROWS / 6);
 const SMALL_TABLES = ["agent_ownership", "agent_schedules", "agent_tags"];
 
 /** Reads one source as a cycle does. @throws where a fact of it is unread */
-async function read<F extends FactName>(source: Source, facts: readonly F[]): Promise<Pick<Facts, F>> {
-  const { readings, unavailable } = await source.read({
+async function read<F extends FactName>(
+  readSource: Source["read"],
+  facts: readonly F[],
+): Promise<Pick<Facts, F>> {
+  const { readings, unavailable } = await readSource({
     signal: AbortSignal.timeout(30_000),
     now: () => NOW,
     wanted: new Set(facts),
@@ -79,7 +81,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
         DOCKER_HOSTS: "none",
         SOURCE_DEADLINE_MS: "20000",
       };
-      const canary = { ...createCanary(loadConfig(env), dynamoStore(client, dynamo.table)), now: () => NOW };
+      const canary = openCanary(env, { state: dynamoStore(client, dynamo.table), now: () => NOW });
       let report: CycleReport | undefined;
       for (let cycle = 0; cycle < 2; cycle += 1) {
         await state.reset();
@@ -140,7 +142,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
       }
     pipeline.zadd("agent:slots:a", 5, "without-a-hash");
     await pipeline.exec();
-    const { slots } = await read(redisSource({ url: rest.url, token: TOKEN }), ["slots"]);
+    const { slots } = await read(redisReader({ url: rest.url, token: TOKEN }), ["slots"]);
     const { crowded, a, "a:b": ab } = Object.fromEntries(slots.byAgent);
     expect(crowded).toHaveLength(6_000);
     expect(new Set(crowded!.map(({ timeoutSeconds }) => timeoutSeconds)).size).toBe(6_000);
@@ -160,7 +162,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
     await redis.client.zadd("agent:slots:odd", 1_000, id);
     await redis.client.hset(Buffer.concat([Buffer.from("agent:slot:odd:"), id]), "timeout_seconds", "60");
     await redis.client.zadd("agent:slots:fine", 1_000, "run");
-    const { readings, unavailable } = await redisSource({ url: rest.url, token: TOKEN }).read({
+    const { readings, unavailable } = await redisReader({ url: rest.url, token: TOKEN })({
       signal: AbortSignal.timeout(10_000),
       now: () => NOW,
       wanted: new Set(["slots"]),
@@ -191,9 +193,9 @@ describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () 
     await database.execute(
       "UPDATE schedule_executions SET id = CAST(x'ff00fe' AS TEXT) WHERE status = 'queued' AND agent_name = 'agent-00042'",
     );
-    const source = sqliteSource(openDatabase(sqld.url), { accessor: "sql" });
+    const readSource = sqliteReader(openDatabase(sqld.url));
     const facts = ["roster", "executions", "sessions", "ended", "orphans", "queueCounts"] as const;
-    const { readings, unavailable } = await source.read({
+    const { readings, unavailable } = await readSource({
       signal: AbortSignal.timeout(30_000),
       now: () => NOW,
       wanted: new Set(facts),
@@ -222,13 +224,13 @@ describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () 
   });
 
   test("a process that knows the tables sees that they have changed", async () => {
-    const source = sqliteSource(openDatabase(sqld.url), { accessor: "sql" });
-    await read(source, ["orphans"]);
+    const readSource = sqliteReader(openDatabase(sqld.url));
+    await read(readSource, ["orphans"]);
     await database.batch(
       ["DROP TABLE agent_tags", "INSERT INTO agent_skills (agent_name, skill) VALUES ('ghost', 's')"],
       "write",
     );
-    expect([...(await read(source, ["orphans"])).orphans.ghosts.keys()]).toEqual(["ghost"]);
+    expect([...(await read(readSource, ["orphans"])).orphans.ghosts.keys()]).toEqual(["ghost"]);
     await database.batch(
       [
         "CREATE TABLE agent_tags (agent_name TEXT, tag TEXT)",
@@ -236,7 +238,7 @@ describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () 
       ],
       "write",
     );
-    expect([...(await read(source, ["orphans"])).orphans.ghosts.keys()].sort()).toEqual([
+    expect([...(await read(readSource, ["orphans"])).orphans.ghosts.keys()].sort()).toEqual([
       "ghost",
       "other-ghost",
     ]);

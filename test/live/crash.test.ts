@@ -10,8 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDynamo } from "../../infra/local/dynamodb.ts";
 import { openDatabaseFile } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { openCanary } from "../../shared/canary.ts";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
@@ -124,10 +123,9 @@ async function startWorld() {
     DYNAMO_ENDPOINT: await doors.door(dynamo.endpoint),
     SLACK_WEBHOOK_URL: webhook.url.replace(new URL(webhook.url).origin, await doors.door(webhook.url)),
   };
-  const config = loadConfig({ ...env, SLACK_WEBHOOK_URL: webhook.url });
   const client = documentClient(dynamo);
   const store = dynamoStore(client, dynamo.table);
-  const canary = createCanary(config, store);
+  const canary = openCanary({ ...env, SLACK_WEBHOOK_URL: webhook.url }, { state: store });
   const started: ChildProcess[] = [];
 
   const world = {

@@ -5,11 +5,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
 import { type Dockerd, makeCertificates, startDockerd } from "../support/dockerd.ts";
 import { describeLive, temporaryFolder, until } from "../support/live.ts";
 
@@ -38,8 +35,8 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
   });
 
   async function cycle(env: Record<string, string | undefined> = {}) {
-    const config = loadConfig({ ...dockerd.env, CONFIRM_AFTER_MS: "50", SOURCE_DEADLINE_MS: "6000", ...env });
-    const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    const variables = { ...dockerd.env, CONFIRM_AFTER_MS: "50", SOURCE_DEADLINE_MS: "6000", ...env };
+    const canary = openCanary(variables, { state: dynamo });
     const outcome = await runCycle(canary, { invariantIds: ["R-01"], trigger: "test" });
     if (outcome.kind !== "done") throw new Error(outcome.kind);
     return { ...outcome.report, verdict: outcome.report.verdicts["R-01"]! };

@@ -7,8 +7,9 @@ import { brotliDecompressSync } from "node:zlib";
 import { type NativeAttributeValue, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { expect, test, vi } from "vitest";
 import type { Alert } from "../../shared/alerts/alert.ts";
-import { NotDelivered, type Senders } from "../../shared/alerts/channels/channels.ts";
-import { plainMessage, slackMessage } from "../../shared/alerts/channels/message.ts";
+import { NotDelivered, type Senders } from "../../shared/alerts/channels/channel.ts";
+import { slackMessage } from "../../shared/alerts/channels/slack.ts";
+import { plainMessage } from "../../shared/alerts/channels/sns.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import {

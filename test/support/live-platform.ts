@@ -6,12 +6,9 @@ import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
-import { createCanary } from "../../shared/canary.ts";
-import { loadConfig } from "../../shared/config/config.ts";
+import { openCanary } from "../../shared/canary.ts";
 import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
 
@@ -98,8 +95,8 @@ export async function startLivePlatform(): Promise<LivePlatform> {
     },
 
     async cycle({ invariants, env: more } = {}) {
-      const store = dynamoStore(documentClient({ endpoint: dynamoProxy.url }), dynamo.table);
-      const canary = createCanary(loadConfig({ ...env, ...more }), store);
+      const state = { endpoint: dynamoProxy.url, table: dynamo.table };
+      const canary = openCanary({ ...env, ...more }, { state });
       const outcome = await runCycle(canary, { invariantIds: invariants, trigger: "test" });
       if (outcome.kind === "busy") throw new Error("another cycle is in progress");
       return outcome.report;

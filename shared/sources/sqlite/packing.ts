@@ -4,6 +4,7 @@
  * its length, a colon, and its characters; or its length, an x, and its bytes in hex, where they are not all printable
  * ASCII. A NULL is a colon alone.
  */
+import { SourceError } from "../../errors.ts";
 import type { SqlRow } from "./database.ts";
 
 /** Text, null for NULL, undefined for bytes that are no UTF-8. */
@@ -18,13 +19,9 @@ const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
 WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
 THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB))) || 'x' || hex(${value}) END`;
 
-/**
- * @param columns names of the rows' columns
- * @param rows a SELECT that gives them
- * @returns a statement whose answer is one row with one text, for `eachRow`
- */
-export const packed = (columns: readonly string[], rows: string): string =>
-  `SELECT group_concat(${columns.map(netstring).join(" || ")}, '') FROM (${rows})`;
+/** Makes a statement whose answer is one row with one text, for `rows`: the rows of a SELECT that gives these columns. */
+export const packed = (columns: readonly string[], select: string): string =>
+  `SELECT group_concat(${columns.map(netstring).join(" || ")}, '') FROM (${select})`;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -36,32 +33,34 @@ function decodeHex(hex: string): Field {
   }
 }
 
+/** The answer to one statement: rows, or why there are none. */
+export type Answer = readonly SqlRow[] | Error;
+
+/** Gives the rows of a statement that is not packed. @throws where it failed */
+export function rowsOf(answer: Answer | undefined): readonly SqlRow[] {
+  if (answer === undefined) throw new SourceError("the server left an answer out");
+  if (answer instanceof Error) throw answer;
+  return answer;
+}
+
 /**
- * Calls `visit` for each row, with what gives the fields of that row by their place.
- * @param rows the answer to a statement of `packed`
- * @param width how many columns it has
- * @throws where the answer is not that of such a statement
+ * Unpacks the rows of a statement that `packed` made.
+ * @param columns those that the statement was made with
+ * @throws where the statement failed, or the answer is not that of such a statement
  */
-export function eachRow(
-  rows: readonly SqlRow[],
-  width: number,
-  visit: (field: (column: number) => Field) => void,
-): void {
-  if (rows.length !== 1 || rows[0]!.length !== 1) throw new Error("the packed rows are not one text");
-  const [[text]] = rows as [[SqlRow[number]]];
-  if (text === null) return;
+export function rows<const C extends string>(
+  answer: Answer | undefined,
+  columns: readonly C[],
+): Record<C, Field>[] {
+  const given = rowsOf(answer);
+  if (given.length !== 1 || given[0]!.length !== 1) throw new Error("the packed rows are not one text");
+  const [[text]] = given as [[SqlRow[number]]];
+  if (text === null) return [];
   if (typeof text !== "string") throw new Error("the packed rows are not text");
-  /** Where each field of this row starts and ends, and what stands before it. */
-  const starts = new Int32Array(width);
-  const ends = new Int32Array(width);
-  const field = (column: number): Field => {
-    const start = starts[column]!;
-    if (start < 0) return null;
-    const characters = text.slice(start, ends[column]);
-    return text.charCodeAt(start - 1) === HEX ? decodeHex(characters) : characters;
-  };
+  const unpacked: Record<C, Field>[] = [];
   for (let at = 0; at < text.length; ) {
-    for (let column = 0; column < width; column += 1) {
+    const row = {} as Record<C, Field>;
+    for (const column of columns) {
       const from = at;
       let length = 0;
       let code = text.charCodeAt(at);
@@ -71,12 +70,15 @@ export function eachRow(
         length = length * 10 + digit;
         at += 1;
       }
-      if (at === from && code === HEX) throw new Error("the packed rows can't be read");
-      starts[column] = at === from ? -1 : at + 1;
-      at += 1 + length;
-      ends[column] = at;
+      const isNull = at === from;
+      if (isNull && code === HEX) throw new Error("the packed rows can't be read");
+      const start = at + 1;
+      at = start + length;
+      if (isNull) row[column] = null;
+      else row[column] = code === HEX ? decodeHex(text.slice(start, at)) : text.slice(start, at);
     }
     if (at > text.length) throw new Error("the packed rows are cut off");
-    visit(field);
+    unpacked.push(row);
   }
+  return unpacked;
 }

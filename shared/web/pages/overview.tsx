@@ -1,5 +1,6 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import { CHANNEL_VARIABLES } from "../../alerts/channels/index.ts";
 import { formatDuration } from "../../time.ts";
 import type { CycleOutline } from "../../wire/records.ts";
 import { healthOf, type Overview, type Row, type Standings } from "../summary.ts";
@@ -173,7 +174,7 @@ const Alerts = ({ standings: { status, pending, nowMs } }: { standings: Standing
     <h2>Alerts</h2>
     <p>
       {status.alerts.channels.length === 0
-        ? "No channel: nobody is told. Set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN."
+        ? `No channel: nobody is told. Set ${CHANNEL_VARIABLES}.`
         : pending.length === 0
           ? `All told, by ${status.alerts.channels.join(" and ")}.`
           : `${pending.length} pending, by ${status.alerts.channels.join(" and ")}.`}

@@ -7,10 +7,7 @@ import type { Place } from "../../../infra/drill/place.ts";
 import { type EnvironmentSettings, parseEnvironment } from "../../../infra/environments.ts";
 import type { Fault } from "../../../infra/faults/fault.ts";
 import { FAULTS } from "../../../infra/faults/index.ts";
-import { createCanary } from "../../../shared/canary.ts";
-import { loadConfig } from "../../../shared/config/config.ts";
-import { documentClient } from "../../../shared/store/client.ts";
-import { dynamoStore } from "../../../shared/store/store.ts";
+import { openCanary } from "../../../shared/canary.ts";
 import { createApp } from "../../../shared/web/app.ts";
 import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
 import { describeLive } from "../../support/live.ts";
@@ -65,8 +62,8 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
   /** The canary that watches the environment, as its API answers. */
   function deployedCanary(more: Record<string, string> = {}): DeployedDrillOptions["call"] {
     const { dynamo, env } = platform;
-    const config = loadConfig({ ...env, ...dockerd.env, CONFIRM_AFTER_MS: "60", ...more });
-    const canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    const variables = { ...env, ...dockerd.env, CONFIRM_AFTER_MS: "60", ...more };
+    const canary = openCanary(variables, { state: dynamo });
     const app = createApp({ canary, adminToken: TOKEN, logError() {} });
     return async (path, init) =>
       app.request(path, {

@@ -6,11 +6,8 @@ import { serve } from "../../../infra/local/serve.ts";
 import { scaledClock } from "../../../infra/platform/clock.ts";
 import { type Platform, startPlatform } from "../../../infra/platform/platform.ts";
 import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
-import { type Canary, createCanary } from "../../../shared/canary.ts";
-import { loadConfig } from "../../../shared/config/config.ts";
+import { type Canary, openCanary } from "../../../shared/canary.ts";
 import { runCycle } from "../../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../../shared/store/client.ts";
-import { dynamoStore } from "../../../shared/store/store.ts";
 import { describeLive, until } from "../../support/live.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
 
@@ -42,15 +39,15 @@ function stories(engine: "file" | "sqld") {
     dynamo = await startDynamo();
     ends.push(rest.close, accessor.close, dynamo.close);
     platform = await startPlatform({ ...bench.options, clock: scaledClock(20) });
-    const config = loadConfig({
+    const env = {
       LIBSQL_URL: bench.url,
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: "token",
       QUEUE_COUNTS_URL: accessor.url,
       QUEUE_COUNTS_TOKEN: "token",
       CONFIRM_AFTER_MS: "200",
-    });
-    canary = createCanary(config, dynamoStore(documentClient(dynamo), dynamo.table));
+    };
+    canary = openCanary(env, { state: dynamo });
   });
   afterAll(async () => {
     await platform?.stop();

@@ -5,7 +5,7 @@ import type { AgentContainers } from "../../../infra/platform/containers.ts";
 import { openDatabaseFile } from "../../../infra/platform/file-client.ts";
 import { type Platform, type PlatformOptions, startPlatform } from "../../../infra/platform/platform.ts";
 import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
-import { ORPHAN_TABLES } from "../../../shared/sources/sqlite/queries.ts";
+import { ORPHAN_TABLES } from "../../../shared/sources/sqlite/facts/orphans.ts";
 import { describeLive, until } from "../../support/live.ts";
 import { type ManualClock, manualClock } from "../../support/manual-clock.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";

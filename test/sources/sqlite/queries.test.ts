@@ -2,13 +2,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
-import * as queries from "../../../shared/sources/sqlite/queries.ts";
+import { endedCursorQuery, endedQuery } from "../../../shared/sources/sqlite/facts/ended.ts";
+import { executionsQuery, unknownStatusesQuery } from "../../../shared/sources/sqlite/facts/executions.ts";
+import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sqlite/facts/orphans.ts";
+import { queuedCountsQuery } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
+import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
 
 describe("on the indexes that a platform has", () => {
   let database: SqlClient;
-  let schema: queries.Schema;
+  let schema: Schema;
   beforeAll(async () => {
     database = openDatabaseFile("file::memory:");
     await createSchema(database);
@@ -17,8 +21,8 @@ describe("on the indexes that a platform has", () => {
   afterAll(() => database.close());
 
   async function introspect() {
-    const { rows, columns } = await database.execute(queries.INTROSPECTION);
-    return queries.parseSchema(rows.map((row) => columns.map((column) => row[column] as string)));
+    const { rows, columns } = await database.execute(INTROSPECTION);
+    return parseSchema(rows.map((row) => columns.map((column) => row[column] as string)));
   }
   const plan = async (statement: string) =>
     (await database.execute(`EXPLAIN QUERY PLAN ${statement}`)).rows.map((row) => String(row.detail));
@@ -33,15 +37,13 @@ describe("on the indexes that a platform has", () => {
 
   const cursor = { readAtMs: NOW - 300_000, rowid: 12_345, oldLive: [17, 4] };
   for (const [name, statement] of [
-    ["executions", () => queries.executionsQuery(schema)],
-    ["unknown statuses", () => queries.unknownStatusesQuery(schema)],
-    ["ended, first cycle", () => queries.endedQuery(schema, null, NOW)],
-    ["ended since", () => queries.endedQuery(schema, cursor, NOW)],
-    ["ended cursor", () => queries.endedCursorQuery(schema)],
-    ["queue counts", () => queries.queuedCountsQuery()],
-    ...queries.ORPHAN_TABLES.map(
-      (t) => [`orphans of ${t.table}`, () => queries.orphansQuery(schema, t)] as const,
-    ),
+    ["executions", () => executionsQuery(schema)],
+    ["unknown statuses", () => unknownStatusesQuery(schema)],
+    ["ended, first cycle", () => endedQuery(schema, null, NOW)],
+    ["ended since", () => endedQuery(schema, cursor, NOW)],
+    ["ended cursor", () => endedCursorQuery(schema)],
+    ["queue counts", () => queuedCountsQuery()],
+    ...ORPHAN_TABLES.map((t) => [`orphans of ${t.table}`, () => orphansQuery(schema, t)] as const),
   ] as const)
     test(`${name} seeks in schedule_executions and never scans it`, async () => {
       const steps = await plan(statement());
@@ -54,7 +56,7 @@ describe("on the indexes that a platform has", () => {
     });
 
   test("rows that ended are found by an index that is bounded on both its columns", async () => {
-    const steps = (await plan(queries.endedQuery(schema, cursor, NOW))).filter((s) => s.startsWith("SEARCH"));
+    const steps = (await plan(endedQuery(schema, cursor, NOW))).filter((s) => s.startsWith("SEARCH"));
     expect(steps.join("\n")).toContain("(completed_at>?)");
     expect(steps.join("\n")).toContain("(completed_at=? AND rowid>?)");
   });

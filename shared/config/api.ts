@@ -1,0 +1,48 @@
+/** The variables of the API. */
+import { type Environment, reader } from "./reader.ts";
+import { oneOf, onOff, text } from "./variable.ts";
+
+export const API = {
+  adminToken: text("ADMIN_TOKEN", {
+    meaning:
+      "the token that callers of the API must send. Without one the API does not start; `npm start` makes one up",
+    secret: true,
+  }),
+  auth: oneOf("API_AUTH", {
+    meaning:
+      "`bearer`: callers send the admin token. `iam`: every request must carry who signed it, as a function URL with AWS signatures hands it over; there is no token then. Only the API function reads it",
+    fallback: "bearer",
+    names: ["bearer", "iam"],
+  }),
+  publicBadge: onOff("PUBLIC_BADGE", {
+    meaning:
+      "`on`: everybody may see `/badge.svg`, which says how many invariants are red, not which. `off`: it asks for the session or the token. Only the API function and `npm start` read it",
+    fallback: false,
+  }),
+};
+
+export interface Access {
+  /** What callers must send; null where the function URL has checked their signature. */
+  readonly adminToken: string | null;
+  /** Whether `/badge.svg` is shown to everybody. */
+  readonly publicBadge: boolean;
+}
+
+/**
+ * Gives what the API asks of its callers.
+ * @throws ConfigError where there is no token: an API without one would be open
+ */
+export function loadAccess(env: Environment): Access {
+  const read = reader(env);
+  const { adminToken, auth, publicBadge } = read.values(API);
+  if (auth === "bearer") {
+    if (adminToken === null)
+      read.problem(`${API.adminToken.name} is missing: give the token that callers of the API must send`);
+    else if (/\s/.test(adminToken))
+      read.problem(
+        `${API.adminToken.name} has a space in it, which no bearer token can have: give one without`,
+      );
+  }
+  read.end();
+  return { adminToken: auth === "iam" ? null : adminToken, publicBadge };
+}

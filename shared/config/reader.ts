@@ -1,0 +1,80 @@
+/** Reads tables of variables from the environment, and refuses what can't be used, all of it at once. */
+import type { Table, Values, Variable } from "./variable.ts";
+
+/** One or more variables that can't be used. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Gives the variables of this process, with others laid over them. */
+export const environmentWith = (more: Environment = {}, env: Environment = process.env): Environment => ({
+  ...env,
+  ...more,
+});
+
+/** A source or a channel, as far as its variables go. */
+interface Part<N extends string, V extends Table> {
+  readonly name: N;
+  readonly variables: V;
+  /** Reports what is wrong with values that are each fine, but not together. */
+  check?(values: Values<V>, problem: (line: string) => void): void;
+}
+// biome-ignore lint/suspicious/noExplicitAny: a list holds parts of different tables
+type AnyPart = Part<string, any>;
+/** The values of each part, by the part's name. */
+export type ValuesOf<P extends AnyPart> = { readonly [One in P as One["name"]]: Values<One["variables"]> };
+
+/** Collects values, and with them problems and secrets. */
+export interface Reader {
+  values<V extends Table>(table: V): Values<V>;
+  valuesOf<P extends AnyPart>(parts: readonly P[]): ValuesOf<P>;
+  problem(line: string): void;
+  /** Every secret in the values so far, to be taken out of whatever is printed. */
+  readonly secrets: readonly string[];
+  /** @throws ConfigError where there was a problem */
+  end(): void;
+}
+
+export function reader(env: Environment): Reader {
+  const problems: string[] = [];
+  const secrets: string[] = [];
+  const problem = (line: string) => void problems.push(line);
+
+  function read({ name, fallback, secret, parse }: Variable<unknown>): unknown {
+    // An empty variable is an unset one: `Number("")` is 0, and an empty secret equals an empty header.
+    const text = env[name]?.trim();
+    if (!text) return fallback;
+    const value = parse(text, {
+      problem: (what) => problem(`${name} ${what}`),
+      secret: (part) => void secrets.push(part),
+    });
+    if (secret && typeof value === "string") secrets.push(value);
+    return value;
+  }
+  const values = <V extends Table>(table: V): Values<V> =>
+    Object.fromEntries(Object.entries(table).map(([key, variable]) => [key, read(variable)])) as Values<V>;
+
+  return {
+    values,
+    valuesOf<P extends AnyPart>(parts: readonly P[]) {
+      const entries = parts.map((part) => {
+        const own = values(part.variables as Table);
+        part.check?.(own, problem);
+        return [part.name, own];
+      });
+      return Object.fromEntries(entries) as ValuesOf<P>;
+    },
+    problem,
+    secrets,
+    end() {
+      if (problems.length > 0) throw new ConfigError(problems);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** Kinds of variables that say where a source is, and how it is reached. */
+import { readFileSync } from "node:fs";
+import { type Notes, text, type Variable } from "./variable.ts";
+
+/** The value that leaves a source out on purpose. */
+export const NONE = "none";
+
+/** Decodes %-escapes where they are sound. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/** The address of a source, or `none`. An address that is refused is not repeated: it may hold a password. */
+export function address(
+  name: string,
+  options: { meaning: string; schemes: readonly string[]; example: string },
+): Variable<string | null> {
+  const { meaning, schemes, example } = options;
+  return text(name, { meaning, checks: [check] });
+
+  function check(value: string, { problem, secret }: Notes): void {
+    if (value === NONE) return;
+    try {
+      const url = new URL(value);
+      // A value in an address's query can be a token.
+      const inQuery = url.search
+        .slice(1)
+        .split("&")
+        .map((pair) => pair.slice(pair.indexOf("=") + 1));
+      const hidden = [url.password, decoded(url.password), ...url.searchParams.values(), ...inQuery];
+      for (const part of hidden) secret(part);
+      if (url.username || url.password) {
+        problem("has a user or a password in it, which is not sent: give the token in its own variable");
+        return;
+      }
+      if (schemes.includes(url.protocol)) return;
+    } catch {}
+    problem(
+      `is no address that can be used: give one like ${example}, or "${NONE}" to leave it out on purpose`,
+    );
+  }
+}
+
+/** A PEM, its line ends as `\n` or real ones, or the path of a file that holds one. */
+export function pem(name: string, meaning: string): Variable<string | null> {
+  return {
+    ...text(name, { meaning, secret: true }),
+    parse(value, { problem }) {
+      const given = value.replaceAll("\\n", "\n");
+      if (given.includes("-----BEGIN")) return given;
+      try {
+        const read = readFileSync(value, "utf8");
+        if (!read.includes("-----BEGIN"))
+          problem("names a file that holds no PEM: it must have a -----BEGIN line");
+        return read;
+      } catch {
+        problem("is neither a PEM nor a file that can be read: give the text from -----BEGIN on, or a path");
+        return null;
+      }
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** A connection to one Docker daemon. */
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { inspect } from "node:util";
+import Docker from "dockerode";
+
+/** Client certificates for daemons on TCP, in PEM. */
+export interface DockerTls {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** docker-modem takes an agent, which its types leave out. */
+type ModemOptions = Docker.DockerOptions & { agent: HttpAgent | HttpsAgent };
+
+/**
+ * docker-modem inspects its options with every request, to no depth limit, and so walks through every socket of the
+ * agent: with 50 containers that costs seconds. What the agent shows of itself is cut short.
+ */
+const opaque = <T extends object>(agent: T): T => Object.assign(agent, { [inspect.custom]: () => "Agent" });
+
+/** Connects to one daemon. */
+export function connect(host: string, tls: DockerTls): { docker: Docker; close(): void } {
+  if (host.startsWith("unix://")) {
+    const agent = opaque(new HttpAgent({ keepAlive: true }));
+    const options: ModemOptions = { socketPath: host.slice("unix://".length), agent };
+    return { docker: new Docker(options), close: () => agent.destroy() };
+  }
+  const { hostname, port } = new URL(host);
+  const agent = opaque(new HttpsAgent({ keepAlive: true, ca: tls.ca, cert: tls.cert, key: tls.key }));
+  const options: ModemOptions = { protocol: "https", host: hostname, port, agent };
+  return { docker: new Docker(options), close: () => agent.destroy() };
+}

@@ -1,0 +1,34 @@
+/** The sources, in the order in which `sources_unavailable` lists them. */
+import type { ValuesOf } from "../config/reader.ts";
+import type { FactName } from "../facts/facts.ts";
+import type { ConfiguredSource } from "./collect.ts";
+import { docker } from "./docker/docker.ts";
+import { queueCounts } from "./queue-counts/queue-counts.ts";
+import { redis } from "./redis/redis.ts";
+import type { SourceContext, SourceSpec } from "./spec.ts";
+import { openNamed, sqlite } from "./sqlite/sqlite.ts";
+
+export const SOURCES = [sqlite, queueCounts, redis, docker] as const satisfies readonly SourceSpec[];
+
+export type SourceValues = ValuesOf<(typeof SOURCES)[number]>;
+
+/** Makes each source, or says why it is absent. */
+export function configureSources(values: SourceValues, cycle: SourceContext["cycle"]): ConfiguredSource[] {
+  const context = { cycle, database: openNamed(values.sqlite) };
+  const configured = (SOURCES as readonly SourceSpec[]).map(({ name, gives, configure }) => ({
+    name,
+    gives,
+    read: configure(values[name as keyof SourceValues], context),
+  }));
+  /** Of several givers the last, unless it is not configured. */
+  const giverOf = (fact: FactName) => {
+    const givers = configured.filter(({ gives }) => gives.includes(fact));
+    return givers.findLast(({ read }) => read !== "not configured") ?? givers[0];
+  };
+  return configured.flatMap((source): ConfiguredSource[] => {
+    const { name, read } = source;
+    const gives = source.gives.filter((fact) => giverOf(fact) === source);
+    if (gives.length === 0) return [];
+    return [typeof read === "string" ? { name, gives, absent: read } : { name, gives, read }];
+  });
+}

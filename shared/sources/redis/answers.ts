@@ -1,0 +1,71 @@
+/** What Redis answered, checked and parsed. */
+import { SourceError } from "../../errors.ts";
+import type { DrainTick } from "../../facts/facts.ts";
+import type { Answer } from "./requests.ts";
+
+/** A heartbeat further in the future than this can't be a sweep that has finished. */
+const MAX_CLOCK_SKEW_SECONDS = 60;
+
+/** @throws SourceError where the command failed */
+export function resultOf({ error, result }: Answer): unknown {
+  if (error) throw new SourceError(error.slice(0, 120));
+  return result;
+}
+
+export function stringsOf(value: unknown): string[] {
+  if (!Array.isArray(value) || !value.every((v) => typeof v === "string" || typeof v === "number"))
+    throw new SourceError("the answer is not a list of strings");
+  return value.map(String);
+}
+
+/** A page of SCAN. */
+export interface KeysPage {
+  readonly cursor: string;
+  readonly keys: readonly string[];
+}
+
+export function scanPage(answer: Answer): KeysPage {
+  const page = resultOf(answer);
+  const [cursor, keys] = Array.isArray(page) ? page : [];
+  if (!/^\d+$/.test(String(cursor))) throw new SourceError("the answer to SCAN has no cursor");
+  return { cursor: String(cursor), keys: stringsOf(keys) };
+}
+
+/** Parses a score as Redis prints it (a float, inf or -inf). */
+export function parseScore(text: string): number {
+  const score = /^[+-]?inf$/i.test(text)
+    ? text.startsWith("-")
+      ? -Infinity
+      : Infinity
+    : Number(text || Number.NaN);
+  if (Number.isNaN(score)) throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a score`);
+  return score;
+}
+
+/**
+ * Parses the drain heartbeat.
+ * @param value what GET gave
+ * @param toSeconds when it was read
+ * @throws SourceError for what is no instant: the check that needs it must not guess
+ */
+export function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
+  if (value === null || value === undefined) return { atSeconds: null };
+  const text = String(value).trim();
+  const atSeconds = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(atSeconds))
+    throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a time in seconds`);
+  if (atSeconds > toSeconds + MAX_CLOCK_SKEW_SECONDS)
+    throw new SourceError(`${text.slice(0, 40)} is ${Math.floor(atSeconds - toSeconds)} s in the future`);
+  return { atSeconds };
+}
+
+/** Parses the answers to TTL and HGET of a slot's hash. @throws SourceError where one of them can't be read */
+export function parseHash(
+  ttl: Answer,
+  timeout: Answer,
+): { ttlSeconds: number; timeoutSeconds: number | null } {
+  const ttlSeconds = Number(resultOf(ttl) ?? Number.NaN);
+  if (!Number.isInteger(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
+  const text = String(resultOf(timeout) ?? "").trim();
+  return { ttlSeconds, timeoutSeconds: /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : null };
+}

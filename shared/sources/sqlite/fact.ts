@@ -1,0 +1,36 @@
+/**
+ * One fact of the database: its SQL, and what is made of the rows. Two rules hold for every statement: text is packed or
+ * selected as a blob (a server answers 500 for a row whose text is not UTF-8, and the snapshot with it), and the rows of
+ * history are never visited (indexes are named, since the planner does not choose them by itself).
+ */
+import type { ReadingTime } from "../../facts/facts.ts";
+import type { ReadContext } from "../source.ts";
+import type { Answer } from "./packing.ts";
+import type { Schema } from "./schema.ts";
+import { EXECUTIONS } from "./sql.ts";
+
+export interface ParseContext {
+  readonly schema: Schema;
+  readonly time: ReadingTime;
+  /** Adds a line to `sources_unavailable`. */
+  report(line: string): void;
+  /** Says that something of the fact could not even be listed. */
+  markUnlisted(why: string): void;
+}
+
+export interface SqlFact<T> {
+  /** Says why this installation can't give the fact; null where it can. */
+  missing(schema: Schema): string | null;
+  /** Facts can share a statement, which is then sent once. */
+  statements(schema: Schema, context: ReadContext): readonly string[];
+  /** @param answers one for each statement */
+  parse(answers: readonly (Answer | undefined)[], context: ParseContext): T;
+}
+
+export const needsTable = (table: string) => (schema: Schema) =>
+  schema.hasTable(table) ? null : `table ${table} is missing`;
+
+export const needsExecutions = needsTable(EXECUTIONS);
+
+export const needsExecutionsColumn = (column: string) => (schema: Schema) =>
+  needsExecutions(schema) ?? (schema.hasColumn(EXECUTIONS, column) ? null : `column ${column} is missing`);

@@ -1,0 +1,76 @@
+/** The rows that became terminal since the last cycle, and up to where that is known. */
+import { type Ended, type EndedCursor, TERMINAL_STATUSES } from "../../../facts/facts.ts";
+import { formatInstant } from "../../../time.ts";
+import { needsExecutionsColumn, type SqlFact } from "../fact.ts";
+import { packed, rows, rowsOf } from "../packing.ts";
+import type { Schema } from "../schema.ts";
+import { EXECUTIONS, indexedBy, quoted } from "../sql.ts";
+
+/** Rows ended this long before the cursor are read again: the platform's clock and commit may lag behind ours. */
+const OVERLAP_MS = 5 * 60_000;
+/** What the first cycle, or one after a long pause, looks back at. */
+const LOOK_BACK_MS = 60 * 60_000;
+/** The newest rows are always searched for skipped ones, since VACUUM renumbers rowids under a cursor. */
+const NEWEST_ROWS = 10_000;
+/** A platform with more old live rows than this has a red E-01 or B-02 to tell of it. */
+const MAX_OLD_LIVE = 2_000;
+
+/** `status` is an index into TERMINAL_STATUSES. */
+const COLUMNS = ["id", "status"] as const;
+
+/**
+ * The rows that became terminal since the cursor.
+ * A terminal write sets completed_at, but for `skipped`: a row with none became so after the cursor only if it was
+ * live then, or made since, and both have a rowid above the cursor's.
+ * @param since where the last read stopped; null for the first
+ */
+export function endedQuery(schema: Schema, since: EndedCursor | null, nowMs: number): string {
+  const boundMs = Math.max((since?.readAtMs ?? 0) - OVERLAP_MS, nowMs - LOOK_BACK_MS);
+  const bound = formatInstant(boundMs).slice(0, 19);
+  const day = bound.slice(0, 10);
+  const { endedIndex } = schema;
+  const status = `CASE status ${TERMINAL_STATUSES.map((s, i) => `WHEN '${s}' THEN ${i}`).join(" ")} END`;
+  const ended = `SELECT id, ${status} AS status FROM ${EXECUTIONS} ${indexedBy(endedIndex?.name ?? null)}
+WHERE ${endedIndex ? `${endedIndex.where} AND ` : ""}status IN (${quoted(TERMINAL_STATUSES)})`;
+  // SQLite would make a scan of an empty list of rowids.
+  const oldLive = since?.oldLive.length
+    ? `
+UNION ALL SELECT id, ${status} FROM ${EXECUTIONS}
+WHERE rowid IN (${since.oldLive.join(", ")}) AND status IN (${quoted(TERMINAL_STATUSES)})`
+    : "";
+  // SQLite's own datetime() writes a space where the platform writes a T; a space sorts before a T of the same day.
+  return packed(
+    COLUMNS,
+    `${ended} AND completed_at >= '${bound}'
+UNION ALL ${ended} AND completed_at >= '${bound.replace("T", " ")}' AND completed_at < '${day}T'
+UNION ALL ${ended} AND completed_at IS NULL
+AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS})${oldLive}`,
+  );
+}
+
+/** Rows of (highest rowid, rowid of a live row that is not among the newest or null): where the next `endedQuery` starts. */
+export function endedCursorQuery(schema: Schema): string {
+  const highest = `(SELECT max(rowid) FROM ${EXECUTIONS})`;
+  return `SELECT ${highest}, NULL UNION ALL SELECT * FROM (
+SELECT ${highest}, rowid FROM ${EXECUTIONS} ${indexedBy(schema.statusIndex)}
+WHERE status IN ('queued', 'running', 'pending_retry') AND rowid <= ${highest} - ${NEWEST_ROWS} LIMIT ${MAX_OLD_LIVE})`;
+}
+
+export const ended: SqlFact<Ended> = {
+  missing: needsExecutionsColumn("completed_at"),
+  statements: (schema, { since, now }) => [endedQuery(schema, since.ended, now()), endedCursorQuery(schema)],
+  parse([answer, cursorRows], { time, report }) {
+    const found = rows(answer, COLUMNS).flatMap(({ id, status }) => {
+      if (typeof id === "string") return [{ id, status: TERMINAL_STATUSES[Number(status)]! }];
+      report("sqlite.ended: a row's id can't be read");
+      return [];
+    });
+    const bounds = rowsOf(cursorRows);
+    const cursor: EndedCursor = {
+      readAtMs: time.fromMs,
+      rowid: Number(bounds[0]?.[0] ?? 0),
+      oldLive: bounds.flatMap(([, rowid]) => (rowid === null || rowid === undefined ? [] : [Number(rowid)])),
+    };
+    return { rows: found, cursor };
+  },
+};

@@ -1,0 +1,115 @@
+/** Rows of agents that are not on the roster. */
+
+import { describeError } from "../../../errors.ts";
+import { type OrphanRef, type Orphans, TERMINAL_STATUSES } from "../../../facts/facts.ts";
+import type { SqlRow } from "../database.ts";
+import { needsTable, type ParseContext, type SqlFact } from "../fact.ts";
+import type { Schema } from "../schema.ts";
+import { blob, EXECUTIONS, indexedBy, textOf } from "../sql.ts";
+
+/** A table that is searched for rows of agents that are not on the roster. */
+export interface OrphanTable {
+  readonly table: string;
+  readonly key: readonly string[];
+  /** The column that the filter looks at besides agent_name. */
+  readonly filterColumn?: string;
+  readonly filter?: string;
+}
+
+/** History of deleted agents (health checks, dashboards, payment logs, chat messages) is kept on purpose: not here. */
+export const ORPHAN_TABLES: readonly OrphanTable[] = [
+  { table: "access_requests", key: ["id"], filterColumn: "status", filter: "t.status = 'pending'" },
+  { table: "agent_public_links", key: ["id"] },
+  { table: "agent_schedules", key: ["id"] },
+  { table: "agent_shared_files", key: ["id"] },
+  { table: "agent_sharing", key: ["id"] },
+  { table: "agent_skills", key: ["id"] },
+  { table: "agent_tags", key: ["agent_name", "tag"] },
+  { table: "chat_sessions", key: ["id"], filterColumn: "status", filter: "t.status = 'active'" },
+  { table: "mcp_api_keys", key: ["id"], filterColumn: "scope", filter: "t.scope = 'agent'" },
+  { table: "operator_queue", key: ["id"], filterColumn: "status", filter: "t.status = 'pending'" },
+  { table: EXECUTIONS, key: ["id"], filterColumn: "status" },
+];
+const SAMPLES = 10;
+
+/** The ranges between the terminal statuses: `NOT IN` would visit every row, each range is a seek in the index. */
+const NOT_TERMINAL = [...TERMINAL_STATUSES, null].map((status, i) => {
+  const after = i > 0 ? `t.status > '${TERMINAL_STATUSES[i - 1]}'` : null;
+  return [after, status && `t.status < '${status}'`].filter(Boolean).join(" AND ");
+});
+
+/** Rows of (agent_name, count of its rows, key columns…), at most `SAMPLES` rows for each name. */
+export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable): string {
+  const columns = key.map((column, i) => `t.${column} AS key${i}`).join(", ");
+  const select = (index: string, where: string) =>
+    `SELECT t.agent_name AS agent, ${columns} FROM ${table} t ${index} WHERE ${where} AND t.agent_name IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM agent_ownership o WHERE o.agent_name = t.agent_name)`;
+  const rows =
+    table === EXECUTIONS
+      ? NOT_TERMINAL.map((range) => select(indexedBy(schema.statusIndex), range)).join("\nUNION ALL ")
+      : select("", filter ?? "1");
+  const keys = key.map((_, i) => `key${i}`);
+  return `SELECT ${blob("agent")}, total, ${keys.map(blob).join(", ")} FROM (
+SELECT agent, ${keys.join(", ")}, COUNT(*) OVER (PARTITION BY agent) AS total,
+ROW_NUMBER() OVER (PARTITION BY agent ORDER BY ${keys.join(", ")}) AS place FROM (${rows}))
+WHERE place <= ${SAMPLES}`;
+}
+
+const missingColumn = (schema: Schema, { table, key, filterColumn }: OrphanTable) =>
+  ["agent_name", ...key, ...(filterColumn ? [filterColumn] : [])].find(
+    (column) => !schema.hasColumn(table, column),
+  );
+
+const searched = (schema: Schema) =>
+  ORPHAN_TABLES.filter((spec) => schema.hasTable(spec.table) && !missingColumn(schema, spec));
+
+interface Ghost {
+  readonly rowsByTable: Map<string, number>;
+  readonly samples: OrphanRef[];
+}
+
+/** Adds the rows that were found in one table. */
+function addRows(
+  ghosts: Map<string, Ghost>,
+  { table, key }: OrphanTable,
+  answer: readonly SqlRow[],
+  report: ParseContext["report"],
+): void {
+  for (const [nameBytes, total, ...keys] of answer) {
+    const name = textOf(nameBytes);
+    if (typeof name !== "string") {
+      report(`sqlite.orphans[${table}]: a row's agent_name can't be read`);
+      continue;
+    }
+    const ghost: Ghost = ghosts.get(name) ?? { rowsByTable: new Map(), samples: [] };
+    ghosts.set(name, ghost);
+    ghost.rowsByTable.set(table, Number(total));
+    const values = keys.map((value) => textOf(value) ?? "(unreadable)");
+    const rowId =
+      values.length === 1 ? values[0]! : values.map((value, k) => `${key[k]}=${value}`).join(", ");
+    if (ghost.samples.length < SAMPLES) ghost.samples.push({ table, column: "agent_name", rowId });
+  }
+}
+
+export const orphans: SqlFact<Orphans> = {
+  missing: needsTable("agent_ownership"),
+  statements: (schema) => searched(schema).map((spec) => orphansQuery(schema, spec)),
+  parse(answers, { schema, report }) {
+    const ghosts = new Map<string, Ghost>();
+    const unseenTables: string[] = [];
+    const miss = (table: string, why: string) => {
+      unseenTables.push(table);
+      report(`sqlite.orphans[${table}]: ${why}`);
+    };
+    for (const spec of ORPHAN_TABLES) {
+      const column = schema.hasTable(spec.table) && missingColumn(schema, spec);
+      if (column) miss(spec.table, `column ${column} is missing`);
+    }
+    for (const [i, spec] of searched(schema).entries()) {
+      const answer = answers[i];
+      if (Array.isArray(answer)) addRows(ghosts, spec, answer, report);
+      else miss(spec.table, describeError(answer));
+    }
+    return { ghosts, unseenTables };
+  },
+};

@@ -1,0 +1,35 @@
+/** The queues as the platform's accessor counts them: its own statement, for all agents at once. */
+import type { Facts } from "../../../facts/facts.ts";
+import type { Database } from "../database.ts";
+import { needsExecutions, type SqlFact } from "../fact.ts";
+import { type Answer, packed, rows } from "../packing.ts";
+import { EXECUTIONS } from "../sql.ts";
+
+const COLUMNS = ["agent_name", "total"] as const;
+
+export function queuedCountsQuery(): string {
+  // The + keeps the planner from walking the agent_name index, and with it the whole history, for the grouping.
+  return packed(
+    COLUMNS,
+    `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
+  );
+}
+
+const parseCounts = (answer: Answer | undefined): Map<string, number> =>
+  new Map(
+    rows(answer, COLUMNS).flatMap(({ agent_name, total }): [string, number][] =>
+      typeof agent_name === "string" ? [[agent_name, Number(total)]] : [],
+    ),
+  );
+
+export const queueCounts: SqlFact<Facts["queueCounts"]> = {
+  missing: needsExecutions,
+  statements: () => [queuedCountsQuery()],
+  parse: ([answer]) => ({ counts: parseCounts(answer), complete: true, around: null }),
+};
+
+/** Counts the queues as they are in SQL now, for each agent that has queued rows. */
+export async function countQueues(database: Database, signal: AbortSignal): Promise<Map<string, number>> {
+  const [answer] = await database.batch([queuedCountsQuery()], signal);
+  return parseCounts(answer);
+}

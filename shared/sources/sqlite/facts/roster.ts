@@ -1,0 +1,50 @@
+/** The agents of the roster. */
+import type { Facts, RosterAgent } from "../../../facts/facts.ts";
+import { needsTable, type SqlFact } from "../fact.ts";
+import { type Field, packed, rows } from "../packing.ts";
+import type { Schema } from "../schema.ts";
+import { countOf, integer } from "../sql.ts";
+
+/** What an agent is given where the roster's column is NULL (the platform's own defaults). */
+const DEFAULT_MAX_PARALLEL_TASKS = 3;
+const DEFAULT_EXECUTION_TIMEOUT_SECONDS = 900;
+
+const COLUMNS = ["name", "parallel", "timeout"] as const;
+
+function rosterQuery(schema: Schema): string {
+  const number = (column: string) => (schema.hasColumn("agent_ownership", column) ? integer(column) : "NULL");
+  return packed(
+    COLUMNS,
+    `SELECT agent_name AS name, ${number("max_parallel_tasks")} AS parallel, ${number("execution_timeout_seconds")} AS timeout
+FROM agent_ownership`,
+  );
+}
+
+const countOr = (value: Field, whenNull: number): number | null => {
+  const n = countOf(value);
+  return n === "unreadable" ? null : (n ?? whenNull);
+};
+
+export const roster: SqlFact<Facts["roster"]> = {
+  missing: needsTable("agent_ownership"),
+  statements: (schema) => [rosterQuery(schema)],
+  parse([answer], { report, markUnlisted }) {
+    const agents = new Map<string, RosterAgent>();
+    for (const { name, parallel, timeout } of rows(answer, COLUMNS)) {
+      if (typeof name !== "string") {
+        report("sqlite.roster: a row's agent_name can't be read");
+        markUnlisted("a roster row's agent_name can't be read");
+        continue;
+      }
+      const agent = {
+        maxParallelTasks: countOr(parallel, DEFAULT_MAX_PARALLEL_TASKS),
+        executionTimeoutSeconds: countOr(timeout, DEFAULT_EXECUTION_TIMEOUT_SECONDS),
+      };
+      if (agent.maxParallelTasks === null) report(`sqlite.roster[${name}]: max_parallel_tasks can't be read`);
+      if (agent.executionTimeoutSeconds === null)
+        report(`sqlite.roster[${name}]: execution_timeout_seconds can't be read`);
+      agents.set(name, agent);
+    }
+    return agents;
+  },
+};

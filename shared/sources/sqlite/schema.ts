@@ -1,0 +1,64 @@
+/** What tables, columns and indexes an installation has. */
+import { TERMINAL_STATUSES } from "../../facts/facts.ts";
+import { type Answer, packed, rows } from "./packing.ts";
+import { EXECUTIONS } from "./sql.ts";
+
+const COLUMNS = ["kind", "tbl", "name", "sql"] as const;
+/** The columns of all tables, and the indexes of the executions with the statements that made them. */
+export const INTROSPECTION = packed(
+  COLUMNS,
+  `SELECT 'column' AS kind, m.name AS tbl, p.name AS name, NULL AS sql
+FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'
+UNION ALL
+SELECT 'index', tbl_name, name, sql FROM sqlite_master
+WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`,
+);
+
+/** What an installation's database has, as far as a snapshot needs to know. */
+export interface Schema {
+  hasTable(table: string): boolean;
+  hasColumn(table: string, column: string): boolean;
+  /** An index whose first column is `status`, over all rows. */
+  readonly statusIndex: string | null;
+  /** An index on `completed_at` over terminal rows, with its condition: SQLite wants that repeated word for word. */
+  readonly endedIndex: { readonly name: string; readonly where: string } | null;
+}
+
+/** Finds the first column of an index, and the condition of a partial one. */
+function parseIndex(sql: string): { first: string; where: string } {
+  const [, keys = "", where = ""] =
+    /\bON\s+\S+\s*\(([^)]*)\)\s*(?:WHERE\s+([^;]*\S))?\s*;?\s*$/is.exec(sql) ?? [];
+  const [key = ""] = keys.split(",");
+  const [first = ""] = key.trim().split(/\s+/);
+  return { first: first.replace(/["`[\]]/g, ""), where };
+}
+
+/** Whether the condition of an index holds for every terminal row. */
+function coversTerminal(where: string): boolean {
+  const listed: readonly string[] =
+    /^status\s+IN\s*\(\s*('\w+'(?:\s*,\s*'\w+')*)\s*\)$/i.exec(where)?.[1]?.match(/\w+/g) ?? [];
+  return TERMINAL_STATUSES.every((status) => listed.includes(status));
+}
+
+/** @param answer to `INTROSPECTION` */
+export function parseSchema(answer: Answer | undefined): Schema {
+  const columns = new Map<string, Set<string>>();
+  let statusIndex: string | null = null;
+  let endedIndex: Schema["endedIndex"] = null;
+  for (const { kind, tbl, name, sql } of rows(answer, COLUMNS)) {
+    if (kind === "column") {
+      const known = columns.get(tbl ?? "") ?? new Set();
+      columns.set(tbl ?? "", known.add(name ?? ""));
+      continue;
+    }
+    const { first, where } = parseIndex(sql ?? "");
+    if (first === "status" && !where) statusIndex = name ?? "";
+    if (first === "completed_at" && coversTerminal(where)) endedIndex = { name: name ?? "", where };
+  }
+  return {
+    hasTable: (table) => columns.has(table),
+    hasColumn: (table, column) => columns.get(table)?.has(column) ?? false,
+    statusIndex,
+    endedIndex,
+  };
+}
