@@ -1,13 +1,126 @@
-/** `npm run docs`: writes the table of invariants from their own files. `--check` only says whether it is up to date. */
+/** `npm run docs`: writes the pages that say what the code says. `--check` only says whether they are up to date. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { CHANNELS } from "../shared/alerts/channels/index.ts";
+import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
+import { API } from "../shared/config/api.ts";
+import { CYCLE, STATE } from "../shared/config/cycle.ts";
+import { LOCAL } from "../shared/config/local.ts";
+import { PLATFORM } from "../shared/config/platform.ts";
+import { REMOTE } from "../shared/config/remote.ts";
+import { SECRET } from "../shared/config/secret.ts";
+import { NONE } from "../shared/config/source-variables.ts";
+import type { Table, Variable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
+import { SOURCES } from "../shared/sources/index.ts";
+import type { SourceSpec } from "../shared/sources/spec.ts";
+import { SECRET_NAMES } from "../shared/variables.ts";
+import { SETTINGS } from "./environments.ts";
 
-const PATH = fileURLToPath(new URL("../docs/invariants.md", import.meta.url));
+/** The groups of docs/configuration.md. */
+export const GROUPS = {
+  sources: SOURCES.map(({ variables }) => variables),
+  cycle: [CYCLE],
+  alerts: [...CHANNELS.map(({ variables }) => variables), ALERTS, ALERT_POLICY],
+  stateAndAccess: [STATE, SECRET, API],
+  commandLine: [REMOTE, PLATFORM],
+  local: [LOCAL],
+} as const satisfies Record<string, readonly Table[]>;
 
-/** @returns docs/invariants.md as the registry has it */
+const cell = (text: string) => text.replaceAll("|", "\\|");
+
+/** Says which invariants are not run without a source. */
+function leftOut({ gives }: SourceSpec): string {
+  const ids = INVARIANTS.filter(({ reads }) => reads.some((fact) => gives.includes(fact))).map(
+    ({ id }) => id,
+  );
+  return `. \`${NONE}\` leaves out ${ids.join(", ")}`;
+}
+
+/** What the first variable of each source says besides its meaning. */
+const LEFT_OUT = new Map(
+  (SOURCES as readonly SourceSpec[]).map((source) => [Object.values(source.variables)[0], leftOut(source)]),
+);
+
+/** Says where a deployed canary gets a variable; nothing where the stack itself sets it. */
+function deployedBy(name: string): string {
+  const setting = SETTINGS.get(name);
+  return SECRET_NAMES.includes(name) ? "secret" : setting ? `\`${setting}\`` : "";
+}
+
+function row(variable: Variable<unknown>, isDeployed: boolean): string {
+  const { name, meaning, fallback } = variable;
+  const range = "range" in variable ? `; ${(variable.range as readonly number[]).join(" to ")}` : "";
+  const cells = [
+    `\`${name}\``,
+    variable.format(fallback) ?? "",
+    ...(isDeployed ? [deployedBy(name)] : []),
+    meaning + range + (LEFT_OUT.get(variable) ?? ""),
+  ];
+  return `|${cells.map((text) => (text ? ` ${cell(text)} ` : " ")).join("|")}|`;
+}
+
+/** @param isDeployed whether a deployed canary reads these */
+function table(tables: readonly Table[], { isDeployed = true } = {}): string {
+  const variables = tables.flatMap((one) => Object.values(one));
+  const head = isDeployed
+    ? "| variable | default | deployed | meaning |\n|---|---|---|---|"
+    : "| variable | default | meaning |\n|---|---|---|";
+  return [head, ...variables.map((variable) => row(variable, isDeployed))].join("\n");
+}
+
+/** Makes docs/configuration.md from the tables of variables. */
+export function configurationPage(): string {
+  return `<!-- Written by \`npm run docs\` from infra/docs.ts and the tables of variables that it names. Change it there. -->
+
+# Configuration
+
+Everything is a variable of the environment, read once at the start by \`shared/config\`. A value that can't be used is
+refused with the variable's name and the mend. An empty variable counts as one that is not set.
+
+A deployed canary gets its variables from the stack: what stands in \`infra/environments.ts\` is turned into them, and the
+secrets come from AWS Secrets Manager. The column *deployed* names the setting of an environment that becomes the variable,
+or says that it comes from the secret; where it is empty, the stack sets what is needed. The [settings of an environment](operations.md#the-settings-of-an-environment)
+are in operations.md.
+
+## Sources
+
+A source that is not set is unread: its invariants are unknown, and \`sources_unavailable\` says \`redis: not configured\`.
+The value \`none\` says that it is left out on purpose: its invariants are not run and are listed in \`checks_off\`.
+
+${table(GROUPS.sources)}
+
+## The cycle
+
+${table(GROUPS.cycle)}
+
+## Alerts
+
+Without a channel nobody is told; cycles and records go on, and \`status\` says \`alerts: no channel\`. What is red when a
+channel is first configured is told then.
+
+${table(GROUPS.alerts)}
+
+## State and access
+
+${table(GROUPS.stateAndAccess)}
+
+\`AWS_REGION\`, \`AWS_ENDPOINT_URL_DYNAMODB\` and their like are the AWS SDK's own variables.
+
+## The command line
+
+${table(GROUPS.commandLine, { isDeployed: false })}
+
+## \`npm start\`
+
+It reads these, \`ADMIN_TOKEN\`, \`PUBLIC_BADGE\`, and the variables of alerts.
+
+${table(GROUPS.local, { isDeployed: false })}
+`;
+}
+
+/** Makes docs/invariants.md from the registry. */
 export function invariantsPage(): string {
-  const cell = (text: string) => text.replaceAll("|", "\\|");
   const rows = INVARIANTS.map(
     ({ id, title, tier, severity, guards, reads, confirm }) =>
       `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(guards)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
@@ -29,11 +142,15 @@ ${rows.join("\n")}
 ${sections.join("\n")}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const page = invariantsPage();
-  if (!process.argv.includes("--check")) writeFileSync(PATH, page);
-  else if (readFileSync(PATH, "utf8") !== page) {
-    console.error("docs/invariants.md is not what shared/invariants says: run npm run docs");
-    process.exitCode = 1;
+/** The written pages, by their names in docs/. */
+export const PAGES = { "invariants.md": invariantsPage, "configuration.md": configurationPage } as const;
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const [name, page] of Object.entries(PAGES)) {
+    const path = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+    if (!process.argv.includes("--check")) writeFileSync(path, page());
+    else if (readFileSync(path, "utf8") !== page()) {
+      console.error(`docs/${name} is not what the code says: run npm run docs`);
+      process.exitCode = 1;
+    }
   }
-}

@@ -228,6 +228,23 @@ const Settings = z
 export type EnvironmentInput = z.input<typeof Settings>;
 export type EnvironmentSettings = z.output<typeof Settings>;
 
+/** The schemas by their settings, and the values at the same places. */
+const placesOf = (settings?: EnvironmentSettings) =>
+  [
+    ["", Settings.shape, settings],
+    ["alerts.", Alerts.shape, settings?.alerts],
+  ] as readonly (readonly [string, Record<string, z.ZodType>, Record<string, unknown> | undefined])[];
+
+/** The settings that become variables, by the variables' names. */
+export const SETTINGS: ReadonlyMap<string, string> = new Map(
+  placesOf().flatMap(([place, schemas]) =>
+    Object.entries(schemas).flatMap(([field, schema]): [string, string][] => {
+      const written = WRITTEN.get(schema);
+      return written ? [[written.variable, place + field]] : [];
+    }),
+  ),
+);
+
 const API_NAMES: readonly string[] = Object.values(API).map(({ name }) => name);
 
 /**
@@ -241,13 +258,10 @@ export function variablesOf(
   reader: "cycle" | "api" = "cycle",
 ): Record<string, string> {
   const variables = { [ALERTS.environment.name]: environment };
-  for (const [schemas, values] of [
-    [Settings.shape, settings],
-    [Alerts.shape, settings.alerts],
-  ] as [Record<string, z.ZodType>, Record<string, unknown>][])
+  for (const [, schemas, values] of placesOf(settings))
     for (const [field, schema] of Object.entries(schemas)) {
       const written = WRITTEN.get(schema);
-      const text = written?.text(values[field]);
+      const text = written?.text(values?.[field]);
       if (written === undefined || text === undefined) continue;
       if (reader === "api" || !API_NAMES.includes(written.variable)) variables[written.variable] = text;
     }

@@ -1,7 +1,52 @@
-import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
-import { invariantsPage } from "../../infra/docs.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { GROUPS, PAGES } from "../../infra/docs.ts";
+import { SETTINGS } from "../../infra/environments.ts";
+import type { Table } from "../../shared/config/variable.ts";
 
-test("docs/invariants.md is what the invariants' own files say (npm run docs writes it)", () => {
-  expect(readFileSync(new URL("../../docs/invariants.md", import.meta.url), "utf8")).toBe(invariantsPage());
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+
+test.each(Object.entries(PAGES))("docs/%s is what the code says (npm run docs writes it)", (name, page) => {
+  expect(readFileSync(`${PROJECT}docs/${name}`, "utf8")).toBe(page());
+});
+
+describe("every variable", () => {
+  const tables: readonly Table[] = Object.values(GROUPS).flat();
+  const names = tables.flatMap((table) => Object.values(table).map(({ name }) => name));
+
+  test("is said once", () => {
+    expect(names).toEqual([...new Set(names)]);
+  });
+
+  test("that an environment's setting becomes is in a table", () => {
+    expect(names).toEqual(expect.arrayContaining([...SETTINGS.keys()]));
+  });
+
+  /** Read or set for others: the AWS SDK, node, and whatever starts the canary. */
+  const FOREIGN = /^(AWS_|NODE_|PATH$)/;
+
+  test("that the code reads is in a table", () => {
+    const files = ["shared", "functions", "infra"].flatMap((folder) =>
+      readdirSync(PROJECT + folder, { recursive: true, encoding: "utf8" })
+        .filter((file) => /\.(ts|tsx|mjs)$/.test(file))
+        .map((file) => `${folder}/${file}`),
+    );
+    expect(files.length).toBeGreaterThan(100);
+    const read = files.flatMap((file) => {
+      const source = readFileSync(`${PROJECT}${file}`, "utf8");
+      return [...source.matchAll(/\benv(?:\.|\[")([A-Z][A-Z0-9_]*)/g)].map(
+        ([, name]) => `${name} in ${file}`,
+      );
+    });
+    expect(read.filter((use) => !FOREIGN.test(use) && !names.includes(use.split(" ")[0]!))).toEqual([]);
+    // A table is the only way to declare one.
+    const declared = files.flatMap((file) => {
+      const source = readFileSync(`${PROJECT}${file}`, "utf8");
+      return [
+        ...source.matchAll(/\b(?:text|token|wholeNumber|oneOf|onOff|address|pem)\(\s*"([A-Z][A-Z0-9_]+)"/g),
+      ];
+    });
+    expect(names).toEqual(expect.arrayContaining(declared.map(([, name]) => name)));
+  });
 });
