@@ -14,15 +14,15 @@ import { renderCycle } from "../shared/cli/cycle-table.ts";
 import { renderSilence, renderStatus, renderViolations } from "../shared/cli/lists.ts";
 import { watch } from "../shared/cli/watch.ts";
 import { ConfigError, loadConfig, loadRemote, type Remote } from "../shared/config/config.ts";
-import type { CycleReport } from "../shared/cycle/run-cycle.ts";
 import { documentClient } from "../shared/store/client.ts";
 import { dynamoStore } from "../shared/store/store.ts";
 import { createApp } from "../shared/web/app.ts";
-import type { CycleOutline } from "../shared/wire/records.ts";
 import {
+  type CycleOutline,
+  type CycleReport,
   CycleResponse,
   CyclesPage,
-  SilenceSchema,
+  Silence,
   SilencesList,
   Status,
   ViolationsPage,
@@ -202,14 +202,14 @@ async function show<T>(
 /** @returns what `canary status` shows: the state of each invariant, and its last 24 hours */
 async function lookAtStatus(api: Api, init?: RequestInit): Promise<string> {
   const { answer: status } = await call(api, "/api/canary/status", Status, init);
-  const cycles: z.infer<typeof CyclesPage>["cycles"] = [];
+  const cycles: CycleOutline[] = [];
   // The strips are beside the point where they can't be had: what is red is shown all the same.
   try {
     await readCycles();
   } catch (error) {
     console.error(`the last 24 hours can't be shown: ${error instanceof Error ? error.message : error}`);
   }
-  return renderStatus(status, cycles as CycleOutline[], Date.now(), colour);
+  return renderStatus(status, cycles, Date.now(), colour);
 
   async function readCycles() {
     let cursor: string | null = null;
@@ -315,7 +315,7 @@ function program(done: (code: number) => void): Command {
     .action(async (invariant, { for: time, reason, subject, json }) => {
       const until = new Date(Date.now() + parseTime(time)).toISOString();
       const body = JSON.stringify({ invariant_id: invariant, subject, until, reason });
-      done(await show("/api/canary/silences", SilenceSchema, json, renderSilence, { method: "POST", body }));
+      done(await show("/api/canary/silences", Silence, json, renderSilence, { method: "POST", body }));
     });
   canary
     .command("silences")

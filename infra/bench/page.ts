@@ -12,7 +12,7 @@ import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { dayOf, violationId } from "../../shared/store/table.ts";
 import { createApp } from "../../shared/web/app.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
+import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import { toViolation } from "../../shared/wire/serialize.ts";
 import { startDynamo } from "../local/dynamodb.ts";
 

@@ -1,8 +1,8 @@
 /** A cycle as an operator reads it in a terminal. */
 import pc from "picocolors";
-import type { CycleReport } from "../cycle/run-cycle.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import { printable } from "../text.ts";
+import type { CycleReport } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
 
 type Shown = keyof typeof SYMBOLS;

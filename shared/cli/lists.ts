@@ -1,16 +1,11 @@
 /** Violations and states as lines for a terminal. */
-import type { z } from "@hono/zod-openapi";
 import pc from "picocolors";
 import { printable } from "../text.ts";
-import { isFresh, type StatusBody } from "../web/describe-status.ts";
+import { isFresh } from "../web/describe-status.ts";
 import { stripsOf } from "../web/uptime.ts";
-import type { CycleOutline } from "../wire/records.ts";
-import type { SilenceSchema, ViolationsPage } from "../wire/schemas.ts";
+import type { CycleOutline, SilenceBody, StatusBody, ViolationsBody } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
 import { STRIP_LEGEND, stripText } from "./uptime.ts";
-
-export type SilenceBody = z.infer<typeof SilenceSchema>;
-export type ViolationsBody = z.infer<typeof ViolationsPage>;
 
 export function renderViolations({ violations, next_cursor }: ViolationsBody): string {
   if (violations.length === 0) return "no violations";

@@ -25,15 +25,7 @@ import { cut } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { confirmed, knownIn, suspects } from "../verdict/confirm.ts";
 import { evaluate, factsOf, isOff, type Verdict } from "../verdict/evaluate.ts";
-import type {
-  CycleRecord,
-  FoundRecord,
-  RecoveryRecord,
-  SpreadRecord,
-  TransitionRecord,
-  VerdictRecord,
-  ViolationRecord,
-} from "../wire/records.ts";
+import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
 import { toTransitionRecords, toVerdictRecord, toViolation } from "../wire/serialize.ts";
 import { EMPTY_MEMORY, type Memory } from "./memory.ts";
 
@@ -74,21 +66,6 @@ export interface CycleRequest {
   readonly trigger: string;
   /** How much time the caller has left, in ms: alerts are delivered only within it. */
   readonly timeLeftMs?: () => number;
-}
-
-/** What a cycle answers, in wire names. */
-export interface CycleReport {
-  readonly snapshot_time: string;
-  readonly cycle_duration_ms: number;
-  readonly checks_run: readonly string[];
-  readonly checks_off: readonly string[];
-  readonly sources_unavailable: readonly string[];
-  /** An id is null where the state could not be written. */
-  readonly violations: readonly (Omit<ViolationRecord, "id"> & { readonly id: number | null })[];
-  readonly transitions: readonly TransitionRecord[];
-  readonly spreads: readonly SpreadRecord[];
-  readonly recoveries: readonly RecoveryRecord[];
-  readonly verdicts: Readonly<Record<string, VerdictRecord>>;
 }
 
 export type CycleOutcome =

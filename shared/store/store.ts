@@ -14,7 +14,7 @@ import type { TerminalStatus } from "../facts/facts.ts";
 import type { Severity, Tier } from "../invariants/invariant.ts";
 import { packEntries, type TerminalMemory, unpackEntries } from "../recall/finished-runs.ts";
 import { formatInstant } from "../time.ts";
-import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/records.ts";
+import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { decodeMemory, encodeMemory } from "./memory-codec.ts";
 import {
   dayOf,

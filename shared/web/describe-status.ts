@@ -1,16 +1,12 @@
 /** What is red, unknown and green, as the API tells it and the page shows it. */
-import type { z } from "@hono/zod-openapi";
 import type { Senders } from "../alerts/channels/channels.ts";
 import type { Silence } from "../alerts/silence.ts";
 import type { InvariantState, Memory } from "../cycle/memory.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { formatInstant } from "../time.ts";
-import type { Status } from "../wire/schemas.ts";
+import type { StatusBody } from "../wire/schemas.ts";
 import { toSilence } from "./silencing.ts";
-
-export type StatusBody = z.infer<typeof Status>;
-export type InvariantStatus = StatusBody["invariants"][number];
 
 /** Three scheduled cycles: one may be late, and one may fail. */
 const FRESH_MS = 15 * 60_000;

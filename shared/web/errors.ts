@@ -25,14 +25,15 @@ export const ErrorBody = z
   .object({ detail: z.string(), code: z.string(), request_id: z.string() })
   .openapi("Error");
 
-/** @returns the error as a response; every error of the API is made here */
-export function errorResponse(
+/** Makes the error response. Every error of the API is made here. */
+export function errorResponse<Status extends ContentfulStatusCode>(
   c: Context,
-  status: ContentfulStatusCode,
+  status: Status,
   code: string,
   detail: string,
-): Response {
-  return c.json({ detail, code, request_id: c.get("requestId") }, status);
+) {
+  const body: z.infer<typeof ErrorBody> = { detail, code, request_id: c.get("requestId") };
+  return c.json(body, status);
 }
 
 /** @returns what zod found, as one line that names each field */

@@ -7,8 +7,14 @@ import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { dayOf, keptRange } from "../store/table.ts";
 import { formatInstant } from "../time.ts";
-import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/records.ts";
-import { describeStatus, type InvariantStatus, isFresh, type StatusBody } from "./describe-status.ts";
+import type {
+  CycleOutline,
+  CycleRecord,
+  InvariantStatus,
+  StatusBody,
+  ViolationRecord,
+} from "../wire/schemas.ts";
+import { describeStatus, isFresh } from "./describe-status.ts";
 import { STRIP_MS, type Strip, stripsOf } from "./uptime.ts";
 
 const IDS = INVARIANTS.map(({ id }) => id);

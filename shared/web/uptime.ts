@@ -1,5 +1,5 @@
 /** A day of cycles as bars: what an operator sees of an invariant's past at a glance. */
-import type { CycleOutline } from "../wire/records.ts";
+import type { CycleOutline } from "../wire/schemas.ts";
 
 export const BAR_MS = 5 * 60_000;
 export const BARS = 288;

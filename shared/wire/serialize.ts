@@ -10,7 +10,7 @@ import type {
   TransitionRecord,
   VerdictRecord,
   ViolationRecord,
-} from "./records.ts";
+} from "./schemas.ts";
 
 const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
-import { type CycleReport, leaseMs } from "../../shared/cycle/run-cycle.ts";
+import { leaseMs } from "../../shared/cycle/run-cycle.ts";
 import { SourceError } from "../../shared/errors.ts";
 import { INVARIANTS, unknownIds } from "../../shared/invariants/index.ts";
 import { type Lease, LeaseLost, type TimeRange } from "../../shared/store/store.ts";
-import type { CycleRecord } from "../../shared/wire/records.ts";
+import type { CycleRecord, CycleReport } from "../../shared/wire/schemas.ts";
 import {
   commit,
   container,

@@ -11,7 +11,7 @@ import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type { FactName, Facts, Slots } from "../../shared/facts/facts.ts";
 import { redisSource } from "../../shared/sources/redis/redis.ts";
 import type { Source } from "../../shared/sources/source.ts";
@@ -19,6 +19,7 @@ import { openDatabase } from "../../shared/sources/sqlite/database.ts";
 import { sqliteSource } from "../../shared/sources/sqlite/sqlite.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { describeLive, startSqld } from "../support/live.ts";
 
 const NOW = Date.now();

@@ -8,7 +8,6 @@ import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import {
   type AlertSettings,
   type CycleOutcome,
-  type CycleReport,
   type CycleSettings,
   runCycle,
 } from "../../shared/cycle/run-cycle.ts";
@@ -25,6 +24,7 @@ import type {
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore, type Lease, type Store } from "../../shared/store/store.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import {
   container as containerOf,
   countsOf,

@@ -8,9 +8,10 @@ import { serve } from "../../infra/local/serve.ts";
 import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { createCanary } from "../../shared/canary.ts";
 import { loadConfig } from "../../shared/config/config.ts";
-import { type CycleReport, runCycle } from "../../shared/cycle/run-cycle.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
 

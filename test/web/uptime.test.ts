@@ -1,7 +1,7 @@
 /** A day as 288 bars: what a late, a lost, a doubled and a filtered cycle look like. */
 import { describe, expect, test } from "vitest";
 import { BAR_MS, BARS, describeStrip, stripsOf, worstOf } from "../../shared/web/uptime.ts";
-import type { CycleOutline } from "../../shared/wire/records.ts";
+import type { CycleOutline } from "../../shared/wire/schemas.ts";
 
 const NOW_MS = Date.parse("2026-11-23T10:00:00Z");
 const MINUTE_MS = 60_000;

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Canary } from "../../canary.ts";
-import { SilenceRequest, SilenceSchema, SilencesList } from "../../wire/schemas.ts";
+import { Silence, SilenceRequest, SilencesList } from "../../wire/schemas.ts";
 import { type App, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
 import { addSilence, endSilence, silencesInForce, toSilence } from "../silencing.ts";
 
@@ -11,7 +11,7 @@ const add = createRoute({
     "Don't tell of an invariant, or of one subject of it, until then; it is still checked and recorded",
   request: { body: { required: true, content: { "application/json": { schema: SilenceRequest } } } },
   responses: {
-    201: jsonBody("The silence", SilenceSchema),
+    201: jsonBody("The silence", Silence),
     400: jsonBody("The body is not JSON", ErrorBody),
     409: jsonBody("There are too many silences", ErrorBody),
     422: jsonBody("A field that can't be used", ErrorBody),
@@ -50,6 +50,6 @@ export function registerSilences(app: App, canary: Canary): void {
     const { id } = c.req.valid("param");
     return (await endSilence(canary, id))
       ? c.body(null, 204)
-      : (errorResponse(c, 404, "not_found", `there is no silence ${id}`) as never);
+      : errorResponse(c, 404, "not_found", `there is no silence ${id}`);
   });
 }

@@ -41,7 +41,7 @@ export function registerStatus(app: App, { store, now, alerts }: Canary): void {
     const { start_time, end_time, limit, cursor } = c.req.valid("query");
     const range = keptRange(start_time ?? Math.min(end_time ?? now(), now()) - DAY_MS, end_time, now());
     const page = await store.listCycles(range, limit, cursor ?? null);
-    return c.json({ cycles: page.items as never[], next_cursor: page.cursor }, 200);
+    return c.json({ cycles: page.items, next_cursor: page.cursor }, 200);
   });
 
   app.openapi(health, async (c) => {

@@ -1,7 +1,7 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { formatDuration } from "../../time.ts";
-import type { CycleOutline } from "../../wire/records.ts";
+import type { CycleOutline } from "../../wire/schemas.ts";
 import { healthOf, type Overview, type Row, type Standings } from "../summary.ts";
 import { CycleForm, EndSilence, SilenceForm, type SilenceInput } from "../ui/forms.tsx";
 import { renderPage, type Viewer } from "../ui/layout.tsx";

@@ -3,7 +3,7 @@
 import type { Child } from "hono/jsx";
 import { cut } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
-import type { ViolationRecord } from "../../wire/records.ts";
+import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import type { Shown } from "../summary.ts";
 import { type BarState, describeStrip, type Strip } from "../uptime.ts";
