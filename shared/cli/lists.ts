@@ -2,10 +2,10 @@
 import pc from "picocolors";
 import { printable } from "../text.ts";
 import { isFresh } from "../web/describe-status.ts";
-import { stripsOf } from "../web/uptime.ts";
+import { uptimesOf } from "../web/uptime.ts";
 import type { CycleOutline, SilenceBody, StatusBody, ViolationsBody } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
-import { STRIP_LEGEND, stripText } from "./uptime.ts";
+import { UPTIME_LEGEND, uptimeText } from "./uptime.ts";
 
 export function renderViolations({ violations, next_cursor }: ViolationsBody): string {
   if (violations.length === 0) return "no violations";
@@ -34,7 +34,7 @@ export function renderStatus(
 ): string {
   const c = pc.createColors(colour);
   const paint = { green: c.green, red: c.red, unknown: c.yellow, off: c.dim, missing: c.dim };
-  const strips = stripsOf(
+  const uptimes = uptimesOf(
     cycles,
     status.invariants.map((i) => i.id),
     nowMs,
@@ -61,10 +61,10 @@ export function renderStatus(
       i.blind_since && `blind since ${i.blind_since}: ${i.blind_reason}`,
     ].filter(Boolean);
     const head = `${SYMBOLS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
-    const strip = stripText(strips[i.id]!, (state, text) => paint[state](text));
-    lines.push(`${paint[i.status](head)}  ${strip}  ${printable(facts.join(", "))}`);
+    const uptime = uptimeText(uptimes[i.id]!, (state, text) => paint[state](text));
+    lines.push(`${paint[i.status](head)}  ${uptime}  ${printable(facts.join(", "))}`);
   }
-  lines.push(c.dim(`  ${STRIP_LEGEND}`));
+  lines.push(c.dim(`  ${UPTIME_LEGEND}`));
   const { alerts } = status;
   lines.push(
     `alerts: ${alerts.status}${alerts.pending > 0 ? ` (${alerts.pending})` : ""}${alerts.channels.length > 0 ? `, by ${alerts.channels.join(" and ")}` : ""}`,

@@ -1,8 +1,10 @@
-/** The shapes of all that is stored as evidence or served over HTTP, in wire names (snake_case), and their types. */
+/**
+ * The shapes of all that is stored as evidence or served over HTTP, in wire names (snake_case), and their types. What a
+ * request may hold is with its route (shared/web/api).
+ */
 import { z } from "@hono/zod-openapi";
-import { findInvariant, INVARIANTS, KNOWN_IDS } from "../invariants/index.ts";
+import { INVARIANTS } from "../invariants/index.ts";
 import { SEVERITIES } from "../invariants/invariant.ts";
-import { parseTimestamp } from "../time.ts";
 
 /** A list whose type nobody may change. */
 const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
@@ -52,12 +54,6 @@ export const Verdict = z
   })
   .openapi("Verdict");
 
-export const RunCycleRequest = z
-  .strictObject({
-    invariants: z.array(z.string()).min(1, "name at least one, or leave it out for all").optional(),
-  })
-  .openapi("RunCycleRequest");
-
 export const CycleResponse = z
   .object({
     snapshot_time: Instant,
@@ -100,39 +96,6 @@ export const Cycle = z
   })
   .openapi("Cycle");
 
-const TimeQuery = z
-  .string()
-  .transform((text, context) => {
-    const ms = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
-    if (ms !== null) return ms;
-    context.addIssue("give an ISO 8601 time, such as 2026-11-23T10:30:00Z");
-    return z.NEVER;
-  })
-  .openapi({ type: "string", example: "2026-11-23T10:30:00Z" });
-const Limit = (fallback: number) =>
-  z
-    .string()
-    .regex(/^([1-9]\d{0,2}|1000)$/, "give a whole number from 1 to 1000")
-    .transform(Number)
-    .openapi({ type: "integer", minimum: 1, maximum: 1000, default: fallback })
-    .default(fallback);
-const Cursor = z.string().min(1).optional().openapi({ description: "next_cursor of the page before" });
-const KnownId = z
-  .string()
-  .refine((id) => findInvariant(id) !== undefined, { error: `there is no such invariant; ${KNOWN_IDS}` });
-
-export const ViolationsQuery = z.object({
-  invariant_id: KnownId.optional(),
-  severity: Severity.optional(),
-  tier: Tier.optional(),
-  start_time: TimeQuery.optional(),
-  end_time: TimeQuery.optional(),
-  limit: Limit(100),
-  cursor: Cursor,
-});
-export const RangeQuery = z.object({ start_time: TimeQuery.optional(), end_time: TimeQuery.optional() });
-export const CyclesQuery = RangeQuery.extend({ limit: Limit(50), cursor: Cursor });
-
 export const ViolationsPage = z
   .object({ violations: list(Violation), next_cursor: z.string().nullable() })
   .openapi("ViolationsPage");
@@ -161,24 +124,7 @@ export const Silence = z
     created_at: Instant,
   })
   .openapi("Silence");
-export const SilenceRequest = z
-  .strictObject({
-    invariant_id: KnownId,
-    subject: z
-      .string()
-      // A name that was copied from Slack has these beside its marks, and would match nothing.
-      .overwrite((name) => name.replaceAll("\u200b", ""))
-      .min(1, "name an agent, or leave it out for all")
-      .max(200, "give at most 200 characters")
-      .optional(),
-    until: TimeQuery,
-    reason: z
-      .string()
-      .trim()
-      .min(1, "say why, for whoever reads it at 3 a.m.")
-      .max(200, "give at most 200 characters"),
-  })
-  .openapi("SilenceRequest");
+
 export const SilencesList = z.object({ silences: list(Silence) }).openapi("Silences");
 
 export const Status = z
