@@ -3,7 +3,7 @@ import pc from "picocolors";
 import { printable } from "../text.ts";
 import { isFresh } from "../web/describe-status.ts";
 import { uptimesOf } from "../web/uptime.ts";
-import type { CycleOutline, SilenceBody, StatusBody, ViolationsBody } from "../wire/schemas.ts";
+import type { CycleOutline, SilenceBody, SilencesBody, StatusBody, ViolationsBody } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
 import { UPTIME_LEGEND, uptimeText } from "./uptime.ts";
 
@@ -17,10 +17,14 @@ export function renderViolations({ violations, next_cursor }: ViolationsBody): s
   return lines.join("\n");
 }
 
-/** @returns a silence as one line */
+/** Renders a silence as one line. */
 export function renderSilence({ id, invariant_id, subject, until, reason }: SilenceBody): string {
   return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${printable(subject)}`} until ${until}: ${printable(reason)}`;
 }
+
+/** Renders the silences in force, a line for each. */
+export const renderSilences = ({ silences }: SilencesBody): string =>
+  silences.length > 0 ? silences.map(renderSilence).join("\n") : "no silences";
 
 /**
  * @param cycles of the last day, newest first, as `/api/canary/cycles` lists them

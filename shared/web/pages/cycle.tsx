@@ -22,7 +22,7 @@ interface CycleData {
 }
 
 /** Reads one cycle, in three requests. Null where there is no such cycle, or it is older than 90 days. */
-async function readCycle(view: CanaryView, atMs: number): Promise<CycleData | null> {
+async function readCycleData(view: CanaryView, atMs: number): Promise<CycleData | null> {
   const { store, now } = view;
   const [summary, cycle] = await Promise.all([readSummary(view), store.getCycle(formatInstant(atMs), now())]);
   if (!cycle) return null;
@@ -182,7 +182,7 @@ export const cyclePage: Page = {
   reloads: false,
   async render(request) {
     const atMs = parseTimestamp(request.name);
-    const data = atMs === null ? null : await readCycle(request.view, atMs);
+    const data = atMs === null ? null : await readCycleData(request.view, atMs);
     if (data) return renderCyclePage(data, request);
     return {
       title: "There is no such cycle",
