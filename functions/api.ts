@@ -1,4 +1,4 @@
-/** The function URL's way in: the Hono app behind AWS Lambda. */
+/** The entry point of the function URL: the Hono app behind AWS Lambda. */
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
 import { openCanary } from "../shared/canary.ts";
 import { ALERTS } from "../shared/config/alerts.ts";
@@ -7,11 +7,11 @@ import { ConfigError, type Environment } from "../shared/config/reader.ts";
 import { deployedEnvironment } from "../shared/config/secret.ts";
 import { cycleTelemetry } from "../shared/telemetry.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
-import { createApp } from "../shared/web/app.ts";
+import { type AppOptions, createApp } from "../shared/web/app.ts";
 
 /** How long a secret may be used after it was rotated. */
 const SECRET_MAX_AGE_MS = 60_000;
-/** What was refused, a token or the secret itself, may be right by now: it is read again, but not for each guess. */
+/** A token that was refused, or a secret that could not be used, may be right by now: the secret is read again, but not for each guess. */
 const SECRET_MAX_AGE_AFTER_REFUSAL_MS = 2_000;
 
 type HandleEvent = ReturnType<typeof handle>;
@@ -22,9 +22,11 @@ type FunctionUrlEvent = LambdaEvent & { readonly requestContext: { readonly doma
 let kept: { readonly env: Environment; readonly handleEvent: HandleEvent } | undefined;
 /** Whether the last event found a configuration that could be used. */
 let isConfigured = true;
+/** The events whose caller was not let in. */
+const refused = new WeakSet<object>();
 
 async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
-  // A function can't be given its own address when it is deployed, but each request carries it.
+  // The function's own address is not known when it is deployed, but comes with each request.
   const address = `https://${event.requestContext.domainName}/`;
   const mayBeOldMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
   isConfigured = false;
@@ -32,14 +34,15 @@ async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<Ha
   if (kept?.env !== env) {
     const canary = openCanary(env, { observe: cycleTelemetry });
     const logError = (line: string) => console.error(line);
-    const app = createApp({ canary, ...loadAccess(env), logError });
+    const onRefused: AppOptions["onRefused"] = (c) => c.env.event && refused.add(c.env.event);
+    const app = createApp({ canary, ...loadAccess(env), logError, onRefused });
     kept = { env, handleEvent: handle(app) };
   }
   isConfigured = true;
   return kept.handleEvent;
 }
 
-/** Without a configuration nobody can be let in, so the caller hears no more than that. */
+/** Without a configuration nobody can be let in, so the answer says no more than that. */
 function misconfigured(error: ConfigError, { awsRequestId }: LambdaContext): Answer {
   for (const problem of error.problems) console.error(`${awsRequestId} configuration: ${problem}`);
   const detail = "the canary's configuration can't be used; the function's log says what is wrong";
@@ -51,16 +54,12 @@ function misconfigured(error: ConfigError, { awsRequestId }: LambdaContext): Ans
   };
 }
 
-/** A page sends whom it does not let in to the sign-in. */
-const isRefusal = ({ statusCode, headers }: Answer) =>
-  statusCode === 401 || (statusCode === 303 && headers?.location?.startsWith("/sign-in") === true);
-
 /** Answers one HTTP request. */
 export async function handler(event: FunctionUrlEvent, context: LambdaContext): Promise<Answer> {
   try {
     const handleEvent = await handlerFor(event, SECRET_MAX_AGE_MS);
     const response = await handleEvent(event, context);
-    if (!isRefusal(response)) return response;
+    if (!refused.has(event)) return response;
     const renewed = await handlerFor(event, SECRET_MAX_AGE_AFTER_REFUSAL_MS);
     return renewed === handleEvent ? response : await renewed(event, context);
   } catch (error) {

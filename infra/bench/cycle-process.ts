@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { type Canary, openCanary } from "../../shared/canary.ts";
-import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { countUnits } from "./count-units.ts";
 import { sendFloor } from "./floor.ts";
 import { type PlainSources, plainExecs, plainLoop } from "./plain-loop.ts";

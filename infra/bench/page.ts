@@ -10,7 +10,7 @@ import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { dayOf, violationId } from "../../shared/store/table.ts";
 import { createApp } from "../../shared/web/app.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
+import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import { toViolation } from "../../shared/wire/serialize.ts";
 import { startDynamo } from "../local/dynamodb.ts";
 

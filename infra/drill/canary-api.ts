@@ -1,16 +1,13 @@
 /** The canary that is drilled, over its own API. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "@hono/zod-openapi";
-import type { CycleRecord } from "../../shared/wire/records.ts";
-import { CycleResponse, CyclesPage } from "../../shared/wire/schemas.ts";
-
-export type CycleAnswer = z.output<typeof CycleResponse>;
+import { type CycleRecord, type CycleReport, CycleResponse, CyclesPage } from "../../shared/wire/schemas.ts";
 
 export interface CanaryApi {
   /** Runs one whole cycle; waits while another one runs. @throws Error where it did not happen */
-  cycle(signal: AbortSignal): Promise<CycleAnswer>;
+  cycle(signal: AbortSignal): Promise<CycleReport>;
   /** @returns the cycles from that instant on, newest first */
-  cyclesSince(instant: string): Promise<CycleRecord[]>;
+  cyclesSince(instant: string): Promise<readonly CycleRecord[]>;
 }
 
 /** A request to the API of a canary, with what it asks of its callers. */
@@ -41,6 +38,6 @@ export const canaryApi = (call: Call): CanaryApi => ({
   },
   async cyclesSince(instant) {
     const query = new URLSearchParams({ start_time: instant, limit: "1000" });
-    return (await answerOf(await call(`/api/canary/cycles?${query}`), CyclesPage)).cycles as CycleRecord[];
+    return (await answerOf(await call(`/api/canary/cycles?${query}`), CyclesPage)).cycles;
   },
 });

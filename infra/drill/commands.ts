@@ -1,15 +1,9 @@
 /** `canary drill`: breaks each invariant on purpose, and proves that the canary tells it once and sees the cure. */
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
-import { ALERT_NAMES } from "../../shared/variables.ts";
-import { findEnvironment } from "../environments.ts";
-import { FAULTS } from "../faults/index.ts";
+import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
 import type { Call } from "./canary-api.ts";
-import { openDeployed } from "./deployed.ts";
-import { exitCodeOf, faultsOf, runDrill } from "./drill.ts";
-import { openLocal } from "./local.ts";
 import type { Place } from "./place.ts";
-import { renderProof, renderSummary } from "./report.ts";
 
 interface Options {
   invariants?: string[];
@@ -27,11 +21,9 @@ function parseIds(text: string): string[] {
     .split(",")
     .map((id) => id.trim())
     .filter(Boolean);
-  try {
-    faultsOf(FAULTS, ids);
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
+  const unknown = unknownIds(ids);
+  if (unknown.length > 0)
+    throw new InvalidArgumentError(`there is no invariant ${unknown.join(", ")}; ${KNOWN_IDS}`);
   if (ids.length === 0) throw new InvalidArgumentError("give ids such as S-01,B-02.");
   return ids;
 }
@@ -87,7 +79,14 @@ export function addDrillCommand(
       if (env === undefined && (yes || image !== undefined))
         command.error("--yes and --image are of a deployed environment: name it with --env");
       const open = async (): Promise<Place> => {
-        if (env === undefined) return openLocal(loadLocal(ALERT_NAMES));
+        if (env === undefined) {
+          const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
+            import("./local.ts"),
+            import("../../shared/variables.ts"),
+          ]);
+          return openLocal(loadLocal(ALERT_NAMES));
+        }
+        const { findEnvironment } = await import("../environments.ts");
         const settings = findEnvironment(env);
         if (!yes)
           command.error(
@@ -96,8 +95,12 @@ export function addDrillCommand(
         const call = connect();
         if (!call)
           return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
+        const { openDeployed } = await import("./deployed.ts");
         return openDeployed({ environment: env, settings, call, image });
       };
+      // What a drill stands on is loaded with it, and not for the help.
+      const [{ FAULTS }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
+        await Promise.all([import("../faults/index.ts"), import("./drill.ts"), import("./report.ts")]);
       const faults = faultsOf(FAULTS, invariants);
       const { signal, left, end } = interruption();
       try {

@@ -2,10 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { INVARIANTS } from "../../shared/invariants/index.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
+import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
+import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
 import type { Expected, Fault } from "../faults/fault.ts";
-import type { CanaryApi, CycleAnswer } from "./canary-api.ts";
+import type { CanaryApi } from "./canary-api.ts";
 import { DRILL_PREFIX, type Ground, type Scene, sceneOf } from "./scene.ts";
 
 /** What a drill of one fault came to. */
@@ -67,7 +67,7 @@ const describe = (violations: readonly { invariant_id: string; subject: string }
 /** The cycles of one drill of a fault, and the transitions in them. */
 function witness({ api, isAlone, signal }: DrillOptions, { invariantId }: Fault, { agent }: Scene) {
   let startedAt = "";
-  async function cycle(): Promise<CycleAnswer> {
+  async function cycle(): Promise<CycleReport> {
     const answer = await api.cycle(signal);
     const verdict = answer.verdicts[invariantId];
     if (!verdict) throw new Disproof(`${invariantId} is off: nothing is checked`);
@@ -75,7 +75,7 @@ function witness({ api, isAlone, signal }: DrillOptions, { invariantId }: Fault,
     return answer;
   }
   /** @returns what is red that has to do with the drill */
-  const relevant = ({ violations }: CycleAnswer) => violations.filter((v) => isAlone || v.subject === agent);
+  const relevant = ({ violations }: CycleReport) => violations.filter((v) => isAlone || v.subject === agent);
 
   /** @returns the transitions since the drill began: how often to red, how often back */
   async function transitions(): Promise<{ red: number; recovered: number }> {
@@ -237,10 +237,8 @@ async function obstacleOf(fault: Fault, scene: Scene): Promise<string | null> {
 
 /** @returns the faults of these invariants, or of all. @throws RangeError naming those that there are not */
 export function faultsOf(faults: readonly Fault[], ids: readonly string[] | undefined): Fault[] {
-  const known = INVARIANTS.map(({ id }) => id);
-  const unknown = ids?.filter((id) => !known.includes(id)) ?? [];
-  if (unknown.length > 0)
-    throw new RangeError(`there is no invariant ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  const unknown = unknownIds(ids ?? []);
+  if (unknown.length > 0) throw new RangeError(`there is no invariant ${unknown.join(", ")}; ${KNOWN_IDS}`);
   return faults.filter(({ invariantId }) => ids?.includes(invariantId) ?? true);
 }
 

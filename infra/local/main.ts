@@ -4,6 +4,7 @@ import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { DAY_MS, parseDuration, SECOND_MS } from "../../shared/time.ts";
 import { ALERT_NAMES } from "../../shared/variables.ts";
 import { LocalError, startEnvironment } from "./environment.ts";
 
@@ -11,10 +12,9 @@ const DEFAULT_PORT = 8787;
 const DEFAULT_EVERY_SECONDS = 300;
 
 function parseSeconds(text: string): number {
-  const [, amount, unit] = /^(\d+)(s|m)$/.exec(text) ?? [];
-  const seconds = Number(amount) * (unit === "m" ? 60 : 1);
-  if (!(seconds >= 1 && seconds <= 86_400)) throw new InvalidArgumentError("give a time such as 30s or 5m.");
-  return seconds;
+  const ms = parseDuration(text, "sm");
+  if (ms !== null && ms >= SECOND_MS && ms <= DAY_MS) return ms / SECOND_MS;
+  throw new InvalidArgumentError("give a time such as 30s or 5m.");
 }
 
 function parsePort(text: string): number {

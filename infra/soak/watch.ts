@@ -1,7 +1,7 @@
 /** Runs the canary's cycles and keeps what each said, and when it looked. */
 import type { Canary } from "../../shared/canary.ts";
-import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { steadyNow } from "../platform/journal.ts";
 import type { Span } from "./claims.ts";
 import type { Found, WatchedCycle } from "./judge.ts";

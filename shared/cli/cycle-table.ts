@@ -1,19 +1,23 @@
-/** A cycle as an operator reads it in a terminal. */
+/** A cycle as text for a terminal. */
 import pc from "picocolors";
-import type { CycleReport } from "../cycle/outcome.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import { printable } from "../text.ts";
+import type { CycleReport } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
 
-type Shown = keyof typeof SYMBOLS;
+type CheckState = keyof typeof SYMBOLS;
+
+const MAX_UNSEEN = 3;
+const MAX_VIOLATIONS = 5;
 
 /**
+ * Renders the verdict of each invariant, and what changed.
  * @param report as the run-cycle route answers
  * @param colour whether the terminal has colours
  */
 export function renderCycle(report: CycleReport, colour: boolean): string {
   const c = pc.createColors(colour);
-  const paint: Record<Shown, (text: string) => string> = {
+  const paint: Record<CheckState, (text: string) => string> = {
     green: c.green,
     red: c.red,
     unknown: c.yellow,
@@ -23,21 +27,22 @@ export function renderCycle(report: CycleReport, colour: boolean): string {
   for (const { id, title } of INVARIANTS) {
     const verdict = report.verdicts[id];
     if (!verdict && !report.checks_off.includes(id)) continue;
-    const status: Shown = verdict?.status ?? "off";
+    const status: CheckState = verdict?.status ?? "off";
     const violations = report.violations.filter((v) => v.invariant_id === id);
     const facts = [
       verdict && `${verdict.checked} checked`,
       violations.length > 0 && `${violations.length} violation(s)`,
       verdict &&
         verdict.unseen.length > 0 &&
-        `${verdict.unseen.length} unseen: ${verdict.unseen.slice(0, 3).join(", ")}`,
+        `${verdict.unseen.length} unseen: ${verdict.unseen.slice(0, MAX_UNSEEN).join(", ")}`,
       verdict?.reason,
     ].filter((fact) => typeof fact === "string");
     const head = `${SYMBOLS[status]} ${id}  ${status.padEnd(7)}  ${title.padEnd(30)}`;
     lines.push(`${paint[status](head)}  ${printable(facts.join(", "))}`);
-    for (const violation of violations.slice(0, 5))
+    for (const violation of violations.slice(0, MAX_VIOLATIONS))
       lines.push(c.red(`    ${printable(violation.signal_query)}`));
-    if (violations.length > 5) lines.push(c.red(`    … +${violations.length - 5} more`));
+    if (violations.length > MAX_VIOLATIONS)
+      lines.push(c.red(`    … +${violations.length - MAX_VIOLATIONS} more`));
   }
   for (const t of report.transitions) lines.push(c.bold(c.red(`broke      ${t.invariant_id}`)));
   for (const t of report.spreads)

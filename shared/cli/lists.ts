@@ -1,17 +1,24 @@
-/** Violations and states as lines for a terminal. */
-import type { z } from "@hono/zod-openapi";
+/** Violations, silences and states as lines for a terminal. */
 import pc from "picocolors";
-import { printable } from "../text.ts";
-import { isFresh, type StatusBody } from "../web/describe-status.ts";
-import { stripsOf } from "../web/uptime.ts";
-import type { CycleOutline } from "../wire/records.ts";
-import type { SilenceSchema, ViolationsPage } from "../wire/schemas.ts";
+import { listed, printable } from "../text.ts";
+import { MINUTE_MS } from "../time.ts";
+import { isFresh } from "../web/describe-status.ts";
+import { uptimesOf } from "../web/uptime.ts";
+import type {
+  CycleOutline,
+  InvariantStatus,
+  SilenceBody,
+  SilencesBody,
+  StatusBody,
+  ViolationsBody,
+} from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
-import { STRIP_LEGEND, stripText } from "./uptime.ts";
+import { UPTIME_LEGEND, uptimeText } from "./uptime.ts";
 
-export type SilenceBody = z.infer<typeof SilenceSchema>;
-export type ViolationsBody = z.infer<typeof ViolationsPage>;
+const MAX_SILENCED = 3;
+const MAX_RED = 10;
 
+/** Renders a page of violations, a line for each. */
 export function renderViolations({ violations, next_cursor }: ViolationsBody): string {
   if (violations.length === 0) return "no violations";
   const lines = violations.map(
@@ -22,12 +29,50 @@ export function renderViolations({ violations, next_cursor }: ViolationsBody): s
   return lines.join("\n");
 }
 
-/** @returns a silence as one line */
+/** Renders a silence as one line. */
 export function renderSilence({ id, invariant_id, subject, until, reason }: SilenceBody): string {
   return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${printable(subject)}`} until ${until}: ${printable(reason)}`;
 }
 
+/** Renders the silences in force, a line for each. */
+export const renderSilences = ({ silences }: SilencesBody): string =>
+  silences.length > 0 ? silences.map(renderSilence).join("\n") : "no silences";
+
+/** What is to be said about an invariant, beyond its state. */
+function factsOf(invariant: InvariantStatus, silences: readonly SilenceBody[]): string {
+  const { since, red_subjects, blind_since, blind_reason } = invariant;
+  const silenced = silences.map((s) => s.subject ?? "all of it");
+  const facts = [
+    silenced.length > 0 && `silenced: ${listed(silenced, MAX_SILENCED)}`,
+    since && `since ${since}`,
+    red_subjects.length > 0 && `red: ${listed(red_subjects, MAX_RED)}`,
+    blind_since && `blind since ${blind_since}: ${blind_reason}`,
+  ];
+  return printable(facts.filter(Boolean).join(", "));
+}
+
+/** Says how old the last full cycle is, and warns where it is too old. */
+function headOf(
+  { checked_at, cycle_duration_ms }: StatusBody,
+  nowMs: number,
+  warn: (text: string) => string,
+) {
+  if (checked_at === null) return ["never checked"];
+  const head = [`checked ${checked_at}, ${cycle_duration_ms} ms`];
+  const atMs = Date.parse(checked_at);
+  if (isFresh({ atMs }, nowMs)) return head;
+  const minutes = Math.floor((nowMs - atMs) / MINUTE_MS);
+  return [...head, warn(`STALE: no full cycle for ${minutes} min; what follows is as it was then`)];
+}
+
+function alertsLine({ status, pending, channels }: StatusBody["alerts"]): string {
+  const waiting = pending > 0 ? ` (${pending})` : "";
+  const by = channels.length > 0 ? `, by ${channels.join(" and ")}` : "";
+  return `alerts: ${status}${waiting}${by}`;
+}
+
 /**
+ * Renders the state of each invariant with its last 24 hours.
  * @param cycles of the last day, newest first, as `/api/canary/cycles` lists them
  * @param colour whether the terminal has colours
  */
@@ -39,41 +84,17 @@ export function renderStatus(
 ): string {
   const c = pc.createColors(colour);
   const paint = { green: c.green, red: c.red, unknown: c.yellow, off: c.dim, missing: c.dim };
-  const strips = stripsOf(
-    cycles,
-    status.invariants.map((i) => i.id),
-    nowMs,
-  );
-  const lines = [
-    status.checked_at ? `checked ${status.checked_at}, ${status.cycle_duration_ms} ms` : "never checked",
-  ];
-  const checkedAtMs = status.checked_at === null ? null : Date.parse(status.checked_at);
-  if (checkedAtMs !== null && !isFresh({ atMs: checkedAtMs }, nowMs)) {
-    const minutes = Math.floor((nowMs - checkedAtMs) / 60_000);
-    lines.push(c.red(`STALE: no full cycle for ${minutes} min; what follows is as it was then`));
+  const ids = status.invariants.map(({ id }) => id);
+  const uptimes = uptimesOf(cycles, ids, nowMs);
+  const lines = headOf(status, nowMs, c.red);
+  for (const invariant of status.invariants) {
+    const { id, title, status: state } = invariant;
+    const head = `${SYMBOLS[state]} ${id}  ${state.padEnd(7)}  ${title.padEnd(30)}`;
+    const uptime = uptimeText(uptimes[id]!, (bar, text) => paint[bar](text));
+    const silences = status.silences.filter((s) => s.invariant_id === id);
+    lines.push(`${paint[state](head)}  ${uptime}  ${factsOf(invariant, silences)}`);
   }
-  for (const i of status.invariants) {
-    const silences = status.silences.filter((s) => s.invariant_id === i.id);
-    const facts = [
-      silences.length > 0 &&
-        `silenced: ${silences
-          .map((s) => s.subject ?? "all of it")
-          .slice(0, 3)
-          .join(", ")}${silences.length > 3 ? ` and ${silences.length - 3} more` : ""}`,
-      i.since && `since ${i.since}`,
-      i.red_subjects.length > 0 &&
-        `red: ${i.red_subjects.slice(0, 10).join(", ")}${i.red_subjects.length > 10 ? ` and ${i.red_subjects.length - 10} more` : ""}`,
-      i.blind_since && `blind since ${i.blind_since}: ${i.blind_reason}`,
-    ].filter(Boolean);
-    const head = `${SYMBOLS[i.status]} ${i.id}  ${i.status.padEnd(7)}  ${i.title.padEnd(30)}`;
-    const strip = stripText(strips[i.id]!, (state, text) => paint[state](text));
-    lines.push(`${paint[i.status](head)}  ${strip}  ${printable(facts.join(", "))}`);
-  }
-  lines.push(c.dim(`  ${STRIP_LEGEND}`));
-  const { alerts } = status;
-  lines.push(
-    `alerts: ${alerts.status}${alerts.pending > 0 ? ` (${alerts.pending})` : ""}${alerts.channels.length > 0 ? `, by ${alerts.channels.join(" and ")}` : ""}`,
-  );
+  lines.push(c.dim(`  ${UPTIME_LEGEND}`), alertsLine(status.alerts));
   for (const silence of status.silences) lines.push(renderSilence(silence));
   for (const line of status.sources_unavailable) lines.push(c.yellow(`unread     ${printable(line)}`));
   return lines.join("\n");

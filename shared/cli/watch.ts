@@ -1,13 +1,13 @@
-/** Something that is drawn again and again until it is stopped. */
+/** Draws something again and again until it is stopped. */
 
 export interface WatchOptions {
-  /** @returns what is to be seen now */
+  /** Renders what there is to see. */
   readonly look: () => Promise<string>;
   readonly everyMs: number;
   /** Ends the watch, also while it waits. */
   readonly signal: AbortSignal;
   readonly write: (text: string) => void;
-  /** Whether the screen can be cleared; otherwise each look follows on the one before. */
+  /** Whether the screen can be cleared. Otherwise each look is written below the one before. */
   readonly clears: boolean;
   readonly now: () => number;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -15,7 +15,7 @@ export interface WatchOptions {
 
 const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
 
-/** Draws until the signal. What can't be seen is said, and looked for again: the canary may be back by then. */
+/** Draws until the signal. A look that fails is shown as its error, and tried again: the canary may be back by then. */
 export async function watch({
   look,
   everyMs,

@@ -3,13 +3,7 @@ import type { Channel } from "../alerts/alert.ts";
 import type { Senders } from "../alerts/channels/channel.ts";
 import type { AlertPolicy } from "../alerts/notify.ts";
 import type { Snapshot } from "../facts/facts.ts";
-import type {
-  RecoveryRecord,
-  SpreadRecord,
-  TransitionRecord,
-  VerdictRecord,
-  ViolationRecord,
-} from "../wire/records.ts";
+import type { CycleReport } from "../wire/schemas.ts";
 
 export interface CycleSettings {
   /** For each source, and for each call of the state store. */
@@ -46,21 +40,6 @@ export interface CycleRequest {
   readonly trigger: string;
   /** How much time the caller has left, in ms: alerts are delivered only within it. */
   readonly timeLeftMs?: () => number;
-}
-
-/** What a cycle answers, in wire names. */
-export interface CycleReport {
-  readonly snapshot_time: string;
-  readonly cycle_duration_ms: number;
-  readonly checks_run: readonly string[];
-  readonly checks_off: readonly string[];
-  readonly sources_unavailable: readonly string[];
-  /** An id is null where the state could not be written. */
-  readonly violations: readonly (Omit<ViolationRecord, "id"> & { readonly id: number | null })[];
-  readonly transitions: readonly TransitionRecord[];
-  readonly spreads: readonly SpreadRecord[];
-  readonly recoveries: readonly RecoveryRecord[];
-  readonly verdicts: Readonly<Record<string, VerdictRecord>>;
 }
 
 export type CycleOutcome =

@@ -2,9 +2,8 @@
 import type { Transition } from "../alerts/transition.ts";
 import { cut } from "../text.ts";
 import type { Verdict } from "../verdict/evaluate.ts";
-import type { CycleRecord, FoundRecord, ViolationRecord } from "../wire/records.ts";
+import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
 import { toTransitionRecords, toVerdictRecord, toViolation } from "../wire/serialize.ts";
-import type { CycleReport } from "./outcome.ts";
 
 /** Characters of what a cycle found of one invariant, in one line. */
 const MAX_SUMMARY = 600;

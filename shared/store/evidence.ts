@@ -1,6 +1,6 @@
 /** What a cycle writes down besides its memory: its record, its violations, counters, and entries of journals. */
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import type { CycleRecord, ViolationRecord } from "../wire/records.ts";
+import type { CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { fitItem } from "./fit-item.ts";
 import { type JournalAddition, journalItems } from "./journals.ts";
 import type { Table } from "./requests.ts";

@@ -2,7 +2,7 @@
 import { QueryCommand, type QueryCommandInput } from "@aws-sdk/lib-dynamodb";
 import type { Severity, Tier } from "../invariants/invariant.ts";
 import { formatInstant } from "../time.ts";
-import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/records.ts";
+import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { type Item, isExpired, type Table } from "./requests.ts";
 import { dayOf, dayOfViolation, daysBetween, parseCountAttribute, TABLE, violationSortKey } from "./table.ts";

@@ -1,5 +1,6 @@
-/** The HTTP face: routes, and what holds for all of them. */
+/** The HTTP face: puts the site and the API together, and says what holds for both. */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
@@ -7,14 +8,12 @@ import { secureHeaders } from "hono/secure-headers";
 import type { Canary } from "../canary.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
-import { registerFeed } from "./api/metrics.ts";
-import { registerRunCycle } from "./api/run-cycle.ts";
-import { registerSilences } from "./api/silences.ts";
-import { registerStatus } from "./api/status.ts";
-import { registerViolations } from "./api/violations.ts";
+import { ROUTES } from "./api/index.ts";
 import { requireSignature, requireToken } from "./auth.ts";
-import { type ApiEnv, type App, describeIssues, errorResponse, isStateFault } from "./errors.ts";
-import { createPages } from "./pages/pages.tsx";
+import type { ApiEnv, App } from "./env.ts";
+import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
+import { createSite } from "./site.ts";
+import { viewOf } from "./view.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -22,15 +21,17 @@ export interface AppOptions {
   readonly canary: Canary;
   /** Null where the function URL checks who calls (IAM): then every request must have been signed. */
   readonly adminToken: string | null;
-  /** Whether everybody may see `/badge.svg`; nobody without the token unless told otherwise. */
+  /** Whether everybody may see `/badge.svg`. Without it the badge needs the token too. */
   readonly publicBadge?: boolean;
-  /** Where errors of the inside are told; the caller hears nothing of them. */
+  /** Gets internal errors, which the caller does not see. */
   readonly logError: (line: string) => void;
-  /** Who is recorded as having asked for a cycle; "http" unless told otherwise. */
+  /** What the record of a cycle gives as its trigger; "http" where it is left out. */
   readonly trigger?: string;
+  /** Called with each request that was not let in. */
+  readonly onRefused?: (c: Context<ApiEnv>) => void;
 }
 
-/** What a page may load and where it may send: itself, and nothing that is written into it. */
+/** A page may load from this site and send to it, and nothing may be written into it. */
 const CONTENT_SECURITY_POLICY = {
   defaultSrc: ["'none'"],
   styleSrc: ["'self'"],
@@ -41,13 +42,30 @@ const CONTENT_SECURITY_POLICY = {
   frameAncestors: ["'none'"],
 };
 
+function handleErrors(app: App, log: (line: string) => void): void {
+  app.notFound((c) => errorResponse(c, 404, "not_found", `there is nothing at ${c.req.path}`));
+  app.onError((error, c) => {
+    if (error instanceof BadCursor) return errorResponse(c, 422, "invalid_request", error.message);
+    if (error instanceof HTTPException && error.status < 500)
+      return errorResponse(c, error.status, "invalid_request", error.message);
+    if (isStateFault(error)) {
+      log(`${c.get("requestId")} state: ${describeError(error)}`);
+      return errorResponse(c, 503, "state_unavailable", "the canary's state could not be read; try again");
+    }
+    log(failureLine(c, error));
+    return errorResponse(c, 500, "internal", "the request failed; the log names the request id");
+  });
+}
+
 /**
- * @returns the app; every route of the API but `/healthz` asks for the admin token, every page for a session that began
- *   with it, or each for a signature
+ * Makes the app. Every route of the API but `/healthz` asks for the admin token, every page for a session that began
+ * with it; or each asks for a signature.
  */
 export function createApp(options: AppOptions): App {
-  const { canary, adminToken, publicBadge = false, logError, trigger = "http" } = options;
+  const { canary, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
   if (adminToken === "") throw new Error("the admin token must not be empty");
+  const log = (line: string) => options.logError(canary.redact(line));
+  const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result, c) => {
       if (!result.success) return errorResponse(c, 422, "invalid_request", describeIssues(result.error));
@@ -59,12 +77,16 @@ export function createApp(options: AppOptions): App {
     secureHeaders({
       contentSecurityPolicy: CONTENT_SECURITY_POLICY,
       xFrameOptions: "DENY",
-      // With "no-referrer" a browser would not say either where a form comes from.
+      // With "no-referrer" a browser would not say where a form comes from.
       referrerPolicy: "same-origin",
       overwrite: false,
     }),
   );
-  app.route("/", createPages({ canary, adminToken, publicBadge, logError }));
+  app.use(async (c, next) => {
+    await next();
+    if (c.get("isRefused")) onRefused?.(c);
+  });
+  app.route("/", createSite({ canary, view, adminToken, publicBadge, log }));
   app.use(adminToken === null ? requireSignature() : requireToken(adminToken, ["/healthz"]));
   app.use(
     bodyLimit({
@@ -72,29 +94,13 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  registerRunCycle(app, canary, trigger);
-  registerViolations(app, canary);
-  registerStatus(app, canary);
-  registerSilences(app, canary);
-  registerFeed(app, canary);
+  for (const register of ROUTES) register(app, { canary, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",
     info: { title: "trinity-canary", version: "1" },
     security: [{ token: [] }],
   });
-
-  app.notFound((c) => errorResponse(c, 404, "not_found", `there is nothing at ${c.req.path}`));
-  app.onError((error, c) => {
-    if (error instanceof BadCursor) return errorResponse(c, 422, "invalid_request", error.message);
-    if (error instanceof HTTPException && error.status < 500)
-      return errorResponse(c, error.status, "invalid_request", error.message);
-    if (isStateFault(error)) {
-      logError(canary.redact(`${c.get("requestId")} state: ${describeError(error)}`));
-      return errorResponse(c, 503, "state_unavailable", "the canary's state could not be read; try again");
-    }
-    logError(canary.redact(`${c.get("requestId")} ${c.req.method} ${c.req.path}: ${describeError(error)}`));
-    return errorResponse(c, 500, "internal", "the request failed; the log names the request id");
-  });
+  handleErrors(app, log);
   return app;
 }

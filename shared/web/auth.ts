@@ -1,19 +1,29 @@
+/**
+ * Who may call. hono's `bearerAuth` is not used: it refuses admin tokens with characters outside of token68, which the
+ * configuration accepts, and answers 400 where a header is malformed.
+ */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 import { errorResponse } from "./errors.ts";
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 
-/** @returns whether the texts are equal. Digests have one length, so that the comparison tells nothing of theirs */
+/** Compares two texts in constant time. Digests have one length, so that the time says nothing about the texts' lengths. */
 export const isSameText = (one: string, other: string): boolean =>
   timingSafeEqual(digest(one), digest(other));
 
-/** @returns the bearer token of a request, undefined where it has none */
-export const bearerTokenOf = (c: Context): string | undefined =>
-  /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+/** Whether the request carries the token: `Authorization: Bearer <token>`. */
+export function hasToken(c: Context, adminToken: string): boolean {
+  const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  return token !== undefined && isSameText(token, adminToken);
+}
 
-/** @returns the answer to who is not let in */
+/** Marks the request as refused, for whoever asked `createApp` to report it. */
+export const markRefused = (c: Context): void => c.set("isRefused", true);
+
+/** Answers a caller without the admin token. */
 export function unauthorized(c: Context): Response {
+  markRefused(c);
   c.header("WWW-Authenticate", "Bearer");
   return errorResponse(c, 401, "unauthorized", "send the admin token: Authorization: Bearer <token>");
 }
@@ -25,17 +35,15 @@ export function unauthorized(c: Context): Response {
  */
 export function requireToken(adminToken: string, publicPaths: readonly string[]): MiddlewareHandler {
   if (!adminToken) throw new Error("the admin token must not be empty");
-  return async (c, next) => {
-    if (publicPaths.includes(c.req.path)) return next();
-    const token = bearerTokenOf(c);
-    return token && isSameText(token, adminToken) ? next() : unauthorized(c);
-  };
+  return async (c, next) =>
+    publicPaths.includes(c.req.path) || hasToken(c, adminToken) ? next() : unauthorized(c);
 }
 
 /** Lets only requests through whose signature the function URL has checked. */
 export function requireSignature(): MiddlewareHandler {
   return async (c, next) => {
     if (c.env?.event?.requestContext?.authorizer?.iam) return next();
+    markRefused(c);
     return errorResponse(
       c,
       401,

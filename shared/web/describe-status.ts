@@ -1,34 +1,38 @@
-/** What is red, unknown and green, as the API tells it and the page shows it. */
-import type { z } from "@hono/zod-openapi";
-import type { Senders } from "../alerts/channels/channel.ts";
+/** What is red, unknown and green, as the API answers it and the page shows it. */
 import type { Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
-import { formatInstant } from "../time.ts";
-import type { Status } from "../wire/schemas.ts";
-import { toSilence } from "./silencing.ts";
-
-export type StatusBody = z.infer<typeof Status>;
-export type InvariantStatus = StatusBody["invariants"][number];
+import { formatInstant, MINUTE_MS } from "../time.ts";
+import type { SilenceBody, StatusBody } from "../wire/schemas.ts";
 
 /** Three scheduled cycles: one may be late, and one may fail. */
-const FRESH_MS = 15 * 60_000;
+const STALE_AFTER_MS = 15 * MINUTE_MS;
 
-/** @returns whether the last full cycle is young enough to be believed */
+/** Whether the last full cycle is recent enough to be relied on. */
 export const isFresh = (lastFullCycle: { readonly atMs: number } | null, nowMs: number): boolean =>
-  lastFullCycle !== null && nowMs - lastFullCycle.atMs < FRESH_MS;
+  lastFullCycle !== null && nowMs - lastFullCycle.atMs < STALE_AFTER_MS;
 
-/** @returns the instant as the API writes it, null where there is none */
+/** Writes the instant as the API does, null where there is none. */
 export const instantOrNull = (ms: number | null | undefined) => (ms == null ? null : formatInstant(ms));
+
+/** Writes the silence in wire names. */
+export const toSilence = (s: Silence): SilenceBody => ({
+  id: s.id,
+  invariant_id: s.invariantId,
+  subject: s.subject,
+  until: formatInstant(s.untilMs),
+  reason: s.reason,
+  created_at: formatInstant(s.createdAtMs),
+});
 
 function describeState(
   { id, title, tier, severity }: Invariant,
   state: InvariantState | undefined,
   off: boolean,
 ) {
-  // What was red when the check was turned off is not red now: nobody looks.
+  // A check that is turned off looks at nothing: what it last found red is not shown as red.
   if (off)
     return {
       ...{ id, title, tier, severity, status: "off" as const, since: null },
@@ -52,20 +56,20 @@ function describeState(
 }
 
 /**
- * @param silences those that ended among them
- * @returns the body of `/api/canary/status`
+ * Writes the body of `/api/canary/status`.
+ * @param silences may include some that have ended
+ * @param channels names of the alert channels, sorted
  */
 export function describeStatus(
   { states, lastFullCycle, outbox }: Memory,
   silences: readonly Silence[],
-  senders: Senders,
+  channels: readonly string[],
   nowMs: number,
 ): StatusBody {
-  const channels = Object.keys(senders).sort();
   return {
     checked_at: instantOrNull(lastFullCycle?.atMs),
     cycle_duration_ms: lastFullCycle?.durationMs ?? null,
-    sources_unavailable: [...(lastFullCycle?.sourcesUnavailable ?? [])],
+    sources_unavailable: lastFullCycle?.sourcesUnavailable ?? [],
     alerts: {
       status: channels.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
       channels,

@@ -1,23 +1,23 @@
-/** Who may see the pages: a signed cookie for browsers, after the admin token was given once. */
+/** Sessions of browsers: a signed cookie, after the admin token was given once. */
 import { createHmac, randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { deleteCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
+import { HOUR_MS } from "../time.ts";
 
-/** A working day: who leaves a browser open is signed out by the next. */
-const SESSION_MS = 12 * 3_600_000;
+/** A working day: a browser that is left open is signed out by the next one. */
+const SESSION_MS = 12 * HOUR_MS;
 const COOKIE = "canary";
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
-/** One browser's stay. */
 export interface Session {
-  /** What its forms carry: another site can't know it. */
+  /** Goes with each form of this session: another site can't know it. */
   readonly formToken: string;
 }
 
 export interface Sessions {
   /** Lets this browser in for twelve hours. */
   start(c: Context): Promise<void>;
-  /** @returns null where there is no cookie, it was not signed by this token, or its time is over */
+  /** Null where there is no cookie, it was not signed by this token, or its time is over. */
   read(c: Context): Promise<Session | null>;
   /** Takes the cookie away. */
   end(c: Context): void;
@@ -62,8 +62,10 @@ export function createSessions(adminToken: string, now: () => number): Sessions 
 }
 
 /**
- * @returns whether a page of this origin has sent the form. Browsers say where a form comes from, and no page can change
- *   that; a request that says nothing of it comes from none that we know
+ * Whether a page of this origin has sent the form. Browsers say where a form comes from, and no page can change that; a
+ * request that does not say it comes from no page of ours.
+ *
+ * hono's `csrf` is not used: it accepts what either header allows, and looks at no body that is not a form.
  */
 export function isOwnForm(c: Context): boolean {
   const site = c.req.header("sec-fetch-site");

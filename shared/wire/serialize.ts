@@ -11,7 +11,7 @@ import type {
   TransitionRecord,
   VerdictRecord,
   ViolationRecord,
-} from "./records.ts";
+} from "./schemas.ts";
 
 /**
  * Puts a recorded violation into one line.

@@ -2,12 +2,11 @@ import { randomBytes } from "node:crypto";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
 import { leaseMs } from "../../shared/cycle/lease.ts";
-import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { SourceError } from "../../shared/errors.ts";
 import { INVARIANTS, unknownIds } from "../../shared/invariants/index.ts";
 import type { TimeRange } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
-import type { CycleRecord } from "../../shared/wire/records.ts";
+import type { CycleRecord, CycleReport } from "../../shared/wire/schemas.ts";
 import {
   commit,
   container,

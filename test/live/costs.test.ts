@@ -10,7 +10,6 @@ import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { openCanary } from "../../shared/canary.ts";
-import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type { FactName, Facts, Slots } from "../../shared/facts/facts.ts";
 import { redisReader } from "../../shared/sources/redis/redis.ts";
@@ -19,6 +18,7 @@ import { openDatabase } from "../../shared/sources/sqlite/database.ts";
 import { sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { describeLive, startSqld } from "../support/live.ts";
 
 const NOW = Date.now();

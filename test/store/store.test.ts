@@ -16,7 +16,7 @@ import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { dayOf, dayOfViolation, violationId, violationSortKey } from "../../shared/store/table.ts";
 import { formatInstant } from "../../shared/time.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
+import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import {
   commit,
   DAY_MS,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import type { Canary } from "../../shared/canary.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
-import type { AlertSettings, CycleOutcome, CycleReport, CycleSettings } from "../../shared/cycle/outcome.ts";
+import type { AlertSettings, CycleOutcome, CycleSettings } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type {
   ContainerProcesses,
@@ -22,6 +22,7 @@ import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import type { Lease } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import {
   container as containerOf,
   countsOf,

@@ -7,8 +7,8 @@ import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { openCanary } from "../../shared/canary.ts";
-import type { CycleReport } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
 import { createApp } from "../../shared/web/app.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/records.ts";
+import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import {
   DAY_MS,
   HOUR_MS,

@@ -1,9 +1,18 @@
-import { createRoute } from "@hono/zod-openapi";
-import type { Canary } from "../../canary.ts";
+/** `POST /api/canary/run-cycle`: one cycle, now. */
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { runCycle } from "../../cycle/run-cycle.ts";
 import { KNOWN_IDS, unknownIds } from "../../invariants/index.ts";
-import { CycleResponse, RunCycleRequest } from "../../wire/schemas.ts";
-import { type App, describeIssues, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
+import { CycleResponse } from "../../wire/schemas.ts";
+import { timeLimitOf } from "../env.ts";
+import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
+import { jsonBody, type RegisterRoutes } from "./route.ts";
+
+const RunCycleRequest = z
+  .strictObject({
+    invariants: z.array(z.string()).min(1, "name at least one, or leave it out for all").optional(),
+  })
+  .openapi("RunCycleRequest");
 
 const route = createRoute({
   method: "post",
@@ -24,55 +33,37 @@ const route = createRoute({
   },
 });
 
-/** `POST /api/canary/run-cycle`. The body is read by hand: none at all means every invariant. */
-export function registerRunCycle(app: App, canary: Canary, trigger: string): void {
+/** Reads the ids from the body; undefined, which is all of them, where there is none. Answers a body that can't be used. */
+async function readIds(c: Context): Promise<{ readonly ids: string[] | undefined } | Response> {
+  const text = await c.req.text();
+  let body: unknown = {};
+  try {
+    if (text.trim()) body = JSON.parse(text);
+  } catch {
+    const detail = 'the body is not JSON: leave it out, or send {"invariants": ["S-01"]}';
+    return errorResponse(c, 400, "invalid_json", detail);
+  }
+  const request = RunCycleRequest.safeParse(body);
+  if (!request.success) return errorResponse(c, 422, "invalid_request", describeIssues(request.error));
+  const ids = request.data.invariants;
+  const unknown = unknownIds(ids ?? []);
+  if (unknown.length === 0) return { ids };
+  const detail = `unknown invariant(s): ${unknown.join(", ")}; ${KNOWN_IDS}`;
+  return errorResponse(c, 422, "unknown_invariant", detail);
+}
+
+export const registerRunCycle: RegisterRoutes = (app, { canary, trigger }) => {
   app.openAPIRegistry.registerPath(route);
   app.post(route.path, async (c) => {
-    const text = await c.req.text();
-    let body: unknown = {};
-    try {
-      if (text.trim()) body = JSON.parse(text);
-    } catch {
-      return errorResponse(
-        c,
-        400,
-        "invalid_json",
-        'the body is not JSON: leave it out, or send {"invariants": ["S-01"]}',
-      );
-    }
-    const request = RunCycleRequest.safeParse(body);
-    if (!request.success) return errorResponse(c, 422, "invalid_request", describeIssues(request.error));
-    const { invariants } = request.data;
-    const unknown = unknownIds(invariants ?? []);
-    if (unknown.length > 0) {
-      return errorResponse(
-        c,
-        422,
-        "unknown_invariant",
-        `unknown invariant(s): ${unknown.join(", ")}; ${KNOWN_IDS}`,
-      );
-    }
-
-    const context = c.env?.lambdaContext;
-    const outcome = await runCycle(canary, {
-      invariantIds: invariants,
-      trigger,
-      ...(context && { timeLeftMs: () => context.getRemainingTimeInMillis() }),
-    });
+    const read = await readIds(c);
+    if (read instanceof Response) return read;
+    const outcome = await runCycle(canary, { invariantIds: read.ids, trigger, ...timeLimitOf(c) });
+    if (outcome.kind === "done") return c.json(outcome.report);
     if (outcome.kind === "busy") {
       c.header("Retry-After", String(outcome.retryAfterSeconds));
       return errorResponse(c, 409, "cycle_in_progress", "cycle in progress");
     }
-    if (outcome.kind === "stateless")
-      return c.json(
-        {
-          ...outcome.report,
-          detail: outcome.reason,
-          code: "state_unavailable",
-          request_id: c.get("requestId"),
-        },
-        503,
-      );
-    return c.json(outcome.report);
+    const error = { detail: outcome.reason, code: "state_unavailable", request_id: c.get("requestId") };
+    return c.json({ ...outcome.report, ...error }, 503);
   });
-}
+};

@@ -1,8 +1,91 @@
+/** Silences: what they are, how they are made and ended (by the API and by the page alike), and their routes. */
+import { randomBytes } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Canary } from "../../canary.ts";
-import { SilenceRequest, SilenceSchema, SilencesList } from "../../wire/schemas.ts";
-import { type App, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
-import { addSilence, endSilence, silencesInForce, toSilence } from "../silencing.ts";
+import type { Silence } from "../../alerts/silence.ts";
+import type { LeaseStore } from "../../store/lease.ts";
+import type { Store } from "../../store/store.ts";
+import { DAY_MS } from "../../time.ts";
+import { Silence as SilenceSchema, SilencesList } from "../../wire/schemas.ts";
+import { toSilence } from "../describe-status.ts";
+import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
+import { KnownId, Time } from "./query.ts";
+import { jsonBody, type RegisterRoutes } from "./route.ts";
+
+/** Each silence is an attribute of one item, which has room for no more than this. */
+const MAX_SILENCES = 50;
+const MAX_SILENCE_MS = 90 * DAY_MS;
+
+const SilenceRequest = z
+  .strictObject({
+    invariant_id: KnownId,
+    subject: z
+      .string()
+      // A name that was copied from Slack has these next to its marks, and would match nothing.
+      .overwrite((name) => name.replaceAll("\u200b", ""))
+      .min(1, "name an agent, or leave it out for all")
+      .max(200, "give at most 200 characters")
+      .optional(),
+    until: Time,
+    reason: z
+      .string()
+      .trim()
+      .min(1, "say why, for whoever reads it at 3 a.m.")
+      .max(200, "give at most 200 characters"),
+  })
+  .openapi("SilenceRequest");
+
+/** Where silences are kept, and the clock. */
+export interface Silences {
+  readonly store: Pick<Store, "silences"> & { readonly lease: Pick<LeaseStore, "read"> };
+  readonly now: () => number;
+}
+
+/** Why a silence was not made. */
+export interface Refused {
+  readonly status: 409 | 422;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** Reads the silences that have not ended, oldest first. */
+async function silencesInForce({ store, now }: Silences): Promise<Silence[]> {
+  return (await store.lease.read()).silences.filter((s) => s.untilMs > now());
+}
+
+/**
+ * Makes a silence.
+ * @param input as `SilenceRequest` has it, unchecked
+ * @returns the silence, in force from now on, or why there is none
+ */
+export async function addSilence(silences: Silences, input: unknown): Promise<Silence | Refused> {
+  const { store, now } = silences;
+  const invalid = (detail: string): Refused => ({ status: 422, code: "invalid_request", detail });
+  const request = SilenceRequest.safeParse(input);
+  if (!request.success) return invalid(describeIssues(request.error));
+  const { invariant_id, subject, until, reason } = request.data;
+  if (until <= now() || until > now() + MAX_SILENCE_MS)
+    return invalid("until: give a time in the next 90 days");
+  if ((await silencesInForce(silences)).length >= MAX_SILENCES)
+    return {
+      status: 409,
+      code: "too_many_silences",
+      detail: `there are ${MAX_SILENCES} silences: end one first`,
+    };
+  const silence = {
+    id: randomBytes(4).toString("hex"),
+    invariantId: invariant_id,
+    subject: subject ?? null,
+    untilMs: until,
+    reason,
+    createdAtMs: now(),
+  };
+  await store.silences.put(silence);
+  return silence;
+}
+
+/** Ends a silence. False where there was none with that id. */
+export const endSilence = async ({ store }: Silences, id: string): Promise<boolean> =>
+  /^[0-9a-f]{8}$/.test(id) && (await store.silences.remove(id));
 
 const add = createRoute({
   method: "post",
@@ -33,8 +116,7 @@ const remove = createRoute({
   responses: { 204: { description: "It is gone" }, 404: jsonBody("There is none with that id", ErrorBody) },
 });
 
-/** The routes under `/api/canary/silences`. */
-export function registerSilences(app: App, canary: Canary): void {
+export const registerSilences: RegisterRoutes = (app, { canary }) => {
   app.openAPIRegistry.registerPath(add);
   app.post(add.path, async (c) => {
     const body: unknown = await c.req.json().catch(() => undefined);
@@ -50,6 +132,6 @@ export function registerSilences(app: App, canary: Canary): void {
     const { id } = c.req.valid("param");
     return (await endSilence(canary, id))
       ? c.body(null, 204)
-      : (errorResponse(c, 404, "not_found", `there is no silence ${id}`) as never);
+      : errorResponse(c, 404, "not_found", `there is no silence ${id}`);
   });
-}
+};

@@ -1,11 +1,14 @@
+/** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
 import { createRoute } from "@hono/zod-openapi";
-import type { Canary } from "../../canary.ts";
 import { keptRange } from "../../store/table.ts";
-import { CyclesPage, CyclesQuery, Health, Status } from "../../wire/schemas.ts";
+import { DAY_MS } from "../../time.ts";
+import { CyclesPage, Health, Status } from "../../wire/schemas.ts";
 import { describeStatus, instantOrNull, isFresh } from "../describe-status.ts";
-import { type App, ErrorBody, jsonBody } from "../errors.ts";
+import { ErrorBody } from "../errors.ts";
+import { pageQuery, RangeQuery } from "./query.ts";
+import { jsonBody, type RegisterRoutes } from "./route.ts";
 
-const DAY_MS = 86_400_000;
+const CyclesQuery = RangeQuery.extend(pageQuery(50));
 
 const status = createRoute({
   method: "get",
@@ -30,18 +33,17 @@ const health = createRoute({
   responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
 });
 
-/** `/api/canary/status`, `/api/canary/cycles` and `/healthz`. */
-export function registerStatus(app: App, { store, now, alerts }: Canary): void {
+export const registerStatus: RegisterRoutes = (app, { view: { store, now, channels } }) => {
   app.openapi(status, async (c) => {
     const { memory, silences } = await store.lease.read();
-    return c.json(describeStatus(memory, silences, alerts.senders, now()), 200);
+    return c.json(describeStatus(memory, silences, channels, now()), 200);
   });
 
   app.openapi(cycles, async (c) => {
     const { start_time, end_time, limit, cursor } = c.req.valid("query");
     const range = keptRange(start_time ?? Math.min(end_time ?? now(), now()) - DAY_MS, end_time, now());
     const page = await store.history.listCycles(range, limit, cursor ?? null);
-    return c.json({ cycles: page.items as never[], next_cursor: page.cursor }, 200);
+    return c.json({ cycles: page.items, next_cursor: page.cursor }, 200);
   });
 
   app.openapi(health, async (c) => {
@@ -55,4 +57,4 @@ export function registerStatus(app: App, { store, now, alerts }: Canary): void {
       return c.json({ status: "unknown" as const, checked_at: null }, 503);
     }
   });
-}
+};

@@ -1,14 +1,20 @@
+/** The routes under `/api/canary/violations`. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Canary } from "../../canary.ts";
+import { SEVERITIES } from "../../invariants/invariant.ts";
+import type { DayStats } from "../../store/history.ts";
 import { dayOf, keptRange } from "../../store/table.ts";
-import {
-  RangeQuery,
-  Violation,
-  ViolationStats,
-  ViolationsPage,
-  ViolationsQuery,
-} from "../../wire/schemas.ts";
-import { type App, ErrorBody, errorResponse, jsonBody } from "../errors.ts";
+import { Violation, ViolationStats, ViolationsPage } from "../../wire/schemas.ts";
+import { ErrorBody, errorResponse } from "../errors.ts";
+import { KnownId, pageQuery, RangeQuery } from "./query.ts";
+import { jsonBody, type RegisterRoutes } from "./route.ts";
+
+const ViolationsQuery = z.object({
+  invariant_id: KnownId.optional(),
+  severity: z.enum(SEVERITIES).optional(),
+  tier: z.enum(["A", "B"]).optional(),
+  ...RangeQuery.shape,
+  ...pageQuery(100),
+});
 
 const list = createRoute({
   method: "get",
@@ -40,35 +46,32 @@ const one = createRoute({
   },
 });
 
-/** The routes under `/api/canary/violations`. */
-export function registerViolations(app: App, { store, now }: Canary): void {
+/** Sums the counters of the days in three ways. */
+function sumsOf(days: readonly DayStats[]) {
+  const sums = { by_invariant: {}, by_severity: {}, by_day: {} } as Record<
+    "by_invariant" | "by_severity" | "by_day",
+    Record<string, number>
+  >;
+  let total = 0;
+  const add = (sum: Record<string, number>, key: string, count: number) => {
+    sum[key] = (sum[key] ?? 0) + count;
+  };
+  for (const { day, counts } of days)
+    for (const { invariantId, severity, count } of counts) {
+      total += count;
+      add(sums.by_invariant, invariantId, count);
+      add(sums.by_severity, severity, count);
+      add(sums.by_day, day, count);
+    }
+  return { total, ...sums };
+}
+
+export const registerViolations: RegisterRoutes = (app, { view: { store, now } }) => {
   app.openapi(stats, async (c) => {
     const { start_time, end_time } = c.req.valid("query");
     const range = keptRange(start_time, end_time, now());
-    const days = await store.history.stats(range);
-    const sums = { by_invariant: {}, by_severity: {}, by_day: {} } as Record<string, Record<string, number>>;
-    let total = 0;
-    for (const { day, counts } of days)
-      for (const { invariantId, severity, count } of counts) {
-        total += count;
-        for (const [sum, key] of [
-          [sums.by_invariant, invariantId],
-          [sums.by_severity, severity],
-          [sums.by_day, day],
-        ] as const)
-          sum![key] = (sum![key] ?? 0) + count;
-      }
-    return c.json(
-      {
-        start_day: dayOf(range.startMs),
-        end_day: dayOf(range.endMs),
-        total,
-        by_invariant: sums.by_invariant!,
-        by_severity: sums.by_severity!,
-        by_day: sums.by_day!,
-      },
-      200,
-    );
+    const sums = sumsOf(await store.history.stats(range));
+    return c.json({ start_day: dayOf(range.startMs), end_day: dayOf(range.endMs), ...sums }, 200);
   });
 
   app.openapi(one, async (c) => {
@@ -76,23 +79,14 @@ export function registerViolations(app: App, { store, now }: Canary): void {
     const violation = /^\d{1,16}$/.test(id) ? await store.history.getViolation(Number(id), now()) : null;
     return violation
       ? c.json(violation, 200)
-      : (errorResponse(
-          c,
-          404,
-          "not_found",
-          `there is no violation ${id}, or it is older than 90 days`,
-        ) as never);
+      : errorResponse(c, 404, "not_found", `there is no violation ${id}, or it is older than 90 days`);
   });
 
   app.openapi(list, async (c) => {
     const { invariant_id, severity, tier, start_time, end_time, limit, cursor } = c.req.valid("query");
-    const filter = {
-      invariantId: invariant_id,
-      severity,
-      tier,
-      ...keptRange(start_time, end_time, now()),
-    };
+    const range = keptRange(start_time, end_time, now());
+    const filter = { invariantId: invariant_id, severity, tier, ...range };
     const page = await store.history.listViolations(filter, limit, cursor ?? null);
-    return c.json({ violations: [...page.items], next_cursor: page.cursor }, 200);
+    return c.json({ violations: page.items, next_cursor: page.cursor }, 200);
   });
-}
+};

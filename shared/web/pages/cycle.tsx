@@ -1,14 +1,42 @@
-/** One cycle, whole. */
+/** The page of one cycle. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
-import { type CycleView, healthOf } from "../summary.ts";
-import { renderPage, type Viewer } from "../ui/layout.tsx";
-import { Command, Name, Names, State, Violation } from "../ui/parts.tsx";
+import { formatInstant, parseTimestamp } from "../../time.ts";
+import type { CycleRecord, ViolationRecord } from "../../wire/schemas.ts";
+import { healthOf, readSummary, type Summary } from "../summary.ts";
+import { renderPage } from "../ui/layout.tsx";
+import { Command, Name, Names, SaidLine, State, Violation } from "../ui/parts.tsx";
 import { curl } from "../ui/texts.ts";
+import type { CanaryView } from "../view.ts";
+import type { Page, PageRequest } from "./page.ts";
 
 const MAX_NAMES = 8;
+const MAX_VIOLATIONS = 25;
+const MAX_LISTED = 10;
 
-function Verdicts({ cycle }: { cycle: CycleView["cycle"] }) {
+interface CycleData {
+  readonly summary: Summary;
+  readonly cycle: CycleRecord;
+  /** The first of them. */
+  readonly violations: readonly ViolationRecord[];
+}
+
+/** Reads one cycle, in three requests. Null where there is no such cycle, or it is older than 90 days. */
+async function readCycleData(view: CanaryView, atMs: number): Promise<CycleData | null> {
+  const { store, now } = view;
+  const [summary, cycle] = await Promise.all([
+    readSummary(view),
+    store.history.getCycle(formatInstant(atMs), now()),
+  ]);
+  if (!cycle) return null;
+  const firstIds = Object.values(cycle.found ?? {}).map((f) => f.first_violation_id);
+  const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
+  const violations =
+    firstIds.length > 0 ? await store.history.listViolationsFrom(Math.min(...firstIds), most, now()) : [];
+  return { summary, cycle, violations };
+}
+
+function Verdicts({ cycle }: { cycle: CycleRecord }) {
   const { verdicts, checks_off, found } = cycle;
   const shown = INVARIANTS.filter(({ id }) => verdicts[id] || checks_off.includes(id));
   return (
@@ -50,7 +78,7 @@ function Verdicts({ cycle }: { cycle: CycleView["cycle"] }) {
   );
 }
 
-function Changes({ cycle: { transitions, spreads, recoveries } }: { cycle: CycleView["cycle"] }) {
+function Changes({ cycle: { transitions, spreads, recoveries } }: { cycle: CycleRecord }) {
   const silenced = (is: boolean) => is && <span class="dim">(silenced)</span>;
   if (transitions.length + spreads.length + recoveries.length === 0)
     return <p class="dim">Nothing changed in it.</p>;
@@ -77,17 +105,51 @@ function Changes({ cycle: { transitions, spreads, recoveries } }: { cycle: Cycle
   );
 }
 
-/** @returns the page of one cycle */
-export function renderCycle({ standings, cycle, violations }: CycleView, viewer: Viewer): string {
+const Sources = ({ unavailable }: { unavailable: readonly string[] }) => (
+  <section>
+    <h2>Sources</h2>
+    {unavailable.length === 0 && <p class="dim">All were read.</p>}
+    <ul class="facts">
+      {unavailable.slice(0, MAX_LISTED).map((line) => (
+        <li>
+          <Name text={line} />
+        </li>
+      ))}
+      {unavailable.length > MAX_LISTED && <li>and {unavailable.length - MAX_LISTED} more</li>}
+    </ul>
+  </section>
+);
+
+function Violations({ data, command }: { data: CycleData; command: string }) {
+  const { summary, cycle, violations } = data;
+  const more = cycle.violation_count - violations.length;
+  return (
+    <section>
+      <h2>Violations</h2>
+      <ul class="violations">
+        {violations.map((violation) => (
+          <Violation violation={violation} nowMs={summary.nowMs} withInvariant />
+        ))}
+      </ul>
+      {more > 0 && <p>and {more.toLocaleString("en")} more</p>}
+      <Command name="All of them: from a shell" text={command} />
+    </section>
+  );
+}
+
+function renderCyclePage(data: CycleData, { viewer, said }: PageRequest): string {
+  const { summary, cycle } = data;
   const { snapshot_time, trigger, duration_ms, sources_unavailable, violation_count } = cycle;
   const query = `/api/canary/violations?start_time=${snapshot_time}&end_time=${snapshot_time}&limit=1000`;
+  const command = curl(viewer, "GET", query);
   return renderPage({
     title: `cycle of ${snapshot_time}`,
-    environment: standings.environment,
-    health: healthOf(standings),
+    environment: summary.environment,
+    health: healthOf(summary),
     viewer,
     children: (
       <>
+        <SaidLine said={said} />
         <nav aria-label="Breadcrumb">
           <a href="/">All invariants</a>
         </nav>
@@ -109,34 +171,25 @@ export function renderCycle({ standings, cycle, violations }: CycleView, viewer:
             <h2>Changes</h2>
             <Changes cycle={cycle} />
           </section>
-          <section>
-            <h2>Sources</h2>
-            {sources_unavailable.length === 0 && <p class="dim">All were read.</p>}
-            <ul class="facts">
-              {sources_unavailable.slice(0, 10).map((line) => (
-                <li>
-                  <Name text={line} />
-                </li>
-              ))}
-              {sources_unavailable.length > 10 && <li>and {sources_unavailable.length - 10} more</li>}
-            </ul>
-          </section>
+          <Sources unavailable={sources_unavailable} />
         </div>
-        {violation_count > 0 && (
-          <section>
-            <h2>Violations</h2>
-            <ul class="violations">
-              {violations.map((violation) => (
-                <Violation violation={violation} nowMs={standings.nowMs} withInvariant />
-              ))}
-            </ul>
-            {violation_count > violations.length && (
-              <p>and {(violation_count - violations.length).toLocaleString("en")} more</p>
-            )}
-            <Command name="All of them: from a shell" text={curl(viewer, "GET", query)} />
-          </section>
-        )}
+        {violation_count > 0 && <Violations data={data} command={command} />}
       </>
     ),
   });
 }
+
+export const cyclePage: Page = {
+  path: "/cycles/:time",
+  address: /^\/cycles\/([\dTZ:.-]{10,30})$/,
+  reloads: false,
+  async render(request) {
+    const atMs = parseTimestamp(request.name);
+    const data = atMs === null ? null : await readCycleData(request.view, atMs);
+    if (data) return renderCyclePage(data, request);
+    return {
+      title: "There is no such cycle",
+      text: "No cycle was recorded at that time, or it is older than 90 days.",
+    };
+  },
+};

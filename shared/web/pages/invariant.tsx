@@ -1,16 +1,58 @@
-/** One invariant: what it means, what to do, and what it has found over time. */
+/** The page of one invariant: what it means, what to do, and what it has found over time. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-
-import { healthOf, type InvariantView, type Row } from "../summary.ts";
-import { EndSilence, SilenceForm, type SilenceInput } from "../ui/forms.tsx";
+import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
+import type { Invariant } from "../../invariants/invariant.ts";
+import { parseTimestamp } from "../../time.ts";
+import { type History, readHistory } from "../history.ts";
+import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
+import { healthOf, readSummary, type Summary } from "../summary.ts";
+import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { renderPage, type Viewer } from "../ui/layout.tsx";
-import { Ago, Bars, Command, Days, Name, State, Violation, When } from "../ui/parts.tsx";
+import {
+  Ago,
+  Command,
+  Days,
+  Name,
+  SaidLine,
+  StaleLine,
+  State,
+  Uptime,
+  Violation,
+  When,
+} from "../ui/parts.tsx";
 import { curl, plain } from "../ui/texts.ts";
-import { type Said, SaidLine, StaleLine } from "./overview.tsx";
+import type { CanaryView } from "../view.ts";
+import type { Page, PageRequest } from "./page.ts";
 
 const MAX_SUBJECTS = 25;
 
-function RedSubjects({ row, nowMs, viewer }: { row: Row; nowMs: number; viewer: Viewer }) {
+interface InvariantData {
+  readonly summary: Summary;
+  readonly invariant: Invariant;
+  readonly row: InvariantRow;
+  readonly history: History;
+}
+
+/**
+ * Reads the page, in some fifteen requests at most.
+ * @param before only violations of cycles before that instant (unix ms)
+ */
+async function readInvariant(
+  view: CanaryView,
+  invariant: Invariant,
+  before: number | null,
+): Promise<InvariantData> {
+  const { id } = invariant;
+  const lastDay = readLastDay(view);
+  const [summary, cycles, history] = await Promise.all([
+    readSummary(view),
+    lastDay,
+    readHistory(view, id, lastDay, before),
+  ]);
+  return { summary, invariant, row: rowsOf(summary, cycles).find((row) => row.id === id)!, history };
+}
+
+function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number; viewer: Viewer }) {
   if (row.redCount === 0) return null;
   const shown = row.red_subjects.slice(0, MAX_SUBJECTS);
   return (
@@ -44,9 +86,10 @@ function RedSubjects({ row, nowMs, viewer }: { row: Row; nowMs: number; viewer: 
   );
 }
 
-function Violations({ view, viewer }: { view: InvariantView; viewer: Viewer }) {
-  const { invariant, standings, violations, violationsInCycles, olderThan, days } = view;
-  const { nowMs } = standings;
+function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
+  const { invariant, summary, history } = data;
+  const { violations, violationsInCycles, olderThan, days } = history;
+  const { nowMs } = summary;
   const left = violationsInCycles - violations.length;
   return (
     <section>
@@ -72,101 +115,138 @@ function Violations({ view, viewer }: { view: InvariantView; viewer: Viewer }) {
   );
 }
 
-/** @returns the page of one invariant */
-export function renderInvariant(
-  view: InvariantView,
-  viewer: Viewer,
-  said: Said | null,
-  silence: SilenceInput,
-): string {
-  const { standings, invariant, row } = view;
-  const { nowMs } = standings;
-  const { id, title, tier, severity, guards, runbook, reads, confirm } = invariant;
+function Heading({ data }: { data: InvariantData }) {
+  const { row, invariant, summary } = data;
+  const { id, title } = invariant;
+  const { nowMs } = summary;
+  return (
+    <section class="one">
+      <h1>
+        <span class="id">{id}</span> {title}
+      </h1>
+      <p>
+        <State state={row.shown} />{" "}
+        {row.since && (
+          <>
+            since <When ms={Date.parse(row.since)} nowMs={nowMs} /> (
+            <Ago ms={Date.parse(row.since)} nowMs={nowMs} />)
+          </>
+        )}
+      </p>
+      {row.status === "red" && row.latest && (
+        <p>
+          <Name text={row.latest.words} />
+        </p>
+      )}
+      {row.blind_since && (
+        <p>
+          not judged since <When ms={Date.parse(row.blind_since)} nowMs={nowMs} />:{" "}
+          <Name text={row.blind_reason ?? ""} />
+        </p>
+      )}
+      <Uptime bars={row.uptime} of={id} />
+      <p class="scale dim" aria-hidden="true">
+        <span>24 hours ago</span>
+        <span>now</span>
+      </p>
+    </section>
+  );
+}
+
+function Meaning({ invariant }: { invariant: Invariant }) {
+  const { tier, severity, guards, runbook, reads, confirm } = invariant;
+  return (
+    <div class="cards two">
+      <section>
+        <h2>What it guards</h2>
+        <p>{guards}</p>
+        <p class="dim">
+          tier {tier}, {severity}, reads {reads.join(", ")}
+          {confirm && ", read again before it counts"}
+        </p>
+      </section>
+      <section>
+        <h2>What to do</h2>
+        <p>{runbook}</p>
+      </section>
+    </div>
+  );
+}
+
+interface SilencesProps {
+  readonly row: InvariantRow;
+  readonly viewer: Viewer;
+  readonly back: string;
+  readonly nowMs: number;
+}
+
+function Silences({ row, viewer, back, nowMs }: SilencesProps) {
+  if (row.silences.length === 0) return null;
+  return (
+    <section>
+      <h2>Silences</h2>
+      <ul class="facts">
+        {row.silences.map((s) => (
+          <li>
+            <span>
+              {s.subject === null ? "all of it" : <Name text={s.subject} />} until{" "}
+              <When ms={s.untilMs} nowMs={nowMs} />: <Name text={s.reason} />
+            </span>
+            <EndSilence viewer={viewer} id={s.id} back={back} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function renderInvariantPage(data: InvariantData, { viewer, said, input, query }: PageRequest): string {
+  const { summary, invariant, row } = data;
+  const { nowMs, environment } = summary;
+  const { id, title } = invariant;
   const back = `/invariants/${id}`;
+  const typed = input ?? { ...NO_INPUT, subject: query("subject") ?? "" };
   return renderPage({
     title: `${id} ${title}`,
-    environment: standings.environment,
-    health: healthOf(standings),
+    environment,
+    health: healthOf(summary),
     viewer,
     children: (
       <>
         <SaidLine said={said} />
-        <StaleLine standings={standings} />
+        <StaleLine summary={summary} />
         <nav aria-label="Breadcrumb">
           <a href="/">All invariants</a>
         </nav>
-        <section class="one">
-          <h1>
-            <span class="id">{id}</span> {title}
-          </h1>
-          <p>
-            <State state={row.shown} />{" "}
-            {row.since && (
-              <>
-                since <When ms={Date.parse(row.since)} nowMs={nowMs} /> (
-                <Ago ms={Date.parse(row.since)} nowMs={nowMs} />)
-              </>
-            )}
-          </p>
-          {row.status === "red" && row.latest && (
-            <p>
-              <Name text={row.latest.words} />
-            </p>
-          )}
-          {row.blind_since && (
-            <p>
-              not judged since <When ms={Date.parse(row.blind_since)} nowMs={nowMs} />:{" "}
-              <Name text={row.blind_reason ?? ""} />
-            </p>
-          )}
-          <Bars strip={row.strip} of={id} />
-          <p class="scale dim" aria-hidden="true">
-            <span>24 hours ago</span>
-            <span>now</span>
-          </p>
-        </section>
-        <div class="cards two">
-          <section>
-            <h2>What it guards</h2>
-            <p>{guards}</p>
-            <p class="dim">
-              tier {tier}, {severity}, reads {reads.join(", ")}
-              {confirm && ", read again before it counts"}
-            </p>
-          </section>
-          <section>
-            <h2>What to do</h2>
-            <p>{runbook}</p>
-          </section>
-        </div>
+        <Heading data={data} />
+        <Meaning invariant={invariant} />
         <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
-        <Violations view={view} viewer={viewer} />
+        <Violations data={data} viewer={viewer} />
         <div class="cards two">
           <SilenceForm
             viewer={viewer}
             back={back}
-            input={{ ...silence, invariant: id }}
+            input={{ ...typed, invariant: id }}
+            isFixed
             subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
             nowMs={nowMs}
           />
-          {row.silences.length > 0 && (
-            <section>
-              <h2>Silences</h2>
-              <ul class="facts">
-                {row.silences.map((s) => (
-                  <li>
-                    <span>
-                      {s.subject === null ? "all of it" : <Name text={s.subject} />} until{" "}
-                      <When ms={s.untilMs} nowMs={nowMs} />: <Name text={s.reason} />
-                    </span>
-                    <EndSilence viewer={viewer} id={s.id} back={back} />
-                  </li>
-                ))}
-              </ul>
-            </section>
-          )}
+          <Silences row={row} viewer={viewer} back={back} nowMs={nowMs} />
         </div>
       </>
     ),
   });
 }
+
+export const invariantPage: Page = {
+  path: "/invariants/:id",
+  address: /^\/invariants\/([A-Z]-\d\d)$/,
+  reloads: true,
+  async render(request) {
+    const invariant = findInvariant(request.name);
+    if (!invariant)
+      return { title: "There is no such invariant", text: `There are ${INVARIANT_IDS.join(", ")}.` };
+    const before = parseTimestamp(request.query("before") ?? null);
+    return renderInvariantPage(await readInvariant(request.view, invariant, before), request);
+  },
+};

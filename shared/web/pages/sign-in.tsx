@@ -1,9 +1,17 @@
-/** The pages for who is not let in, and for what went wrong. */
+/** The sign-in and the sign-out. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import { renderPage, type Viewer } from "../ui/layout.tsx";
+import type { Hono } from "hono";
+import { isSameText, markRefused } from "../auth.ts";
+import type { Site } from "../site.ts";
+import { renderPage } from "../ui/layout.tsx";
+import { ownAddress } from "./index.ts";
+import { type PageEnv, show } from "./page.ts";
+
+/** What a wrong token costs. It slows down guessing by hand or in sequence; what keeps strangers out is a good token. */
+const WRONG_TOKEN_MS = 1_000;
 
 /** @param to the page that was asked for; @param problem why the last try was refused */
-export const renderSignIn = (environment: string, to: string, problem: string | null): string =>
+const renderSignIn = (environment: string, to: string, problem: string | null): string =>
   renderPage({
     title: "Sign in",
     environment,
@@ -31,43 +39,28 @@ export const renderSignIn = (environment: string, to: string, problem: string | 
     ),
   });
 
-/** @returns a page that says what went wrong, and what to do */
-export const renderProblem = (
-  environment: string,
-  viewer: Viewer | null,
-  title: string,
-  text: string,
-): string =>
-  renderPage({
-    title,
-    environment,
-    health: null,
-    viewer,
-    children: (
-      <section class="one">
-        <h1>{title}</h1>
-        <p>{text}</p>
-        <p>
-          <a href="/">To the first page</a>
-        </p>
-      </section>
-    ),
+/** Where the function URL checks who calls there is neither. */
+export function registerSignIn(
+  app: Hono<PageEnv>,
+  { canary, view, adminToken, sessions, guards }: Site,
+): void {
+  if (sessions === null || adminToken === null) return;
+  const { environment } = view;
+  app.get("/sign-in", (c) => show(c, renderSignIn(environment, ownAddress(c.req.query("to")), null)));
+
+  app.post("/sign-in", guards.smallForm, guards.ownForm, async (c) => {
+    const { token = "", to } = c.get("form");
+    if (!isSameText(token.trim(), adminToken)) {
+      markRefused(c);
+      await canary.sleep(WRONG_TOKEN_MS);
+      return show(c, renderSignIn(environment, ownAddress(to), "That is not the admin token."), 401);
+    }
+    await sessions.start(c);
+    return c.redirect(ownAddress(to), 303);
   });
 
-/**
- * A strict cookie is not sent with a link from another site, as in an alert. This page asks for the same again, from here.
- * @param path of this site
- */
-export const renderOnceMore = (path: string): string =>
-  `<!doctype html>${(
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <title>canary</title>
-        <meta http-equiv="refresh" content={`0;url=${path}`} />
-      </head>
-      <body>
-        <a href={path}>To the canary</a>
-      </body>
-    </html>
-  )}`;
+  app.post("/sign-out", guards.smallForm, guards.signedIn, guards.ownForm, (c) => {
+    sessions.end(c);
+    return c.redirect("/sign-in", 303);
+  });
+}

@@ -1,13 +1,13 @@
-/** What a viewer can do: each is a form that works without JavaScript, and a command that does the same. */
+/** What a viewer can do. Each is a form that works without JavaScript, with the command that does the same. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
-import { formatInstant } from "../../time.ts";
+import { formatInstant, HOUR_MS, parseDuration } from "../../time.ts";
 import { FormToken, type Viewer } from "./layout.tsx";
 import { Command } from "./parts.tsx";
 import { curl } from "./texts.ts";
 
-/** How long a silence may be chosen to be. */
-export const LENGTHS = {
+/** The lengths of a silence that the form offers. */
+const LENGTHS = {
   "30m": "30 minutes",
   "2h": "2 hours",
   "8h": "8 hours",
@@ -15,15 +15,12 @@ export const LENGTHS = {
   "3d": "3 days",
   "7d": "7 days",
 } as const;
-const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** @returns the length in ms, null for one that was not offered */
-export function lengthOf(text: string): number | null {
-  if (!Object.hasOwn(LENGTHS, text)) return null;
-  return Number.parseInt(text, 10) * UNITS_MS[text.at(-1) as keyof typeof UNITS_MS];
-}
+/** The length in ms, null for one that is not offered. */
+export const lengthOf = (text: string): number | null =>
+  Object.hasOwn(LENGTHS, text) ? parseDuration(text, "mhd") : null;
 
-/** What stands in the form of a silence, as it was typed. */
+/** The fields of a silence's form, as they were typed. */
 export interface SilenceInput {
   readonly invariant: string;
   readonly subject: string;
@@ -62,19 +59,76 @@ interface SilenceFormProps {
   readonly viewer: Viewer;
   readonly back: string;
   readonly input: SilenceInput;
-  /** Offered as they are typed. */
+  /** Whether the invariant is that of the input, and can't be chosen. */
+  readonly isFixed?: boolean;
+  /** Suggested while the subject is typed. */
   readonly subjects: readonly string[];
   readonly nowMs: number;
 }
 
-/** On an invariant's own page its id is fixed. */
-export function SilenceForm({ viewer, back, input, subjects, nowMs }: SilenceFormProps) {
-  const isFixed = back !== "/";
+type SilenceFieldsProps = Pick<SilenceFormProps, "input" | "isFixed" | "subjects">;
+
+function SilenceFields({ input, isFixed, subjects }: SilenceFieldsProps) {
   const { invariant, subject, length, until, reason } = input;
+  return (
+    <>
+      {isFixed ? (
+        <input type="hidden" name="invariant" value={invariant} />
+      ) : (
+        <label>
+          Invariant
+          <select name="invariant" required>
+            {INVARIANTS.map(({ id, title }) => (
+              <option value={id} selected={id === invariant}>
+                {id} {title}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <label>
+        <span>
+          Subject <small>empty for all of it</small>
+        </span>
+        <input name="subject" value={subject} maxlength={200} dir="auto" autocomplete="off" list="subjects" />
+      </label>
+      {subjects.length > 0 && (
+        <datalist id="subjects">
+          {subjects.map((name) => (
+            <option value={name} />
+          ))}
+        </datalist>
+      )}
+      <label>
+        For
+        <select name="length">
+          {Object.entries(LENGTHS).map(([value, words]) => (
+            <option value={value} selected={value === length}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span>
+          Or until <small>UTC</small>
+        </span>
+        <input name="until" type="datetime-local" value={until} />
+      </label>
+      <label class="wide">
+        Reason
+        <input name="reason" value={reason} required maxlength={200} dir="auto" autocomplete="off" />
+      </label>
+    </>
+  );
+}
+
+export function SilenceForm({ viewer, back, input, isFixed = false, subjects, nowMs }: SilenceFormProps) {
+  const { invariant, subject, length, reason } = input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
     ...(subject && { subject }),
-    until: formatInstant(nowMs + (lengthOf(length) ?? UNITS_MS.h)),
+    until: formatInstant(nowMs + (lengthOf(length) ?? HOUR_MS)),
     reason: reason || "why",
   };
   return (
@@ -84,60 +138,7 @@ export function SilenceForm({ viewer, back, input, subjects, nowMs }: SilenceFor
       <form method="post" action="/silences" class="fields">
         <FormToken viewer={viewer} />
         <input type="hidden" name="back" value={back} />
-        {isFixed ? (
-          <input type="hidden" name="invariant" value={invariant} />
-        ) : (
-          <label>
-            Invariant
-            <select name="invariant" required>
-              {INVARIANTS.map(({ id, title }) => (
-                <option value={id} selected={id === invariant}>
-                  {id} {title}
-                </option>
-              ))}
-            </select>
-          </label>
-        )}
-        <label>
-          <span>
-            Subject <small>empty for all of it</small>
-          </span>
-          <input
-            name="subject"
-            value={subject}
-            maxlength={200}
-            dir="auto"
-            autocomplete="off"
-            list="subjects"
-          />
-        </label>
-        {subjects.length > 0 && (
-          <datalist id="subjects">
-            {subjects.map((name) => (
-              <option value={name} />
-            ))}
-          </datalist>
-        )}
-        <label>
-          For
-          <select name="length">
-            {Object.entries(LENGTHS).map(([value, words]) => (
-              <option value={value} selected={value === length}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span>
-            Or until <small>UTC</small>
-          </span>
-          <input name="until" type="datetime-local" value={until} />
-        </label>
-        <label class="wide">
-          Reason
-          <input name="reason" value={reason} required maxlength={200} dir="auto" autocomplete="off" />
-        </label>
+        <SilenceFields input={input} isFixed={isFixed} subjects={subjects} />
         <button type="submit">Silence</button>
       </form>
       <Command name="from a shell" text={curl(viewer, "POST", "/api/canary/silences", body)} />

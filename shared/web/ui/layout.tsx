@@ -1,22 +1,23 @@
-/** What every page has around it. */
+/** What is around the content of every page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child } from "hono/jsx";
 import type { Health } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
 import { Mark } from "./parts.tsx";
+import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
 
-/** What a page needs to know of who looks at it. */
+/** What a page needs to know about the person who looks at it. */
 export interface Viewer {
-  /** The scheme and host that it was asked at, for commands to copy. */
+  /** The scheme and host of the request, for the commands to copy. */
   readonly origin: string;
   /** Goes with each form; null where IAM has let the viewer in. */
   readonly formToken: string | null;
   /** Whether there is a session that can be ended. */
   readonly canSignOut: boolean;
+  /** Whether what this viewer gets may load itself again: the answer to a form may not. */
+  readonly reloads: boolean;
 }
-
-const TAB_MARKS = { red: "●", stale: "▲", unknown: "?", silenced: "○", green: "✓", off: "–" } as const;
 
 interface PageProps {
   readonly title: string;
@@ -42,7 +43,7 @@ function Document({ title, environment, health, viewer, children }: PageProps) {
         <link rel="stylesheet" href={STYLE.path} />
         <script src={SCRIPT.path} defer></script>
       </head>
-      <body>
+      <body data-reloads={viewer?.reloads ? "" : undefined}>
         <a class="skip" href="#main">
           Skip to the content
         </a>
@@ -68,10 +69,10 @@ function Document({ title, environment, health, viewer, children }: PageProps) {
   );
 }
 
-/** @returns the whole document; its title begins with the state, for whoever sees only the tab */
+/** Renders the whole document. Its title begins with the state, which can then be read on the tab. */
 export function renderPage(props: PageProps): string {
   const { health, title, environment } = props;
-  const state = health ? `${TAB_MARKS[health.state]} ${health.text} · ` : "";
+  const state = health ? `${STATES[health.state].tabSign} ${health.text} · ` : "";
   const whole = `${state}${title ? `${title} · ` : ""}${plain(environment)} canary`;
   return `<!doctype html>${<Document {...props} title={whole} />}`;
 }

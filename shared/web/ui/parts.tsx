@@ -1,19 +1,19 @@
-/** The pieces that the pages are made of. */
+/** The parts that more than one page is made of. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { Child } from "hono/jsx";
 import { cut } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
-import type { ViolationRecord } from "../../wire/records.ts";
+import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
-import type { Shown } from "../summary.ts";
-import { type BarState, describeStrip, type Strip } from "../uptime.ts";
+import type { HealthState, ShownState, Summary } from "../summary.ts";
+import { BAR_STATES, type BarState, describeUptime, type UptimeBars } from "../uptime.ts";
+import { STATES } from "./states.ts";
 import { plain, plainJson } from "./texts.ts";
 
 /** Names and sentences are cut here: a page of a thousand long ones would not be read. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
 
-/** A name or a sentence with names in it: text, whatever is in it, that can't turn what stands beside it around. */
+/** A name, or a sentence with names in it. It is shown as text whatever it holds, and can't turn the text around it. */
 export const Name = ({ text }: { text: string }) =>
   text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, MAX_TEXT))}</bdi>;
 
@@ -32,7 +32,7 @@ export function Names({ names, most, total }: { names: readonly string[]; most: 
   );
 }
 
-/** An instant as the clock has it, the day too where it is not today's. */
+/** The time of day, with the date where that is not today's. */
 export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
   const iso = formatInstant(ms);
   const isToday = iso.slice(0, 10) === formatInstant(nowMs).slice(0, 10);
@@ -51,66 +51,32 @@ export const Ago = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
   </time>
 );
 
-const SHAPES: Record<Shown | "stale", Child> = {
-  green: (
-    <>
-      <circle cx="8" cy="8" r="7" class="fill" />
-      <path d="M4.8 8.3l2.2 2.2 4.3-4.6" class="cut" />
-    </>
-  ),
-  red: (
-    <>
-      <path d="M5.1 1h5.8L15 5.1v5.8L10.9 15H5.1L1 10.9V5.1z" class="fill" />
-      <path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8" class="cut" />
-    </>
-  ),
-  unknown: (
-    <>
-      <path d="M8 .6L15.4 8 8 15.4.6 8z" class="fill" />
-      <path d="M6.3 6.5a1.75 1.75 0 1 1 2.5 1.6c-.6.3-.8.6-.8 1.2M8 11.2v.3" class="cut" />
-    </>
-  ),
-  stale: (
-    <>
-      <path d="M8 1l7.3 13.5H.7z" class="fill" />
-      <path d="M8 5.8v4M8 12v.3" class="cut" />
-    </>
-  ),
-  silenced: (
-    <>
-      <circle cx="8" cy="8" r="6.2" class="line" />
-      <path d="M3.7 12.3l8.6-8.6" class="line" />
-    </>
-  ),
-  off: (
-    <>
-      <circle cx="8" cy="8" r="6.2" class="line" />
-      <path d="M5 8h6" class="line" />
-    </>
-  ),
-};
+/** The shape of a state. The word for it is written next to it. */
+export function Mark({ state }: { state: HealthState }) {
+  const { shape, ring } = STATES[state];
+  const { outline, sign } = ring ?? shape;
+  return (
+    <svg class={`mark ${state}`} viewBox="0 0 16 16" aria-hidden="true">
+      <path d={outline} class={ring ? "line" : "fill"} />
+      <path d={sign} class={ring ? "line" : "cut"} />
+    </svg>
+  );
+}
 
-/** The state's shape; its word stands beside it. */
-export const Mark = ({ state }: { state: Shown | "stale" }) => (
-  <svg class={`mark ${state}`} viewBox="0 0 16 16" aria-hidden="true">
-    {SHAPES[state]}
-  </svg>
-);
-
-export const State = ({ state }: { state: Shown }) => (
+export const State = ({ state }: { state: ShownState }) => (
   <span class={`state ${state}`}>
     <Mark state={state} />
     {state}
   </span>
 );
 
-/** Bars of one state as runs: a stroke that is as wide as the bar is high, dashed into bars. */
-function runsOf(strip: Strip, state: BarState): string {
+/** The path of one state's bars: a line for each run, whose stroke is as wide as the bars are high. CSS dashes it into bars. */
+function runsOf(bars: UptimeBars, state: BarState): string {
   let path = "";
-  for (let at = 0; at < strip.length; at += 1) {
-    if (strip[at] !== state) continue;
+  for (let at = 0; at < bars.length; at += 1) {
+    if (bars[at] !== state) continue;
     let end = at;
-    while (strip[end] === state) end += 1;
+    while (bars[end] === state) end += 1;
     // A single red bar must not be thinner than a dot of the screen.
     const width = state === "red" || state === "unknown" ? Math.max(1.6, end - at) : end - at;
     path += `M${at} 0h${width}`;
@@ -119,24 +85,30 @@ function runsOf(strip: Strip, state: BarState): string {
   return path;
 }
 
-/** How high the bars of a state are, of 20: the worse the higher. */
-const HEIGHTS = { red: 20, unknown: 15, green: 10, off: 6, missing: 2 } as const;
+/** How high a bar is, of 20: the worse, the higher. */
+export const BAR_HEIGHTS: Readonly<Record<BarState, number>> = {
+  red: 20,
+  unknown: 15,
+  green: 10,
+  off: 6,
+  missing: 2,
+};
 
-/** The last day, five minutes in each bar. */
-export function Bars({ strip, of }: { strip: Strip; of: string }) {
-  const words = `${of}, last 24 hours: ${describeStrip(strip)}`;
+/** The last 24 hours, five minutes a bar. */
+export function Uptime({ bars, of }: { bars: UptimeBars; of: string }) {
+  const words = `${of}, last 24 hours: ${describeUptime(bars)}`;
   return (
     <svg
       class="bars"
-      viewBox={`0 0 ${strip.length} 20`}
+      viewBox={`0 0 ${bars.length} 20`}
       preserveAspectRatio="none"
       role="img"
       aria-label={words}
     >
       <title>{words}</title>
-      {(Object.keys(HEIGHTS) as BarState[]).map((state) => {
-        const path = runsOf(strip, state);
-        const height = HEIGHTS[state];
+      {BAR_STATES.map((state) => {
+        const path = runsOf(bars, state);
+        const height = BAR_HEIGHTS[state];
         return (
           path && (
             <path
@@ -152,7 +124,7 @@ export function Bars({ strip, of }: { strip: Strip; of: string }) {
   );
 }
 
-/** How many there were on each day. */
+/** How many violations there were on each day. */
 export function Days({ days }: { days: readonly { readonly day: string; readonly count: number }[] }) {
   const most = Math.max(1, ...days.map(({ count }) => count));
   const total = days.reduce((sum, { count }) => sum + count, 0);
@@ -176,7 +148,7 @@ export function Days({ days }: { days: readonly { readonly day: string; readonly
   );
 }
 
-/** A command, and with JavaScript a button that copies it. */
+/** A command. With JavaScript it has a button that copies it. */
 export const Command = ({ text, name }: { text: string; name: string }) => (
   <details class="command">
     <summary>{name}</summary>
@@ -184,7 +156,7 @@ export const Command = ({ text, name }: { text: string; name: string }) => (
   </details>
 );
 
-/** One violation: what it is in words, and behind that what was seen. */
+/** One violation in words, with what was observed folded away. */
 export function Violation({
   violation,
   nowMs,
@@ -227,5 +199,42 @@ export function Violation({
         </dl>
       </details>
     </li>
+  );
+}
+
+/** What came of the viewer's last action, in words. */
+export interface Said {
+  readonly text: string;
+  readonly isProblem: boolean;
+}
+
+/** The line that says it. */
+export const SaidLine = ({ said }: { said: Said | null }) =>
+  said && (
+    <p class={said.isProblem ? "said problem" : "said"} role={said.isProblem ? "alert" : "status"}>
+      <Name text={said.text} />
+    </p>
+  );
+
+/** The line that warns where the last full cycle is too old, or there was none. */
+export function StaleLine({ summary }: { summary: Summary }) {
+  const { isFresh, checkedAtMs, nowMs } = summary;
+  if (isFresh) return null;
+  return (
+    <p class="stale-line" role="alert">
+      <Mark state="stale" />
+      <span>
+        {checkedAtMs === null ? (
+          <>
+            <b>Never checked.</b> No full cycle has been completed yet: nothing here is known to hold.
+          </>
+        ) : (
+          <>
+            <b>Stale.</b> The last full cycle was {formatDuration(nowMs - checkedAtMs)} ago. What stands here
+            may not be true any more: see that the schedule runs.
+          </>
+        )}
+      </span>
+    </p>
   );
 }

@@ -54,8 +54,7 @@ const loadedAt = Date.now();
 let isOld = false;
 setInterval(() => {
   const isReading = document.querySelector("details[open]") !== null;
-  const isLive = location.pathname === "/" || location.pathname.startsWith("/invariants/");
-  if (isLive && !isBusy && !isReading && !isTyping() && navigator.onLine) return location.reload();
+  if ("reloads" in document.body.dataset && !isBusy && !isReading && !isTyping() && navigator.onLine) return location.reload();
   // What was green when it was loaded must not look green for ever.
   if (isOld || Date.now() - loadedAt < STALE_MS) return;
   isOld = true;

@@ -1,0 +1,44 @@
+/** The API of a canary in this process. It comes with the app and all that a canary is made of: import it when it is needed. */
+import { randomUUID } from "node:crypto";
+import { openCanary } from "../canary.ts";
+import { environmentWith } from "../config/reader.ts";
+import { loadConfig } from "../variables.ts";
+import { createApp } from "../web/app.ts";
+import { type Api, UsageError } from "./client.ts";
+
+/** A table that ends with this process. */
+export interface LocalTable {
+  readonly endpoint: string;
+  readonly table: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the canary that the environment describes, on its table or on one that ends with this process.
+ * @throws ConfigError; UsageError where a state is needed and the environment names none
+ */
+export async function openInProcess(
+  needsState: boolean,
+  startTable: () => Promise<LocalTable>,
+): Promise<Api> {
+  const env = environmentWith();
+  const { stateTable } = loadConfig(env);
+  if (needsState && !stateTable)
+    throw new UsageError(
+      "there is no state to read: set CANARY_URL and CANARY_TOKEN of a running canary, or STATE_TABLE",
+    );
+  const local = stateTable ? null : await startTable();
+  const adminToken = randomUUID();
+  const app = createApp({
+    // A memory that ends with the process would notify again with each run, and lose alerts that no channel took.
+    canary: openCanary(env, local ? { state: local, senders: {} } : {}),
+    adminToken,
+    trigger: "cli",
+    logError: (line) => console.error(line),
+  });
+  return {
+    request: async (path, init) =>
+      app.request(path, { ...init, headers: { authorization: `Bearer ${adminToken}` } }),
+    close: async () => local?.close(),
+  };
+}

@@ -1,0 +1,54 @@
+/** The command line: its commands, and what they end with. */
+import { Command, CommanderError } from "commander";
+import pc from "picocolors";
+import { ConfigError } from "../config/reader.ts";
+import { openApi, UsageError } from "./client.ts";
+import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
+import { addCycleCommand } from "./commands/cycle.ts";
+import { addSilenceCommands } from "./commands/silences.ts";
+import { addStatusCommands } from "./commands/status.ts";
+import { addViolationsCommand } from "./commands/violations.ts";
+import type { LocalTable } from "./in-process.ts";
+
+/** The registry of the commands, in the order of the help. */
+const COMMANDS: readonly AddCommands[] = [
+  addCycleCommand,
+  addViolationsCommand,
+  addStatusCommands,
+  addSilenceCommands,
+];
+
+export interface ProgramOptions {
+  /** Commands that stand on more than a canary. */
+  readonly more: readonly AddCommands[];
+  /** Starts a table for a canary in this process. */
+  readonly startTable: () => Promise<LocalTable>;
+}
+
+/** Runs the command that the arguments of the process name. Never throws; returns the exit code. */
+export async function runProgram({ more, startTable }: ProgramOptions): Promise<number> {
+  let code: number = EXIT.green;
+  const context: CommandContext = {
+    open: (options) => openApi(options, startTable),
+    done: (result) => {
+      code = result;
+    },
+    print: (text) => void process.stdout.write(`${text}\n`),
+    colour: pc.isColorSupported && process.stdout.isTTY === true,
+  };
+  const canary = new Command("canary").description("trinity-canary on the command line").exitOverride();
+  for (const add of [...COMMANDS, ...more]) add(canary, context);
+  try {
+    await canary.parseAsync();
+    return code;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+/** Prints what went wrong, unless commander has done so. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
+  console.error(error instanceof Error ? error.message : error);
+  return error instanceof ConfigError || error instanceof UsageError ? EXIT.usage : EXIT.crash;
+}

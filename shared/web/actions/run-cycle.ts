@@ -1,0 +1,26 @@
+/** The form that runs a cycle. */
+import type { Hono } from "hono";
+import { runCycle } from "../../cycle/run-cycle.ts";
+import { timeLimitOf } from "../env.ts";
+import { ownAddress } from "../pages/index.ts";
+import type { PageEnv } from "../pages/page.ts";
+import type { Site } from "../site.ts";
+
+export function registerRunCycleForm(app: Hono<PageEnv>, { canary, guards, problem }: Site): void {
+  app.post("/run-cycle", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {
+    const back = ownAddress(c.get("form").back);
+    const outcome = await runCycle(canary, { trigger: "page", ...timeLimitOf(c) });
+    if (outcome.kind === "busy")
+      return c.redirect(`${back}?said=busy&wait=${outcome.retryAfterSeconds}`, 303);
+    if (outcome.kind === "stateless")
+      return problem(
+        c,
+        503,
+        "The cycle is not remembered",
+        `It ran, but nothing opened or closed: ${outcome.reason}`,
+      );
+    const statuses = Object.values(outcome.report.verdicts).map((v) => v.status);
+    const count = (status: string) => statuses.filter((s) => s === status).length;
+    return c.redirect(`${back}?said=ran&red=${count("red")}&unknown=${count("unknown")}`, 303);
+  });
+}

@@ -1,0 +1,48 @@
+/** The forms that make and end a silence. */
+import type { Hono } from "hono";
+import { formatInstant } from "../../time.ts";
+import { addSilence, endSilence } from "../api/silences.ts";
+import { ownAddress, pageAt } from "../pages/index.ts";
+import { type PageEnv, type PageRequest, show } from "../pages/page.ts";
+import type { Site } from "../site.ts";
+import { lengthOf, type SilenceInput } from "../ui/forms.tsx";
+
+const inputIn = (form: Record<string, string>): SilenceInput => {
+  const { invariant = "", subject = "", length = "", until = "", reason = "" } = form;
+  return { invariant, subject, length, until, reason };
+};
+
+/** Renders the page that the form was sent from, or the first page where there is none of that name any more. */
+async function renderBack(back: string, request: Omit<PageRequest, "name">): Promise<string> {
+  const { page, name } = pageAt(back);
+  const html = await page.render({ ...request, name });
+  return typeof html === "string" ? html : renderBack("/", request);
+}
+
+export function registerSilenceForms(app: Hono<PageEnv>, { canary, view, guards }: Site): void {
+  app.post("/silences", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {
+    const back = ownAddress(c.get("form").back);
+    const input = inputIn(c.get("form"));
+    const lengthMs = lengthOf(input.length);
+    const added = await addSilence(canary, {
+      invariant_id: input.invariant,
+      ...(input.subject && { subject: input.subject }),
+      until: input.until || (lengthMs === null ? "" : formatInstant(canary.now() + lengthMs)),
+      reason: input.reason,
+    });
+    if (!("detail" in added)) return c.redirect(`${back}?said=silenced#silences`, 303);
+    const said = { text: `It was not silenced. ${added.detail}`, isProblem: true };
+    const viewer = c.get("viewer");
+    return show(
+      c,
+      await renderBack(back, { view, viewer, query: () => undefined, said, input }),
+      added.status,
+    );
+  });
+
+  app.post("/silences/end", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {
+    const { back, id = "" } = c.get("form");
+    const said = (await endSilence(canary, id)) ? "ended" : "gone";
+    return c.redirect(`${ownAddress(back)}?said=${said}`, 303);
+  });
+}

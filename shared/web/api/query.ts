@@ -1,0 +1,32 @@
+/** The parts of requests that more than one route takes. */
+import { z } from "@hono/zod-openapi";
+import { findInvariant, KNOWN_IDS } from "../../invariants/index.ts";
+import { parseTimestamp } from "../../time.ts";
+
+export const KnownId = z
+  .string()
+  .refine((id) => findInvariant(id) !== undefined, { error: `there is no such invariant; ${KNOWN_IDS}` });
+
+/** Unix ms. A day without a time is its start. */
+export const Time = z
+  .string()
+  .transform((text, context) => {
+    const ms = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
+    if (ms !== null) return ms;
+    context.addIssue("give an ISO 8601 time, such as 2026-11-23T10:30:00Z");
+    return z.NEVER;
+  })
+  .openapi({ type: "string", example: "2026-11-23T10:30:00Z" });
+
+export const RangeQuery = z.object({ start_time: Time.optional(), end_time: Time.optional() });
+
+/** The parameters of a list that is served in pages. */
+export const pageQuery = (defaultLimit: number) => ({
+  limit: z
+    .string()
+    .regex(/^([1-9]\d{0,2}|1000)$/, "give a whole number from 1 to 1000")
+    .transform(Number)
+    .openapi({ type: "integer", minimum: 1, maximum: 1000, default: defaultLimit })
+    .default(defaultLimit),
+  cursor: z.string().min(1).optional().openapi({ description: "next_cursor of the page before" }),
+});

@@ -1,0 +1,83 @@
+/** Who may see the pages, and which forms are accepted. */
+import type { MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { isSameText, markRefused, requireSignature } from "./auth.ts";
+import { ownAddress } from "./pages/index.ts";
+import { type PageContext, type PageEnv, show } from "./pages/page.ts";
+import { isOwnForm, type Sessions } from "./session.ts";
+import { renderOnceMore } from "./ui/problem.tsx";
+
+const MAX_FORM_BYTES = 16 * 1024;
+
+/** Answers with a page that says what went wrong. */
+export type Problem = (
+  c: PageContext,
+  status: 403 | 404 | 413 | 500 | 503,
+  title: string,
+  text: string,
+) => Response | Promise<Response>;
+
+export interface Guards {
+  /** Lets viewers in who have a session, or whose request was signed. Sends the others to the sign-in. */
+  readonly signedIn: MiddlewareHandler<PageEnv>;
+  /** Refuses a form that is too large, before anything reads it. */
+  readonly smallForm: MiddlewareHandler<PageEnv>;
+  /** Reads the form, and accepts it only from a page of this session. */
+  readonly ownForm: MiddlewareHandler<PageEnv>;
+}
+
+/** @param sessions null where the function URL checks who calls */
+export const guardsOf = (sessions: Sessions | null, problem: Problem): Guards => ({
+  signedIn: sessions === null ? signedRequest : withSession(sessions),
+  smallForm: bodyLimit({
+    maxSize: MAX_FORM_BYTES,
+    onError: (c) => problem(c, 413, "That was too much", "The form is larger than 16 kB."),
+  }),
+  ownForm: formGuard(problem),
+});
+
+const signedRequest: MiddlewareHandler<PageEnv> = async (c, next) => {
+  const { origin } = new URL(c.req.url);
+  return requireSignature()(c, async () => {
+    c.set("viewer", { origin, formToken: null, canSignOut: false, reloads: false });
+    await next();
+  });
+};
+
+const withSession =
+  (sessions: Sessions): MiddlewareHandler<PageEnv> =>
+  async (c, next) => {
+    const { origin } = new URL(c.req.url);
+    const session = await sessions.read(c);
+    if (session) {
+      c.set("viewer", { origin, formToken: session.formToken, canSignOut: true, reloads: false });
+      return next();
+    }
+    const isGet = c.req.method === "GET";
+    const site = c.req.header("sec-fetch-site");
+    if (isGet && (site === "cross-site" || site === "same-site"))
+      return show(c, renderOnceMore(ownAddress(c.req.path)));
+    markRefused(c);
+    const to = isGet ? ownAddress(c.req.path) : "/";
+    return c.redirect(to === "/" ? "/sign-in" : `/sign-in?to=${encodeURIComponent(to)}`, 303);
+  };
+
+const formGuard =
+  (problem: Problem): MiddlewareHandler<PageEnv> =>
+  async (c, next) => {
+    const fields = await c.req.parseBody().catch(() => ({}));
+    const form = Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? value : ""]),
+    );
+    // The sign-in has no viewer yet, and a viewer whose request was signed has no token.
+    const expected = c.get("viewer")?.formToken ?? null;
+    if (!isOwnForm(c) || (expected !== null && !isSameText(form.form_token ?? "", expected)))
+      return problem(
+        c,
+        403,
+        "Nothing was done",
+        "The form did not come from a page of this session. Load the page again, and send it from there.",
+      );
+    c.set("form", form);
+    return next();
+  };

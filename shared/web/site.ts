@@ -1,0 +1,88 @@
+/** The site: pages, what their forms do, the badge, and the files that they load. */
+import { Hono } from "hono";
+import type { Canary } from "../canary.ts";
+import { registerRunCycleForm } from "./actions/run-cycle.ts";
+import { registerSilenceForms } from "./actions/silences.ts";
+import { requireSignature } from "./auth.ts";
+import { failureLine, isStateFault } from "./errors.ts";
+import { type Guards, guardsOf, type Problem } from "./guards.ts";
+import { registerBadge } from "./pages/badge.ts";
+import { PAGES } from "./pages/index.ts";
+import { type Page, type PageEnv, show } from "./pages/page.ts";
+import { saidIn } from "./pages/said.ts";
+import { registerSignIn } from "./pages/sign-in.tsx";
+import { createSessions, type Sessions } from "./session.ts";
+import { ASSETS } from "./ui/assets.ts";
+import { renderProblem } from "./ui/problem.tsx";
+import type { CanaryView } from "./view.ts";
+
+export interface SiteOptions {
+  readonly canary: Canary;
+  readonly view: CanaryView;
+  /** Null where the function URL checks who calls: everyone who got through is let in, and nobody signs in. */
+  readonly adminToken: string | null;
+  readonly publicBadge: boolean;
+  readonly log: (line: string) => void;
+}
+
+/** What the routes of the site share. */
+export interface Site extends SiteOptions {
+  /** Null where nobody signs in. */
+  readonly sessions: Sessions | null;
+  readonly guards: Guards;
+  readonly problem: Problem;
+}
+
+type RegisterPages = (app: Hono<PageEnv>, site: Site) => void;
+
+/** The routes that are no plain page. */
+const ROUTES: readonly RegisterPages[] = [
+  registerAssets,
+  registerSignIn,
+  ...PAGES.map(registerPage),
+  registerRunCycleForm,
+  registerSilenceForms,
+  registerBadge,
+];
+
+/** Makes the site. Every path that is not one of its own falls through to the API. */
+export function createSite(options: SiteOptions): Hono<PageEnv> {
+  const { view, adminToken, log } = options;
+  const sessions = adminToken === null ? null : createSessions(adminToken, view.now);
+  const problem: Problem = (c, status, title, text) =>
+    show(c, renderProblem(view.environment, c.get("viewer") ?? null, title, text), status);
+  const app = new Hono<PageEnv>();
+  app.onError((error, c) => {
+    log(failureLine(c, error));
+    return isStateFault(error)
+      ? problem(
+          c,
+          503,
+          "The canary's state can't be read",
+          "Try again in a minute. If it stays so, look at the table and the function's log.",
+        )
+      : problem(c, 500, "This went wrong", `The log says why, under request ${c.get("requestId")}.`);
+  });
+  const site: Site = { ...options, sessions, problem, guards: guardsOf(sessions, problem) };
+  for (const register of ROUTES) register(app, site);
+  return app;
+}
+
+function registerPage(page: Page): RegisterPages {
+  return (app, { view, guards, problem }) =>
+    app.get(page.path, guards.signedIn, async (c) => {
+      const viewer = { ...c.get("viewer"), reloads: page.reloads };
+      c.set("viewer", viewer);
+      const [name = ""] = Object.values<string>(c.req.param());
+      const query = (parameter: string) => c.req.query(parameter);
+      const html = await page.render({ view, viewer, name, query, said: saidIn(query), input: null });
+      return typeof html === "string" ? show(c, html) : problem(c, 404, html.title, html.text);
+    });
+}
+
+function registerAssets(app: Hono<PageEnv>, { sessions }: Site): void {
+  for (const { path, type, text } of ASSETS)
+    app.get(path, sessions ? (_, next) => next() : requireSignature(), (c) =>
+      c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
+    );
+}

@@ -1,0 +1,124 @@
+/** The cards of the first page. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
+import type { Summary } from "../summary.ts";
+import { worstOf } from "../uptime.ts";
+import { EndSilence } from "./forms.tsx";
+import type { Viewer } from "./layout.tsx";
+import { Ago, Name, State, When } from "./parts.tsx";
+
+const MAX_LISTED = 10;
+const MAX_CYCLES = 6;
+
+/** The sources with their latency, and what could not be read of them. */
+export function Sources({ status }: { status: StatusBody }) {
+  const { source_latency_ms, sources_unavailable } = status;
+  const unread = (name: string) => sources_unavailable.filter((line) => new RegExp(`^${name}\\b`).test(line));
+  const named = Object.keys(source_latency_ms).filter((name) => /^\w+$/.test(name));
+  const others = sources_unavailable.filter((line) => !named.some((name) => unread(name).includes(line)));
+  return (
+    <section>
+      <h2>Sources</h2>
+      {named.length + others.length === 0 && <p class="dim">none was read yet</p>}
+      <ul class="facts">
+        {named.map((name) => (
+          <li>
+            <State state={unread(name).length > 0 ? "unknown" : "green"} />
+            <b>{name}</b>
+            <span class="number">{source_latency_ms[name]!.toLocaleString("en")} ms</span>
+            {unread(name)
+              .slice(0, MAX_LISTED)
+              .map((line) => (
+                <p>
+                  <Name text={line} />
+                </p>
+              ))}
+          </li>
+        ))}
+        {others.slice(0, MAX_LISTED).map((line) => (
+          <li>
+            <State state="unknown" />
+            <span>
+              <Name text={line} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The alert channels, and the alerts that wait. */
+export const Alerts = ({ summary: { status, pending, nowMs } }: { summary: Summary }) => (
+  <section>
+    <h2>Alerts</h2>
+    <p>
+      {status.alerts.channels.length === 0
+        ? "No channel: nobody is told. Set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN."
+        : pending.length === 0
+          ? `All told, by ${status.alerts.channels.join(" and ")}.`
+          : `${pending.length} pending, by ${status.alerts.channels.join(" and ")}.`}
+    </p>
+    {pending.length > 0 && (
+      <ul class="facts">
+        {pending.slice(0, MAX_LISTED).map((alert) => (
+          <li>
+            <Name text={alert.title} />
+            <span class="number">
+              <Ago ms={alert.sinceMs} nowMs={nowMs} />, {alert.channels.join(", ")}
+            </span>
+          </li>
+        ))}
+        {pending.length > MAX_LISTED && <li class="dim">and {pending.length - MAX_LISTED} more</li>}
+      </ul>
+    )}
+  </section>
+);
+
+/** The silences in force. */
+export const Silences = ({ summary, viewer }: { summary: Summary; viewer: Viewer }) => (
+  <section id="silences">
+    <h2>Silences</h2>
+    {summary.status.silences.length === 0 && <p class="dim">None: whatever turns red is told.</p>}
+    <ul class="facts">
+      {summary.status.silences.map((silence) => (
+        <li>
+          <b class="id">{silence.invariant_id}</b>
+          <span>
+            {silence.subject !== null && (
+              <>
+                <Name text={silence.subject} />,{" "}
+              </>
+            )}
+            until <When ms={Date.parse(silence.until)} nowMs={summary.nowMs} />:{" "}
+            <Name text={silence.reason} />
+          </span>
+          <EndSilence viewer={viewer} id={silence.id} back="/" />
+        </li>
+      ))}
+    </ul>
+  </section>
+);
+
+/** The newest cycles. */
+export const Cycles = ({ cycles, nowMs }: { cycles: readonly CycleOutline[]; nowMs: number }) => (
+  <section>
+    <h2>Latest cycles</h2>
+    {cycles.length === 0 && <p class="dim">none in the last 24 hours</p>}
+    <ul class="facts">
+      {cycles.slice(0, MAX_CYCLES).map(({ snapshot_time, trigger, verdicts, found }) => {
+        const worst = worstOf(Object.values(verdicts).map((v) => v.status));
+        return (
+          <li>
+            <State state={worst === "missing" ? "off" : worst} />
+            <a href={`/cycles/${snapshot_time}`}>
+              <When ms={Date.parse(snapshot_time)} nowMs={nowMs} />
+            </a>
+            <span class="ids">{Object.keys(found ?? {}).join(" ")}</span>
+            <span class="number dim">{trigger}</span>
+          </li>
+        );
+      })}
+    </ul>
+  </section>
+);
