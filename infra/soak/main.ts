@@ -1,6 +1,5 @@
 /** `npm run soak`: exit 0 only where nothing was called red that was not, and no break was missed. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { plainLoop } from "./plain-loop.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
 import { SoakError } from "./stage.ts";
@@ -40,22 +39,14 @@ async function main(): Promise<number> {
       1_500,
     )
     .option("--jump-back-ms <n>", "the largest jump back", numberFrom(0, 10 ** 9), 45_000)
-    .option("--plain-loop", "in place of the canary, a loop that asks agent by agent (S-01 only)")
     .option("--json", "the report and nothing else")
     .exitOverride();
   try {
-    const {
-      json,
-      agents,
-      seed,
-      plainLoop: isPlain,
-      ...rest
-    } = command.parse().opts<
+    const { json, agents, seed, ...rest } = command.parse().opts<
       Omit<SoakOptions, "agentCount" | "seed"> & {
         agents: number;
         seed?: number;
         json?: boolean;
-        plainLoop?: boolean;
       }
     >();
     const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
@@ -67,7 +58,6 @@ async function main(): Promise<number> {
     const report = await runSoak({
       ...options,
       signal: stopping.signal,
-      ...(isPlain && { watcher: plainLoop }),
       ...(!json && { onProgress: (line: string) => console.error(line) }),
     });
     console.log(json ? JSON.stringify(report, null, 2) : renderSoak(report));
