@@ -2,12 +2,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/config.ts";
 import { findEnvironment } from "../environments.ts";
-import { FAULTS } from "../faults/index.ts";
+import { DRILLED } from "../faults/index.ts";
 import type { Call } from "./canary-api.ts";
 import { openDeployed } from "./deployed.ts";
 import { exitCodeOf, faultsOf, runDrill } from "./drill.ts";
+import type { DrilledEnvironment } from "./environment.ts";
 import { openLocal } from "./local.ts";
-import type { Place } from "./place.ts";
 import { renderProof, renderSummary } from "./report.ts";
 
 interface Options {
@@ -27,7 +27,7 @@ function parseIds(text: string): string[] {
     .map((id) => id.trim())
     .filter(Boolean);
   try {
-    faultsOf(FAULTS, ids);
+    faultsOf(DRILLED, ids);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
@@ -35,7 +35,7 @@ function parseIds(text: string): string[] {
   return ids;
 }
 
-/** The ways in which a drill can be asked to end before its time. */
+/** Listens for everything that asks a drill to end before its time. */
 function interruption() {
   const controller = new AbortController();
   const left = new Set<string>();
@@ -49,13 +49,13 @@ function interruption() {
     controller.abort();
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  // Who reads the output may go away, as `head` does: that must not keep anything from being cured.
+  // The reader of the output may go away, as `head` does: that must not keep anything from being cured.
   const onClosed = () => controller.abort();
   for (const signal of signals) process.on(signal, interrupt);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onClosed);
   return {
     signal: controller.signal,
-    /** Agents that are there now. */
+    /** The agents that exist now. */
     left,
     end() {
       for (const signal of signals) process.off(signal, interrupt);
@@ -85,7 +85,7 @@ export function addDrillCommand(
       const { invariants, env, yes, image, json } = options;
       if (env === undefined && (yes || image !== undefined))
         command.error("--yes and --image are of a deployed environment: name it with --env");
-      const open = async (): Promise<Place> => {
+      const open = async (): Promise<DrilledEnvironment> => {
         if (env === undefined) return openLocal(loadLocal());
         const settings = findEnvironment(env);
         if (!yes)
@@ -97,14 +97,14 @@ export function addDrillCommand(
           return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
         return openDeployed({ environment: env, settings, call, image });
       };
-      const faults = faultsOf(FAULTS, invariants);
+      const faults = faultsOf(DRILLED, invariants);
       const { signal, left, end } = interruption();
       try {
-        const place = await open();
+        const environment = await open();
         try {
-          if (!json) print(`a drill of ${faults.length} on ${place.name}\n`);
+          if (!json) print(`a drill of ${faults.length} on ${environment.name}\n`);
           const proofs = await runDrill({
-            ...place,
+            ...environment,
             faults,
             signal,
             onAgent: (agent) => left.add(agent),
@@ -116,7 +116,7 @@ export function addDrillCommand(
           print(json ? JSON.stringify({ proofs }, null, 2) : `\n${renderSummary(proofs, faults.length)}`);
           done(exitCodeOf(proofs, faults.length));
         } finally {
-          await place.close();
+          await environment.close();
         }
       } finally {
         end();

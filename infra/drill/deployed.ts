@@ -1,4 +1,4 @@
-/** The drill on a deployed environment, beside everything that runs there. */
+/** The drill on a deployed environment, next to everything that runs there. */
 import { createClient } from "@libsql/client";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
@@ -10,12 +10,13 @@ import {
   loadConfig,
 } from "../../shared/config/config.ts";
 import { type EnvironmentSettings, placeholdersIn } from "../environments.ts";
+import { NO_JOURNAL, type Target } from "../faults/target.ts";
 import { IDLE } from "../local/agent-image.ts";
 import { agentContainers } from "../platform/containers.ts";
 import { platformDatabase } from "../platform/database.ts";
+import { AGENT_LABEL } from "../platform/names.ts";
 import { type Call, canaryApi } from "./canary-api.ts";
-import type { Place } from "./place.ts";
-import type { Ground } from "./scene.ts";
+import type { DrilledEnvironment } from "./environment.ts";
 
 export interface DeployedDrillOptions {
   readonly environment: string;
@@ -29,14 +30,14 @@ export interface DeployedDrillOptions {
   readonly variables?: Environment;
 }
 
-/** For one request: what hangs must not keep a cure waiting for ever. */
+/** For one request: one that hangs must not keep a cure waiting for ever. */
 const REQUEST_MS = 15_000;
 
 const absent = (reason: string) => ({ absent: reason });
 
-const LEVERS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
+const CONTROLS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
 
-function databaseOf({ sqlite }: Config): [Ground["database"], () => void] {
+function databaseOf({ sqlite }: Config): [Target["database"], () => void] {
   if (typeof sqlite === "string") return [absent("its environment names no libsqlUrl"), () => {}];
   if (sqlite.url.startsWith("file:"))
     return [absent("its database is a mounted file, which can't be reached from here"), () => {}];
@@ -45,10 +46,10 @@ function databaseOf({ sqlite }: Config): [Ground["database"], () => void] {
     ...(sqlite.authToken && { authToken: sqlite.authToken }),
     fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REQUEST_MS) }),
   });
-  return [platformDatabase(client, { record() {} }), () => client.close()];
+  return [platformDatabase(client, NO_JOURNAL), () => client.close()];
 }
 
-const redisOf = ({ redis }: Config): Ground["redis"] =>
+const redisOf = ({ redis }: Config): Target["redis"] =>
   typeof redis === "string"
     ? absent("its environment names no redisUrl")
     : new Redis({
@@ -59,12 +60,14 @@ const redisOf = ({ redis }: Config): Ground["redis"] =>
         signal: () => AbortSignal.timeout(REQUEST_MS),
       });
 
-async function dockerOf({ docker }: Config, image: string | undefined): Promise<Ground["docker"]> {
+async function dockerOf({ docker }: Config, image: string | undefined): Promise<Target["docker"]> {
   if (typeof docker === "string") return absent("its environment names no dockerHosts");
   const { hostname, port } = new URL(docker.hosts[0]!);
   const daemon = new Docker({ protocol: "https", host: hostname, port, ...docker.tls, timeout: REQUEST_MS });
   try {
-    const agents = await daemon.listContainers({ filters: { label: ["trinity.platform=agent"] } });
+    const agents = await daemon.listContainers({
+      filters: { label: [`${AGENT_LABEL.name}=${AGENT_LABEL.value}`] },
+    });
     const found = image ?? agents[0]?.Image;
     if (!found)
       return absent(
@@ -77,7 +80,7 @@ async function dockerOf({ docker }: Config, image: string | undefined): Promise<
 }
 
 /** @throws ConfigError where the environment names addresses of the examples, or a token is missing */
-export async function openDeployed(options: DeployedDrillOptions): Promise<Place> {
+export async function openDeployed(options: DeployedDrillOptions): Promise<DrilledEnvironment> {
   const { environment, settings, call, image, variables } = options;
   const placeholders = placeholdersIn(settings);
   if (placeholders.length > 0)
@@ -100,7 +103,13 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Place
     name: environment,
     isAlone: false,
     api: canaryApi(call),
-    ground: { database, redis: redisOf(config), docker: await dockerOf(config, image), levers: LEVERS },
+    target: {
+      database,
+      redis: redisOf(config),
+      docker: await dockerOf(config, image),
+      controls: CONTROLS,
+      journal: NO_JOURNAL,
+    },
     close: async () => close(),
   };
 }

@@ -69,11 +69,11 @@ const jump = (ms: number): string => (ms === 0 ? "none" : `${ms / 1000} s`);
 const soaks = [await soak(BUSY), await soak(LARGE)];
 const jumps: (string | number)[][] = [];
 for (const [jumpAheadMs, jumpBackMs] of JUMPS_MS) {
-  const { did, judgement } = await soak({ ...JUMPING, jumpAheadMs, jumpBackMs });
+  const { churn, judgement } = await soak({ ...JUMPING, jumpAheadMs, jumpBackMs });
   jumps.push([
     jump(jumpAheadMs),
     jump(jumpBackMs),
-    did.jumps,
+    churn.jumps,
     judgement.falseReds.length,
     judgement.trueReds,
   ]);

@@ -1,8 +1,8 @@
 /** `npm run soak`: exit 0 only where nothing was called red that was not, and no break was missed. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { SoakError } from "./harness.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
-import { SoakError } from "./stage.ts";
 
 // The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
@@ -23,7 +23,7 @@ async function main(): Promise<number> {
     .option("--cycles <n>", "how many cycles, back to back", numberFrom(1, 1_000_000), 100)
     .option("--rate <n>", "executions a second", numberFrom(0.1, 1_000, { whole: false }), 20)
     .option("--agents <n>", "how many agents", numberFrom(1, 10_000), 20)
-    .option("--breaks <n>", "how many breaks are made and mended", numberFrom(0, 100_000), 10)
+    .option("--breaks <n>", "how many breaks are made and cured", numberFrom(0, 100_000), 10)
     .option("--seed <n>", "repeats what was drawn in another run", numberFrom(0, 2 ** 31 - 1))
     .option(
       "--scale <n>",

@@ -1,0 +1,159 @@
+/** Everything that a soak needs: the simulated platform on real servers, a canary that reads it, and their history. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@libsql/client";
+import { Redis } from "@upstash/redis";
+import { createCanary } from "../../shared/canary.ts";
+import { loadConfig } from "../../shared/config/config.ts";
+import type { CycleDeps } from "../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
+import { controlsOf, type FaultChange, type Target } from "../faults/target.ts";
+import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
+import { redisServerVersion, startRedis } from "../local/redis.ts";
+import { redisRestApp } from "../local/redis-rest.ts";
+import { serve } from "../local/serve.ts";
+import { scaledClock } from "../platform/clock.ts";
+import { type Database, openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import { type Platform, startPlatform } from "../platform/platform.ts";
+import { queueCountsApp } from "../platform/queue-counts.ts";
+import { createSchema } from "../platform/schema.ts";
+import type { SoakEvent } from "./timeline.ts";
+
+export interface Harness {
+  readonly platform: Platform;
+  readonly clock: ReturnType<typeof scaledClock>;
+  /** The platform as faults are made on it, with connections of its own and the same history. */
+  readonly target: Target & { readonly database: Database<FaultChange> };
+  /** What the platform and the faults did, as they recorded it. */
+  readonly history: readonly SoakEvent[];
+  readonly canary: CycleDeps;
+  /** How many alerts the canary sent, by kind and invariant: `broke S-01`. */
+  readonly alerts: ReadonlyMap<string, number>;
+  log(line: string): void;
+  /** What the platform and the load logged: healthy ones have nothing to say. */
+  readonly lines: readonly string[];
+  readonly engines: string;
+  close(): Promise<void>;
+}
+
+export interface HarnessOptions {
+  readonly scale: number;
+  /** How long the canary waits before it reads again. */
+  readonly confirmMs: number;
+  /** How many rows of one agent may be queued. */
+  readonly maxQueued: number;
+  /** The time to the next sweep, in ms of this machine. */
+  readonly sweepEveryMs: () => number;
+}
+
+/** Something of the machine, or of what was asked for, is in the way; the text says what, and the fix. */
+export class SoakError extends Error {
+  override readonly name = "SoakError";
+}
+
+const TOKEN = "token-of-the-soak";
+/** Where a writer that shares the process waits, nobody else can finish: a short wait, and then again. */
+const BUSY_TIMEOUT_MS = 20;
+
+/** The canary over these addresses, its alerts counted instead of sent. */
+function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: LocalDynamo) {
+  const canary = createCanary(
+    loadConfig({ ...env, DOCKER_HOSTS: "none", STATE_TABLE: dynamo.table }),
+    dynamoStore(documentClient(dynamo), dynamo.table),
+  );
+  const alerts = new Map<string, number>();
+  const slack = async ({ kind, invariantId }: { kind: string; invariantId: string | null }) => {
+    const name = `${kind} ${invariantId ?? ""}`.trim();
+    alerts.set(name, (alerts.get(name) ?? 0) + 1);
+  };
+  return { canary: { ...canary, alerts: { ...canary.alerts, senders: { slack } } }, alerts };
+}
+
+/** Starts the harness. @throws where a server can't be started; what was started is ended again */
+export async function openHarness(options: HarnessOptions): Promise<Harness> {
+  const ends: (() => unknown)[] = [];
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    return { ...(await start(options, (end) => ends.push(end))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  { scale, confirmMs, maxQueued, sweepEveryMs }: HarnessOptions,
+  onClose: (end: () => unknown) => void,
+): Promise<Omit<Harness, "close">> {
+  const owned = <T extends { close(): unknown }>(part: T): T => {
+    onClose(() => part.close());
+    return part;
+  };
+  const folder = await mkdtemp(join(tmpdir(), "canary-soak-"));
+  onClose(() => rm(folder, { recursive: true, force: true }));
+  const url = `file:${join(folder, "trinity.db")}`;
+  if (redisServerVersion() === null)
+    throw new SoakError("there is no redis-server on the PATH: install it, a soak needs a real one");
+  const redis = owned(await startRedis());
+  const rest = owned(await serve(redisRestApp(redis, TOKEN), 0));
+  const connection = redis.client.duplicate();
+  onClose(() => connection.disconnect());
+  const dynamo = owned(await startDynamo());
+  const database = owned(await openPlatformDatabase(url));
+  await createSchema(database);
+  const another = () => owned(createClient({ url, concurrency: 1, timeout: BUSY_TIMEOUT_MS }));
+  const [accessorDatabase, cachedCounts] = [another(), new Map<string, number>()];
+  const accessor = owned(
+    await serve(
+      queueCountsApp(() => accessorDatabase, TOKEN, cachedCounts),
+      0,
+    ),
+  );
+
+  const history: SoakEvent[] = [];
+  const journal = { record: (event: SoakEvent) => void history.push(event) };
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const clock = scaledClock(scale);
+  const platform = await startPlatform({
+    database,
+    redis: connection,
+    clock,
+    journal,
+    log,
+    sweepEveryMs: () => sweepEveryMs() * scale,
+    maxQueued,
+  });
+  onClose(platform.stop);
+  const credentials = { url: rest.url, token: TOKEN };
+  return {
+    platform,
+    clock,
+    target: {
+      database: platformDatabase<FaultChange>(another(), journal),
+      redis: new Redis({ ...credentials, automaticDeserialization: false, enableTelemetry: false }),
+      docker: { absent: "the soak has no containers" },
+      controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }),
+      journal,
+    },
+    history,
+    ...openWatchingCanary(
+      {
+        LIBSQL_URL: url,
+        UPSTASH_REDIS_REST_URL: credentials.url,
+        UPSTASH_REDIS_REST_TOKEN: credentials.token,
+        QUEUE_COUNTS_URL: accessor.url,
+        QUEUE_COUNTS_TOKEN: TOKEN,
+        CONFIRM_AFTER_MS: String(confirmMs),
+      },
+      dynamo,
+    ),
+    log,
+    lines,
+    engines: `SQLite file, ${redis.engine} behind the REST protocol, dynalite`,
+  };
+}
