@@ -2,8 +2,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { INVARIANTS } from "../shared/invariants/index.ts";
+import { faultTable } from "./faults/table.ts";
+import { withParts } from "./markdown.ts";
 
 const PATH = fileURLToPath(new URL("../docs/invariants.md", import.meta.url));
+const DRILL_PATH = fileURLToPath(new URL("../docs/drill.md", import.meta.url));
 
 /** @returns docs/invariants.md as the registry has it */
 export function invariantsPage(): string {
@@ -29,11 +32,17 @@ ${rows.join("\n")}
 ${sections.join("\n")}`;
 }
 
+/** docs/drill.md, with the table of faults as infra/faults has it. */
+export const drillPage = (): string => withParts(readFileSync(DRILL_PATH, "utf8"), { faults: faultTable() });
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const page = invariantsPage();
-  if (!process.argv.includes("--check")) writeFileSync(PATH, page);
-  else if (readFileSync(PATH, "utf8") !== page) {
-    console.error("docs/invariants.md is not what shared/invariants says: run npm run docs");
+  const drill = drillPage();
+  if (!process.argv.includes("--check")) {
+    writeFileSync(PATH, page);
+    writeFileSync(DRILL_PATH, drill);
+  } else if (readFileSync(PATH, "utf8") !== page || readFileSync(DRILL_PATH, "utf8") !== drill) {
+    console.error("docs are not what shared/invariants and infra/faults say: run npm run docs");
     process.exitCode = 1;
   }
 }
