@@ -1,4 +1,4 @@
-/** `canary drill`: breaks each invariant on purpose, and proves that the canary tells it once and sees the cure. */
+/** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and sees the cure. */
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/config.ts";
 import { findEnvironment } from "../environments.ts";

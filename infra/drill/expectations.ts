@@ -28,6 +28,25 @@ interface Observer {
   readonly signal: AbortSignal;
 }
 
+/** Counts the transitions of an invariant since that instant: to red, and of the agent back. */
+async function transitionsSince(
+  api: CanaryApi,
+  instant: string,
+  invariantId: string,
+  agent: string,
+): Promise<{ red: number; recovered: number }> {
+  const cycles = (await api.cyclesSince(instant)).filter((c) => c.snapshot_time > instant);
+  const isIt = (t: { invariant_id: string }) => t.invariant_id === invariantId;
+  const names = (t: { subjects: readonly string[] }) => t.subjects.includes(agent);
+  const count = (inCycle: (cycle: CycleRecord) => number) => cycles.reduce((n, c) => n + inCycle(c), 0);
+  if (cycles.some((c) => [...c.transitions, ...c.spreads].some((t) => isIt(t) && t.silenced)))
+    throw new Disproof(`${invariantId} is silenced: nobody is told`);
+  return {
+    red: count((c) => c.transitions.filter(isIt).length + c.spreads.filter(isIt).filter(names).length),
+    recovered: count((c) => c.recoveries.filter(isIt).filter(names).length),
+  };
+}
+
 /** Runs the cycles of one fault and compares what they say. Each method throws a Disproof where it is not as expected. */
 export function expectations({ api, isAlone, signal }: Observer, { invariantId }: Fault, agent: string) {
   let startedAt = "";
@@ -40,19 +59,7 @@ export function expectations({ api, isAlone, signal }: Observer, { invariantId }
   }
   const relevant = ({ violations }: CycleAnswer) => violations.filter((v) => isAlone || v.subject === agent);
 
-  /** Counts the transitions since the drill began: to red, and back. */
-  async function transitions(): Promise<{ red: number; recovered: number }> {
-    const cycles = (await api.cyclesSince(startedAt)).filter((c) => c.snapshot_time > startedAt);
-    const isIt = (t: { invariant_id: string }) => t.invariant_id === invariantId;
-    const names = (t: { subjects: readonly string[] }) => t.subjects.includes(agent);
-    const count = (inCycle: (cycle: CycleRecord) => number) => cycles.reduce((n, c) => n + inCycle(c), 0);
-    if (cycles.some((c) => [...c.transitions, ...c.spreads].some((t) => isIt(t) && t.silenced)))
-      throw new Disproof(`${invariantId} is silenced: nobody is told`);
-    return {
-      red: count((c) => c.transitions.filter(isIt).length + c.spreads.filter(isIt).filter(names).length),
-      recovered: count((c) => c.recoveries.filter(isIt).filter(names).length),
-    };
-  }
+  const transitions = () => transitionsSince(api, startedAt, invariantId, agent);
 
   return {
     async green(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The drill on this machine: an embedded environment of its own, with the fleet's traffic in it. */
+/** The drill on this machine: a separate embedded environment, with the fleet's traffic in it. */
 import { Redis } from "@upstash/redis";
 import { controlsOf, NO_JOURNAL } from "../faults/target.ts";
 import { startEnvironment } from "../local/environment.ts";
@@ -18,7 +18,7 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
   // Its fleet has no containers: another environment on the same daemon may have those of these names.
   const environment = await startEnvironment({ ...options, port: 0, alerts: {}, fleetContainers: false });
   const { url, token, sources, platform, cachedCounts, containers, docker } = environment;
-  // A client of its own: a fault must not pass through the platform's.
+  // A separate client: a fault must not pass through the platform's.
   const client = await openPlatformDatabase(sources.databaseUrl);
   return {
     name: "an embedded environment",

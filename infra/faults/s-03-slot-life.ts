@@ -1,5 +1,6 @@
 import { between, type Fault } from "./fault.ts";
-import type { NewSlot, TestAgent } from "./test-agent.ts";
+import type { NewSlot } from "./slots.ts";
+import type { TestAgent } from "./test-agent.ts";
 
 /** Long enough for some cycles, short enough to be wrong. */
 const TTL_SECONDS = 120;

@@ -32,6 +32,11 @@ export interface Controls {
   resumeSweeps(): Promise<void>;
 }
 
+export interface Limits {
+  readonly maxParallelTasks: number;
+  readonly executionTimeoutSeconds: number;
+}
+
 /** Each part of the platform, or why it is absent. */
 export interface Target {
   readonly database: Database<FaultChange> | Absent;

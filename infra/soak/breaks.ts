@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Fault } from "../faults/fault.ts";
-import { type Limits, type TestAgent, testAgent } from "../faults/test-agent.ts";
+import type { Limits } from "../faults/target.ts";
+import { type TestAgent, testAgent } from "../faults/test-agent.ts";
 import type { AgentSpec } from "../platform/agents.ts";
 import { steadyNow } from "../platform/journal.ts";
 import { ROSTER } from "../platform/names.ts";
@@ -72,6 +73,28 @@ async function withIdleAgent(
   await platform.agents.remove(spec.name);
 }
 
+/** Makes one fault, lets cycles look at it, and cures it. */
+async function breakAndCure(
+  fault: Fault,
+  agent: TestAgent,
+  cyclePasses: () => Promise<void>,
+): Promise<PlannedFault> {
+  if (fault.prepare) {
+    await fault.prepare(agent);
+    await cyclePasses();
+  }
+  await fault.provoke(agent);
+  if ((await fault.seen(agent)) === null) throw new Error("it did not take hold");
+  const fromMs = steadyNow();
+  for (let n = 0; n < CYCLES_SEEN; n += 1) await cyclePasses();
+  const toMs = steadyNow();
+  await fault.cure(agent);
+  const key = fault.key?.(agent) ?? agent.name;
+  const item = { invariant: fault.invariantId, subject: agent.name, key };
+  return { name: fault.name, item, brokenMs: [fromMs, toMs] };
+}
+
+/** Makes the planned faults while cycles run. */
 export function startBreaks(harness: Harness, load: Load, plan: readonly Plan[]): Breaks {
   const waiting = new Set<() => void>();
   const nextCycle = () => new Promise<void>((resolve) => waiting.add(resolve));
@@ -86,27 +109,12 @@ export function startBreaks(harness: Harness, load: Load, plan: readonly Plan[])
   let next = 0;
   let platformsTurn: Promise<unknown> = Promise.resolve();
 
-  async function breakAndCure(fault: Fault, agent: TestAgent): Promise<void> {
-    if (fault.prepare) {
-      await fault.prepare(agent);
-      await cyclePasses();
-    }
-    await fault.provoke(agent);
-    if ((await fault.seen(agent)) === null) throw new Error("it did not take hold");
-    const fromMs = steadyNow();
-    for (let n = 0; n < CYCLES_SEEN; n += 1) await cyclePasses();
-    const toMs = steadyNow();
-    await fault.cure(agent);
-    const key = fault.key?.(agent) ?? agent.name;
-    const item = { invariant: fault.invariantId, subject: agent.name, key };
-    made.push({ name: fault.name, item, brokenMs: [fromMs, toMs] });
-  }
-
   async function make({ fault, firstAgent }: Plan): Promise<void> {
     const spec = await hold(load, firstAgent);
+    const work = async (agent: TestAgent) => void made.push(await breakAndCure(fault, agent, cyclePasses));
     try {
-      if (fault.isPlatformWide) await withIdleAgent(harness, spec, (agent) => breakAndCure(fault, agent));
-      else await breakAndCure(fault, await busyAgent(harness, spec.name));
+      if (fault.isPlatformWide) await withIdleAgent(harness, spec, work);
+      else await work(await busyAgent(harness, spec.name));
     } catch (error) {
       failure ??= new Error(`the break "${fault.name}" of ${spec.name} failed`, { cause: error });
     } finally {

@@ -1,6 +1,4 @@
 /** Everything that a soak needs: the simulated platform on real servers, a canary that reads it, and their history. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
 import { Redis } from "@upstash/redis";
@@ -11,9 +9,10 @@ import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { controlsOf, type FaultChange, type Target } from "../faults/target.ts";
 import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
-import { redisServerVersion, startRedis } from "../local/redis.ts";
+import { type LocalRedis, redisServerVersion, startRedis } from "../local/redis.ts";
 import { redisRestApp } from "../local/redis-rest.ts";
 import { serve } from "../local/serve.ts";
+import { temporaryFolder } from "../local/temporary-folder.ts";
 import { scaledClock } from "../platform/clock.ts";
 import { type Database, openPlatformDatabase, platformDatabase } from "../platform/database.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
@@ -73,39 +72,34 @@ function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: Local
 
 /** Starts the harness. @throws where a server can't be started; what was started is ended again */
 export async function openHarness(options: HarnessOptions): Promise<Harness> {
-  const ends: (() => unknown)[] = [];
+  const parts: { close(): unknown }[] = [];
   const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
+    for (const part of parts.splice(0).reverse()) await part.close();
+  };
+  const owned: Owned = (part) => {
+    parts.push(part);
+    return part;
   };
   try {
-    return { ...(await start(options, (end) => ends.push(end))), close };
+    return { ...(await start(options, owned)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function start(
-  { scale, confirmMs, maxQueued, sweepEveryMs }: HarnessOptions,
-  onClose: (end: () => unknown) => void,
-): Promise<Omit<Harness, "close">> {
-  const owned = <T extends { close(): unknown }>(part: T): T => {
-    onClose(() => part.close());
-    return part;
-  };
-  const folder = await mkdtemp(join(tmpdir(), "canary-soak-"));
-  onClose(() => rm(folder, { recursive: true, force: true }));
-  const url = `file:${join(folder, "trinity.db")}`;
-  if (redisServerVersion() === null)
-    throw new SoakError("there is no redis-server on the PATH: install it, a soak needs a real one");
-  const redis = owned(await startRedis());
-  const rest = owned(await serve(redisRestApp(redis, TOKEN), 0));
-  const connection = redis.client.duplicate();
-  onClose(() => connection.disconnect());
-  const dynamo = owned(await startDynamo());
-  const database = owned(await openPlatformDatabase(url));
+/** Something that is ended with the harness. */
+type Owned = <T extends { close(): unknown }>(part: T) => T;
+
+/** Starts the platform, and opens connections for faults, all of which record into one history. */
+async function openPlatform(
+  { scale, maxQueued, sweepEveryMs }: HarnessOptions,
+  { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
+  owned: Owned,
+) {
+  const database = owned(await openPlatformDatabase(databaseUrl));
   await createSchema(database);
-  const another = () => owned(createClient({ url, concurrency: 1, timeout: BUSY_TIMEOUT_MS }));
+  const another = () => owned(createClient({ url: databaseUrl, concurrency: 1, timeout: BUSY_TIMEOUT_MS }));
   const [accessorDatabase, cachedCounts] = [another(), new Map<string, number>()];
   const accessor = owned(
     await serve(
@@ -113,10 +107,10 @@ async function start(
       0,
     ),
   );
-
-  const history: SoakEvent[] = [];
+  const connection = redis.client.duplicate();
+  owned({ close: () => connection.disconnect() });
+  const [history, lines]: [SoakEvent[], string[]] = [[], []];
   const journal = { record: (event: SoakEvent) => void history.push(event) };
-  const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
   const clock = scaledClock(scale);
   const platform = await startPlatform({
@@ -128,32 +122,40 @@ async function start(
     sweepEveryMs: () => sweepEveryMs() * scale,
     maxQueued,
   });
-  onClose(platform.stop);
-  const credentials = { url: rest.url, token: TOKEN };
+  owned({ close: platform.stop });
+  const client = { url: restUrl, token: TOKEN, automaticDeserialization: false, enableTelemetry: false };
+  const target = {
+    database: platformDatabase<FaultChange>(another(), journal),
+    redis: new Redis(client),
+    docker: { absent: "the soak has no containers" },
+    controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }),
+    journal,
+  };
+  return { platform, clock, target, history, log, lines, accessorUrl: accessor.url };
+}
+
+async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harness, "close">> {
+  const folder = await temporaryFolder();
+  owned({ close: folder.remove });
+  if (redisServerVersion() === null)
+    throw new SoakError("there is no redis-server on the PATH: install it, a soak needs a real one");
+  const redis = owned(await startRedis());
+  const rest = owned(await serve(redisRestApp(redis, TOKEN), 0));
+  const dynamo = owned(await startDynamo());
+  const databaseUrl = `file:${join(folder.path, "trinity.db")}`;
+  const places = { redis, restUrl: rest.url, databaseUrl };
+  const { accessorUrl, ...platform } = await openPlatform(options, places, owned);
+  const env = {
+    LIBSQL_URL: databaseUrl,
+    UPSTASH_REDIS_REST_URL: rest.url,
+    UPSTASH_REDIS_REST_TOKEN: TOKEN,
+    QUEUE_COUNTS_URL: accessorUrl,
+    QUEUE_COUNTS_TOKEN: TOKEN,
+    CONFIRM_AFTER_MS: String(options.confirmMs),
+  };
   return {
-    platform,
-    clock,
-    target: {
-      database: platformDatabase<FaultChange>(another(), journal),
-      redis: new Redis({ ...credentials, automaticDeserialization: false, enableTelemetry: false }),
-      docker: { absent: "the soak has no containers" },
-      controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }),
-      journal,
-    },
-    history,
-    ...openWatchingCanary(
-      {
-        LIBSQL_URL: url,
-        UPSTASH_REDIS_REST_URL: credentials.url,
-        UPSTASH_REDIS_REST_TOKEN: credentials.token,
-        QUEUE_COUNTS_URL: accessor.url,
-        QUEUE_COUNTS_TOKEN: TOKEN,
-        CONFIRM_AFTER_MS: String(confirmMs),
-      },
-      dynamo,
-    ),
-    log,
-    lines,
+    ...platform,
+    ...openWatchingCanary(env, dynamo),
     engines: `SQLite file, ${redis.engine} behind the REST protocol, dynalite`,
   };
 }

@@ -1,4 +1,4 @@
-/** When something holds, as far as a witness can tell: a logic of stretches of time with doubt in it. */
+/** When something holds, as far as the journal can say: a logic of intervals with doubt in it. */
 
 /** A stretch of time, unix ms. */
 export type Interval = readonly [fromMs: number, toMs: number];
