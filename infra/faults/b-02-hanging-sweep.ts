@@ -1,7 +1,7 @@
 import { between, type Fault } from "./fault.ts";
 import { present } from "./target.ts";
 
-/** Late for a row that has waited as long. Later still, and queues that other agents drain themselves would be red too. */
+/** Late for a row that has waited as long. Beyond 120 s, queues that other agents drain themselves would be red too. */
 const LATE_SECONDS = 90;
 
 export const hangingSweep: Fault = {

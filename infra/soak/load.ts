@@ -72,7 +72,7 @@ function drawAgent(random: Random, index: number): AgentSpec {
   };
 }
 
-/** Makes a function that draws a run, so that at this rate the slots of the fleet are taken as often as they should be. */
+/** Makes a function that draws runs of such lengths that, at this rate, the fleet's slots are taken at OCCUPANCY. */
 function taskDrawer(random: Random, { rate, agentCount }: LoadOptions, scale: number) {
   const share = (OCCUPANCY * MEAN_CAP * 1000 * agentCount) / rate;
   const longMs = (LONG_RUN_MS[0] + LONG_RUN_MS[1]) / 2;
