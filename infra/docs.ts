@@ -16,6 +16,8 @@ import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/spec.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
 import { SETTINGS } from "./environments.ts";
+import { faultTable } from "./faults/table.ts";
+import { withParts } from "./markdown.ts";
 
 /** The groups of docs/configuration.md. */
 export const GROUPS = {
@@ -142,12 +144,21 @@ ${rows.join("\n")}
 ${sections.join("\n")}`;
 }
 
+const pathOf = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+
+/** Makes docs/drill.md: what is there, with the table of faults as infra/faults has it. */
+const drillPage = (): string => withParts(readFileSync(pathOf("drill.md"), "utf8"), { faults: faultTable() });
+
 /** The written pages, by their names in docs/. */
-export const PAGES = { "invariants.md": invariantsPage, "configuration.md": configurationPage } as const;
+export const PAGES = {
+  "invariants.md": invariantsPage,
+  "configuration.md": configurationPage,
+  "drill.md": drillPage,
+} as const;
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
   for (const [name, page] of Object.entries(PAGES)) {
-    const path = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+    const path = pathOf(name);
     if (!process.argv.includes("--check")) writeFileSync(path, page());
     else if (readFileSync(path, "utf8") !== page()) {
       console.error(`docs/${name} is not what the code says: run npm run docs`);

@@ -1,6 +1,5 @@
-/** The process that is measured: one canary, as a function has it, told over IPC what to do next. */
+/** The process that is measured: one canary, as a function has it, which gets its orders over IPC. */
 import { readFile } from "node:fs/promises";
-import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { documentClient } from "../../shared/store/client.ts";
@@ -11,57 +10,44 @@ import { sendFloor } from "./floor.ts";
 import { type PlainSources, plainExecs, plainLoop } from "./plain-loop.ts";
 import type { Recorded } from "./recorder.ts";
 
-export type Ask =
-  | {
-      readonly kind: "cycle";
-      readonly env: Readonly<Record<string, string>>;
-      readonly dynamo: string;
-      readonly table: string;
-      /** What the cycle's clock says at its start, unix ms. */
-      readonly nowMs: number;
-      /** Whether to have DynamoDB say what each request is billed. */
-      readonly counted?: boolean;
-    }
-  | { readonly kind: "plain"; readonly sources: PlainSources }
-  | { readonly kind: "execs"; readonly docker: string }
-  /** A file of recorded requests. */
-  | { readonly kind: "floor"; readonly file: string };
+export interface CycleOrder {
+  readonly env: Readonly<Record<string, string>>;
+  readonly dynamo: string;
+  readonly table: string;
+  /** What the cycle's clock says at its start, unix ms. */
+  readonly nowMs: number;
+}
 
 export interface CycleRun {
   readonly ms: number;
   readonly cpuMs: number;
+  /** How long each step and each source took. */
   readonly steps: Readonly<Record<string, number>>;
   readonly peakMb: number;
-  /** What DynamoDB bills, where it was asked. */
+  /** What DynamoDB bills. */
   readonly units: { readonly read: number; readonly write: number };
   readonly report: CycleReport;
 }
 
-/** Made once, as in a function that is warm. */
-const clients = new Map<string, DynamoDBDocumentClient>();
-const canaries = new Map<string, Canary>();
 const units = { read: 0, write: 0 };
-const kept = <T>(made: Map<string, T>, name: string, make: () => T): T => {
-  if (!made.has(name)) made.set(name, make());
-  return made.get(name)!;
-};
+/** Made once for each configuration, as in a function that is warm. */
+const canaries = new Map<string, Canary>();
 
-async function cycle({
-  env,
-  dynamo,
-  table,
-  nowMs,
-  counted = false,
-}: Extract<Ask, { kind: "cycle" }>): Promise<CycleRun> {
-  const steps: Record<string, number> = {};
-  const canary = kept(canaries, JSON.stringify([env, dynamo, counted]), () => {
-    const client = kept(clients, `${dynamo} ${counted}`, () => documentClient({ endpoint: dynamo }));
-    if (counted) countUnits(client, units);
-    return openCanary(env, { state: dynamoStore(client, table) });
-  });
-  Object.assign(units, { read: 0, write: 0 });
+function canaryFor({ env, dynamo, table }: CycleOrder): Canary {
+  const name = JSON.stringify([env, dynamo]);
+  const known = canaries.get(name);
+  if (known) return known;
+  const client = documentClient({ endpoint: dynamo });
+  countUnits(client, units);
+  const canary = openCanary(env, { state: dynamoStore(client, table) });
+  canaries.set(name, canary);
+  return canary;
+}
+
+/** The canary with a clock that begins at `nowMs`, and with its steps and reads timed. */
+function timed(canary: Canary, nowMs: number, steps: Record<string, number>): Canary {
   const clockFrom = performance.now();
-  const deps = {
+  return {
     ...canary,
     now: () => nowMs + performance.now() - clockFrom,
     onStep: (step: string, ms: number) => {
@@ -83,40 +69,42 @@ async function cycle({
           },
     ),
   };
+}
+
+async function cycle(order: CycleOrder): Promise<CycleRun> {
+  const steps: Record<string, number> = {};
+  const canary = timed(canaryFor(order), order.nowMs, steps);
+  Object.assign(units, { read: 0, write: 0 });
   const cpu = process.cpuUsage();
   const from = performance.now();
-  const outcome = await runCycle(deps, { trigger: "bench" });
+  const outcome = await runCycle(canary, { trigger: "bench" });
   const ms = performance.now() - from;
   const { user, system } = process.cpuUsage(cpu);
   if (outcome.kind !== "done")
     throw new Error(`the cycle did not happen: ${"reason" in outcome ? outcome.reason : outcome.kind}`);
-  return {
-    ms,
-    cpuMs: (user + system) / 1000,
-    steps,
-    units: { ...units },
-    peakMb: process.resourceUsage().maxRSS / 1024,
-    report: outcome.report,
-  };
+  const peakMb = process.resourceUsage().maxRSS / 1024;
+  return { ms, cpuMs: (user + system) / 1000, steps, units: { ...units }, peakMb, report: outcome.report };
 }
 
-const ANSWER = {
-  cycle,
-  plain: ({ sources }: Extract<Ask, { kind: "plain" }>) => plainLoop(sources),
-  async execs({ docker }: Extract<Ask, { kind: "execs" }>) {
-    const from = performance.now();
-    const containers = await plainExecs(docker);
-    return { ms: performance.now() - from, containers };
-  },
-  async floor({ file }: Extract<Ask, { kind: "floor" }>) {
-    return { ms: await sendFloor(JSON.parse(await readFile(file, "utf8")) as Recorded[]) };
-  },
+const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
+  const from = performance.now();
+  await work();
+  return performance.now() - from;
 };
 
-process.on("message", async (ask: Ask) => {
+/** What the process can be asked for; all but a cycle give how long it took, in ms. */
+const WORK = {
+  cycle,
+  plain: (sources: PlainSources) => timeOf(() => plainLoop(sources)),
+  execs: (docker: string) => timeOf(() => plainExecs(docker)),
+  /** Takes a file of recorded requests. */
+  floor: async (file: string) => sendFloor(JSON.parse(await readFile(file, "utf8")) as Recorded[]),
+};
+export type Work = typeof WORK;
+
+process.on("message", async ([kind, order]: [keyof Work, never]) => {
   try {
-    const work = ANSWER[ask.kind] as (ask: Ask) => Promise<unknown>;
-    process.send?.({ result: await work(ask) });
+    process.send?.({ result: await WORK[kind](order) });
   } catch (error) {
     process.send?.({ error: String(error instanceof Error ? error.stack : error) });
   }

@@ -1,6 +1,16 @@
 /** A platform of any size: its rows and keys, made by the servers themselves. */
 import type { Redis } from "ioredis";
 import type { SqlClient } from "../platform/file-client.ts";
+import {
+  DEFAULT_MAX_PARALLEL_TASKS,
+  DRAIN_TICK_KEY,
+  EXECUTIONS,
+  ROSTER,
+  ROSTER_TIMEOUT_SECONDS,
+  SLOT_TTL_BUFFER_SECONDS,
+  slotKey,
+  slotsKey,
+} from "../platform/names.ts";
 import { createSchema } from "../platform/schema.ts";
 
 export interface FleetShape {
@@ -12,14 +22,18 @@ export interface FleetShape {
 /** Rows that ended in the last half an hour: 1,667 in five minutes. */
 export const ENDED_ROWS = 10_000;
 const ENDED_SECONDS = 30 * 60;
+export const NEWLY_ENDED = Math.floor(ENDED_ROWS / 6);
 export const RUNNING_PER_AGENT = 2;
+/** Each has one row of each agent. */
+export const SMALL_TABLES = [ROSTER, "agent_schedules", "agent_tags"];
 const OLD_DAYS = 90;
 /** One statement makes this many rows: a server ends a statement that takes too long. */
 const ROWS_AT_ONCE = 20_000;
 
 /** The n-th id of a kind, in the form of a UUID. */
 const idSql = (kind: string, n: string) => `printf('${kind}-0000-4000-8000-%012x', ${n})`;
-export const endedId = (n: number) => `eeeeeeee-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
+const idOf = (kind: string, n: number) => `${kind}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
+export const endedId = (n: number) => idOf("eeeeeeee", n);
 /** When the n-th of the newly ended rows ended: the first is the oldest. */
 export const endedAtMs = (n: number, nowMs: number) =>
   nowMs - Math.floor(((ENDED_ROWS - n) * ENDED_SECONDS * 1000) / ENDED_ROWS);
@@ -30,8 +44,7 @@ const ago = (nowMs: number, seconds: string) =>
 const numbers = (from: number, to: number) =>
   `WITH RECURSIVE numbers(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ${to})`;
 
-const EXECUTION =
-  "INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, duration_ms, message, triggered_by, claude_session_id, queued_at)";
+const EXECUTION = `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, completed_at, duration_ms, message, triggered_by, claude_session_id, queued_at)`;
 const agentSql = (n: string) => `printf('agent-%05d', ${n})`;
 export const agentName = (n: number) => `agent-${String(n).padStart(5, "0")}`;
 
@@ -74,8 +87,8 @@ export async function fillDatabase(
   );
   await inParts(agents, async (from) => {
     await database.execute(
-      `${from} INSERT INTO agent_ownership (agent_name, max_parallel_tasks, execution_timeout_seconds)
-SELECT ${agentSql("n")}, 3, 3600 FROM numbers`,
+      `${from} INSERT INTO ${ROSTER} (agent_name, max_parallel_tasks, execution_timeout_seconds)
+SELECT ${agentSql("n")}, ${DEFAULT_MAX_PARALLEL_TASKS}, ${ROSTER_TIMEOUT_SECONDS} FROM numbers`,
     );
     await database.execute(
       `${from} INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message)
@@ -100,21 +113,21 @@ NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")} FROM numbers`);
  */
 export async function fillRedis(redis: Redis, { agents }: FleetShape, nowMs: number): Promise<void> {
   await redis.flushall();
-  await redis.set("canary:drain_tick_at", String(nowMs / 1000 - 5));
+  await redis.set(DRAIN_TICK_KEY, String(nowMs / 1000 - 5));
   for (let from = 0; from < agents; from += 1_000) {
     const pipeline = redis.pipeline();
     for (let n = from; n < Math.min(agents, from + 1_000); n += 1)
       for (let run = 0; run < RUNNING_PER_AGENT; run += 1) {
-        const id = `aaaaaaa${run}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
-        const hash = `agent:slot:${agentName(n)}:${id}`;
-        pipeline.zadd(`agent:slots:${agentName(n)}`, nowMs / 1000 - 20 - (n % 600), id);
+        const id = idOf(`aaaaaaa${run}`, n);
+        const hash = slotKey(agentName(n), id);
+        pipeline.zadd(slotsKey(agentName(n)), nowMs / 1000 - 20 - (n % 600), id);
         pipeline.hset(hash, {
           started_at: "x",
           message_preview: "m",
           slot_number: "1",
-          timeout_seconds: "3600",
+          timeout_seconds: String(ROSTER_TIMEOUT_SECONDS),
         });
-        pipeline.expire(hash, 3600 + 300 + 3600);
+        pipeline.expire(hash, ROSTER_TIMEOUT_SECONDS + SLOT_TTL_BUFFER_SECONDS + 3600);
       }
     await pipeline.exec();
   }

@@ -2,15 +2,11 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Ask, CycleRun } from "./cycle-process.ts";
+import type { CycleRun, Work } from "./cycle-process.ts";
 
-export interface MeasuredProcess {
-  cycle(ask: Omit<Extract<Ask, { kind: "cycle" }>, "kind">): Promise<CycleRun>;
-  plain(sources: Extract<Ask, { kind: "plain" }>["sources"]): Promise<{ ms: number; requests: number }>;
-  execs(docker: string): Promise<{ ms: number; containers: number }>;
-  floor(file: string): Promise<{ ms: number }>;
-  close(): Promise<void>;
-}
+export type MeasuredProcess = {
+  readonly [Kind in keyof Work]: (order: Parameters<Work[Kind]>[0]) => ReturnType<Work[Kind]>;
+} & { close(): Promise<void> };
 
 /** @param folder where `bundleFunction` put `infra/bench/cycle-process.ts` */
 export function startMeasuredProcess(folder: string, execArgv: string[] = []): MeasuredProcess {
@@ -19,22 +15,29 @@ export function startMeasuredProcess(folder: string, execArgv: string[] = []): M
     env: { AWS_REGION: "local" },
   });
   const exited = once(child, "exit").then(([code]) => [{ error: `the process ended with ${code}` }]);
-  async function ask<T>(what: Ask): Promise<T> {
-    child.send(what);
+  async function ask<T>(kind: keyof Work, order: unknown): Promise<T> {
+    child.send([kind, order]);
     const answered = new Promise((resolve) => child.once("message", (answer) => resolve([answer])));
     const [answer] = (await Promise.race([answered, exited])) as [{ result: T; error?: string }];
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer.result;
   }
   return {
-    cycle: (what) => ask({ kind: "cycle", ...what }),
-    plain: (sources) => ask({ kind: "plain", sources }),
-    execs: (docker) => ask({ kind: "execs", docker }),
-    floor: (file) => ask({ kind: "floor", file }),
+    cycle: (order) => ask("cycle", order),
+    plain: (sources) => ask("plain", sources),
+    execs: (docker) => ask("execs", docker),
+    floor: (file) => ask("floor", file),
     async close() {
       if (child.exitCode !== null) return;
       child.disconnect();
       await exited;
     },
   };
+}
+
+/** @throws Error where a verdict is not green: then it is not the path to measure */
+export function assertGreen({ report }: CycleRun): void {
+  const bad = Object.entries(report.verdicts).filter(([, { status }]) => status !== "green");
+  if (bad.length > 0)
+    throw new Error(`not green: ${JSON.stringify(bad)} ${report.sources_unavailable.join(", ")}`);
 }

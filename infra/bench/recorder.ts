@@ -1,42 +1,35 @@
-/** A proxy that passes requests on and keeps them, to count them and to send them once again. */
+/** A proxy that passes requests on and keeps them, to count them and to send them again. */
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface Recorded {
-  /** Where it was passed on to: an address, or `unix:` and a path. */
+  /** The address that it was passed on to. */
   readonly target: string;
   readonly method: string;
   readonly path: string;
-  /** Names and values by turns, as they came. */
+  /** Names and values by turns, as received. */
   readonly headers: readonly string[];
   /** In base64. */
   readonly body: string;
   readonly startedAtMs: number;
   endedAtMs: number;
   status: number;
-  bytesIn: number;
-  /** The answer's body, in base64, where it was asked for. */
+  /** The answer's body, in base64. */
   answer: string;
 }
 
 export interface Recorder {
   readonly url: string;
-  /** All that has passed, in the order in which it came. */
+  /** All that has passed, in the order of arrival. */
   readonly requests: Recorded[];
   close(): Promise<void>;
 }
 
-/**
- * @param target the address of the real server, or `unix:` and a path
- * @param socketPath where to listen instead of a port of the loopback
- */
-export async function startRecorder(target: string, socketPath?: string): Promise<Recorder> {
+/** @param target the address of the real server */
+export async function startRecorder(target: string): Promise<Recorder> {
   const requests: Recorded[] = [];
-  const where = target.startsWith("unix:")
-    ? { socketPath: target.slice("unix:".length) }
-    : { hostname: new URL(target).hostname, port: new URL(target).port };
-
+  const { hostname, port } = new URL(target);
   const server = createServer(async (incoming, outgoing) => {
     const startedAtMs = performance.now();
     const chunks: Buffer[] = [];
@@ -51,19 +44,17 @@ export async function startRecorder(target: string, socketPath?: string): Promis
       startedAtMs,
       endedAtMs: Number.NaN,
       status: 0,
-      bytesIn: 0,
       answer: "",
     };
     requests.push(recorded);
     const passed = request(
-      { ...where, method: incoming.method, path: incoming.url, headers: incoming.headers },
+      { hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
       async (answer) => {
         const parts: Buffer[] = [];
         for await (const part of answer) parts.push(part as Buffer);
         const bytes = Buffer.concat(parts);
         Object.assign(recorded, {
           status: answer.statusCode,
-          bytesIn: bytes.length,
           answer: bytes.toString("base64"),
           endedAtMs: performance.now(),
         });
@@ -74,10 +65,10 @@ export async function startRecorder(target: string, socketPath?: string): Promis
     passed.on("error", () => outgoing.destroy());
     passed.end(body);
   });
-  server.listen(socketPath ? { path: socketPath } : { port: 0, host: "127.0.0.1" });
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
-    url: socketPath ? `unix://${socketPath}` : `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     async close() {
       server.closeAllConnections();
@@ -86,12 +77,10 @@ export async function startRecorder(target: string, socketPath?: string): Promis
   };
 }
 
-export const bodyOf = ({ body }: Recorded): Buffer => Buffer.from(body, "base64");
-
 /** Commands as a hosted Redis counts them: those of a pipeline each, and MULTI and EXEC around a transaction. */
 export const commandsOf = (requests: readonly Recorded[]): number =>
   requests.reduce((sum, request) => {
-    const commands = JSON.parse(bodyOf(request).toString()) as unknown[];
+    const commands = JSON.parse(Buffer.from(request.body, "base64").toString()) as unknown[];
     return sum + commands.length + (request.path === "/multi-exec" ? 2 : 0);
   }, 0);
 

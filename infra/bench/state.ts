@@ -9,11 +9,10 @@ import { hashOf, packEntries } from "../../shared/recall/run-journal.ts";
 import { encodeMemory } from "../../shared/store/memory-codec.ts";
 import { formatInstant } from "../../shared/time.ts";
 import type { LocalDynamo } from "../local/dynamodb.ts";
-import { ENDED_ROWS, endedAtMs, endedId, type FleetShape } from "./fleet.ts";
+import { ENDED_ROWS, endedAtMs, endedId, type FleetShape, NEWLY_ENDED } from "./fleet.ts";
 
 const CYCLE_MS = 5 * 60_000;
 const REMEMBERED_CYCLES = 24;
-const ENDED_PER_CYCLE = Math.floor(ENDED_ROWS / 6);
 /** As the source keeps them: rows beyond the newest, and not all of them. */
 const NEWEST_ROWS = 10_000;
 const MAX_OLD_LIVE = 2_000;
@@ -28,9 +27,7 @@ function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
   const since = nowMs - 3 * 86_400_000;
   return {
     ...EMPTY_MEMORY,
-    recall: {
-      endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - ENDED_PER_CYCLE, oldLive },
-    },
+    recall: { endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - NEWLY_ENDED, oldLive } },
     states: Object.fromEntries(
       INVARIANTS.map(({ id }) => [id, { ...NEVER_JUDGED, status: "green" as const, sinceMs: since }]),
     ),
@@ -53,7 +50,7 @@ function terminalItems(nowMs: number) {
   }
   return Array.from({ length: REMEMBERED_CYCLES - 1 }, (_, i) => {
     const cycle = REMEMBERED_CYCLES - 1 - i;
-    const ids = known.get(cycle) ?? Array.from({ length: ENDED_PER_CYCLE }, (_, n) => `gone-${cycle}-${n}`);
+    const ids = known.get(cycle) ?? Array.from({ length: NEWLY_ENDED }, (_, n) => `gone-${cycle}-${n}`);
     const entries = new Map<string, TerminalStatus>(ids.map((id) => [hashOf(id), "success"]));
     const [packed] = packEntries(entries);
     return {

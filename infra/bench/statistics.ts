@@ -4,19 +4,20 @@ export interface Spread {
   readonly median: number;
   readonly least: number;
   readonly most: number;
-  readonly runs: number;
 }
 
-const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
-
-/** @param q 0.5 for the median */
-export const quantile = (values: readonly number[], q: number): number =>
-  sorted(values)[Math.round((values.length - 1) * q)]!;
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.round((values.length - 1) / 2)]!;
 
 /** @param values at least one */
 export const spreadOf = (values: readonly number[]): Spread => ({
-  median: quantile(values, 0.5),
+  median: median(values),
   least: Math.min(...values),
   most: Math.max(...values),
-  runs: values.length,
 });
+
+/** The spread of each name, over runs that all have the same names. */
+export const spreadsOf = (runs: readonly Readonly<Record<string, number>>[]): Record<string, Spread> =>
+  Object.fromEntries(
+    Object.keys(runs[0] ?? {}).map((name) => [name, spreadOf(runs.map((run) => run[name] ?? 0))]),
+  );

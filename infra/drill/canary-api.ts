@@ -6,14 +6,14 @@ import { type CycleRecord, type CycleReport, CycleResponse, CyclesPage } from ".
 export interface CanaryApi {
   /** Runs one whole cycle; waits while another one runs. @throws Error where it did not happen */
   cycle(signal: AbortSignal): Promise<CycleReport>;
-  /** @returns the cycles from that instant on, newest first */
+  /** Lists the cycles from that instant on, newest first. */
   cyclesSince(instant: string): Promise<readonly CycleRecord[]>;
 }
 
-/** A request to the API of a canary, with what it asks of its callers. */
+/** A request to the API of a canary, with the credentials that it asks for. */
 export type Call = (path: string, init?: RequestInit) => Promise<Response>;
 
-/** A cycle of the schedule is over by then, whatever it waits for. */
+/** A cycle of the schedule ends within this time, whatever it waits for. */
 const BUSY_TRIES = 30;
 const BUSY_WAIT_MS = 5_000;
 

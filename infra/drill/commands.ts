@@ -1,9 +1,9 @@
-/** `canary drill`: breaks each invariant on purpose, and proves that the canary tells it once and sees the cure. */
+/** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and sees the cure. */
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
 import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
 import type { Call } from "./canary-api.ts";
-import type { Place } from "./place.ts";
+import type { DrilledEnvironment } from "./environment.ts";
 
 interface Options {
   invariants?: string[];
@@ -28,7 +28,7 @@ function parseIds(text: string): string[] {
   return ids;
 }
 
-/** The ways in which a drill can be asked to end before its time. */
+/** Listens for everything that asks a drill to end before its time. */
 function interruption() {
   const controller = new AbortController();
   const left = new Set<string>();
@@ -42,13 +42,13 @@ function interruption() {
     controller.abort();
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  // Who reads the output may go away, as `head` does: that must not keep anything from being cured.
+  // The reader of the output may go away, as `head` does: that must not keep anything from being cured.
   const onClosed = () => controller.abort();
   for (const signal of signals) process.on(signal, interrupt);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onClosed);
   return {
     signal: controller.signal,
-    /** Agents that are there now. */
+    /** The agents that exist now. */
     left,
     end() {
       for (const signal of signals) process.off(signal, interrupt);
@@ -78,7 +78,7 @@ export function addDrillCommand(
       const { invariants, env, yes, image, json } = options;
       if (env === undefined && (yes || image !== undefined))
         command.error("--yes and --image are of a deployed environment: name it with --env");
-      const open = async (): Promise<Place> => {
+      const open = async (): Promise<DrilledEnvironment> => {
         if (env === undefined) {
           const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
             import("./local.ts"),
@@ -98,17 +98,17 @@ export function addDrillCommand(
         const { openDeployed } = await import("./deployed.ts");
         return openDeployed({ environment: env, settings, call, image });
       };
-      // What a drill stands on is loaded with it, and not for the help.
-      const [{ FAULTS }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
+      // What a drill needs is loaded with it, and not for the help.
+      const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
         await Promise.all([import("../faults/index.ts"), import("./drill.ts"), import("./report.ts")]);
-      const faults = faultsOf(FAULTS, invariants);
+      const faults = faultsOf(DRILLED, invariants);
       const { signal, left, end } = interruption();
       try {
-        const place = await open();
+        const environment = await open();
         try {
-          if (!json) print(`a drill of ${faults.length} on ${place.name}\n`);
+          if (!json) print(`a drill of ${faults.length} on ${environment.name}\n`);
           const proofs = await runDrill({
-            ...place,
+            ...environment,
             faults,
             signal,
             onAgent: (agent) => left.add(agent),
@@ -120,7 +120,7 @@ export function addDrillCommand(
           print(json ? JSON.stringify({ proofs }, null, 2) : `\n${renderSummary(proofs, faults.length)}`);
           done(exitCodeOf(proofs, faults.length));
         } finally {
-          await place.close();
+          await environment.close();
         }
       } finally {
         end();

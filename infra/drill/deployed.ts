@@ -1,4 +1,4 @@
-/** The drill on a deployed environment, beside everything that runs there. */
+/** The drill on a deployed environment, next to everything that runs there. */
 import { createClient } from "@libsql/client/http";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
@@ -8,12 +8,13 @@ import { dockerTls } from "../../shared/sources/docker/docker.ts";
 import type { SourceValues } from "../../shared/sources/index.ts";
 import { loadConfig } from "../../shared/variables.ts";
 import { type EnvironmentSettings, placeholdersIn, variablesOf } from "../environments.ts";
+import { NO_JOURNAL, type Target } from "../faults/target.ts";
 import { IDLE } from "../local/agent-image.ts";
 import { agentContainers } from "../platform/containers.ts";
 import { platformDatabase } from "../platform/database.ts";
+import { AGENT_LABEL } from "../platform/names.ts";
 import { type Call, canaryApi } from "./canary-api.ts";
-import type { Place } from "./place.ts";
-import type { Ground } from "./scene.ts";
+import type { DrilledEnvironment } from "./environment.ts";
 
 export interface DeployedDrillOptions {
   readonly environment: string;
@@ -27,14 +28,14 @@ export interface DeployedDrillOptions {
   readonly variables?: Environment;
 }
 
-/** For one request: what hangs must not keep a cure waiting for ever. */
+/** For one request: one that hangs must not keep a cure waiting for ever. */
 const REQUEST_MS = 15_000;
 
 const absent = (reason: string) => ({ absent: reason });
 
-const LEVERS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
+const CONTROLS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
 
-function databaseOf({ url, authToken }: SourceValues["sqlite"]): [Ground["database"], () => void] {
+function databaseOf({ url, authToken }: SourceValues["sqlite"]): [Target["database"], () => void] {
   if (url === null || url === NONE) return [absent("its environment names no libsqlUrl"), () => {}];
   if (url.startsWith("file:"))
     return [absent("its database is a mounted file, which can't be reached from here"), () => {}];
@@ -43,10 +44,10 @@ function databaseOf({ url, authToken }: SourceValues["sqlite"]): [Ground["databa
     ...(authToken && { authToken }),
     fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REQUEST_MS) }),
   });
-  return [platformDatabase(client, { record() {} }), () => client.close()];
+  return [platformDatabase(client, NO_JOURNAL), () => client.close()];
 }
 
-const redisOf = ({ url, token }: SourceValues["redis"]): Ground["redis"] =>
+const redisOf = ({ url, token }: SourceValues["redis"]): Target["redis"] =>
   url === null || url === NONE
     ? absent("its environment names no redisUrl")
     : new Redis({
@@ -61,13 +62,15 @@ const redisOf = ({ url, token }: SourceValues["redis"]): Ground["redis"] =>
 async function dockerOf(
   { hosts, ...certificates }: SourceValues["docker"],
   image: string | undefined,
-): Promise<Ground["docker"]> {
+): Promise<Target["docker"]> {
   if (hosts === null || hosts === NONE) return absent("its environment names no dockerHosts");
   const { hostname, port } = new URL(hosts[0]!);
   const tls = dockerTls(certificates);
   const daemon = new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: REQUEST_MS });
   try {
-    const agents = await daemon.listContainers({ filters: { label: ["trinity.platform=agent"] } });
+    const agents = await daemon.listContainers({
+      filters: { label: [`${AGENT_LABEL.name}=${AGENT_LABEL.value}`] },
+    });
     const found = image ?? agents[0]?.Image;
     if (!found)
       return absent(
@@ -80,7 +83,7 @@ async function dockerOf(
 }
 
 /** @throws ConfigError where the environment names addresses of the examples, or a token is missing */
-export async function openDeployed(options: DeployedDrillOptions): Promise<Place> {
+export async function openDeployed(options: DeployedDrillOptions): Promise<DrilledEnvironment> {
   const { environment, settings, call, image, variables } = options;
   const placeholders = placeholdersIn(settings);
   if (placeholders.length > 0)
@@ -93,11 +96,12 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Place
     name: environment,
     isAlone: false,
     api: canaryApi(call),
-    ground: {
+    target: {
       database,
       redis: redisOf(sources.redis),
       docker: await dockerOf(sources.docker, image),
-      levers: LEVERS,
+      controls: CONTROLS,
+      journal: NO_JOURNAL,
     },
     close: async () => close(),
   };

@@ -1,9 +1,10 @@
-/** The drill on this machine: an embedded environment of its own, with the fleet's traffic in it. */
+/** The drill on this machine: a separate embedded environment, with the fleet's traffic in it. */
 import { Redis } from "@upstash/redis";
+import { controlsOf, NO_JOURNAL } from "../faults/target.ts";
 import { startEnvironment } from "../local/environment.ts";
 import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
 import { canaryApi } from "./canary-api.ts";
-import type { Place } from "./place.ts";
+import type { DrilledEnvironment } from "./environment.ts";
 
 export interface LocalDrillOptions {
   readonly dockerHost: string;
@@ -13,13 +14,12 @@ export interface LocalDrillOptions {
 }
 
 /** @throws LocalError for what is in the way on this machine */
-export async function openLocal(options: LocalDrillOptions): Promise<Place> {
+export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvironment> {
   // Its fleet has no containers: another environment on the same daemon may have those of these names.
   const environment = await startEnvironment({ ...options, port: 0, alerts: {}, fleetContainers: false });
   const { url, token, sources, platform, cachedCounts, containers, docker } = environment;
-  // A client of its own: what is broken must not pass through the platform's.
+  // A separate client: a fault must not pass through the platform's.
   const client = await openPlatformDatabase(sources.databaseUrl);
-  let release: (() => void) | null = null;
   return {
     name: "an embedded environment",
     isAlone: true,
@@ -29,8 +29,8 @@ export async function openLocal(options: LocalDrillOptions): Promise<Place> {
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       }),
     ),
-    ground: {
-      database: platformDatabase(client, { record() {} }),
+    target: {
+      database: platformDatabase(client, NO_JOURNAL),
       redis: new Redis({ ...sources.redis, automaticDeserialization: false, enableTelemetry: false }),
       docker:
         "docker" in docker
@@ -38,24 +38,8 @@ export async function openLocal(options: LocalDrillOptions): Promise<Place> {
             ? { daemon: docker.docker, containers }
             : containers
           : docker,
-      levers: {
-        cachedCounts,
-        async countOf(agent) {
-          const { url, token } = sources.queueCounts;
-          const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-          const { counts } = (await response.json()) as { counts: Record<string, number> };
-          return counts[agent] ?? null;
-        },
-        async hangSweeps() {
-          release ??= await platform.holdMaintenance();
-        },
-        sweepsHang: () => release !== null,
-        async resumeSweeps() {
-          release?.();
-          release = null;
-          await platform.runMaintenance();
-        },
-      },
+      controls: controlsOf(platform, cachedCounts, sources.queueCounts),
+      journal: NO_JOURNAL,
     },
     async close() {
       client.close();

@@ -5,7 +5,7 @@ import type { Proof } from "./drill.ts";
 
 const SYMBOLS = { proven: "✓", failed: "✗", impossible: "–" } as const;
 
-/** @returns some lines: what was provoked, what was seen, how long the cycles took */
+/** Renders what was provoked, what was seen, and how long the cycles took. */
 export function renderProof(proof: Proof, colour: boolean): string {
   const c = pc.createColors(colour);
   const paint = { proven: c.green, failed: c.red, impossible: c.yellow }[proof.outcome];

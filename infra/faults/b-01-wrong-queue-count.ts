@@ -1,32 +1,35 @@
-import { present } from "../drill/scene.ts";
 import type { Fault } from "./fault.ts";
-
-const RUNNING = [1, 2];
-const QUEUED = 3;
+import { present } from "./target.ts";
 
 export const wrongQueueCount: Fault = {
   invariantId: "B-01",
+  name: "wrong accessor",
   title: "a queue accessor that says one less",
-  obstacle: async ({ ground: { levers } }) =>
-    "absent" in levers ? `the accessor is the platform's own code: ${levers.absent}` : null,
+  cured: "it says what the database says",
+  obstacle: ({ controls }) =>
+    "absent" in controls ? `the accessor is the platform's own code: ${controls.absent}` : null,
   // No free slot, so that nothing takes the row from the queue meanwhile.
-  async prepare(scene) {
-    for (const n of RUNNING) {
-      await scene.addRun({ id: scene.id(n) });
-      await scene.addSlot(scene.id(n));
+  async prepare(agent) {
+    const { maxParallelTasks } = agent.limits;
+    for (let n = 1; n <= maxParallelTasks; n += 1) {
+      await agent.addRun(agent.id(n));
+      await agent.addSlot(agent.id(n));
     }
-    await scene.addRun({ id: scene.id(QUEUED), status: "queued", session: null });
+    await agent.addRun(agent.id(maxParallelTasks + 1), { status: "queued", session: null });
   },
-  async provoke({ ground, agent }) {
-    present(ground.levers).cachedCounts.set(agent, 0);
+  provoke: (agent) => agent.setCachedCount(0),
+  async seen(agent) {
+    const said = await present(agent.target.controls).countOf(agent.name);
+    const queued = (await agent.runs()).filter(({ status }) => status === "queued").length;
+    return queued === 1 && said === 0 ? `${queued} queued row, the accessor says ${said}` : null;
   },
-  async seen(scene) {
-    const said = await present(scene.ground.levers).countOf(scene.agent);
-    const queued = (await scene.runs()).filter(({ status }) => status === "queued").length;
-    return said === queued - 1 ? `${queued} queued row, the accessor says ${said}` : null;
-  },
-  expected: ({ id }) => ({ service_count: 0, snapshot_count: 1, snapshot_queued_ids: [id(QUEUED)] }),
-  async cure({ ground, agent }) {
-    present(ground.levers).cachedCounts.delete(agent);
+  expected: ({ id, limits }) => ({
+    service_count: 0,
+    snapshot_count: 1,
+    snapshot_queued_ids: [id(limits.maxParallelTasks + 1)],
+  }),
+  async cure(agent) {
+    await agent.setCachedCount(null);
+    await agent.settle();
   },
 };

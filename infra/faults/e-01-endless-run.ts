@@ -1,30 +1,31 @@
-import { TIMEOUT_SECONDS } from "../drill/scene.ts";
+import { SLOT_TTL_BUFFER_SECONDS } from "../platform/names.ts";
 import { between, type Fault } from "./fault.ts";
 
+/** Longer than the longest timeout that an agent of the platform's tests has. */
 const AGE_SECONDS = 2 * 3600;
 
 export const endlessRun: Fault = {
   invariantId: "E-01",
+  name: "endless run",
   title: "a run of two hours where a minute is allowed",
-  async provoke(scene) {
-    await scene.addRun({ id: scene.id(1), ageSeconds: AGE_SECONDS });
-    await scene.addSlot(scene.id(1));
+  cured: "the row is failed",
+  async provoke(agent) {
+    await agent.addRun(agent.id(1), { ageSeconds: AGE_SECONDS });
+    await agent.addSlot(agent.id(1));
   },
-  async seen(scene) {
-    const [run] = await scene.runs();
+  async seen(agent) {
+    const [run] = await agent.runs();
     return run?.status === "running" && run.ageSeconds >= AGE_SECONDS
-      ? `a running row of ${run.ageSeconds} s, timeout ${TIMEOUT_SECONDS} s`
+      ? `a running row of ${run.ageSeconds} s, timeout ${agent.limits.executionTimeoutSeconds} s`
       : null;
   },
-  expected: ({ id }) => ({
-    execution_id: id(1),
+  key: (agent) => agent.id(1),
+  expected: (agent) => ({
+    execution_id: agent.id(1),
     age_seconds: between(AGE_SECONDS, AGE_SECONDS + 600),
-    execution_timeout_seconds: TIMEOUT_SECONDS,
-    slot_ttl_buffer_seconds: 300,
+    execution_timeout_seconds: agent.limits.executionTimeoutSeconds,
+    slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
     timeout_source: "agent",
   }),
-  async cure(scene) {
-    await scene.changeRun(scene.id(1), "status = 'failed', completed_at = started_at");
-    await scene.removeSlot(scene.id(1));
-  },
+  cure: (agent) => agent.settle(),
 };

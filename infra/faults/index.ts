@@ -1,5 +1,4 @@
-/** Every fault, in the order of the invariants. */
-
+/** Every fault, in the order of the invariants. The first of an invariant is the one that a drill makes. */
 import { wrongQueueCount } from "./b-01-wrong-queue-count.ts";
 import { hangingSweep } from "./b-02-hanging-sweep.ts";
 import { endlessRun } from "./e-01-endless-run.ts";
@@ -8,14 +7,17 @@ import { runWithoutSession } from "./e-05-run-without-session.ts";
 import type { Fault } from "./fault.ts";
 import { halfDeletedAgent } from "./l-03-half-deleted-agent.ts";
 import { zombie } from "./r-01-zombie.ts";
-import { leakedSlot } from "./s-01-leaked-slot.ts";
+import { leakedSlot, lostSlot } from "./s-01-slot-and-row.ts";
 import { overbooking } from "./s-02-overbooking.ts";
-import { shortLivedSlot } from "./s-03-short-lived-slot.ts";
+import { shortLivedSlot, slotForEver, slotWithoutHash } from "./s-03-slot-life.ts";
 
 export const FAULTS: readonly Fault[] = [
   leakedSlot,
+  lostSlot,
   overbooking,
   shortLivedSlot,
+  slotForEver,
+  slotWithoutHash,
   endlessRun,
   runComesBack,
   runWithoutSession,
@@ -24,3 +26,8 @@ export const FAULTS: readonly Fault[] = [
   hangingSweep,
   zombie,
 ];
+
+/** The fault of each invariant that a drill makes. */
+export const DRILLED: readonly Fault[] = FAULTS.filter(
+  ({ invariantId }, i) => FAULTS.findIndex((fault) => fault.invariantId === invariantId) === i,
+);

@@ -1,32 +1,30 @@
-import { present } from "../drill/scene.ts";
+import { EXECUTIONS } from "../platform/names.ts";
 import type { Fault } from "./fault.ts";
 
 export const halfDeletedAgent: Fault = {
   invariantId: "L-03",
+  name: "half-deleted agent",
   title: "an agent deleted from the roster only",
-  async prepare(scene) {
-    await scene.addRun({ id: scene.id(1) });
-    await scene.addSlot(scene.id(1));
+  cured: "it is put back, and its run ends",
+  async prepare(agent) {
+    await agent.addRun(agent.id(1));
+    await agent.addSlot(agent.id(1));
   },
-  provoke: (scene) => scene.delist(),
-  async seen(scene) {
-    const { ground, agent } = scene;
-    const sql = "SELECT 1 FROM agent_ownership WHERE agent_name = ?";
-    const listed = await present(ground.database).read(sql, [agent]);
-    const [runs, slots] = [await scene.runs(), await scene.slots()];
-    return listed.length === 0 && runs.length > 0 && slots.length > 0
+  provoke: (agent) => agent.delist(),
+  async seen(agent) {
+    const [runs, slots] = [await agent.runs(), await agent.slots()];
+    return !(await agent.isListed()) && runs.length > 0 && slots.length > 0
       ? `${runs.length} row and ${slots.length} slot of an agent that is off the roster`
       : null;
   },
-  expected: (scene) => ({
-    ghost_agent_name: scene.agent,
+  expected: (agent) => ({
+    ghost_agent_name: agent.name,
     orphan_count: 1,
     redis_slot_count: 1,
-    tables_hit: ["redis:agent:slots", "schedule_executions"],
+    tables_hit: ["redis:agent:slots", EXECUTIONS],
   }),
-  // What the deletion left undone.
-  async cure(scene) {
-    await scene.removeRun(scene.id(1));
-    await scene.removeSlot(scene.id(1));
+  async cure(agent) {
+    if (!(await agent.isListed())) await agent.enlist();
+    await agent.settle();
   },
 };

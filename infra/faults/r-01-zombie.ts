@@ -1,19 +1,25 @@
-import { patiently, present, type Scene } from "../drill/scene.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import { containerName } from "../platform/names.ts";
 import type { Fault } from "./fault.ts";
+import { present } from "./target.ts";
+import type { TestAgent } from "./test-agent.ts";
 
 /** A claude that ends at once, and a parent that never waits for it. */
 const FORK =
   "printf '#!/bin/sh\\n' >/tmp/claude && chmod +x /tmp/claude && { /tmp/claude & exec sleep 3600; }";
-/** Shell built-ins only: an image need not have ps or cat. Not the way in which the canary looks. */
+/** Shell built-ins only: an image need not have ps or cat. The canary looks in another way. */
 const LOOK = 'for f in /proc/[0-9]*/stat; do read -r l <"$f" && echo "$l"; done 2>/dev/null';
 
-const containerOf = ({ ground, agent }: Scene) =>
-  present(ground.docker).daemon.getContainer(`agent-${agent}`);
+const LOOKS = 30;
+const LOOK_AGAIN_MS = 50;
 
-/** @returns how many zombies named claude there are */
-async function zombies(scene: Scene): Promise<number> {
+const containerOf = ({ target, name }: TestAgent) =>
+  present(target.docker).daemon.getContainer(containerName(name));
+
+/** Counts the zombies named claude. */
+async function zombies(agent: TestAgent): Promise<number> {
   // With a terminal, the stream is the text itself.
-  const exec = await containerOf(scene).exec({ Cmd: ["sh", "-c", LOOK], AttachStdout: true, Tty: true });
+  const exec = await containerOf(agent).exec({ Cmd: ["sh", "-c", LOOK], AttachStdout: true, Tty: true });
   const stream = await exec.start({ Tty: true, hijack: false, stdin: false });
   let text = "";
   for await (const chunk of stream) text += String(chunk);
@@ -22,19 +28,26 @@ async function zombies(scene: Scene): Promise<number> {
 
 export const zombie: Fault = {
   invariantId: "R-01",
+  name: "zombie",
   title: "a real zombie in a real container",
-  obstacle: async ({ ground: { docker } }) => ("absent" in docker ? docker.absent : null),
-  prepare: (scene) => scene.startContainer(),
-  async provoke(scene) {
-    const exec = await containerOf(scene).exec({ Cmd: ["sh", "-c", FORK] });
+  cured: "the container is restarted",
+  obstacle: ({ docker }) => ("absent" in docker ? docker.absent : null),
+  prepare: (agent) => agent.startContainer(),
+  async provoke(agent) {
+    const exec = await containerOf(agent).exec({ Cmd: ["sh", "-c", FORK] });
     // The connection of an answer that nobody reads would stay open.
     (await exec.start({ Detach: true, hijack: false, stdin: false })).resume();
   },
-  seen: (scene) =>
-    patiently(async () => ((await zombies(scene)) === 1 ? "1 process named claude in state Z" : null)),
+  async seen(agent) {
+    for (let left = LOOKS; ; left -= 1) {
+      if ((await zombies(agent)) === 1) return "1 process named claude in state Z";
+      if (left === 0) return null;
+      await wait(LOOK_AGAIN_MS);
+    }
+  },
   expected: () => ({ zombie_count: 1 }),
-  // Its parent goes, and init with it: nothing is left that could have forgotten to wait.
-  async cure(scene) {
-    await containerOf(scene).restart({ t: 0 });
+  // Its parent ends, and init with it: nothing is left that did not wait for it.
+  async cure(agent) {
+    await containerOf(agent).restart({ t: 0 });
   },
 };

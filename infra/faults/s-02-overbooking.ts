@@ -1,31 +1,31 @@
-import { MAX_PARALLEL_TASKS } from "../drill/scene.ts";
 import type { Fault } from "./fault.ts";
+import type { TestAgent } from "./test-agent.ts";
 
-const RUNS = [1, 2, 3];
+/** One run more than may run, whatever else runs. */
+const idsOf = ({ id, limits }: TestAgent) =>
+  Array.from({ length: limits.maxParallelTasks + 1 }, (_, i) => id(i + 1));
 
 export const overbooking: Fault = {
   invariantId: "S-02",
+  name: "overbooking",
   title: "three runs with slots where two may run",
-  async provoke(scene) {
-    for (const n of RUNS) {
-      await scene.addRun({ id: scene.id(n) });
-      await scene.addSlot(scene.id(n));
+  cured: "they end",
+  async provoke(agent) {
+    for (const id of idsOf(agent)) {
+      await agent.addRun(id);
+      await agent.addSlot(id);
     }
   },
-  async seen(scene) {
-    const { length } = await scene.slots();
-    return length > MAX_PARALLEL_TASKS ? `${length} slots, max_parallel_tasks ${MAX_PARALLEL_TASKS}` : null;
+  async seen(agent) {
+    const { length } = await agent.slots();
+    const { maxParallelTasks } = agent.limits;
+    return length > maxParallelTasks ? `${length} slots, max_parallel_tasks ${maxParallelTasks}` : null;
   },
-  expected: (scene) => ({
-    slot_count: 3,
-    max_parallel_tasks: MAX_PARALLEL_TASKS,
+  expected: (agent) => ({
+    slot_count: agent.limits.maxParallelTasks + 1,
+    max_parallel_tasks: agent.limits.maxParallelTasks,
     overbooked_by: 1,
-    slot_ids: RUNS.map(scene.id),
+    slot_ids: idsOf(agent),
   }),
-  async cure(scene) {
-    for (const n of RUNS) {
-      await scene.removeRun(scene.id(n));
-      await scene.removeSlot(scene.id(n));
-    }
-  },
+  cure: (agent) => agent.settle(),
 };

@@ -5,19 +5,20 @@ import { timestamp } from "./clock.ts";
 import { type PlatformContext, textOf } from "./context.ts";
 import type { SqlResult } from "./file-client.ts";
 import { type Change, journaled } from "./journal.ts";
+import {
+  DEFAULT_MAX_PARALLEL_TASKS,
+  DRAIN_TICK_KEY,
+  FALLBACK_TIMEOUT_SECONDS,
+  SENTINEL_PREFIX,
+  SLOT_TTL_BUFFER_SECONDS,
+  slotKey,
+  slotsKey,
+} from "./names.ts";
 import { type Execution, parseTask } from "./task.ts";
 
-/** What a slot outlives its timeout by. */
-const SLOT_TTL_BUFFER_SECONDS = 300;
-const DEFAULT_MAX_PARALLEL_TASKS = 3;
-const DEFAULT_TIMEOUT_SECONDS = 900;
-const DRAIN_TICK_KEY = "canary:drain_tick_at";
 const MAX_QUEUED_SECONDS = 24 * 3600;
 const DEFAULT_MAX_QUEUED = 50;
 const AGENTS_DRAINED_AT_ONCE = 8;
-
-const slotsKey = (agent: string) => `agent:slots:${agent}`;
-const slotKey = (agent: string, executionId: string) => `agent:slot:${agent}:${executionId}`;
 
 /** What became of the wish for a slot; `gone` where the agent is not on the roster. */
 export type Acquired =
@@ -96,7 +97,7 @@ export async function createCapacity(
     if (!row) return null;
     return {
       maxParallelTasks: positiveOr(row.max_parallel_tasks, DEFAULT_MAX_PARALLEL_TASKS),
-      timeoutSeconds: positiveOr(row.execution_timeout_seconds, DEFAULT_TIMEOUT_SECONDS),
+      timeoutSeconds: positiveOr(row.execution_timeout_seconds, FALLBACK_TIMEOUT_SECONDS),
     };
   }
 
@@ -289,7 +290,7 @@ export async function createCapacity(
       if (!limits) return null;
       const taken = await countMembers(agent, limits.timeoutSeconds);
       if (taken >= limits.maxParallelTasks) return null;
-      const sentinel = `drain-${randomUUID()}`;
+      const sentinel = `${SENTINEL_PREFIX}${randomUUID()}`;
       await addMember(agent, sentinel);
       return { sentinel, slotNumber: taken + 1, timeoutSeconds: limits.timeoutSeconds };
     });

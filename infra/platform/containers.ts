@@ -1,6 +1,7 @@
 /** The containers of agents, on a real daemon. */
 import { hostname } from "node:os";
 import type Docker from "dockerode";
+import { AGENT_LABEL, containerName } from "./names.ts";
 
 export interface AgentContainers {
   /**
@@ -39,10 +40,9 @@ export function agentContainers(
   docker: Docker,
   { image, command }: { image: string; command: readonly string[] },
 ): AgentContainers {
-  const nameOf = (agent: string) => `agent-${agent}`;
   /** @returns false where the container of that name is of somebody that is not `mayGo`, and is left alone */
   async function removeOf(agent: string, mayGo: (maker: string) => boolean): Promise<boolean> {
-    const container = docker.getContainer(nameOf(agent));
+    const container = docker.getContainer(containerName(agent));
     try {
       const { Config } = await container.inspect();
       const maker = Config.Labels?.[MAKER];
@@ -55,10 +55,10 @@ export function agentContainers(
   }
   const make = (agent: string) =>
     docker.createContainer({
-      name: nameOf(agent),
+      name: containerName(agent),
       Image: image,
       Entrypoint: [...command],
-      Labels: { "trinity.platform": "agent", [MAKER]: SELF },
+      Labels: { [AGENT_LABEL.name]: AGENT_LABEL.value, [MAKER]: SELF },
       HostConfig: { NetworkMode: "none" },
     });
   return {
@@ -69,7 +69,7 @@ export function agentContainers(
         if (statusOf(error) !== 409) throw error;
         if (await removeOf(agent, (maker) => !isAlive(maker))) return make(agent);
         throw new Error(
-          `the daemon has a container ${nameOf(agent)} that is not this process's: end what made it, rename it, or use another daemon`,
+          `the daemon has a container ${containerName(agent)} that is not this process's: end what made it, rename it, or use another daemon`,
         );
       });
       try {

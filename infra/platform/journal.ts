@@ -1,4 +1,4 @@
-/** What the platform did and when, told by itself: a witness for whoever judges what the canary saw. */
+/** What the platform did and when, as it records it itself: for judging what the canary saw. */
 
 export type ExecutionStatus =
   | "queued"
@@ -61,8 +61,8 @@ export type Change =
 export type JournalEvent<C = Change> = C & { readonly sentAtMs: number; readonly ackedAtMs: number };
 
 /**
- * Told once for each change, after it was acknowledged. A write that failed is not told; one whose connection broke may
- * have taken hold nonetheless.
+ * Called once for each change, after it was acknowledged. A write that failed is not recorded; one whose connection
+ * broke may have taken hold nonetheless.
  */
 export interface Journal<C = Change> {
   record(event: JournalEvent<C>): void;
@@ -72,7 +72,7 @@ export interface Journal<C = Change> {
 export const steadyNow = (): number => performance.timeOrigin + performance.now();
 
 /**
- * Makes one write and tells its changes.
+ * Makes one write and records its changes.
  * @param changes what it changes, or what it turns out to have changed by its answer
  * @returns the write's answer
  */

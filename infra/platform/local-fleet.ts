@@ -1,6 +1,7 @@
 /** The fleet of infra/fleet as agents of the simulated platform. */
 import { loadFleet } from "../fleet/fleet.ts";
 import type { AgentSpec } from "./agents.ts";
+import { DEFAULT_MAX_PARALLEL_TASKS, ROSTER_TIMEOUT_SECONDS } from "./names.ts";
 import type { Task } from "./task.ts";
 
 /** What a run of each template does, in the platform's own time. */
@@ -9,8 +10,11 @@ const RUNS: Readonly<Record<string, Partial<Task>>> = {
   "local:sleep-echo": { runMs: 75_000 },
 };
 
-/** Trinity's own, for what the fleet leaves as it is. */
-const DEFAULTS = { maxParallelTasks: 3, executionTimeoutSeconds: 3600 };
+/** Trinity's own, for what the fleet does not name. */
+const DEFAULTS = {
+  maxParallelTasks: DEFAULT_MAX_PARALLEL_TASKS,
+  executionTimeoutSeconds: ROSTER_TIMEOUT_SECONDS,
+};
 
 /** @throws Error where the fleet has a template whose runs are not known here */
 export const localFleet = (): AgentSpec[] =>

@@ -1,11 +1,12 @@
 /** The watched platform's tables and indexes, as far as the canary knows them. */
 import type { SqlClient } from "./file-client.ts";
+import { DEFAULT_MAX_PARALLEL_TASKS, EXECUTIONS, ROSTER, ROSTER_TIMEOUT_SECONDS } from "./names.ts";
 
 const SCHEMA: readonly string[] = [
-  `CREATE TABLE agent_ownership (
+  `CREATE TABLE ${ROSTER} (
     id INTEGER PRIMARY KEY AUTOINCREMENT, agent_name TEXT UNIQUE NOT NULL, is_system INTEGER DEFAULT 0,
-    max_parallel_tasks INTEGER DEFAULT 3, execution_timeout_seconds INTEGER DEFAULT 3600, deleted_at TEXT)`,
-  `CREATE TABLE schedule_executions (
+    max_parallel_tasks INTEGER DEFAULT ${DEFAULT_MAX_PARALLEL_TASKS}, execution_timeout_seconds INTEGER DEFAULT ${ROSTER_TIMEOUT_SECONDS}, deleted_at TEXT)`,
+  `CREATE TABLE ${EXECUTIONS} (
     id TEXT PRIMARY KEY, schedule_id TEXT NOT NULL, agent_name TEXT NOT NULL, status TEXT NOT NULL,
     started_at TEXT NOT NULL, completed_at TEXT, duration_ms INTEGER, message TEXT NOT NULL, response TEXT, error TEXT,
     triggered_by TEXT NOT NULL, claude_session_id TEXT, queued_at TEXT, backlog_metadata TEXT, fan_out_id TEXT,

@@ -1,28 +1,21 @@
-/** The churn: runs of every kind, queues that overflow and drain, agents that come and go, sweeps, clocks that jump. */
+/** The churn: runs of every kind, queues that overflow and drain, agents that come and go, clocks that jump. */
 import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AgentSpec } from "../platform/agents.ts";
 import { timestamp } from "../platform/clock.ts";
 import { textOf } from "../platform/context.ts";
+import { EXECUTIONS } from "../platform/names.ts";
 import type { Task } from "../platform/task.ts";
+import type { Harness } from "./harness.ts";
 import { type Random, seededRandom } from "./random.ts";
-import type { Stage } from "./stage.ts";
 
 export interface Load {
   readonly agents: readonly AgentSpec[];
   /** Agents that are left as they are, but for their runs. */
   readonly held: Set<string>;
-  readonly sweeps: Sweeps;
   /** How often each kind of thing happened. */
-  readonly did: Readonly<Record<"jumps" | "bursts" | "agentsRemade" | "resizes" | "lateSweeps", number>>;
+  readonly counts: Readonly<Record<"jumps" | "bursts" | "agentsRemade" | "resizes", number>>;
   stop(): Promise<void>;
-}
-
-export interface Sweeps {
-  /** No sweep begins from now on; one that runs is waited for. */
-  hang(): Promise<void>;
-  /** Goes on with a sweep at once. */
-  resume(): void;
 }
 
 export interface LoadOptions {
@@ -35,10 +28,13 @@ export interface LoadOptions {
   readonly jumpBackMs: number;
 }
 
-/** What of the slots is taken on average: enough for queues, and for room in between. */
+/** The share of the slots that is taken on average: enough for queues, and for room in between. */
 const OCCUPANCY = 0.65;
 const CAPS = [3, 8] as const;
 const MEAN_CAP = (CAPS[0] + CAPS[1]) / 2;
+/** What the platform's API lets a cap be. */
+const LARGEST_CAP = 10;
+const TIMEOUTS_SECONDS = [60, 180, 900, 3600];
 /** Longer than a start counts as under way, so that every stop is one that a check may judge. */
 const LONG_RUN_MS = [3_200, 8_000] as const;
 const LATE_SWEEP_MS = [61_000, 72_000] as const;
@@ -51,72 +47,32 @@ const MOST_AT_ONCE = 25;
 /** How many rows of one agent may be queued: a quiet fleet never filled the platform's usual 50. */
 export const maxQueuedAt = (rate: number): number => (rate >= 50 ? 50 : 10);
 
-/** Runs one thing again and again until it is stopped; what goes wrong is told and ends nothing. */
-function repeat(
-  stage: Stage,
-  signal: AbortSignal,
-  every: () => number,
-  work: () => Promise<void>,
-): Promise<void> {
-  const loop = async () => {
-    for (;;) {
-      await wait(every(), undefined, { signal });
-      await work().catch((error) => {
-        if (!signal.aborted) stage.log(`the load: ${textOf(error)}`);
-      });
-    }
-  };
-  return loop().catch((error) => {
-    if (!signal.aborted) stage.log(`the load: ${textOf(error)}`);
-  });
-}
-
-function startSweeps(stage: Stage, random: Random, signal: AbortSignal, onLate: () => void) {
-  let isHung = false;
-  let sweeping: Promise<void> = Promise.resolve();
-  let cut = new AbortController();
-  const pause = async () => {
-    // Most come as they should; now and then one is later than the grace of B-02. It stays below what looks dead, also
-    // where the heartbeat was written by a clock that was set back.
-    const isLate = random.percent(2.5);
-    if (isLate) onLate();
-    const pauseMs = isLate ? random.between(...LATE_SWEEP_MS) : random.between(1_500, 5_000);
-    await wait(pauseMs, undefined, { signal: AbortSignal.any([signal, cut.signal]) }).catch(() => {});
-  };
-  const loop = async () => {
-    while (!signal.aborted) {
-      await pause();
-      if (isHung || signal.aborted) continue;
-      sweeping = stage.platform
-        .runMaintenance()
-        .catch((error) => stage.log(`a sweep failed: ${textOf(error)}`));
-      await sweeping;
-    }
-  };
-  const done = loop();
-  const sweeps: Sweeps = {
-    async hang() {
-      isHung = true;
-      await sweeping;
+/**
+ * Draws the times between sweeps, in ms. Most come as they should; now and then one is later than the grace of B-02. It
+ * stays below what looks dead, also where the heartbeat was written by a clock that was set back.
+ */
+export function drawSweeps(seed: number): { next(): number; lateCount(): number } {
+  const random = seededRandom(seed, "sweeps");
+  let late = 0;
+  return {
+    next() {
+      if (!random.percent(2.5)) return random.between(1_500, 5_000);
+      late += 1;
+      return random.between(...LATE_SWEEP_MS);
     },
-    resume() {
-      isHung = false;
-      cut.abort();
-      cut = new AbortController();
-    },
+    lateCount: () => late,
   };
-  return { sweeps, done };
 }
 
 function drawAgent(random: Random, index: number): AgentSpec {
   return {
     name: `agent-${String(index).padStart(4, "0")}`,
     maxParallelTasks: random.whole(...CAPS),
-    executionTimeoutSeconds: random.one([60, 180, 900, 3600]),
+    executionTimeoutSeconds: random.one(TIMEOUTS_SECONDS),
   };
 }
 
-/** @returns what draws a run, so that at this rate the slots of the fleet are taken as often as they should be */
+/** Makes a function that draws runs of such lengths that, at this rate, the fleet's slots are taken at OCCUPANCY. */
 function taskDrawer(random: Random, { rate, agentCount }: LoadOptions, scale: number) {
   const share = (OCCUPANCY * MEAN_CAP * 1000 * agentCount) / rate;
   const longMs = (LONG_RUN_MS[0] + LONG_RUN_MS[1]) / 2;
@@ -136,173 +92,181 @@ function taskDrawer(random: Random, { rate, agentCount }: LoadOptions, scale: nu
   };
 }
 
-/**
- * Makes the fleet and lets it run.
- * @param options the seed of all that is drawn, and how much is to happen
- * @throws where an agent can't be made
- */
-export async function startLoad(stage: Stage, options: LoadOptions): Promise<Load> {
-  const { platform, clock } = stage;
-  const { seed, rate, agentCount } = options;
-  const randomFor = (stream: string) => seededRandom(seed, stream);
-  const fleet = randomFor("fleet");
-  const agents = Array.from({ length: agentCount }, (_, i) => drawAgent(fleet, i));
-  await Promise.all(agents.map((agent) => platform.agents.create(agent)));
+/** What every kind of churn works with. */
+interface Churn {
+  readonly harness: Harness;
+  readonly options: LoadOptions;
+  readonly signal: AbortSignal;
+  readonly agents: readonly AgentSpec[];
+  readonly held: Set<string>;
+  readonly counts: { -readonly [K in keyof Load["counts"]]: number };
+  /** Reports what went wrong, unless the load is being stopped. */
+  report(error: unknown): void;
+  /** Starts something that takes its time; `stop` waits for it. */
+  start(work: () => Promise<unknown>): void;
+}
 
-  const held = new Set<string>();
-  const did = { jumps: 0, bursts: 0, agentsRemade: 0, resizes: 0, lateSweeps: 0 };
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  // As many as there are waits at once: no leak.
-  setMaxListeners(0, signal);
-  const errands = new Set<Promise<void>>();
-  const inBackground = (work: () => Promise<unknown>) => {
-    const done: Promise<void> = work()
-      .then(
-        () => {},
-        (error) => {
-          if (!signal.aborted) stage.log(`the load: ${textOf(error)}`);
-        },
-      )
-      .finally(() => errands.delete(done));
-    errands.add(done);
-  };
-  const freeAgent = (random: Random): AgentSpec | null => {
-    const agent = random.one(agents);
-    return held.has(agent.name) ? null : agent;
-  };
+/** Repeats one thing until the load is stopped; an error is reported and ends nothing. */
+async function repeat(
+  { signal, report }: Churn,
+  every: () => number,
+  work: () => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await wait(every(), undefined, { signal }).catch(() => {});
+    if (!signal.aborted) await work().catch(report);
+  }
+}
 
-  const runs = randomFor("runs");
+/** Lets work on an agent that nothing else works on; does nothing where it is held. */
+async function holding({ held }: Churn, agent: AgentSpec, work: () => Promise<void>): Promise<void> {
+  if (held.has(agent.name)) return;
+  held.add(agent.name);
+  try {
+    await work();
+  } finally {
+    held.delete(agent.name);
+  }
+}
+
+/** Runs at the rate, some of them cancelled, and now and then a burst that floods one agent's queue. */
+function submitRuns(churn: Churn): Promise<void>[] {
+  const { harness, options, signal, agents, counts } = churn;
+  const { platform, clock } = harness;
+  const runs = seededRandom(options.seed, "runs");
   const drawTask = taskDrawer(runs, options, clock.scale);
   const startedAtMs = performance.now();
   let submitted = 0;
-  const submitOne = (agent: string, task: Partial<Task>) => {
+  const submit = (agent: string, task: Partial<Task>) => {
     submitted += 1;
     const cancelAfterMs = runs.percent(3) ? runs.between(0, 1_500) : null;
-    inBackground(async () => {
+    churn.start(async () => {
       const id = await platform.submit({ agent, task, triggeredBy: "schedule" });
       if (id === null || cancelAfterMs === null) return;
       await wait(cancelAfterMs, undefined, { signal });
       await platform.cancel(id);
     });
   };
-  const pump = repeat(
-    stage,
-    signal,
-    () => PUMP_EVERY_MS,
-    async () => {
-      const due = Math.floor(((performance.now() - startedAtMs) / 1000) * rate) - submitted;
-      for (let n = Math.min(due, MOST_AT_ONCE); n > 0; n -= 1) submitOne(runs.one(agents).name, drawTask());
-    },
-  );
-
-  const burst = randomFor("bursts");
-  const burstSize = maxQueuedAt(rate) + 10;
-  const bursts = repeat(
-    stage,
-    signal,
-    () => burst.between(0.5, 1.5) * Math.max(4_000, (4_000 * burstSize) / rate),
-    async () => {
-      did.bursts += 1;
-      const { name } = burst.one(agents);
-      for (let n = 0; n < burstSize; n += 1) submitOne(name, { runMs: burst.between(50, 200) * clock.scale });
-    },
-  );
-
-  const remake = randomFor("agents");
-  const remaking = repeat(
-    stage,
-    signal,
-    () => remake.between(500, 2_500),
-    async () => {
-      const gapMs = remake.between(0, 1_000);
-      const agent = freeAgent(remake);
-      if (!agent) return;
-      held.add(agent.name);
-      try {
-        await platform.agents.remove(agent.name);
-        await wait(gapMs);
-        caps.set(agent.name, agent.maxParallelTasks);
-        await platform.agents.create(agent);
-        did.agentsRemade += 1;
-      } finally {
-        held.delete(agent.name);
-      }
-    },
-  );
-
-  const resize = randomFor("resizes");
-  const caps = new Map(agents.map(({ name, maxParallelTasks }) => [name, maxParallelTasks]));
-  const resizing = repeat(
-    stage,
-    signal,
-    () => resize.between(1_000, 5_000),
-    async () => {
-      const byTasks = resize.whole(0, 2);
-      const executionTimeoutSeconds = resize.one([60, 180, 900, 3600]);
-      const agent = freeAgent(resize);
-      if (!agent) return;
-      held.add(agent.name);
-      try {
-        // A cap below what runs would be a break of S-02, and not the load's to make: it only grows.
-        const maxParallelTasks = Math.min(10, caps.get(agent.name)! + byTasks);
-        caps.set(agent.name, maxParallelTasks);
-        await platform.agents.resize(agent.name, { maxParallelTasks, executionTimeoutSeconds });
-        did.resizes += 1;
-      } finally {
-        held.delete(agent.name);
-      }
-    },
-  );
-
-  const jump = randomFor("jumps");
-  const jumping = repeat(
-    stage,
-    signal,
-    () => jump.between(1_000, 5_000),
-    async () => {
-      const ms = jump.percent(50)
-        ? jump.between(0, options.jumpAheadMs)
-        : -jump.between(0, options.jumpBackMs);
-      const holdMs = jump.between(500, 4_000);
-      did.jumps += 1;
-      clock.jump(ms);
-      await wait(holdMs, undefined, { signal }).catch(() => {});
-      clock.jump(-ms);
-    },
-  );
-
-  const forgetting = repeat(
-    stage,
-    signal,
-    () => FORGET_EVERY_MS,
-    async () => {
-      const before = timestamp(Date.now() - HISTORY_MS);
-      await stage.database.write(
-        [
-          {
-            sql: `DELETE FROM schedule_executions WHERE status IN ('success', 'failed', 'cancelled', 'skipped')
-                  AND started_at < ? AND COALESCE(completed_at, '') < ?`,
-            args: [before, before],
-          },
-        ],
-        () => [],
-      );
-    },
-  );
-
-  const { sweeps, done: sweeping } = startSweeps(stage, randomFor("sweeps"), signal, () => {
-    did.lateSweeps += 1;
+  const everyPump = () => PUMP_EVERY_MS;
+  const pump = repeat(churn, everyPump, async () => {
+    const due = Math.floor(((performance.now() - startedAtMs) / 1000) * options.rate) - submitted;
+    for (let n = Math.min(due, MOST_AT_ONCE); n > 0; n -= 1) submit(runs.one(agents).name, drawTask());
   });
+  const burst = seededRandom(options.seed, "bursts");
+  const size = maxQueuedAt(options.rate) + 10;
+  const everyBurst = () => burst.between(0.5, 1.5) * Math.max(4_000, (4_000 * size) / options.rate);
+  const bursts = repeat(churn, everyBurst, async () => {
+    counts.bursts += 1;
+    const { name } = burst.one(agents);
+    for (let n = 0; n < size; n += 1) submit(name, { runMs: burst.between(50, 200) * clock.scale });
+  });
+  return [pump, bursts];
+}
 
+/** Agents are deleted and made again, and get other settings. */
+function changeAgents(churn: Churn): Promise<void>[] {
+  const { harness, options, agents, counts } = churn;
+  const { platform } = harness;
+  const caps = new Map(agents.map(({ name, maxParallelTasks }) => [name, maxParallelTasks]));
+  const remake = seededRandom(options.seed, "agents");
+  const everyRemake = () => remake.between(500, 2_500);
+  const remaking = repeat(churn, everyRemake, async () => {
+    const gapMs = remake.between(0, 1_000);
+    const agent = remake.one(agents);
+    await holding(churn, agent, async () => {
+      await platform.agents.remove(agent.name);
+      await wait(gapMs);
+      caps.set(agent.name, agent.maxParallelTasks);
+      await platform.agents.create(agent);
+      counts.agentsRemade += 1;
+    });
+  });
+  const resize = seededRandom(options.seed, "resizes");
+  const everyResize = () => resize.between(1_000, 5_000);
+  const resizing = repeat(churn, everyResize, async () => {
+    const byTasks = resize.whole(0, 2);
+    const executionTimeoutSeconds = resize.one(TIMEOUTS_SECONDS);
+    const agent = resize.one(agents);
+    await holding(churn, agent, async () => {
+      // A cap below what runs would be a break of S-02, which is not the load's to make: it only grows.
+      const maxParallelTasks = Math.min(LARGEST_CAP, caps.get(agent.name)! + byTasks);
+      caps.set(agent.name, maxParallelTasks);
+      await platform.agents.resize(agent.name, { maxParallelTasks, executionTimeoutSeconds });
+      counts.resizes += 1;
+    });
+  });
+  return [remaking, resizing];
+}
+
+/** The platform's wall clock jumps ahead or back, and returns. */
+function jumpClock(churn: Churn): Promise<void> {
+  const { options, harness, signal, counts } = churn;
+  const random = seededRandom(options.seed, "jumps");
+  const every = () => random.between(1_000, 5_000);
+  return repeat(churn, every, async () => {
+    const ms = random.percent(50)
+      ? random.between(0, options.jumpAheadMs)
+      : -random.between(0, options.jumpBackMs);
+    const holdMs = random.between(500, 4_000);
+    counts.jumps += 1;
+    harness.clock.jump(ms);
+    await wait(holdMs, undefined, { signal }).catch(() => {});
+    harness.clock.jump(-ms);
+  });
+}
+
+/** Removes rows that ended a while ago. */
+function forgetHistory(churn: Churn): Promise<void> {
+  const sql = `DELETE FROM ${EXECUTIONS} WHERE status IN ('success', 'failed', 'cancelled', 'skipped')
+    AND started_at < ? AND COALESCE(completed_at, '') < ?`;
+  const every = () => FORGET_EVERY_MS;
+  return repeat(churn, every, async () => {
+    const before = timestamp(Date.now() - HISTORY_MS);
+    await churn.harness.target.database.write([{ sql, args: [before, before] }], () => []);
+  });
+}
+
+/**
+ * Makes the fleet and lets it run.
+ * @param options the seed of all that is drawn, and how much is to happen
+ * @throws where an agent can't be made
+ */
+export async function startLoad(harness: Harness, options: LoadOptions): Promise<Load> {
+  const fleet = seededRandom(options.seed, "fleet");
+  const agents = Array.from({ length: options.agentCount }, (_, i) => drawAgent(fleet, i));
+  await Promise.all(agents.map((agent) => harness.platform.agents.create(agent)));
+
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  // There are as many listeners as there are waits at once: no leak.
+  setMaxListeners(0, signal);
+  const errands = new Set<Promise<void>>();
+  const report = (error: unknown) => {
+    if (!signal.aborted) harness.log(`the load: ${textOf(error)}`);
+  };
+  const churn: Churn = {
+    harness,
+    options,
+    signal,
+    agents,
+    held: new Set(),
+    counts: { jumps: 0, bursts: 0, agentsRemade: 0, resizes: 0 },
+    report,
+    start(work) {
+      const done: Promise<void> = work()
+        .then(() => {}, report)
+        .finally(() => errands.delete(done));
+      errands.add(done);
+    },
+  };
+  const loops = [...submitRuns(churn), ...changeAgents(churn), jumpClock(churn), forgetHistory(churn)];
   return {
     agents,
-    held,
-    sweeps,
-    did,
+    held: churn.held,
+    counts: churn.counts,
     async stop() {
       stopping.abort();
-      await Promise.all([pump, bursts, remaking, resizing, jumping, forgetting, sweeping]);
+      await Promise.all(loops);
       await Promise.all(errands);
     },
   };

@@ -1,9 +1,8 @@
 /** `npm run soak`: exit 0 only where nothing was called red that was not, and no break was missed. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { plainLoop } from "./plain-loop.ts";
+import { SoakError } from "./harness.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
-import { SoakError } from "./stage.ts";
 
 const EXIT = { quiet: 0, wrong: 1, usage: 254, crash: 255 } as const;
 
@@ -21,7 +20,7 @@ async function main(): Promise<number> {
     .option("--cycles <n>", "how many cycles, back to back", numberFrom(1, 1_000_000), 100)
     .option("--rate <n>", "executions a second", numberFrom(0.1, 1_000, { whole: false }), 20)
     .option("--agents <n>", "how many agents", numberFrom(1, 10_000), 20)
-    .option("--breaks <n>", "how many breaks are made and mended", numberFrom(0, 100_000), 10)
+    .option("--breaks <n>", "how many breaks are made and cured", numberFrom(0, 100_000), 10)
     .option("--seed <n>", "repeats what was drawn in another run", numberFrom(0, 2 ** 31 - 1))
     .option(
       "--scale <n>",
@@ -37,22 +36,14 @@ async function main(): Promise<number> {
       1_500,
     )
     .option("--jump-back-ms <n>", "the largest jump back", numberFrom(0, 10 ** 9), 45_000)
-    .option("--plain-loop", "in place of the canary, a loop that asks agent by agent (S-01 only)")
     .option("--json", "the report and nothing else")
     .exitOverride();
   try {
-    const {
-      json,
-      agents,
-      seed,
-      plainLoop: isPlain,
-      ...rest
-    } = command.parse().opts<
+    const { json, agents, seed, ...rest } = command.parse().opts<
       Omit<SoakOptions, "agentCount" | "seed"> & {
         agents: number;
         seed?: number;
         json?: boolean;
-        plainLoop?: boolean;
       }
     >();
     const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
@@ -64,7 +55,6 @@ async function main(): Promise<number> {
     const report = await runSoak({
       ...options,
       signal: stopping.signal,
-      ...(isPlain && { watcher: plainLoop }),
       ...(!json && { onProgress: (line: string) => console.error(line) }),
     });
     console.log(json ? JSON.stringify(report, null, 2) : renderSoak(report));

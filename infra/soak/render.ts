@@ -1,5 +1,5 @@
 /** The report of a soak as text. */
-import type { Found } from "./judge.ts";
+import type { ReportedViolation } from "./judge.ts";
 import type { SoakReport } from "./soak.ts";
 
 const MOST_SHOWN = 40;
@@ -10,7 +10,7 @@ const listed = (counts: Readonly<Record<string, number>>) =>
     .map(([name, n]) => `${n} ${name}`)
     .join(", ") || "nothing";
 
-/** @returns the lines, and how many more there are */
+/** Cuts the list, and says how many more there are. */
 const firstOf = (lines: readonly string[]): string[] => [
   ...lines.slice(0, MOST_SHOWN),
   ...(lines.length > MOST_SHOWN ? [`and ${lines.length - MOST_SHOWN} more`] : []),
@@ -22,20 +22,20 @@ const countBy = <T>(items: readonly T[], nameOf: (item: T) => string): Record<st
   return counts;
 };
 
-const invariantOf = ({ invariant }: Pick<Found, "invariant">) => invariant;
+const invariantOf = ({ invariant }: Pick<ReportedViolation, "invariant">) => invariant;
 
-/** @returns the command that repeats what the run drew */
-export const commandOf = ({ options }: Pick<SoakReport, "options">): string =>
+/** Gives the command that repeats what the run drew. */
+export const commandOf = ({ options }: { readonly options: SoakReport["options"] }): string =>
   `npm run soak -- --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
 
 export function renderSoak(report: SoakReport): string {
-  const { options, judgement, did } = report;
+  const { options, judgement, churn } = report;
   const { falseReds, missed, voidBreaks, unknowns, trueReds } = judgement;
   const planned = Object.values(report.breaksByName).reduce((sum, n) => sum + n, 0);
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
   const details = [
-    ...falseReds.flatMap(({ cycle, found, falseKeys, journal }) => [
-      `false red in cycle ${cycle}: ${found.invariant} ${found.subject} ${falseKeys.join(", ")}`,
+    ...falseReds.flatMap(({ cycle, violation, falseKeys, journal }) => [
+      `false red in cycle ${cycle}: ${violation.invariant} ${violation.subject} ${falseKeys.join(", ")}`,
       ...journal.map((line) => `  ${line}`),
     ]),
     ...missed.map(
@@ -58,14 +58,14 @@ export function renderSoak(report: SoakReport): string {
     ),
     row(
       "churn",
-      `${did.agentsRemade} agents deleted and made, ${did.resizes} resized, ${did.bursts} queues flooded, ${did.lateSweeps} sweeps over a minute late, ${did.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
+      `${churn.agentsRemade} agents deleted and made, ${churn.resizes} resized, ${churn.bursts} queues flooded, ${churn.lateSweeps} sweeps over a minute late, ${churn.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
     ),
-    row("breaks", `${planned} made and mended: ${listed(report.breaksByName)}`),
-    row("alerts", listed(report.told)),
+    row("breaks", `${planned} made and cured: ${listed(report.breaksByName)}`),
+    row("alerts", listed(report.alerts)),
     "",
     row(
       "false reds",
-      `${falseReds.length}${falseReds.length > 0 ? ` (${listed(countBy(falseReds, ({ found }) => invariantOf(found)))})` : ""}`,
+      `${falseReds.length}${falseReds.length > 0 ? ` (${listed(countBy(falseReds, ({ violation }) => invariantOf(violation)))})` : ""}`,
     ),
     row(
       "missed",

@@ -7,16 +7,16 @@ import {
   ALWAYS,
   after,
   and,
-  type Claim,
+  type Bounds,
   holds,
+  type Intervals,
   is,
   moreThan,
   NEVER,
   not,
   or,
   type Register,
-  type Spans,
-} from "./claims.ts";
+} from "./intervals.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
 /** One thing that can be broken: for S-01 the key is `redis:ID` or `sql:ID`, else an execution's id, else the agent. */
@@ -27,15 +27,15 @@ export interface Item {
 }
 
 export interface Rules {
-  /** @returns when that is broken, beyond its grace. What the journal does not know is never broken. */
-  broken(item: Item): Claim;
-  /** @returns when that execution was finished */
-  ended(executionId: string): Spans;
+  /** Tells when that is broken, beyond its grace. What the journal does not know is never broken. */
+  broken(item: Item): Bounds;
+  /** Tells when that execution was finished. */
+  ended(executionId: string): Intervals;
   /** Everything that can be broken. */
   items(): Iterable<Item>;
 }
 
-/** The reader's clock and the witness's are two, and the system's may be slewed. */
+/** The reader's clock and the journal's are two, and the system's may be slewed. */
 const DOUBT_MS = 250;
 const IN_FLIGHT_MS = 3_000;
 const SENTINEL_LEAK_MS = 10_000;
@@ -48,12 +48,12 @@ const LIVE: ReadonlySet<ExecutionStatus | null> = new Set(["queued", "running", 
 const TERMINAL: ReadonlySet<ExecutionStatus | null> = new Set(["success", "failed", "cancelled", "skipped"]);
 
 /** Ages are whole seconds, rounded down: over 60 s is 61 s for certain. */
-const olderThan = (atMs: number, limitMs: number): Claim => ({
+const olderThan = (atMs: number, limitMs: number): Bounds => ({
   possibly: after(atMs + limitMs, DOUBT_MS).possibly,
   definitely: after(atMs + limitMs + 1_000, DOUBT_MS).definitely,
 });
 
-const inFlight = (atMs: number): Claim =>
+const inFlight = (atMs: number): Bounds =>
   and(after(atMs - IN_FLIGHT_MS, DOUBT_MS), not(after(atMs + IN_FLIGHT_MS, DOUBT_MS)));
 
 const isSentinel = ({ id }: ExecutionTimeline) => id.startsWith("drain-");
@@ -63,7 +63,7 @@ const isOnRoster = ({ settings }: AgentTimeline) => is(settings, (value) => valu
 const isQueued = ({ status }: ExecutionTimeline) => is(status, (value) => value === "queued");
 
 /** A sentinel counts once it has leaked. */
-const countsAsSlot = (execution: ExecutionTimeline): Claim =>
+const countsAsSlot = (execution: ExecutionTimeline): Bounds =>
   isSentinel(execution)
     ? holds(execution.slot, (score) => (score === null ? NEVER : after(score + SENTINEL_LEAK_MS, DOUBT_MS)))
     : isMember(execution);
@@ -73,12 +73,12 @@ const mapped = <T, U>({ initial, writes }: Register<T>, to: (value: T) => U): Re
   writes: writes.map((write) => ({ ...write, value: to(write.value) })),
 });
 
-function slotWithoutRow(execution: ExecutionTimeline): Claim {
+function slotWithoutRow(execution: ExecutionTimeline): Bounds {
   const old = holds(execution.slot, (score) => (score === null ? NEVER : not(inFlight(score))));
   return and(countsAsSlot(execution), not(isRunning(execution)), old);
 }
 
-function rowWithoutSlot(execution: ExecutionTimeline): Claim {
+function rowWithoutSlot(execution: ExecutionTimeline): Bounds {
   const old = holds(execution.startedAtMs, (atMs) => (atMs === null ? ALWAYS : not(inFlight(atMs))));
   return and(isRunning(execution), not(isMember(execution)), old);
 }
@@ -87,11 +87,11 @@ function rowWithoutSlot(execution: ExecutionTimeline): Claim {
  * The life that a slot was given is its TTL and its age, where an age is not below 0. It is too short from the instant
  * at which both the time and the score are later than the latest acquisition that this end would do for.
  */
-function livesTooShort({ hash }: ExecutionTimeline, scoreMs: number): Claim {
+function livesTooShort({ hash }: ExecutionTimeline, scoreMs: number): Bounds {
   return holds(hash, (value) => {
     if (!value?.ends) return NEVER;
     const leastMs = value.timeoutSeconds * 1000 + BUFFER_MS - TTL_TOLERANCE_MS;
-    const tooLate = (fromMs: number): Spans => (scoreMs > fromMs ? [[fromMs, Infinity]] : []);
+    const tooLate = (fromMs: number): Intervals => (scoreMs > fromMs ? [[fromMs, Infinity]] : []);
     return {
       possibly: tooLate(value.ends.earliestMs - leastMs - TTL_ROUNDING_MS - DOUBT_MS),
       definitely: tooLate(value.ends.latestMs - leastMs + TTL_ROUNDING_MS + DOUBT_MS),
@@ -99,7 +99,7 @@ function livesTooShort({ hash }: ExecutionTimeline, scoreMs: number): Claim {
   });
 }
 
-function slotLifeIsWrong(execution: ExecutionTimeline): Claim {
+function slotLifeIsWrong(execution: ExecutionTimeline): Bounds {
   if (isSentinel(execution)) return NEVER;
   const isGone = holds(execution.hash, (value) =>
     value === null
@@ -119,7 +119,7 @@ function slotLifeIsWrong(execution: ExecutionTimeline): Claim {
   );
 }
 
-function runsTooLong(execution: ExecutionTimeline, { settings }: AgentTimeline): Claim {
+function runsTooLong(execution: ExecutionTimeline, { settings }: AgentTimeline): Bounds {
   const isTooOld = holds(settings, (agent) => {
     if (agent === null) return NEVER;
     return holds(execution.hash, (slot) => {
@@ -132,13 +132,13 @@ function runsTooLong(execution: ExecutionTimeline, { settings }: AgentTimeline):
   return and(isRunning(execution), isTooOld);
 }
 
-function hasNoSession(execution: ExecutionTimeline): Claim {
+function hasNoSession(execution: ExecutionTimeline): Bounds {
   const isOld = holds(execution.startedAtMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, 60_000)));
   return and(isRunning(execution), not(is(execution.session, Boolean)), isOld);
 }
 
 /** Finished, and queued or running later, but for a failed run that was to be tried again. */
-function cameBackToLife({ status }: ExecutionTimeline): Claim {
+function cameBackToLife({ status }: ExecutionTimeline): Bounds {
   let hasEnded = false;
   const writes = status.writes.map((write) => {
     if (TERMINAL.has(write.value)) hasEnded = true;
@@ -148,12 +148,12 @@ function cameBackToLife({ status }: ExecutionTimeline): Claim {
   return is({ initial: false, writes }, Boolean);
 }
 
-function isOverbooked(agent: AgentTimeline): Claim {
+function isOverbooked(agent: AgentTimeline): Bounds {
   const cap = mapped(agent.settings, (settings) => settings?.maxParallelTasks ?? Infinity);
   return moreThan(agent.executions.map(countsAsSlot), cap);
 }
 
-function queueStandsStill(agent: AgentTimeline, { tickMs }: Timeline): Claim {
+function queueStandsStill(agent: AgentTimeline, { tickMs }: Timeline): Bounds {
   const tickOlderThan = (limitMs: number) =>
     holds(tickMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, limitMs)));
   const late = tickOlderThan(60_000);
@@ -171,9 +171,9 @@ function queueStandsStill(agent: AgentTimeline, { tickMs }: Timeline): Claim {
   return and(isOnRoster(agent), not(isFull), or(isDead, and(late, or(...hasWaited))));
 }
 
-function isGhost(agent: AgentTimeline): Claim {
+function isGhost(agent: AgentTimeline): Bounds {
   const isGone = not(isOnRoster(agent));
-  // Most agents never leave: those need no look at all that they ran.
+  // Most agents never leave: their runs need not be looked at.
   if (!agent.settings.writes.some(({ value }) => value === null)) return NEVER;
   const isNamed = or(
     is(agent.belongings, Boolean),
@@ -185,28 +185,24 @@ function isGhost(agent: AgentTimeline): Claim {
   return and(isGone, isNamed);
 }
 
-const OF_EXECUTIONS: Record<string, (execution: ExecutionTimeline, agent: AgentTimeline) => Claim> = {
+const OF_EXECUTIONS: Record<string, (execution: ExecutionTimeline, agent: AgentTimeline) => Bounds> = {
   "S-03": (execution, agent) => and(isOnRoster(agent), slotLifeIsWrong(execution)),
   "E-01": runsTooLong,
   "E-02": cameBackToLife,
   "E-05": hasNoSession,
 };
-const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Claim> = {
+const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bounds> = {
   "S-02": isOverbooked,
   "L-03": isGhost,
-  "B-01": (agent) =>
-    and(
-      isOnRoster(agent),
-      is(agent.accessorOff, (by) => by !== 0),
-    ),
+  "B-01": (agent) => and(isOnRoster(agent), is(agent.accessorIsWrong, Boolean)),
   "B-02": queueStandsStill,
 };
 
-/** @returns the rules for what that timeline tells of. R-01 needs containers, of which it tells nothing. */
+/** States the rules over a timeline. R-01 needs containers, which no timeline has. */
 export function rulesOf(timeline: Timeline): Rules {
-  const ofAgents = new Map<string, Claim>();
+  const ofAgents = new Map<string, Bounds>();
 
-  function claimOf({ invariant, subject, key }: Item): Claim {
+  function boundsOf({ invariant, subject, key }: Item): Bounds {
     const agent = timeline.agents.get(subject);
     if (!agent) return NEVER;
     const ofAgent = OF_AGENTS[invariant];
@@ -221,11 +217,11 @@ export function rulesOf(timeline: Timeline): Rules {
 
   return {
     broken(item) {
-      if (!(item.invariant in OF_AGENTS)) return claimOf(item);
+      if (!(item.invariant in OF_AGENTS)) return boundsOf(item);
       const name = `${item.invariant} ${item.subject}`;
-      const claim = ofAgents.get(name) ?? claimOf(item);
-      ofAgents.set(name, claim);
-      return claim;
+      const bound = ofAgents.get(name) ?? boundsOf(item);
+      ofAgents.set(name, bound);
+      return bound;
     },
     ended(executionId) {
       const execution = timeline.executions.get(executionId);

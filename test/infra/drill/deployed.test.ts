@@ -3,11 +3,12 @@ import { createClient } from "@libsql/client/http";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type DeployedDrillOptions, openDeployed } from "../../../infra/drill/deployed.ts";
 import { exitCodeOf, runDrill } from "../../../infra/drill/drill.ts";
-import type { Place } from "../../../infra/drill/place.ts";
+import type { DrilledEnvironment } from "../../../infra/drill/environment.ts";
 import { type EnvironmentSettings, parseEnvironment } from "../../../infra/environments.ts";
 import type { Fault } from "../../../infra/faults/fault.ts";
-import { FAULTS } from "../../../infra/faults/index.ts";
+import { DRILLED } from "../../../infra/faults/index.ts";
 import { openCanary } from "../../../shared/canary.ts";
+import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import { createApp } from "../../../shared/web/app.ts";
 import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
 import { describeLive } from "../../support/live.ts";
@@ -18,7 +19,7 @@ const TOKEN = "admin-token-of-the-test";
 describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environment", () => {
   let platform: LivePlatform;
   let dockerd: Dockerd;
-  let place: Place | undefined;
+  let environment: DrilledEnvironment | undefined;
   beforeAll(async () => {
     [platform, dockerd] = await Promise.all([startLivePlatform(), startDockerd()]);
     await dockerd.runAgent("ruby", "procps", "sleep 600");
@@ -36,8 +37,8 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     await platform.addExecution({ id: "over", agent: "ruby", status: "success", completedAt: null });
   });
   afterEach(async () => {
-    await place?.close();
-    place = undefined;
+    await environment?.close();
+    environment = undefined;
   });
 
   const settings = (more: Partial<EnvironmentSettings> = {}): EnvironmentSettings => ({
@@ -71,18 +72,22 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
         headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
       });
   }
-  async function open(options: Partial<DeployedDrillOptions> = {}): Promise<Place> {
-    place = await openDeployed({
+  async function open(options: Partial<DeployedDrillOptions> = {}): Promise<DrilledEnvironment> {
+    environment = await openDeployed({
       environment: "staging",
       settings: settings(),
       call: deployedCanary(),
       variables: VARIABLES(),
       ...options,
     });
-    return place;
+    return environment;
   }
-  async function drill(ids: readonly string[], at: Place, signal = new AbortController().signal) {
-    const faults = FAULTS.filter(({ invariantId }) => ids.includes(invariantId));
+  async function drill(
+    ids: readonly string[],
+    at: DrilledEnvironment,
+    signal = new AbortController().signal,
+  ) {
+    const faults = DRILLED.filter(({ invariantId }) => ids.includes(invariantId));
     return runDrill({ ...at, faults, signal, onProof() {} });
   }
 
@@ -102,30 +107,23 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
   const outcomes = (proofs: Awaited<ReturnType<typeof drill>>) =>
     Object.fromEntries(proofs.map((p) => [p.invariant_id, p.outcome]));
 
-  test("proves eight, says which two it can't provoke there, and leaves everything as it was", async () => {
+  test("proves what can be provoked there, says what can't, and leaves everything as it was", async () => {
     const before = await everything();
     const at = await open({ image: "procps" });
     const proofs = await drill(
-      FAULTS.map(({ invariantId }) => invariantId),
+      DRILLED.map(({ invariantId }) => invariantId),
       at,
     );
     expect(outcomes(proofs)).toEqual({
-      "S-01": "proven",
-      "S-02": "proven",
-      "S-03": "proven",
-      "E-01": "proven",
-      "E-02": "proven",
-      "E-05": "proven",
-      "L-03": "proven",
+      ...Object.fromEntries(INVARIANTS.map(({ id }) => [id, "proven"])),
       "B-01": "impossible",
       "B-02": "impossible",
-      "R-01": "proven",
     });
     expect(proofs.filter((p) => p.outcome === "impossible").map((p) => p.reason)).toEqual([
       "the accessor is the platform's own code: a drill does not touch what others use; provoke it with a drill on this machine",
       "the heartbeat is the whole platform's: a drill does not touch what others use; provoke it with a drill on this machine",
     ]);
-    expect(exitCodeOf(proofs, FAULTS.length)).toBe(2);
+    expect(exitCodeOf(proofs, DRILLED.length)).toBe(2);
     expect(await everything()).toEqual(before);
   }, 60_000);
 
@@ -177,12 +175,12 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     const before = await everything();
     const controller = new AbortController();
     const at = await open({ image: "procps" });
-    const zombie = FAULTS.find(({ invariantId }) => invariantId === "R-01")!;
+    const zombie = DRILLED.find(({ invariantId }) => invariantId === "R-01")!;
     const interrupted: Fault = {
       ...zombie,
-      async provoke(scene) {
-        await zombie.provoke(scene);
-        expect(await dockerd.docker("ps", "--format", "{{.Names}}")).toContain(scene.agent);
+      async provoke(agent) {
+        await zombie.provoke(agent);
+        expect(await dockerd.docker("ps", "--format", "{{.Names}}")).toContain(agent.name);
         controller.abort();
       },
     };
@@ -192,7 +190,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
   });
 
   test("without a name for the image, the container is made as an agent's that runs there", async () => {
-    const { docker } = (await open()).ground;
+    const { docker } = (await open()).target;
     if ("absent" in docker) throw new Error(docker.absent);
     await docker.containers.create("canary-drill-like-ruby");
     expect(await dockerd.docker("inspect", "-f", "{{.Config.Image}}", "agent-canary-drill-like-ruby")).toBe(

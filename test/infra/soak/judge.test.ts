@@ -1,16 +1,23 @@
 /** The judge against journals that were written by hand: what is planted is found, and a healthy race is nothing. */
 import { expect, test } from "vitest";
-import type { Span } from "../../../infra/soak/claims.ts";
-import { type Found, judge, type PlannedBreak, type WatchedCycle } from "../../../infra/soak/judge.ts";
-import type { SoakChange, SoakEvent } from "../../../infra/soak/timeline.ts";
+import type { FaultChange } from "../../../infra/faults/target.ts";
+import type { Interval } from "../../../infra/soak/intervals.ts";
+import {
+  judge,
+  type ObservedCycle,
+  type PlannedFault,
+  type ReportedViolation,
+} from "../../../infra/soak/judge.ts";
+import type { SoakEvent } from "../../../infra/soak/timeline.ts";
+import { INVARIANTS } from "../../../shared/invariants/index.ts";
 
 /** The instant from which every story counts its milliseconds. */
 const T0 = Date.parse("2026-11-23T10:00:00Z");
 const CONFIRM_MS = 300;
-const IDS = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
+const IDS = INVARIANTS.map(({ id }) => id);
 
 /** @returns the change as a write that took 2 ms */
-const at = (ms: number, change: SoakChange, tookMs = 2): SoakEvent => ({
+const at = (ms: number, change: FaultChange, tookMs = 2): SoakEvent => ({
   ...change,
   sentAtMs: T0 + ms,
   ackedAtMs: T0 + ms + tookMs,
@@ -25,13 +32,13 @@ const row = (status: "queued" | "running" | "pending_retry" | "success" | "faile
     status,
     ...(startedAtMs !== undefined && { startedAtMs: T0 + startedAtMs }),
   }) as const;
-const made = (name = "ruby", maxParallelTasks = 2): SoakChange => ({
+const made = (name = "ruby", maxParallelTasks = 2): FaultChange => ({
   what: "agent",
   agent: name,
   maxParallelTasks,
   executionTimeoutSeconds: 60,
 });
-const tick = (ms: number): SoakChange => ({ what: "drain tick", atSeconds: (T0 + ms) / 1000 });
+const tick = (ms: number): FaultChange => ({ what: "drain tick", atSeconds: (T0 + ms) / 1000 });
 
 /** A fleet of one agent, and a run that was started properly, with a slot that lives as long as it should. */
 const started = (atMs = -60_000): SoakEvent[] => [
@@ -54,21 +61,25 @@ const green = () =>
   Object.fromEntries(IDS.map((id) => [id, { status: "green" as const, unseen: [], reason: null }]));
 /** A cycle that looks at those times, and finds that. */
 const cycle = (
-  first: Span,
-  second: Span | null = null,
-  found: Found[] = [],
-  over: Partial<WatchedCycle["verdicts"]> = {},
-): WatchedCycle => ({
+  first: Interval,
+  second: Interval | null = null,
+  violations: ReportedViolation[] = [],
+  over: Partial<ObservedCycle["verdicts"]> = {},
+): ObservedCycle => ({
   first: [T0 + first[0], T0 + first[1]],
   second: second && [T0 + second[0], T0 + second[1]],
-  found,
-  verdicts: { ...green(), ...over } as WatchedCycle["verdicts"],
+  violations,
+  verdicts: { ...green(), ...over } as ObservedCycle["verdicts"],
 });
-const finding = (invariant: string, key: string): Found => ({ invariant, subject: "ruby", keys: [key] });
-const judged = (events: SoakEvent[], cycles: WatchedCycle[], planned: PlannedBreak[] = []) => {
+const finding = (invariant: string, key: string): ReportedViolation => ({
+  invariant,
+  subject: "ruby",
+  keys: [key],
+});
+const judged = (events: SoakEvent[], cycles: ObservedCycle[], planned: PlannedFault[] = []) => {
   const { falseReds, missed, trueReds, voidBreaks } = judge(events, cycles, planned, CONFIRM_MS);
   return {
-    falseReds: falseReds.map(({ found, falseKeys }) => `${found.invariant} ${falseKeys}`),
+    falseReds: falseReds.map(({ violation, falseKeys }) => `${violation.invariant} ${falseKeys}`),
     missed: missed.map(
       ({ item, planned: name }) => `${item.invariant} ${item.key}${name ? `: ${name}` : ""}`,
     ),
@@ -86,7 +97,7 @@ test("a run that starts, works and ends, looked at all the while, is nothing", (
 
 test("a run that ends while it is looked at is a race: red for it is false, silence is right", () => {
   const events = [...started(), ...ended(1_000)];
-  const looks: [Span, Span] = [
+  const looks: [Interval, Interval] = [
     [980, 1_003],
     [1_303, 1_330],
   ];
@@ -106,7 +117,7 @@ test("a look that was not repeated is true only of what lasts as long as a secon
 
 test("a leaked slot: who says it is right, who looks past it has missed it", () => {
   const leaked = [...started(), at(1_000, row("success"))];
-  const cycles = (found: Found[]) => [
+  const cycles = (found: ReportedViolation[]) => [
     cycle([2_000, 2_050], [2_350, 2_400], found),
     cycle([2_500, 2_550], null, found),
   ];
@@ -151,7 +162,7 @@ test("a slot that is younger than three seconds needs no row yet", () => {
 test("while a write is under way nobody can know: red for it is not false, silence is no miss", () => {
   const slow = at(1_000, { what: "slot given back", ...run }, 600);
   const events = [...started(), at(500, row("success")), slow];
-  const inDoubt: [Span, Span] = [
+  const inDoubt: [Interval, Interval] = [
     [1_010, 1_050],
     [1_350, 1_400],
   ];
@@ -184,13 +195,13 @@ test("the life of a slot is what it was given, not what is left of it", () => {
   const red = cycle([1_000, 1_050], [1_350, 1_400], [finding("S-03", "run-1")]);
   expect(judged(healthy, [cycle([1_000, 1_050])])).toEqual(QUIET);
   expect(judged(healthy, [red]).falseReds).toEqual(["S-03 run-1"]);
-  const spoilt: SoakChange[] = [
-    { what: "hash expires", ...run, ttlSeconds: 30 },
-    { what: "hash persists", ...run },
-    { what: "hash removed", ...run },
+  const withoutExpiry = started(-8_000).filter(({ what }) => what !== "hash expires");
+  const spoilt: SoakEvent[][] = [
+    [...started(-8_000), at(0, { what: "hash expires", ...run, ttlSeconds: 30 })],
+    [...started(-8_000), at(0, { what: "hash removed", ...run })],
+    withoutExpiry,
   ];
-  for (const change of spoilt) {
-    const events = [...started(-8_000), at(0, change)];
+  for (const events of spoilt) {
     expect(judged(events, [red])).toEqual({ ...QUIET, trueReds: 1 });
     expect(judged(events, [cycle([1_000, 1_050])]).missed).toEqual(["S-03 run-1"]);
   }
@@ -217,7 +228,7 @@ test("more slots than the cap, counted with the leaked sentinels, are overbookin
     at(ms, { what: "slot taken", agent: "ruby", executionId: id, scoreSeconds: (T0 + ms) / 1000 });
   const two = [at(-100_000, made()), slot("a", -60_000), slot("b", -60_000)];
   const red = cycle([0, 50], [350, 400], [finding("S-02", "ruby")]);
-  const onlyS02 = (events: SoakEvent[], one: WatchedCycle) => {
+  const onlyS02 = (events: SoakEvent[], one: ObservedCycle) => {
     const { falseReds, missed } = judged(events, [one]);
     return { falseReds, missed: missed.filter((line) => line.startsWith("S-02")) };
   };
@@ -228,9 +239,13 @@ test("more slots than the cap, counted with the leaked sentinels, are overbookin
 });
 
 test("a run is endless past its timeout and the buffer, and without a session past a minute", () => {
-  const backdated = (seconds: number): SoakEvent[] => [
+  const withoutSession = (seconds: number): SoakEvent[] => [
     ...started(),
-    at(0, { what: "row backdated", ...run, startedAtMs: T0 - seconds * 1000 }),
+    at(0, row("running", -seconds * 1000)),
+  ];
+  const backdated = (seconds: number): SoakEvent[] => [
+    ...withoutSession(seconds),
+    at(0, { what: "session", ...run }),
   ];
   const e01 = cycle([1_000, 1_050], [1_350, 1_400], [finding("E-01", "run-1")]);
   expect(judged(backdated(340), [e01]).falseReds).toEqual(["E-01 run-1"]);
@@ -238,17 +253,16 @@ test("a run is endless past its timeout and the buffer, and without a session pa
   expect(judged(backdated(370), [cycle([1_000, 1_050])]).missed).toEqual(["E-01 run-1"]);
   const e05 = cycle([1_000, 1_050], [1_350, 1_400], [finding("E-05", "run-1")]);
   expect(judged(backdated(90), [e05]).falseReds).toEqual(["E-05 run-1"]);
-  const lost = at(1, { what: "session lost", ...run });
-  expect(judged([...backdated(90), lost], [e05]).falseReds).toEqual([]);
-  expect(judged([...backdated(40), lost], [e05]).falseReds).toEqual(["E-05 run-1"]);
-  expect(judged([...backdated(90), lost], [cycle([1_000, 1_050])]).missed).toEqual(["E-05 run-1"]);
+  expect(judged(withoutSession(90), [e05]).falseReds).toEqual([]);
+  expect(judged(withoutSession(40), [e05]).falseReds).toEqual(["E-05 run-1"]);
+  expect(judged(withoutSession(90), [cycle([1_000, 1_050])]).missed).toEqual(["E-05 run-1"]);
 });
 
 test("a finished run that is running again has come back to life, unless it was to be tried again", () => {
   const back = finding("E-02", "run-1");
   const revived = [...started(), ...ended(0), at(2_000, row("running"))];
   const saw = cycle([1_000, 1_050]);
-  const onlyE02 = (events: SoakEvent[], cycles: WatchedCycle[]) => {
+  const onlyE02 = (events: SoakEvent[], cycles: ObservedCycle[]) => {
     const { falseReds, missed } = judged(events, cycles);
     return { falseReds, missed: missed.filter((line) => line.startsWith("E-02")) };
   };
@@ -267,7 +281,7 @@ test("a finished run that is running again has come back to life, unless it was 
 
 test("an agent that is gone while something names it is a ghost; the milliseconds of its removal are none", () => {
   const ghost = [finding("L-03", "ruby")];
-  const half = [at(-100_000, made()), at(0, { what: "roster row lost", ...ruby } as SoakChange)];
+  const half = [at(-100_000, made()), at(0, { what: "roster row lost", ...ruby } as FaultChange)];
   expect(judged(half, [cycle([1_000, 1_050], [1_350, 1_400], ghost)])).toEqual({ ...QUIET, trueReds: 1 });
   expect(judged(half, [cycle([1_000, 1_050])]).missed).toEqual(["L-03 ruby"]);
   const whole = [
@@ -283,8 +297,8 @@ test("an agent that is gone while something names it is a ghost; the millisecond
 test("the accessor is wrong while somebody makes it so", () => {
   const events = [
     at(-100_000, made()),
-    at(0, { what: "accessor wrong", ...ruby, by: 5 } as SoakChange),
-    at(5_000, { what: "accessor wrong", ...ruby, by: 0 } as SoakChange),
+    at(0, { what: "accessor", ...ruby, isWrong: true } as FaultChange),
+    at(5_000, { what: "accessor", ...ruby, isWrong: false } as FaultChange),
   ];
   const red = [finding("B-01", "ruby")];
   expect(judged(events, [cycle([1_000, 1_050], [1_350, 1_400], red)])).toEqual({ ...QUIET, trueReds: 1 });
@@ -313,7 +327,7 @@ test("a queue stands still beside free slots while the sweep is dead, or late an
 test("a planned break is missed where no cycle told it before its cure, and void where it never was one", () => {
   const short = [...started(), at(1_000, row("success")), at(1_100, { what: "slot given back", ...run })];
   const item = { invariant: "S-01", subject: "ruby", key: "redis:run-1" };
-  const planned: PlannedBreak = { name: "leaked slot", item, brokenMs: [T0 + 1_002, T0 + 1_100] };
+  const planned: PlannedFault = { name: "leaked slot", item, brokenMs: [T0 + 1_002, T0 + 1_100] };
   // No cycle had all of it before its eyes: only the plan knows.
   const cycles = [cycle([900, 1_050]), cycle([1_080, 1_150])];
   expect(judged(short, cycles, [planned]).missed).toEqual(["S-01 redis:run-1: leaked slot"]);

@@ -1,13 +1,13 @@
 /** Where a drill is held. */
+import type { Target } from "../faults/target.ts";
 import type { CanaryApi } from "./canary-api.ts";
-import type { Ground } from "./scene.ts";
 
-export interface Place {
+export interface DrilledEnvironment {
   /** In words. */
   readonly name: string;
   /** Whether nobody else's agents are watched there: then nothing but the fault may be red. */
   readonly isAlone: boolean;
   readonly api: CanaryApi;
-  readonly ground: Ground;
+  readonly target: Target;
   close(): Promise<void>;
 }

@@ -1,0 +1,99 @@
+/** What the canary has to say at each step of a drill. */
+import { isDeepStrictEqual } from "node:util";
+import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
+import type { Expected, Fault } from "../faults/fault.ts";
+import type { CanaryApi } from "./canary-api.ts";
+
+/** The proof does not hold; the text says at which step, and what was seen instead. */
+export class Disproof extends Error {}
+
+/** Gives the fields that are not as expected, as text. */
+function differences(
+  seen: Readonly<Record<string, unknown>>,
+  expected: Readonly<Record<string, Expected>>,
+): string[] {
+  return Object.entries(expected)
+    .filter(([field, value]) =>
+      typeof value === "function" ? !value(seen[field]) : !isDeepStrictEqual(seen[field], value),
+    )
+    .map(([field]) => `${field} is ${JSON.stringify(seen[field])}`);
+}
+
+const describe = (violations: readonly { invariant_id: string; subject: string }[]) =>
+  violations.length > 0 ? violations.map((v) => `${v.invariant_id} of ${v.subject}`).join(", ") : "nothing";
+
+interface Observer {
+  readonly api: CanaryApi;
+  readonly isAlone: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Counts the transitions of an invariant since that instant: to red, and of the agent back. */
+async function transitionsSince(
+  api: CanaryApi,
+  instant: string,
+  invariantId: string,
+  agent: string,
+): Promise<{ red: number; recovered: number }> {
+  const cycles = (await api.cyclesSince(instant)).filter((c) => c.snapshot_time > instant);
+  const isIt = (t: { invariant_id: string }) => t.invariant_id === invariantId;
+  const names = (t: { subjects: readonly string[] }) => t.subjects.includes(agent);
+  const count = (inCycle: (cycle: CycleRecord) => number) => cycles.reduce((n, c) => n + inCycle(c), 0);
+  if (cycles.some((c) => [...c.transitions, ...c.spreads].some((t) => isIt(t) && t.silenced)))
+    throw new Disproof(`${invariantId} is silenced: nobody is told`);
+  return {
+    red: count((c) => c.transitions.filter(isIt).length + c.spreads.filter(isIt).filter(names).length),
+    recovered: count((c) => c.recoveries.filter(isIt).filter(names).length),
+  };
+}
+
+/** Runs the cycles of one fault and compares what they say. Each method throws a Disproof where it is not as expected. */
+export function expectations({ api, isAlone, signal }: Observer, { invariantId }: Fault, agent: string) {
+  let startedAt = "";
+  async function cycle(): Promise<CycleReport> {
+    const answer = await api.cycle(signal);
+    const verdict = answer.verdicts[invariantId];
+    if (!verdict) throw new Disproof(`${invariantId} is off: nothing is checked`);
+    if (verdict.status === "unknown") throw new Disproof(`${invariantId} is unknown: ${verdict.reason}`);
+    return answer;
+  }
+  const relevant = ({ violations }: CycleReport) => violations.filter((v) => isAlone || v.subject === agent);
+
+  const transitions = () => transitionsSince(api, startedAt, invariantId, agent);
+
+  return {
+    async green(): Promise<void> {
+      const answer = await cycle();
+      const red = relevant(answer);
+      if (red.length > 0) throw new Disproof(`before the fault, red already: ${describe(red)}`);
+      startedAt = answer.snapshot_time;
+    },
+    /** Gives the violation, and how long its cycle took. */
+    async red(expected: Readonly<Record<string, Expected>>): Promise<[ViolationRecord, number]> {
+      const answer = await cycle();
+      const red = relevant(answer);
+      const [violation] = red;
+      const isExact =
+        red.length === 1 && violation!.invariant_id === invariantId && violation!.subject === agent;
+      if (!violation || !isExact)
+        throw new Disproof(`expected red: ${invariantId} of ${agent}; red is ${describe(red)}`);
+      const wrong = differences(violation.observed_state, expected);
+      if (wrong.length > 0) throw new Disproof(`observed_state: ${wrong.join(", ")}`);
+      const { red: times } = await transitions();
+      if (times !== 1) throw new Disproof(`there were ${times} transitions to red`);
+      return [violation as ViolationRecord, answer.cycle_duration_ms];
+    },
+    /** Gives how long its cycle took. */
+    async recovered(): Promise<number> {
+      const answer = await cycle();
+      const red = relevant(answer);
+      if (red.length > 0) throw new Disproof(`after the cure, still red: ${describe(red)}`);
+      const { red: times, recovered } = await transitions();
+      // While others are red, the invariant itself has not recovered.
+      const expected = answer.verdicts[invariantId]?.status === "red" ? 0 : 1;
+      if (times !== 1 || recovered !== expected)
+        throw new Disproof(`there were ${times} transitions to red and ${recovered} back`);
+      return answer.cycle_duration_ms;
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/** What a test agent has in the database: its runs, and its place on the roster. */
+import { timestamp } from "../platform/clock.ts";
+import type { Database, Statement } from "../platform/database.ts";
+import type { ExecutionStatus } from "../platform/journal.ts";
+import { EXECUTIONS, ROSTER } from "../platform/names.ts";
+import { type FaultChange, type Limits, present, type Target } from "./target.ts";
+
+export interface NewRun {
+  readonly status?: ExecutionStatus;
+  readonly ageSeconds?: number;
+  readonly session?: string | null;
+}
+
+/** A run as it was read back. */
+export interface SeenRun {
+  readonly id: string;
+  readonly status: string;
+  /** NaN where started_at is no time. */
+  readonly ageSeconds: number;
+  readonly session: string | null;
+}
+
+/**
+ * Makes the statement that inserts the values, less those that the table has no column for. Columns that must be filled
+ * and that are not known here are filled as another row has them.
+ */
+async function insertion(
+  database: Database<FaultChange>,
+  table: string,
+  values: Readonly<Record<string, string | number | null>>,
+): Promise<Statement> {
+  const columns = await database.read(`PRAGMA table_info(${table})`);
+  const exists = (name: string) => columns.some((column) => column.name === name);
+  const known = Object.entries(values).filter(([name]) => exists(name));
+  const others = columns
+    .filter((c) => c.notnull === 1 && c.dflt_value === null && c.pk === 0 && !((c.name as string) in values))
+    .map(({ name }) => `"${name}"`);
+  const names = [...known.map(([name]) => name), ...others];
+  const copied = others.map((name) => `COALESCE((SELECT ${name} FROM ${table} LIMIT 1), '')`);
+  return {
+    sql: `INSERT INTO ${table} (${names.join(", ")}) VALUES (${[...known.map(() => "?"), ...copied].join(", ")})`,
+    args: known.map(([, value]) => value),
+  };
+}
+
+const marks = (values: ReadonlySet<unknown>) => [...values].map(() => "?").join(", ");
+
+/** Makes one change. @param changes gets the ids that the statement returns; called only where it changed something */
+async function write(
+  target: Target,
+  statement: Statement,
+  changes: (ids: readonly string[]) => readonly FaultChange[],
+): Promise<void> {
+  await present(target.database).write([statement], ([answer]) => {
+    const { rows, rowsAffected } = answer!;
+    // A statement that returns rows does not say how many it has changed.
+    return rowsAffected > 0 || rows.length > 0 ? changes(rows.map((row) => String(row.id))) : [];
+  });
+}
+
+/** The runs that a fault makes. @param ids gets the id of each */
+export function runsOf(target: Target, agent: string, ids: Set<string>) {
+  const database = () => present(target.database);
+  const started = (id: string, status: ExecutionStatus, atMs: number, session: string | null) => [
+    {
+      what: "row" as const,
+      agent,
+      executionId: id,
+      status,
+      startedAtMs: atMs,
+      ...(status === "queued" && { queuedAtMs: atMs }),
+    },
+    ...(session === null ? [] : [{ what: "session" as const, agent, executionId: id }]),
+  ];
+  return {
+    async addRun(
+      id: string,
+      { status = "running", ageSeconds = 10, session = `${id}-session` }: NewRun = {},
+    ): Promise<void> {
+      ids.add(id);
+      const atMs = Date.now() - ageSeconds * 1000;
+      const statement = await insertion(database(), EXECUTIONS, {
+        id,
+        schedule_id: `${agent}-schedule`,
+        agent_name: agent,
+        status,
+        started_at: timestamp(atMs),
+        queued_at: status === "queued" ? timestamp(atMs) : null,
+        completed_at: status === "success" ? timestamp(Date.now() - 1000) : null,
+        message: "a fault of the canary's drill",
+        triggered_by: "manual",
+        claude_session_id: session,
+      });
+      await write(target, statement, () => started(id, status, atMs, session));
+    },
+    restartRun(id: string): Promise<void> {
+      const atMs = Date.now();
+      const sql = `UPDATE ${EXECUTIONS} SET status = 'running', started_at = ?, completed_at = NULL WHERE agent_name = ? AND id = ?`;
+      return write(target, { sql, args: [timestamp(atMs), agent, id] }, () =>
+        started(id, "running", atMs, "kept"),
+      );
+    },
+    async endRuns(): Promise<void> {
+      const sql = `UPDATE ${EXECUTIONS} SET status = 'failed', completed_at = ? WHERE agent_name = ?
+        AND id IN (${marks(ids)}) AND status IN ('queued', 'running') RETURNING id`;
+      await write(target, { sql, args: [timestamp(Date.now()), agent, ...ids] }, (ended) =>
+        ended.map((executionId) => ({ what: "row", agent, executionId, status: "failed" })),
+      );
+    },
+    async runs(): Promise<SeenRun[]> {
+      const rows = await database().read(
+        `SELECT id, status, started_at, claude_session_id FROM ${EXECUTIONS} WHERE agent_name = ? AND id IN (${marks(ids)})`,
+        [agent, ...ids],
+      );
+      return rows.map((row) => ({
+        id: String(row.id),
+        status: String(row.status),
+        ageSeconds: Math.floor((Date.now() - Date.parse(String(row.started_at))) / 1000),
+        session: row.claude_session_id === null ? null : String(row.claude_session_id),
+      }));
+    },
+  };
+}
+
+export function rosterOf(target: Target, agent: string, limits: Limits) {
+  const database = () => present(target.database);
+  return {
+    isListed: async (): Promise<boolean> =>
+      (await database().read(`SELECT 1 FROM ${ROSTER} WHERE agent_name = ?`, [agent])).length > 0,
+    async enlist(): Promise<void> {
+      const statement = await insertion(database(), ROSTER, {
+        agent_name: agent,
+        max_parallel_tasks: limits.maxParallelTasks,
+        execution_timeout_seconds: limits.executionTimeoutSeconds,
+      });
+      await write(target, statement, () => [{ what: "agent", agent, ...limits }]);
+    },
+    delist: (): Promise<void> =>
+      write(target, { sql: `DELETE FROM ${ROSTER} WHERE agent_name = ?`, args: [agent] }, () => [
+        { what: "roster row lost", agent },
+      ]),
+  };
+}

@@ -1,0 +1,85 @@
+/** The platform that faults are made on, and what a fault may touch of it. */
+import type { Redis } from "@upstash/redis";
+import type Docker from "dockerode";
+import type { AgentContainers } from "../platform/containers.ts";
+import type { Database } from "../platform/database.ts";
+import type { Change, Journal } from "../platform/journal.ts";
+import type { Platform } from "../platform/platform.ts";
+
+/** A change that only a fault makes: the platform never does this by itself. */
+export type Tampering =
+  /** The agent's row is off the roster; its rows in the other tables are not gone. */
+  | { readonly what: "roster row lost"; readonly agent: string }
+  | { readonly what: "accessor"; readonly agent: string; readonly isWrong: boolean };
+
+export type FaultChange = Change | Tampering;
+
+export interface Absent {
+  /** Why this part can't be reached. */
+  readonly absent: string;
+}
+
+/** What only a platform in this process offers. */
+export interface Controls {
+  /** What the queue accessor answers in place of the count, by agent. */
+  readonly cachedCounts: Map<string, number>;
+  /** Asks the accessor over HTTP for an agent's count. */
+  countOf(agent: string): Promise<number | null>;
+  /** Lets no sweep begin. */
+  hangSweeps(): Promise<void>;
+  sweepsHang(): boolean;
+  /** Sweeps at once, and from then on as before. */
+  resumeSweeps(): Promise<void>;
+}
+
+export interface Limits {
+  readonly maxParallelTasks: number;
+  readonly executionTimeoutSeconds: number;
+}
+
+/** Each part of the platform, or why it is absent. */
+export interface Target {
+  readonly database: Database<FaultChange> | Absent;
+  readonly redis: Redis | Absent;
+  readonly docker: { readonly daemon: Docker; readonly containers: AgentContainers } | Absent;
+  readonly controls: Controls | Absent;
+  /** Records every write to Redis and to the controls; `database` records its own. */
+  readonly journal: Journal<FaultChange>;
+}
+
+export const NO_JOURNAL: Journal<FaultChange> = { record() {} };
+
+const isPresent = <T extends object>(part: T | Absent): part is T => !("absent" in part);
+
+/** @throws Error with the reason where the part is absent */
+export function present<T extends object>(part: T | Absent): T {
+  if (isPresent(part)) return part;
+  throw new Error(part.absent);
+}
+
+/** The controls of a simulated platform in this process, whose accessor is behind `queueCounts`. */
+export function controlsOf(
+  platform: Platform,
+  cachedCounts: Map<string, number>,
+  queueCounts: { readonly url: string; readonly token: string },
+): Controls {
+  let release: (() => void) | null = null;
+  return {
+    cachedCounts,
+    async countOf(agent) {
+      const { url, token } = queueCounts;
+      const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+      const { counts } = (await response.json()) as { counts: Record<string, number> };
+      return counts[agent] ?? null;
+    },
+    async hangSweeps() {
+      release ??= await platform.holdMaintenance();
+    },
+    sweepsHang: () => release !== null,
+    async resumeSweeps() {
+      release?.();
+      release = null;
+      await platform.runMaintenance();
+    },
+  };
+}

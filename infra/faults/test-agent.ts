@@ -1,0 +1,78 @@
+/** One agent as a fault works on it. Rows, slots and hashes are written here only, and by the platform itself. */
+import { type NewRun, rosterOf, runsOf, type SeenRun } from "./rows.ts";
+import { type NewSlot, signalsOf, slotsOf } from "./slots.ts";
+import { type Limits, present, type Target } from "./target.ts";
+
+export interface TestAgent {
+  readonly name: string;
+  readonly target: Target;
+  readonly limits: Limits;
+  /** How long a slot lives that is given the agent's own timeout. */
+  readonly slotLifeSeconds: number;
+  /** Every execution that the fault made so far. */
+  readonly ids: ReadonlySet<string>;
+  readonly hasContainer: boolean;
+  /** The id of the fault's nth run. */
+  id(n: number): string;
+  /** Writes a row: a running one with a session, ten seconds old, by default. */
+  addRun(id: string, run?: NewRun): Promise<void>;
+  /** Makes a row a running one that has just started. */
+  restartRun(id: string): Promise<void>;
+  /** Gives a run its slot as the platform does, acquired ten seconds ago by default. */
+  addSlot(id: string, slot?: NewSlot): Promise<void>;
+  /** Reads which of the fault's executions are members of the agent's slots, sorted. */
+  slots(): Promise<string[]>;
+  /** Reads the TTL of a slot's hash as Redis has it: -1 never expires, -2 no hash. */
+  slotTtlSeconds(id: string): Promise<number>;
+  /** Reads the rows that the fault made. */
+  runs(): Promise<SeenRun[]>;
+  /** Lets the queue accessor answer that count for the agent; null: the true one again. */
+  setCachedCount(count: number | null): Promise<void>;
+  setDrainTick(ageSeconds: number): Promise<void>;
+  drainTickAgeSeconds(): Promise<number>;
+  startContainer(): Promise<void>;
+  isListed(): Promise<boolean>;
+  /** Puts the agent on the roster, with its limits. */
+  enlist(): Promise<void>;
+  /** Takes the agent off the roster, and nothing else of it. */
+  delist(): Promise<void>;
+  /** Ends every run that the fault made and gives its slots back. Can be repeated. */
+  settle(): Promise<void>;
+}
+
+/**
+ * Works on one agent of the target, which need not be there yet.
+ * @param runPrefix what the ids of the fault's runs begin with: no other run of the agent may have it
+ */
+export function testAgent(
+  target: Target,
+  { name, limits, runPrefix }: { readonly name: string; readonly limits: Limits; readonly runPrefix: string },
+): TestAgent {
+  const ids = new Set<string>();
+  let hasContainer = false;
+  const { endRuns, ...runs } = runsOf(target, name, ids);
+  const { giveBackSlots, ...slots } = slotsOf(target, name, limits, ids);
+  return {
+    name,
+    target,
+    limits,
+    ids,
+    ...rosterOf(target, name, limits),
+    ...runs,
+    ...slots,
+    ...signalsOf(target, name),
+    get hasContainer() {
+      return hasContainer;
+    },
+    id: (n) => `${runPrefix}${n}`,
+    async startContainer() {
+      hasContainer = true;
+      await present(target.docker).containers.create(name);
+    },
+    // In the platform's order: a queued row that has ended can't be drained into a slot that is free.
+    async settle() {
+      await endRuns();
+      await giveBackSlots();
+    },
+  };
+}

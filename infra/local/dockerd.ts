@@ -1,0 +1,165 @@
+/** A real Docker daemon over TLS with client certificates, and images made from what this machine has. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdir, readFile, symlink, unlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { AGENT_LABEL, containerName } from "../platform/names.ts";
+import { freePort, until } from "./ports.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+const run = promisify(execFile);
+
+export interface Certificates {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Makes a CA and what it signs, as operators do. Gives the paths for a server and a client of 127.0.0.1. */
+export async function makeCertificates(
+  folder: string,
+): Promise<{ server: Certificates; client: Certificates }> {
+  await run(fileURLToPath(new URL("../docker-certificates.sh", import.meta.url)), [folder, "127.0.0.1"]);
+  const path = (name: string) => join(folder, name);
+  const ca = path("ca.pem");
+  return {
+    server: { ca, cert: path("server-cert.pem"), key: path("server-key.pem") },
+    client: { ca, cert: path("cert.pem"), key: path("key.pem") },
+  };
+}
+
+export interface Dockerd {
+  /** The variables that a canary needs to reach it over TLS. */
+  readonly env: {
+    DOCKER_HOSTS: string;
+    DOCKER_TLS_CA: string;
+    DOCKER_TLS_CERT: string;
+    DOCKER_TLS_KEY: string;
+  };
+  /** `unix:///…`, for a canary on the same machine. */
+  readonly socket: string;
+  readonly certificates: Certificates;
+  /** Runs the docker command line against this daemon, and gives what it printed. */
+  docker(...args: string[]): Promise<string>;
+  /** Runs a container of an agent in the background. */
+  runAgent(agent: string, image: Image, script: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Named by what an image has of the tools that R-01 looks with. */
+export type Image = "procps" | "busybox-ps" | "no-ps" | "odd-ps" | "silent-ps" | "hanging-ps" | "bare";
+
+/** Makes the images from a file system of BusyBox, and `ps` of procps with its libraries. */
+async function importImages(folder: string, docker: Dockerd["docker"]): Promise<void> {
+  const root = join(folder, "rootfs");
+  for (const name of ["bin", "proc", "tmp", "dev"]) await mkdir(join(root, name), { recursive: true });
+  await copyFile("/bin/busybox", join(root, "bin/busybox"));
+  for (const name of ["sh", "sleep"]) await symlink("busybox", join(root, "bin", name));
+  const script = (name: string, text: string) =>
+    writeFile(join(root, "bin", name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  await script("claude", "exit 0");
+  const ps = join(root, "bin/ps");
+  const save = async (image: Image) => {
+    const archive = join(folder, "rootfs.tar");
+    await run("tar", ["-C", root, "-cf", archive, "."]);
+    await docker("import", archive, image);
+  };
+  await save("no-ps");
+  await symlink("busybox", ps);
+  await save("busybox-ps");
+  await unlink(ps);
+  for (const [image, text] of [
+    ["odd-ps", "echo \"ps: invalid option -- 'e'\" >&2; exit 1"],
+    ["silent-ps", "exit 0"],
+    ["hanging-ps", "sleep 600"],
+  ] as const) {
+    await script("ps", text);
+    await save(image);
+  }
+  await copyFile("/usr/bin/ps", ps);
+  const { stdout } = await run("ldd", ["/usr/bin/ps"]);
+  for (const library of stdout.match(/\/\S+/g) ?? []) {
+    await mkdir(join(root, dirname(library)), { recursive: true });
+    await copyFile(library, join(root, library));
+  }
+  await save("procps");
+  // Nothing to look with at all: neither ps nor a shell.
+  await run("rm", ["-rf", root]);
+  await mkdir(join(root, "bin"), { recursive: true });
+  await copyFile("/bin/busybox", join(root, "bin/sleep"));
+  await save("bare");
+}
+
+/** Starts dockerd on a free port of the loopback, without a network for its containers. */
+export async function startDockerd(): Promise<Dockerd> {
+  const folder = await temporaryFolder();
+  const path = (name: string) => join(folder.path, name);
+  const { server, client } = await makeCertificates(folder.path);
+  const host = `tcp://127.0.0.1:${await freePort()}`;
+  const socket = `unix://${path("docker.sock")}`;
+  const daemon: ChildProcess = spawn(
+    "dockerd",
+    [
+      ...[
+        "--data-root",
+        path("data"),
+        "--exec-root",
+        path("exec"),
+        "-p",
+        path("pid"),
+        "-H",
+        host,
+        "-H",
+        socket,
+      ],
+      ...["--tlsverify", "--tlscacert", server.ca, "--tlscert", server.cert, "--tlskey", server.key],
+      ...["--iptables=false", "--bridge=none"],
+    ],
+    { stdio: "ignore" },
+  );
+  const exited = once(daemon, "exit");
+  const docker = async (...args: string[]) => (await run("docker", ["-H", socket, ...args])).stdout.trim();
+  const close = async () => {
+    const ids = await docker("ps", "-aq").catch(() => "");
+    if (ids) await docker("rm", "-f", ...ids.split("\n")).catch(() => {});
+    daemon.kill("SIGTERM");
+    await exited;
+    await folder.remove();
+  };
+  try {
+    await until(() => docker("version"));
+    await importImages(folder.path, docker);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    env: {
+      DOCKER_HOSTS: host,
+      DOCKER_TLS_CA: client.ca,
+      DOCKER_TLS_CERT: client.cert,
+      DOCKER_TLS_KEY: await readFile(client.key, "utf8"),
+    },
+    socket,
+    certificates: server,
+    docker,
+    async runAgent(agent, image, script) {
+      const command = image === "bare" ? ["/bin/sleep", "600"] : ["sh", "-c", script];
+      await docker(
+        "run",
+        "-d",
+        "--network",
+        "none",
+        "--name",
+        containerName(agent),
+        "-l",
+        `${AGENT_LABEL.name}=${AGENT_LABEL.value}`,
+        image,
+        ...command,
+      );
+    },
+    close,
+  };
+}

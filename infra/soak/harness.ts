@@ -1,0 +1,154 @@
+/** Everything that a soak needs: the simulated platform on real servers, a canary that reads it, and their history. */
+import { join } from "node:path";
+import { Redis } from "@upstash/redis";
+import { type Canary, openCanary } from "../../shared/canary.ts";
+import { controlsOf, type FaultChange, type Target } from "../faults/target.ts";
+import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
+import { type LocalRedis, redisServerVersion, startRedis } from "../local/redis.ts";
+import { redisRestApp } from "../local/redis-rest.ts";
+import { serve } from "../local/serve.ts";
+import { temporaryFolder } from "../local/temporary-folder.ts";
+import { scaledClock } from "../platform/clock.ts";
+import { type Database, openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import { openDatabaseFile } from "../platform/file-client.ts";
+import { type Platform, startPlatform } from "../platform/platform.ts";
+import { queueCountsApp } from "../platform/queue-counts.ts";
+import { createSchema } from "../platform/schema.ts";
+import type { SoakEvent } from "./timeline.ts";
+
+export interface Harness {
+  readonly platform: Platform;
+  readonly clock: ReturnType<typeof scaledClock>;
+  /** The platform as faults are made on it, with connections of its own and the same history. */
+  readonly target: Target & { readonly database: Database<FaultChange> };
+  /** What the platform and the faults did, as they recorded it. */
+  readonly history: readonly SoakEvent[];
+  readonly canary: Canary;
+  /** How many alerts the canary sent, by kind and invariant: `broke S-01`. */
+  readonly alerts: ReadonlyMap<string, number>;
+  log(line: string): void;
+  /** What the platform and the load logged: healthy ones have nothing to say. */
+  readonly lines: readonly string[];
+  readonly engines: string;
+  close(): Promise<void>;
+}
+
+export interface HarnessOptions {
+  readonly scale: number;
+  /** How long the canary waits before it reads again. */
+  readonly confirmMs: number;
+  /** How many rows of one agent may be queued. */
+  readonly maxQueued: number;
+  /** The time to the next sweep, in ms of this machine. */
+  readonly sweepEveryMs: () => number;
+}
+
+/** Something of the machine, or of what was asked for, is in the way; the text says what, and the fix. */
+export class SoakError extends Error {
+  override readonly name = "SoakError";
+}
+
+const TOKEN = "token-of-the-soak";
+/** Where a writer that shares the process waits, nobody else can finish: a short wait, and then again. */
+const BUSY_TIMEOUT_MS = 20;
+
+/** The canary over these addresses, its alerts counted instead of sent. */
+function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: LocalDynamo) {
+  const canary = openCanary({ ...env, DOCKER_HOSTS: "none" }, { state: dynamo });
+  const alerts = new Map<string, number>();
+  const slack = async ({ kind, invariantId }: { kind: string; invariantId: string | null }) => {
+    const name = `${kind} ${invariantId ?? ""}`.trim();
+    alerts.set(name, (alerts.get(name) ?? 0) + 1);
+  };
+  return { canary: { ...canary, alerts: { ...canary.alerts, senders: { slack } } }, alerts };
+}
+
+/** Starts the harness. @throws where a server can't be started; what was started is ended again */
+export async function openHarness(options: HarnessOptions): Promise<Harness> {
+  const parts: { close(): unknown }[] = [];
+  const close = async () => {
+    for (const part of parts.splice(0).reverse()) await part.close();
+  };
+  const owned: Owned = (part) => {
+    parts.push(part);
+    return part;
+  };
+  try {
+    return { ...(await start(options, owned)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Something that is ended with the harness. */
+type Owned = <T extends { close(): unknown }>(part: T) => T;
+
+/** Starts the platform, and opens connections for faults, all of which record into one history. */
+async function openPlatform(
+  { scale, maxQueued, sweepEveryMs }: HarnessOptions,
+  { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
+  owned: Owned,
+) {
+  const database = owned(await openPlatformDatabase(databaseUrl));
+  await createSchema(database);
+  const another = () => owned(openDatabaseFile(databaseUrl, BUSY_TIMEOUT_MS));
+  const [accessorDatabase, cachedCounts] = [another(), new Map<string, number>()];
+  const accessor = owned(
+    await serve(
+      queueCountsApp(() => accessorDatabase, TOKEN, cachedCounts),
+      0,
+    ),
+  );
+  const connection = redis.client.duplicate();
+  owned({ close: () => connection.disconnect() });
+  const [history, lines]: [SoakEvent[], string[]] = [[], []];
+  const journal = { record: (event: SoakEvent) => void history.push(event) };
+  const log = (line: string) => void lines.push(line);
+  const clock = scaledClock(scale);
+  const platform = await startPlatform({
+    database,
+    redis: connection,
+    clock,
+    journal,
+    log,
+    sweepEveryMs: () => sweepEveryMs() * scale,
+    maxQueued,
+  });
+  owned({ close: platform.stop });
+  const client = { url: restUrl, token: TOKEN, automaticDeserialization: false, enableTelemetry: false };
+  const target = {
+    database: platformDatabase<FaultChange>(another(), journal),
+    redis: new Redis(client),
+    docker: { absent: "the soak has no containers" },
+    controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }),
+    journal,
+  };
+  return { platform, clock, target, history, log, lines, accessorUrl: accessor.url };
+}
+
+async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harness, "close">> {
+  const folder = await temporaryFolder();
+  owned({ close: folder.remove });
+  if (redisServerVersion() === null)
+    throw new SoakError("there is no redis-server on the PATH: install it, a soak needs a real one");
+  const redis = owned(await startRedis());
+  const rest = owned(await serve(redisRestApp(redis, TOKEN), 0));
+  const dynamo = owned(await startDynamo());
+  const databaseUrl = `file:${join(folder.path, "trinity.db")}`;
+  const places = { redis, restUrl: rest.url, databaseUrl };
+  const { accessorUrl, ...platform } = await openPlatform(options, places, owned);
+  const env = {
+    LIBSQL_URL: databaseUrl,
+    UPSTASH_REDIS_REST_URL: rest.url,
+    UPSTASH_REDIS_REST_TOKEN: TOKEN,
+    QUEUE_COUNTS_URL: accessorUrl,
+    QUEUE_COUNTS_TOKEN: TOKEN,
+    CONFIRM_AFTER_MS: String(options.confirmMs),
+  };
+  return {
+    ...platform,
+    ...openWatchingCanary(env, dynamo),
+    engines: `SQLite file, ${redis.engine} behind the REST protocol, dynalite`,
+  };
+}

@@ -1,0 +1,27 @@
+/** Pages that are written by hand, but for the parts that a program measures. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { table, withParts } from "../../infra/markdown.ts";
+
+test("a part is replaced, and everything around it stays", () => {
+  const page = "# Page\n\n<!-- sizes -->\n\nold\n\n<!-- /sizes -->\n\nBy hand.\n";
+  const sizes = table(["agents", "ms"], [[10, 72]]);
+  expect(withParts(page, { sizes })).toBe(
+    "# Page\n\n<!-- sizes -->\n\n| agents | ms |\n| --- | --- |\n| 10 | 72 |\n\n<!-- /sizes -->\n\nBy hand.\n",
+  );
+});
+
+test("a part that the page does not have is an error that names it", () => {
+  expect(() => withParts("# Page\n", { sizes: "" })).toThrow(
+    "no part between <!-- sizes --> and <!-- /sizes -->",
+  );
+});
+
+test.each([
+  ["evidence.md", ["soaks", "breaks", "jumps"]],
+  ["performance.md", ["machine", "targets", "agents", "history", "containers", "start"]],
+])("docs/%s has every part that is measured for it", (name, parts) => {
+  const page = readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
+  const measured = withParts(page, Object.fromEntries(parts.map((part) => [part, `measured: ${part}`])));
+  for (const part of parts) expect(measured).toContain(`measured: ${part}`);
+});
