@@ -18,7 +18,7 @@ export function hasToken(c: Context, adminToken: string): boolean {
   return token !== undefined && isSameText(token, adminToken);
 }
 
-/** Marks the request as refused, for whoever asked `createApp` to report it. */
+/** Marks the request as refused: `createApp` reports those to `onRefused`. */
 export const markRefused = (c: Context): void => c.set("isRefused", true);
 
 /** Answers a caller without the admin token. */

@@ -633,6 +633,26 @@ describe("acting", () => {
     expect((await canary.store.lease.read()).silences).toEqual([]);
   });
 
+  test("a form of an invariant that is not there any more comes back on the first page", async () => {
+    const { submit } = await signedIn();
+    const { status, text } = await submit("/silences", { invariant: "S-02", back: "/invariants/X-99" });
+    expect([status, titleIn(text)]).toEqual([422, "? never checked · test canary"]);
+    expect(textOf(text)).toContain("It was not silenced.");
+  });
+
+  test("a page loads itself again each minute; one cycle and the answer to a form do not", async () => {
+    const { ask, submit, canary } = await signedIn();
+    const { snapshot_time } = await canary.cycle();
+    const reloads = ({ text }: { text: string }) => text.includes("<body data-reloads");
+    for (const path of ["/", "/invariants/S-01", "/invariants/X-99"])
+      expect([path, reloads(await ask(path))]).toEqual([path, true]);
+    for (const path of [`/cycles/${snapshot_time}`, "/sign-in"])
+      expect([path, reloads(await ask(path))]).toEqual([path, false]);
+    expect(reloads(await submit("/silences", { invariant: "S-02", back: "/" }))).toBe(false);
+    canary.stateFails("readMemory");
+    expect(reloads(await ask("/"))).toBe(true);
+  });
+
   test("nobody can write a text of their own into the page by a link", async () => {
     const { ask } = await signedIn();
     for (const query of [

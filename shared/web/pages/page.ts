@@ -8,7 +8,7 @@ import type { CanaryView } from "../view.ts";
 
 export interface PageEnv extends ApiEnv {
   Variables: ApiEnv["Variables"] & {
-    /** Set for whoever is let in. */
+    /** Set once the viewer is let in. */
     viewer: Viewer;
     /** The fields of a form that one of our own pages sent. */
     form: Record<string, string>;
