@@ -649,7 +649,7 @@ describe("acting", () => {
     for (const path of [`/cycles/${snapshot_time}`, "/sign-in"])
       expect([path, reloads(await ask(path))]).toEqual([path, false]);
     expect(reloads(await submit("/silences", { invariant: "S-02", back: "/" }))).toBe(false);
-    canary.stateFails("readMemory");
+    canary.stateFails("lease.read");
     expect(reloads(await ask("/"))).toBe(true);
   });
 
