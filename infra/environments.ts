@@ -27,7 +27,7 @@ const matching = (pattern: RegExp, mend: string) => z.string({ error: mend }).re
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `give one of ${names.join(", ")}` });
 const none = z.literal("none");
-/** The union's own message names no mend. */
+/** The union's own message does not say what to give. */
 const orNone = <T extends z.ZodType>(schema: T, mend: string) =>
   z.union([none, schema], { error: `${mend}, or "none" to leave it out on purpose` });
 
@@ -60,7 +60,7 @@ const FunctionUrl = z.discriminatedUnion(
     z.strictObject({ auth: z.literal("bearer") }),
     z.strictObject({
       auth: z.literal("iam"),
-      /** Who may call it besides those whose own policies allow it: users and roles, also of other accounts. */
+      /** Who else may call it than those whose own policies allow it: users and roles, also of other accounts. */
       callers: z.array(
         matching(
           /^arn:[\w-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/,
@@ -175,7 +175,7 @@ const Settings = z
       zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
 
       alerts: Alerts.prefault({}),
-      /** Who gets the topic's e-mails: alarms of the account, and the canary's alerts. Left out: whoever subscribes. */
+      /** Who gets the topic's e-mails: alarms of the account, and the canary's alerts. Left out: those who subscribe. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 
       functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
@@ -304,7 +304,7 @@ export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
 
 /**
  * @param name what it is called in errors, alerts and metrics
- * @throws ConfigError naming each field that can't be used, and the mend
+ * @throws ConfigError naming each field that can't be used, and what to give
  */
 export function parseEnvironment(name: string, input: unknown): EnvironmentSettings {
   if (!/^[a-z][a-z0-9-]{0,29}$/.test(name))
@@ -346,7 +346,7 @@ export function findEnvironment(
   return parseEnvironment(name, environments[name]);
 }
 
-/** @returns the settings that still name an address of the examples, which leads nowhere */
+/** Gives the settings that still name an address of the examples, which leads nowhere. */
 export const placeholdersIn = (settings: EnvironmentSettings): string[] =>
   Object.entries(settings)
     .filter(([, value]) => /\bexample\.com\b|\b-?0123456789abcdef\d?\b/.test(JSON.stringify(value)))

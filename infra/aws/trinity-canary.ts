@@ -68,7 +68,7 @@ export class TrinityCanary extends Construct {
     });
     this.secret = new Secret(this, "Secret", {
       description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
-      // A change here would make CloudFormation generate the whole value anew, over what the operators put in.
+      // A change here would make CloudFormation generate the whole value again, over what the operators put in.
       generateSecretString: {
         secretStringTemplate: "{}",
         generateStringKey: API.adminToken.name,

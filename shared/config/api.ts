@@ -21,18 +21,12 @@ export const API = {
   }),
 };
 
-export interface Access {
-  /** What callers must send; null where the function URL has checked their signature. */
-  readonly adminToken: string | null;
-  /** Whether `/badge.svg` is shown to everybody. */
-  readonly publicBadge: boolean;
-}
-
 /**
- * Gives what the API asks of its callers.
+ * Gives what the API asks of its callers: the admin token, or null where the function URL has checked their signature;
+ * and whether `/badge.svg` is shown to everybody.
  * @throws ConfigError where there is no token: an API without one would be open
  */
-export function loadAccess(env: Environment): Access {
+export function loadAccess(env: Environment) {
   const read = reader(env);
   const { adminToken, auth, publicBadge } = read.values(API);
   if (auth === "bearer") {

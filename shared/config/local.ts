@@ -13,36 +13,23 @@ export const LOCAL = {
   }),
 };
 
-export interface Local {
-  readonly dockerHost: string;
-  readonly dockerCertPath: string | undefined;
-  /** A token to keep; undefined to make one up. */
-  readonly adminToken: string | undefined;
-  readonly publicBadge: boolean;
-  /** The variables that are handed through to the canary. */
-  readonly alerts: Readonly<Record<string, string>>;
-}
-
 /**
  * Gives what the embedded environment takes from the shell.
  * @param handedThrough names of the variables that the canary itself reads
  * @throws ConfigError where one of the others can't be used
  */
-export function loadLocal(handedThrough: readonly string[], env: Environment = process.env): Local {
+export function loadLocal(handedThrough: readonly string[], env: Environment = process.env) {
   const read = reader(env);
-  const { dockerHost, dockerCertPath } = read.values(LOCAL);
-  const { adminToken, publicBadge } = read.values({
-    adminToken: API.adminToken,
-    publicBadge: API.publicBadge,
-  });
+  const { adminToken, publicBadge } = API;
+  const { dockerCertPath, adminToken: token, ...rest } = read.values({ ...LOCAL, adminToken, publicBadge });
   read.end();
   return {
-    dockerHost,
+    ...rest,
     dockerCertPath: dockerCertPath ?? undefined,
-    adminToken: adminToken ?? undefined,
-    publicBadge,
+    /** A token to keep. */
+    adminToken: token ?? undefined,
     alerts: Object.fromEntries(
-      handedThrough.flatMap((name) => {
+      handedThrough.flatMap((name): [string, string][] => {
         const value = env[name];
         return value === undefined ? [] : [[name, value]];
       }),

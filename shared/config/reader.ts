@@ -28,21 +28,10 @@ interface Part<N extends string, V extends Table> {
 }
 // biome-ignore lint/suspicious/noExplicitAny: a list holds parts of different tables
 type AnyPart = Part<string, any>;
-/** The values of each part, by the part's name. */
 export type ValuesOf<P extends AnyPart> = { readonly [One in P as One["name"]]: Values<One["variables"]> };
 
-/** Collects values, and with them problems and secrets. */
-export interface Reader {
-  values<V extends Table>(table: V): Values<V>;
-  valuesOf<P extends AnyPart>(parts: readonly P[]): ValuesOf<P>;
-  problem(line: string): void;
-  /** Every secret in the values so far, to be taken out of whatever is printed. */
-  readonly secrets: readonly string[];
-  /** @throws ConfigError where there was a problem */
-  end(): void;
-}
-
-export function reader(env: Environment): Reader {
+/** Collects the values of tables, and with them problems and secrets. */
+export function reader(env: Environment) {
   const problems: string[] = [];
   const secrets: string[] = [];
   const problem = (line: string) => void problems.push(line);
@@ -63,6 +52,7 @@ export function reader(env: Environment): Reader {
 
   return {
     values,
+    /** The values of each part, by its name. */
     valuesOf<P extends AnyPart>(parts: readonly P[]) {
       const entries = parts.map((part) => {
         const own = values(part.variables as Table);
@@ -72,7 +62,9 @@ export function reader(env: Environment): Reader {
       return Object.fromEntries(entries) as ValuesOf<P>;
     },
     problem,
-    secrets,
+    /** Every secret in the values so far, to be taken out of whatever is printed. */
+    secrets: secrets as readonly string[],
+    /** @throws ConfigError where there was a problem */
     end() {
       if (problems.length > 0) throw new ConfigError(problems);
     },

@@ -19,7 +19,7 @@ const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
 WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
 THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB))) || 'x' || hex(${value}) END`;
 
-/** Makes a statement whose answer is one row with one text, for `rows`: the rows of a SELECT that gives these columns. */
+/** Makes a statement whose answer is one row with one text, for `eachRow`: the rows of a SELECT that gives these columns. */
 export const packed = (columns: readonly string[], select: string): string =>
   `SELECT group_concat(${columns.map(netstring).join(" || ")}, '') FROM (${select})`;
 
@@ -43,24 +43,38 @@ export function rowsOf(answer: Answer | undefined): readonly SqlRow[] {
   return answer;
 }
 
+/** A row whose fields are decoded when they are asked for; it is valid during the call that it is given to. */
+export type Row<C extends string> = Readonly<Record<C, Field>>;
+
 /**
- * Unpacks the rows of a statement that `packed` made.
+ * Calls `visit` for each row of a statement that `packed` made. An object of its own for each row would take several
+ * times as long.
  * @param columns those that the statement was made with
  * @throws where the statement failed, or the answer is not that of such a statement
  */
-export function rows<const C extends string>(
+export function eachRow<const C extends string>(
   answer: Answer | undefined,
   columns: readonly C[],
-): Record<C, Field>[] {
+  visit: (row: Row<C>) => void,
+): void {
   const given = rowsOf(answer);
   if (given.length !== 1 || given[0]!.length !== 1) throw new Error("the packed rows are not one text");
   const [[text]] = given as [[SqlRow[number]]];
-  if (text === null) return [];
+  if (text === null) return;
   if (typeof text !== "string") throw new Error("the packed rows are not text");
-  const unpacked: Record<C, Field>[] = [];
+  /** Where each field of this row starts and ends; a NULL starts at -1. */
+  const starts = new Int32Array(columns.length);
+  const ends = new Int32Array(columns.length);
+  const field = (column: number): Field => {
+    const start = starts[column]!;
+    if (start < 0) return null;
+    const characters = text.slice(start, ends[column]);
+    return text.charCodeAt(start - 1) === HEX ? decodeHex(characters) : characters;
+  };
+  const getters = columns.map((name, column) => [name, { get: () => field(column) }]);
+  const row = Object.defineProperties({}, Object.fromEntries(getters)) as Row<C>;
   for (let at = 0; at < text.length; ) {
-    const row = {} as Record<C, Field>;
-    for (const column of columns) {
+    for (let column = 0; column < columns.length; column += 1) {
       const from = at;
       let length = 0;
       let code = text.charCodeAt(at);
@@ -70,15 +84,12 @@ export function rows<const C extends string>(
         length = length * 10 + digit;
         at += 1;
       }
-      const isNull = at === from;
-      if (isNull && code === HEX) throw new Error("the packed rows can't be read");
-      const start = at + 1;
-      at = start + length;
-      if (isNull) row[column] = null;
-      else row[column] = code === HEX ? decodeHex(text.slice(start, at)) : text.slice(start, at);
+      if (at === from && code === HEX) throw new Error("the packed rows can't be read");
+      starts[column] = at === from ? -1 : at + 1;
+      at += 1 + length;
+      ends[column] = at;
     }
     if (at > text.length) throw new Error("the packed rows are cut off");
-    unpacked.push(row);
+    visit(row);
   }
-  return unpacked;
 }

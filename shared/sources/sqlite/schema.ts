@@ -1,6 +1,6 @@
 /** What tables, columns and indexes an installation has. */
 import { TERMINAL_STATUSES } from "../../facts/facts.ts";
-import { type Answer, packed, rows } from "./packing.ts";
+import { type Answer, eachRow, packed } from "./packing.ts";
 import { EXECUTIONS } from "./sql.ts";
 
 const COLUMNS = ["kind", "tbl", "name", "sql"] as const;
@@ -43,18 +43,18 @@ function coversTerminal(where: string): boolean {
 /** @param answer to `INTROSPECTION` */
 export function parseSchema(answer: Answer | undefined): Schema {
   const columns = new Map<string, Set<string>>();
-  let statusIndex: string | null = null;
-  let endedIndex: Schema["endedIndex"] = null;
-  for (const { kind, tbl, name, sql } of rows(answer, COLUMNS)) {
+  let statusIndex = null as string | null;
+  let endedIndex = null as Schema["endedIndex"];
+  eachRow(answer, COLUMNS, ({ kind, tbl, name, sql }) => {
     if (kind === "column") {
       const known = columns.get(tbl ?? "") ?? new Set();
       columns.set(tbl ?? "", known.add(name ?? ""));
-      continue;
+      return;
     }
     const { first, where } = parseIndex(sql ?? "");
     if (first === "status" && !where) statusIndex = name ?? "";
     if (first === "completed_at" && coversTerminal(where)) endedIndex = { name: name ?? "", where };
-  }
+  });
   return {
     hasTable: (table) => columns.has(table),
     hasColumn: (table, column) => columns.get(table)?.has(column) ?? false,

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
-import { type Field, packed, rows as unpacked } from "../../../shared/sources/sqlite/packing.ts";
+import { eachRow, type Field, packed } from "../../../shared/sources/sqlite/packing.ts";
 
 describe("packed rows", () => {
   let database: SqlClient;
@@ -14,7 +14,9 @@ describe("packed rows", () => {
 
   async function readBack(): Promise<Field[][]> {
     const { rows } = await database.execute(packed(["a", "b"], "SELECT a, b FROM t ORDER BY rowid"));
-    return unpacked([Object.values(rows[0]!) as (string | null)[]], ["a", "b"]).map(({ a, b }) => [a, b]);
+    const read: Field[][] = [];
+    eachRow([Object.values(rows[0]!) as (string | null)[]], ["a", "b"], ({ a, b }) => read.push([a, b]));
+    return read;
   }
 
   test("no rows are no rows", async () => {
@@ -59,6 +61,6 @@ describe("packed rows", () => {
   });
 
   test.each(["3:ab", "x", "abc"])("an answer that is no packing is refused: %s", (answer) => {
-    expect(() => unpacked([[answer]], ["a"])).toThrow("the packed rows");
+    expect(() => eachRow([[answer]], ["a"], ({ a }) => a)).toThrow("the packed rows");
   });
 });

@@ -1,8 +1,13 @@
 /** The rows that became terminal since the last cycle, and up to where that is known. */
-import { type Ended, type EndedCursor, TERMINAL_STATUSES } from "../../../facts/facts.ts";
+import {
+  type Ended,
+  type EndedCursor,
+  TERMINAL_STATUSES,
+  type TerminalStatus,
+} from "../../../facts/facts.ts";
 import { formatInstant } from "../../../time.ts";
 import { needsExecutionsColumn, type SqlFact } from "../fact.ts";
-import { packed, rows, rowsOf } from "../packing.ts";
+import { eachRow, packed, rowsOf } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, indexedBy, quoted } from "../sql.ts";
 
@@ -60,10 +65,10 @@ export const ended: SqlFact<Ended> = {
   missing: needsExecutionsColumn("completed_at"),
   statements: (schema, { since, now }) => [endedQuery(schema, since.ended, now()), endedCursorQuery(schema)],
   parse([answer, cursorRows], { time, report }) {
-    const found = rows(answer, COLUMNS).flatMap(({ id, status }) => {
-      if (typeof id === "string") return [{ id, status: TERMINAL_STATUSES[Number(status)]! }];
-      report("sqlite.ended: a row's id can't be read");
-      return [];
+    const rows: { id: string; status: TerminalStatus }[] = [];
+    eachRow(answer, COLUMNS, ({ id, status }) => {
+      if (typeof id === "string") rows.push({ id, status: TERMINAL_STATUSES[Number(status)]! });
+      else report("sqlite.ended: a row's id can't be read");
     });
     const bounds = rowsOf(cursorRows);
     const cursor: EndedCursor = {
@@ -71,6 +76,6 @@ export const ended: SqlFact<Ended> = {
       rowid: Number(bounds[0]?.[0] ?? 0),
       oldLive: bounds.flatMap(([, rowid]) => (rowid === null || rowid === undefined ? [] : [Number(rowid)])),
     };
-    return { rows: found, cursor };
+    return { rows, cursor };
   },
 };

@@ -2,7 +2,7 @@
 import { type Execution, type Executions, type LiveStatus, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import { timestampReader } from "../../../time.ts";
 import { needsExecutions, type SqlFact } from "../fact.ts";
-import { packed, rows, rowsOf } from "../packing.ts";
+import { eachRow, packed, rowsOf } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { blob, countOf, EXECUTIONS, indexedBy, integer, quoted, textOf } from "../sql.ts";
 
@@ -60,7 +60,7 @@ export const executions: SqlFact<Executions> = {
     const unseenAgents = new Set<string>();
     const unseenIds = new Set<string>();
     const parseTimestamp = timestampReader();
-    for (const row of rows(answer, COLUMNS)) {
+    eachRow(answer, COLUMNS, (row) => {
       const { id, agent, started = null, lease } = row;
       if (typeof agent !== "string") {
         if (typeof id === "string") unseenIds.add(id);
@@ -80,7 +80,7 @@ export const executions: SqlFact<Executions> = {
           retryScheduled: row.retried === "1",
           scheduleTimeoutSeconds: countOf(row.timeout),
         });
-    }
+    });
     for (const [status] of rowsOf(unknownStatuses))
       report(
         `sqlite.executions: unknown status ${JSON.stringify(textOf(status) ?? "(no UTF-8)")}, taken for neither live nor terminal`,

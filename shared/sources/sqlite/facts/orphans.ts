@@ -11,7 +11,7 @@ import { blob, EXECUTIONS, indexedBy, textOf } from "../sql.ts";
 export interface OrphanTable {
   readonly table: string;
   readonly key: readonly string[];
-  /** The column that the filter looks at besides agent_name. */
+  /** The column that the filter looks at, next to agent_name. */
   readonly filterColumn?: string;
   readonly filter?: string;
 }

@@ -2,7 +2,7 @@
 import type { Facts } from "../../../facts/facts.ts";
 import type { Database } from "../database.ts";
 import { needsExecutions, type SqlFact } from "../fact.ts";
-import { type Answer, packed, rows } from "../packing.ts";
+import { type Answer, eachRow, packed } from "../packing.ts";
 import { EXECUTIONS } from "../sql.ts";
 
 const COLUMNS = ["agent_name", "total"] as const;
@@ -15,12 +15,13 @@ export function queuedCountsQuery(): string {
   );
 }
 
-const parseCounts = (answer: Answer | undefined): Map<string, number> =>
-  new Map(
-    rows(answer, COLUMNS).flatMap(({ agent_name, total }): [string, number][] =>
-      typeof agent_name === "string" ? [[agent_name, Number(total)]] : [],
-    ),
-  );
+function parseCounts(answer: Answer | undefined): Map<string, number> {
+  const counts = new Map<string, number>();
+  eachRow(answer, COLUMNS, ({ agent_name: agent, total }) => {
+    if (typeof agent === "string") counts.set(agent, Number(total));
+  });
+  return counts;
+}
 
 export const queueCounts: SqlFact<Facts["queueCounts"]> = {
   missing: needsExecutions,

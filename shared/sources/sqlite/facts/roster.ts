@@ -1,7 +1,7 @@
 /** The agents of the roster. */
 import type { Facts, RosterAgent } from "../../../facts/facts.ts";
 import { needsTable, type SqlFact } from "../fact.ts";
-import { type Field, packed, rows } from "../packing.ts";
+import { eachRow, type Field, packed } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { countOf, integer } from "../sql.ts";
 
@@ -30,11 +30,11 @@ export const roster: SqlFact<Facts["roster"]> = {
   statements: (schema) => [rosterQuery(schema)],
   parse([answer], { report, markUnlisted }) {
     const agents = new Map<string, RosterAgent>();
-    for (const { name, parallel, timeout } of rows(answer, COLUMNS)) {
+    eachRow(answer, COLUMNS, ({ name, parallel, timeout }) => {
       if (typeof name !== "string") {
         report("sqlite.roster: a row's agent_name can't be read");
         markUnlisted("a roster row's agent_name can't be read");
-        continue;
+        return;
       }
       const agent = {
         maxParallelTasks: countOr(parallel, DEFAULT_MAX_PARALLEL_TASKS),
@@ -44,7 +44,7 @@ export const roster: SqlFact<Facts["roster"]> = {
       if (agent.executionTimeoutSeconds === null)
         report(`sqlite.roster[${name}]: execution_timeout_seconds can't be read`);
       agents.set(name, agent);
-    }
+    });
     return agents;
   },
 };
