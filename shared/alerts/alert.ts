@@ -1,18 +1,18 @@
-/** What operators are told: the digest of a transition, small enough to be remembered until every channel has taken it. */
+/** An alert: the digest of a notice, small enough to be stored until every channel has taken it. */
 import type { Severity } from "../invariants/invariant.ts";
 import { cut, oneLine } from "../text.ts";
 import type { CHANNELS } from "./channels/index.ts";
 
 export type Channel = (typeof CHANNELS)[number]["name"];
 
-/** Why somebody is told. */
+/** The reason for an alert. */
 export type AlertKind =
   /** Something is red that was not. */
   | "broke"
   /** A red invariant has a subject that was not red. */
   | "spread"
   | "recovered"
-  /** It is still red, and was last told long ago. */
+  /** It is still red, and the last alert was long ago. */
   | "reminder"
   /** Invariants or sources have not been read for some cycles. */
   | "blind"
@@ -61,7 +61,7 @@ const MAX_SUMMARY = 600;
 const MAX_LINE = 400;
 const MAX_LINES = 5;
 
-/** @returns the alert with every text cut to what is remembered, whatever the length of names and ids */
+/** Makes an alert. Every text is cut to what can be stored, whatever the length of names and ids. */
 export function makeAlert(parts: Omit<Alert, "more">): Alert {
   return {
     ...parts,

@@ -55,7 +55,7 @@ interface Context {
  * Decides what operators are notified of.
  * @param prior what the last cycle left
  * @param after the state after this cycle, as `transition` computed it
- * @returns the state with what is notified marked in it, and the notices
+ * @returns the state, in which the notified subjects are marked, and the notices
  */
 export function notify(
   prior: AlertState,

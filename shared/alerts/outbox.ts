@@ -1,15 +1,15 @@
-/** What waits to be told, and how it is told: at least once, oldest first, each channel by itself. */
+/** The outbox: alerts that wait, and their delivery. At least once, oldest first, each channel by itself. */
 import { withDeadline } from "../deadline.ts";
 import type { Alert, Attempts, Channel, Pending } from "./alert.ts";
 import { NotDelivered, type Send, type Senders } from "./channels/channel.ts";
 
 const POST_DEADLINE_MS = 5_000;
-/** With less time than this, a post would be cut off, and the channel blamed for it. */
+/** With less time than this a post would be cut off, and the channel would count as down. */
 const LEAST_POST_MS = 1_000;
 const SUSPECT_AFTER = 3;
 const FIRST_BACKOFF_MS = 60_000;
 const MAX_BACKOFF_MS = 60 * 60_000;
-/** What no channel took for a day is given up: it is history by then. */
+/** An alert that a channel did not take for a day is given up. */
 export const GIVE_UP_AFTER_MS = 24 * 60 * 60_000;
 
 /** An entry's channels, as they change during delivery. */
@@ -28,7 +28,7 @@ export interface Delivery {
   readonly failures: readonly string[];
 }
 
-/** @returns an alert that no channel has taken yet */
+/** Makes an entry for an alert that no channel has taken yet. */
 export const pending = (alert: Alert, channels: readonly Channel[], nowMs: number): Pending => ({
   alert,
   createdAtMs: nowMs,
@@ -38,10 +38,7 @@ export const pending = (alert: Alert, channels: readonly Channel[], nowMs: numbe
 /** More than a day of flapping; a full outbox gives up its oldest, with a line in the log. */
 const MAX_OUTBOX = 500;
 
-/**
- * Puts new alerts behind those that wait.
- * @returns the outbox, and what a full outbox had to give up
- */
+/** Puts new alerts behind those that wait. A full outbox drops its oldest. */
 export function enqueue(
   outbox: readonly Pending[],
   alerts: readonly Alert[],
@@ -56,7 +53,7 @@ export function enqueue(
   return { outbox: all.slice(over.length), dropped };
 }
 
-/** Until when a channel is to be left alone: it was down, or it asked for a pause. */
+/** The time (unix ms) before which the channel is not tried: it was down, or it asked for a pause. */
 const downUntilMs = (outbox: readonly Pending[], channel: Channel): number =>
   Math.max(
     0,
@@ -68,7 +65,7 @@ const channelsOf = (outbox: readonly Pending[]) => [
 ];
 const isOld = ({ createdAtMs }: Pending, nowMs: number) => nowMs - createdAtMs >= GIVE_UP_AFTER_MS;
 
-/** @returns whether something can be tried, or has to be given up, now */
+/** Says whether an alert can be tried, or has to be given up, now. */
 export const isDue = (outbox: readonly Pending[], nowMs: number): boolean =>
   outbox.some((entry) => isOld(entry, nowMs)) ||
   channelsOf(outbox).some(
@@ -80,10 +77,9 @@ export const isDue = (outbox: readonly Pending[], nowMs: number): boolean =>
 const backoffMs = (failed: number) => Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failed);
 
 /**
- * Tries what is due, the channels side by side. A channel that is down is left alone for the rest of the cycle, so that
- * its alerts arrive in order and the other channel gets its own; an alert that a channel refuses for what it is does
- * not hold back those behind it.
- * @param untilMs when to stop (unix ms); what was not tried by then stays as it is
+ * Sends the alerts that are due, the channels in parallel. A channel that is down is not tried again in this cycle, so that
+ * its alerts arrive in order. An alert that a channel refuses for its content does not hold back those behind it.
+ * @param untilMs when to stop (unix ms); an alert that was not tried by then stays as it is
  */
 export async function deliver(
   outbox: readonly Pending[],
@@ -96,7 +92,7 @@ export async function deliver(
   let delivered = 0;
   const left = outbox.map((entry) => ({ ...entry, channels: structuredClone(entry.channels) as Waiting }));
 
-  /** @returns whether the channel can be given the next alert */
+  /** Sends one alert. Returns whether the next one may be tried. */
   async function tryOne(
     { alert, channels }: (typeof left)[number],
     channel: Channel,
@@ -120,7 +116,7 @@ export async function deliver(
   async function drain(channel: Channel) {
     const send = senders[channel];
     let open = send !== undefined && downUntilMs(outbox, channel) <= now();
-    /** An alert that has failed often may itself be what fails: the one behind it is tried to tell which. */
+    /** An alert that failed often may be the cause itself, not the channel: the next one is tried to find out. */
     let suspect: (typeof left)[number] | null = null;
     for (const entry of left) {
       const attempts = entry.channels[channel];

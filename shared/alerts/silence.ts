@@ -1,4 +1,4 @@
-/** Silences: what operators don't want to be told of for a while. It is still checked and recorded. */
+/** Silences: what operators are not notified of for a while. It is still checked and recorded. */
 
 export interface Silence {
   readonly id: string;
@@ -12,8 +12,8 @@ export interface Silence {
 }
 
 /**
+ * Says whether nobody is notified of the subject at that instant.
  * @param subject null asks for the invariant as a whole, which only a silence of the whole covers
- * @returns whether nothing is to be told of it at that instant
  */
 export const isSilenced = (
   silences: readonly Silence[],

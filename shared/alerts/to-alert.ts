@@ -16,7 +16,7 @@ export interface AlertContext {
   idOf(finding: AnyFinding): number | undefined;
 }
 
-/** @returns the ids as a range where they are one block, else the first few by name */
+/** Names the ids as a range where they are one block, else the first few. */
 function nameIds(ids: readonly number[]): string {
   const sorted = [...ids].sort((a, b) => a - b);
   const [first, last] = [sorted[0]!, sorted.at(-1)!];
@@ -51,7 +51,7 @@ function toSightAlert({ kind, what }: SightNotice, context: AlertContext): Alert
   });
 }
 
-/** @returns the alert; its key is that of the cycle, the invariant and the kind, so that no two are alike */
+/** Makes the alert. Its key is unique: the cycle, the invariant and the kind. */
 export function toAlert(notice: Notice, context: AlertContext): Alert {
   if ("what" in notice) return toSightAlert(notice, context);
   const { environment, statusUrl, snapshotTime, nowMs, idOf } = context;

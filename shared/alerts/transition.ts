@@ -73,7 +73,7 @@ export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
  * @param prior what the last cycle left
  * @param result of this cycle; invariants that did not run and sources that were not asked stay as they are
  * @param silences those that are in force, and others
- * @returns the new state, and what changed, in the order of the verdicts
+ * @returns the new state, and the transitions in the order of the verdicts
  */
 export function transition(
   prior: AlertState,

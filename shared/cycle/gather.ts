@@ -15,7 +15,7 @@ export interface Gathered {
   readonly snapshot: Snapshot;
   /** Of the sources and of the recollections. */
   readonly readings: Readings;
-  /** The recollections that could be told, as they are in this cycle. */
+  /** The recollections that could be read, each as it is in this cycle. */
   readonly recalled: ReadonlyMap<Recollection, AnyRecalled>;
   /** Why the state can't be read; null where it can. */
   readonly stateError: string | null;
@@ -53,8 +53,8 @@ export async function gather(
   const recalled = new Map<Recollection, AnyRecalled>();
   for (const [i, recollection] of recollections.entries()) {
     const journal = Array.isArray(journals) ? journals[i]! : [];
-    const told = recollection.recall(readable && partOf(recollection, readable.recall), journal);
-    if (told) recalled.set(recollection, told);
+    const own = recollection.recall(readable && partOf(recollection, readable.recall), journal);
+    if (own) recalled.set(recollection, own);
   }
   const left = readingsOf(recollections, recalled, snapshot.takenAtMs, stateError);
   return {
@@ -104,10 +104,10 @@ function readingsOf(
 ): Readings {
   const time = { fromMs: atMs, toMs: atMs };
   const entries = recollections.map((recollection): [FactName, Reading<unknown>] => {
-    const told = recalled.get(recollection);
+    const own = recalled.get(recollection);
     return [
       recollection.gives,
-      told ? { read: true, value: told.fact, time } : { read: false, reason: stateError ?? "state: unread" },
+      own ? { read: true, value: own.fact, time } : { read: false, reason: stateError ?? "state: unread" },
     ];
   });
   return Object.fromEntries(entries) as Readings;

@@ -7,7 +7,7 @@ import { partOf, type Recollection } from "../recall/recollection.ts";
 export interface Memory extends AlertState {
   /** Alerts that some channel has not taken yet, oldest first. */
   readonly outbox: readonly Pending[];
-  /** The parts of the recollections (shared/recall), each under names of its own. */
+  /** The parts of the recollections (shared/recall). Their names do not overlap. */
   readonly recall: Readonly<Record<string, unknown>>;
   /** The last cycle that ran every invariant. */
   readonly lastFullCycle: {

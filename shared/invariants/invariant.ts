@@ -45,7 +45,7 @@ interface InvariantSpec<R extends FactName, Observed extends object> {
   /** Whether a new red is read again before it counts: its facts come from more than one source, read or clock. */
   readonly confirm: boolean;
   /**
-   * @returns what was found; or, as text, why these facts allow no verdict
+   * @returns what was found, or a text that says why these facts allow no verdict
    */
   check(facts: FactsRead<R>, context: CheckContext<R>): Checked<Observed> | string;
   /** All findings of a cycle in one line. */

@@ -49,7 +49,7 @@ export const noZombieClaude = invariant({
     const seenElsewhere = new Set(zombies.containers.map((c) => c.agent));
     return {
       subjects: seenElsewhere,
-      // Of an agent with two containers, the other one still tells what it has.
+      // An agent can have two containers: the one that was read still counts.
       unseen: zombies.unseenContainers.map(({ agent, containerId }) =>
         seenElsewhere.has(agent) ? { subject: agent, key: containerId } : { subject: agent },
       ),

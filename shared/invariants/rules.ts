@@ -18,17 +18,17 @@ const SENTINEL_LEAK_MS = 10_000;
 export const isInFlight = (atMs: number, time: ReadingTime): boolean =>
   atMs > time.fromMs - IN_FLIGHT_MS && atMs < time.toMs + IN_FLIGHT_MS;
 
-/** @returns the agent's slots that count against its cap: those of executions, and drain sentinels that leaked */
+/** The agent's slots that count against its cap: those of executions, and drain sentinels that leaked. */
 export const realSlots = (slots: Slots, agent: string, time: ReadingTime): readonly Slot[] =>
   (slots.byAgent.get(agent) ?? []).filter(
     ({ id, score }) => !isDrainSentinel(id) || score * 1000 <= time.fromMs - SENTINEL_LEAK_MS,
   );
 
-/** @returns whole seconds from then to the reading, at least 0 */
+/** Whole seconds from then to the reading, at least 0. */
 export const secondsBetween = (thenMs: number, readAtMs: number): number =>
   Math.max(0, Math.floor((readAtMs - thenMs) / 1000));
 
-/** @returns the executions by agent */
+/** Groups the executions by agent. */
 export function byAgent(executions: readonly Execution[]): ReadonlyMap<string, readonly Execution[]> {
   const groups = new Map<string, Execution[]>();
   for (const execution of executions) {
@@ -39,12 +39,12 @@ export function byAgent(executions: readonly Execution[]): ReadonlyMap<string, r
   return groups;
 }
 
-/** @returns the different subjects of findings, sorted, the first few by name: `a, b, c and 4 more` */
+/** Names the subjects of findings, sorted, the first few: `a, b, c and 4 more`. */
 export function nameSubjects(findings: readonly { readonly subject: string }[]): string {
   const subjects = [...new Set(findings.map((f) => f.subject))].sort();
   return listed(subjects, 5);
 }
 
-/** @returns how many different subjects there are */
+/** Counts the subjects of findings. */
 export const countSubjects = (findings: readonly { readonly subject: string }[]): number =>
   new Set(findings.map((f) => f.subject)).size;

@@ -45,7 +45,7 @@ export interface RecollectionSpec<Name extends FactName, Part extends object> {
   /**
    * @param part null where the memory could not be read
    * @param journal oldest first; empty where the recollection has none
-   * @returns null where nothing can be told without the memory
+   * @returns null where the fact cannot be known without the memory
    */
   recall(part: Part | null, journal: readonly JournalEntry[]): Recalled<Name, Part> | null;
   /** A smaller form of its part, for a memory that does not fit in one item. It must not turn a red green. */

@@ -11,7 +11,7 @@ import { dayOf, dayOfViolation, daysBetween, parseCountAttribute, TABLE, violati
 export interface TimeRange {
   readonly startMs: number;
   readonly endMs: number;
-  /** What has expired by now is not there, whether or not DynamoDB has deleted it. */
+  /** Items that have expired by now are left out, also those that DynamoDB has not deleted yet. */
   readonly nowMs: number;
 }
 export interface ViolationFilter extends TimeRange {

@@ -3,7 +3,7 @@
  *
  *     acquire ──► cycle ──► commit (release) ─────────────────────► free
  *        │                  commit (keep) ──► deliver ──► commit (release)
- *        └── until `untilMs`; whoever acquires after it takes the lease, and the commit of the first fails (LeaseLost)
+ *        └── until `untilMs`; then another cycle can take the lease, and the first one's commit fails (LeaseLost)
  */
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";

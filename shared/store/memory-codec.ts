@@ -7,7 +7,7 @@ const MAX_BYTES = 300_000;
 /** JSON longer than this is not even tried: compressing it takes seconds, and it would not fit. */
 const MAX_JSON = 4_000_000;
 
-/** The parts of the recollections stand among the other fields: each has names of its own. */
+/** The parts of the recollections are stored among the other fields: their names do not overlap. */
 const toJson = ({ recall, lastFullCycle, ...memory }: Memory): string =>
   JSON.stringify({ ...memory, ...recall, lastFullCycle });
 

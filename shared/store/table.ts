@@ -8,19 +8,20 @@ export const TABLE = { partitionKey: "pk", sortKey: "sk", timeToLive: "expires_a
 const DAY_SECONDS = 86_400;
 /** Evidence is kept this long. TTL deletion is late, so readers look at `expires_at` themselves. */
 export const EVIDENCE_SECONDS = 90 * DAY_SECONDS;
-/** @returns the UTC day of an instant (unix ms), as in `2026-11-23` */
+/** The UTC day of an instant (unix ms): `2026-11-23`. */
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
-/** @returns `expires_at` in unix seconds */
+/** The value of `expires_at`, in unix seconds. */
 export const expiresAt = (nowMs: number, seconds: number): number => Math.floor(nowMs / 1000) + seconds;
 
 /**
- * @param startMs where the caller wants to start and end (unix ms), where it said so
- * @returns the part of that time that something can be kept of
+ * Limits a range to the time that evidence is kept for.
+ * @param startMs the wanted start (unix ms); the oldest kept instant where it is left out
+ * @param endMs the wanted end (unix ms); now where it is left out
  */
 export function keptRange(startMs: number | undefined, endMs: number | undefined, nowMs: number) {
   const oldestMs = nowMs - EVIDENCE_SECONDS * 1000;
-  // Of a range that lies wholly outside, start is left behind end: it holds nothing.
+  // A range that lies wholly outside gets a start after its end: it is empty.
   return { startMs: Math.max(startMs ?? oldestMs, oldestMs), endMs: Math.min(endMs ?? nowMs, nowMs), nowMs };
 }
 
@@ -28,17 +29,17 @@ const ID_DIGITS = 6;
 const SORT_KEY_DIGITS = 16;
 
 /**
+ * Makes a violation's id, such as 20261123000021: the day, and the place in six digits (more where a day has more).
  * @param day as `dayOf` gives it
  * @param place the violation's place in its day, from 1
- * @returns the id, 20261123000021: the day, and the place in six digits (more where a day has more)
  */
 export const violationId = (day: string, place: number): number =>
   Number(day.replaceAll("-", "") + String(place).padStart(ID_DIGITS, "0"));
 
-/** @returns the sort key of a violation: ids of one day in their order */
+/** The sort key of a violation. It sorts the ids of one day. */
 export const violationSortKey = (id: number): string => String(id).padStart(SORT_KEY_DIGITS, "0");
 
-/** @returns the day that a violation's id holds, or null where it holds none */
+/** The day in a violation's id, null where the id holds none. */
 export function dayOfViolation(id: number): string | null {
   const match = /^(\d{4})(\d\d)(\d\d)\d{6,8}$/.exec(String(id));
   return match ? `${match[1]}-${match[2]}-${match[3]}` : null;
@@ -59,7 +60,7 @@ export function* daysBetween(startMs: number, endMs: number): Generator<string> 
 export const countAttribute = (invariantId: string, severity: Severity): string =>
   `count#${invariantId}#${severity}`;
 
-/** The way back; null for an attribute that is no counter. */
+/** Reads such an attribute name. Returns null for any other. */
 export function parseCountAttribute(name: string): { invariantId: string; severity: Severity } | null {
   const [kind, invariantId, severity] = name.split("#");
   return kind === "count" ? { invariantId: invariantId!, severity: severity as Severity } : null;
