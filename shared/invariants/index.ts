@@ -11,7 +11,7 @@ import { slotRowBijection } from "./s-01-slot-row-bijection.ts";
 import { noOverbooking } from "./s-02-no-overbooking.ts";
 import { slotTtlFloor } from "./s-03-slot-ttl-floor.ts";
 
-export const INVARIANTS: readonly Invariant[] = [
+const REGISTRY = [
   slotRowBijection,
   noOverbooking,
   slotTtlFloor,
@@ -22,7 +22,12 @@ export const INVARIANTS: readonly Invariant[] = [
   queueStatusCoherence,
   noQueuedWithoutSlotsFull,
   noZombieClaude,
-];
+] as const;
+
+/** The ids that there are. What is keyed by it is a type error where an invariant is missing. */
+export type InvariantId = (typeof REGISTRY)[number]["id"];
+
+export const INVARIANTS: readonly Invariant[] = REGISTRY;
 
 const BY_ID: ReadonlyMap<string, Invariant> = new Map(
   INVARIANTS.map((invariant) => [invariant.id, invariant]),

@@ -32,8 +32,8 @@ export interface CheckContext<R extends FactName> {
   readonly unlisted: Readonly<Partial<Record<R, string>>>;
 }
 
-interface InvariantSpec<R extends FactName, Observed extends object> {
-  readonly id: string;
+interface InvariantSpec<R extends FactName, Observed extends object, Id extends string = string> {
+  readonly id: Id;
   readonly title: string;
   readonly tier: Tier;
   readonly severity: Severity;
@@ -63,8 +63,8 @@ export type Invariant = InvariantSpec<FactName, Record<string, unknown>>;
  * Declares an invariant. `reads` decides what its check can touch: any other fact is a type error.
  * @param spec the whole invariant; a part that is missing is a type error
  */
-export function invariant<const R extends FactName, Observed extends object>(
-  spec: InvariantSpec<R, Observed>,
-): Invariant {
-  return spec as unknown as Invariant;
+export function invariant<const R extends FactName, Observed extends object, const Id extends string>(
+  spec: InvariantSpec<R, Observed, Id>,
+): Invariant & { readonly id: Id } {
+  return spec as unknown as Invariant & { readonly id: Id };
 }
