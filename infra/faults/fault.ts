@@ -1,4 +1,5 @@
 /** What a fault is: something that breaks one invariant, seen to have taken hold, with its cure. */
+import type { InvariantId } from "../../shared/invariants/index.ts";
 import type { Target } from "./target.ts";
 import type { TestAgent } from "./test-agent.ts";
 
@@ -7,7 +8,7 @@ export type Expected = unknown | ((value: unknown) => boolean);
 
 export interface Fault {
   /** The one invariant that it breaks. */
-  readonly invariantId: string;
+  readonly invariantId: InvariantId;
   /** In two or three words: as a soak lists it. */
   readonly name: string;
   /** In a sentence: as a drill and docs/drill.md describe it. */

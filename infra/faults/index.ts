@@ -1,4 +1,5 @@
-/** Every fault, in the order of the invariants. The first of an invariant is the one that a drill makes. */
+/** The registry of faults. An invariant without one is a type error. */
+import { INVARIANT_IDS, type InvariantId } from "../../shared/invariants/index.ts";
 import { wrongQueueCount } from "./b-01-wrong-queue-count.ts";
 import { hangingSweep } from "./b-02-hanging-sweep.ts";
 import { endlessRun } from "./e-01-endless-run.ts";
@@ -11,23 +12,23 @@ import { leakedSlot, lostSlot } from "./s-01-slot-and-row.ts";
 import { overbooking } from "./s-02-overbooking.ts";
 import { shortLivedSlot, slotForEver, slotWithoutHash } from "./s-03-slot-life.ts";
 
-export const FAULTS: readonly Fault[] = [
-  leakedSlot,
-  lostSlot,
-  overbooking,
-  shortLivedSlot,
-  slotForEver,
-  slotWithoutHash,
-  endlessRun,
-  runComesBack,
-  runWithoutSession,
-  halfDeletedAgent,
-  wrongQueueCount,
-  hangingSweep,
-  zombie,
-];
+/** By invariant; the first is the one that a drill makes. */
+const BY_INVARIANT: Readonly<Record<InvariantId, readonly [Fault, ...Fault[]]>> = {
+  "S-01": [leakedSlot, lostSlot],
+  "S-02": [overbooking],
+  "S-03": [shortLivedSlot, slotForEver, slotWithoutHash],
+  "E-01": [endlessRun],
+  "E-02": [runComesBack],
+  "E-05": [runWithoutSession],
+  "L-03": [halfDeletedAgent],
+  "B-01": [wrongQueueCount],
+  "B-02": [hangingSweep],
+  "R-01": [zombie],
+};
+const IN_ORDER = INVARIANT_IDS.map((id) => BY_INVARIANT[id]);
+
+/** Every fault, in the order of the invariants. */
+export const FAULTS: readonly Fault[] = IN_ORDER.flat();
 
 /** The fault of each invariant that a drill makes. */
-export const DRILLED: readonly Fault[] = FAULTS.filter(
-  ({ invariantId }, i) => FAULTS.findIndex((fault) => fault.invariantId === invariantId) === i,
-);
+export const DRILLED: readonly Fault[] = IN_ORDER.map(([first]) => first);

@@ -33,7 +33,7 @@ const BY_ID: ReadonlyMap<string, Invariant> = new Map(
   INVARIANTS.map((invariant) => [invariant.id, invariant]),
 );
 
-export const INVARIANT_IDS: readonly string[] = INVARIANTS.map(({ id }) => id);
+export const INVARIANT_IDS: readonly InvariantId[] = REGISTRY.map(({ id }) => id);
 
 /** Returns the invariant with that id, undefined where there is none. */
 export const findInvariant = (id: string): Invariant | undefined => BY_ID.get(id);

@@ -1,0 +1,255 @@
+/**
+ * docs/adding.md is true: in a copy of the project one of each thing is added, in exactly the places that its list names,
+ * and the types hold. Where an invariant has no fault they do not.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const PROJECT = fileURLToPath(new URL("..", import.meta.url));
+const COPIED = ["functions", "infra", "shared", "test", "package.json", "tsconfig.json", "vitest.config.ts"];
+
+let copy: string;
+beforeAll(() => {
+  copy = mkdtempSync(join(tmpdir(), "canary-adding-"));
+  for (const name of COPIED) cpSync(join(PROJECT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(PROJECT, "node_modules"), join(copy, "node_modules"));
+});
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+/** Runs the project's own type check in the copy. */
+function types(): { readonly status: number | null; readonly output: string } {
+  const tsc = join(PROJECT, "node_modules/.bin/tsc");
+  const { status, stdout, stderr } = spawnSync(tsc, ["--noEmit"], { cwd: copy, encoding: "utf8" });
+  return { status, output: stdout + stderr };
+}
+
+interface Place {
+  /** As docs/adding.md names it. */
+  readonly path: string;
+  apply(): void;
+}
+
+/** A file that is made. @param named how the docs name it */
+const made = (named: string, path: string, text: string): Place => ({
+  path: named,
+  apply() {
+    mkdirSync(dirname(join(copy, path)), { recursive: true });
+    writeFileSync(join(copy, path), text, { flag: "wx" });
+  },
+});
+
+/** A file that gets lines. @param lines each before or after a text that is there once */
+const edited = (path: string, ...lines: (readonly ["before" | "after", string, string])[]): Place => ({
+  path,
+  apply() {
+    const before = readFileSync(join(copy, path), "utf8");
+    const after = lines.reduce((text, [where, anchor, line]) => {
+      expect(text.split(anchor), `${path} has ${anchor} once`).toHaveLength(2);
+      return text.replace(anchor, () => (where === "before" ? `${line}\n${anchor}` : `${anchor}\n${line}`));
+    }, before);
+    writeFileSync(join(copy, path), after);
+  },
+});
+
+const FAULT_LINE = `  "X-01": [exampleFault],`;
+
+const RECIPES: Record<string, readonly Place[]> = {
+  "An invariant": [
+    made(
+      "shared/invariants/<id>-<name>.ts",
+      "shared/invariants/x-01-example.ts",
+      `import { invariant } from "./invariant.ts";
+
+export const example = invariant({
+  id: "X-01",
+  title: "Example",
+  tier: "A",
+  severity: "minor",
+  guards: "It is an example.",
+  runbook: "There is nothing to do.",
+  reads: ["roster"],
+  confirm: false,
+  check: ({ roster }) => ({ subjects: roster.keys(), unseen: [], findings: [] }),
+  summarize: () => "",
+  explain: () => "",
+});
+`,
+    ),
+    edited(
+      "shared/invariants/index.ts",
+      ["before", "import { noZombieClaude }", 'import { example } from "./x-01-example.ts";'],
+      ["after", "  noZombieClaude,", "  example,"],
+    ),
+    made(
+      "infra/faults/<id>-<name>.ts",
+      "infra/faults/x-01-example.ts",
+      `import type { Fault } from "./fault.ts";
+
+export const exampleFault: Fault = {
+  invariantId: "X-01",
+  name: "example",
+  title: "an example",
+  cured: "it is undone",
+  async provoke() {},
+  seen: async () => "an example",
+  expected: () => ({}),
+  async cure() {},
+};
+`,
+    ),
+    edited(
+      "infra/faults/index.ts",
+      ["before", "import { zombie }", 'import { exampleFault } from "./x-01-example.ts";'],
+      ["after", '  "R-01": [zombie],', FAULT_LINE],
+    ),
+  ],
+
+  "A fact": [
+    edited("shared/facts/facts.ts", ["after", "  roster: Roster;", "  exampleFact: number;"]),
+    made(
+      "shared/sources/sqlite/facts/<fact>.ts",
+      "shared/sources/sqlite/facts/example-fact.ts",
+      `import type { Facts } from "../../../facts/facts.ts";
+import { needsExecutions, type SqlFact } from "../fact.ts";
+import { rowsOf } from "../packing.ts";
+
+export const exampleFact: SqlFact<Facts["exampleFact"]> = {
+  missing: needsExecutions,
+  statements: () => ["SELECT 1"],
+  parse: ([answer]) => Number(rowsOf(answer)[0]?.[0]),
+};
+`,
+    ),
+    edited(
+      "shared/sources/sqlite/sqlite.ts",
+      ["before", "import { executions } from", 'import { exampleFact } from "./facts/example-fact.ts";'],
+      ["after", "const FACTS = {", "  exampleFact,"],
+    ),
+    edited("test/support/facts.ts", ["after", "    sessions: new Set(),", "    exampleFact: 1,"]),
+  ],
+
+  "A source": [
+    edited("shared/facts/facts.ts", ["after", "  drainTick: DrainTick;", "  weather: string;"]),
+    made(
+      "shared/sources/<source>/<source>.ts",
+      "shared/sources/weather/weather.ts",
+      `import { text } from "../../config/variable.ts";
+import { sourceSpec } from "../spec.ts";
+
+export const weather = sourceSpec({
+  name: "weather",
+  gives: ["weather"],
+  variables: { url: text("WEATHER_URL", { meaning: "where the weather is" }) },
+  configure({ url }) {
+    if (url === null) return "not configured";
+    return async ({ now }) => ({
+      readings: { weather: { read: true, value: url, time: { fromMs: now(), toMs: now() } } },
+      unavailable: [],
+    });
+  },
+});
+`,
+    ),
+    edited(
+      "shared/sources/index.ts",
+      ["before", "import { openNamed, sqlite }", 'import { weather } from "./weather/weather.ts";'],
+      ["after", "export const SOURCES = [", "  weather,"],
+    ),
+    edited("test/support/facts.ts", ["after", "    slots: slotsOf({}),", '    weather: "fine",']),
+  ],
+
+  "A channel": [
+    made(
+      "shared/alerts/channels/<channel>.ts",
+      "shared/alerts/channels/pager.ts",
+      `import { text } from "../../config/variable.ts";
+import { channelSpec, NotDelivered } from "./channel.ts";
+
+export const pager = channelSpec({
+  name: "pager",
+  variables: { key: text("PAGER_KEY", { meaning: "the key of the pager", secret: true }) },
+  configure({ key }) {
+    if (key === null) return null;
+    return async (alert) => {
+      throw new NotDelivered(\`pager: \${alert.key}\`);
+    };
+  },
+});
+`,
+    ),
+    edited(
+      "shared/alerts/channels/index.ts",
+      ["before", "import { slack } from", 'import { pager } from "./pager.ts";'],
+      ["after", "export const CHANNELS = [", "  pager,"],
+    ),
+  ],
+
+  "A variable": [
+    edited("shared/config/cycle.ts", [
+      "after",
+      "export const CYCLE = {",
+      `  patience: wholeNumber("PATIENCE_MS", { meaning: "an example", fallback: 1, range: [0, 9] }),`,
+    ]),
+    edited("infra/environments.ts", [
+      "before",
+      "      /** An EFS access point, where libsqlUrl names a file. */",
+      `      patienceMs: numberOf(CYCLE.patience, "milliseconds of patience"),`,
+    ]),
+  ],
+
+  "A page": [
+    made(
+      "shared/web/pages/<page>.tsx",
+      "shared/web/pages/example.tsx",
+      `/** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import type { Page } from "./page.ts";
+
+export const examplePage: Page = {
+  path: "/example",
+  address: /^\\/example()$/,
+  reloads: false,
+  render: async ({ view }) => \`\${<p>{view.environment}</p>}\`,
+};
+`,
+    ),
+    edited(
+      "shared/web/pages/index.ts",
+      ["before", "import { invariantPage }", 'import { examplePage } from "./example.tsx";'],
+      ["after", "export const PAGES: readonly Page[] = [", "  examplePage,"],
+    ),
+  ],
+};
+
+/** The places that docs/adding.md lists, by the heading that they stand under. */
+function listedPlaces(): Record<string, string[]> {
+  const sections = readFileSync(join(PROJECT, "docs/adding.md"), "utf8").split(/^## /m).slice(1);
+  return Object.fromEntries(
+    sections.map((section) => [
+      section.slice(0, section.indexOf("\n")),
+      [...section.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, path]) => path!),
+    ]),
+  );
+}
+
+test("docs/adding.md lists the places that are touched here, and no other", () => {
+  const touched = Object.entries(RECIPES).map(([heading, places]) => [
+    heading,
+    places.map(({ path }) => path.replace("config/cycle.ts", "config/<user>.ts")),
+  ]);
+  expect(listedPlaces()).toEqual(Object.fromEntries(touched));
+});
+
+test("one of each, added in these places, has sound types; without its fault an invariant has not", () => {
+  for (const place of Object.values(RECIPES).flat()) place.apply();
+  expect(types()).toEqual({ status: 0, output: "" });
+
+  const faults = join(copy, "infra/faults/index.ts");
+  writeFileSync(faults, readFileSync(faults, "utf8").replace(FAULT_LINE, ""));
+  const { status, output } = types();
+  expect(status).not.toBe(0);
+  expect(output).toMatch(/infra\/faults\/index\.ts.*\n?.*X-01/);
+}, 600_000);
