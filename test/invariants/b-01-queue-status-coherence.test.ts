@@ -18,6 +18,10 @@ import {
 
 testUnreadFacts(B01);
 
+test("B-01 is of tier A, critical", () => {
+  expect(B01).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 const waiting = (n: number) => executionsOf(Array.from({ length: n }, (_, i) => queued(`q-${i}`)));
 
 describe("the accessor counts what is queued", () => {

@@ -23,6 +23,10 @@ import {
 
 testUnreadFacts(B02);
 
+test("B-02 is of tier B, critical", () => {
+  expect(B02).toMatchObject({ tier: "B", severity: "critical" });
+});
+
 /** A cap of 2, no slot taken, one row that has waited for ten minutes, and a heartbeat so old (null: never). */
 const stalled = (tickAgeSeconds: number | null, differs: Partial<Facts> = {}): Partial<Facts> => ({
   roster: rosterOf({ [AGENT]: { maxParallelTasks: 2 } }),

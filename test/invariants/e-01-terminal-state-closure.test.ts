@@ -22,6 +22,10 @@ import {
 
 testUnreadFacts(E01);
 
+test("E-01 is of tier B, critical", () => {
+  expect(E01).toMatchObject({ tier: "B", severity: "critical" });
+});
+
 const timeoutOf = (executionTimeoutSeconds: number | null) =>
   rosterOf({ [AGENT]: { executionTimeoutSeconds } });
 /** An agent with a timeout of 60 s (limit 360 s) and these rows. */

@@ -17,6 +17,10 @@ import {
 
 testUnreadFacts(E02);
 
+test("E-02 is of tier A, critical", () => {
+  expect(E02).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 describe("a finished run stays finished", () => {
   test("runs that were never seen finished are green, whatever else finished", () => {
     const facts = {

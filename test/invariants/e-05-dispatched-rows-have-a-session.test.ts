@@ -17,6 +17,10 @@ import {
 
 testUnreadFacts(E05);
 
+test("E-05 is of tier B, major", () => {
+  expect(E05).toMatchObject({ tier: "B", severity: "major" });
+});
+
 const idsOf = (...args: [Parameters<typeof judge>[1], Parameters<typeof judge>[2]?]) =>
   observedOf(judge(E05, ...args)).map((o) => o.execution_id);
 

@@ -17,6 +17,10 @@ import {
 
 testUnreadFacts(L03);
 
+test("L-03 is of tier A, critical", () => {
+  expect(L03).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 describe("nothing names an agent that does not exist", () => {
   test("slots of agents on the roster are green", () => {
     const slots = slotsOf({ [AGENT]: [slot("run-1")] });

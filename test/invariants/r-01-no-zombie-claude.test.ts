@@ -18,6 +18,10 @@ import {
 
 testUnreadFacts(R01);
 
+test("R-01 is of tier A, critical", () => {
+  expect(R01).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 const seenIn = (...containers: ContainerProcesses[]) => ({ zombies: zombiesOf(containers) });
 const unreadContainer = (agent: string, containerId: string) => ({
   unseenContainers: [{ agent, containerId }],

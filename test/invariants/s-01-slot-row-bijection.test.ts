@@ -24,6 +24,10 @@ import {
 
 testUnreadFacts(S01);
 
+test("S-01 is of tier A, critical", () => {
+  expect(S01).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 /** The sets of the one violation, or null where there is none. */
 function mismatchOf(...[facts, options]: Parameters<typeof judge> extends [unknown, ...infer R] ? R : never) {
   const [observed] = observedOf(judge(S01, facts, options));

@@ -17,6 +17,10 @@ import {
 
 testUnreadFacts(S02);
 
+test("S-02 is of tier A, critical", () => {
+  expect(S02).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 const capOf = (maxParallelTasks: number | null) => rosterOf({ [AGENT]: { maxParallelTasks } });
 const held = (...ids: string[]) => slotsOf({ [AGENT]: ids.map((id) => slot(id)) });
 

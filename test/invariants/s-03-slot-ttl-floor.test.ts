@@ -18,6 +18,10 @@ import {
 
 testUnreadFacts(S03);
 
+test("S-03 is of tier A, critical", () => {
+  expect(S03).toMatchObject({ tier: "A", severity: "critical" });
+});
+
 const timeoutOf = (executionTimeoutSeconds: number | null) =>
   rosterOf({ [AGENT]: { executionTimeoutSeconds } });
 const held = (...slots: Slot[]) => slotsOf({ [AGENT]: slots });

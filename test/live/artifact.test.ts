@@ -8,6 +8,7 @@ import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { openDatabaseFile } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
+import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { METRICS } from "../../shared/telemetry.ts";
@@ -22,6 +23,7 @@ import { type Dockerd, startDockerd } from "../support/dockerd.ts";
 import { type Invocation, type LambdaProcess, startLambda } from "../support/lambda-runtime.ts";
 import { describeLive, temporaryFolder, until } from "../support/live.ts";
 import { type LivePlatform, REST_TOKEN, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
+import { idsReading } from "../support/registry.ts";
 import { type SecretsManager, startSecretsManager } from "../support/secrets-manager.ts";
 import { startTopic, startWebhook, type Topic, type Webhook } from "../support/webhook.ts";
 
@@ -32,7 +34,6 @@ const TABLE_NAME = "trinity-canary";
 const DOMAIN = `abcdefghij.lambda-url.${REGION}.on.aws`;
 const STATUS_PAGE = `https://${DOMAIN}/`;
 const ADMIN_TOKEN = "AdminTokenOfTheTest0123456789";
-const ALL_IDS = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02", "R-01"];
 
 /** What EventBridge Scheduler sends where the schedule names no input of its own. */
 const SCHEDULED = {
@@ -271,7 +272,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   };
   const statusesOf = (verdicts: Record<string, { status: string }> = {}) =>
     Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
-  const green = Object.fromEntries(ALL_IDS.map((id) => [id, "green"]));
+  const green = Object.fromEntries(INVARIANT_IDS.map((id) => [id, "green"]));
   /** The line that each cycle leaves in the log. */
   const lineOf = ({ stdout }: Invocation) => jsonLines(stdout).find((line) => line.trigger !== undefined)!;
   const expectGreen = (invocation: Invocation) => {
@@ -280,7 +281,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       message: "cycle",
       level: "INFO",
       environment: ENVIRONMENT,
-      checks_run: ALL_IDS,
+      checks_run: INVARIANT_IDS,
       red: [],
       unknown: [],
       sources_unavailable: [],
@@ -295,7 +296,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       expect(invocation.result).toBeNull();
       expect(await lastCycle()).toMatchObject({
         trigger: "schedule",
-        checks_run: ALL_IDS,
+        checks_run: INVARIANT_IDS,
         violation_count: 0,
       });
       expect(statusesOf((await lastCycle())?.verdicts)).toEqual(green);
@@ -449,7 +450,10 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       expect(await lastCycle()).toBeUndefined();
 
       const ran = await ask(api, runCycle());
-      expect(ran).toMatchObject({ status: 200, body: { checks_run: ALL_IDS, sources_unavailable: [] } });
+      expect(ran).toMatchObject({
+        status: 200,
+        body: { checks_run: INVARIANT_IDS, sources_unavailable: [] },
+      });
       expect(statusesOf(ran.body.verdicts)).toEqual(green);
       expectGreen(ran);
       expect(await lastCycle()).toMatchObject({ trigger: "http" });
@@ -605,7 +609,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         const blind = await cycle.invoke(SCHEDULED);
         expect(lineOf(blind)).toMatchObject({
           red: [],
-          unknown: ["S-01", "S-02", "S-03", "E-01", "L-03", "B-02"],
+          unknown: idsReading("redis"),
           sources_unavailable: [expect.stringContaining("check UPSTASH_REDIS_REST_TOKEN")],
         });
         put({ UPSTASH_REDIS_REST_TOKEN: rotated });

@@ -6,10 +6,11 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeLive } from "../support/live.ts";
 import { type LivePlatform, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
+import { idsNotReading } from "../support/registry.ts";
 
 const AGENT = "canary-test-882";
 /** All but R-01, which needs Docker and has stories of its own. */
-const WITHOUT_DOCKER = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
+const WITHOUT_DOCKER = idsNotReading("docker");
 
 describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
   let platform: LivePlatform;

@@ -130,50 +130,53 @@ describe("nothing is open but /healthz", () => {
 });
 
 describe("POST run-cycle", () => {
-  test.each(["", "  \n", "{}"])("body %j: all ten, with exactly the documented fields", async (body) => {
-    const { call, canary } = await apiOf();
-    canary.set(LEAKED);
-    const answer = await call(RUN, { method: "POST", body });
-    expect(answer.status).toBe(200);
-    expect(Object.keys(answer.body).sort()).toEqual(
-      [
-        "snapshot_time",
-        "cycle_duration_ms",
-        "checks_run",
-        "checks_off",
-        "sources_unavailable",
-        "violations",
-        "transitions",
-        "spreads",
-        "recoveries",
-        "verdicts",
-      ].sort(),
-    );
-    expect(answer.body.checks_run).toEqual(INVARIANTS.map((i) => i.id));
-    expect(Object.keys(answer.body.violations[0]).sort()).toEqual(
-      [
-        "id",
-        "invariant_id",
-        "tier",
-        "severity",
-        "subject",
-        "snapshot_time",
-        "observed_state",
-        "signal_query",
-      ].sort(),
-    );
-    expect(answer.body.transitions).toEqual([
-      {
-        invariant_id: "S-01",
-        severity: "critical",
-        violations_in_cycle: 1,
-        previous_violation_at: null,
-        silenced: false,
-      },
-    ]);
-    expect(answer.body.verdicts["S-02"]).toEqual({ status: "green", checked: 2, unseen: [], reason: null });
-    expect(() => CycleResponse.strict().parse(answer.body)).not.toThrow();
-  });
+  test.each(["", "  \n", "{}"])(
+    "body %j: all invariants, with exactly the documented fields",
+    async (body) => {
+      const { call, canary } = await apiOf();
+      canary.set(LEAKED);
+      const answer = await call(RUN, { method: "POST", body });
+      expect(answer.status).toBe(200);
+      expect(Object.keys(answer.body).sort()).toEqual(
+        [
+          "snapshot_time",
+          "cycle_duration_ms",
+          "checks_run",
+          "checks_off",
+          "sources_unavailable",
+          "violations",
+          "transitions",
+          "spreads",
+          "recoveries",
+          "verdicts",
+        ].sort(),
+      );
+      expect(answer.body.checks_run).toEqual(INVARIANTS.map((i) => i.id));
+      expect(Object.keys(answer.body.violations[0]).sort()).toEqual(
+        [
+          "id",
+          "invariant_id",
+          "tier",
+          "severity",
+          "subject",
+          "snapshot_time",
+          "observed_state",
+          "signal_query",
+        ].sort(),
+      );
+      expect(answer.body.transitions).toEqual([
+        {
+          invariant_id: "S-01",
+          severity: "critical",
+          violations_in_cycle: 1,
+          previous_violation_at: null,
+          silenced: false,
+        },
+      ]);
+      expect(answer.body.verdicts["S-02"]).toEqual({ status: "green", checked: 2, unseen: [], reason: null });
+      expect(() => CycleResponse.strict().parse(answer.body)).not.toThrow();
+    },
+  );
 
   test("spreads and recoveries have the fields of the schema", async () => {
     const { post, canary } = await apiOf();

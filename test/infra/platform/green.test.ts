@@ -10,8 +10,9 @@ import { type Canary, openCanary } from "../../../shared/canary.ts";
 import { runCycle } from "../../../shared/cycle/run-cycle.ts";
 import { describeLive, until } from "../../support/live.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
+import { idsNotReading } from "../../support/registry.ts";
 
-const WITHOUT_DOCKER = ["S-01", "S-02", "S-03", "E-01", "E-02", "E-05", "L-03", "B-01", "B-02"];
+const WITHOUT_DOCKER = idsNotReading("docker");
 /** Longer than a start counts as under way, so that a leak could show. */
 const WATCHED_MS = 6_000;
 
