@@ -56,7 +56,7 @@ function stories(engine: "file" | "sqld") {
     await bench?.close();
   });
 
-  test("runs, queues, retries, late answers, cancels, and agents that come and go: all nine stay green", async () => {
+  test("runs, queues, retries, late answers, cancels, and agents that come and go: all stay green", async () => {
     const names = Array.from({ length: 8 }, (_, i) => `agent-${i}`);
     const create = (name: string) =>
       platform.agents.create({
