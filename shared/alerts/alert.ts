@@ -1,9 +1,9 @@
 /** An alert: the digest of a notice, small enough to be stored until every channel has taken it. */
 import type { Severity } from "../invariants/invariant.ts";
 import { cut, oneLine } from "../text.ts";
-import type { CHANNELS } from "./channels/index.ts";
 
-export type Channel = (typeof CHANNELS)[number]["name"];
+/** The name of a channel, as its file gives it (channels/). */
+export type Channel = string;
 
 /** The reason for an alert. */
 export type AlertKind =
@@ -47,7 +47,7 @@ export interface Pending {
   /** Unix ms. */
   readonly createdAtMs: number;
   /** The channels that have not taken it yet. */
-  readonly channels: Readonly<Partial<Record<Channel, Attempts>>>;
+  readonly channels: Readonly<Record<Channel, Attempts>>;
 }
 export interface Attempts {
   readonly failed: number;

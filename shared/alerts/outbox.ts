@@ -48,7 +48,7 @@ export function enqueue(
   const all = [...outbox, ...alerts.map((alert) => pending(alert, channels, nowMs))];
   const over = all.slice(0, Math.max(0, all.length - MAX_OUTBOX));
   const dropped = over.flatMap(({ alert, channels: waiting }) =>
-    (Object.keys(waiting) as Channel[]).map((channel) => ({ key: alert.key, channel })),
+    Object.keys(waiting).map((channel) => ({ key: alert.key, channel })),
   );
   return { outbox: all.slice(over.length), dropped };
 }
@@ -61,7 +61,7 @@ const downUntilMs = (outbox: readonly Pending[], channel: Channel): number =>
   );
 
 const channelsOf = (outbox: readonly Pending[]) => [
-  ...new Set(outbox.flatMap((entry) => Object.keys(entry.channels) as Channel[])),
+  ...new Set(outbox.flatMap((entry) => Object.keys(entry.channels))),
 ];
 const isOld = ({ createdAtMs }: Pending, nowMs: number) => nowMs - createdAtMs >= GIVE_UP_AFTER_MS;
 

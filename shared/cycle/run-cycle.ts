@@ -1,6 +1,5 @@
 /** One cycle: take the lease, gather, judge, remember, deliver. */
 import { advance } from "../alerts/advance.ts";
-import type { Channel } from "../alerts/alert.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import type { Canary } from "../canary.ts";
@@ -108,7 +107,7 @@ async function readAndJudge(
 async function remember(canary: Canary, lease: Lease, finished: Finished): Promise<CycleOutcome> {
   const { store, now, redact, recollections } = canary;
   const { startedAtMs, verdicts, drafts, gathered, request } = finished;
-  const channels = Object.keys(canary.alerts.senders) as Channel[];
+  const channels = Object.keys(canary.alerts.senders);
   const change = timed(canary, "transition", () => changeOf(canary, lease, finished, channels.length > 0));
 
   const ids = await underLease(canary, lease, () => reserveIds(canary, finished));

@@ -18,7 +18,7 @@ export class NotDelivered extends Error {
 
 /** Gives one alert to one channel. @throws NotDelivered unless the channel said that it has it */
 export type Send = (alert: Alert, signal: AbortSignal) => Promise<void>;
-export type Senders = Readonly<Partial<Record<Channel, Send>>>;
+export type Senders = Readonly<Record<Channel, Send>>;
 
 export interface ChannelSpec<N extends string = string, V extends Table = Table> {
   /** As it is named in the outbox and in the log. */
