@@ -1,58 +1,37 @@
-/** The page of one invariant: what it means, what to do, and what it has found over time. */
+/** The page of one invariant: its meaning, its runbook, and its violations over time. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
-import { type History, readHistory } from "../history.ts";
+import { readHistory } from "../history.ts";
 import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
-import { healthOf, readSummary, type Summary } from "../summary.ts";
+import { readSummary } from "../summary.ts";
+import { Days, Uptime } from "../ui/bars.tsx";
+import { Command } from "../ui/command.tsx";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
-import { renderPage, type Viewer } from "../ui/layout.tsx";
-import {
-  Ago,
-  Command,
-  Days,
-  Name,
-  SaidLine,
-  StaleLine,
-  State,
-  Uptime,
-  Violation,
-  When,
-} from "../ui/parts.tsx";
-import { curl, plain } from "../ui/texts.ts";
+import { Breadcrumb, renderPage } from "../ui/layout.tsx";
+import { Blind, Name, Sentence, Since, StaleLine, State, Until, ViolationList } from "../ui/parts.tsx";
+import { plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_SUBJECTS = 25;
 
-interface InvariantData {
-  readonly summary: Summary;
-  readonly invariant: Invariant;
-  readonly row: InvariantRow;
-  readonly history: History;
-}
+type InvariantData = Awaited<ReturnType<typeof readInvariant>>;
 
 /**
- * Reads the page, in some fifteen requests at most.
- * @param before only violations of cycles before that instant (unix ms)
+ * Reads the data in at most fifteen requests or so.
+ * @param before only violations of cycles before this instant (unix ms)
  */
-async function readInvariant(
-  view: CanaryView,
-  invariant: Invariant,
-  before: number | null,
-): Promise<InvariantData> {
+async function readInvariant(view: CanaryView, invariant: Invariant, before: number | null) {
   const { id } = invariant;
   const lastDay = readLastDay(view);
-  const [summary, cycles, history] = await Promise.all([
-    readSummary(view),
-    lastDay,
-    readHistory(view, id, lastDay, before),
-  ]);
+  const reads = [readSummary(view), lastDay, readHistory(view, id, lastDay, before)] as const;
+  const [summary, cycles, history] = await Promise.all(reads);
   return { summary, invariant, row: rowsOf(summary, cycles).find((row) => row.id === id)!, history };
 }
 
-function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number; viewer: Viewer }) {
+function RedSubjects({ row }: { row: InvariantRow }) {
   if (row.redCount === 0) return null;
   const shown = row.red_subjects.slice(0, MAX_SUBJECTS);
   return (
@@ -66,7 +45,7 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
               <Name text={subject} />
               {sinceMs !== null && (
                 <span class="number">
-                  since <When ms={sinceMs} nowMs={nowMs} /> (<Ago ms={sinceMs} nowMs={nowMs} />)
+                  <Since ms={sinceMs} />
                 </span>
               )}
               <a class="quiet" href={`/invariants/${row.id}?${new URLSearchParams({ subject })}#silence`}>
@@ -79,79 +58,52 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
       {row.redCount > shown.length && (
         <>
           <p>and {(row.redCount - shown.length).toLocaleString("en")} more</p>
-          <Command name="All of them: from a shell" text={curl(viewer, "GET", "/api/canary/status")} />
+          <Command name="All of them: from a shell" path="/api/canary/status" />
         </>
       )}
     </section>
   );
 }
 
-function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
-  const { invariant, summary, history } = data;
+function Violations({ data }: { data: InvariantData }) {
+  const { invariant, history } = data;
   const { violations, violationsInCycles, olderThan, days } = history;
-  const { nowMs } = summary;
   const left = violationsInCycles - violations.length;
+  const path = `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`;
   return (
     <section>
       <h2>Violations</h2>
       <Days days={days} />
       {violations.length === 0 && <p class="dim">none to show</p>}
-      <ul class="violations">
-        {violations.map((violation) => (
-          <Violation violation={violation} nowMs={nowMs} />
-        ))}
-      </ul>
+      <ViolationList violations={violations} />
       {left > 0 && <p>and {left.toLocaleString("en")} more of these cycles</p>}
       {olderThan && (
         <p>
           <a href={`/invariants/${invariant.id}?before=${encodeURIComponent(olderThan)}`}>Older violations</a>
         </p>
       )}
-      <Command
-        name="All of them: from a shell"
-        text={curl(viewer, "GET", `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`)}
-      />
+      <Command name="All of them: from a shell" path={path} />
     </section>
   );
 }
 
-function Heading({ data }: { data: InvariantData }) {
-  const { row, invariant, summary } = data;
-  const { id, title } = invariant;
-  const { nowMs } = summary;
-  return (
-    <section class="one">
-      <h1>
-        <span class="id">{id}</span> {title}
-      </h1>
-      <p>
-        <State state={row.shown} />{" "}
-        {row.since && (
-          <>
-            since <When ms={Date.parse(row.since)} nowMs={nowMs} /> (
-            <Ago ms={Date.parse(row.since)} nowMs={nowMs} />)
-          </>
-        )}
-      </p>
-      {row.status === "red" && row.latest && (
-        <p>
-          <Name text={row.latest.words} />
-        </p>
-      )}
-      {row.blind_since && (
-        <p>
-          not judged since <When ms={Date.parse(row.blind_since)} nowMs={nowMs} />:{" "}
-          <Name text={row.blind_reason ?? ""} />
-        </p>
-      )}
-      <Uptime bars={row.uptime} of={id} />
-      <p class="scale dim" aria-hidden="true">
-        <span>24 hours ago</span>
-        <span>now</span>
-      </p>
-    </section>
-  );
-}
+const Heading = ({ row }: { row: InvariantRow }) => (
+  <section class="one">
+    <h1>
+      <span class="id">{row.id}</span> {row.title}
+    </h1>
+    <p>
+      <State state={row.shown} /> {row.since && <Since ms={Date.parse(row.since)} />}
+    </p>
+    {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
+    <Blind row={row} />
+    <Uptime bars={row.uptime} of={row.id} />
+    <p class="scale dim" aria-hidden="true">
+      <span>24 hours ago</span>
+      <span>now</span>
+    </p>
+  </section>
+);
 
 function Meaning({ invariant }: { invariant: Invariant }) {
   const { tier, severity, guards, runbook, reads, confirm } = invariant;
@@ -173,69 +125,50 @@ function Meaning({ invariant }: { invariant: Invariant }) {
   );
 }
 
-interface SilencesProps {
-  readonly row: InvariantRow;
-  readonly viewer: Viewer;
-  readonly back: string;
-  readonly nowMs: number;
-}
+const Silences = ({ row }: { row: InvariantRow }) => (
+  <section>
+    <h2>Silences</h2>
+    <ul class="facts">
+      {row.silences.map((silence) => (
+        <li>
+          <span>
+            {silence.subject === null ? "all of it" : <Name text={silence.subject} />}{" "}
+            <Until silence={silence} />
+          </span>
+          <EndSilence id={silence.id} back={`/invariants/${row.id}`} />
+        </li>
+      ))}
+    </ul>
+  </section>
+);
 
-function Silences({ row, viewer, back, nowMs }: SilencesProps) {
-  if (row.silences.length === 0) return null;
-  return (
-    <section>
-      <h2>Silences</h2>
-      <ul class="facts">
-        {row.silences.map((s) => (
-          <li>
-            <span>
-              {s.subject === null ? "all of it" : <Name text={s.subject} />} until{" "}
-              <When ms={s.untilMs} nowMs={nowMs} />: <Name text={s.reason} />
-            </span>
-            <EndSilence viewer={viewer} id={s.id} back={back} />
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-function renderInvariantPage(data: InvariantData, { viewer, said, input, query }: PageRequest): string {
+function renderInvariantPage(data: InvariantData, { viewer, notice, input, query }: PageRequest): string {
   const { summary, invariant, row } = data;
-  const { nowMs, environment } = summary;
-  const { id, title } = invariant;
+  const { environment } = summary;
+  const { id } = invariant;
+  const title = `${id} ${invariant.title}`;
   const back = `/invariants/${id}`;
   const typed = input ?? { ...NO_INPUT, subject: query("subject") ?? "" };
-  return renderPage({
-    title: `${id} ${title}`,
-    environment,
-    health: healthOf(summary),
-    viewer,
-    children: (
-      <>
-        <SaidLine said={said} />
-        <StaleLine summary={summary} />
-        <nav aria-label="Breadcrumb">
-          <a href="/">All invariants</a>
-        </nav>
-        <Heading data={data} />
-        <Meaning invariant={invariant} />
-        <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
-        <Violations data={data} viewer={viewer} />
-        <div class="cards two">
-          <SilenceForm
-            viewer={viewer}
-            back={back}
-            input={{ ...typed, invariant: id }}
-            isFixed
-            subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
-            nowMs={nowMs}
-          />
-          <Silences row={row} viewer={viewer} back={back} nowMs={nowMs} />
-        </div>
-      </>
-    ),
-  });
+  return renderPage(
+    { title, environment, summary, viewer, notice },
+    <>
+      <StaleLine summary={summary} />
+      <Breadcrumb />
+      <Heading row={row} />
+      <Meaning invariant={invariant} />
+      <RedSubjects row={row} />
+      <Violations data={data} />
+      <div class="cards two">
+        <SilenceForm
+          back={back}
+          input={{ ...typed, invariant: id }}
+          isFixed
+          subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
+        />
+        {row.silences.length > 0 && <Silences row={row} />}
+      </div>
+    </>,
+  );
 }
 
 export const invariantPage: Page = {

@@ -1,50 +1,32 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { CycleOutline } from "../../wire/schemas.ts";
 import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
 import { healthOf, readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
+import { BAR_HEIGHTS, Uptime } from "../ui/bars.tsx";
 import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
+import { Command } from "../ui/command.tsx";
 import { CycleForm, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
-import { renderPage, type Viewer } from "../ui/layout.tsx";
-import {
-  Ago,
-  BAR_HEIGHTS,
-  Command,
-  Mark,
-  Name,
-  Names,
-  SaidLine,
-  StaleLine,
-  State,
-  Uptime,
-  When,
-} from "../ui/parts.tsx";
-import { curl } from "../ui/texts.ts";
+import { renderPage } from "../ui/layout.tsx";
+import { Ago, Blind, InvariantLink, Mark, Name, Names, StaleLine, State, Until, When } from "../ui/parts.tsx";
 import { BAR_STATES } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_NAMES = 8;
 
-interface Overview {
-  readonly summary: Summary;
-  /** The most urgent first. */
-  readonly rows: readonly InvariantRow[];
-  /** Of the last 24 hours, newest first. */
-  readonly cycles: readonly CycleOutline[];
-}
+type Overview = Awaited<ReturnType<typeof readOverview>>;
 
-/** Reads the page, in two or three requests at once. */
-async function readOverview(view: CanaryView): Promise<Overview> {
+/** Reads the data in two or three requests at once: the rows, the most urgent first, and the cycles, newest first. */
+async function readOverview(view: CanaryView) {
   const [summary, cycles] = await Promise.all([readSummary(view), readLastDay(view)]);
   const urgency = ({ shown }: InvariantRow) => SHOWN_STATES.indexOf(shown);
   const rows = rowsOf(summary, cycles).sort((a, b) => urgency(a) - urgency(b));
   return { summary, rows, cycles };
 }
 
-function Verdict({ summary, viewer }: { summary: Summary; viewer: Viewer }) {
+function Verdict({ summary }: { summary: Summary }) {
   const health = healthOf(summary);
-  const { checkedAtMs, nowMs, status } = summary;
+  const { checkedAtMs, status } = summary;
   return (
     <section class="verdict" aria-label="In short">
       <Mark state={health.state} />
@@ -55,65 +37,55 @@ function Verdict({ summary, viewer }: { summary: Summary; viewer: Viewer }) {
             "not checked yet"
           ) : (
             <>
-              checked <Ago ms={checkedAtMs} nowMs={nowMs} /> ago, at <When ms={checkedAtMs} nowMs={nowMs} />{" "}
-              UTC, in {status.cycle_duration_ms} ms
+              checked <Ago ms={checkedAtMs} /> ago, at <When ms={checkedAtMs} /> UTC, in{" "}
+              {status.cycle_duration_ms} ms
             </>
           )}
         </p>
       </div>
-      <CycleForm viewer={viewer} back="/" />
+      <CycleForm back="/" />
     </section>
   );
 }
 
-function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
-  const { shown, latest, red_subjects, redCount, silences, blind_since, blind_reason, last_red_at } = row;
+function RowWords({ row }: { row: InvariantRow }) {
+  const { shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
       {row.status === "red" && latest && (
         <p>
           <a href={`/cycles/${latest.cycle}`}>
-            <When ms={Date.parse(latest.cycle)} nowMs={nowMs} />
+            <When ms={Date.parse(latest.cycle)} />
           </a>{" "}
-          <Name text={latest.words} />
+          <Name text={latest.summary} />
         </p>
       )}
       {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
-      {blind_since && (
-        <p>
-          not judged since <When ms={Date.parse(blind_since)} nowMs={nowMs} />:{" "}
-          <Name text={blind_reason ?? ""} />
-        </p>
-      )}
+      <Blind row={row} />
       {shown === "green" && latest && last_red_at && (
         <p class="dim">
-          last red <Ago ms={Date.parse(last_red_at)} nowMs={nowMs} /> ago
+          last red <Ago ms={Date.parse(last_red_at)} /> ago
         </p>
       )}
       {silences.map((silence) => (
         <p class="dim">
           silenced{silence.subject !== null && " for "}
-          {silence.subject !== null && <Name text={silence.subject} />} until{" "}
-          <When ms={silence.untilMs} nowMs={nowMs} />: <Name text={silence.reason} />
+          {silence.subject !== null && <Name text={silence.subject} />} <Until silence={silence} />
         </p>
       ))}
     </div>
   );
 }
 
-const RowItem = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
+const RowItem = ({ row }: { row: InvariantRow }) => (
   <li class={`row ${row.shown}`} id={row.id}>
     <State state={row.shown} />
-    <h3>
-      <a href={`/invariants/${row.id}`}>
-        <span class="id">{row.id}</span> {row.title}
-      </a>
-    </h3>
+    <InvariantLink id={row.id} title={row.title} />
     <p class="since">
       {row.since ? (
         <>
-          since <When ms={Date.parse(row.since)} nowMs={nowMs} /> <span class="dim">(</span>
-          <Ago ms={Date.parse(row.since)} nowMs={nowMs} />
+          since <When ms={Date.parse(row.since)} /> <span class="dim">(</span>
+          <Ago ms={Date.parse(row.since)} />
           <span class="dim">)</span>
         </>
       ) : (
@@ -121,7 +93,7 @@ const RowItem = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
       )}
     </p>
     <Uptime bars={row.uptime} of={row.id} />
-    <RowWords row={row} nowMs={nowMs} />
+    <RowWords row={row} />
   </li>
 );
 
@@ -130,12 +102,7 @@ const Legend = () => (
     {BAR_STATES.map((state) => (
       <span>
         <svg viewBox="0 0 8 20" class="bars" aria-hidden="true">
-          <path
-            class={`bar ${state}`}
-            d={`M1 20V${20 - BAR_HEIGHTS[state]}`}
-            stroke-width="6"
-            transform="translate(3 0)"
-          />
+          <path class={`bar ${state}`} d={`M4 20V${20 - BAR_HEIGHTS[state]}`} stroke-width="6" />
         </svg>
         {state}
       </span>
@@ -144,46 +111,37 @@ const Legend = () => (
   </p>
 );
 
-function renderOverview({ summary, rows, cycles }: Overview, { viewer, said, input }: PageRequest): string {
-  const { nowMs, environment, status } = summary;
+function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, input }: PageRequest): string {
+  const { environment, status } = summary;
   const mostRed = Math.max(...rows.map((row) => row.redCount));
-  return renderPage({
-    title: "",
-    environment,
-    health: healthOf(summary),
-    viewer,
-    children: (
-      <>
-        <SaidLine said={said} />
-        <StaleLine summary={summary} />
-        <Verdict summary={summary} viewer={viewer} />
-        <section>
-          <div class="head">
-            <h2>Invariants</h2>
-            <Legend />
-          </div>
-          <ol class="rows">
-            {rows.map((row) => (
-              <RowItem row={row} nowMs={nowMs} />
-            ))}
-          </ol>
-          {mostRed > MAX_NAMES && (
-            <Command
-              name="All red subjects: the same from a shell"
-              text={curl(viewer, "GET", "/api/canary/status")}
-            />
-          )}
-        </section>
-        <div class="cards">
-          <Sources status={status} />
-          <Alerts summary={summary} />
-          <Cycles cycles={cycles} nowMs={nowMs} />
-          <Silences summary={summary} viewer={viewer} />
-          <SilenceForm viewer={viewer} back="/" input={input ?? NO_INPUT} subjects={[]} nowMs={nowMs} />
+  return renderPage(
+    { title: "", environment, summary, viewer, notice },
+    <>
+      <StaleLine summary={summary} />
+      <Verdict summary={summary} />
+      <section>
+        <div class="head">
+          <h2>Invariants</h2>
+          <Legend />
         </div>
-      </>
-    ),
-  });
+        <ol class="rows">
+          {rows.map((row) => (
+            <RowItem row={row} />
+          ))}
+        </ol>
+        {mostRed > MAX_NAMES && (
+          <Command name="All red subjects: the same from a shell" path="/api/canary/status" />
+        )}
+      </section>
+      <div class="cards">
+        <Sources status={status} />
+        <Alerts summary={summary} />
+        <Cycles cycles={cycles} />
+        <Silences summary={summary} />
+        <SilenceForm back="/" input={input ?? NO_INPUT} subjects={[]} />
+      </div>
+    </>,
+  );
 }
 
 export const overviewPage: Page = {

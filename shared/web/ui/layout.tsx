@@ -1,37 +1,36 @@
-/** What is around the content of every page. */
+/** The document around the content of every page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { Child } from "hono/jsx";
-import type { Health } from "../summary.ts";
+import type { Child, PropsWithChildren } from "hono/jsx";
+import { type Health, healthOf, type Summary } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
-import { Mark } from "./parts.tsx";
+import { RenderContext, useViewer, type Viewer } from "./context.ts";
+import { Mark, type Notice, NoticeLine } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
-
-/** What a page needs to know about the person who looks at it. */
-export interface Viewer {
-  /** The scheme and host of the request, for the commands to copy. */
-  readonly origin: string;
-  /** Goes with each form; null where IAM has let the viewer in. */
-  readonly formToken: string | null;
-  /** Whether there is a session that can be ended. */
-  readonly canSignOut: boolean;
-  /** Whether what this viewer gets may load itself again: the answer to a form may not. */
-  readonly reloads: boolean;
-}
 
 interface PageProps {
   readonly title: string;
   readonly environment: string;
-  /** Null where the state is not known, or not for this viewer. */
-  readonly health: Health | null;
-  readonly viewer: Viewer | null;
-  readonly children?: Child;
+  /** Absent where the state is unknown, or not for this viewer. */
+  readonly summary?: Summary;
+  readonly viewer?: Viewer | null;
+  readonly notice?: Notice | null;
 }
 
-export const FormToken = ({ viewer }: { viewer: Viewer }) =>
-  viewer.formToken === null ? null : <input type="hidden" name="form_token" value={viewer.formToken} />;
+export function FormToken() {
+  const { formToken } = useViewer();
+  return formToken === null ? null : <input type="hidden" name="form_token" value={formToken} />;
+}
 
-function Document({ title, environment, health, viewer, children }: PageProps) {
+export const Breadcrumb = () => (
+  <nav aria-label="Breadcrumb">
+    <a href="/">All invariants</a>
+  </nav>
+);
+
+type DocumentProps = PropsWithChildren<PageProps & { readonly health: Health | undefined }>;
+
+function Document({ title, environment, health, viewer, notice, children }: DocumentProps) {
   return (
     <html lang="en">
       <head>
@@ -54,25 +53,35 @@ function Document({ title, environment, health, viewer, children }: PageProps) {
               <b>{plain(environment)}</b> canary
             </span>
           </a>
-          {viewer?.canSignOut && (
+          {viewer && viewer.formToken !== null && (
             <form method="post" action="/sign-out">
-              <FormToken viewer={viewer} />
+              <FormToken />
               <button type="submit" class="quiet">
                 Sign out
               </button>
             </form>
           )}
         </header>
-        <main id="main">{children}</main>
+        <main id="main">
+          {notice && <NoticeLine notice={notice} />}
+          {children}
+        </main>
       </body>
     </html>
   );
 }
 
-/** Renders the whole document. Its title begins with the state, which can then be read on the tab. */
-export function renderPage(props: PageProps): string {
-  const { health, title, environment } = props;
+/** Renders the document. Its title begins with the state, so that the browser's tab shows it. */
+export function renderPage(props: PageProps, children: Child): string {
+  const { summary, title, environment, viewer = null } = props;
+  const health = summary && healthOf(summary);
   const state = health ? `${STATES[health.state].tabSign} ${health.text} · ` : "";
   const whole = `${state}${title ? `${title} · ` : ""}${plain(environment)} canary`;
-  return `<!doctype html>${<Document {...props} title={whole} />}`;
+  return `<!doctype html>${(
+    <RenderContext.Provider value={{ viewer, nowMs: summary?.nowMs ?? 0 }}>
+      <Document {...props} title={whole} health={health}>
+        {children}
+      </Document>
+    </RenderContext.Provider>
+  )}`;
 }

@@ -1,24 +1,37 @@
-/** The parts that more than one page is made of. */
+/** Components that several pages share. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import type { Silence } from "../../alerts/silence.ts";
 import { cut } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
-import type { HealthState, ShownState, Summary } from "../summary.ts";
-import { BAR_STATES, type BarState, describeUptime, type UptimeBars } from "../uptime.ts";
+import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
+import { useNow } from "./context.ts";
 import { STATES } from "./states.ts";
 import { plain, plainJson } from "./texts.ts";
 
-/** Names and sentences are cut here: a page of a thousand long ones would not be read. */
+/** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
 
-/** A name, or a sentence with names in it. It is shown as text whatever it holds, and can't turn the text around it. */
+/** A name, or a sentence with names. Its characters can't change the direction of the text around it. */
 export const Name = ({ text }: { text: string }) =>
   text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, MAX_TEXT))}</bdi>;
 
-/** The first names, and how many more there are. */
-export function Names({ names, most, total }: { names: readonly string[]; most: number; total: number }) {
+export const Sentence = ({ text }: { text: string }) => (
+  <p>
+    <Name text={text} />
+  </p>
+);
+
+interface NamesProps {
+  readonly names: readonly string[];
+  readonly most: number;
+  readonly total?: number;
+}
+
+/** The first names, and the number of the others. */
+export function Names({ names, most, total = names.length }: NamesProps) {
   const shown = names.slice(0, most);
   return (
     <ul class="names">
@@ -32,10 +45,10 @@ export function Names({ names, most, total }: { names: readonly string[]; most: 
   );
 }
 
-/** The time of day, with the date where that is not today's. */
-export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
+/** The time of day, with the date if it is not today. */
+export function When({ ms }: { ms: number }) {
   const iso = formatInstant(ms);
-  const isToday = iso.slice(0, 10) === formatInstant(nowMs).slice(0, 10);
+  const isToday = iso.slice(0, 10) === formatInstant(useNow()).slice(0, 10);
   return (
     <time datetime={iso} title={iso}>
       {isToday ? "" : `${iso.slice(5, 10)} `}
@@ -44,17 +57,47 @@ export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
   );
 }
 
-/** How long ago it was: `5 min`. */
-export const Ago = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
+/** The age: `5 min`. */
+export const Ago = ({ ms }: { ms: number }) => (
   <time datetime={formatInstant(ms)} title={formatInstant(ms)}>
-    {formatDuration(Math.max(0, nowMs - ms))}
+    {formatDuration(Math.max(0, useNow() - ms))}
   </time>
 );
 
-/** The shape of a state. The word for it is written next to it. */
+export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
+  <h3>
+    <a href={`/invariants/${id}`}>
+      <span class="id">{id}</span> {title}
+    </a>
+  </h3>
+);
+
+/** The end and the reason of a silence. */
+export const Until = ({ silence }: { silence: Silence }) => (
+  <>
+    until <When ms={silence.untilMs} />: <Name text={silence.reason} />
+  </>
+);
+
+/** When it began, and how long ago that is. */
+export const Since = ({ ms }: { ms: number }) => (
+  <>
+    since <When ms={ms} /> (<Ago ms={ms} />)
+  </>
+);
+
+/** The line for an invariant that can't be judged. */
+export const Blind = ({ row }: { row: InvariantSummary }) =>
+  row.blind_since && (
+    <p>
+      not judged since <When ms={Date.parse(row.blind_since)} />: <Name text={row.blind_reason ?? ""} />
+    </p>
+  );
+
+/** The shape of a state. Its word is written next to it. */
 export function Mark({ state }: { state: HealthState }) {
-  const { shape, ring } = STATES[state];
-  const { outline, sign } = ring ?? shape;
+  const { ring } = STATES[state];
+  const { outline, sign } = ring ?? STATES[state];
   return (
     <svg class={`mark ${state}`} viewBox="0 0 16 16" aria-hidden="true">
       <path d={outline} class={ring ? "line" : "fill"} />
@@ -70,108 +113,29 @@ export const State = ({ state }: { state: ShownState }) => (
   </span>
 );
 
-/** The path of one state's bars: a line for each run, whose stroke is as wide as the bars are high. CSS dashes it into bars. */
-function runsOf(bars: UptimeBars, state: BarState): string {
-  let path = "";
-  for (let at = 0; at < bars.length; at += 1) {
-    if (bars[at] !== state) continue;
-    let end = at;
-    while (bars[end] === state) end += 1;
-    // A single red bar must not be thinner than a dot of the screen.
-    const width = state === "red" || state === "unknown" ? Math.max(1.6, end - at) : end - at;
-    path += `M${at} 0h${width}`;
-    at = end;
-  }
-  return path;
+interface ViolationsProps {
+  readonly violations: readonly ViolationRecord[];
+  readonly withInvariant?: boolean;
 }
 
-/** How high a bar is, of 20: the worse, the higher. */
-export const BAR_HEIGHTS: Readonly<Record<BarState, number>> = {
-  red: 20,
-  unknown: 15,
-  green: 10,
-  off: 6,
-  missing: 2,
-};
-
-/** The last 24 hours, five minutes a bar. */
-export function Uptime({ bars, of }: { bars: UptimeBars; of: string }) {
-  const words = `${of}, last 24 hours: ${describeUptime(bars)}`;
-  return (
-    <svg
-      class="bars"
-      viewBox={`0 0 ${bars.length} 20`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={words}
-    >
-      <title>{words}</title>
-      {BAR_STATES.map((state) => {
-        const path = runsOf(bars, state);
-        const height = BAR_HEIGHTS[state];
-        return (
-          path && (
-            <path
-              class={`bar ${state}`}
-              d={path}
-              stroke-width={height}
-              transform={`translate(0 ${20 - height / 2})`}
-            />
-          )
-        );
-      })}
-    </svg>
-  );
-}
-
-/** How many violations there were on each day. */
-export function Days({ days }: { days: readonly { readonly day: string; readonly count: number }[] }) {
-  const most = Math.max(1, ...days.map(({ count }) => count));
-  const total = days.reduce((sum, { count }) => sum + count, 0);
-  const withSome = days.filter(({ count }) => count > 0);
-  const words =
-    total === 0
-      ? "no violation in 90 days"
-      : `${total.toLocaleString("en")} violation(s) on ${withSome.length} of 90 days, the last on ${withSome.at(-1)!.day}, most ${most.toLocaleString("en")} a day`;
-  const path = days
-    .map(({ count }, i) => (count > 0 ? `M${i} 40V${(39 - (36 * count) / most).toFixed(1)}` : ""))
-    .join("");
-  return (
-    <figure>
-      <svg class="bars days" viewBox="-0.5 0 90 40" preserveAspectRatio="none" role="img" aria-label={words}>
-        <title>{words}</title>
-        <path class="bar missing" d="M-.5 39.5h90" stroke-width="1" />
-        {path && <path class="day red" d={path} />}
-      </svg>
-      <figcaption>{words}</figcaption>
-    </figure>
-  );
-}
-
-/** A command. With JavaScript it has a button that copies it. */
-export const Command = ({ text, name }: { text: string; name: string }) => (
-  <details class="command">
-    <summary>{name}</summary>
-    <pre data-copy>{text}</pre>
-  </details>
+export const ViolationList = ({ violations, ...rest }: ViolationsProps) => (
+  <ul class="violations">
+    {violations.map((violation) => (
+      <ViolationItem violation={violation} {...rest} />
+    ))}
+  </ul>
 );
 
-/** One violation in words, with what was observed folded away. */
-export function Violation({
-  violation,
-  nowMs,
-  withInvariant = false,
-}: {
-  violation: ViolationRecord;
-  nowMs: number;
-  withInvariant?: boolean;
-}) {
+type ViolationProps = Omit<ViolationsProps, "violations"> & { readonly violation: ViolationRecord };
+
+/** A violation in words. What was observed is folded away. */
+function ViolationItem({ violation, withInvariant = false }: ViolationProps) {
   const { id, invariant_id, subject, severity, snapshot_time, observed_state, signal_query } = violation;
   return (
     <li>
       <details class="violation">
         <summary>
-          <When ms={Date.parse(snapshot_time)} nowMs={nowMs} />
+          <When ms={Date.parse(snapshot_time)} />
           {withInvariant && <b class="id">{invariant_id}</b>}
           <span class="says">
             <Name text={explainViolation(violation)} />
@@ -202,21 +166,19 @@ export function Violation({
   );
 }
 
-/** What came of the viewer's last action, in words. */
-export interface Said {
+/** The outcome of the viewer's last action. */
+export interface Notice {
   readonly text: string;
   readonly isProblem: boolean;
 }
 
-/** The line that says it. */
-export const SaidLine = ({ said }: { said: Said | null }) =>
-  said && (
-    <p class={said.isProblem ? "said problem" : "said"} role={said.isProblem ? "alert" : "status"}>
-      <Name text={said.text} />
-    </p>
-  );
+export const NoticeLine = ({ notice: { text, isProblem } }: { notice: Notice }) => (
+  <p class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
+    <Name text={text} />
+  </p>
+);
 
-/** The line that warns where the last full cycle is too old, or there was none. */
+/** The warning that the last full cycle is too old, or that there was none. */
 export function StaleLine({ summary }: { summary: Summary }) {
   const { isFresh, checkedAtMs, nowMs } = summary;
   if (isFresh) return null;
