@@ -13,7 +13,7 @@ import { NONE } from "../shared/config/source-variables.ts";
 import type { Table, Variable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import { SOURCES } from "../shared/sources/index.ts";
-import type { SourceSpec } from "../shared/sources/spec.ts";
+import type { SourceSpec } from "../shared/sources/source.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
 import { SETTINGS } from "./environments.ts";
 import { faultTable } from "./faults/table.ts";

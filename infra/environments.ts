@@ -6,10 +6,10 @@ import { CYCLE } from "../shared/config/cycle.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
 import { leaseMs } from "../shared/cycle/lease.ts";
-import { DOCKER } from "../shared/sources/docker/variables.ts";
-import { QUEUE_COUNTS } from "../shared/sources/queue-counts/variables.ts";
-import { REDIS } from "../shared/sources/redis/variables.ts";
-import { SQLITE } from "../shared/sources/sqlite/variables.ts";
+import { docker } from "../shared/sources/docker/docker.ts";
+import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
+import { redis } from "../shared/sources/redis/redis.ts";
+import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 /** For the start, and the secret, before the time that a cycle may hold its lease. */
@@ -117,7 +117,7 @@ const Settings = z
       everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
 
       libsqlUrl: writes(
-        SQLITE.url,
+        sqlite.variables.url,
         z.union(
           [
             none,
@@ -133,14 +133,14 @@ const Settings = z
       /** An EFS access point, where libsqlUrl names a file. */
       fileSystem: FileSystem.optional(),
       redisUrl: writes(
-        REDIS.url,
+        redis.variables.url,
         orNone(
           address("https?", "https://redis.example.com"),
           "give https://… of Redis over REST, without a token in it",
         ),
       ),
       dockerHosts: writes(
-        DOCKER.hosts,
+        docker.variables.hosts,
         orNone(
           z
             .array(
@@ -155,7 +155,7 @@ const Settings = z
       ),
       /** "sql": the accessor's own SQL. */
       queueCountsUrl: writes(
-        QUEUE_COUNTS.url,
+        queueCounts.variables.url,
         z.union([none, z.literal("sql"), address("https?", "https://trinity.example.com/api/queue-counts")], {
           error:
             'give "sql", an http(s):// address without a token in it, or "none" to leave it out on purpose',

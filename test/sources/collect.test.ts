@@ -90,6 +90,13 @@ describe("a source that fails", () => {
     expect(snapshot.unavailable).toEqual(["sqlite: ETIMEDOUT"]);
   });
 
+  test("leaves each fact that was wanted of it unread, and no other", async () => {
+    const fails = redis(() => Promise.reject(ETIMEDOUT));
+    expect((await collected([fails], ["slots", "roster"])).readings).toEqual({
+      slots: { read: false, reason: "redis: ETIMEDOUT" },
+    });
+  });
+
   test("also where it throws before it is asynchronous", async () => {
     const broken = redis(() => {
       throw ETIMEDOUT;

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { withDeadline } from "../../shared/deadline.ts";
 import { describeError, SourceError } from "../../shared/errors.ts";
-import { allUnread } from "../../shared/sources/source.ts";
 
 describe("a deadline", () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -153,13 +152,5 @@ describe("what an operator reads of an error", () => {
     const error = new Error("round");
     error.cause = error;
     expect(describeError(error)).toBe("round");
-  });
-});
-
-describe("a source that failed as a whole", () => {
-  test("leaves each fact that was wanted of it unread, and no other", () => {
-    expect(allUnread(["slots", "drainTick"], new Set(["slots", "roster"]), "redis: ETIMEDOUT")).toEqual({
-      slots: { read: false, reason: "redis: ETIMEDOUT" },
-    });
   });
 });

@@ -5,7 +5,7 @@ import { createSchema } from "../../../infra/platform/schema.ts";
 import { endedCursorQuery, endedQuery } from "../../../shared/sources/sqlite/facts/ended.ts";
 import { executionsQuery, unknownStatusesQuery } from "../../../shared/sources/sqlite/facts/executions.ts";
 import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sqlite/facts/orphans.ts";
-import { queuedCountsQuery } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
+import { QUEUED_COUNTS } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -42,7 +42,7 @@ describe("on the indexes that a platform has", () => {
     ["ended, first cycle", () => endedQuery(schema, null, NOW)],
     ["ended since", () => endedQuery(schema, cursor, NOW)],
     ["ended cursor", () => endedCursorQuery(schema)],
-    ["queue counts", () => queuedCountsQuery()],
+    ["queue counts", () => QUEUED_COUNTS],
     ...ORPHAN_TABLES.map((t) => [`orphans of ${t.table}`, () => orphansQuery(schema, t)] as const),
   ] as const)
     test(`${name} seeks in schedule_executions and never scans it`, async () => {

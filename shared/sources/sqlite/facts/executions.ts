@@ -21,7 +21,6 @@ export const COLUMNS = [
   "timeout",
 ] as const;
 
-/** The queued and running rows. */
 export function executionsQuery(schema: Schema): string {
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
@@ -39,7 +38,7 @@ WHERE e.status IN ('queued', 'running')`,
   );
 }
 
-/** Rows of (status) for statuses that are not in the contract; it steps from one distinct value to the next. */
+/** Selects the statuses that are not in the contract. It steps through the index from one distinct value to the next. */
 export function unknownStatusesQuery(schema: Schema): string {
   if (!schema.statusIndex)
     return `SELECT DISTINCT ${blob("status")} FROM ${EXECUTIONS} WHERE status NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;

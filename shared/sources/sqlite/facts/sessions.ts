@@ -1,4 +1,4 @@
-/** The running rows that have a Claude session: from the same statement as the executions. */
+/** The running rows that have a Claude session, from the same statement as the executions. */
 import type { Facts } from "../../../facts/facts.ts";
 import { needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow } from "../packing.ts";
