@@ -12,7 +12,7 @@ import { redis } from "../shared/sources/redis/redis.ts";
 import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
-/** For the start, and the secret, before the time that a cycle may hold its lease. */
+/** The time to start and to read the secret, before a cycle takes its lease. */
 const START_SECONDS = 10;
 
 const address = (schemes: string, example: string) =>
@@ -23,18 +23,18 @@ const wholeNumber = (least: number, most: number, what: string) => {
   const error = `give ${what}, a whole number from ${least} to ${most}`;
   return z.int({ error }).min(least, { error }).max(most, { error });
 };
-const matching = (pattern: RegExp, mend: string) => z.string({ error: mend }).regex(pattern, { error: mend });
+const matching = (pattern: RegExp, fix: string) => z.string({ error: fix }).regex(pattern, { error: fix });
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `give one of ${names.join(", ")}` });
 const none = z.literal("none");
 /** The union's own message does not say what to give. */
-const orNone = <T extends z.ZodType>(schema: T, mend: string) =>
-  z.union([none, schema], { error: `${mend}, or "none" to leave it out on purpose` });
+const orNone = <T extends z.ZodType>(schema: T, fix: string) =>
+  z.union([none, schema], { error: `${fix}, or "none" to leave it out on purpose` });
 
-/** The variable that a setting becomes. */
+/** The variable that a setting becomes, by the setting's schema. */
 const WRITTEN = z.registry<{ readonly variable: string; text(value: unknown): string | undefined }>();
 
-/** Says that the stack writes this variable for a setting. @param settingToValue makes the variable's value of the setting's */
+/** Registers the variable that a setting becomes. @param settingToValue converts the setting to the variable's value */
 function writes<T, S extends z.ZodType>(
   variable: Variable<T>,
   schema: S,
@@ -60,7 +60,7 @@ const FunctionUrl = z.discriminatedUnion(
     z.strictObject({ auth: z.literal("bearer") }),
     z.strictObject({
       auth: z.literal("iam"),
-      /** Who else may call it than those whose own policies allow it: users and roles, also of other accounts. */
+      /** Users and roles, also of other accounts, that may call it in addition to those whose own policies allow it. */
       callers: z.array(
         matching(
           /^arn:[\w-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/,
@@ -76,7 +76,7 @@ const FunctionUrl = z.discriminatedUnion(
 const Network = z.strictObject(
   {
     vpcId: matching(/^vpc-[0-9a-f]{8,17}$/, "give a VPC's id, like vpc-0123456789abcdef0"),
-    /** Private ones, with a way to AWS and to the sources (NAT, or endpoints). */
+    /** Private subnets with a route to AWS and to the sources (NAT, or endpoints). */
     subnetIds: z
       .array(matching(/^subnet-[0-9a-f]{8,17}$/, "give subnets' ids, like subnet-0123456789abcdef0"))
       .min(1, { error: "give at least one subnet" }),
@@ -110,10 +110,10 @@ const Alerts = z.strictObject({
 const Settings = z
   .strictObject(
     {
-      /** Where it is deployed; left out: wherever the credentials at hand lead. */
+      /** Where it is deployed. Left out: the account of the current credentials. */
       account: matching(/^\d{12}$/, "give an account's twelve digits, as a string").optional(),
       region: matching(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1").optional(),
-      /** Minutes from one cycle to the next. Three have to fit into the fifteen after which a canary counts as dead. */
+      /** Minutes from one cycle to the next. Three must fit into the fifteen after which a canary counts as dead. */
       everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
 
       libsqlUrl: writes(
@@ -168,18 +168,18 @@ const Settings = z
       memoryMb: wholeNumber(128, 10_240, "the functions' memory in MB").default(512),
       cycleTimeoutSeconds: wholeNumber(10, 240, "the cycle function's time limit in seconds").default(90),
       apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
-      /** How many requests the API answers at once; left out: as many as the account allows, cycles among them. */
+      /** How many requests the API answers at once. Left out: as many as the account allows, shared with the cycles. */
       apiConcurrency: wholeNumber(1, 1000, "how many requests at once").optional(),
       sourceDeadlineMs: numberOf(CYCLE.sourceDeadlineMs, "milliseconds for one read of a source"),
       confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
       zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
 
       alerts: Alerts.prefault({}),
-      /** Who gets the topic's e-mails: alarms of the account, and the canary's alerts. Left out: those who subscribe. */
+      /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 
       functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
-      /** Whether everybody may see `/badge.svg`, which says how many invariants are red, without a token. */
+      /** Whether `/badge.svg`, which shows how many invariants are red, needs no token. */
       publicBadge: flagOf(API.publicBadge),
       /** How long the functions' logs are kept. */
       logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
@@ -224,11 +224,11 @@ const Settings = z
       refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");
   });
 
-/** What an entry says; what is left out has a default. */
+/** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
 export type EnvironmentSettings = z.output<typeof Settings>;
 
-/** The schemas by their settings, and the values at the same places. */
+/** Lists the schemas by their settings, with the values of an environment. */
 const placesOf = (settings?: EnvironmentSettings) =>
   [
     ["", Settings.shape, settings],
@@ -248,9 +248,9 @@ export const SETTINGS: ReadonlyMap<string, string> = new Map(
 const API_NAMES: readonly string[] = Object.values(API).map(({ name }) => name);
 
 /**
- * Gives the variables that an environment's settings become.
- * @param environment what the canary is called
- * @param reader the API's own variables are for the API function only
+ * Converts an environment's settings to variables.
+ * @param environment the environment's name
+ * @param reader the function that gets them: only the API function gets the API's own variables
  */
 export function variablesOf(
   environment: string,
@@ -303,7 +303,8 @@ export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
 };
 
 /**
- * @param name what it is called in errors, alerts and metrics
+ * Checks an entry and fills in the defaults.
+ * @param name the environment's name in errors, alerts and metrics
  * @throws ConfigError naming each field that can't be used, and what to give
  */
 export function parseEnvironment(name: string, input: unknown): EnvironmentSettings {
@@ -330,8 +331,9 @@ function describeIssue(name: string, input: unknown, issue: z.core.$ZodIssue): s
 }
 
 /**
+ * Finds the settings of an environment.
  * @param name an entry of `environments`
- * @throws ConfigError where there is none, or it can't be used
+ * @throws ConfigError where there is no such entry, or it can't be used
  */
 export function findEnvironment(
   name: string | undefined,
@@ -346,7 +348,7 @@ export function findEnvironment(
   return parseEnvironment(name, environments[name]);
 }
 
-/** Gives the settings that still name an address of the examples, which leads nowhere. */
+/** Lists the settings that still have an example's address. */
 export const placeholdersIn = (settings: EnvironmentSettings): string[] =>
   Object.entries(settings)
     .filter(([, value]) => /\bexample\.com\b|\b-?0123456789abcdef\d?\b/.test(JSON.stringify(value)))

@@ -1,4 +1,4 @@
-/** What a variable's format writes, its parse reads: the stack writes what the functions read. */
+/** A variable's `parse` reads what its `format` writes: the stack writes what the functions read. */
 import { describe, expect, test } from "vitest";
 import { GROUPS } from "../../infra/docs.ts";
 import { reader } from "../../shared/config/reader.ts";

@@ -1,4 +1,4 @@
-/** The statements of a snapshot, planned by a real SQLite: history must cost nothing. */
+/** The query plans of a snapshot's statements, by a real SQLite: history must cost nothing. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
@@ -49,7 +49,7 @@ describe("on the indexes that a platform has", () => {
       const steps = await plan(statement());
       const onHistory = steps.filter((step) => /\b(schedule_executions|e|t)\b/.test(step));
       const scans = onHistory.filter((step) => /^SCAN (schedule_executions|e)\b/.test(step));
-      // The partial index of queued rows holds live rows only: to walk it is to walk the queue.
+      // The partial index of queued rows holds live rows only: a scan of it is a scan of the queue.
       expect(scans.filter((step) => !step.includes("idx_executions_queued"))).toEqual([]);
       if (name.endsWith("schedule_executions"))
         expect(onHistory.filter((step) => /^SCAN t\b/.test(step))).toEqual([]);
