@@ -1,5 +1,9 @@
 /** The environment's one secret in AWS Secrets Manager: read at run time, kept for a while, and never printed. */
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import {
+  GetSecretValueCommand,
+  SecretsManagerClient,
+  type SecretsManagerServiceException,
+} from "@aws-sdk/client-secrets-manager";
 import { describeError } from "../errors.ts";
 import { ConfigError, type Environment, environmentWith, reader } from "./reader.ts";
 import { text } from "./variable.ts";
@@ -48,11 +52,7 @@ const shown = (name: string) => (/^[A-Z][A-Z_]{0,40}$/.test(name) ? name : "a na
 
 /** Whether a later read may succeed: throttled, slow or down, but not "no such secret" or "no right to it". */
 function isPassing(error: unknown): boolean {
-  const { $metadata, $retryable, name } = error as {
-    $metadata?: { httpStatusCode?: number };
-    $retryable?: unknown;
-    name?: string;
-  };
+  const { $metadata, $retryable, name } = error as Partial<SecretsManagerServiceException>;
   const status = $metadata?.httpStatusCode;
   return status === undefined || status >= 500 || $retryable !== undefined || name === "ThrottlingException";
 }

@@ -1,6 +1,6 @@
 /** A variable of the environment: its name, its meaning, its default, and how it is read and written. */
 
-/** What `parse` reports besides the value. */
+/** What `parse` reports in addition to the value. */
 export interface Notes {
   /** Reports what is wrong with the value, and how to fix it; the reader puts the variable's name before it. */
   problem(what: string): void;

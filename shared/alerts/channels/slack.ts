@@ -20,7 +20,7 @@ const SLACK = {
 };
 
 /** Slack's limits: characters of a header, of a section's text, of a context element, and elements of a context. */
-export const SLACK_LIMITS = { header: 150, section: 3000, context: 2000, elements: 10, blocks: 50 } as const;
+const SLACK_LIMITS = { header: 150, section: 3000, context: 2000, elements: 10, blocks: 50 } as const;
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 

@@ -19,7 +19,7 @@ const SNS = {
 };
 
 /** SNS accepts a subject of 100 printable ASCII characters, and a message of 256 kB. */
-export const SNS_LIMITS = { subject: 100, message: 256_000 } as const;
+const SNS_LIMITS = { subject: 100, message: 256_000 } as const;
 
 /** Makes the subject and the text of an e-mail. */
 export function plainMessage(alert: Alert): { subject: string; text: string } {

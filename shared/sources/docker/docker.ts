@@ -6,7 +6,7 @@ import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
 import { withDeadline } from "../../deadline.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { ContainerProcesses, Zombies } from "../../facts/facts.ts";
+import type { ContainerProcesses } from "../../facts/facts.ts";
 import type { Source, SourceSpec } from "../source.ts";
 import { connect, type DockerTls } from "./connect.ts";
 import { ContainerGone, processesOf, zombiePidsOf } from "./processes.ts";
@@ -88,7 +88,8 @@ async function readDaemon(
   softSignal: AbortSignal,
 ) {
   const containers: ContainerProcesses[] = [];
-  const unseen: { agent: string; containerId: string }[] = [];
+  const unseenContainers: { agent: string; containerId: string }[] = [];
+  const unseenDaemons: string[] = [];
   const unavailable: string[] = [];
   const { docker, close } = connect(host, tls);
   // Only closing its sockets really ends a request that was cut.
@@ -101,7 +102,7 @@ async function readDaemon(
     );
     if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
     await pMap(list, readContainer, { concurrency: EXECS_AT_ONCE });
-    return { containers, unseen, unavailable };
+    return { containers, unseenContainers, unseenDaemons, unavailable };
   } finally {
     close();
   }
@@ -120,51 +121,39 @@ async function readDaemon(
       containers.push({ agent, containerId, daemon: host, ...found });
     } catch (error) {
       if (error instanceof ContainerGone) return;
-      unseen.push({ agent, containerId });
+      unseenContainers.push({ agent, containerId });
       unavailable.push(`docker.exec[${agent}]: ${describeError(error)}`);
     }
   }
 }
 
-/** Joins the results of the daemons. The fact is null where no daemon could be read. */
-function joined(
-  hosts: readonly string[],
-  results: readonly PromiseSettledResult<Awaited<ReturnType<typeof readDaemon>>>[],
-): { value: Zombies | null; unavailable: string[] } {
-  const unavailable: string[] = [];
-  const unseenDaemons: string[] = [];
-  const read = results.flatMap((result, i) => {
-    if (result.status === "fulfilled") {
-      unavailable.push(...result.value.unavailable);
-      return [result.value];
-    }
-    unseenDaemons.push(hosts[i]!);
-    const where = hosts.length > 1 ? `docker[${hosts[i]}]` : "docker";
-    unavailable.push(`${where}: ${describeError(result.reason)}`);
-    return [];
-  });
-  if (read.length === 0) return { value: null, unavailable };
-  const containers = read.flatMap((daemon) => daemon.containers);
-  const unseenContainers = read.flatMap(({ unseen }) => unseen);
-  return { value: { containers, unseenContainers, unseenDaemons }, unavailable };
-}
-
 /** Makes the reader of the fact `zombies`. @param hosts `tcp://host:port` or `unix:///path`, one for each daemon */
 function dockerReader(hosts: readonly string[], options: DockerOptions): Source["read"] {
-  const { deadlineMs } = options;
+  const failed = (host: string, error: unknown): Awaited<ReturnType<typeof readDaemon>> => {
+    const where = hosts.length > 1 ? `docker[${host}]` : "docker";
+    const unavailable = [`${where}: ${describeError(error)}`];
+    return { containers: [], unseenContainers: [], unseenDaemons: [host], unavailable };
+  };
   return async ({ signal, now }) => {
     const soft = new AbortController();
     // Every container that is read listens to it.
     setMaxListeners(0, soft.signal);
-    const late = new SourceError(`no answer within ${deadlineMs} ms`);
-    const timer = setTimeout(() => soft.abort(late), deadlineMs * SOFT_SHARE);
+    const late = new SourceError(`no answer within ${options.deadlineMs} ms`);
+    const timer = setTimeout(() => soft.abort(late), options.deadlineMs * SOFT_SHARE);
     const fromMs = now();
-    const results = await Promise.allSettled(
-      hosts.map((host) => readDaemon(host, options, signal, soft.signal)),
+    const daemons = await Promise.all(
+      hosts.map((host) =>
+        readDaemon(host, options, signal, soft.signal).catch((error) => failed(host, error)),
+      ),
     );
     clearTimeout(timer);
-    const { value, unavailable } = joined(hosts, results);
-    if (value === null)
+    const unavailable = daemons.flatMap((daemon) => daemon.unavailable);
+    const value = {
+      containers: daemons.flatMap(({ containers }) => containers),
+      unseenContainers: daemons.flatMap(({ unseenContainers }) => unseenContainers),
+      unseenDaemons: daemons.flatMap(({ unseenDaemons }) => unseenDaemons),
+    };
+    if (value.unseenDaemons.length === hosts.length)
       return { readings: { zombies: { read: false, reason: unavailable.join("; ") } }, unavailable };
     return { readings: { zombies: { read: true, value, time: { fromMs, toMs: now() } } }, unavailable };
   };

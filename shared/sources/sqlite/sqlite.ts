@@ -7,11 +7,10 @@ import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts
 import { type Database, openDatabase } from "./database.ts";
 import type { SqlFact } from "./fact.ts";
 import { ended } from "./facts/ended.ts";
-import { executions } from "./facts/executions.ts";
+import { executions, sessions } from "./facts/executions.ts";
 import { orphans } from "./facts/orphans.ts";
 import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
-import { sessions } from "./facts/sessions.ts";
 import { type Answer, rowsOf } from "./packing.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "./schema.ts";
 

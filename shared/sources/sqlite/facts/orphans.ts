@@ -7,7 +7,7 @@ import type { Schema } from "../schema.ts";
 import { blob, EXECUTIONS, indexedBy, textOf } from "../sql.ts";
 
 /** A table that is searched for rows of agents that are not on the roster. */
-export interface OrphanTable {
+interface OrphanTable {
   readonly table: string;
   readonly key: readonly string[];
   /** The column that the filter looks at, next to agent_name. */
