@@ -42,41 +42,12 @@ export class CanaryWatch extends Construct {
     this.addDashboard(props);
   }
 
-  private addAlarms({
-    environment,
-    everyMinutes,
-    blindAfterCycles,
-    cycle,
-    deadLetters,
-    topic,
-  }: CanaryWatchProps) {
-    const action = new SnsAction(topic);
+  private addAlarms(props: CanaryWatchProps): void {
+    const { environment, everyMinutes, blindAfterCycles, cycle, deadLetters, topic } = props;
     const period = Duration.minutes(everyMinutes);
     const metric = (metricName: string, statistic: string, over = period) =>
       canaryMetric(environment, metricName, statistic, over);
-    const alarm = (
-      name: string,
-      what: string,
-      {
-        metric,
-        threshold = 1,
-        evaluationPeriods = 1,
-        ...props
-      }: Pick<AlarmProps, "metric"> & Partial<AlarmProps>,
-    ) => {
-      const made = new Alarm(this, name, {
-        alarmName: `trinity-canary ${environment}: ${name}`,
-        alarmDescription: what,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-        metric,
-        threshold,
-        evaluationPeriods,
-        ...props,
-      });
-      made.addAlarmAction(action);
-      made.addOkAction(action);
-    };
+    const alarm = this.alarmsOf(environment, new SnsAction(topic));
 
     alarm(
       "NoCompletedCycle",
@@ -132,6 +103,33 @@ export class CanaryWatch extends Construct {
       "Invariants could not be judged for some cycles in a row: a source can't be read. status names it.",
       { metric: metric("UnknownInvariants", Stats.MAXIMUM), evaluationPeriods: blindAfterCycles },
     );
+  }
+
+  /** Makes a function that adds an alarm: `what` is for the operator who gets it. */
+  private alarmsOf(environment: string, action: SnsAction) {
+    return (
+      name: string,
+      what: string,
+      {
+        metric,
+        threshold = 1,
+        evaluationPeriods = 1,
+        ...props
+      }: Pick<AlarmProps, "metric"> & Partial<AlarmProps>,
+    ) => {
+      const alarm = new Alarm(this, name, {
+        alarmName: `trinity-canary ${environment}: ${name}`,
+        alarmDescription: what,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+        metric,
+        threshold,
+        evaluationPeriods,
+        ...props,
+      });
+      alarm.addAlarmAction(action);
+      alarm.addOkAction(action);
+    };
   }
 
   private addDashboard({ environment, everyMinutes, cycle, api }: CanaryWatchProps) {

@@ -57,41 +57,10 @@ export class TrinityCanary extends Construct {
     const isKept = settings.removal === "keep";
     const removalPolicy = isKept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 
-    this.table = new Table(this, "State", {
-      partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
-      sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
-      timeToLiveAttribute: TABLE.timeToLive,
-      billingMode: BillingMode.PAY_PER_REQUEST,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection: isKept,
-      removalPolicy,
-    });
-    this.secret = new Secret(this, "Secret", {
-      description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
-      // A change here makes CloudFormation generate the whole value again, and overwrite what the operators put in.
-      generateSecretString: {
-        secretStringTemplate: "{}",
-        generateStringKey: API.adminToken.name,
-        passwordLength: ADMIN_TOKEN_LENGTH,
-        excludePunctuation: true,
-      },
-      removalPolicy,
-    });
-    Validations.of(this.secret).acknowledge({
-      id: "AwsSolutions-SMG4",
-      reason:
-        "Its tokens and certificates are issued by other systems; operators rotate them, see docs/operations.md.",
-    });
+    this.table = this.makeTable(isKept, removalPolicy);
+    this.secret = this.makeSecret(environment, removalPolicy);
     this.topic = this.makeTopic(environment, settings);
-    this.deadLetters = new Queue(this, "DeadLetters", {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(DEAD_LETTER_DAYS),
-    });
-    Validations.of(this.deadLetters).acknowledge({
-      id: "AwsSolutions-SQS3",
-      reason: "It is the dead-letter queue, of the schedule and of the cycle function.",
-    });
+    this.deadLetters = this.makeDeadLetters();
 
     const place = placeIn(this, settings);
     const common = { settings, place };
@@ -143,6 +112,54 @@ export class TrinityCanary extends Construct {
     output("SecretArn", this.secret.secretArn, "Put the secrets in here");
     output("TopicArn", this.topic.topicArn, "Subscribe to it for alerts");
     output("TableName", this.table.tableName, STATE.table.name);
+  }
+
+  /** Makes the table of the state. */
+  private makeTable(isKept: boolean, removalPolicy: RemovalPolicy): Table {
+    return new Table(this, "State", {
+      partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
+      sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
+      timeToLiveAttribute: TABLE.timeToLive,
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: isKept,
+      removalPolicy,
+    });
+  }
+
+  /** Makes the secret, which operators fill. */
+  private makeSecret(environment: string, removalPolicy: RemovalPolicy): Secret {
+    const secret = new Secret(this, "Secret", {
+      description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
+      // A change here makes CloudFormation generate the whole value again, and overwrite what the operators put in.
+      generateSecretString: {
+        secretStringTemplate: "{}",
+        generateStringKey: API.adminToken.name,
+        passwordLength: ADMIN_TOKEN_LENGTH,
+        excludePunctuation: true,
+      },
+      removalPolicy,
+    });
+    Validations.of(secret).acknowledge({
+      id: "AwsSolutions-SMG4",
+      reason:
+        "Its tokens and certificates are issued by other systems; operators rotate them, see docs/operations.md.",
+    });
+    return secret;
+  }
+
+  /** Makes the queue for what the schedule and the cycle function gave up. */
+  private makeDeadLetters(): Queue {
+    const deadLetters = new Queue(this, "DeadLetters", {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(DEAD_LETTER_DAYS),
+    });
+    Validations.of(deadLetters).acknowledge({
+      id: "AwsSolutions-SQS3",
+      reason: "It is the dead-letter queue, of the schedule and of the cycle function.",
+    });
+    return deadLetters;
   }
 
   /** Makes the topic of alerts and alarms. */
