@@ -1,4 +1,4 @@
-/** `npm run docs`: writes the pages that say what the code says. `--check` only says whether they are up to date. */
+/** `npm run docs`: writes the pages that are generated from the code. `--check` only says whether they are up to date. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CHANNELS } from "../shared/alerts/channels/index.ts";
@@ -13,7 +13,7 @@ import { NONE } from "../shared/config/source-variables.ts";
 import type { Table, Variable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import { SOURCES } from "../shared/sources/index.ts";
-import type { SourceSpec } from "../shared/sources/spec.ts";
+import type { SourceSpec } from "../shared/sources/source.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
 import { SETTINGS } from "./environments.ts";
 import { faultTable } from "./faults/table.ts";
@@ -31,7 +31,7 @@ export const GROUPS = {
 
 const cell = (text: string) => text.replaceAll("|", "\\|");
 
-/** Says which invariants are not run without a source. */
+/** Describes which invariants are not run without a source. */
 function leftOut({ gives }: SourceSpec): string {
   const ids = INVARIANTS.filter(({ reads }) => reads.some((fact) => gives.includes(fact))).map(
     ({ id }) => id,
@@ -39,12 +39,12 @@ function leftOut({ gives }: SourceSpec): string {
   return `. \`${NONE}\` leaves out ${ids.join(", ")}`;
 }
 
-/** What the first variable of each source says besides its meaning. */
+/** What is added to the meaning of each source's first variable. */
 const LEFT_OUT = new Map(
   (SOURCES as readonly SourceSpec[]).map((source) => [Object.values(source.variables)[0], leftOut(source)]),
 );
 
-/** Says where a deployed canary gets a variable; nothing where the stack itself sets it. */
+/** Describes where a deployed canary gets a variable; empty where the stack itself sets it. */
 function deployedBy(name: string): string {
   const setting = SETTINGS.get(name);
   return SECRET_NAMES.includes(name) ? "secret" : setting ? `\`${setting}\`` : "";
@@ -62,7 +62,7 @@ function row(variable: Variable<unknown>, isDeployed: boolean): string {
   return `|${cells.map((text) => (text ? ` ${cell(text)} ` : " ")).join("|")}|`;
 }
 
-/** @param isDeployed whether a deployed canary reads these */
+/** Makes the table of these variables. @param isDeployed whether a deployed canary reads them */
 function table(tables: readonly Table[], { isDeployed = true } = {}): string {
   const variables = tables.flatMap((one) => Object.values(one));
   const head = isDeployed
@@ -146,10 +146,10 @@ ${sections.join("\n")}`;
 
 const pathOf = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
 
-/** Makes docs/drill.md: what is there, with the table of faults as infra/faults has it. */
+/** Makes docs/drill.md: the page as it is, with the table of faults from infra/faults. */
 const drillPage = (): string => withParts(readFileSync(pathOf("drill.md"), "utf8"), { faults: faultTable() });
 
-/** The written pages, by their names in docs/. */
+/** The generated pages, by their names in docs/. */
 export const PAGES = {
   "invariants.md": invariantsPage,
   "configuration.md": configurationPage,

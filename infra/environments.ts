@@ -1,234 +1,15 @@
 /** The environments that can be deployed. A new one is one entry below; secrets are never here. */
-import { z } from "zod";
-import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
+import type { z } from "zod";
+import { ALERTS } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
-import { CYCLE } from "../shared/config/cycle.ts";
 import { ConfigError } from "../shared/config/reader.ts";
-import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
-import { leaseMs } from "../shared/cycle/lease.ts";
-import { DOCKER } from "../shared/sources/docker/variables.ts";
-import { QUEUE_COUNTS } from "../shared/sources/queue-counts/variables.ts";
-import { REDIS } from "../shared/sources/redis/variables.ts";
-import { SQLITE } from "../shared/sources/sqlite/variables.ts";
+import { Alerts, Settings, WRITTEN } from "./settings.ts";
 
-const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
-/** For the start, and the secret, before the time that a cycle may hold its lease. */
-const START_SECONDS = 10;
-
-const address = (schemes: string, example: string) =>
-  z.string().regex(new RegExp(`^(${schemes})://[^\\s/?#@]+(/[^\\s?#@]*)?$`), {
-    error: `give an address like ${example}, without a user, a password or a query: tokens belong into the secret`,
-  });
-const wholeNumber = (least: number, most: number, what: string) => {
-  const error = `give ${what}, a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
-const matching = (pattern: RegExp, mend: string) => z.string({ error: mend }).regex(pattern, { error: mend });
-const oneOf = <const T extends readonly string[]>(names: T) =>
-  z.enum(names, { error: `give one of ${names.join(", ")}` });
-const none = z.literal("none");
-/** The union's own message does not say what to give. */
-const orNone = <T extends z.ZodType>(schema: T, mend: string) =>
-  z.union([none, schema], { error: `${mend}, or "none" to leave it out on purpose` });
-
-/** The variable that a setting becomes. */
-const WRITTEN = z.registry<{ readonly variable: string; text(value: unknown): string | undefined }>();
-
-/** Says that the stack writes this variable for a setting. @param settingToValue makes the variable's value of the setting's */
-function writes<T, S extends z.ZodType>(
-  variable: Variable<T>,
-  schema: S,
-  settingToValue: (setting: z.output<S>) => T = (setting) => setting as T,
-): S {
-  WRITTEN.add(schema, {
-    variable: variable.name,
-    text: (setting) => variable.format(settingToValue(setting as z.output<S>)),
-  });
-  return schema;
-}
-
-const numberOf = (variable: WholeNumber, what: string) =>
-  writes(variable, wholeNumber(...variable.range, what).default(variable.fallback));
-const flagOf = (variable: Variable<boolean>) =>
-  writes(variable, z.boolean({ error: "give true or false" }).default(variable.fallback));
-const choiceOf = <T extends string>(variable: Choice<T>) =>
-  writes(variable, oneOf(variable.names).default(variable.fallback as never));
-
-const FunctionUrl = z.discriminatedUnion(
-  "auth",
-  [
-    z.strictObject({ auth: z.literal("bearer") }),
-    z.strictObject({
-      auth: z.literal("iam"),
-      /** Who else may call it than those whose own policies allow it: users and roles, also of other accounts. */
-      callers: z.array(
-        matching(
-          /^arn:[\w-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/,
-          "give the ARN of a role or a user, like arn:aws:iam::123456789012:role/operators",
-        ),
-        { error: "give a list of ARNs; an empty one leaves it to the callers' own policies" },
-      ),
-    }),
-  ],
-  { error: 'give {auth: "bearer"} (the admin token) or {auth: "iam", callers: […]} (AWS signatures)' },
-);
-
-const Network = z.strictObject(
-  {
-    vpcId: matching(/^vpc-[0-9a-f]{8,17}$/, "give a VPC's id, like vpc-0123456789abcdef0"),
-    /** Private ones, with a way to AWS and to the sources (NAT, or endpoints). */
-    subnetIds: z
-      .array(matching(/^subnet-[0-9a-f]{8,17}$/, "give subnets' ids, like subnet-0123456789abcdef0"))
-      .min(1, { error: "give at least one subnet" }),
-  },
-  { error: "give {vpcId, subnetIds}" },
-);
-
-const FileSystem = z.strictObject(
-  {
-    accessPointArn: matching(
-      /^arn:[\w-]+:elasticfilesystem:[\w-]+:\d{12}:access-point\/fsap-[0-9a-f]{17}$/,
-      "give the ARN of an EFS access point",
-    ),
-    fileSystemId: matching(/^fs-[0-9a-f]{8,17}$/, "give the EFS file system's id, like fs-0123456789abcdef0"),
-    mountPath: matching(/^\/mnt\/[\w.-]+$/, "give a path such as /mnt/trinity"),
-  },
-  { error: "give {accessPointArn, fileSystemId, mountPath}" },
-);
-
-const Alerts = z.strictObject({
-  onRecovery: flagOf(ALERT_POLICY.onRecovery),
-  onSpread: flagOf(ALERT_POLICY.onSpread),
-  remindAfterHours: numberOf(
-    ALERT_POLICY.remindAfterHours,
-    "hours after which a red is told again (0: never)",
-  ),
-  minSeverity: choiceOf(ALERT_POLICY.minSeverity),
-  blindAfterCycles: numberOf(ALERT_POLICY.blindAfterCycles, "cycles without sight after which it is told"),
-});
-
-const Settings = z
-  .strictObject(
-    {
-      /** Where it is deployed; left out: wherever the credentials at hand lead. */
-      account: matching(/^\d{12}$/, "give an account's twelve digits, as a string").optional(),
-      region: matching(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1").optional(),
-      /** Minutes from one cycle to the next. Three have to fit into the fifteen after which a canary counts as dead. */
-      everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
-
-      libsqlUrl: writes(
-        SQLITE.url,
-        z.union(
-          [
-            none,
-            address("libsql|https?", "libsql://db.example.com"),
-            matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
-          ],
-          {
-            error:
-              'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
-          },
-        ),
-      ),
-      /** An EFS access point, where libsqlUrl names a file. */
-      fileSystem: FileSystem.optional(),
-      redisUrl: writes(
-        REDIS.url,
-        orNone(
-          address("https?", "https://redis.example.com"),
-          "give https://… of Redis over REST, without a token in it",
-        ),
-      ),
-      dockerHosts: writes(
-        DOCKER.hosts,
-        orNone(
-          z
-            .array(
-              matching(
-                /^tcp:\/\/[\w.-]+:([1-9]\d{0,4})$/,
-                "give tcp://host:port of a daemon that speaks TLS, like tcp://10.0.0.5:2376",
-              ),
-            )
-            .min(1, { error: 'give at least one daemon, or "none" to leave Docker out on purpose' }),
-          'give a list of daemons, like ["tcp://10.0.0.5:2376"]',
-        ),
-      ),
-      /** "sql": the accessor's own SQL. */
-      queueCountsUrl: writes(
-        QUEUE_COUNTS.url,
-        z.union([none, z.literal("sql"), address("https?", "https://trinity.example.com/api/queue-counts")], {
-          error:
-            'give "sql", an http(s):// address without a token in it, or "none" to leave it out on purpose',
-        }),
-        (url) => (url === "sql" ? null : url),
-      ),
-      /** Where the daemons, or another source, are private. Left out: the functions run outside of any VPC. */
-      network: Network.optional(),
-
-      memoryMb: wholeNumber(128, 10_240, "the functions' memory in MB").default(512),
-      cycleTimeoutSeconds: wholeNumber(10, 240, "the cycle function's time limit in seconds").default(90),
-      apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
-      /** How many requests the API answers at once; left out: as many as the account allows, cycles among them. */
-      apiConcurrency: wholeNumber(1, 1000, "how many requests at once").optional(),
-      sourceDeadlineMs: numberOf(CYCLE.sourceDeadlineMs, "milliseconds for one read of a source"),
-      confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
-      zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
-
-      alerts: Alerts.prefault({}),
-      /** Who gets the topic's e-mails: alarms of the account, and the canary's alerts. Left out: those who subscribe. */
-      alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
-
-      functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
-      /** Whether everybody may see `/badge.svg`, which says how many invariants are red, without a token. */
-      publicBadge: flagOf(API.publicBadge),
-      /** How long the functions' logs are kept. */
-      logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
-      /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
-      removal: oneOf(["keep", "delete"]),
-    },
-    { error: "give an object of settings" },
-  )
-  .superRefine((settings, context) => {
-    const refuse = (field: string, message: string) =>
-      context.addIssue({ code: "custom", path: [field], message });
-    const { libsqlUrl, fileSystem, network } = settings;
-    const least = Math.ceil(leaseMs(settings) / 1000) + START_SECONDS;
-    for (const field of ["cycleTimeoutSeconds", "apiTimeoutSeconds"] as const)
-      if (settings[field] < least)
-        refuse(
-          field,
-          `is ${settings[field]}, but a cycle with three reads of sourceDeadlineMs and confirmAfterMs may take ${least}: give at least that, or shorten the others`,
-        );
-    if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
-      refuse(
-        "fileSystem",
-        `is needed for ${libsqlUrl}: give the access point whose mountPath holds the file`,
-      );
-    for (const field of ["libsqlUrl", "redisUrl", "queueCountsUrl"] as const)
-      if (settings[field].startsWith("http:") && !network)
-        refuse(
-          field,
-          "would send its token in the clear: give https://, or the network in which it is private",
-        );
-    if ([libsqlUrl, settings.redisUrl, settings.dockerHosts].every((setting) => setting === "none"))
-      refuse(
-        "libsqlUrl",
-        "is none, and so are redisUrl and dockerHosts: nothing would be checked, so name one of them",
-      );
-    if (settings.publicBadge && settings.functionUrl.auth === "iam")
-      refuse(
-        "publicBadge",
-        "can't be with functionUrl.auth iam, which asks everybody for a signature: leave it out, or take bearer",
-      );
-    if (fileSystem && !network)
-      refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");
-  });
-
-/** What an entry says; what is left out has a default. */
+/** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
 export type EnvironmentSettings = z.output<typeof Settings>;
 
-/** The schemas by their settings, and the values at the same places. */
+/** Lists the schemas by their settings, with the values of an environment. */
 const placesOf = (settings?: EnvironmentSettings) =>
   [
     ["", Settings.shape, settings],
@@ -248,9 +29,9 @@ export const SETTINGS: ReadonlyMap<string, string> = new Map(
 const API_NAMES: readonly string[] = Object.values(API).map(({ name }) => name);
 
 /**
- * Gives the variables that an environment's settings become.
- * @param environment what the canary is called
- * @param reader the API's own variables are for the API function only
+ * Converts an environment's settings to variables.
+ * @param environment the environment's name
+ * @param reader the function that gets them: only the API function gets the API's own variables
  */
 export function variablesOf(
   environment: string,
@@ -303,7 +84,8 @@ export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
 };
 
 /**
- * @param name what it is called in errors, alerts and metrics
+ * Checks an entry and fills in the defaults.
+ * @param name the environment's name in errors, alerts and metrics
  * @throws ConfigError naming each field that can't be used, and what to give
  */
 export function parseEnvironment(name: string, input: unknown): EnvironmentSettings {
@@ -330,8 +112,9 @@ function describeIssue(name: string, input: unknown, issue: z.core.$ZodIssue): s
 }
 
 /**
+ * Finds the settings of an environment.
  * @param name an entry of `environments`
- * @throws ConfigError where there is none, or it can't be used
+ * @throws ConfigError where there is no such entry, or it can't be used
  */
 export function findEnvironment(
   name: string | undefined,
@@ -346,7 +129,7 @@ export function findEnvironment(
   return parseEnvironment(name, environments[name]);
 }
 
-/** Gives the settings that still name an address of the examples, which leads nowhere. */
+/** Lists the settings that still have an example's address. */
 export const placeholdersIn = (settings: EnvironmentSettings): string[] =>
   Object.entries(settings)
     .filter(([, value]) => /\bexample\.com\b|\b-?0123456789abcdef\d?\b/.test(JSON.stringify(value)))

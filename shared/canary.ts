@@ -1,4 +1,4 @@
-/** Puts a canary together from the environment: the same for every entry point, and for tests. */
+/** Makes a canary from the environment, for every entry point and for tests. */
 import type { Senders } from "./alerts/channels/channel.ts";
 import { configureChannels } from "./alerts/channels/index.ts";
 import { STATE } from "./config/cycle.ts";
@@ -32,14 +32,14 @@ export interface Canary {
   readonly onStep?: (step: CycleStep, ms: number) => void;
 }
 
-/** What is not as the environment says. */
+/** What replaces the environment's variables. */
 export interface CanaryOptions {
-  /** Where the state is: a table of another server, or any store. Left out: the table STATE_TABLE on AWS. */
+  /** A table of another server, or any store. Left out: the table STATE_TABLE on AWS. */
   readonly state?: Store | { readonly endpoint: string; readonly table: string };
-  /** The channels; none where it is empty. */
+  /** Left out: the channels that the variables name. */
   readonly senders?: Senders;
   readonly now?: () => number;
-  /** Makes what observes the cycles of this environment. */
+  /** Makes the observer of this environment's cycles. */
   readonly observe?: (environment: string) => NonNullable<Canary["observe"]>;
 }
 
@@ -52,7 +52,7 @@ function storeOf(state: CanaryOptions["state"], table: string | null): Store {
 }
 
 /**
- * Opens the canary that these variables describe; it connects to nothing before it is used.
+ * Opens the canary that these variables describe. It connects to nothing before it is used.
  * @throws ConfigError naming every variable that can't be used
  */
 export function openCanary(env: Environment, options: CanaryOptions = {}): Canary {

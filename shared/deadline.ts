@@ -1,10 +1,11 @@
-/** A deadline that cuts, for everything that waits for something else. */
+/** Deadlines that abort the work. */
 import { SourceError } from "./errors.ts";
 
 /**
  * Runs `work` until it ends or the deadline passes, whichever is first.
  * @param work gets a signal that is aborted at the deadline
- * @throws SourceError `no answer within … ms` at the deadline, whether or not the work heeds its signal
+ * @param parent aborts the work earlier
+ * @throws SourceError `no answer within … ms` at the deadline, even if the work ignores its signal
  */
 export async function withDeadline<T>(
   deadlineMs: number,

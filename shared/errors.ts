@@ -1,12 +1,12 @@
-/** Failures in words that an operator may read: without secrets. */
+/** Descriptions of errors for operators, without secrets. */
 
-/** An error whose text was written for the operator and holds no secret. */
+/** An error whose text is for the operator and holds no secret. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
 }
 
 /**
- * Says in one line what went wrong, for `sources_unavailable`.
+ * Describes an error in one line, for `sources_unavailable`.
  * Network errors are named by their code, since their texts can carry addresses with credentials.
  */
 export function describeError(error: unknown): string {

@@ -13,8 +13,8 @@ export function listed(names: readonly string[], most: number): string {
 }
 
 /**
- * Characters that move a cursor, change the direction of text, or are invisible. Joiners are not among them: scripts and
- * emoji need those.
+ * Characters that move a cursor, change the direction of text, or are invisible. Joiners are not included: scripts and
+ * emoji need them.
  */
 export const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\ufffe\uffff]/gu;
 

@@ -1,4 +1,4 @@
-/** Instants and durations: how they are read and written. Instants are unix ms. */
+/** Reading and writing of instants and durations. Instants are unix ms. */
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
@@ -9,9 +9,9 @@ const ISO =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(?:(Z)|([+-])(\d\d):?(\d\d)?)?$/i;
 
 /**
- * Reads a timestamp of the platform's database as an instant.
- * @param text ISO 8601 with `Z`, with an offset, or naive, which means UTC
- * @returns unix ms, or null where the text is empty, garbage, or no date of the calendar
+ * Parses a timestamp of the platform's database.
+ * @param text ISO 8601 with `Z`, with an offset, or without either, which means UTC
+ * @returns unix ms, or null where the text is empty, garbage, or not a date of the calendar
  */
 export function parseTimestamp(text: string | null): number | null {
   const match = text === null ? null : ISO.exec(text.trim());
@@ -30,11 +30,11 @@ export function parseTimestamp(text: string | null): number | null {
     offsetHours = "0",
     offsetMinutes = "0",
   ] = match;
-  // Date.UTC takes the years 0 to 99 for those of the last century.
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999.
   if (+year! < 1000) return null;
   const ms = Date.UTC(+year!, +month! - 1, +day!, +hour!, +minute!, +second);
   const date = new Date(ms);
-  // Date.UTC rolls 31 February over into March; a rolled-over part means that the text was no date.
+  // Date.UTC rolls 31 February over into March: a changed part means that the text was not a date.
   if (date.getUTCMonth() !== +month! - 1 || date.getUTCDate() !== +day! || date.getUTCHours() !== +hour!)
     return null;
   if (+minute! > 59 || +second > 59 || +offsetHours > 23 || +offsetMinutes > 59) return null;
@@ -42,15 +42,12 @@ export function parseTimestamp(text: string | null): number | null {
   return ms + Number(`0.${fraction || "0"}`) * 1000 - offsetMs;
 }
 
-/** The end of what the platform writes, `2026-05-18T10:30:00.123456Z`. */
+/** The end of the platform's usual form, `2026-05-18T10:30:00.123456Z`. */
 const USUAL_END = /:[0-5]\d\.\d{6}Z$/;
 const USUAL_LENGTH = 27;
 const MINUTE_LENGTH = 17;
 
-/**
- * A reader of many timestamps: those of one minute are read with care once.
- * @returns what gives the same as `parseTimestamp`
- */
+/** Makes a faster `parseTimestamp` for many timestamps: the date and the minute are parsed once. */
 export function timestampReader(): typeof parseTimestamp {
   const minutes = new Map<string, number | null>();
   return (text) => {
@@ -66,10 +63,8 @@ export function timestampReader(): typeof parseTimestamp {
   };
 }
 
-/** @returns the instant (unix ms) as ISO 8601 UTC with milliseconds, the form of every time that the canary writes */
-export function formatInstant(ms: number): string {
-  return new Date(ms).toISOString();
-}
+/** Writes an instant as ISO 8601 UTC with milliseconds, the form of every time that the canary writes. */
+export const formatInstant = (ms: number): string => new Date(ms).toISOString();
 
 /** Writes a duration in its largest unit: `40 s`, `5 min`, `2h`, `3d`. */
 export function formatDuration(ms: number): string {
@@ -79,15 +74,14 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / DAY_MS)}d`;
 }
 
-const UNITS_MS = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS } as const;
-export type DurationUnit = keyof typeof UNITS_MS;
+const UNITS_MS: Record<string, number> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 
 /**
- * Reads a duration such as `30s`, `5m`, `2h` or `3d`.
+ * Parses a duration such as `30s`, `5m`, `2h` or `3d`.
  * @param units the units that are accepted, such as "smhd"
- * @returns ms, or null where the text is no duration in one of these units
+ * @returns ms, or null where the text is not a duration in one of these units
  */
 export function parseDuration(text: string, units: string): number | null {
   const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  return unit && units.includes(unit) ? Number(amount) * UNITS_MS[unit as DurationUnit] : null;
+  return unit && units.includes(unit) ? Number(amount) * UNITS_MS[unit]! : null;
 }

@@ -1,23 +1,11 @@
-/** Every variable that a canary is made from: the general ones, and those of its sources and channels. */
-import { CHANNELS, type ChannelValues } from "./alerts/channels/index.ts";
+/** All variables of a canary: the general ones, and those of its sources and channels. */
+import { CHANNELS } from "./alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "./config/alerts.ts";
 import { API } from "./config/api.ts";
 import { CYCLE, STATE } from "./config/cycle.ts";
 import { type Environment, reader } from "./config/reader.ts";
-import type { Table, Values } from "./config/variable.ts";
-import { SOURCES, type SourceValues } from "./sources/index.ts";
-
-export interface Config {
-  readonly sources: SourceValues;
-  readonly channels: ChannelValues;
-  readonly alerts: Values<typeof ALERTS>;
-  readonly policy: Values<typeof ALERT_POLICY>;
-  /** The DynamoDB table; null where none is named. */
-  readonly stateTable: string | null;
-  readonly cycle: Values<typeof CYCLE>;
-  /** Every secret in here, to be taken out of whatever is printed. */
-  readonly secrets: readonly string[];
-}
+import type { Table } from "./config/variable.ts";
+import { SOURCES } from "./sources/index.ts";
 
 const variablesOf = (tables: readonly Table[]) => tables.flatMap((table) => Object.values(table));
 const tablesOf = (parts: readonly { readonly variables: Table }[]) => parts.map(({ variables }) => variables);
@@ -35,16 +23,16 @@ export const SECRET_NAMES: readonly string[] = variablesOf([
   .filter(({ secret }) => secret)
   .map(({ name }) => name);
 
-/** The variables of alerts, which `npm start` hands through. */
+/** The variables of alerts, which `npm start` passes on. */
 export const ALERT_NAMES: readonly string[] = variablesOf([...tablesOf(CHANNELS), ALERTS, ALERT_POLICY]).map(
   ({ name }) => name,
 );
 
 /**
- * Reads what a canary is made from.
+ * Reads the variables of a canary.
  * @throws ConfigError naming every variable that can't be used
  */
-export function loadConfig(env: Environment): Config {
+export function loadConfig(env: Environment) {
   const read = reader(env);
   const config = {
     sources: read.valuesOf(SOURCES),
@@ -53,6 +41,7 @@ export function loadConfig(env: Environment): Config {
     policy: read.values(ALERT_POLICY),
     stateTable: read.values(STATE).table,
     cycle: read.values(CYCLE),
+    /** Every secret in the other values: it must not be printed. */
     secrets: read.secrets,
   };
   read.end();

@@ -1,4 +1,4 @@
-/** Bundles one function: `node infra/aws/bundle.ts functions/cycle.ts OUTPUT`. One ES module with all it needs. */
+/** `node infra/aws/bundle.ts functions/cycle.ts OUTPUT`: bundles one function as one ES module with its packages. */
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,8 +8,8 @@ const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const FILE_WORKER = "file-worker.mjs";
 
 /**
- * What the canary never calls: dockerode's ways over SSH and to BuildKit, and its archives; libsql over WebSocket; the
- * texts of zod in other languages. They would be half of the bundle, and some of them throw at load in an ES module.
+ * What the canary never calls: dockerode's SSH, BuildKit and archives; libsql over WebSocket; zod's texts in other
+ * languages. They would be half of the bundle, and some of them throw at load in an ES module.
  */
 const ABSENT =
   /^(ssh2|@grpc\/(grpc-js|proto-loader)|protobufjs|tar-fs|@libsql\/isomorphic-ws)$|\/locales\/index\.js$/;
@@ -18,7 +18,7 @@ const leaveOut: Plugin = {
   name: "leave-out",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: ABSENT }, ({ path }) => ({ path, namespace: "absent" }));
-    // What the package was made from, and Node has.
+    // A copy of Node's own streams.
     onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
     onLoad({ filter: /.*/, namespace: "absent" }, () => ({
       contents: "export const WebSocket = undefined;",
@@ -26,10 +26,10 @@ const leaveOut: Plugin = {
   },
 };
 
-/** The smallest map that esbuild takes: the file's start, and nothing else of it. */
+/** The smallest map that esbuild accepts: it maps the file's start only. */
 const NO_MAP = Buffer.from('{"version":3,"sources":["package"],"mappings":"AAAA"}').toString("base64");
 
-/** A stack trace has to name our lines; a map of all packages would be larger than the code, and is read at each start. */
+/** A stack trace must name our lines. A map of all packages would be larger than the code, and is read at each start. */
 const mapOwnSourcesOnly: Plugin = {
   name: "map-own-sources-only",
   setup({ onLoad }) {
@@ -41,11 +41,12 @@ const mapOwnSourcesOnly: Plugin = {
 };
 
 /**
+ * Bundles one function.
  * @param entry a file of the project, `functions/cycle.ts`
  * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files; it
- *   is made where it is not there
- * @param options `splitting: false` puts all into one file, `minify: false` leaves names and lines as they are
- * @throws where esbuild does, with its messages printed
+ *   is created if it does not exist
+ * @param options `splitting: false` puts all into one file, `minify: false` keeps names and lines
+ * @throws esbuild's errors, with its messages printed
  */
 export async function bundleFunction(
   entry: string,
@@ -54,10 +55,10 @@ export async function bundleFunction(
 ): Promise<void> {
   const { outputFiles } = await build({
     entryPoints: { index: join(PROJECT, entry) },
-    // As if it lay in the project: the map names our files from there, whatever the folder that it is written to.
+    // As if the bundle were in the project: the map's paths to our files start there, wherever the bundle is written.
     outdir: PROJECT,
     outExtension: { ".js": ".mjs" },
-    // What is imported on demand only (other ways to AWS credentials than a function's) is not read at the start.
+    // What is imported on demand only (AWS credentials from elsewhere than a function's role) is not read at the start.
     splitting,
     write: false,
     absWorkingDir: PROJECT,

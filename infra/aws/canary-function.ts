@@ -36,7 +36,7 @@ export interface Place {
   readonly securityGroups: ISecurityGroup[];
 }
 
-/** The ports of what the canary reads, and of AWS and Slack: those of all addresses in its variables. */
+/** Lists the ports of AWS and Slack, and of all addresses in the canary's variables. */
 function portsOf(settings: EnvironmentSettings): number[] {
   const ports = Object.values(variablesOf("", settings))
     .flatMap((text) => text.split(","))
@@ -47,17 +47,14 @@ function portsOf(settings: EnvironmentSettings): number[] {
   return [...new Set([...own, ...ports])].sort((a, b) => a - b);
 }
 
-/**
- * The functions' place where something that they read is private.
- * @returns undefined where they run outside of any VPC
- */
+/** Puts the functions into a VPC, where a source is private. Returns undefined where they run outside of any VPC. */
 export function placeIn(scope: Construct, settings: EnvironmentSettings): Place | undefined {
   const { network } = settings;
   if (!network) return undefined;
   const vpc = Vpc.fromVpcAttributes(scope, "Vpc", {
     vpcId: network.vpcId,
     privateSubnetIds: network.subnetIds,
-    // Lambda asks for subnets only; CDK wants a zone for each, whatever its name.
+    // Lambda needs the subnets only. CDK requires a zone for each, with any name.
     availabilityZones: network.subnetIds.map((_, i) => `zone-${i}`),
   });
   Validations.of(vpc).acknowledge({
@@ -73,14 +70,14 @@ export function placeIn(scope: Construct, settings: EnvironmentSettings): Place 
   return { vpc, securityGroups: [securityGroup] };
 }
 
-/** @returns the function's asset, hashed by what comes out: the same for every environment */
+/** Makes the function's asset. It is hashed by its content, and so is the same for every environment. */
 function bundled(entry: string): AssetCode {
   return Code.fromAsset(join(PROJECT, "functions"), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
-      // Never run: esbuild is among the project's packages.
+      // The image is never run: esbuild is one of the project's packages.
       image: DockerImage.fromRegistry("esbuild"),
-      // CDK keeps what it has bundled, and tells two bundles apart by this.
+      // CDK caches bundles, and tells them apart by this.
       command: [entry],
       local: {
         tryBundle(outputFolder) {
@@ -101,13 +98,13 @@ export interface CanaryFunctionProps {
   /** A file of `functions/`. */
   readonly entry: string;
   readonly timeoutSeconds: number;
-  /** How many events it takes at once; undefined for as many as the account allows. */
+  /** How many events it handles at once; undefined for as many as the account allows. */
   readonly concurrency?: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly place: Place | undefined;
 }
 
-/** Node 24 on arm64, one ES module with all it needs, and a role with the rights that it is given, one by one. */
+/** A function on Node 24 and arm64, with a role that gets each right separately. */
 export class CanaryFunction extends Construct {
   readonly lambda: LambdaFunction;
   readonly role: Role;
@@ -152,7 +149,7 @@ export class CanaryFunction extends Construct {
     this.role.addToPolicy(new PolicyStatement({ actions: [...actions], resources: [resource] }));
   }
 
-  /** What Lambda itself does with the role to give the function an address in the VPC; it knows no resource yet. */
+  /** Lambda itself uses the role to give the function an address in the VPC. The resources do not exist yet. */
   private grantNetwork(): void {
     this.role.addToPolicy(
       new PolicyStatement({
@@ -169,7 +166,7 @@ export class CanaryFunction extends Construct {
     );
   }
 
-  /** An access point, to read from. */
+  /** Mounts an access point, read-only. */
   private mount(fileSystem: NonNullable<EnvironmentSettings["fileSystem"]>): void {
     const { accessPointArn, fileSystemId, mountPath } = fileSystem;
     (this.lambda.node.defaultChild as CfnFunction).fileSystemConfigs = [

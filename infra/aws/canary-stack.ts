@@ -1,4 +1,4 @@
-/** One stack for one environment. */
+/** The stack of one environment. */
 import { Annotations, Stack, type StackProps, Tags } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { type EnvironmentSettings, placeholdersIn } from "../environments.ts";

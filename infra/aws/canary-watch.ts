@@ -1,4 +1,4 @@
-/** Who watches the watcher: alarms that tell when the canary is dead, late or blind, and a dashboard. */
+/** Watches the canary itself: alarms for when it is dead, slow or blind, and a dashboard. */
 import { Duration } from "aws-cdk-lib";
 import {
   Alarm,
@@ -20,7 +20,7 @@ import { Construct } from "constructs";
 import { METRICS } from "../../shared/telemetry.ts";
 
 const DEAD_AFTER_MINUTES = 15;
-/** Of the time limit: what comes this near will pass it one day. */
+/** A duration above this part of the time limit will exceed the limit one day. */
 const NEAR_THE_LIMIT = 0.8;
 const GRAPH_WIDTH = 12;
 
@@ -31,7 +31,7 @@ export interface CanaryWatchProps {
   readonly cycle: LambdaFunction;
   readonly api: LambdaFunction;
   readonly deadLetters: Queue;
-  /** Told of each alarm, and of its end. */
+  /** Gets a message when an alarm starts and when it ends. */
   readonly topic: Topic;
 }
 
@@ -42,36 +42,19 @@ export class CanaryWatch extends Construct {
     this.addDashboard(props);
   }
 
-  private addAlarms({
-    environment,
-    everyMinutes,
-    blindAfterCycles,
-    cycle,
-    deadLetters,
-    topic,
-  }: CanaryWatchProps) {
-    const action = new SnsAction(topic);
+  private addAlarms(props: CanaryWatchProps): void {
+    const { environment, everyMinutes, blindAfterCycles, cycle, deadLetters, topic } = props;
     const period = Duration.minutes(everyMinutes);
     const metric = (metricName: string, statistic: string, over = period) =>
       canaryMetric(environment, metricName, statistic, over);
-    const alarm = (name: string, what: string, props: Omit<AlarmProps, "alarmName" | "alarmDescription">) => {
-      const made = new Alarm(this, name, {
-        alarmName: `trinity-canary ${environment}: ${name}`,
-        alarmDescription: what,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-        ...props,
-      });
-      made.addAlarmAction(action);
-      made.addOkAction(action);
-    };
+    const alarm = this.alarmsOf(environment, new SnsAction(topic));
 
     alarm(
       "NoCompletedCycle",
       "The canary is dead: no full cycle was completed in 15 minutes. Nobody is watching the platform.",
       {
-        // Where points are missing, CloudWatch looks further back for one that is there, and a dead canary would look
-        // well for as long: here a missing one is a zero at once.
+        // Where points are missing, CloudWatch looks further back for older ones, and a dead canary would look healthy
+        // for that time. FILL makes a missing point a zero at once.
         metric: new MathExpression({
           expression: "FILL(completed, 0)",
           usingMetrics: {
@@ -79,8 +62,6 @@ export class CanaryWatch extends Construct {
           },
           period: Duration.minutes(DEAD_AFTER_MINUTES),
         }),
-        threshold: 1,
-        evaluationPeriods: 1,
         comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
         treatMissingData: TreatMissingData.BREACHING,
       },
@@ -90,7 +71,6 @@ export class CanaryWatch extends Construct {
       "Cycles fail again and again, retries among them: their log says why (configuration, secret, or state).",
       {
         metric: cycle.metricErrors({ period, statistic: Stats.SUM }),
-        threshold: 1,
         evaluationPeriods: 3,
         datapointsToAlarm: 2,
       },
@@ -101,45 +81,55 @@ export class CanaryWatch extends Construct {
       {
         metric: cycle.metricDuration({ period, statistic: Stats.MAXIMUM }),
         threshold: Math.floor((cycle.timeout?.toMilliseconds() ?? 0) * NEAR_THE_LIMIT),
-        evaluationPeriods: 1,
       },
     );
     alarm(
       "DeadLetters",
       "An invocation was given up after its retries. The queue holds it, with the reason.",
-      {
-        metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: Stats.MAXIMUM }),
-        threshold: 1,
-        evaluationPeriods: 1,
-      },
+      { metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: Stats.MAXIMUM }) },
     );
     alarm(
       "AlertsPending",
       "Alerts have waited for three cycles: a channel does not take them. status names them.",
-      {
-        metric: metric("AlertsPending", Stats.MAXIMUM),
-        threshold: 1,
-        evaluationPeriods: 3,
-      },
+      { metric: metric("AlertsPending", Stats.MAXIMUM), evaluationPeriods: 3 },
     );
     alarm(
       "AlertsDropped",
       "An alert was given up after 24 hours, and nobody has been told. The log names it.",
-      {
-        metric: metric("AlertsDropped", Stats.SUM),
-        threshold: 1,
-        evaluationPeriods: 1,
-      },
+      { metric: metric("AlertsDropped", Stats.SUM) },
     );
     alarm(
       "BlindInvariants",
       "Invariants could not be judged for some cycles in a row: a source can't be read. status names it.",
-      {
-        metric: metric("UnknownInvariants", Stats.MAXIMUM),
-        threshold: 1,
-        evaluationPeriods: blindAfterCycles,
-      },
+      { metric: metric("UnknownInvariants", Stats.MAXIMUM), evaluationPeriods: blindAfterCycles },
     );
+  }
+
+  /** Makes a function that adds an alarm: `what` is for the operator who gets it. */
+  private alarmsOf(environment: string, action: SnsAction) {
+    return (
+      name: string,
+      what: string,
+      {
+        metric,
+        threshold = 1,
+        evaluationPeriods = 1,
+        ...props
+      }: Pick<AlarmProps, "metric"> & Partial<AlarmProps>,
+    ) => {
+      const alarm = new Alarm(this, name, {
+        alarmName: `trinity-canary ${environment}: ${name}`,
+        alarmDescription: what,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+        metric,
+        threshold,
+        evaluationPeriods,
+        ...props,
+      });
+      alarm.addAlarmAction(action);
+      alarm.addOkAction(action);
+    };
   }
 
   private addDashboard({ environment, everyMinutes, cycle, api }: CanaryWatchProps) {

@@ -1,6 +1,6 @@
 /**
  * `node infra/aws/smoke-check.ts FILE [TRIES] [PAUSE_SECONDS]`: waits until the canary that was just deployed has
- * completed a full cycle. Its schedule, secret and state work then, and its API answers; what the cycle found is another matter.
+ * completed a full cycle. That proves its schedule, secret, state and API, whatever the cycle found.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -14,14 +14,14 @@ const ANSWER_MS = 20_000;
 const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));
 const RUNTIME = new URL("../runtime.mjs", import.meta.url).href;
 
-/** @param file what `cdk deploy --outputs-file` wrote. @returns the API's address, null where it names none */
+/** Reads the API's address from what `cdk deploy --outputs-file` wrote; null where it names none. */
 function apiUrlOf(file: string): string | null {
   const stacks: Record<string, Record<string, string>> = JSON.parse(readFileSync(file, "utf8"));
   const outputs = Object.values(stacks).flatMap((stack) => Object.entries(stack));
   return outputs.find(([name]) => name.startsWith("CanaryApiUrl"))?.[1] ?? null;
 }
 
-/** @returns when the last full cycle was. A function URL that asks for signatures answers 403 to what has none */
+/** Reads when the last full cycle was. A function URL that requires signatures answers 403 to a request without one. */
 async function checkedAt(url: string): Promise<string | null> {
   const health = await fetch(new URL("healthz", url), { signal: AbortSignal.timeout(ANSWER_MS) });
   if (health.status !== 403) return ((await health.json()) as { checked_at: string | null }).checked_at;

@@ -1,4 +1,4 @@
-/** A whole canary as a construct: for the stack of this project, and for other apps. */
+/** A whole canary as a construct, for the stack of this project and for other apps. */
 import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
 import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
 import { ArnPrincipal, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
@@ -22,12 +22,12 @@ import { type EnvironmentSettings, variablesOf } from "../environments.ts";
 import { CanaryFunction, placeIn } from "./canary-function.ts";
 import { CanaryWatch } from "./canary-watch.ts";
 
-/** A cycle that failed is tried again this often, unless the next one is due by then. */
+/** How often a failed cycle is retried, until the next one is due. */
 const RETRIES = 2;
 const DEAD_LETTER_DAYS = 14;
 const ADMIN_TOKEN_LENGTH = 48;
 
-/** What a cycle does with the table; reading an item by its key is how it sees whether a write counted whose answer was lost. */
+/** What a cycle does with the table. It gets an item to see whether a write succeeded whose answer was lost. */
 const TABLE_ACTIONS = [
   "dynamodb:UpdateItem",
   "dynamodb:Query",
@@ -42,7 +42,7 @@ export interface TrinityCanaryProps {
   readonly settings: EnvironmentSettings;
 }
 
-/** Two functions, a schedule, a table, a secret, a topic, and what watches over them. */
+/** Two functions, a schedule, a table, a secret, a topic, and their alarms. */
 export class TrinityCanary extends Construct {
   readonly table: Table;
   readonly secret: Secret;
@@ -57,41 +57,10 @@ export class TrinityCanary extends Construct {
     const isKept = settings.removal === "keep";
     const removalPolicy = isKept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 
-    this.table = new Table(this, "State", {
-      partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
-      sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
-      timeToLiveAttribute: TABLE.timeToLive,
-      billingMode: BillingMode.PAY_PER_REQUEST,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection: isKept,
-      removalPolicy,
-    });
-    this.secret = new Secret(this, "Secret", {
-      description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
-      // A change here would make CloudFormation generate the whole value again, over what the operators put in.
-      generateSecretString: {
-        secretStringTemplate: "{}",
-        generateStringKey: API.adminToken.name,
-        passwordLength: ADMIN_TOKEN_LENGTH,
-        excludePunctuation: true,
-      },
-      removalPolicy,
-    });
-    Validations.of(this.secret).acknowledge({
-      id: "AwsSolutions-SMG4",
-      reason:
-        "Its tokens and certificates are issued by other systems; operators rotate them, see docs/operations.md.",
-    });
+    this.table = this.makeTable(isKept, removalPolicy);
+    this.secret = this.makeSecret(environment, removalPolicy);
     this.topic = this.makeTopic(environment, settings);
-    this.deadLetters = new Queue(this, "DeadLetters", {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(DEAD_LETTER_DAYS),
-    });
-    Validations.of(this.deadLetters).acknowledge({
-      id: "AwsSolutions-SQS3",
-      reason: "It is the dead-letter queue, of the schedule and of the cycle function.",
-    });
+    this.deadLetters = this.makeDeadLetters();
 
     const place = placeIn(this, settings);
     const common = { settings, place };
@@ -110,7 +79,7 @@ export class TrinityCanary extends Construct {
       concurrency: settings.apiConcurrency,
       environment: variablesOf(environment, settings, "api"),
     });
-    // The API runs cycles too, with the same rights; only the schedule's function has the dead letters.
+    // The API runs cycles too, and so needs the same rights.
     for (const part of [this.cycle, this.api]) {
       part.grant({ [STATE.table.name]: this.table.tableName }, TABLE_ACTIONS, this.table.tableArn);
       part.grant(
@@ -137,28 +106,69 @@ export class TrinityCanary extends Construct {
       deadLetters: this.deadLetters,
       topic: this.topic,
     });
-    new CfnOutput(this, "ApiUrl", {
-      value: this.apiUrl.url,
-      description: `${REMOTE.url.name} of the command line`,
-    });
-    new CfnOutput(this, "SecretArn", {
-      value: this.secret.secretArn,
-      description: "Put the secrets in here",
-    });
-    new CfnOutput(this, "TopicArn", {
-      value: this.topic.topicArn,
-      description: "Subscribe to it for alerts",
-    });
-    new CfnOutput(this, "TableName", { value: this.table.tableName, description: STATE.table.name });
+    const output = (id: string, value: string, description: string) =>
+      new CfnOutput(this, id, { value, description });
+    output("ApiUrl", this.apiUrl.url, `${REMOTE.url.name} of the command line`);
+    output("SecretArn", this.secret.secretArn, "Put the secrets in here");
+    output("TopicArn", this.topic.topicArn, "Subscribe to it for alerts");
+    output("TableName", this.table.tableName, STATE.table.name);
   }
 
-  /** Where alerts and alarms go. */
+  /** Makes the table of the state. */
+  private makeTable(isKept: boolean, removalPolicy: RemovalPolicy): Table {
+    return new Table(this, "State", {
+      partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
+      sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
+      timeToLiveAttribute: TABLE.timeToLive,
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: isKept,
+      removalPolicy,
+    });
+  }
+
+  /** Makes the secret, which operators fill. */
+  private makeSecret(environment: string, removalPolicy: RemovalPolicy): Secret {
+    const secret = new Secret(this, "Secret", {
+      description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
+      // A change here makes CloudFormation generate the whole value again, and overwrite what the operators put in.
+      generateSecretString: {
+        secretStringTemplate: "{}",
+        generateStringKey: API.adminToken.name,
+        passwordLength: ADMIN_TOKEN_LENGTH,
+        excludePunctuation: true,
+      },
+      removalPolicy,
+    });
+    Validations.of(secret).acknowledge({
+      id: "AwsSolutions-SMG4",
+      reason:
+        "Its tokens and certificates are issued by other systems; operators rotate them, see docs/operations.md.",
+    });
+    return secret;
+  }
+
+  /** Makes the queue for what the schedule and the cycle function gave up. */
+  private makeDeadLetters(): Queue {
+    const deadLetters = new Queue(this, "DeadLetters", {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(DEAD_LETTER_DAYS),
+    });
+    Validations.of(deadLetters).acknowledge({
+      id: "AwsSolutions-SQS3",
+      reason: "It is the dead-letter queue, of the schedule and of the cycle function.",
+    });
+    return deadLetters;
+  }
+
+  /** Makes the topic of alerts and alarms. */
   private makeTopic(environment: string, { alarmEmail }: EnvironmentSettings): Topic {
     const topic = new Topic(this, "Alerts", {
       displayName: `trinity-canary ${environment}`,
       enforceSSL: true,
     });
-    // A topic with a policy of its own has lost the default one, by which alarms of the account may publish.
+    // A policy replaces the default one, which allows the account's alarms to publish.
     topic.addToResourcePolicy(
       new PolicyStatement({
         sid: "AllowAlarms",
@@ -173,8 +183,8 @@ export class TrinityCanary extends Construct {
   }
 
   /**
-   * The schedule hands an event over to Lambda's own queue: from there on Lambda retries a cycle that failed. Each of
-   * the two leaves what it gave up among the dead letters.
+   * Makes the schedule. It hands an event over to Lambda's own queue, and from there on Lambda retries a failed cycle.
+   * Both put what they gave up into the dead-letter queue.
    */
   private schedule({ everyMinutes }: EnvironmentSettings): void {
     const maxEventAge = Duration.minutes(everyMinutes);
@@ -191,7 +201,7 @@ export class TrinityCanary extends Construct {
       description: "One cycle of the canary",
       schedule: ScheduleExpression.rate(Duration.minutes(everyMinutes)),
       target: new LambdaInvoke(this.cycle.lambda, {
-        // The target would add every version of the function to it.
+        // The target would grant the role every version of the function.
         role: role.withoutPolicyUpdates(),
         deadLetterQueue: this.deadLetters,
         retryAttempts: RETRIES,

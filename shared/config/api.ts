@@ -3,27 +3,26 @@ import { type Environment, reader } from "./reader.ts";
 import { oneOf, onOff, text } from "./variable.ts";
 
 export const API = {
-  adminToken: text("ADMIN_TOKEN", {
-    meaning:
-      "the token that callers of the API must send. Without one the API does not start; `npm start` makes one up",
-    secret: true,
-  }),
-  auth: oneOf("API_AUTH", {
-    meaning:
-      "`bearer`: callers send the admin token. `iam`: every request must carry who signed it, as a function URL with AWS signatures hands it over; there is no token then. Only the API function reads it",
-    fallback: "bearer",
-    names: ["bearer", "iam"],
-  }),
-  publicBadge: onOff("PUBLIC_BADGE", {
-    meaning:
-      "`on`: everybody may see `/badge.svg`, which says how many invariants are red, not which. `off`: it asks for the session or the token. Only the API function and `npm start` read it",
-    fallback: false,
-  }),
+  adminToken: text(
+    "ADMIN_TOKEN",
+    "the token that callers of the API must send. Without one the API does not start; `npm start` makes one up",
+    { secret: true },
+  ),
+  auth: oneOf(
+    "API_AUTH",
+    "`bearer`: callers send the admin token. `iam`: every request must carry who signed it, as a function URL with AWS signatures hands it over; there is no token then. Only the API function reads it",
+    { fallback: "bearer", names: ["bearer", "iam"] },
+  ),
+  publicBadge: onOff(
+    "PUBLIC_BADGE",
+    "`on`: everybody may see `/badge.svg`, which says how many invariants are red, not which. `off`: it asks for the session or the token. Only the API function and `npm start` read it",
+    { fallback: false },
+  ),
 };
 
 /**
- * Gives what the API asks of its callers: the admin token, or null where the function URL has checked their signature;
- * and whether `/badge.svg` is shown to everybody.
+ * Reads what the API asks of its callers: the admin token, or null where the function URL has checked their signature;
+ * and whether `/badge.svg` is public.
  * @throws ConfigError where there is no token: an API without one would be open
  */
 export function loadAccess(env: Environment) {

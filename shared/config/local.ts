@@ -4,17 +4,19 @@ import { type Environment, reader } from "./reader.ts";
 import { text } from "./variable.ts";
 
 export const LOCAL = {
-  dockerHost: text("DOCKER_HOST", {
-    meaning: "the Docker daemon on which each agent gets a container, as for the docker command line",
-    fallback: "unix:///var/run/docker.sock",
-  }),
-  dockerCertPath: text("DOCKER_CERT_PATH", {
-    meaning: "the folder of the certificates for a daemon on TCP, as for the docker command line",
-  }),
+  dockerHost: text(
+    "DOCKER_HOST",
+    "the Docker daemon on which each agent gets a container, as for the docker command line",
+    { fallback: "unix:///var/run/docker.sock" },
+  ),
+  dockerCertPath: text(
+    "DOCKER_CERT_PATH",
+    "the folder of the certificates for a daemon on TCP, as for the docker command line",
+  ),
 };
 
 /**
- * Gives what the embedded environment takes from the shell.
+ * Reads what the embedded environment takes from the shell.
  * @param handedThrough names of the variables that the canary itself reads
  * @throws ConfigError where one of the others can't be used
  */
@@ -26,13 +28,11 @@ export function loadLocal(handedThrough: readonly string[], env: Environment = p
   return {
     ...rest,
     dockerCertPath: dockerCertPath ?? undefined,
-    /** A token to keep. */
     adminToken: token ?? undefined,
     alerts: Object.fromEntries(
-      handedThrough.flatMap((name): [string, string][] => {
-        const value = env[name];
-        return value === undefined ? [] : [[name, value]];
-      }),
+      Object.entries(env).filter(
+        (entry): entry is [string, string] => handedThrough.includes(entry[0]) && entry[1] !== undefined,
+      ),
     ),
   };
 }

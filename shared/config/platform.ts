@@ -3,15 +3,13 @@ import { type Environment, reader } from "./reader.ts";
 import { text, token } from "./variable.ts";
 
 export const PLATFORM = {
-  url: text("PLATFORM_URL", {
-    meaning: "Trinity's own address, for `canary fleet` only; `--platform` stands in for it",
-  }),
+  url: text("PLATFORM_URL", "Trinity's own address, for `canary fleet` only; `--platform` stands in for it"),
   token: token("PLATFORM_TOKEN", "the token of an admin of that platform"),
 };
 
 /**
- * Gives where the platform's own API is.
- * @param given an address that stands in for PLATFORM_URL
+ * Reads where the platform's own API is.
+ * @param given an address that is used instead of PLATFORM_URL
  * @throws ConfigError where the address or the token is missing, or can't be used
  */
 export function loadPlatform(given?: string, env: Environment = process.env): { url: string; token: string } {

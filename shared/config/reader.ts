@@ -1,4 +1,4 @@
-/** Reads tables of variables from the environment, and refuses what can't be used, all of it at once. */
+/** Reads tables of variables from the environment, and reports all that can't be used at once. */
 import type { Table, Values, Variable } from "./variable.ts";
 
 /** One or more variables that can't be used. */
@@ -13,22 +13,23 @@ export class ConfigError extends Error {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Gives the variables of this process, with others laid over them. */
+/** Merges other variables into those of this process. */
 export const environmentWith = (more: Environment = {}, env: Environment = process.env): Environment => ({
   ...env,
   ...more,
 });
 
-/** A source or a channel, as far as its variables go. */
-interface Part<N extends string, V extends Table> {
-  readonly name: N;
+/** A source or a channel: what has variables of its own. */
+export interface Part<V extends Table = Table> {
+  readonly name: string;
   readonly variables: V;
   /** Reports what is wrong with values that are each fine, but not together. */
   check?(values: Values<V>, problem: (line: string) => void): void;
 }
-// biome-ignore lint/suspicious/noExplicitAny: a list holds parts of different tables
-type AnyPart = Part<string, any>;
-export type ValuesOf<P extends AnyPart> = { readonly [One in P as One["name"]]: Values<One["variables"]> };
+/** The values of each part's variables, by the part's name. */
+export type ValuesOf<P extends Pick<Part, "name" | "variables">> = {
+  readonly [One in P as One["name"]]: Values<One["variables"]>;
+};
 
 /** Collects the values of tables, and with them problems and secrets. */
 export function reader(env: Environment) {
@@ -52,17 +53,16 @@ export function reader(env: Environment) {
 
   return {
     values,
-    /** The values of each part, by its name. */
-    valuesOf<P extends AnyPart>(parts: readonly P[]) {
+    valuesOf<P extends Part>(parts: readonly P[]) {
       const entries = parts.map((part) => {
-        const own = values(part.variables as Table);
+        const own = values(part.variables);
         part.check?.(own, problem);
         return [part.name, own];
       });
       return Object.fromEntries(entries) as ValuesOf<P>;
     },
     problem,
-    /** Every secret in the values so far, to be taken out of whatever is printed. */
+    /** Every secret in the values so far: it must not be printed. */
     secrets: secrets as readonly string[],
     /** @throws ConfigError where there was a problem */
     end() {

@@ -1,21 +1,24 @@
 /** The environment's one secret in AWS Secrets Manager: read at run time, kept for a while, and never printed. */
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import {
+  GetSecretValueCommand,
+  SecretsManagerClient,
+  type SecretsManagerServiceException,
+} from "@aws-sdk/client-secrets-manager";
 import { describeError } from "../errors.ts";
 import { ConfigError, type Environment, environmentWith, reader } from "./reader.ts";
 import { text } from "./variable.ts";
 
 export const SECRET = {
-  id: text("CANARY_SECRET_ID", {
-    meaning:
-      "the name or ARN of a secret in AWS Secrets Manager: a JSON object of texts, named like the variables of tokens, certificates and the webhook. What is in it counts before the environment. Only the functions read it; the right is `secretsmanager:GetSecretValue`",
-  }),
+  id: text(
+    "CANARY_SECRET_ID",
+    "the name or ARN of a secret in AWS Secrets Manager: a JSON object of texts, named like the variables of tokens, certificates and the webhook. What is in it counts before the environment. Only the functions read it; the right is `secretsmanager:GetSecretValue`",
+  ),
 };
 
 const EXAMPLE = '{"ADMIN_TOKEN": "…", "UPSTASH_REDIS_REST_TOKEN": "…"}';
 
 /**
- * Gives the variables that a secret holds.
- * @param value a JSON object of strings, named like the variables that they stand for
+ * Parses the text of a secret: a JSON object of strings, named like the variables.
  * @param secretId what the errors call it
  * @param names the variables that it may hold
  * @throws ConfigError for anything else; no part of the value is in its text
@@ -44,26 +47,22 @@ export function parseSecret(value: string, secretId: string, names: readonly str
   return parsed as Environment;
 }
 
-/** Where name and value were mixed up, the token is in the place of the name. */
+/** A name is repeated only if it looks like one: where name and value were swapped, it is the token. */
 const shown = (name: string) => (/^[A-Z][A-Z_]{0,40}$/.test(name) ? name : "a name that is none");
 
-/** Whether the next try may succeed: throttled, slow or down, but not "no such secret" or "no right to it". */
+/** Whether a later read may succeed: throttled, slow or down, but not "no such secret" or "no right to it". */
 function isPassing(error: unknown): boolean {
-  const { $metadata, $retryable, name } = error as {
-    $metadata?: { httpStatusCode?: number };
-    $retryable?: unknown;
-    name?: string;
-  };
+  const { $metadata, $retryable, name } = error as Partial<SecretsManagerServiceException>;
   const status = $metadata?.httpStatusCode;
   return status === undefined || status >= 500 || $retryable !== undefined || name === "ThrottlingException";
 }
 
 /**
- * Makes a function that gives the secret's current text; one that is younger than `maxAgeMs` is not read again. While
- * Secrets Manager can't be reached, what was read last counts. The function throws a ConfigError where there is no such
- * secret, no right to read it, or nothing at hand.
+ * Makes a function that returns the secret's text. A text that is younger than `maxAgeMs` is not read again, and while
+ * Secrets Manager can't be reached, the last text is used. The function throws a ConfigError where there is no such
+ * secret, no right to read it, or no earlier text.
  * @param secretId its name or ARN
- * @param warn is called where a read failed although a value is at hand
+ * @param warn called where a read failed and the last text is used
  */
 export function secretReader(
   client: SecretsManagerClient,
@@ -100,16 +99,16 @@ const secretsClient = () =>
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
   });
 
-/** Made by the first event and kept while the function is warm. */
+/** Made by the first event, and kept while the function is warm. */
 let readSecret: ((maxAgeMs: number) => Promise<string>) | undefined;
 let kept: { readonly secret: string | null; readonly env: Environment } | undefined;
 
 /**
- * Gives the variables of a deployed function, with those of its secret laid over them: the same object until the secret
- * changes.
- * @param maxAgeMs how old what was read of the secret may be
+ * Returns the variables of a deployed function. Those of its secret come before those of its environment. It is the same
+ * object until the secret changes.
+ * @param maxAgeMs how old the secret's text may be
  * @param names the variables that the secret may hold
- * @param defaults variables that count where the function's own environment has none
+ * @param defaults variables that are used where the function's own environment has none
  * @throws ConfigError where the secret can't be used; the next call tries again
  */
 export async function deployedEnvironment(

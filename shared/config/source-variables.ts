@@ -1,4 +1,4 @@
-/** Kinds of variables that say where a source is, and how it is reached. */
+/** Kinds of variables for the sources. */
 import { readFileSync } from "node:fs";
 import { type Notes, text, type Variable } from "./variable.ts";
 
@@ -17,10 +17,10 @@ function decoded(value: string): string {
 /** The address of a source, or `none`. An address that is refused is not repeated: it may hold a password. */
 export function address(
   name: string,
-  options: { meaning: string; schemes: readonly string[]; example: string },
+  meaning: string,
+  { schemes, example }: { readonly schemes: readonly string[]; readonly example: string },
 ): Variable<string | null> {
-  const { meaning, schemes, example } = options;
-  return text(name, { meaning, checks: [check] });
+  return text(name, meaning, { checks: [check] });
 
   function check(value: string, { problem, secret }: Notes): void {
     if (value === NONE) return;
@@ -31,8 +31,8 @@ export function address(
         .slice(1)
         .split("&")
         .map((pair) => pair.slice(pair.indexOf("=") + 1));
-      const hidden = [url.password, decoded(url.password), ...url.searchParams.values(), ...inQuery];
-      for (const part of hidden) secret(part);
+      for (const part of [url.password, decoded(url.password), ...url.searchParams.values(), ...inQuery])
+        secret(part);
       if (url.username || url.password) {
         problem("has a user or a password in it, which is not sent: give the token in its own variable");
         return;
@@ -48,7 +48,7 @@ export function address(
 /** A PEM, its line ends as `\n` or real ones, or the path of a file that holds one. */
 export function pem(name: string, meaning: string): Variable<string | null> {
   return {
-    ...text(name, { meaning, secret: true }),
+    ...text(name, meaning, { secret: true }),
     parse(value, { problem }) {
       const given = value.replaceAll("\\n", "\n");
       if (given.includes("-----BEGIN")) return given;

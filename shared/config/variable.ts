@@ -1,6 +1,6 @@
-/** A variable of the environment: everything that anybody has to know of it, said once. */
+/** A variable of the environment: its name, its meaning, its default, and how it is read and written. */
 
-/** What the reader of a variable learns besides its value. */
+/** What `parse` reports in addition to the value. */
 export interface Notes {
   /** Reports what is wrong with the value, and how to fix it; the reader puts the variable's name before it. */
   problem(what: string): void;
@@ -16,63 +16,55 @@ export interface Variable<T> {
   readonly secret?: true;
   /** Its value where it is not set. */
   readonly fallback: T;
-  /** Gives the value of a text that is not empty. Where it can't be used, it is reported, and any value will do. */
+  /** Parses a text that is not empty. Reports a problem where the text can't be used; what it returns is then ignored. */
   parse(text: string, notes: Notes): T;
-  /** Gives the text that `parse` reads; undefined where the variable is to be left out. */
+  /** Writes the text that `parse` reads; undefined where the variable is to be left out. */
   format(value: T): string | undefined;
 }
 
-/** The variables of one user, by the names that the code has for them. */
+/** Variables by the names that the code has for them. */
 export type Table = Readonly<Record<string, Variable<unknown>>>;
 
-/** What a user of a table is given. */
+/** The values of a table's variables. */
 export type Values<V extends Table> = {
   readonly [K in keyof V]: V[K] extends Variable<infer T> ? T : never;
 };
 
 type Check = (text: string, notes: Notes) => void;
 
-interface TextOptions<F extends string | null> {
-  readonly meaning: string;
-  readonly fallback?: F;
-  readonly secret?: true;
-  readonly checks?: readonly Check[];
-}
-
 /** Any text; null where it is not set and has no default. */
-export function text<F extends string | null = null>(
+export const text = <F extends string | null = null>(
   name: string,
-  { meaning, fallback = null as F, secret, checks = [] }: TextOptions<F>,
-): Variable<string | F> {
-  return {
-    name,
-    meaning,
-    ...(secret && { secret }),
-    fallback,
-    parse(value, notes) {
-      for (const check of checks) check(value, notes);
-      return value;
-    },
-    format: (value) => value ?? undefined,
-  };
-}
-
-/** Checks that a header can carry the text after `Bearer`: the error of a header that can't be sent shows the header. */
-export const headerToken: Check = (value, { problem }) => {
-  if (!/^[\x21-\x7e]+$/.test(value))
-    problem("has a character that no header can carry: give one of printable ASCII, without spaces");
-};
+  meaning: string,
+  options: { readonly fallback?: F; readonly secret?: true; readonly checks?: readonly Check[] } = {},
+): Variable<string | F> => ({
+  name,
+  meaning,
+  ...(options.secret && { secret: true }),
+  fallback: options.fallback ?? (null as F),
+  parse(value, notes) {
+    for (const check of options.checks ?? []) check(value, notes);
+    return value;
+  },
+  format: (value) => value ?? undefined,
+});
 
 /** Checks the text against a pattern. */
 export const matching =
-  (pattern: RegExp, problemOf: (value: string) => string): Check =>
-  (value, { problem }) => {
-    if (!pattern.test(value)) problem(problemOf(value));
+  (pattern: RegExp, problem: string): Check =>
+  (value, notes) => {
+    if (!pattern.test(value)) notes.problem(problem);
   };
+
+/** Checks that a header can carry the text after `Bearer`: the error of a header that can't be sent shows the header. */
+export const headerToken = matching(
+  /^[\x21-\x7e]+$/,
+  "has a character that no header can carry: give one of printable ASCII, without spaces",
+);
 
 /** A bearer token. */
 export const token = (name: string, meaning: string): Variable<string | null> =>
-  text(name, { meaning, secret: true, checks: [headerToken] });
+  text(name, meaning, { secret: true, checks: [headerToken] });
 
 export interface WholeNumber extends Variable<number> {
   /** The least and the greatest value. */
@@ -81,7 +73,8 @@ export interface WholeNumber extends Variable<number> {
 
 export function wholeNumber(
   name: string,
-  { meaning, fallback, range }: Pick<WholeNumber, "meaning" | "fallback" | "range">,
+  meaning: string,
+  { fallback, range }: Pick<WholeNumber, "fallback" | "range">,
 ): WholeNumber {
   const [least, most] = range;
   return {
@@ -106,38 +99,28 @@ export interface Choice<T extends string> extends Variable<T> {
 }
 
 /** One of a few words. */
-export function oneOf<const T extends string>(
+export const oneOf = <const T extends string>(
   name: string,
-  { meaning, fallback, names }: { meaning: string; fallback: NoInfer<T>; names: readonly T[] },
-): Choice<T> {
-  const listed = names.join(names.length === 2 ? " or " : ", ");
-  return {
-    name,
-    meaning,
-    fallback,
-    names,
-    parse(value, { problem }) {
-      const known = names.find((word) => word === value);
-      if (known === undefined)
-        problem(`is ${JSON.stringify(value)}: give ${listed}, or leave it out for ${fallback}`);
-      return known ?? fallback;
-    },
-    format: (value) => value,
-  };
-}
+  meaning: string,
+  { fallback, names }: { readonly fallback: NoInfer<T>; readonly names: readonly T[] },
+): Choice<T> => ({
+  name,
+  meaning,
+  fallback,
+  names,
+  parse(value, { problem }) {
+    const known = names.find((word) => word === value);
+    const listed = names.join(names.length === 2 ? " or " : ", ");
+    if (known === undefined)
+      problem(`is ${JSON.stringify(value)}: give ${listed}, or leave it out for ${fallback}`);
+    return known ?? fallback;
+  },
+  format: (value) => value,
+});
 
 /** `on` or `off`. */
-export function onOff(
-  name: string,
-  { meaning, fallback }: { meaning: string; fallback: boolean },
-): Variable<boolean> {
-  const word = (value: boolean) => (value ? "on" : "off");
-  const words = oneOf(name, { meaning, fallback: word(fallback), names: ["on", "off"] });
-  return {
-    name,
-    meaning,
-    fallback,
-    parse: (value, notes) => words.parse(value, notes) === "on",
-    format: word,
-  };
+export function onOff(name: string, meaning: string, { fallback }: { fallback: boolean }): Variable<boolean> {
+  const format = (value: boolean) => (value ? "on" : "off");
+  const words = oneOf(name, meaning, { fallback: format(fallback), names: ["on", "off"] });
+  return { name, meaning, fallback, parse: (value, notes) => words.parse(value, notes) === "on", format };
 }

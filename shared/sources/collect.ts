@@ -1,30 +1,27 @@
-/** Reads all sources at once, each under its own deadline, and makes one snapshot of what they gave. */
+/** Reads all sources at once, each under its own deadline, into one snapshot. */
 
 import { withDeadline } from "../deadline.ts";
 import { describeError } from "../errors.ts";
 import type { FactName, Readings, Since, Snapshot } from "../facts/facts.ts";
-import { allUnread, type Source, type SourceResult } from "./source.ts";
+import type { Source, SourceResult } from "./source.ts";
 
-/** A source that can't be read because none is named, or that is left out on purpose. */
-export interface AbsentSource {
-  readonly name: string;
-  readonly gives: readonly FactName[];
-  readonly absent: "not configured" | "off";
-}
-export type ConfiguredSource = Source | AbsentSource;
+/** A source, or why there is none: it is not named, or left out on purpose. */
+export type ConfiguredSource =
+  | Source
+  | (Pick<Source, "name" | "gives"> & { readonly absent: "not configured" | "off" });
 
 export interface CollectOptions {
   readonly sources: readonly ConfiguredSource[];
-  /** The facts to read; a source that gives none of them is not asked. */
+  /** The facts to read. A source that gives none of them is not read. */
   readonly wanted: ReadonlySet<FactName>;
   readonly deadlineMs: number;
   readonly now: () => number;
   readonly since: Since;
-  /** Takes secrets out of a line before anybody reads it. */
+  /** Takes secrets out of a line. */
   readonly redact: (line: string) => string;
 }
 
-/** What a source says of a fact that it could not read goes into verdicts, and from there into the state. */
+/** Redacts the reason of a fact that could not be read: it goes into verdicts, and from there into the state. */
 const withoutSecrets = (readings: Readings, redact: (line: string) => string): Readings =>
   Object.fromEntries(
     Object.entries(readings).map(([fact, reading]) => [
@@ -33,7 +30,10 @@ const withoutSecrets = (readings: Readings, redact: (line: string) => string): R
     ]),
   );
 
-/** @returns one reading of each wanted fact that some source gives; never throws for a source */
+const unread = (facts: Iterable<FactName>, reason: string, off?: true): Readings =>
+  Object.fromEntries(Array.from(facts, (fact) => [fact, { read: false, reason, ...(off && { off }) }]));
+
+/** Reads each wanted fact that some source gives. A source that fails leaves its facts unread; it never throws. */
 export async function collect(options: CollectOptions): Promise<Snapshot> {
   const { sources, wanted, deadlineMs, now, since, redact } = options;
   const takenAtMs = now();
@@ -44,19 +44,16 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
   async function readOne(source: ConfiguredSource): Promise<SourceResult> {
     if ("absent" in source) {
       const reason = `${source.name}: ${source.absent}`;
-      const off = source.absent === "off";
-      const readings = Object.fromEntries(
-        source.gives.map((fact) => [fact, { read: false, reason, ...(off && { off }) }]),
-      ) as Readings;
-      return { readings, unavailable: off ? [] : [reason] };
+      if (source.absent === "off") return { readings: unread(source.gives, reason, true), unavailable: [] };
+      return { readings: unread(source.gives, reason), unavailable: [reason] };
     }
+    const own = new Set(source.gives.filter((fact) => wanted.has(fact)));
     const startedAt = performance.now();
     try {
-      const own = new Set(source.gives.filter((fact) => wanted.has(fact)));
       return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted: own, since }));
     } catch (error) {
       const reason = redact(`${source.name}: ${describeError(error)}`);
-      return { readings: allUnread(source.gives, wanted, reason), unavailable: [reason] };
+      return { readings: unread(own, reason), unavailable: [reason] };
     } finally {
       latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);
     }

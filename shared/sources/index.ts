@@ -5,14 +5,14 @@ import type { ConfiguredSource } from "./collect.ts";
 import { docker } from "./docker/docker.ts";
 import { queueCounts } from "./queue-counts/queue-counts.ts";
 import { redis } from "./redis/redis.ts";
-import type { SourceContext, SourceSpec } from "./spec.ts";
+import type { SourceContext, SourceSpec } from "./source.ts";
 import { openNamed, sqlite } from "./sqlite/sqlite.ts";
 
 export const SOURCES = [sqlite, queueCounts, redis, docker] as const satisfies readonly SourceSpec[];
 
 export type SourceValues = ValuesOf<(typeof SOURCES)[number]>;
 
-/** Makes each source, or says why it is absent. */
+/** Configures each source for the facts that it, and no other, is to give. */
 export function configureSources(values: SourceValues, cycle: SourceContext["cycle"]): ConfiguredSource[] {
   const context = { cycle, database: openNamed(values.sqlite) };
   const configured = (SOURCES as readonly SourceSpec[]).map(({ name, gives, configure }) => ({
@@ -20,7 +20,6 @@ export function configureSources(values: SourceValues, cycle: SourceContext["cyc
     gives,
     read: configure(values[name as keyof SourceValues], context),
   }));
-  /** Of several givers the last, unless it is not configured. */
   const giverOf = (fact: FactName) => {
     const givers = configured.filter(({ gives }) => gives.includes(fact));
     return givers.findLast(({ read }) => read !== "not configured") ?? givers[0];

@@ -1,5 +1,9 @@
-/** What every source has in common. */
+/** What a source is: its variables, its facts, and how they are read. */
+import type { CYCLE } from "../config/cycle.ts";
+import type { Part } from "../config/reader.ts";
+import type { Table, Values } from "../config/variable.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
+import type { Database } from "./sqlite/database.ts";
 
 /** What one source gave: a reading for each fact it was asked for, and lines for the parts that failed. */
 export interface SourceResult {
@@ -11,13 +15,13 @@ export interface ReadContext {
   /** Aborted at the source's deadline. */
   readonly signal: AbortSignal;
   readonly now: () => number;
-  /** Those of the source's facts that are to be read. */
+  /** The source's facts that are to be read. */
   readonly wanted: ReadonlySet<FactName>;
-  /** From where on to read what is new. */
+  /** Where the last cycle stopped reading what is new. */
   readonly since: Since;
 }
 
-/** One place that facts are read from. */
+/** A place that facts are read from. */
 export interface Source {
   /** As it is named in `sources_unavailable`. */
   readonly name: string;
@@ -25,11 +29,16 @@ export interface Source {
   read(context: ReadContext): Promise<SourceResult>;
 }
 
-/** Marks all wanted facts of a source as unread for one reason. */
-export function allUnread(
-  facts: readonly FactName[],
-  wanted: ReadonlySet<FactName>,
-  reason: string,
-): Readings {
-  return Object.fromEntries(facts.filter((f) => wanted.has(f)).map((f) => [f, { read: false, reason }]));
+/** What a source may use in addition to its own variables. */
+export interface SourceContext {
+  readonly cycle: Values<typeof CYCLE>;
+  /** The platform's database, opened once for all sources that read it; null where none is named. */
+  readonly database: Database | null;
+}
+
+export interface SourceSpec<V extends Table = Table> extends Part<V> {
+  /** A fact that two sources give is read by the later one of the list, unless that one is not configured. */
+  readonly gives: readonly FactName[];
+  /** Makes the function that reads the source, or says why there is none. */
+  configure(values: Values<V>, context: SourceContext): Source["read"] | "off" | "not configured";
 }

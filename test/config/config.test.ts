@@ -27,7 +27,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What an operator reads when these variables are refused. */
+/** Returns what an operator reads when these variables are refused. */
 function problemsOf(load: (env: Environment) => unknown, env: Environment): readonly string[] {
   try {
     load(env);
@@ -160,7 +160,7 @@ describe("none leaves a source out on purpose", () => {
   });
 });
 
-describe("what can't be used is refused, with the variable's name and the mend", () => {
+describe("what can't be used is refused, with the variable's name and the fix", () => {
   test.each<[string, Environment, RegExp]>([
     ["LIBSQL_URL", { LIBSQL_URL: "db.example.com" }, /libsql:\/\/.*"none"/],
     ["LIBSQL_URL", { LIBSQL_URL: "postgres://db.example.com/x" }, /libsql:\/\//],
@@ -196,11 +196,11 @@ describe("what can't be used is refused, with the variable's name and the mend",
     ["SOURCE_DEADLINE_MS", { SOURCE_DEADLINE_MS: "500.5" }, /whole number/],
     ["R01_DWELL_SECONDS", { R01_DWELL_SECONDS: "-1" }, /from 0 to 86400/],
     ["R01_DWELL_SECONDS", { R01_DWELL_SECONDS: "Infinity" }, /from 0 to 86400/],
-  ])("%s of %j", (name, env, mend) => {
+  ])("%s of %j", (name, env, fix) => {
     const problems = problemsOf(loadConfig, env);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(new RegExp(`^${name} `));
-    expect(problems[0]).toMatch(mend);
+    expect(problems[0]).toMatch(fix);
   });
 
   test.each([

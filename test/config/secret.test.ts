@@ -13,7 +13,7 @@ const ID = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:Canary-a1B2c3";
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 const MINUTE_MS = 60_000;
 
-/** As the SDK throws what the service answered. */
+/** An error as the SDK throws it for the service's answer. */
 const answered = (name: string, httpStatusCode: number, message = "no") =>
   new SecretsManagerServiceException({
     name,
@@ -197,7 +197,7 @@ describe("the secret's value", () => {
     ],
     ["a variable that is no secret", `{"PATH": "${HIDDEN}"}`, "has PATH, which means nothing"],
     ["a name of the prototype", `{"__proto__": "${HIDDEN}"}`, "has a name that is none, which means nothing"],
-  ] as const)("%s is refused, by its name and with the mend", ([, text, says]) => {
+  ] as const)("%s is refused, by its name and with the fix", ([, text, says]) => {
     let message = "";
     try {
       parseSecret(text, ID, SECRET_NAMES);

@@ -1,9 +1,9 @@
-/** What a variable's format writes, its parse reads: the stack writes what the functions read. */
+/** A variable's `parse` reads what its `format` writes: the stack writes what the functions read. */
 import { describe, expect, test } from "vitest";
 import { GROUPS } from "../../infra/docs.ts";
 import { reader } from "../../shared/config/reader.ts";
 import { oneOf, onOff, type Variable, wholeNumber } from "../../shared/config/variable.ts";
-import { DOCKER } from "../../shared/sources/docker/variables.ts";
+import { docker } from "../../shared/sources/docker/docker.ts";
 
 const readBack = <T>(variable: Variable<T>, value: T): unknown => {
   const text = variable.format(value);
@@ -18,13 +18,13 @@ describe("what is written is read back", () => {
   );
 
   test("values of each kind", () => {
-    const number = wholeNumber("N", { meaning: "", fallback: 1, range: [0, 9] });
+    const number = wholeNumber("N", "", { fallback: 1, range: [0, 9] });
     for (const value of [0, 9]) expect(readBack(number, value)).toBe(value);
-    const flag = onOff("F", { meaning: "", fallback: true });
+    const flag = onOff("F", "", { fallback: true });
     for (const value of [true, false]) expect(readBack(flag, value)).toBe(value);
-    const choice = oneOf("C", { meaning: "", fallback: "a", names: ["a", "b"] });
+    const choice = oneOf("C", "", { fallback: "a", names: ["a", "b"] });
     expect(readBack(choice, "b")).toBe("b");
     for (const hosts of ["none" as const, ["tcp://a:2376", "unix:///b"]])
-      expect(readBack(DOCKER.hosts, hosts)).toEqual(hosts);
+      expect(readBack(docker.variables.hosts, hosts)).toEqual(hosts);
   });
 });

@@ -1,4 +1,4 @@
-/** An operator edits infra/environments.ts: what is wrong there is named, with its mend, before anything is deployed. */
+/** An error in infra/environments.ts is named, with its fix, before anything is deployed. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -53,7 +53,7 @@ test("an environment that is not there, or not named", () => {
   );
 });
 
-describe("a field that can't be used is named, with the mend", () => {
+describe("a field that can't be used is named, with the fix", () => {
   test.for<[string, object, RegExp]>([
     ["a misspelt field", { memoryMB: 512 }, /^staging\.memoryMB is no setting of an environment/],
     ["a misspelt policy", { alerts: { remindHours: 3 } }, /^staging\.alerts\.remindHours is no setting/],

@@ -66,7 +66,7 @@ describe("a snapshot", () => {
     expect((await collected([waits, arrives], ["sessions", "drainTick"])).unavailable).toEqual([]);
   });
 
-  test("tells a source what is wanted, and from where on to read ended rows", async () => {
+  test("passes a source the wanted facts, and the cursor of ended rows", async () => {
     const contexts: ReadContext[] = [];
     const since = { ended: { readAtMs: NOW_MS - 1, rowid: 7, oldLive: [3] } };
     const asked = redis(async (context) => {
@@ -88,6 +88,13 @@ describe("a source that fails", () => {
     const unread = { read: false, reason: "sqlite: ETIMEDOUT" };
     expect(snapshot.readings).toEqual({ roster: unread, sessions: unread, drainTick: TICK });
     expect(snapshot.unavailable).toEqual(["sqlite: ETIMEDOUT"]);
+  });
+
+  test("leaves each fact that was wanted of it unread, and no other", async () => {
+    const fails = redis(() => Promise.reject(ETIMEDOUT));
+    expect((await collected([fails], ["slots", "roster"])).readings).toEqual({
+      slots: { read: false, reason: "redis: ETIMEDOUT" },
+    });
   });
 
   test("also where it throws before it is asynchronous", async () => {
@@ -116,10 +123,10 @@ describe("a source that fails", () => {
     expect(snapshot.unavailable).toEqual(["redis: 1 key of another type"]);
   });
 
-  test("tells no secret, in its own lines or in its error", async () => {
-    const tells = redis(async () => ({ readings: {}, unavailable: ["redis: token hunter2 refused"] }));
+  test("shows no secret, in its own lines or in its error", async () => {
+    const reports = redis(async () => ({ readings: {}, unavailable: ["redis: token hunter2 refused"] }));
     const throws = sourceOf("sqlite", ["roster"], () => Promise.reject(new Error("token hunter2 refused")));
-    const snapshot = await collected([tells, throws], ["drainTick", "roster"]);
+    const snapshot = await collected([reports, throws], ["drainTick", "roster"]);
     expect(snapshot.unavailable).toEqual(["redis: token *** refused", "sqlite: token *** refused"]);
     expect(JSON.stringify(snapshot.readings)).not.toContain("hunter2");
   });

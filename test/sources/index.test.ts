@@ -1,4 +1,4 @@
-/** Which sources a canary has, by what its variables say. */
+/** Which sources a canary has, by its variables. */
 import { describe, expect, test } from "vitest";
 import type { Environment } from "../../shared/config/reader.ts";
 import { configureSources } from "../../shared/sources/index.ts";

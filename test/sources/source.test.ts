@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { withDeadline } from "../../shared/deadline.ts";
 import { describeError, SourceError } from "../../shared/errors.ts";
-import { allUnread } from "../../shared/sources/source.ts";
 
 describe("a deadline", () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -35,7 +34,7 @@ describe("a deadline", () => {
     expect(await cut).toEqual(new SourceError("no answer within 1000 ms"));
   });
 
-  test("tells work that heeds its signal, and says the same whatever that work makes of it", async () => {
+  test("aborts work that heeds its signal, and its own error replaces that of the work", async () => {
     const heeding = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
@@ -104,7 +103,7 @@ describe("what an operator reads of an error", () => {
     "SELF_SIGNED_CERT_IN_CHAIN",
     "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
     "ERR_TLS_CERT_ALTNAME_INVALID",
-  ])("a failure of the network is told by its code: %s", (code) => {
+  ])("a failure of the network is named by its code: %s", (code) => {
     expect(describeError(withCode(code, "connect to https://user:pw@host"))).toBe(code);
   });
 
@@ -115,7 +114,7 @@ describe("what an operator reads of an error", () => {
     expect(describeError(error)).toBe("ECONNRESET");
   });
 
-  test("a text that was written for the operator is told as it is, also from below", () => {
+  test("a text for the operator is kept, also of a cause", () => {
     expect(describeError(new SourceError("the token was refused (401)"))).toBe("the token was refused (401)");
     expect(describeError(new Error("x", { cause: new SourceError("no such table") }))).toBe("no such table");
   });
@@ -153,13 +152,5 @@ describe("what an operator reads of an error", () => {
     const error = new Error("round");
     error.cause = error;
     expect(describeError(error)).toBe("round");
-  });
-});
-
-describe("a source that failed as a whole", () => {
-  test("leaves each fact that was wanted of it unread, and no other", () => {
-    expect(allUnread(["slots", "drainTick"], new Set(["slots", "roster"]), "redis: ETIMEDOUT")).toEqual({
-      slots: { read: false, reason: "redis: ETIMEDOUT" },
-    });
   });
 });

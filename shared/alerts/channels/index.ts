@@ -1,14 +1,14 @@
-/** The channels, in the order in which alerts are given to them. */
+/** The channels, in the order in which alerts are sent to them. */
 import type { ValuesOf } from "../../config/reader.ts";
 import type { ChannelSpec, Senders } from "./channel.ts";
 import { slack } from "./slack.ts";
 import { sns } from "./sns.ts";
 
-export const CHANNELS = [slack, sns] as const satisfies readonly ChannelSpec[];
+export const CHANNELS = [slack, sns] as const;
 
 export type ChannelValues = ValuesOf<(typeof CHANNELS)[number]>;
 
-/** The channels that are named, each with what sends to it. */
+/** Makes the senders of the channels that are named. */
 export function configureChannels(values: ChannelValues): Senders {
   const senders = (CHANNELS as readonly ChannelSpec[]).flatMap(({ name, configure }) => {
     const send = configure(values[name as keyof ChannelValues]);
@@ -17,12 +17,8 @@ export function configureChannels(values: ChannelValues): Senders {
   return Object.fromEntries(senders);
 }
 
-/** What to set for a channel: `SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN`. */
+/** The variables of which one names a channel: `SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN`. */
 export const CHANNEL_VARIABLES: string = (CHANNELS as readonly ChannelSpec[])
-  .map(({ variables }) =>
-    Object.values(variables)
-      .filter(({ fallback }) => fallback === null)
-      .map(({ name }) => name)
-      .join(" and "),
-  )
+  .map(({ variables }) => Object.values(variables).filter(({ fallback }) => fallback === null))
+  .map((required) => required.map(({ name }) => name).join(" and "))
   .join(" or ");

@@ -6,13 +6,14 @@ const SEVERITY_MARKS = { critical: "🚨", major: "⚠️", minor: "🟡" } as c
 /** Makes the alert's first line: `🚨 S-02 Slot overbooking — critical` */
 export function headline({ kind, invariantId, title, severity }: Alert): string {
   const name = invariantId === null ? title : `${invariantId} ${title}`;
+  const red = `${SEVERITY_MARKS[severity]} ${name} — ${severity}`;
   switch (kind) {
     case "broke":
-      return `${SEVERITY_MARKS[severity]} ${name} — ${severity}`;
+      return red;
     case "spread":
-      return `${SEVERITY_MARKS[severity]} ${name} — ${severity}, spreading`;
+      return `${red}, spreading`;
     case "reminder":
-      return `${SEVERITY_MARKS[severity]} ${name} — ${severity}, still red`;
+      return `${red}, still red`;
     case "recovered":
       return `✅ ${name} — recovered`;
     case "blind":

@@ -5,18 +5,14 @@ import { inspect } from "node:util";
 import Docker from "dockerode";
 
 /** Client certificates for daemons on TCP, in PEM. */
-export interface DockerTls {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
+export type DockerTls = { readonly [K in "ca" | "cert" | "key"]?: string };
 
 /** docker-modem takes an agent, which its types leave out. */
 type ModemOptions = Docker.DockerOptions & { agent: HttpAgent | HttpsAgent };
 
 /**
- * docker-modem inspects its options with every request, to no depth limit, and so walks through every socket of the
- * agent: with 50 containers that costs seconds. What the agent shows of itself is cut short.
+ * Gives the agent a short form for `inspect`. docker-modem inspects its options with every request, without a depth limit,
+ * and so walks through every socket of the agent: with 50 containers that costs seconds.
  */
 const opaque = <T extends object>(agent: T): T => Object.assign(agent, { [inspect.custom]: () => "Agent" });
 
@@ -28,7 +24,7 @@ export function connect(host: string, tls: DockerTls): { docker: Docker; close()
     return { docker: new Docker(options), close: () => agent.destroy() };
   }
   const { hostname, port } = new URL(host);
-  const agent = opaque(new HttpsAgent({ keepAlive: true, ca: tls.ca, cert: tls.cert, key: tls.key }));
+  const agent = opaque(new HttpsAgent({ keepAlive: true, ...tls }));
   const options: ModemOptions = { protocol: "https", host: hostname, port, agent };
   return { docker: new Docker(options), close: () => agent.destroy() };
 }

@@ -2,23 +2,53 @@
 import { setMaxListeners } from "node:events";
 import type Docker from "dockerode";
 import pMap from "p-map";
-import { NONE } from "../../config/source-variables.ts";
+import { NONE, pem } from "../../config/source-variables.ts";
+import type { Variable } from "../../config/variable.ts";
 import { withDeadline } from "../../deadline.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { ContainerProcesses, Zombies } from "../../facts/facts.ts";
-import type { ReadContext, Source, SourceResult } from "../source.ts";
-import { sourceSpec } from "../spec.ts";
+import type { ContainerProcesses } from "../../facts/facts.ts";
+import type { Source, SourceSpec } from "../source.ts";
 import { connect, type DockerTls } from "./connect.ts";
 import { ContainerGone, processesOf, zombiePidsOf } from "./processes.ts";
-import { DOCKER } from "./variables.ts";
 
-export interface DockerOptions {
-  /** `tcp://host:port` (always TLS) or `unix:///path`, one for each daemon. */
-  readonly hosts: readonly string[];
+function isAddress(host: string): boolean {
+  const [, port] = /^tcp:\/\/[^/\s@]+:(\d{1,5})\/?$/.exec(host) ?? [];
+  return /^unix:\/\/\/\S+$/.test(host) || (Number(port) >= 1 && Number(port) <= 65_535);
+}
+
+const hosts: Variable<readonly string[] | typeof NONE | null> = {
+  name: "DOCKER_HOSTS",
+  meaning: "one or more daemons, separated by commas: `tcp://host:port` (always TLS) or `unix:///path`",
+  fallback: null,
+  parse(text, { problem }) {
+    if (text === NONE) return NONE;
+    const named = text
+      .split(",")
+      .map((host) => host.trim())
+      .filter(Boolean);
+    if (named.length === 0) problem("names no daemon: give tcp://host:port or unix:///path");
+    for (const host of named.filter((host) => !isAddress(host)))
+      problem(
+        `has ${JSON.stringify(host.replace(/\/\/.*@/, "//…@"))}: give tcp://host:port (TLS) or unix:///path, separated by commas, or "${NONE}" to leave Docker out on purpose`,
+      );
+    return named;
+  },
+  format: (value) => (typeof value === "string" ? value : value?.join(",")),
+};
+
+const DOCKER = {
+  hosts,
+  ca: pem(
+    "DOCKER_TLS_CA",
+    "the CA that the daemons' certificates are checked against: a PEM, or the path of a file. The system's CAs where it is not set",
+  ),
+  cert: pem("DOCKER_TLS_CERT", "the client certificate: a PEM, or the path of a file"),
+  key: pem("DOCKER_TLS_KEY", "its key: a PEM, or the path of a file"),
+};
+
+interface DockerOptions {
   readonly tls: DockerTls;
-  /** Time for the process list of one container, in ms. */
-  readonly execDeadlineMs: number;
-  /** The whole source's deadline in ms: containers not reached by then are unseen, those that were count. */
+  /** The whole source's deadline: containers that are not reached by then are unseen, those that were count. */
   readonly deadlineMs: number;
   /** Whether to read when a container with a zombie was started (R-01's dwell). */
   readonly withStart: boolean;
@@ -27,20 +57,13 @@ export interface DockerOptions {
 const LABEL = "trinity.platform=agent";
 const NAME_PREFIX = "agent-";
 const EXECS_AT_ONCE = 16;
-/** The process list of one container has to come within this part of the source's deadline. */
+/** The process list of one container must arrive within this part of the source's deadline. */
 const EXEC_SHARE = 0.5;
-/** A little before the source's own deadline, so that what was read by then is kept. */
+/** Reading ends a little before the source's own deadline, so that what was read by then is kept. */
 const SOFT_SHARE = 0.95;
 
-/** What one daemon gave. */
-interface Daemon {
-  readonly containers: ContainerProcesses[];
-  readonly unseen: { agent: string; containerId: string }[];
-  readonly unavailable: string[];
-}
-
 function agentOf({ Id, Names }: Docker.ContainerInfo): string {
-  // A linked container has the names of its links too, with a second slash.
+  // A linked container also has the names of its links, with a second slash.
   const own = Names.find((name) => name.lastIndexOf("/") === 0) ?? Names[0] ?? Id;
   const name = own.replace(/^\//, "");
   return name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
@@ -55,18 +78,21 @@ async function readZombies(container: Docker.Container, withStart: boolean, sign
 /**
  * Reads the containers of one daemon.
  * @param signal cuts everything
- * @param softSignal ends the reading a little earlier, so that what was read by then is given
+ * @param softSignal ends the reading a little earlier, so that what was read by then is returned
  * @throws where the containers can't be listed
  */
 async function readDaemon(
   host: string,
-  { tls, deadlineMs, execDeadlineMs, withStart }: DockerOptions,
+  { tls, deadlineMs, withStart }: DockerOptions,
   signal: AbortSignal,
   softSignal: AbortSignal,
-): Promise<Daemon> {
-  const daemon: Daemon = { containers: [], unseen: [], unavailable: [] };
+) {
+  const containers: ContainerProcesses[] = [];
+  const unseenContainers: { agent: string; containerId: string }[] = [];
+  const unseenDaemons: string[] = [];
+  const unavailable: string[] = [];
   const { docker, close } = connect(host, tls);
-  // Closing its sockets is what really ends a request that was cut.
+  // Only closing its sockets really ends a request that was cut.
   signal.addEventListener("abort", close, { once: true });
   try {
     const list = await withDeadline(
@@ -76,7 +102,7 @@ async function readDaemon(
     );
     if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
     await pMap(list, readContainer, { concurrency: EXECS_AT_ONCE });
-    return daemon;
+    return { containers, unseenContainers, unseenDaemons, unavailable };
   } finally {
     close();
   }
@@ -88,74 +114,59 @@ async function readDaemon(
       softSignal.throwIfAborted();
       const container = docker.getContainer(containerId);
       const found = await withDeadline(
-        execDeadlineMs,
+        Math.floor(deadlineMs * EXEC_SHARE),
         (execSignal) => readZombies(container, withStart, execSignal),
         softSignal,
       );
-      daemon.containers.push({ agent, containerId, daemon: host, ...found });
+      containers.push({ agent, containerId, daemon: host, ...found });
     } catch (error) {
       if (error instanceof ContainerGone) return;
-      daemon.unseen.push({ agent, containerId });
-      daemon.unavailable.push(`docker.exec[${agent}]: ${describeError(error)}`);
+      unseenContainers.push({ agent, containerId });
+      unavailable.push(`docker.exec[${agent}]: ${describeError(error)}`);
     }
   }
 }
 
-/** Joins what the daemons gave. */
-function joined(
-  hosts: readonly string[],
-  results: readonly PromiseSettledResult<Daemon>[],
-): { value: Zombies | null; unavailable: string[] } {
-  const unavailable: string[] = [];
-  const unseenDaemons: string[] = [];
-  for (const [i, result] of results.entries()) {
-    if (result.status === "fulfilled") {
-      unavailable.push(...result.value.unavailable);
-      continue;
-    }
-    unseenDaemons.push(hosts[i]!);
-    const where = hosts.length > 1 ? `docker[${hosts[i]}]` : "docker";
-    unavailable.push(`${where}: ${describeError(result.reason)}`);
-  }
-  const read = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  if (read.length === 0) return { value: null, unavailable };
-  const value = {
-    containers: read.flatMap(({ containers }) => containers),
-    unseenContainers: read.flatMap(({ unseen }) => unseen),
-    unseenDaemons,
+/** Makes the reader of the fact `zombies`. @param hosts `tcp://host:port` or `unix:///path`, one for each daemon */
+function dockerReader(hosts: readonly string[], options: DockerOptions): Source["read"] {
+  const failed = (host: string, error: unknown): Awaited<ReturnType<typeof readDaemon>> => {
+    const where = hosts.length > 1 ? `docker[${host}]` : "docker";
+    const unavailable = [`${where}: ${describeError(error)}`];
+    return { containers: [], unseenContainers: [], unseenDaemons: [host], unavailable };
   };
-  return { value, unavailable };
-}
-
-/** Makes the reader of the fact `zombies`. */
-export function dockerReader(options: DockerOptions): Source["read"] {
-  const { hosts, deadlineMs } = options;
-  return async ({ signal, now }: ReadContext): Promise<SourceResult> => {
+  return async ({ signal, now }) => {
     const soft = new AbortController();
-    // Every container that is looked at listens to it.
+    // Every container that is read listens to it.
     setMaxListeners(0, soft.signal);
-    const late = new SourceError(`no answer within ${deadlineMs} ms`);
-    const timer = setTimeout(() => soft.abort(late), deadlineMs * SOFT_SHARE);
+    const late = new SourceError(`no answer within ${options.deadlineMs} ms`);
+    const timer = setTimeout(() => soft.abort(late), options.deadlineMs * SOFT_SHARE);
     const fromMs = now();
-    const results = await Promise.allSettled(
-      hosts.map((host) => readDaemon(host, options, signal, soft.signal)),
+    const daemons = await Promise.all(
+      hosts.map((host) =>
+        readDaemon(host, options, signal, soft.signal).catch((error) => failed(host, error)),
+      ),
     );
     clearTimeout(timer);
-    const { value, unavailable } = joined(hosts, results);
-    if (value === null)
+    const unavailable = daemons.flatMap((daemon) => daemon.unavailable);
+    const value = {
+      containers: daemons.flatMap(({ containers }) => containers),
+      unseenContainers: daemons.flatMap(({ unseenContainers }) => unseenContainers),
+      unseenDaemons: daemons.flatMap(({ unseenDaemons }) => unseenDaemons),
+    };
+    if (value.unseenDaemons.length === hosts.length)
       return { readings: { zombies: { read: false, reason: unavailable.join("; ") } }, unavailable };
     return { readings: { zombies: { read: true, value, time: { fromMs, toMs: now() } } }, unavailable };
   };
 }
 
-/** The certificates that are named. */
+/** Leaves out the certificates that are not named. */
 export const dockerTls = ({ ca, cert, key }: { [K in "ca" | "cert" | "key"]: string | null }): DockerTls => ({
   ...(ca && { ca }),
   ...(cert && { cert }),
   ...(key && { key }),
 });
 
-export const docker = sourceSpec({
+export const docker = {
   name: "docker",
   gives: ["zombies"],
   variables: DOCKER,
@@ -167,12 +178,10 @@ export const docker = sourceSpec({
   configure({ hosts, ...certificates }, { cycle }) {
     if (hosts === null) return "not configured";
     if (hosts === NONE) return "off";
-    return dockerReader({
-      hosts,
+    return dockerReader(hosts, {
       tls: dockerTls(certificates),
-      execDeadlineMs: Math.floor(cycle.sourceDeadlineMs * EXEC_SHARE),
       deadlineMs: cycle.sourceDeadlineMs,
       withStart: cycle.dwellSeconds > 0,
     });
   },
-});
+} as const satisfies SourceSpec<typeof DOCKER>;

@@ -2,10 +2,10 @@
 import type Docker from "dockerode";
 import { describeError, SourceError } from "../../errors.ts";
 
-/** A process list is some kilobytes; what is larger than this is no process list. */
+/** A process list has some kilobytes: anything larger than this is something else. */
 const MAX_OUTPUT_BYTES = 4_000_000;
 const PS = ["ps", "-eo", "stat,pid,comm"];
-/** Shell built-ins only, for images that have neither ps nor cat. A process that ends while it is read is no failure. */
+/** Shell built-ins only, for images without ps and cat. A process that ends while it is read is not a failure. */
 const PROC = [
   "sh",
   "-c",
@@ -18,8 +18,8 @@ interface Process {
   readonly command: string;
 }
 
-/** Gives the processes that `ps -eo stat,pid,comm` printed; none where it printed something else. */
-export function parsePs(output: string): Process[] {
+/** Parses the output of `ps -eo stat,pid,comm`. Returns no processes for any other output. */
+function parsePs(output: string): Process[] {
   const [header = "", ...lines] = output.split("\n");
   if (!/^\s*STAT?\s+PID\s+COMM/i.test(header)) return [];
   return lines.flatMap((line) => {
@@ -29,7 +29,7 @@ export function parsePs(output: string): Process[] {
 }
 
 /** Parses lines of `/proc/[pid]/stat`: pid (command) state …; a command may hold spaces and brackets. */
-export function parseProcStat(output: string): Process[] {
+function parseProcStat(output: string): Process[] {
   return output.split("\n").flatMap((line) => {
     const [, pid, command, stat] = /^(\d+) \((.*)\) ([A-Za-z]) /.exec(line) ?? [];
     return stat && pid && command !== undefined ? [{ stat, pid: Number(pid), command }] : [];
@@ -48,7 +48,7 @@ export class ContainerGone extends Error {}
 
 const statusOf = (error: unknown) => (error as { statusCode?: number }).statusCode;
 
-/** Runs a command in the container, without a shell, and gives its standard output. @throws where it did not exit with 0 */
+/** Runs a command in the container and returns its standard output. @throws where it did not exit with 0 */
 async function output(container: Docker.Container, command: string[], signal: AbortSignal): Promise<string> {
   const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
   // dockerode uses a signal in start() only; the deadline around this call covers the rest.
@@ -68,7 +68,7 @@ async function output(container: Docker.Container, command: string[], signal: Ab
   return text;
 }
 
-/** Gives what went to standard output. Docker frames each write of an exec: stream number, three zeros, length, bytes. */
+/** Extracts standard output. Docker frames each write of an exec: stream number, three zeros, length, bytes. */
 function demultiplex(bytes: Buffer): string {
   const parts: Buffer[] = [];
   for (let at = 0; at + 8 <= bytes.length; ) {
@@ -81,7 +81,7 @@ function demultiplex(bytes: Buffer): string {
 
 /**
  * Lists the processes of a container.
- * @throws ContainerGone where it does not run any more
+ * @throws ContainerGone where it no longer runs
  * @throws SourceError where neither ps nor /proc gave the processes
  */
 export async function processesOf(container: Docker.Container, signal: AbortSignal): Promise<Process[]> {
@@ -91,7 +91,7 @@ export async function processesOf(container: Docker.Container, signal: AbortSign
     [PROC, parseProcStat],
   ] as const) {
     try {
-      // The list always holds the command that made it: an empty one means that nothing was read.
+      // The list always holds the command that made it: an empty list means that nothing was read.
       const processes = parse(await output(container, [...command], signal));
       if (processes.length > 0) return processes;
       reasons.push(`${command[0]} printed no process list`);

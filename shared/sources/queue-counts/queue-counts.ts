@@ -1,23 +1,27 @@
-/** The platform's queue accessor over HTTP, with the same counted in SQL before and after it answered. */
-// The small zod: it is the only schema of a cycle, and the large one is a third of the bundle.
+/** The platform's queue accessor over HTTP, and the same counts in SQL before and after its answer. */
+// The small zod: this is the only schema of a cycle, and the large one is a third of the bundle.
 import * as z from "zod/mini";
-import { NONE } from "../../config/source-variables.ts";
+import { address, NONE } from "../../config/source-variables.ts";
+import { token } from "../../config/variable.ts";
 import { SourceError } from "../../errors.ts";
-import type { Source } from "../source.ts";
-import { sourceSpec } from "../spec.ts";
+import type { Source, SourceSpec } from "../source.ts";
 import type { Database } from "../sqlite/database.ts";
 import { countQueues } from "../sqlite/facts/queue-counts.ts";
-import { QUEUE_COUNTS } from "./variables.ts";
+
+const QUEUE_COUNTS = {
+  url: address(
+    "QUEUE_COUNTS_URL",
+    'where the platform\'s queue accessor answers `{"counts": {"<agent>": <n>}}`. Not set: the accessor\'s own SQL is run',
+    { schemes: ["https:", "http:"], example: "https://trinity.example.com/api/queue-counts" },
+  ),
+  token: token("QUEUE_COUNTS_TOKEN", "sent to it as a bearer token"),
+};
 
 const Counts = z.object({ counts: z.record(z.string(), z.unknown()) });
 
 const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 
-async function ask(
-  url: string,
-  token: string | null,
-  signal: AbortSignal,
-): Promise<{ counts: Map<string, number>; unreadable: string[] }> {
+async function ask(url: string, token: string | null, signal: AbortSignal) {
   const response = await fetch(url, {
     signal,
     headers: { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) },
@@ -37,7 +41,7 @@ async function ask(
   };
 }
 
-/** Makes the reader of the accessor; on a busy queue its answer and what is counted in SQL are of different moments. */
+/** Counts in SQL before and after the accessor answers: on a busy queue the two are of different moments. */
 const accessorReader =
   (url: string, token: string | null, database: Database): Source["read"] =>
   async ({ signal, now }) => {
@@ -53,7 +57,7 @@ const accessorReader =
     };
   };
 
-export const queueCounts = sourceSpec({
+export const queueCounts = {
   name: "queue_counts",
   gives: ["queueCounts"],
   variables: QUEUE_COUNTS,
@@ -62,4 +66,4 @@ export const queueCounts = sourceSpec({
     // The accessor is compared with SQL: without a database it proves nothing.
     return url === null || database === null ? "not configured" : accessorReader(url, token, database);
   },
-});
+} as const satisfies SourceSpec<typeof QUEUE_COUNTS>;

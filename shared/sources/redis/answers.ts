@@ -1,12 +1,12 @@
-/** What Redis answered, checked and parsed. */
+/** Checks and parses what Redis answers. */
 import { SourceError } from "../../errors.ts";
-import type { DrainTick } from "../../facts/facts.ts";
+import type { DrainTick, Slot } from "../../facts/facts.ts";
 import type { Answer } from "./requests.ts";
 
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
 
-/** @throws SourceError where the command failed */
+/** Returns the result of a command. @throws SourceError where it failed */
 export function resultOf({ error, result }: Answer): unknown {
   if (error) throw new SourceError(error.slice(0, 120));
   return result;
@@ -18,13 +18,8 @@ export function stringsOf(value: unknown): string[] {
   return value.map(String);
 }
 
-/** A page of SCAN. */
-export interface KeysPage {
-  readonly cursor: string;
-  readonly keys: readonly string[];
-}
-
-export function scanPage(answer: Answer): KeysPage {
+/** Parses a page of SCAN. */
+export function scanPage(answer: Answer) {
   const page = resultOf(answer);
   const [cursor, keys] = Array.isArray(page) ? page : [];
   if (!/^\d+$/.test(String(cursor))) throw new SourceError("the answer to SCAN has no cursor");
@@ -33,20 +28,17 @@ export function scanPage(answer: Answer): KeysPage {
 
 /** Parses a score as Redis prints it (a float, inf or -inf). */
 export function parseScore(text: string): number {
-  const score = /^[+-]?inf$/i.test(text)
-    ? text.startsWith("-")
-      ? -Infinity
-      : Infinity
-    : Number(text || Number.NaN);
+  const spelled = text.replace(/^([+-]?)inf$/i, "$1Infinity");
+  const score = Number(spelled || Number.NaN);
   if (Number.isNaN(score)) throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a score`);
   return score;
 }
 
 /**
  * Parses the drain heartbeat.
- * @param value what GET gave
+ * @param value the result of GET
  * @param toSeconds when it was read
- * @throws SourceError for what is no instant: the check that needs it must not guess
+ * @throws SourceError where it is not an instant: the check that needs it must not guess
  */
 export function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
   if (value === null || value === undefined) return { atSeconds: null };
@@ -59,11 +51,10 @@ export function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
   return { atSeconds };
 }
 
+export type Hash = Pick<Slot, "ttlSeconds" | "timeoutSeconds">;
+
 /** Parses the answers to TTL and HGET of a slot's hash. @throws SourceError where one of them can't be read */
-export function parseHash(
-  ttl: Answer,
-  timeout: Answer,
-): { ttlSeconds: number; timeoutSeconds: number | null } {
+export function parseHash(ttl: Answer, timeout: Answer): Hash {
   const ttlSeconds = Number(resultOf(ttl) ?? Number.NaN);
   if (!Number.isInteger(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
   const text = String(resultOf(timeout) ?? "").trim();

@@ -1,18 +1,29 @@
 /** Redis over REST: the slots of every agent, and the drain heartbeat. */
 import { Redis } from "@upstash/redis";
-import { NONE } from "../../config/source-variables.ts";
+import { address, NONE } from "../../config/source-variables.ts";
+import { token } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { DrainTick, Reading, ReadingTime, Slots } from "../../facts/facts.ts";
-import type { ReadContext, Source, SourceResult } from "../source.ts";
-import { sourceSpec } from "../spec.ts";
-import { type KeysPage, parseDrainTick, resultOf, scanPage } from "./answers.ts";
-import { DRAIN_TICK_KEY, holdersOf, SCAN_MATCH } from "./keys.ts";
+import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
+import { parseDrainTick, resultOf, scanPage } from "./answers.ts";
 import { type Answer, send } from "./requests.ts";
 import { readSlots } from "./slots.ts";
-import { REDIS } from "./variables.ts";
 
-/** One page holds the keyspace of a thousand agents, so that a usual fleet costs one request. */
-const SCAN_COUNT = 10_000;
+const REDIS = {
+  url: address(
+    "UPSTASH_REDIS_REST_URL",
+    "Redis over the Upstash REST protocol: Upstash itself, or serverless-redis-http in front of a Redis",
+    { schemes: ["https:", "http:"], example: "https://redis.example.com" },
+  ),
+  token: token("UPSTASH_REDIS_REST_TOKEN", "its token"),
+};
+
+const DRAIN_TICK_KEY = "canary:drain_tick_at";
+/**
+ * The sets of slots and their hashes: which hashes there are is known before anything asks for their TTL. One page holds
+ * the keyspace of a thousand agents, so that a usual fleet costs one request.
+ */
+const SCAN = { match: "agent:slot*", count: 10_000 };
 
 function readDrainTick(answer: Answer, time: ReadingTime): Reading<DrainTick> {
   try {
@@ -22,15 +33,14 @@ function readDrainTick(answer: Answer, time: ReadingTime): Reading<DrainTick> {
   }
 }
 
-/** Follows the cursor of the first page to the last. */
-async function scanKeys(redis: Redis, first: KeysPage, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const keys = new Set(first.keys);
-  let { cursor } = first;
-  while (cursor !== "0") {
-    const pipeline = redis.pipeline().scan(cursor, { match: SCAN_MATCH, count: SCAN_COUNT });
-    const next = scanPage((await send(pipeline, signal))[0]!);
-    for (const key of next.keys) keys.add(key);
-    cursor = next.cursor;
+/** Follows the cursor from the first page to the last. A key can be on several pages. */
+async function scanKeys(redis: Redis, first: Answer, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  let page = scanPage(first);
+  const keys = new Set(page.keys);
+  while (page.cursor !== "0") {
+    const [next] = await send(redis.pipeline().scan(page.cursor, SCAN), signal);
+    page = scanPage(next!);
+    for (const key of page.keys) keys.add(key);
   }
   return keys;
 }
@@ -39,23 +49,22 @@ async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
   const { signal, now, wanted } = context;
   const readings: { slots?: Reading<Slots>; drainTick?: Reading<DrainTick> } = {};
   const unavailable: string[] = [];
-  const wantsSlots = wanted.has("slots");
   const first = redis.pipeline().get(DRAIN_TICK_KEY);
-  if (wantsSlots) first.scan("0", { match: SCAN_MATCH, count: SCAN_COUNT });
+  if (wanted.has("slots")) first.scan("0", SCAN);
   const fromMs = now();
   const [tick, firstPage] = await send(first, signal);
   if (wanted.has("drainTick")) {
     readings.drainTick = readDrainTick(tick!, { fromMs, toMs: now() });
     if (!readings.drainTick.read) unavailable.push(readings.drainTick.reason);
   }
-  if (wantsSlots) {
-    const keys = await scanKeys(redis, scanPage(firstPage!), signal);
-    readings.slots = await readSlots(redis, holdersOf(keys), context, unavailable);
+  if (wanted.has("slots")) {
+    const keys = await scanKeys(redis, firstPage!, signal);
+    readings.slots = await readSlots(redis, keys, context, unavailable);
   }
   return { readings, unavailable };
 }
 
-/** The client's own texts carry commands and addresses; the cause is what an operator needs. */
+/** Replaces the client's own texts, which carry commands and addresses, by the cause. */
 function explained(error: unknown): unknown {
   const text = error instanceof Error ? error.message : "";
   if (/unauthorized|WRONGPASS|NOAUTH/i.test(text))
@@ -87,7 +96,7 @@ export const redisReader =
     }
   };
 
-export const redis = sourceSpec({
+export const redis = {
   name: "redis",
   gives: ["slots", "drainTick"],
   variables: REDIS,
@@ -100,4 +109,4 @@ export const redis = sourceSpec({
     if (url === NONE) return "off";
     return redisReader({ url, token: token! });
   },
-});
+} as const satisfies SourceSpec<typeof REDIS>;

@@ -1,4 +1,4 @@
-/** Requests to Redis over REST, as large as every server takes them. */
+/** Requests to Redis over REST, small enough for every server. */
 import type { Redis } from "@upstash/redis";
 import pMap from "p-map";
 import { SourceError } from "../../errors.ts";
@@ -24,42 +24,44 @@ export async function send(pipeline: Pipeline, signal: AbortSignal): Promise<Ans
 /** The size of a text in JSON, where quotes and control characters are longer. */
 export const bytesOf = (text: string) => Buffer.byteLength(JSON.stringify(text)) - 2;
 
-/** Splits into runs whose sizes add up to a request that every server takes. */
-function chunked<T>(items: readonly T[], sizeOf: (item: T) => number): T[][] {
-  const chunks: T[][] = [];
+/** Commands that have to be in the same transaction. */
+export interface Commands {
+  /** Their size in JSON. */
+  readonly bytes: number;
+  addTo(pipeline: Pipeline): void;
+  /** Called with one answer for each command. */
+  take(answers: readonly Answer[]): void;
+}
+
+function chunked(all: readonly Commands[]): Commands[][] {
+  const chunks: Commands[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
-  for (const item of items) {
-    const size = sizeOf(item);
-    if (bytes + size > CHUNK_BYTES) {
+  for (const commands of all) {
+    bytes += commands.bytes;
+    if (bytes > CHUNK_BYTES) {
       chunks.push([]);
-      bytes = 0;
+      bytes = commands.bytes;
     }
-    chunks.at(-1)!.push(item);
-    bytes += size;
+    chunks.at(-1)!.push(commands);
   }
   return chunks;
 }
 
-/**
- * Sends the commands of all items, in as few transactions as take them.
- * @param add puts an item's commands in
- * @param take is called with each answer as it comes
- */
-export async function inChunks<T>(
+/** Sends all commands, in as few transactions as every server accepts. */
+export async function sendInChunks(
   redis: Redis,
+  all: readonly Commands[],
   signal: AbortSignal,
-  items: readonly T[],
-  sizeOf: (item: T) => number,
-  add: (pipeline: Pipeline, item: T) => void,
-  take: (items: readonly T[], answers: readonly Answer[]) => void,
 ): Promise<void> {
-  await pMap(
-    chunked(items, sizeOf),
-    async (chunk) => {
-      const pipeline = redis.multi();
-      for (const item of chunk) add(pipeline, item);
-      take(chunk, await send(pipeline, signal));
-    },
-    { concurrency: CHUNKS_AT_ONCE },
-  );
+  const sendChunk = async (chunk: readonly Commands[]) => {
+    const pipeline = redis.multi();
+    const starts = chunk.map((commands) => {
+      const start = pipeline.length();
+      commands.addTo(pipeline);
+      return start;
+    });
+    const answers = await send(pipeline, signal);
+    for (const [i, { take }] of chunk.entries()) take(answers.slice(starts[i], starts[i + 1]));
+  };
+  await pMap(chunked(all), sendChunk, { concurrency: CHUNKS_AT_ONCE });
 }

@@ -1,7 +1,8 @@
-/** Where SQL is sent: a libsql server over HTTP, or a database file. */
+/** A libsql server over HTTP, or a database file. */
+import { once } from "node:events";
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../errors.ts";
 
@@ -13,11 +14,11 @@ export interface Database {
   /**
    * Runs the statements in one read transaction, in one round trip.
    * @returns the rows of each statement
-   * @throws the first failure; nothing is known then of any statement
+   * @throws the first failure; no statement has an answer then
    */
   batch(statements: readonly string[], signal: AbortSignal): Promise<SqlRow[][]>;
   /**
-   * Runs the statements in one read transaction, one after the other, so that one that fails spoils only itself.
+   * Runs the statements in one read transaction, one after the other. One that fails does not stop the others.
    * @returns for each statement its rows or its error
    */
   separately(statements: readonly string[], signal: AbortSignal): Promise<(SqlRow[] | Error)[]>;
@@ -35,14 +36,14 @@ function serverDatabase(url: string, authToken: string | undefined): Database {
       ...(authToken && { authToken }),
       intMode: "bigint",
       fetch: async (request: Request) => {
-        // An answer is a few large texts: to pack and unpack them takes longer than to send them.
+        // Compression costs more time than it saves: an answer is a few large texts.
         request.headers.set("accept-encoding", "identity");
         const response = await fetch(request, { signal });
         if (response.ok) return response;
-        // libsql says SERVER_ERROR for every status; the operator needs to know which it was.
+        // libsql's own error is SERVER_ERROR for every status.
         await response.body?.cancel();
-        const mend = response.status === 401 || response.status === 403 ? ", check LIBSQL_AUTH_TOKEN" : "";
-        throw new SourceError(`the server answered HTTP ${response.status}${mend}`);
+        const fix = response.status === 401 || response.status === 403 ? ", check LIBSQL_AUTH_TOKEN" : "";
+        throw new SourceError(`the server answered HTTP ${response.status}${fix}`);
       },
     });
   return {
@@ -61,50 +62,42 @@ function serverDatabase(url: string, authToken: string | undefined): Database {
   };
 }
 
-type Answer = { id: number; results?: (SqlRow[] | { error: string })[]; error?: string };
-
 /** @param url `file:` and a path */
 function fileDatabase(url: string): Database {
   const path = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
   let worker: Worker | undefined;
-  let lastId = 0;
 
-  function ask(statements: readonly string[], separately: boolean, signal: AbortSignal) {
-    // The driver says only that it can not open the file.
+  async function ask(statements: readonly string[], separately: boolean, signal: AbortSignal) {
+    // The driver's own error does not name the file.
     if (!statSync(path, { throwIfNoEntry: false })?.isFile())
       throw new SourceError(`there is no file ${path || "named"}, check LIBSQL_URL`);
     worker ??= new Worker(new URL("./file-worker.mjs", import.meta.url), {
-      workerData: { url },
+      workerData: { path },
       // Some releases of Node call their SQLite experimental on stderr, which is a function's log.
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     const mine = worker;
-    const id = ++lastId;
-    return new Promise<(SqlRow[] | { error: string })[]>((resolve, reject) => {
-      const stop = () => {
-        if (worker === mine) worker = undefined;
-        void mine.terminate();
-        reject(signal.reason);
-      };
-      const onMessage = (answer: Answer) => {
-        if (answer.id !== id) return;
-        done();
-        if (answer.results) resolve(answer.results);
-        else reject(new Error(answer.error));
-      };
-      const onError = (error: Error) => {
-        if (worker === mine) worker = undefined;
-        done();
-        reject(error);
-      };
-      const done = () => {
-        signal.removeEventListener("abort", stop);
-        mine.off("message", onMessage).off("error", onError).unref();
-      };
-      signal.addEventListener("abort", stop, { once: true });
-      mine.on("message", onMessage).on("error", onError).ref();
-      mine.postMessage({ id, statements, separately });
-    });
+    // Only a read that waits keeps the process alive, through its channel.
+    mine.unref();
+    const { port1, port2 } = new MessageChannel();
+    const ended = new AbortController();
+    const until = { signal: AbortSignal.any([signal, ended.signal]) };
+    let answer: { results?: (SqlRow[] | { error: string })[]; error?: string };
+    try {
+      const failed = once(mine, "error", until).then(([error]) => Promise.reject(error));
+      mine.postMessage({ reply: port2, statements, separately }, [port2]);
+      [answer] = await Promise.race([once(port1, "message", until), failed]);
+    } catch (error) {
+      if (worker === mine) worker = undefined;
+      void mine.terminate();
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      ended.abort();
+      port1.close();
+    }
+    if (answer.results) return answer.results;
+    throw new Error(answer.error);
   }
   return {
     batch: async (statements, signal) => (await ask(statements, false, signal)) as SqlRow[][],
@@ -113,10 +106,7 @@ function fileDatabase(url: string): Database {
   };
 }
 
-/**
- * @param url `libsql://`, `https://`, `http://` (a libsql server) or `file:` (a database file)
- * @param authToken the server's token, where it asks for one
- */
+/** Opens a libsql server (`libsql://`, `https://` or `http://`) or a database file (`file:`). */
 export function openDatabase(url: string, authToken?: string): Database {
   return url.startsWith("file:") ? fileDatabase(url) : serverDatabase(url, authToken);
 }

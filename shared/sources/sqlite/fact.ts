@@ -1,7 +1,7 @@
 /**
- * One fact of the database: its SQL, and what is made of the rows. Two rules hold for every statement: text is packed or
- * selected as a blob (a server answers 500 for a row whose text is not UTF-8, and the snapshot with it), and the rows of
- * history are never visited (indexes are named, since the planner does not choose them by itself).
+ * One fact of the database: its SQL, and the parsing of its rows. Two rules hold for every statement. Text is packed or
+ * selected as a blob: for a row whose text is not UTF-8 a server answers 500 to the whole batch. The rows of history are
+ * never visited: indexes are named, since the planner does not choose them by itself.
  */
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
@@ -14,14 +14,14 @@ export interface ParseContext {
   readonly time: ReadingTime;
   /** Adds a line to `sources_unavailable`. */
   report(line: string): void;
-  /** Says that something of the fact could not even be listed. */
+  /** Notes that some entries of the fact could not be listed. */
   markUnlisted(why: string): void;
 }
 
 export interface SqlFact<T> {
-  /** Says why this installation can't give the fact; null where it can. */
+  /** Returns the reason why this installation does not have the fact; null where it has it. */
   missing(schema: Schema): string | null;
-  /** Facts can share a statement, which is then sent once. */
+  /** A statement that several facts share is sent once. */
   statements(schema: Schema, context: ReadContext): readonly string[];
   /** @param answers one for each statement */
   parse(answers: readonly (Answer | undefined)[], context: ParseContext): T;

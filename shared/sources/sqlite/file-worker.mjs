@@ -1,25 +1,23 @@
 // @ts-check
-// Reads a database file in a thread of its own: the driver blocks its thread, and a deadline can only cut
-// what doesn't block the thread that keeps the time. Plain JavaScript, so that it is the same file in a bundle.
+// Reads a database file in a separate thread: the driver blocks its thread, and a deadline needs one that is not blocked.
+// Plain JavaScript, so that it is the same file in a bundle.
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 
 const port = parentPort;
 if (!port) throw new Error("file-worker.mjs runs as a worker thread only");
 
-/** A writer that commits holds the file for a moment: a tenth of a second at most, on a slow disk more. */
+/** A writer that commits holds the file for a tenth of a second at most, on a slow disk for longer. */
 const LOCK_WAIT_MS = 2_000;
 
-/** @type {string} */
-const url = workerData.url;
-const path = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
+/** @type {{ path: string }} */
+const { path } = workerData;
 const textOf = (/** @type {unknown} */ error) => String(error instanceof Error ? error.message : error);
 
 /**
- * Runs the statements in one read transaction. The file is opened for each: it may have been replaced by another one.
+ * Runs the statements in one read transaction. Opens the file each time: it may have been replaced by another one.
  * @param {string[]} statements
- * @param {boolean} separately whether a statement that fails gives its error and spoils no other
+ * @param {boolean} separately whether a statement that fails returns its error, and the others go on
  */
 function read(statements, separately) {
   const database = new DatabaseSync(path, { readOnly: true, timeout: LOCK_WAIT_MS });
@@ -41,10 +39,10 @@ function read(statements, separately) {
   }
 }
 
-port.on("message", ({ id, statements, separately }) => {
+port.on("message", ({ reply, statements, separately }) => {
   try {
-    port.postMessage({ id, results: read(statements, separately) });
+    reply.postMessage({ results: read(statements, separately) });
   } catch (error) {
-    port.postMessage({ id, error: textOf(error) });
+    reply.postMessage({ error: textOf(error) });
   }
 });

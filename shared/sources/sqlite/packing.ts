@@ -1,56 +1,57 @@
 /**
- * Many rows in one text: a server writes each cell of an answer as an object of its own, refuses answers above its limit,
- * and answers 500 for text that is not UTF-8. A field is a netstring, so that nothing in a value can be taken for its end:
- * its length, a colon, and its characters; or its length, an x, and its bytes in hex, where they are not all printable
- * ASCII. A NULL is a colon alone.
+ * Many rows in one text: a server writes each cell of an answer as a JSON object, refuses answers above its limit, and
+ * answers 500 for text that is not UTF-8. A field is a netstring, so that no value can end it early: its length, a colon,
+ * and its characters; or, where these are not all printable ASCII, its length, an x, and its bytes in hex. A NULL is a
+ * colon alone.
  */
 import { SourceError } from "../../errors.ts";
 import type { SqlRow } from "./database.ts";
 
-/** Text, null for NULL, undefined for bytes that are no UTF-8. */
+/** Text, null for NULL, undefined for bytes that are not UTF-8. */
 export type Field = string | null | undefined;
 
 const COLON = 58;
 const HEX = 120;
 const ZERO = 48;
 
-/** A text ends at its first NUL for `length` and GLOB, and a blob doesn't: neither may pass for printable. */
+/** For `length` and GLOB a text ends at its first NUL, and a blob doesn't: neither may count as printable. */
 const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
 WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
 THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB))) || 'x' || hex(${value}) END`;
 
-/** Makes a statement whose answer is one row with one text, for `eachRow`: the rows of a SELECT that gives these columns. */
+/** Packs the rows of a SELECT of these columns: the answer is one row with one text, for `eachRow`. */
 export const packed = (columns: readonly string[], select: string): string =>
   `SELECT group_concat(${columns.map(netstring).join(" || ")}, '') FROM (${select})`;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function decodeHex(hex: string): Field {
+/** Decodes UTF-8. Returns undefined where the bytes are something else. */
+export function decoded(bytes: ArrayBuffer | Uint8Array): string | undefined {
   try {
-    return utf8.decode(Buffer.from(hex, "hex"));
+    return utf8.decode(bytes);
   } catch {
     return undefined;
   }
 }
 
-/** The answer to one statement: rows, or why there are none. */
+/** The answer to one statement: rows, or the error. */
 export type Answer = readonly SqlRow[] | Error;
 
-/** Gives the rows of a statement that is not packed. @throws where it failed */
+/** Returns the rows of a statement that is not packed. @throws where it failed */
 export function rowsOf(answer: Answer | undefined): readonly SqlRow[] {
   if (answer === undefined) throw new SourceError("the server left an answer out");
   if (answer instanceof Error) throw answer;
   return answer;
 }
 
-/** A row whose fields are decoded when they are asked for; it is valid during the call that it is given to. */
+/** A row whose fields are decoded when they are read. It is valid only during the call that receives it. */
 export type Row<C extends string> = Readonly<Record<C, Field>>;
 
 /**
- * Calls `visit` for each row of a statement that `packed` made. An object of its own for each row would take several
- * times as long.
- * @param columns those that the statement was made with
- * @throws where the statement failed, or the answer is not that of such a statement
+ * Calls `visit` for each row of a packed statement. All rows share one object: a new one for each takes several times as
+ * long.
+ * @param columns the columns that the statement was packed with
+ * @throws where the statement failed, or its answer is not packed
  */
 export function eachRow<const C extends string>(
   answer: Answer | undefined,
@@ -62,14 +63,14 @@ export function eachRow<const C extends string>(
   const [[text]] = given as [[SqlRow[number]]];
   if (text === null) return;
   if (typeof text !== "string") throw new Error("the packed rows are not text");
-  /** Where each field of this row starts and ends; a NULL starts at -1. */
+  /** Start and end of each field of this row; a NULL starts at -1. */
   const starts = new Int32Array(columns.length);
   const ends = new Int32Array(columns.length);
   const field = (column: number): Field => {
     const start = starts[column]!;
     if (start < 0) return null;
     const characters = text.slice(start, ends[column]);
-    return text.charCodeAt(start - 1) === HEX ? decodeHex(characters) : characters;
+    return text.charCodeAt(start - 1) === HEX ? decoded(Buffer.from(characters, "hex")) : characters;
   };
   const getters = columns.map((name, column) => [name, { get: () => field(column) }]);
   const row = Object.defineProperties({}, Object.fromEntries(getters)) as Row<C>;

@@ -1,4 +1,4 @@
-/** What tables, columns and indexes an installation has. */
+/** The tables, columns and indexes of an installation. */
 import { TERMINAL_STATUSES } from "../../facts/facts.ts";
 import { type Answer, eachRow, packed } from "./packing.ts";
 import { EXECUTIONS } from "./sql.ts";
@@ -14,13 +14,12 @@ SELECT 'index', tbl_name, name, sql FROM sqlite_master
 WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`,
 );
 
-/** What an installation's database has, as far as a snapshot needs to know. */
 export interface Schema {
   hasTable(table: string): boolean;
   hasColumn(table: string, column: string): boolean;
   /** An index whose first column is `status`, over all rows. */
   readonly statusIndex: string | null;
-  /** An index on `completed_at` over terminal rows, with its condition: SQLite wants that repeated word for word. */
+  /** An index on `completed_at` over terminal rows, with its condition: a query must repeat that word for word. */
   readonly endedIndex: { readonly name: string; readonly where: string } | null;
 }
 
@@ -40,7 +39,7 @@ function coversTerminal(where: string): boolean {
   return TERMINAL_STATUSES.every((status) => listed.includes(status));
 }
 
-/** @param answer to `INTROSPECTION` */
+/** Parses the answer to `INTROSPECTION`. */
 export function parseSchema(answer: Answer | undefined): Schema {
   const columns = new Map<string, Set<string>>();
   let statusIndex = null as string | null;

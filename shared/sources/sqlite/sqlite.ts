@@ -1,32 +1,37 @@
 /** SQLite: the roster, the live and the newly ended executions, orphans, and the queue as its accessor counts it. */
-import { NONE } from "../../config/source-variables.ts";
-import type { Values } from "../../config/variable.ts";
+import { address, NONE } from "../../config/source-variables.ts";
+import { token, type Values } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { Reading } from "../../facts/facts.ts";
-import type { ReadContext, Source, SourceResult } from "../source.ts";
-import { sourceSpec } from "../spec.ts";
-import { type Database, openDatabase, type SqlValue } from "./database.ts";
+import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
+import { type Database, openDatabase } from "./database.ts";
 import type { SqlFact } from "./fact.ts";
 import { ended } from "./facts/ended.ts";
-import { executions } from "./facts/executions.ts";
+import { executions, sessions } from "./facts/executions.ts";
 import { orphans } from "./facts/orphans.ts";
 import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
-import { sessions } from "./facts/sessions.ts";
 import { type Answer, rowsOf } from "./packing.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "./schema.ts";
-import { SQLITE } from "./variables.ts";
+
+const SQLITE = {
+  url: address(
+    "LIBSQL_URL",
+    "the platform's database: `libsql://`, `https://` or `http://` of a libsql server (Turso, sqld), or `file:` and the path of a database file",
+    {
+      schemes: ["libsql:", "https:", "http:", "file:"],
+      example: "libsql://db.example.com or file:/data/trinity.db",
+    },
+  ),
+  authToken: token("LIBSQL_AUTH_TOKEN", "the libsql server's token, where it asks for one"),
+};
 
 const FACTS = { roster, executions, sessions, ended, orphans, queueCounts };
 type SqlFactName = keyof typeof FACTS;
 const NAMES = Object.keys(FACTS) as SqlFactName[];
 
-/** Runs the statements in one transaction; where one of them fails, each by itself, so that it spoils only its fact. */
-async function run(
-  database: Database,
-  statements: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly Answer[]> {
+/** Runs the statements in one transaction. If one fails, runs each by itself, so that only its own fact is unread. */
+async function run(database: Database, statements: readonly string[], signal: AbortSignal) {
   try {
     return await database.batch(statements, signal);
   } catch (error) {
@@ -37,26 +42,14 @@ async function run(
   }
 }
 
-/** What tables there are, and the answer that said so. */
-interface Introspected {
-  readonly answer: SqlValue | undefined;
-  readonly schema: Schema;
-}
-
-const introspected = (answer: Answer | undefined): Introspected => ({
+/** The tables that there are, and the raw answer, which changes with them. */
+const introspected = (answer: Answer | undefined) => ({
   answer: rowsOf(answer)[0]?.[0],
   schema: parseSchema(answer),
 });
 
-/** A wanted fact, with the places of its statements among all. */
-interface Plan {
-  readonly name: SqlFactName;
-  readonly missing: string | null;
-  readonly places: readonly number[];
-}
-
-/** What the wanted facts need on these tables. */
-function planFor(schema: Schema, context: ReadContext): { statements: string[]; plans: Plan[] } {
+/** Collects the statements of the wanted facts for these tables, and the places of each fact's statements among them. */
+function planFor(schema: Schema, context: ReadContext) {
   const statements = [INTROSPECTION];
   const plans = NAMES.filter((name) => context.wanted.has(name)).map((name) => {
     const missing = FACTS[name].missing(schema);
@@ -69,25 +62,23 @@ function planFor(schema: Schema, context: ReadContext): { statements: string[]; 
   return { statements, plans };
 }
 
-/** Makes the reader of everything that stands in the database. */
+/** Makes the reader of the facts that are in the database. */
 export function sqliteReader(database: Database): Source["read"] {
-  /** Kept while the process lives, and looked at again in the transaction of each read. */
-  let known: Introspected | undefined;
+  /** Kept while the process lives, and compared with the tables in the transaction of each read. */
+  let known: ReturnType<typeof introspected> | undefined;
 
-  /** Asks for everything in one transaction; once more where the tables have changed. */
+  /** Reads everything in one transaction, and once more where the tables have changed. */
   async function ask(context: ReadContext) {
     const { signal, now } = context;
     for (let isAgain = false; ; isAgain = true) {
-      // Another read of this process may learn of other tables meanwhile: these statements were made for the ones here.
+      // Another read of this process may replace `known` meanwhile: these statements were made for the tables in `planned`.
       const planned = known ?? introspected((await database.batch([INTROSPECTION], signal))[0]);
       const { statements, plans } = planFor(planned.schema, context);
       const fromMs = now();
       const answers = await run(database, statements, signal);
       const time = { fromMs, toMs: now() };
-      const found = introspected(answers[0]);
-      const isKnown = found.answer === planned.answer;
-      known = found;
-      if (isKnown) return { plans, answers, time, schema: planned.schema };
+      known = introspected(answers[0]);
+      if (known.answer === planned.answer) return { plans, answers, time, schema: planned.schema };
       if (isAgain) throw new SourceError("the tables change while they are read");
     }
   }
@@ -95,8 +86,8 @@ export function sqliteReader(database: Database): Source["read"] {
   return async (context: ReadContext): Promise<SourceResult> => {
     const unavailable = new Set<string>();
     const { plans, answers, time, schema } = await ask(context);
-    const readings: Record<string, Reading<unknown>> = {};
     const report = (line: string) => void unavailable.add(line);
+    const readings: Record<string, Reading<unknown>> = {};
     for (const { name, missing, places } of plans) {
       try {
         if (missing) throw new SourceError(missing);
@@ -118,11 +109,11 @@ export function sqliteReader(database: Database): Source["read"] {
   };
 }
 
-/** Opens the database that is named; null where none is. */
+/** Opens the database that is named. Returns null where none is. */
 export const openNamed = ({ url, authToken }: Values<typeof SQLITE>): Database | null =>
   url === null || url === NONE ? null : openDatabase(url, authToken ?? undefined);
 
-export const sqlite = sourceSpec({
+export const sqlite = {
   name: "sqlite",
   gives: NAMES,
   variables: SQLITE,
@@ -130,4 +121,4 @@ export const sqlite = sourceSpec({
     if (database !== null) return sqliteReader(database);
     return url === NONE ? "off" : "not configured";
   },
-});
+} as const satisfies SourceSpec<typeof SQLITE>;

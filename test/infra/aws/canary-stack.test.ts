@@ -1,4 +1,4 @@
-/** What an operator gets in the account: the templates of the environments, point by point. */
+/** The templates of the environments, point by point. */
 import { App, Validations } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { AwsSolutionsChecks } from "cdk-nag";
@@ -11,7 +11,7 @@ import {
   parseEnvironment,
 } from "../../../infra/environments.ts";
 
-/** Without the bundles, which have their own tests. */
+/** Does not bundle: bundles have their own tests. */
 const withoutBundling = () => new App({ context: { "aws:cdk:bundling-stacks": [] } });
 
 function synthesize(environment: string, input?: EnvironmentInput) {
@@ -26,7 +26,7 @@ const allOf = (template: Template, type: string): Resource[] => Object.values(te
 const idOf = (template: Template, type: string, match: RegExp): string =>
   Object.keys(template.findResources(type)).find((id) => match.test(id))!;
 
-/** The rights that a role has, as `action resource` with the resource's logical id. */
+/** Lists a role's rights as `action resource`, with the resource's logical id. */
 function rightsOf(template: Template, role: RegExp): string[] {
   const roleId = idOf(template, "AWS::IAM::Role", role);
   const nameOf = (resource: Resource): string =>
@@ -53,7 +53,7 @@ function rightsOf(template: Template, role: RegExp): string[] {
 
 const SIGNS: Record<string, string> = { GreaterThanOrEqualToThreshold: ">=", LessThanThreshold: "<" };
 
-/** @returns an alarm's name, and in words what it looks at and when it goes off */
+/** Describes an alarm: its name, its metric, and when it goes off. */
 function describeAlarm({ Properties: alarm }: Resource): [string, object] {
   const stats = (alarm.Metrics ?? []).find((m: Resource) => m.MetricStat)?.MetricStat;
   const expression = (alarm.Metrics ?? []).find((m: Resource) => m.Expression)?.Expression;
@@ -160,7 +160,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
         Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
       },
     ]);
-    // Scheduler only hands over: a cycle that throws is Lambda's to retry.
+    // Scheduler only hands the event over: Lambda retries a cycle that throws.
     const [invoke] = allOf(template, "AWS::Lambda::EventInvokeConfig");
     expect(invoke.Properties).toMatchObject({
       FunctionName: { Ref: expect.stringMatching(/^CanaryCycleFunction/) },
@@ -182,7 +182,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     });
   });
 
-  test("one secret; an upgrade must not make CloudFormation write it anew", () => {
+  test("one secret; an upgrade must not make CloudFormation write it again", () => {
     const secrets = allOf(template, "AWS::SecretsManager::Secret");
     expect(secrets).toHaveLength(1);
     expect(secrets[0].Properties.GenerateSecretString).toEqual({
@@ -286,7 +286,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
       own("", stat, { metric: `AWS/Lambda ${name} FunctionName=CanaryCycleFunction`, ...over });
     const limitMs = findEnvironment(environment).cycleTimeoutSeconds * 1000;
     expect(Object.fromEntries(allOf(template, "AWS::CloudWatch::Alarm").map(describeAlarm))).toEqual({
-      // No data is a zero, not a look further back.
+      // No data counts as zero: CloudWatch must not look further back.
       NoCompletedCycle: own("CyclesCompleted", "Sum", {
         period: 900,
         when: "< 1 of FILL(completed, 0)",
@@ -477,7 +477,7 @@ test("what an environment sets reaches the functions, each setting by its variab
   expect(reserved.filter(Boolean)).toEqual([5]);
 });
 
-test("whoever is named gets the alarms by e-mail", () => {
+test("the address that is named gets the alarms by e-mail", () => {
   const subscriptions = (environment: string) =>
     allOf(synthesize(environment).template, "AWS::SNS::Subscription");
   expect(subscriptions("prod").map(({ Properties }) => [Properties.Protocol, Properties.Endpoint])).toEqual([

@@ -1,4 +1,4 @@
-/** A database file is read read-only, anew each time, and what stands in the way is said in words. */
+/** A database file is opened read-only for each read, and errors are described in words. */
 import { execFileSync } from "node:child_process";
 import { copyFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -88,7 +88,7 @@ describe("a database file", () => {
     const database = openDatabase(`file:${path}`);
     await writer.execute("BEGIN IMMEDIATE");
     expect(await database.batch([ANSWER], never)).toEqual([[[0n]]]);
-    // Of another process, since the system's locks keep only others out.
+    // The second writer is another process: the system's locks only work between processes.
     const script = `new (require("node:sqlite").DatabaseSync)(${JSON.stringify(path)}).exec("UPDATE t SET answer = 2")`;
     expect(() => execFileSync(process.execPath, ["-e", script], { stdio: "pipe" })).toThrow(
       "database is locked",

@@ -1,4 +1,4 @@
-/** Rows packed by a real SQLite come back as they were, whatever is in them. */
+/** Rows that a real SQLite packs are unpacked unchanged, whatever they hold. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";

@@ -1,11 +1,11 @@
-/** The statements of a snapshot, planned by a real SQLite: history must cost nothing. */
+/** The query plans of a snapshot's statements, by a real SQLite: history must cost nothing. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
 import { endedCursorQuery, endedQuery } from "../../../shared/sources/sqlite/facts/ended.ts";
 import { executionsQuery, unknownStatusesQuery } from "../../../shared/sources/sqlite/facts/executions.ts";
 import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sqlite/facts/orphans.ts";
-import { queuedCountsQuery } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
+import { QUEUED_COUNTS } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -42,14 +42,14 @@ describe("on the indexes that a platform has", () => {
     ["ended, first cycle", () => endedQuery(schema, null, NOW)],
     ["ended since", () => endedQuery(schema, cursor, NOW)],
     ["ended cursor", () => endedCursorQuery(schema)],
-    ["queue counts", () => queuedCountsQuery()],
+    ["queue counts", () => QUEUED_COUNTS],
     ...ORPHAN_TABLES.map((t) => [`orphans of ${t.table}`, () => orphansQuery(schema, t)] as const),
   ] as const)
     test(`${name} seeks in schedule_executions and never scans it`, async () => {
       const steps = await plan(statement());
       const onHistory = steps.filter((step) => /\b(schedule_executions|e|t)\b/.test(step));
       const scans = onHistory.filter((step) => /^SCAN (schedule_executions|e)\b/.test(step));
-      // The partial index of queued rows holds live rows only: to walk it is to walk the queue.
+      // The partial index of queued rows holds live rows only: a scan of it is a scan of the queue.
       expect(scans.filter((step) => !step.includes("idx_executions_queued"))).toEqual([]);
       if (name.endsWith("schedule_executions"))
         expect(onHistory.filter((step) => /^SCAN t\b/.test(step))).toEqual([]);

@@ -1,32 +1,27 @@
-/** The rows that became terminal since the last cycle, and up to where that is known. */
-import {
-  type Ended,
-  type EndedCursor,
-  TERMINAL_STATUSES,
-  type TerminalStatus,
-} from "../../../facts/facts.ts";
+/** The rows that became terminal since the last cycle, and the cursor for the next. */
+import { type Ended, type EndedCursor, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import { formatInstant } from "../../../time.ts";
 import { needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow, packed, rowsOf } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, indexedBy, quoted } from "../sql.ts";
 
-/** Rows ended this long before the cursor are read again: the platform's clock and commit may lag behind ours. */
+/** Rows that ended this long before the cursor are read again: the platform's clock and commit may lag behind ours. */
 const OVERLAP_MS = 5 * 60_000;
-/** What the first cycle, or one after a long pause, looks back at. */
+/** How far the first cycle, or one after a long pause, looks back. */
 const LOOK_BACK_MS = 60 * 60_000;
-/** The newest rows are always searched for skipped ones, since VACUUM renumbers rowids under a cursor. */
+/** The newest rows are always searched for skipped ones: VACUUM changes the rowids that a cursor holds. */
 const NEWEST_ROWS = 10_000;
-/** A platform with more old live rows than this has a red E-01 or B-02 to tell of it. */
+/** On a platform with more old live rows than this E-01 or B-02 is red. */
 const MAX_OLD_LIVE = 2_000;
 
 /** `status` is an index into TERMINAL_STATUSES. */
 const COLUMNS = ["id", "status"] as const;
 
 /**
- * The rows that became terminal since the cursor.
- * A terminal write sets completed_at, but for `skipped`: a row with none became so after the cursor only if it was
- * live then, or made since, and both have a rowid above the cursor's.
+ * Selects the rows that became terminal since the cursor. A terminal write sets completed_at, except for `skipped`: a row
+ * without it became terminal after the cursor only if it was live at that time (among the newest rows or in `oldLive`) or
+ * was made later (its rowid is above the cursor's).
  * @param since where the last read stopped; null for the first
  */
 export function endedQuery(schema: Schema, since: EndedCursor | null, nowMs: number): string {
@@ -37,7 +32,7 @@ export function endedQuery(schema: Schema, since: EndedCursor | null, nowMs: num
   const status = `CASE status ${TERMINAL_STATUSES.map((s, i) => `WHEN '${s}' THEN ${i}`).join(" ")} END`;
   const ended = `SELECT id, ${status} AS status FROM ${EXECUTIONS} ${indexedBy(endedIndex?.name ?? null)}
 WHERE ${endedIndex ? `${endedIndex.where} AND ` : ""}status IN (${quoted(TERMINAL_STATUSES)})`;
-  // SQLite would make a scan of an empty list of rowids.
+  // For an empty list of rowids SQLite would scan the table.
   const oldLive = since?.oldLive.length
     ? `
 UNION ALL SELECT id, ${status} FROM ${EXECUTIONS}
@@ -53,7 +48,7 @@ AND rowid > min(${since?.rowid ?? Number.MAX_SAFE_INTEGER}, (SELECT max(rowid) F
   );
 }
 
-/** Rows of (highest rowid, rowid of a live row that is not among the newest or null): where the next `endedQuery` starts. */
+/** Selects (highest rowid, rowid of a live row that is not among the newest, or null): the cursor of the next `endedQuery`. */
 export function endedCursorQuery(schema: Schema): string {
   const highest = `(SELECT max(rowid) FROM ${EXECUTIONS})`;
   return `SELECT ${highest}, NULL UNION ALL SELECT * FROM (
@@ -65,7 +60,7 @@ export const ended: SqlFact<Ended> = {
   missing: needsExecutionsColumn("completed_at"),
   statements: (schema, { since, now }) => [endedQuery(schema, since.ended, now()), endedCursorQuery(schema)],
   parse([answer, cursorRows], { time, report }) {
-    const rows: { id: string; status: TerminalStatus }[] = [];
+    const rows: Ended["rows"][number][] = [];
     eachRow(answer, COLUMNS, ({ id, status }) => {
       if (typeof id === "string") rows.push({ id, status: TERMINAL_STATUSES[Number(status)]! });
       else report("sqlite.ended: a row's id can't be read");

@@ -1,7 +1,7 @@
-/** The queued and running rows of the executions. */
-import { type Execution, type Executions, type LiveStatus, TERMINAL_STATUSES } from "../../../facts/facts.ts";
+/** The queued and running rows of the executions, and which of them have a Claude session. */
+import { type Execution, type Facts, type LiveStatus, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import { timestampReader } from "../../../time.ts";
-import { needsExecutions, type SqlFact } from "../fact.ts";
+import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow, packed, rowsOf } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { blob, countOf, EXECUTIONS, indexedBy, integer, quoted, textOf } from "../sql.ts";
@@ -9,7 +9,7 @@ import { blob, countOf, EXECUTIONS, indexedBy, integer, quoted, textOf } from ".
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
 /** `retried` and `session` are 0 or 1; `timeout` is that of the row's schedule. */
-export const COLUMNS = [
+const COLUMNS = [
   "id",
   "agent",
   "status",
@@ -21,7 +21,6 @@ export const COLUMNS = [
   "timeout",
 ] as const;
 
-/** The queued and running rows. */
 export function executionsQuery(schema: Schema): string {
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
@@ -39,7 +38,7 @@ WHERE e.status IN ('queued', 'running')`,
   );
 }
 
-/** Rows of (status) for statuses that are not in the contract; it steps from one distinct value to the next. */
+/** Selects the statuses that are not in the contract. It steps through the index from one distinct value to the next. */
 export function unknownStatusesQuery(schema: Schema): string {
   if (!schema.statusIndex)
     return `SELECT DISTINCT ${blob("status")} FROM ${EXECUTIONS} WHERE status NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
@@ -52,7 +51,7 @@ SELECT ${blob("value")} FROM distinct_status
 WHERE value IS NOT NULL AND value NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
 }
 
-export const executions: SqlFact<Executions> = {
+export const executions: SqlFact<Facts["executions"]> = {
   missing: needsExecutions,
   statements: (schema) => [executionsQuery(schema), unknownStatusesQuery(schema)],
   parse([answer, unknownStatuses], { report }) {
@@ -86,5 +85,17 @@ export const executions: SqlFact<Executions> = {
         `sqlite.executions: unknown status ${JSON.stringify(textOf(status) ?? "(no UTF-8)")}, taken for neither live nor terminal`,
       );
     return { live, unseenAgents, unseenIds };
+  },
+};
+
+export const sessions: SqlFact<Facts["sessions"]> = {
+  missing: needsExecutionsColumn("claude_session_id"),
+  statements: (schema) => [executionsQuery(schema)],
+  parse([answer]) {
+    const ids = new Set<string>();
+    eachRow(answer, COLUMNS, ({ id, session }) => {
+      if (session === "1" && typeof id === "string") ids.add(id);
+    });
+    return ids;
   },
 };

@@ -1,5 +1,4 @@
 /** Rows of agents that are not on the roster. */
-
 import { describeError } from "../../../errors.ts";
 import { type OrphanRef, type Orphans, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import type { SqlRow } from "../database.ts";
@@ -8,7 +7,7 @@ import type { Schema } from "../schema.ts";
 import { blob, EXECUTIONS, indexedBy, textOf } from "../sql.ts";
 
 /** A table that is searched for rows of agents that are not on the roster. */
-export interface OrphanTable {
+interface OrphanTable {
   readonly table: string;
   readonly key: readonly string[];
   /** The column that the filter looks at, next to agent_name. */
@@ -16,7 +15,7 @@ export interface OrphanTable {
   readonly filter?: string;
 }
 
-/** History of deleted agents (health checks, dashboards, payment logs, chat messages) is kept on purpose: not here. */
+/** History of deleted agents (health checks, dashboards, payment logs, chat messages) is kept on purpose and not searched. */
 export const ORPHAN_TABLES: readonly OrphanTable[] = [
   { table: "access_requests", key: ["id"], filterColumn: "status", filter: "t.status = 'pending'" },
   { table: "agent_public_links", key: ["id"] },
@@ -32,13 +31,13 @@ export const ORPHAN_TABLES: readonly OrphanTable[] = [
 ];
 const SAMPLES = 10;
 
-/** The ranges between the terminal statuses: `NOT IN` would visit every row, each range is a seek in the index. */
+/** The ranges between the terminal statuses. Each is a seek in the index, where `NOT IN` would visit every row. */
 const NOT_TERMINAL = [...TERMINAL_STATUSES, null].map((status, i) => {
   const after = i > 0 ? `t.status > '${TERMINAL_STATUSES[i - 1]}'` : null;
   return [after, status && `t.status < '${status}'`].filter(Boolean).join(" AND ");
 });
 
-/** Rows of (agent_name, count of its rows, key columns…), at most `SAMPLES` rows for each name. */
+/** Selects (agent_name, count of its rows, key columns…), at most `SAMPLES` rows for each name. */
 export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable): string {
   const columns = key.map((column, i) => `t.${column} AS key${i}`).join(", ");
   const select = (index: string, where: string) =>

@@ -1,4 +1,4 @@
-/** The queues as the platform's accessor counts them: its own statement, for all agents at once. */
+/** The queues, counted as the platform's accessor counts them, for all agents at once. */
 import type { Facts } from "../../../facts/facts.ts";
 import type { Database } from "../database.ts";
 import { needsExecutions, type SqlFact } from "../fact.ts";
@@ -7,13 +7,11 @@ import { EXECUTIONS } from "../sql.ts";
 
 const COLUMNS = ["agent_name", "total"] as const;
 
-export function queuedCountsQuery(): string {
-  // The + keeps the planner from walking the agent_name index, and with it the whole history, for the grouping.
-  return packed(
-    COLUMNS,
-    `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
-  );
-}
+// The + keeps the planner from walking the agent_name index, and with it the whole history, for the grouping.
+export const QUEUED_COUNTS = packed(
+  COLUMNS,
+  `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
+);
 
 function parseCounts(answer: Answer | undefined): Map<string, number> {
   const counts = new Map<string, number>();
@@ -25,12 +23,12 @@ function parseCounts(answer: Answer | undefined): Map<string, number> {
 
 export const queueCounts: SqlFact<Facts["queueCounts"]> = {
   missing: needsExecutions,
-  statements: () => [queuedCountsQuery()],
+  statements: () => [QUEUED_COUNTS],
   parse: ([answer]) => ({ counts: parseCounts(answer), complete: true, around: null }),
 };
 
-/** Counts the queues as they are in SQL now, for each agent that has queued rows. */
+/** Counts the queues in SQL now, for each agent that has queued rows. */
 export async function countQueues(database: Database, signal: AbortSignal): Promise<Map<string, number>> {
-  const [answer] = await database.batch([queuedCountsQuery()], signal);
+  const [answer] = await database.batch([QUEUED_COUNTS], signal);
   return parseCounts(answer);
 }

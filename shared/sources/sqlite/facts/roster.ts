@@ -5,7 +5,7 @@ import { eachRow, type Field, packed } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { countOf, integer } from "../sql.ts";
 
-/** What an agent is given where the roster's column is NULL (the platform's own defaults). */
+/** The platform's own defaults, where the roster's column is NULL. */
 const DEFAULT_MAX_PARALLEL_TASKS = 3;
 const DEFAULT_EXECUTION_TIMEOUT_SECONDS = 900;
 

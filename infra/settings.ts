@@ -1,0 +1,224 @@
+/** What can be set of an environment: the schema of its entry, and the variables that its settings become. */
+import { z } from "zod";
+import { ALERT_POLICY } from "../shared/config/alerts.ts";
+import { API } from "../shared/config/api.ts";
+import { CYCLE } from "../shared/config/cycle.ts";
+import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
+import { leaseMs } from "../shared/cycle/lease.ts";
+import { docker } from "../shared/sources/docker/docker.ts";
+import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
+import { redis } from "../shared/sources/redis/redis.ts";
+import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
+
+const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
+/** The time to start and to read the secret, before a cycle takes its lease. */
+const START_SECONDS = 10;
+
+const address = (schemes: string, example: string) =>
+  z.string().regex(new RegExp(`^(${schemes})://[^\\s/?#@]+(/[^\\s?#@]*)?$`), {
+    error: `give an address like ${example}, without a user, a password or a query: tokens belong into the secret`,
+  });
+const wholeNumber = (least: number, most: number, what: string) => {
+  const error = `give ${what}, a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+const matching = (pattern: RegExp, fix: string) => z.string({ error: fix }).regex(pattern, { error: fix });
+const oneOf = <const T extends readonly string[]>(names: T) =>
+  z.enum(names, { error: `give one of ${names.join(", ")}` });
+const none = z.literal("none");
+/** The union's own message does not say what to give. */
+const orNone = <T extends z.ZodType>(schema: T, fix: string) =>
+  z.union([none, schema], { error: `${fix}, or "none" to leave it out on purpose` });
+
+/** The variable that a setting becomes, by the setting's schema. */
+export const WRITTEN = z.registry<{ readonly variable: string; text(value: unknown): string | undefined }>();
+
+/** Registers the variable that a setting becomes. @param settingToValue converts the setting to the variable's value */
+function writes<T, S extends z.ZodType>(
+  variable: Variable<T>,
+  schema: S,
+  settingToValue: (setting: z.output<S>) => T = (setting) => setting as T,
+): S {
+  WRITTEN.add(schema, {
+    variable: variable.name,
+    text: (setting) => variable.format(settingToValue(setting as z.output<S>)),
+  });
+  return schema;
+}
+
+const numberOf = (variable: WholeNumber, what: string) =>
+  writes(variable, wholeNumber(...variable.range, what).default(variable.fallback));
+const flagOf = (variable: Variable<boolean>) =>
+  writes(variable, z.boolean({ error: "give true or false" }).default(variable.fallback));
+const choiceOf = <T extends string>(variable: Choice<T>) =>
+  writes(variable, oneOf(variable.names).default(variable.fallback as never));
+
+const FunctionUrl = z.discriminatedUnion(
+  "auth",
+  [
+    z.strictObject({ auth: z.literal("bearer") }),
+    z.strictObject({
+      auth: z.literal("iam"),
+      /** Users and roles, also of other accounts, that may call it in addition to those whose own policies allow it. */
+      callers: z.array(
+        matching(
+          /^arn:[\w-]+:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/,
+          "give the ARN of a role or a user, like arn:aws:iam::123456789012:role/operators",
+        ),
+        { error: "give a list of ARNs; an empty one leaves it to the callers' own policies" },
+      ),
+    }),
+  ],
+  { error: 'give {auth: "bearer"} (the admin token) or {auth: "iam", callers: […]} (AWS signatures)' },
+);
+
+const Network = z.strictObject(
+  {
+    vpcId: matching(/^vpc-[0-9a-f]{8,17}$/, "give a VPC's id, like vpc-0123456789abcdef0"),
+    /** Private subnets with a route to AWS and to the sources (NAT, or endpoints). */
+    subnetIds: z
+      .array(matching(/^subnet-[0-9a-f]{8,17}$/, "give subnets' ids, like subnet-0123456789abcdef0"))
+      .min(1, { error: "give at least one subnet" }),
+  },
+  { error: "give {vpcId, subnetIds}" },
+);
+
+const FileSystem = z.strictObject(
+  {
+    accessPointArn: matching(
+      /^arn:[\w-]+:elasticfilesystem:[\w-]+:\d{12}:access-point\/fsap-[0-9a-f]{17}$/,
+      "give the ARN of an EFS access point",
+    ),
+    fileSystemId: matching(/^fs-[0-9a-f]{8,17}$/, "give the EFS file system's id, like fs-0123456789abcdef0"),
+    mountPath: matching(/^\/mnt\/[\w.-]+$/, "give a path such as /mnt/trinity"),
+  },
+  { error: "give {accessPointArn, fileSystemId, mountPath}" },
+);
+
+export const Alerts = z.strictObject({
+  onRecovery: flagOf(ALERT_POLICY.onRecovery),
+  onSpread: flagOf(ALERT_POLICY.onSpread),
+  remindAfterHours: numberOf(
+    ALERT_POLICY.remindAfterHours,
+    "hours after which a red is told again (0: never)",
+  ),
+  minSeverity: choiceOf(ALERT_POLICY.minSeverity),
+  blindAfterCycles: numberOf(ALERT_POLICY.blindAfterCycles, "cycles without sight after which it is told"),
+});
+
+export const Settings = z
+  .strictObject(
+    {
+      /** Where it is deployed. Left out: the account of the current credentials. */
+      account: matching(/^\d{12}$/, "give an account's twelve digits, as a string").optional(),
+      region: matching(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1").optional(),
+      /** Minutes from one cycle to the next. Three must fit into the fifteen after which a canary counts as dead. */
+      everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
+
+      libsqlUrl: writes(
+        sqlite.variables.url,
+        z.union(
+          [
+            none,
+            address("libsql|https?", "libsql://db.example.com"),
+            matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
+          ],
+          {
+            error:
+              'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
+          },
+        ),
+      ),
+      /** An EFS access point, where libsqlUrl names a file. */
+      fileSystem: FileSystem.optional(),
+      redisUrl: writes(
+        redis.variables.url,
+        orNone(
+          address("https?", "https://redis.example.com"),
+          "give https://… of Redis over REST, without a token in it",
+        ),
+      ),
+      dockerHosts: writes(
+        docker.variables.hosts,
+        orNone(
+          z
+            .array(
+              matching(
+                /^tcp:\/\/[\w.-]+:([1-9]\d{0,4})$/,
+                "give tcp://host:port of a daemon that speaks TLS, like tcp://10.0.0.5:2376",
+              ),
+            )
+            .min(1, { error: 'give at least one daemon, or "none" to leave Docker out on purpose' }),
+          'give a list of daemons, like ["tcp://10.0.0.5:2376"]',
+        ),
+      ),
+      /** "sql": the accessor's own SQL. */
+      queueCountsUrl: writes(
+        queueCounts.variables.url,
+        z.union([none, z.literal("sql"), address("https?", "https://trinity.example.com/api/queue-counts")], {
+          error:
+            'give "sql", an http(s):// address without a token in it, or "none" to leave it out on purpose',
+        }),
+        (url) => (url === "sql" ? null : url),
+      ),
+      /** Where the daemons, or another source, are private. Left out: the functions run outside of any VPC. */
+      network: Network.optional(),
+
+      memoryMb: wholeNumber(128, 10_240, "the functions' memory in MB").default(512),
+      cycleTimeoutSeconds: wholeNumber(10, 240, "the cycle function's time limit in seconds").default(90),
+      apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
+      /** How many requests the API answers at once. Left out: as many as the account allows, shared with the cycles. */
+      apiConcurrency: wholeNumber(1, 1000, "how many requests at once").optional(),
+      sourceDeadlineMs: numberOf(CYCLE.sourceDeadlineMs, "milliseconds for one read of a source"),
+      confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
+      zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
+
+      alerts: Alerts.prefault({}),
+      /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
+      alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
+
+      functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
+      /** Whether `/badge.svg`, which shows how many invariants are red, needs no token. */
+      publicBadge: flagOf(API.publicBadge),
+      /** How long the functions' logs are kept. */
+      logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
+      /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
+      removal: oneOf(["keep", "delete"]),
+    },
+    { error: "give an object of settings" },
+  )
+  .superRefine((settings, context) => {
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: "custom", path: [field], message });
+    const { libsqlUrl, fileSystem, network } = settings;
+    const least = Math.ceil(leaseMs(settings) / 1000) + START_SECONDS;
+    for (const field of ["cycleTimeoutSeconds", "apiTimeoutSeconds"] as const)
+      if (settings[field] < least)
+        refuse(
+          field,
+          `is ${settings[field]}, but a cycle with three reads of sourceDeadlineMs and confirmAfterMs may take ${least}: give at least that, or shorten the others`,
+        );
+    if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
+      refuse(
+        "fileSystem",
+        `is needed for ${libsqlUrl}: give the access point whose mountPath holds the file`,
+      );
+    for (const field of ["libsqlUrl", "redisUrl", "queueCountsUrl"] as const)
+      if (settings[field].startsWith("http:") && !network)
+        refuse(
+          field,
+          "would send its token in the clear: give https://, or the network in which it is private",
+        );
+    if ([libsqlUrl, settings.redisUrl, settings.dockerHosts].every((setting) => setting === "none"))
+      refuse(
+        "libsqlUrl",
+        "is none, and so are redisUrl and dockerHosts: nothing would be checked, so name one of them",
+      );
+    if (settings.publicBadge && settings.functionUrl.auth === "iam")
+      refuse(
+        "publicBadge",
+        "can't be with functionUrl.auth iam, which asks everybody for a signature: leave it out, or take bearer",
+      );
+    if (fileSystem && !network)
+      refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");
+  });
