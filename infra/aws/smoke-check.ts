@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { environmentWith } from "../../shared/config/reader.ts";
 
-/** Together longer than the five minutes to the next cycle and the time that one may take. */
+/** Together longer than the five minutes to the next cycle and the duration of that cycle. */
 const [TRIES, PAUSE_SECONDS] = [32, 15];
 const ANSWER_MS = 20_000;
 const CLI = fileURLToPath(new URL("../../functions/cli.ts", import.meta.url));

@@ -38,7 +38,7 @@ const TABLE_ACTIONS = [
 export interface TrinityCanaryProps {
   /** What the canary is called in alerts, metrics and alarms: `prod`. */
   readonly environment: string;
-  /** As `parseEnvironment` gives them. */
+  /** The result of `parseEnvironment`. */
   readonly settings: EnvironmentSettings;
 }
 

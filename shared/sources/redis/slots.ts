@@ -68,7 +68,7 @@ interface Collected {
   readonly unavailable: string[];
 }
 
-/** Runs `take`. If it fails, this agent is unseen, and no other. */
+/** Parses the answers for one agent. If that fails, this agent is unseen, and no other. */
 function takeOf(collected: Collected, agent: string, take: () => void): void {
   try {
     take();
@@ -110,7 +110,7 @@ const holderCommands = (collected: Collected, { agent, hashes, bytes }: Holder):
   take: (answers) => takeOf(collected, agent, () => takeMembers(collected, agent, hashes, answers)),
 });
 
-/** Takes the answer to ZRANGE, and then two for each hash that was asked for. */
+/** Parses the answer to ZRANGE, and the two for each hash. */
 function takeMembers(
   collected: Collected,
   agent: string,

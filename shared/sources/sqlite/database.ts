@@ -6,7 +6,7 @@ import { MessageChannel, Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../errors.ts";
 
-/** A column as SQLite gives it. Text that may hold broken bytes is packed or selected as a blob. */
+/** A column of SQLite. Text that may hold broken bytes is packed or selected as a blob. */
 export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
 export type SqlRow = readonly SqlValue[];
 
@@ -29,7 +29,7 @@ const rowsOf = (result: ResultSet): SqlRow[] =>
 
 /** @param url `libsql://`, `https://` or `http://` of a libsql server (Turso, sqld) */
 function serverDatabase(url: string, authToken: string | undefined): Database {
-  // The client keeps no connection of its own (fetch pools them), so each read makes one that holds its signal.
+  // The client keeps no connection (fetch pools them), so each read makes a client that holds its signal.
   const connect = (signal: AbortSignal) =>
     createClient({
       url,
@@ -68,6 +68,8 @@ function fileDatabase(url: string): Database {
   let worker: Worker | undefined;
 
   async function ask(statements: readonly string[], separately: boolean, signal: AbortSignal) {
+    // Aborted reads end the worker, which others may be waiting for.
+    signal.throwIfAborted();
     // The driver's own error does not name the file.
     if (!statSync(path, { throwIfNoEntry: false })?.isFile())
       throw new SourceError(`there is no file ${path || "named"}, check LIBSQL_URL`);
