@@ -5,10 +5,10 @@ import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { openRemote } from "../shared/cli/client.ts";
 import { runProgram } from "../shared/cli/program.ts";
 
-// The SDK would tell every user on Node 20 that it will not support it one day: nothing that they can act on.
+// On Node 20 the SDK warns that it will drop support: no user of this command can act on that.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
-// Set rather than called: what is still being written to a pipe must arrive.
+// Set instead of process.exit(): output that is still being written to a pipe must arrive.
 process.exitCode = await runProgram({
   more: [
     (canary, { done }) => addDrillCommand(canary, done, () => openRemote()?.request ?? null),

@@ -1,9 +1,9 @@
-/** The API as the commands call it: of a deployed canary, or of one in this process that answers the same. */
+/** The API as the commands call it. It belongs to a deployed canary, or to one in this process that answers the same. */
 import type { z } from "zod";
 import { loadRemote, type Remote } from "../config/remote.ts";
 import type { LocalTable } from "./in-process.ts";
 
-/** The longest time limit that a deployed API can have, and the way there and back. */
+/** The longest time limit of a deployed API, plus the network. */
 const REMOTE_MS = 250_000;
 
 export interface Api {
@@ -11,13 +11,13 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** What the caller did wrong, in one line. */
+/** A mistake of the caller. The message is one line. */
 export class UsageError extends Error {}
 
 /** Another cycle holds the lease. */
 export class Busy extends Error {}
 
-/** Signs the request as a function URL checks it. @throws UsageError where there are no credentials */
+/** Signs the request with SigV4, as a function URL checks it. @throws UsageError where there are no credentials */
 async function signed(url: string, init: RequestInit, region: string): Promise<Request> {
   const [{ AwsClient }, { defaultProvider }] = await Promise.all([
     import("aws4fetch"),
@@ -29,20 +29,15 @@ async function signed(url: string, init: RequestInit, region: string): Promise<R
   return new AwsClient({ ...credentials, service: "lambda", region }).sign(url, init);
 }
 
-/** The API of a deployed canary. */
 function remoteApi({ url, auth }: Remote): Api {
   return {
     request: async (path, init) => {
       const timeout = AbortSignal.timeout(REMOTE_MS);
       const signal = init?.signal ? AbortSignal.any([timeout, init.signal]) : timeout;
-      const json = { ...init, signal, headers: { "content-type": "application/json" } };
+      const bearer = "token" in auth && { authorization: `Bearer ${auth.token}` };
+      const json = { ...init, signal, headers: { "content-type": "application/json", ...bearer } };
       const request =
-        "token" in auth
-          ? new Request(url + path, {
-              ...json,
-              headers: { ...json.headers, authorization: `Bearer ${auth.token}` },
-            })
-          : await signed(url + path, json, auth.region);
+        "region" in auth ? await signed(url + path, json, auth.region) : new Request(url + path, json);
       return fetch(request).catch((error) => {
         const why = timeout.aborted
           ? `nothing within ${REMOTE_MS / 1000} s`
@@ -54,21 +49,18 @@ function remoteApi({ url, auth }: Remote): Api {
   };
 }
 
-/** Opens the API of the canary at CANARY_URL; null where none is named. @throws ConfigError */
+/** Opens the API of the canary at CANARY_URL. Null if the variable is not set. @throws ConfigError */
 export function openRemote(): Api | null {
   const remote = loadRemote();
   return remote && remoteApi(remote);
 }
 
 /**
- * Opens the API of the canary at CANARY_URL, or of one that is made here of what the environment names.
- * @param startTable starts a table for a canary without one
+ * Opens the API of the canary at CANARY_URL, or of a canary in this process that the environment describes.
+ * @param startTable starts a table for a canary that has none
  * @throws UsageError where a state is needed and there is none
  */
-export async function openApi(
-  { needsState }: { readonly needsState: boolean },
-  startTable: () => Promise<LocalTable>,
-): Promise<Api> {
+export async function openApi(needsState: boolean, startTable: () => Promise<LocalTable>): Promise<Api> {
   const remote = openRemote();
   if (remote) return remote;
   const { openInProcess } = await import("./in-process.ts");
@@ -86,7 +78,7 @@ function parseBody(status: number, text: string): unknown {
 const notOfACanary = (status: number) =>
   new UsageError(`HTTP ${status}, but not of a canary: is CANARY_URL its address?`);
 
-/** Throws for the answers that say what the caller has to do. */
+/** Throws for errors that the caller can fix. */
 function checkAnswer(status: number, code: string | undefined, detail: string | undefined): void {
   if (status === 401) throw new UsageError("CANARY_TOKEN was refused: give the canary's admin token");
   if (status === 403)
@@ -99,9 +91,9 @@ function checkAnswer(status: number, code: string | undefined, detail: string | 
 
 /**
  * Calls the API and checks that a canary answered.
- * @param schema of the answers that are no error
- * @returns the answer, and whether the cycle that it is of has failed
- * @throws UsageError for what the caller can fix: the address, the token, a value. Busy where a cycle is in progress
+ * @param schema of the answers that are not errors
+ * @returns the answer; `failed` if it reports a failed cycle
+ * @throws UsageError for what the caller can fix (the address, the token, a value), Busy where a cycle is in progress
  */
 export async function call<T>(
   api: Api,
@@ -116,7 +108,7 @@ export async function call<T>(
   checkAnswer(status, code, detail);
   const isOurs = schema.safeParse(body).success;
   if (isOurs && (ok || status === 503)) {
-    // Verdicts come with a 503 where the state failed: they are right, but nothing was remembered.
+    // A 503 carries verdicts where the state failed: they are correct, but nothing was remembered.
     if (!ok) console.error(`the cycle failed, nothing was remembered: ${detail}`);
     return { answer: body as T, failed: !ok };
   }

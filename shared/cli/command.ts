@@ -1,4 +1,4 @@
-/** What every command gets, and how it ends. */
+/** What the commands share: their context, and a request whose answer is printed. */
 import type { Command } from "commander";
 import type { z } from "zod";
 import { type Api, call } from "./client.ts";
@@ -7,24 +7,31 @@ export const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as 
 
 export interface CommandContext {
   /** Opens the API of the canary at CANARY_URL, or of one in this process. */
-  readonly open: (options: { readonly needsState: boolean }) => Promise<Api>;
-  /** Gets the exit code. */
+  readonly open: (needsState: boolean) => Promise<Api>;
+  /** Sets the exit code. */
   readonly done: (code: number) => void;
   readonly print: (text: string) => void;
-  /** Whether the terminal has colours. */
+  /** Whether the output is a terminal with colours. */
   readonly colour: boolean;
 }
 
-/** Adds a group of commands. What only their actions need is imported there: the help has to be there at once. */
+/** Adds a group of commands. */
 export type AddCommands = (canary: Command, context: CommandContext) => void;
 
-/** Opens the API for as long as it is used. */
+/** Loads the schemas and the views of answers. Only an action calls this: the help must not wait for them. */
+export const loadViews = async () => ({
+  ...(await import("../wire/schemas.ts")),
+  ...(await import("./lists.ts")),
+  ...(await import("./cycle-table.ts")),
+});
+
+/** Opens the API, uses it, and closes it. */
 export async function withApi<T>(
   { open }: CommandContext,
-  options: { readonly needsState: boolean },
   use: (api: Api) => Promise<T>,
+  { needsState = true } = {},
 ): Promise<T> {
-  const api = await open(options);
+  const api = await open(needsState);
   try {
     return await use(api);
   } finally {
@@ -32,22 +39,18 @@ export async function withApi<T>(
   }
 }
 
-/** One request whose answer is printed. */
-export interface Shown<T> {
+interface Query<T> {
   readonly path: string;
   readonly init?: RequestInit;
   readonly schema: z.ZodType<T>;
-  /** Print the answer itself, and nothing else. */
+  /** Print the answer as JSON and nothing else. */
   readonly json?: boolean;
   readonly render: (answer: T) => string;
 }
 
 /** Sends a request and prints the answer. */
-export const show = <T>(
-  context: CommandContext,
-  { path, init, schema, json, render }: Shown<T>,
-): Promise<void> =>
-  withApi(context, { needsState: true }, async (api) => {
+export const show = <T>(context: CommandContext, { path, init, schema, json, render }: Query<T>) =>
+  withApi(context, async (api) => {
     const { answer } = await call(api, path, schema, init);
     context.print(json ? JSON.stringify(answer, null, 2) : render(answer));
     context.done(EXIT.green);

@@ -5,36 +5,24 @@ import { printable } from "../text.ts";
 import type { CycleReport } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
 
-type CheckState = keyof typeof SYMBOLS;
-
 const MAX_UNSEEN = 3;
 const MAX_VIOLATIONS = 5;
 
-/**
- * Renders the verdict of each invariant, and what changed.
- * @param report as the run-cycle route answers
- * @param colour whether the terminal has colours
- */
+/** Renders the verdict of each invariant, and what changed. */
 export function renderCycle(report: CycleReport, colour: boolean): string {
   const c = pc.createColors(colour);
-  const paint: Record<CheckState, (text: string) => string> = {
-    green: c.green,
-    red: c.red,
-    unknown: c.yellow,
-    off: c.dim,
-  };
+  const paint = { green: c.green, red: c.red, unknown: c.yellow, off: c.dim };
   const lines = [`cycle of ${report.snapshot_time}, ${report.cycle_duration_ms} ms`];
   for (const { id, title } of INVARIANTS) {
     const verdict = report.verdicts[id];
     if (!verdict && !report.checks_off.includes(id)) continue;
-    const status: CheckState = verdict?.status ?? "off";
+    const status = verdict?.status ?? "off";
     const violations = report.violations.filter((v) => v.invariant_id === id);
+    const unseen = verdict?.unseen ?? [];
     const facts = [
       verdict && `${verdict.checked} checked`,
       violations.length > 0 && `${violations.length} violation(s)`,
-      verdict &&
-        verdict.unseen.length > 0 &&
-        `${verdict.unseen.length} unseen: ${verdict.unseen.slice(0, MAX_UNSEEN).join(", ")}`,
+      unseen.length > 0 && `${unseen.length} unseen: ${unseen.slice(0, MAX_UNSEEN).join(", ")}`,
       verdict?.reason,
     ].filter((fact) => typeof fact === "string");
     const head = `${SYMBOLS[status]} ${id}  ${status.padEnd(7)}  ${title.padEnd(30)}`;

@@ -1,4 +1,4 @@
-/** The API of a canary in this process. It comes with the app and all that a canary is made of: import it when it is needed. */
+/** The API of a canary in this process. Import it only when it is needed: it loads the app and every client. */
 import { randomUUID } from "node:crypto";
 import { openCanary } from "../canary.ts";
 import { environmentWith } from "../config/reader.ts";
@@ -6,7 +6,7 @@ import { loadConfig } from "../variables.ts";
 import { createApp } from "../web/app.ts";
 import { type Api, UsageError } from "./client.ts";
 
-/** A table that ends with this process. */
+/** A table that lasts as long as this process. */
 export interface LocalTable {
   readonly endpoint: string;
   readonly table: string;
@@ -14,7 +14,7 @@ export interface LocalTable {
 }
 
 /**
- * Opens the canary that the environment describes, on its table or on one that ends with this process.
+ * Opens the canary that the environment describes, on its table or on one that lasts as long as this process.
  * @throws ConfigError; UsageError where a state is needed and the environment names none
  */
 export async function openInProcess(
@@ -30,7 +30,7 @@ export async function openInProcess(
   const local = stateTable ? null : await startTable();
   const adminToken = randomUUID();
   const app = createApp({
-    // A memory that ends with the process would notify again with each run, and lose alerts that no channel took.
+    // Without a lasting memory each run would notify again, and lose the alerts that no channel accepted.
     canary: openCanary(env, local ? { state: local, senders: {} } : {}),
     adminToken,
     trigger: "cli",

@@ -1,9 +1,9 @@
-/** Violations, silences and states as lines for a terminal. */
+/** Violations, silences and states as lines of a terminal. */
 import pc from "picocolors";
 import { listed, printable } from "../text.ts";
 import { MINUTE_MS } from "../time.ts";
 import { isFresh } from "../web/describe-status.ts";
-import { uptimesOf } from "../web/uptime.ts";
+import { type BarState, type UptimeBars, uptimesOf, worstOf } from "../web/uptime.ts";
 import type {
   CycleOutline,
   InvariantStatus,
@@ -13,32 +13,44 @@ import type {
   ViolationsBody,
 } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
-import { UPTIME_LEGEND, uptimeText } from "./uptime.ts";
 
 const MAX_SILENCED = 3;
 const MAX_RED = 10;
 
-/** Renders a page of violations, a line for each. */
+/** Each character stands for half an hour. */
+const BARS_IN_A_CHARACTER = 6;
+/** The worse the state, the higher the character: states must differ without colours. */
+const CHARACTERS: Record<BarState, string> = { red: "█", unknown: "▒", green: "▁", off: "–", missing: "·" };
+const LEGEND = `24 h, half an hour each: ${Object.entries(CHARACTERS)
+  .map(([state, character]) => `${character} ${state}`)
+  .join(", ")}`;
+
+/** Renders uptime bars as characters, each with the worst state of its half hour. */
+function uptimeText(bars: UptimeBars, paint: Record<BarState, (text: string) => string>): string {
+  const starts = Array.from({ length: bars.length / BARS_IN_A_CHARACTER }, (_, i) => i * BARS_IN_A_CHARACTER);
+  const states = starts.map((start) => worstOf(bars.slice(start, start + BARS_IN_A_CHARACTER)));
+  return states.map((state) => paint[state](CHARACTERS[state])).join("");
+}
+
+/** Renders a page of violations, one per line. */
 export function renderViolations({ violations, next_cursor }: ViolationsBody): string {
   if (violations.length === 0) return "no violations";
-  const lines = violations.map(
-    (v) =>
-      `${v.id}  ${v.snapshot_time}  ${v.invariant_id}  ${v.severity.padEnd(8)}  ${printable(v.signal_query)}`,
+  const lines = violations.map(({ id, snapshot_time, invariant_id, severity, signal_query }) =>
+    [id, snapshot_time, invariant_id, severity.padEnd(8), printable(signal_query)].join("  "),
   );
   if (next_cursor) lines.push("… more: raise --limit, or narrow with --invariant or --since");
   return lines.join("\n");
 }
 
 /** Renders a silence as one line. */
-export function renderSilence({ id, invariant_id, subject, until, reason }: SilenceBody): string {
-  return `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${printable(subject)}`} until ${until}: ${printable(reason)}`;
-}
+export const renderSilence = ({ id, invariant_id, subject, until, reason }: SilenceBody): string =>
+  `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${printable(subject)}`} until ${until}: ${printable(reason)}`;
 
-/** Renders the silences in force, a line for each. */
+/** Renders the silences in force, one per line. */
 export const renderSilences = ({ silences }: SilencesBody): string =>
   silences.length > 0 ? silences.map(renderSilence).join("\n") : "no silences";
 
-/** What is to be said about an invariant, beyond its state. */
+/** Describes an invariant beyond its state. */
 function factsOf(invariant: InvariantStatus, silences: readonly SilenceBody[]): string {
   const { since, red_subjects, blind_since, blind_reason } = invariant;
   const silenced = silences.map((s) => s.subject ?? "all of it");
@@ -51,7 +63,7 @@ function factsOf(invariant: InvariantStatus, silences: readonly SilenceBody[]): 
   return printable(facts.filter(Boolean).join(", "));
 }
 
-/** Says how old the last full cycle is, and warns where it is too old. */
+/** Describes the last full cycle, with a warning if it is too old. */
 function headOf(
   { checked_at, cycle_duration_ms }: StatusBody,
   nowMs: number,
@@ -73,8 +85,7 @@ function alertsLine({ status, pending, channels }: StatusBody["alerts"]): string
 
 /**
  * Renders the state of each invariant with its last 24 hours.
- * @param cycles of the last day, newest first, as `/api/canary/cycles` lists them
- * @param colour whether the terminal has colours
+ * @param cycles of the last 24 hours, newest first
  */
 export function renderStatus(
   status: StatusBody,
@@ -90,11 +101,11 @@ export function renderStatus(
   for (const invariant of status.invariants) {
     const { id, title, status: state } = invariant;
     const head = `${SYMBOLS[state]} ${id}  ${state.padEnd(7)}  ${title.padEnd(30)}`;
-    const uptime = uptimeText(uptimes[id]!, (bar, text) => paint[bar](text));
+    const uptime = uptimeText(uptimes[id]!, paint);
     const silences = status.silences.filter((s) => s.invariant_id === id);
     lines.push(`${paint[state](head)}  ${uptime}  ${factsOf(invariant, silences)}`);
   }
-  lines.push(c.dim(`  ${UPTIME_LEGEND}`), alertsLine(status.alerts));
+  lines.push(c.dim(`  ${LEGEND}`), alertsLine(status.alerts));
   for (const silence of status.silences) lines.push(renderSilence(silence));
   for (const line of status.sources_unavailable) lines.push(c.yellow(`unread     ${printable(line)}`));
   return lines.join("\n");

@@ -1,4 +1,4 @@
-/** The command line: its commands, and what they end with. */
+/** The command line: its commands and their exit codes. */
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { ConfigError } from "../config/reader.ts";
@@ -18,18 +18,18 @@ const COMMANDS: readonly AddCommands[] = [
   addSilenceCommands,
 ];
 
-export interface ProgramOptions {
-  /** Commands that stand on more than a canary. */
+interface ProgramOptions {
+  /** Commands that need more than a canary. */
   readonly more: readonly AddCommands[];
   /** Starts a table for a canary in this process. */
   readonly startTable: () => Promise<LocalTable>;
 }
 
-/** Runs the command that the arguments of the process name. Never throws; returns the exit code. */
+/** Runs the command that the process arguments name, and returns the exit code. Never throws. */
 export async function runProgram({ more, startTable }: ProgramOptions): Promise<number> {
   let code: number = EXIT.green;
   const context: CommandContext = {
-    open: (options) => openApi(options, startTable),
+    open: (needsState) => openApi(needsState, startTable),
     done: (result) => {
       code = result;
     },
@@ -46,7 +46,7 @@ export async function runProgram({ more, startTable }: ProgramOptions): Promise<
   }
 }
 
-/** Prints what went wrong, unless commander has done so. */
+/** Prints the error, unless commander has done so. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
   console.error(error instanceof Error ? error.message : error);

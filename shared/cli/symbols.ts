@@ -1,2 +1,2 @@
-/** State by shape and word, not by colour alone. */
+/** Each state has its own shape: states must differ without colours. */
 export const SYMBOLS = { green: "✓", red: "✗", unknown: "?", off: "–" } as const;

@@ -1,13 +1,13 @@
-/** Draws something again and again until it is stopped. */
+/** Renders a view at an interval until it is stopped. */
 
-export interface WatchOptions {
-  /** Renders what there is to see. */
+interface WatchOptions {
+  /** Renders the view. */
   readonly look: () => Promise<string>;
   readonly everyMs: number;
-  /** Ends the watch, also while it waits. */
+  /** Ends the watch, also during a wait. */
   readonly signal: AbortSignal;
   readonly write: (text: string) => void;
-  /** Whether the screen can be cleared. Otherwise each look is written below the one before. */
+  /** Whether the screen can be cleared. Otherwise each view is written below the previous one. */
   readonly clears: boolean;
   readonly now: () => number;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -15,16 +15,9 @@ export interface WatchOptions {
 
 const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
 
-/** Draws until the signal. A look that fails is shown as its error, and tried again: the canary may be back by then. */
-export async function watch({
-  look,
-  everyMs,
-  signal,
-  write,
-  clears,
-  now,
-  sleep,
-}: WatchOptions): Promise<void> {
+/** Writes the view until the signal. A failure is shown and tried again, because the canary may come back. */
+export async function watch(options: WatchOptions): Promise<void> {
+  const { look, everyMs, signal, write, clears, now, sleep } = options;
   while (!signal.aborted) {
     const seen = await look().catch((error: Error) => `can't be seen: ${error.message}`);
     if (signal.aborted) return;

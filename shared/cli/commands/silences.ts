@@ -1,7 +1,7 @@
 /** `canary silence`, `silences` and `unsilence`. */
 import { formatInstant, parseDuration } from "../../time.ts";
 import { UsageError } from "../client.ts";
-import { type AddCommands, show } from "../command.ts";
+import { type AddCommands, loadViews, show } from "../command.ts";
 
 const PATH = "/api/canary/silences";
 
@@ -12,10 +12,6 @@ function parseLength(text: string): number {
 }
 
 export const addSilenceCommands: AddCommands = (canary, context) => {
-  const load = async () => ({
-    ...(await import("../../wire/schemas.ts")),
-    ...(await import("../lists.ts")),
-  });
   canary
     .command("silence")
     .description("don't tell of an invariant for a while; it is still checked and recorded")
@@ -27,7 +23,7 @@ export const addSilenceCommands: AddCommands = (canary, context) => {
     .action(async (invariant: string, { for: length, reason, subject, json }) => {
       const until = formatInstant(Date.now() + parseLength(length));
       const body = JSON.stringify({ invariant_id: invariant, subject, until, reason });
-      const { Silence: schema, renderSilence: render } = await load();
+      const { Silence: schema, renderSilence: render } = await loadViews();
       await show(context, { path: PATH, init: { method: "POST", body }, schema, json, render });
     });
   canary
@@ -35,7 +31,7 @@ export const addSilenceCommands: AddCommands = (canary, context) => {
     .description("the silences in force")
     .option("--json", "the response and nothing else")
     .action(async ({ json }) => {
-      const { SilencesList: schema, renderSilences: render } = await load();
+      const { SilencesList: schema, renderSilences: render } = await loadViews();
       await show(context, { path: PATH, schema, json, render });
     });
   canary

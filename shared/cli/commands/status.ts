@@ -4,14 +4,14 @@ import { InvalidArgumentError } from "commander";
 import { HOUR_MS, parseDuration, SECOND_MS } from "../../time.ts";
 import type { CycleOutline } from "../../wire/schemas.ts";
 import { type Api, call } from "../client.ts";
-import { type AddCommands, type CommandContext, EXIT, show, withApi } from "../command.ts";
+import { type AddCommands, type CommandContext, EXIT, loadViews, show, withApi } from "../command.ts";
 
 const PATH = "/api/canary/status";
 const EVERY_MS = 30 * SECOND_MS;
 
-/** Reads the cycles of the last 24 hours, newest first. What was read before a failure is returned too. */
+/** Reads the cycles of the last 24 hours, newest first. After a failure, returns what was read before it. */
 async function readCycles(api: Api, init: RequestInit): Promise<CycleOutline[]> {
-  const { CyclesPage } = await import("../../wire/schemas.ts");
+  const { CyclesPage } = await loadViews();
   const cycles: CycleOutline[] = [];
   let cursor: string | null = null;
   try {
@@ -22,7 +22,7 @@ async function readCycles(api: Api, init: RequestInit): Promise<CycleOutline[]> 
       cursor = answer.next_cursor;
     } while (cursor !== null);
   } catch (error) {
-    // The states are what matters: they are shown without their past.
+    // The current states matter more than the past: they are shown without it.
     console.error(`the last 24 hours can't be shown: ${error instanceof Error ? error.message : error}`);
   }
   return cycles;
@@ -30,29 +30,26 @@ async function readCycles(api: Api, init: RequestInit): Promise<CycleOutline[]> 
 
 /** Renders the state of each invariant, and its last 24 hours. */
 async function lookAtStatus({ colour }: CommandContext, api: Api, init: RequestInit = {}): Promise<string> {
-  const [{ Status }, { renderStatus }] = await Promise.all([
-    import("../../wire/schemas.ts"),
-    import("../lists.ts"),
-  ]);
+  const { Status, renderStatus } = await loadViews();
   const { answer } = await call(api, PATH, Status, init);
   return renderStatus(answer, await readCycles(api, init), Date.now(), colour);
 }
 
 async function showStatus(context: CommandContext, json: boolean | undefined): Promise<void> {
-  const { Status: schema } = await import("../../wire/schemas.ts");
+  const { Status: schema } = await loadViews();
   if (json) return show(context, { path: PATH, schema, json, render: String });
-  return withApi(context, { needsState: true }, async (api) => {
+  return withApi(context, async (api) => {
     context.print(await lookAtStatus(context, api));
     context.done(EXIT.green);
   });
 }
 
-/** Ends with Ctrl-C, as it is meant to. */
+/** Shows the status again and again until Ctrl-C, which is a normal end. */
 async function watchStatus(context: CommandContext, everyMs: number): Promise<void> {
   const { watch } = await import("../watch.ts");
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stopping.abort());
-  await withApi(context, { needsState: true }, (api) =>
+  await withApi(context, (api) =>
     watch({
       look: () => lookAtStatus(context, api, { signal: stopping.signal }),
       everyMs,

@@ -1,5 +1,5 @@
 /** `canary violations`. */
-import { type AddCommands, show } from "../command.ts";
+import { type AddCommands, loadViews, show } from "../command.ts";
 
 export const addViolationsCommand: AddCommands = (canary, context) => {
   canary
@@ -14,10 +14,7 @@ export const addViolationsCommand: AddCommands = (canary, context) => {
     .action(async ({ invariant, severity, tier, since, limit, json }) => {
       const given = { invariant_id: invariant, severity, tier, start_time: since, limit };
       const query = new URLSearchParams(Object.entries(given).filter(([, value]) => value !== undefined));
-      const [{ ViolationsPage: schema }, { renderViolations: render }] = await Promise.all([
-        import("../../wire/schemas.ts"),
-        import("../lists.ts"),
-      ]);
+      const { ViolationsPage: schema, renderViolations: render } = await loadViews();
       await show(context, { path: `/api/canary/violations?${query}`, schema, json, render });
     });
 };
