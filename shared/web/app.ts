@@ -1,4 +1,4 @@
-/** The HTTP face: puts the site and the API together, and says what holds for both. */
+/** The HTTP app: the site and the API, and what both share. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -8,7 +8,12 @@ import { secureHeaders } from "hono/secure-headers";
 import type { Canary } from "../canary.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
-import { ROUTES } from "./api/index.ts";
+import { registerMetrics } from "./api/metrics.ts";
+import type { RegisterRoutes } from "./api/route.ts";
+import { registerRunCycle } from "./api/run-cycle.ts";
+import { registerSilences } from "./api/silences.ts";
+import { registerStatus } from "./api/status.ts";
+import { registerViolations } from "./api/violations.ts";
 import { requireSignature, requireToken } from "./auth.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
@@ -17,21 +22,30 @@ import { viewOf } from "./view.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
+/** The registry of the API, in the order of `/openapi.json`. */
+const ROUTES: readonly RegisterRoutes[] = [
+  registerRunCycle,
+  registerViolations,
+  registerStatus,
+  registerSilences,
+  registerMetrics,
+];
+
 export interface AppOptions {
   readonly canary: Canary;
-  /** Null where the function URL checks who calls (IAM): then every request must have been signed. */
+  /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
-  /** Whether everybody may see `/badge.svg`. Without it the badge needs the token too. */
+  /** Whether `/badge.svg` is public. Otherwise it needs the token too. */
   readonly publicBadge?: boolean;
-  /** Gets internal errors, which the caller does not see. */
+  /** Called with internal errors, which the caller does not see. */
   readonly logError: (line: string) => void;
-  /** What the record of a cycle gives as its trigger; "http" where it is left out. */
+  /** The trigger in the record of a cycle; "http" by default. */
   readonly trigger?: string;
-  /** Called with each request that was not let in. */
+  /** Called with each refused request. */
   readonly onRefused?: (c: Context<ApiEnv>) => void;
 }
 
-/** A page may load from this site and send to it, and nothing may be written into it. */
+/** A page may load from this site and send to it. Inline scripts and styles are refused. */
 const CONTENT_SECURITY_POLICY = {
   defaultSrc: ["'none'"],
   styleSrc: ["'self'"],
@@ -58,26 +72,23 @@ function handleErrors(app: App, log: (line: string) => void): void {
 }
 
 /**
- * Makes the app. Every route of the API but `/healthz` asks for the admin token, every page for a session that began
- * with it; or each asks for a signature.
+ * Makes the app. The API needs the admin token, except for `/healthz`. Pages need a session, which begins with the token.
+ * Without an admin token every request needs a signature.
  */
 export function createApp(options: AppOptions): App {
   const { canary, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
-  if (adminToken === "") throw new Error("the admin token must not be empty");
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
-    defaultHook: (result, c) => {
-      if (!result.success) return errorResponse(c, 422, "invalid_request", describeIssues(result.error));
-      return undefined;
-    },
+    defaultHook: (result, c) =>
+      result.success ? undefined : errorResponse(c, 422, "invalid_request", describeIssues(result.error)),
   });
   app.use(requestId());
   app.use(
     secureHeaders({
       contentSecurityPolicy: CONTENT_SECURITY_POLICY,
       xFrameOptions: "DENY",
-      // With "no-referrer" a browser would not say where a form comes from.
+      // With "no-referrer" a browser would not send the origin of a form.
       referrerPolicy: "same-origin",
       overwrite: false,
     }),
@@ -87,7 +98,7 @@ export function createApp(options: AppOptions): App {
     if (c.get("isRefused")) onRefused?.(c);
   });
   app.route("/", createSite({ canary, view, adminToken, publicBadge, log }));
-  app.use(adminToken === null ? requireSignature() : requireToken(adminToken, ["/healthz"]));
+  app.use(adminToken === null ? requireSignature : requireToken(adminToken));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,

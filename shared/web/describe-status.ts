@@ -1,4 +1,4 @@
-/** What is red, unknown and green, as the API answers it and the page shows it. */
+/** The state of every invariant, as the API and the pages show it. */
 import type { Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
@@ -10,14 +10,13 @@ import type { SilenceBody, StatusBody } from "../wire/schemas.ts";
 /** Three scheduled cycles: one may be late, and one may fail. */
 const STALE_AFTER_MS = 15 * MINUTE_MS;
 
-/** Whether the last full cycle is recent enough to be relied on. */
+/** Whether the last full cycle is recent enough to rely on. */
 export const isFresh = (lastFullCycle: { readonly atMs: number } | null, nowMs: number): boolean =>
   lastFullCycle !== null && nowMs - lastFullCycle.atMs < STALE_AFTER_MS;
 
-/** Writes the instant as the API does, null where there is none. */
 export const instantOrNull = (ms: number | null | undefined) => (ms == null ? null : formatInstant(ms));
 
-/** Writes the silence in wire names. */
+/** Converts a silence to wire names. */
 export const toSilence = (s: Silence): SilenceBody => ({
   id: s.id,
   invariant_id: s.invariantId,
@@ -29,26 +28,21 @@ export const toSilence = (s: Silence): SilenceBody => ({
 
 function describeState(
   { id, title, tier, severity }: Invariant,
-  state: InvariantState | undefined,
-  off: boolean,
+  remembered: InvariantState | undefined,
+  isOff: boolean,
 ) {
-  // A check that is turned off looks at nothing: what it last found red is not shown as red.
-  if (off)
-    return {
-      ...{ id, title, tier, severity, status: "off" as const, since: null },
-      last_red_at: instantOrNull(state?.lastRedAtMs),
-      ...{ red_subjects: [], blind_since: null, blind_reason: null },
-    };
-  // A red that can't be seen stays red; a green that can't be seen is not green.
-  const seen = state?.status === "red" || state?.blindSinceMs == null ? state?.status : "unknown";
+  // A check that is off looks at nothing: its earlier red subjects are not shown.
+  const state = isOff ? undefined : remembered;
+  // A red that can't be checked stays red; a green that can't be checked is unknown.
+  const status = state?.status !== "red" && state?.blindSinceMs != null ? "unknown" : state?.status;
   return {
     id,
     title,
     tier,
     severity,
-    status: seen ?? ("unknown" as const),
-    since: instantOrNull(seen === "unknown" ? state?.blindSinceMs : state?.sinceMs),
-    last_red_at: instantOrNull(state?.lastRedAtMs),
+    status: isOff ? ("off" as const) : (status ?? ("unknown" as const)),
+    since: instantOrNull(status === "unknown" ? state?.blindSinceMs : state?.sinceMs),
+    last_red_at: instantOrNull(remembered?.lastRedAtMs),
     red_subjects: Object.keys(state?.red ?? {}).sort(),
     blind_since: instantOrNull(state?.blindSinceMs),
     blind_reason: state?.blindReason ?? null,
@@ -56,8 +50,8 @@ function describeState(
 }
 
 /**
- * Writes the body of `/api/canary/status`.
- * @param silences may include some that have ended
+ * Makes the body of `/api/canary/status`.
+ * @param silences may include ended ones
  * @param channels names of the alert channels, sorted
  */
 export function describeStatus(

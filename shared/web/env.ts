@@ -1,4 +1,4 @@
-/** What every request of the app carries. */
+/** The context of every request of the app. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { RequestIdVariables } from "hono/request-id";
@@ -6,7 +6,7 @@ import type { CycleRequest } from "../cycle/outcome.ts";
 
 export interface ApiEnv {
   Variables: RequestIdVariables & {
-    /** Set where the caller was not let in. */
+    /** Set where the caller was refused. */
     isRefused?: true;
   };
   /** Set by hono/aws-lambda where the app runs there. */
@@ -17,7 +17,7 @@ export interface ApiEnv {
 }
 export type App = OpenAPIHono<ApiEnv>;
 
-/** The time limit of the function that answers the request, for `runCycle`. Empty outside of Lambda. */
+/** Gets the remaining time of the function that answers, for `runCycle`. Empty outside of Lambda. */
 export function timeLimitOf(c: Context): Pick<CycleRequest, "timeLeftMs"> {
   const context: ApiEnv["Bindings"]["lambdaContext"] = c.env?.lambdaContext;
   return context ? { timeLeftMs: () => context.getRemainingTimeInMillis() } : {};

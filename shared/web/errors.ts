@@ -1,4 +1,4 @@
-/** Errors as the API answers them: what is wrong, a code for programs, and the request's id. */
+/** Error responses: what is wrong, a code for programs, and the request's id. */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -8,7 +8,7 @@ export const ErrorBody = z
   .object({ detail: z.string(), code: z.string(), request_id: z.string() })
   .openapi("Error");
 
-/** Makes the error response. Every error of the API is made here. */
+/** Makes an error response. Every error of the API is made here. */
 export function errorResponse<Status extends ContentfulStatusCode>(
   c: Context,
   status: Status,
@@ -19,16 +19,16 @@ export function errorResponse<Status extends ContentfulStatusCode>(
   return c.json(body, status);
 }
 
-/** Says in one line what zod found, with the name of each field. */
+/** Describes zod's issues in one line, with the name of each field. */
 export const describeIssues = (error: z.core.$ZodError): string =>
   error.issues
     .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
     .join("; ");
 
-/** The store is the only thing behind these routes: the SDK marks its errors, and errors of the network have a code. */
+/** Whether the store failed, the only service that these routes use. SDK errors have metadata, network errors a code. */
 export const isStateFault = (error: Error): boolean =>
   "$metadata" in error || "code" in error || error.name === "TimeoutError";
 
-/** Describes a request that failed, for the log. */
+/** Describes a failed request for the log. */
 export const failureLine = (c: Context, error: Error): string =>
   `${c.get("requestId")} ${c.req.method} ${c.req.path}: ${describeError(error)}`;

@@ -18,15 +18,15 @@ export type Problem = (
 ) => Response | Promise<Response>;
 
 export interface Guards {
-  /** Lets viewers in who have a session, or whose request was signed. Sends the others to the sign-in. */
+  /** Accepts viewers with a session, or with a signed request. Sends others to the sign-in. */
   readonly signedIn: MiddlewareHandler<PageEnv>;
   /** Refuses a form that is too large, before anything reads it. */
   readonly smallForm: MiddlewareHandler<PageEnv>;
-  /** Reads the form, and accepts it only from a page of this session. */
+  /** Reads the form. Accepts it only from a page of this session. */
   readonly ownForm: MiddlewareHandler<PageEnv>;
 }
 
-/** @param sessions null where the function URL checks who calls */
+/** @param sessions null where the function URL checks callers */
 export const guardsOf = (sessions: Sessions | null, problem: Problem): Guards => ({
   signedIn: sessions === null ? signedRequest : withSession(sessions),
   smallForm: bodyLimit({
@@ -36,21 +36,21 @@ export const guardsOf = (sessions: Sessions | null, problem: Problem): Guards =>
   ownForm: formGuard(problem),
 });
 
-const signedRequest: MiddlewareHandler<PageEnv> = async (c, next) => {
-  const { origin } = new URL(c.req.url);
-  return requireSignature()(c, async () => {
-    c.set("viewer", { origin, formToken: null, canSignOut: false, reloads: false });
-    await next();
+const setViewer = (c: PageContext, formToken: string | null) =>
+  c.set("viewer", { origin: new URL(c.req.url).origin, formToken, reloads: false });
+
+const signedRequest: MiddlewareHandler<PageEnv> = (c, next) =>
+  requireSignature(c, () => {
+    setViewer(c, null);
+    return next();
   });
-};
 
 const withSession =
   (sessions: Sessions): MiddlewareHandler<PageEnv> =>
   async (c, next) => {
-    const { origin } = new URL(c.req.url);
-    const session = await sessions.read(c);
-    if (session) {
-      c.set("viewer", { origin, formToken: session.formToken, canSignOut: true, reloads: false });
+    const formToken = await sessions.read(c);
+    if (formToken !== null) {
+      setViewer(c, formToken);
       return next();
     }
     const isGet = c.req.method === "GET";
@@ -69,15 +69,13 @@ const formGuard =
     const form = Object.fromEntries(
       Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? value : ""]),
     );
-    // The sign-in has no viewer yet, and a viewer whose request was signed has no token.
+    // The sign-in has no viewer yet, and a signed request has no token.
     const expected = c.get("viewer")?.formToken ?? null;
-    if (!isOwnForm(c) || (expected !== null && !isSameText(form.form_token ?? "", expected)))
-      return problem(
-        c,
-        403,
-        "Nothing was done",
-        "The form did not come from a page of this session. Load the page again, and send it from there.",
-      );
+    if (!isOwnForm(c) || (expected !== null && !isSameText(form.form_token ?? "", expected))) {
+      const text =
+        "The form did not come from a page of this session. Load the page again, and send it from there.";
+      return problem(c, 403, "Nothing was done", text);
+    }
     c.set("form", form);
     return next();
   };

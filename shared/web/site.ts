@@ -1,4 +1,4 @@
-/** The site: pages, what their forms do, the badge, and the files that they load. */
+/** The site: pages, the actions of their forms, the badge and the assets. */
 import { Hono } from "hono";
 import type { Canary } from "../canary.ts";
 import { registerRunCycleForm } from "./actions/run-cycle.ts";
@@ -8,24 +8,24 @@ import { failureLine, isStateFault } from "./errors.ts";
 import { type Guards, guardsOf, type Problem } from "./guards.ts";
 import { registerBadge } from "./pages/badge.ts";
 import { PAGES } from "./pages/index.ts";
+import { noticeIn } from "./pages/notice.ts";
 import { type Page, type PageEnv, show } from "./pages/page.ts";
-import { saidIn } from "./pages/said.ts";
 import { registerSignIn } from "./pages/sign-in.tsx";
 import { createSessions, type Sessions } from "./session.ts";
 import { ASSETS } from "./ui/assets.ts";
 import { renderProblem } from "./ui/problem.tsx";
 import type { CanaryView } from "./view.ts";
 
-export interface SiteOptions {
+interface SiteOptions {
   readonly canary: Canary;
   readonly view: CanaryView;
-  /** Null where the function URL checks who calls: everyone who got through is let in, and nobody signs in. */
+  /** Null where the function URL checks callers: nobody signs in, and each request must be signed. */
   readonly adminToken: string | null;
   readonly publicBadge: boolean;
   readonly log: (line: string) => void;
 }
 
-/** What the routes of the site share. */
+/** The context that the routes of the site share. */
 export interface Site extends SiteOptions {
   /** Null where nobody signs in. */
   readonly sessions: Sessions | null;
@@ -35,7 +35,6 @@ export interface Site extends SiteOptions {
 
 type RegisterPages = (app: Hono<PageEnv>, site: Site) => void;
 
-/** The routes that are no plain page. */
 const ROUTES: readonly RegisterPages[] = [
   registerAssets,
   registerSignIn,
@@ -45,7 +44,7 @@ const ROUTES: readonly RegisterPages[] = [
   registerBadge,
 ];
 
-/** Makes the site. Every path that is not one of its own falls through to the API. */
+/** Makes the site. Other paths fall through to the API. */
 export function createSite(options: SiteOptions): Hono<PageEnv> {
   const { view, adminToken, log } = options;
   const sessions = adminToken === null ? null : createSessions(adminToken, view.now);
@@ -54,14 +53,10 @@ export function createSite(options: SiteOptions): Hono<PageEnv> {
   const app = new Hono<PageEnv>();
   app.onError((error, c) => {
     log(failureLine(c, error));
-    return isStateFault(error)
-      ? problem(
-          c,
-          503,
-          "The canary's state can't be read",
-          "Try again in a minute. If it stays so, look at the table and the function's log.",
-        )
-      : problem(c, 500, "This went wrong", `The log says why, under request ${c.get("requestId")}.`);
+    if (!isStateFault(error))
+      return problem(c, 500, "This went wrong", `The log says why, under request ${c.get("requestId")}.`);
+    const text = "Try again in a minute. If it stays so, look at the table and the function's log.";
+    return problem(c, 503, "The canary's state can't be read", text);
   });
   const site: Site = { ...options, sessions, problem, guards: guardsOf(sessions, problem) };
   for (const register of ROUTES) register(app, site);
@@ -75,14 +70,14 @@ function registerPage(page: Page): RegisterPages {
       c.set("viewer", viewer);
       const [name = ""] = Object.values<string>(c.req.param());
       const query = (parameter: string) => c.req.query(parameter);
-      const html = await page.render({ view, viewer, name, query, said: saidIn(query), input: null });
+      const html = await page.render({ view, viewer, name, query, notice: noticeIn(query), input: null });
       return typeof html === "string" ? show(c, html) : problem(c, 404, html.title, html.text);
     });
 }
 
 function registerAssets(app: Hono<PageEnv>, { sessions }: Site): void {
   for (const { path, type, text } of ASSETS)
-    app.get(path, sessions ? (_, next) => next() : requireSignature(), (c) =>
+    app.get(path, sessions ? (_, next) => next() : requireSignature, (c) =>
       c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
     );
 }

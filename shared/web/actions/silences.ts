@@ -1,4 +1,4 @@
-/** The forms that make and end a silence. */
+/** The forms that create and end a silence. */
 import type { Hono } from "hono";
 import { formatInstant } from "../../time.ts";
 import { addSilence, endSilence } from "../api/silences.ts";
@@ -7,12 +7,7 @@ import { type PageEnv, type PageRequest, show } from "../pages/page.ts";
 import type { Site } from "../site.ts";
 import { lengthOf, type SilenceInput } from "../ui/forms.tsx";
 
-const inputIn = (form: Record<string, string>): SilenceInput => {
-  const { invariant = "", subject = "", length = "", until = "", reason = "" } = form;
-  return { invariant, subject, length, until, reason };
-};
-
-/** Renders the page that the form was sent from, or the first page where there is none of that name any more. */
+/** Renders the page that the form was sent from, or the first page if that page is gone. */
 async function renderBack(back: string, request: Omit<PageRequest, "name">): Promise<string> {
   const { page, name } = pageAt(back);
   const html = await page.render({ ...request, name });
@@ -22,22 +17,19 @@ async function renderBack(back: string, request: Omit<PageRequest, "name">): Pro
 export function registerSilenceForms(app: Hono<PageEnv>, { canary, view, guards }: Site): void {
   app.post("/silences", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {
     const back = ownAddress(c.get("form").back);
-    const input = inputIn(c.get("form"));
-    const lengthMs = lengthOf(input.length);
+    const { invariant = "", subject = "", length = "", until = "", reason = "" } = c.get("form");
+    const input: SilenceInput = { invariant, subject, length, until, reason };
+    const lengthMs = lengthOf(length);
     const added = await addSilence(canary, {
-      invariant_id: input.invariant,
-      ...(input.subject && { subject: input.subject }),
-      until: input.until || (lengthMs === null ? "" : formatInstant(canary.now() + lengthMs)),
-      reason: input.reason,
+      invariant_id: invariant,
+      ...(subject && { subject }),
+      until: until || (lengthMs === null ? "" : formatInstant(canary.now() + lengthMs)),
+      reason,
     });
     if (!("detail" in added)) return c.redirect(`${back}?said=silenced#silences`, 303);
-    const said = { text: `It was not silenced. ${added.detail}`, isProblem: true };
-    const viewer = c.get("viewer");
-    return show(
-      c,
-      await renderBack(back, { view, viewer, query: () => undefined, said, input }),
-      added.status,
-    );
+    const notice = { text: `It was not silenced. ${added.detail}`, isProblem: true };
+    const request = { view, viewer: c.get("viewer"), query: () => undefined, notice, input };
+    return show(c, await renderBack(back, request), added.status);
   });
 
   app.post("/silences/end", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {

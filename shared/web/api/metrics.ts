@@ -17,89 +17,71 @@ const metrics = createRoute({
   },
 });
 
-interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
-/** @see https://prometheus.io/docs/instrumenting/exposition_formats/ for what is escaped where */
+/** Escapes a label's value: https://prometheus.io/docs/instrumenting/exposition_formats/ */
 const inLabel = (text: string) =>
   text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
 
 function gauge(name: string, help: string, samples: readonly Sample[]): string[] {
-  const lines = samples.map(({ labels, value }) => {
+  const lines = samples.map(([labels, value]) => {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${inLabel(text)}"`);
     return `trinity_canary_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
   });
   return [`# HELP trinity_canary_${name} ${help}`, `# TYPE trinity_canary_${name} gauge`, ...lines];
 }
 
-const one = (value: number | null): Sample[] => (value === null ? [] : [{ labels: {}, value }]);
+/** The sample of a gauge without labels. A value that is not known yet has no sample. */
+const single = (value: number | null): Sample[] => (value === null ? [] : [[{}, value]]);
+const seconds = (ms: number | null) => single(ms === null ? null : ms / 1000);
 
-/** The gauges of each invariant. */
 const invariantGauges = (invariants: Summary["invariants"]): string[] => [
   ...gauge(
     "invariant_status",
     "1 for the status that the invariant has, 0 for the others.",
     invariants.flatMap(({ id, severity, status }) =>
-      STATUSES.map((name) => ({
-        labels: { invariant: id, severity, status: name },
-        value: name === status ? 1 : 0,
-      })),
+      STATUSES.map((name): Sample => [{ invariant: id, severity, status: name }, name === status ? 1 : 0]),
     ),
   ),
   ...gauge(
     "invariant_silenced",
     "1 where all that is red or unknown of the invariant is silenced.",
-    invariants.map(({ id, shown }) => ({ labels: { invariant: id }, value: shown === "silenced" ? 1 : 0 })),
+    invariants.map(({ id, shown }) => [{ invariant: id }, shown === "silenced" ? 1 : 0]),
   ),
   ...gauge(
     "red_subjects",
     "Subjects that are red.",
-    invariants.map(({ id, redCount }) => ({ labels: { invariant: id }, value: redCount })),
+    invariants.map(({ id, redCount }) => [{ invariant: id }, redCount]),
   ),
 ];
 
-/** The gauges of the last full cycle. */
 const cycleGauges = ({ status, checkedAtMs, nowMs }: Summary): string[] => [
-  ...gauge(
-    "last_cycle_timestamp_seconds",
-    "When the last full cycle began.",
-    one(checkedAtMs === null ? null : checkedAtMs / 1000),
-  ),
+  ...gauge("last_cycle_timestamp_seconds", "When the last full cycle began.", seconds(checkedAtMs)),
   ...gauge(
     "last_cycle_age_seconds",
     "How long ago that was.",
-    one(checkedAtMs === null ? null : Math.max(0, nowMs - checkedAtMs) / 1000),
+    seconds(checkedAtMs === null ? null : Math.max(0, nowMs - checkedAtMs)),
   ),
-  ...gauge(
-    "last_cycle_duration_seconds",
-    "How long it took.",
-    one(status.cycle_duration_ms === null ? null : status.cycle_duration_ms / 1000),
-  ),
+  ...gauge("last_cycle_duration_seconds", "How long it took.", seconds(status.cycle_duration_ms)),
   ...gauge(
     "source_latency_seconds",
     "How long the source took in the last full cycle.",
-    Object.entries(status.source_latency_ms).map(([source, ms]) => ({
-      labels: { source },
-      value: ms / 1000,
-    })),
+    Object.entries(status.source_latency_ms).map(([source, ms]) => [{ source }, ms / 1000]),
   ),
   ...gauge(
     "sources_unavailable",
     "Sources, or parts of them, that the last full cycle could not read.",
-    one(checkedAtMs === null ? null : status.sources_unavailable.length),
+    single(checkedAtMs === null ? null : status.sources_unavailable.length),
   ),
 ];
 
-/** Writes what a scrape is answered. A gauge whose value is not known yet has no sample. */
 const renderMetrics = (summary: Summary): string =>
   [
-    ...gauge("info", "Which canary this is.", [{ labels: { environment: summary.environment }, value: 1 }]),
+    ...gauge("info", "Which canary this is.", [[{ environment: summary.environment }, 1]]),
     ...invariantGauges(summary.invariants),
     ...cycleGauges(summary),
-    ...gauge("alerts_pending", "Alerts that some channel has not taken yet.", one(summary.pending.length)),
-    ...gauge("silences", "Silences in force.", one(summary.status.silences.length)),
+    ...gauge("alerts_pending", "Alerts that some channel has not taken yet.", single(summary.pending.length)),
+    ...gauge("silences", "Silences in force.", single(summary.status.silences.length)),
     "",
   ].join("\n");
 

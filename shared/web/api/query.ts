@@ -1,4 +1,4 @@
-/** The parts of requests that more than one route takes. */
+/** Request parameters that several routes share. */
 import { z } from "@hono/zod-openapi";
 import { findInvariant, KNOWN_IDS } from "../../invariants/index.ts";
 import { parseTimestamp } from "../../time.ts";
@@ -7,7 +7,7 @@ export const KnownId = z
   .string()
   .refine((id) => findInvariant(id) !== undefined, { error: `there is no such invariant; ${KNOWN_IDS}` });
 
-/** Unix ms. A day without a time is its start. */
+/** Unix ms. A date without a time means its start. */
 export const Time = z
   .string()
   .transform((text, context) => {
@@ -20,7 +20,7 @@ export const Time = z
 
 export const RangeQuery = z.object({ start_time: Time.optional(), end_time: Time.optional() });
 
-/** The parameters of a list that is served in pages. */
+/** The parameters of a paged list. */
 export const pageQuery = (defaultLimit: number) => ({
   limit: z
     .string()

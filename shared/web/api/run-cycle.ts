@@ -33,7 +33,7 @@ const route = createRoute({
   },
 });
 
-/** Reads the ids from the body; undefined, which is all of them, where there is none. Answers a body that can't be used. */
+/** Reads the ids from the body; undefined means all. Returns an error response for an invalid body. */
 async function readIds(c: Context): Promise<{ readonly ids: string[] | undefined } | Response> {
   const text = await c.req.text();
   let body: unknown = {};

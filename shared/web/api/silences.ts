@@ -1,9 +1,8 @@
-/** Silences: what they are, how they are made and ended (by the API and by the page alike), and their routes. */
+/** Silences: how the API and the pages create and end them, and their routes. */
 import { randomBytes } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Silence } from "../../alerts/silence.ts";
-import type { LeaseStore } from "../../store/lease.ts";
-import type { Store } from "../../store/store.ts";
+import type { Canary } from "../../canary.ts";
 import { DAY_MS } from "../../time.ts";
 import { Silence as SilenceSchema, SilencesList } from "../../wire/schemas.ts";
 import { toSilence } from "../describe-status.ts";
@@ -11,7 +10,7 @@ import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
 import { KnownId, Time } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";
 
-/** Each silence is an attribute of one item, which has room for no more than this. */
+/** All silences are attributes of one item, whose size is limited. */
 const MAX_SILENCES = 50;
 const MAX_SILENCE_MS = 90 * DAY_MS;
 
@@ -20,7 +19,7 @@ const SilenceRequest = z
     invariant_id: KnownId,
     subject: z
       .string()
-      // A name that was copied from Slack has these next to its marks, and would match nothing.
+      // Alerts put zero-width spaces into names in Slack: a copied name would match nothing.
       .overwrite((name) => name.replaceAll("\u200b", ""))
       .min(1, "name an agent, or leave it out for all")
       .max(200, "give at most 200 characters")
@@ -34,38 +33,32 @@ const SilenceRequest = z
   })
   .openapi("SilenceRequest");
 
-/** Where silences are kept, and the clock. */
-export interface Silences {
-  readonly store: Pick<Store, "silences"> & { readonly lease: Pick<LeaseStore, "read"> };
-  readonly now: () => number;
-}
-
-/** Why a silence was not made. */
-export interface Refused {
+/** Why a silence was not created. */
+interface Refused {
   readonly status: 409 | 422;
   readonly code: string;
   readonly detail: string;
 }
 
 /** Reads the silences that have not ended, oldest first. */
-async function silencesInForce({ store, now }: Silences): Promise<Silence[]> {
+async function silencesInForce({ store, now }: Canary): Promise<Silence[]> {
   return (await store.lease.read()).silences.filter((s) => s.untilMs > now());
 }
 
 /**
- * Makes a silence.
- * @param input as `SilenceRequest` has it, unchecked
- * @returns the silence, in force from now on, or why there is none
+ * Creates a silence.
+ * @param input an unchecked `SilenceRequest`
+ * @returns the silence, which is in force at once, or why it was refused
  */
-export async function addSilence(silences: Silences, input: unknown): Promise<Silence | Refused> {
-  const { store, now } = silences;
+export async function addSilence(canary: Canary, input: unknown): Promise<Silence | Refused> {
+  const { store, now } = canary;
   const invalid = (detail: string): Refused => ({ status: 422, code: "invalid_request", detail });
   const request = SilenceRequest.safeParse(input);
   if (!request.success) return invalid(describeIssues(request.error));
   const { invariant_id, subject, until, reason } = request.data;
   if (until <= now() || until > now() + MAX_SILENCE_MS)
     return invalid("until: give a time in the next 90 days");
-  if ((await silencesInForce(silences)).length >= MAX_SILENCES)
+  if ((await silencesInForce(canary)).length >= MAX_SILENCES)
     return {
       status: 409,
       code: "too_many_silences",
@@ -83,8 +76,8 @@ export async function addSilence(silences: Silences, input: unknown): Promise<Si
   return silence;
 }
 
-/** Ends a silence. False where there was none with that id. */
-export const endSilence = async ({ store }: Silences, id: string): Promise<boolean> =>
+/** Ends a silence. Returns false if none has that id. */
+export const endSilence = async ({ store }: Canary, id: string): Promise<boolean> =>
   /^[0-9a-f]{8}$/.test(id) && (await store.silences.remove(id));
 
 const add = createRoute({

@@ -46,24 +46,20 @@ const one = createRoute({
   },
 });
 
-/** Sums the counters of the days in three ways. */
+/** Sums the daily counters in total, and by invariant, severity and day. */
 function sumsOf(days: readonly DayStats[]) {
-  const sums = { by_invariant: {}, by_severity: {}, by_day: {} } as Record<
-    "by_invariant" | "by_severity" | "by_day",
-    Record<string, number>
-  >;
-  let total = 0;
-  const add = (sum: Record<string, number>, key: string, count: number) => {
-    sum[key] = (sum[key] ?? 0) + count;
+  const counters = days.flatMap(({ day, counts }) => counts.map((counter) => ({ ...counter, day })));
+  const sumBy = (key: "invariantId" | "severity" | "day") => {
+    const sums: Record<string, number> = {};
+    for (const { [key]: name, count } of counters) sums[name] = (sums[name] ?? 0) + count;
+    return sums;
   };
-  for (const { day, counts } of days)
-    for (const { invariantId, severity, count } of counts) {
-      total += count;
-      add(sums.by_invariant, invariantId, count);
-      add(sums.by_severity, severity, count);
-      add(sums.by_day, day, count);
-    }
-  return { total, ...sums };
+  return {
+    total: counters.reduce((sum, { count }) => sum + count, 0),
+    by_invariant: sumBy("invariantId"),
+    by_severity: sumBy("severity"),
+    by_day: sumBy("day"),
+  };
 }
 
 export const registerViolations: RegisterRoutes = (app, { view: { store, now } }) => {

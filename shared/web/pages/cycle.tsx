@@ -5,7 +5,7 @@ import { formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord, ViolationRecord } from "../../wire/schemas.ts";
 import { healthOf, readSummary, type Summary } from "../summary.ts";
 import { renderPage } from "../ui/layout.tsx";
-import { Command, Name, Names, SaidLine, State, Violation } from "../ui/parts.tsx";
+import { Command, Name, Names, State, ViolationList } from "../ui/parts.tsx";
 import { curl } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
@@ -17,11 +17,11 @@ const MAX_LISTED = 10;
 interface CycleData {
   readonly summary: Summary;
   readonly cycle: CycleRecord;
-  /** The first of them. */
+  /** The first ones. */
   readonly violations: readonly ViolationRecord[];
 }
 
-/** Reads one cycle, in three requests. Null where there is no such cycle, or it is older than 90 days. */
+/** Reads one cycle in three requests. Null if there is none, or it is older than 90 days. */
 async function readCycleData(view: CanaryView, atMs: number): Promise<CycleData | null> {
   const { store, now } = view;
   const [summary, cycle] = await Promise.all([
@@ -126,57 +126,49 @@ function Violations({ data, command }: { data: CycleData; command: string }) {
   return (
     <section>
       <h2>Violations</h2>
-      <ul class="violations">
-        {violations.map((violation) => (
-          <Violation violation={violation} nowMs={summary.nowMs} withInvariant />
-        ))}
-      </ul>
+      <ViolationList violations={violations} nowMs={summary.nowMs} withInvariant />
       {more > 0 && <p>and {more.toLocaleString("en")} more</p>}
       <Command name="All of them: from a shell" text={command} />
     </section>
   );
 }
 
-function renderCyclePage(data: CycleData, { viewer, said }: PageRequest): string {
+function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): string {
   const { summary, cycle } = data;
+  const { environment } = summary;
   const { snapshot_time, trigger, duration_ms, sources_unavailable, violation_count } = cycle;
   const query = `/api/canary/violations?start_time=${snapshot_time}&end_time=${snapshot_time}&limit=1000`;
   const command = curl(viewer, "GET", query);
-  return renderPage({
-    title: `cycle of ${snapshot_time}`,
-    environment: summary.environment,
-    health: healthOf(summary),
-    viewer,
-    children: (
-      <>
-        <SaidLine said={said} />
-        <nav aria-label="Breadcrumb">
-          <a href="/">All invariants</a>
-        </nav>
-        <section class="one">
-          <h1>
-            Cycle of <time datetime={snapshot_time}>{snapshot_time.slice(0, 19).replace("T", " ")} UTC</time>
-          </h1>
-          <p class="dim">
-            asked for by {trigger}, took {duration_ms.toLocaleString("en")} ms, found{" "}
-            {violation_count.toLocaleString("en")} violation(s)
-          </p>
-        </section>
+  const title = `cycle of ${snapshot_time}`;
+  return renderPage(
+    { title, environment, health: healthOf(summary), viewer, notice },
+    <>
+      <nav aria-label="Breadcrumb">
+        <a href="/">All invariants</a>
+      </nav>
+      <section class="one">
+        <h1>
+          Cycle of <time datetime={snapshot_time}>{snapshot_time.slice(0, 19).replace("T", " ")} UTC</time>
+        </h1>
+        <p class="dim">
+          asked for by {trigger}, took {duration_ms.toLocaleString("en")} ms, found{" "}
+          {violation_count.toLocaleString("en")} violation(s)
+        </p>
+      </section>
+      <section>
+        <h2>Verdicts</h2>
+        <Verdicts cycle={cycle} />
+      </section>
+      <div class="cards two">
         <section>
-          <h2>Verdicts</h2>
-          <Verdicts cycle={cycle} />
+          <h2>Changes</h2>
+          <Changes cycle={cycle} />
         </section>
-        <div class="cards two">
-          <section>
-            <h2>Changes</h2>
-            <Changes cycle={cycle} />
-          </section>
-          <Sources unavailable={sources_unavailable} />
-        </div>
-        {violation_count > 0 && <Violations data={data} command={command} />}
-      </>
-    ),
-  });
+        <Sources unavailable={sources_unavailable} />
+      </div>
+      {violation_count > 0 && <Violations data={data} command={command} />}
+    </>,
+  );
 }
 
 export const cyclePage: Page = {

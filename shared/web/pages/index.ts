@@ -1,4 +1,4 @@
-/** The registry of the pages. Their look-up by address is here too. */
+/** The registry of the pages, and the search by address. */
 import { cyclePage } from "./cycle.tsx";
 import { invariantPage } from "./invariant.tsx";
 import { overviewPage } from "./overview.tsx";
@@ -6,7 +6,7 @@ import type { Page } from "./page.ts";
 
 export const PAGES: readonly Page[] = [overviewPage, invariantPage, cyclePage];
 
-/** Finds the page of an address of this site, the first page where it is none. */
+/** Finds the page of an address. Other addresses give the first page. */
 export function pageAt(address: string): { readonly page: Page; readonly name: string } {
   for (const page of PAGES) {
     const match = page.address.exec(address);
@@ -15,6 +15,6 @@ export function pageAt(address: string): { readonly page: Page; readonly name: s
   return { page: overviewPage, name: "" };
 }
 
-/** The address where it is one of our pages, else the first page: a form or a sign-in leads nowhere else. */
+/** Returns the address if it is one of our pages, else the first page: forms and sign-ins must not redirect elsewhere. */
 export const ownAddress = (text: string | undefined): string =>
   text !== undefined && PAGES.some(({ address }) => address.test(text)) ? text : "/";

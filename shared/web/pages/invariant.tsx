@@ -1,4 +1,4 @@
-/** The page of one invariant: what it means, what to do, and what it has found over time. */
+/** The page of one invariant: its meaning, its runbook, and its violations over time. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
@@ -9,15 +9,15 @@ import { healthOf, readSummary, type Summary } from "../summary.ts";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { renderPage, type Viewer } from "../ui/layout.tsx";
 import {
-  Ago,
+  Blind,
   Command,
   Days,
   Name,
-  SaidLine,
+  Since,
   StaleLine,
   State,
   Uptime,
-  Violation,
+  ViolationList,
   When,
 } from "../ui/parts.tsx";
 import { curl, plain } from "../ui/texts.ts";
@@ -34,21 +34,14 @@ interface InvariantData {
 }
 
 /**
- * Reads the page, in some fifteen requests at most.
- * @param before only violations of cycles before that instant (unix ms)
+ * Reads the data in at most fifteen requests or so.
+ * @param before only violations of cycles before this instant (unix ms)
  */
-async function readInvariant(
-  view: CanaryView,
-  invariant: Invariant,
-  before: number | null,
-): Promise<InvariantData> {
+async function readInvariant(view: CanaryView, invariant: Invariant, before: number | null) {
   const { id } = invariant;
   const lastDay = readLastDay(view);
-  const [summary, cycles, history] = await Promise.all([
-    readSummary(view),
-    lastDay,
-    readHistory(view, id, lastDay, before),
-  ]);
+  const reads = [readSummary(view), lastDay, readHistory(view, id, lastDay, before)] as const;
+  const [summary, cycles, history] = await Promise.all(reads);
   return { summary, invariant, row: rowsOf(summary, cycles).find((row) => row.id === id)!, history };
 }
 
@@ -66,7 +59,7 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
               <Name text={subject} />
               {sinceMs !== null && (
                 <span class="number">
-                  since <When ms={sinceMs} nowMs={nowMs} /> (<Ago ms={sinceMs} nowMs={nowMs} />)
+                  <Since ms={sinceMs} nowMs={nowMs} />
                 </span>
               )}
               <a class="quiet" href={`/invariants/${row.id}?${new URLSearchParams({ subject })}#silence`}>
@@ -89,18 +82,13 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
 function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
   const { invariant, summary, history } = data;
   const { violations, violationsInCycles, olderThan, days } = history;
-  const { nowMs } = summary;
   const left = violationsInCycles - violations.length;
   return (
     <section>
       <h2>Violations</h2>
       <Days days={days} />
       {violations.length === 0 && <p class="dim">none to show</p>}
-      <ul class="violations">
-        {violations.map((violation) => (
-          <Violation violation={violation} nowMs={nowMs} />
-        ))}
-      </ul>
+      <ViolationList violations={violations} nowMs={summary.nowMs} />
       {left > 0 && <p>and {left.toLocaleString("en")} more of these cycles</p>}
       {olderThan && (
         <p>
@@ -115,43 +103,27 @@ function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
   );
 }
 
-function Heading({ data }: { data: InvariantData }) {
-  const { row, invariant, summary } = data;
-  const { id, title } = invariant;
-  const { nowMs } = summary;
-  return (
-    <section class="one">
-      <h1>
-        <span class="id">{id}</span> {title}
-      </h1>
+const Heading = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
+  <section class="one">
+    <h1>
+      <span class="id">{row.id}</span> {row.title}
+    </h1>
+    <p>
+      <State state={row.shown} /> {row.since && <Since ms={Date.parse(row.since)} nowMs={nowMs} />}
+    </p>
+    {row.status === "red" && row.latest && (
       <p>
-        <State state={row.shown} />{" "}
-        {row.since && (
-          <>
-            since <When ms={Date.parse(row.since)} nowMs={nowMs} /> (
-            <Ago ms={Date.parse(row.since)} nowMs={nowMs} />)
-          </>
-        )}
+        <Name text={row.latest.words} />
       </p>
-      {row.status === "red" && row.latest && (
-        <p>
-          <Name text={row.latest.words} />
-        </p>
-      )}
-      {row.blind_since && (
-        <p>
-          not judged since <When ms={Date.parse(row.blind_since)} nowMs={nowMs} />:{" "}
-          <Name text={row.blind_reason ?? ""} />
-        </p>
-      )}
-      <Uptime bars={row.uptime} of={id} />
-      <p class="scale dim" aria-hidden="true">
-        <span>24 hours ago</span>
-        <span>now</span>
-      </p>
-    </section>
-  );
-}
+    )}
+    <Blind row={row} nowMs={nowMs} />
+    <Uptime bars={row.uptime} of={row.id} />
+    <p class="scale dim" aria-hidden="true">
+      <span>24 hours ago</span>
+      <span>now</span>
+    </p>
+  </section>
+);
 
 function Meaning({ invariant }: { invariant: Invariant }) {
   const { tier, severity, guards, runbook, reads, confirm } = invariant;
@@ -200,42 +172,37 @@ function Silences({ row, viewer, back, nowMs }: SilencesProps) {
   );
 }
 
-function renderInvariantPage(data: InvariantData, { viewer, said, input, query }: PageRequest): string {
+function renderInvariantPage(data: InvariantData, { viewer, notice, input, query }: PageRequest): string {
   const { summary, invariant, row } = data;
   const { nowMs, environment } = summary;
-  const { id, title } = invariant;
+  const { id } = invariant;
+  const title = `${id} ${invariant.title}`;
   const back = `/invariants/${id}`;
   const typed = input ?? { ...NO_INPUT, subject: query("subject") ?? "" };
-  return renderPage({
-    title: `${id} ${title}`,
-    environment,
-    health: healthOf(summary),
-    viewer,
-    children: (
-      <>
-        <SaidLine said={said} />
-        <StaleLine summary={summary} />
-        <nav aria-label="Breadcrumb">
-          <a href="/">All invariants</a>
-        </nav>
-        <Heading data={data} />
-        <Meaning invariant={invariant} />
-        <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
-        <Violations data={data} viewer={viewer} />
-        <div class="cards two">
-          <SilenceForm
-            viewer={viewer}
-            back={back}
-            input={{ ...typed, invariant: id }}
-            isFixed
-            subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
-            nowMs={nowMs}
-          />
-          <Silences row={row} viewer={viewer} back={back} nowMs={nowMs} />
-        </div>
-      </>
-    ),
-  });
+  return renderPage(
+    { title, environment, health: healthOf(summary), viewer, notice },
+    <>
+      <StaleLine summary={summary} />
+      <nav aria-label="Breadcrumb">
+        <a href="/">All invariants</a>
+      </nav>
+      <Heading row={row} nowMs={nowMs} />
+      <Meaning invariant={invariant} />
+      <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
+      <Violations data={data} viewer={viewer} />
+      <div class="cards two">
+        <SilenceForm
+          viewer={viewer}
+          back={back}
+          input={{ ...typed, invariant: id }}
+          isFixed
+          subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
+          nowMs={nowMs}
+        />
+        <Silences row={row} viewer={viewer} back={back} nowMs={nowMs} />
+      </div>
+    </>,
+  );
 }
 
 export const invariantPage: Page = {

@@ -9,11 +9,11 @@ import { renderPage, type Viewer } from "../ui/layout.tsx";
 import {
   Ago,
   BAR_HEIGHTS,
+  Blind,
   Command,
   Mark,
   Name,
   Names,
-  SaidLine,
   StaleLine,
   State,
   Uptime,
@@ -34,7 +34,7 @@ interface Overview {
   readonly cycles: readonly CycleOutline[];
 }
 
-/** Reads the page, in two or three requests at once. */
+/** Reads the data in two or three requests at once. */
 async function readOverview(view: CanaryView): Promise<Overview> {
   const [summary, cycles] = await Promise.all([readSummary(view), readLastDay(view)]);
   const urgency = ({ shown }: InvariantRow) => SHOWN_STATES.indexOf(shown);
@@ -67,7 +67,7 @@ function Verdict({ summary, viewer }: { summary: Summary; viewer: Viewer }) {
 }
 
 function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
-  const { shown, latest, red_subjects, redCount, silences, blind_since, blind_reason, last_red_at } = row;
+  const { shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
       {row.status === "red" && latest && (
@@ -79,12 +79,7 @@ function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
         </p>
       )}
       {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
-      {blind_since && (
-        <p>
-          not judged since <When ms={Date.parse(blind_since)} nowMs={nowMs} />:{" "}
-          <Name text={blind_reason ?? ""} />
-        </p>
-      )}
+      <Blind row={row} nowMs={nowMs} />
       {shown === "green" && latest && last_red_at && (
         <p class="dim">
           last red <Ago ms={Date.parse(last_red_at)} nowMs={nowMs} /> ago
@@ -130,12 +125,7 @@ const Legend = () => (
     {BAR_STATES.map((state) => (
       <span>
         <svg viewBox="0 0 8 20" class="bars" aria-hidden="true">
-          <path
-            class={`bar ${state}`}
-            d={`M1 20V${20 - BAR_HEIGHTS[state]}`}
-            stroke-width="6"
-            transform="translate(3 0)"
-          />
+          <path class={`bar ${state}`} d={`M4 20V${20 - BAR_HEIGHTS[state]}`} stroke-width="6" />
         </svg>
         {state}
       </span>
@@ -144,46 +134,36 @@ const Legend = () => (
   </p>
 );
 
-function renderOverview({ summary, rows, cycles }: Overview, { viewer, said, input }: PageRequest): string {
+function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, input }: PageRequest): string {
   const { nowMs, environment, status } = summary;
+  const command = curl(viewer, "GET", "/api/canary/status");
   const mostRed = Math.max(...rows.map((row) => row.redCount));
-  return renderPage({
-    title: "",
-    environment,
-    health: healthOf(summary),
-    viewer,
-    children: (
-      <>
-        <SaidLine said={said} />
-        <StaleLine summary={summary} />
-        <Verdict summary={summary} viewer={viewer} />
-        <section>
-          <div class="head">
-            <h2>Invariants</h2>
-            <Legend />
-          </div>
-          <ol class="rows">
-            {rows.map((row) => (
-              <RowItem row={row} nowMs={nowMs} />
-            ))}
-          </ol>
-          {mostRed > MAX_NAMES && (
-            <Command
-              name="All red subjects: the same from a shell"
-              text={curl(viewer, "GET", "/api/canary/status")}
-            />
-          )}
-        </section>
-        <div class="cards">
-          <Sources status={status} />
-          <Alerts summary={summary} />
-          <Cycles cycles={cycles} nowMs={nowMs} />
-          <Silences summary={summary} viewer={viewer} />
-          <SilenceForm viewer={viewer} back="/" input={input ?? NO_INPUT} subjects={[]} nowMs={nowMs} />
+  return renderPage(
+    { title: "", environment, health: healthOf(summary), viewer, notice },
+    <>
+      <StaleLine summary={summary} />
+      <Verdict summary={summary} viewer={viewer} />
+      <section>
+        <div class="head">
+          <h2>Invariants</h2>
+          <Legend />
         </div>
-      </>
-    ),
-  });
+        <ol class="rows">
+          {rows.map((row) => (
+            <RowItem row={row} nowMs={nowMs} />
+          ))}
+        </ol>
+        {mostRed > MAX_NAMES && <Command name="All red subjects: the same from a shell" text={command} />}
+      </section>
+      <div class="cards">
+        <Sources status={status} />
+        <Alerts summary={summary} />
+        <Cycles cycles={cycles} nowMs={nowMs} />
+        <Silences summary={summary} viewer={viewer} />
+        <SilenceForm viewer={viewer} back="/" input={input ?? NO_INPUT} subjects={[]} nowMs={nowMs} />
+      </div>
+    </>,
+  );
 }
 
 export const overviewPage: Page = {

@@ -1,53 +1,46 @@
-/** What a page is, and what its requests carry. */
+/** The type of a page, and the context of its requests. */
 import type { Context } from "hono";
 import type { ApiEnv } from "../env.ts";
 import type { SilenceInput } from "../ui/forms.tsx";
 import type { Viewer } from "../ui/layout.tsx";
-import type { Said } from "../ui/parts.tsx";
+import type { Notice } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 
 export interface PageEnv extends ApiEnv {
   Variables: ApiEnv["Variables"] & {
-    /** Set once the viewer is let in. */
+    /** Set once the viewer is authorized. */
     viewer: Viewer;
-    /** The fields of a form that one of our own pages sent. */
+    /** The fields of a form that one of our pages sent. */
     form: Record<string, string>;
   };
 }
 export type PageContext = Context<PageEnv>;
 
-/** One request for a page: by its address, or as the answer to a form. */
+/** A request for a page: by its address, or as the answer to a form. */
 export interface PageRequest {
   readonly view: CanaryView;
   readonly viewer: Viewer;
-  /** The part of the address that names one of several, as in `/invariants/S-01`; "" where there is none. */
+  /** The variable part of the address, such as `S-01` in `/invariants/S-01`; "" if it has none. */
   readonly name: string;
   /** Reads a parameter of the address. */
   readonly query: (parameter: string) => string | undefined;
-  readonly said: Said | null;
-  /** What was typed into the form of a silence that could not be made. */
+  readonly notice: Notice | null;
+  /** The input of a silence that was refused. */
   readonly input: SilenceInput | null;
 }
 
-/** What the viewer gets to read where there is no page of that name. */
-export interface Missing {
-  readonly title: string;
-  readonly text: string;
-}
-
-/** A page of the site. Each is one line of the registry. */
 export interface Page {
-  /** Where it is served, as hono writes a path. */
+  /** A path of hono. */
   readonly path: string;
   /** The addresses that a form or the sign-in may lead back to; the group is the name. */
   readonly address: RegExp;
-  /** Whether it loads itself again each minute. */
+  /** Whether the page reloads itself every minute. */
   readonly reloads: boolean;
-  /** Reads what the page shows, and renders it. */
-  render(request: PageRequest): Promise<string | Missing>;
+  /** Reads the data and renders it as HTML. Returns what is missing if there is no page of that name. */
+  render(request: PageRequest): Promise<string | { readonly title: string; readonly text: string }>;
 }
 
-/** Answers with a page, which nobody may keep. */
+/** Answers with a page, which must not be cached. */
 export function show(
   c: PageContext,
   html: string,

@@ -1,37 +1,35 @@
-/** What is around the content of every page. */
+/** The document around the content of every page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { Child } from "hono/jsx";
+import type { Child, PropsWithChildren } from "hono/jsx";
 import type { Health } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
-import { Mark } from "./parts.tsx";
+import { Mark, type Notice, NoticeLine } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
 
-/** What a page needs to know about the person who looks at it. */
+/** The person who looks at a page. */
 export interface Viewer {
-  /** The scheme and host of the request, for the commands to copy. */
+  /** The scheme and host of the request, for the commands that pages show. */
   readonly origin: string;
-  /** Goes with each form; null where IAM has let the viewer in. */
+  /** Sent with each form. Null where the request was signed: there is no session, and no sign-out. */
   readonly formToken: string | null;
-  /** Whether there is a session that can be ended. */
-  readonly canSignOut: boolean;
-  /** Whether what this viewer gets may load itself again: the answer to a form may not. */
+  /** Whether the page may reload itself: the answer to a form must not. */
   readonly reloads: boolean;
 }
 
 interface PageProps {
   readonly title: string;
   readonly environment: string;
-  /** Null where the state is not known, or not for this viewer. */
-  readonly health: Health | null;
-  readonly viewer: Viewer | null;
-  readonly children?: Child;
+  /** Absent where the state is unknown, or not for this viewer. */
+  readonly health?: Health;
+  readonly viewer?: Viewer | null;
+  readonly notice?: Notice | null;
 }
 
 export const FormToken = ({ viewer }: { viewer: Viewer }) =>
   viewer.formToken === null ? null : <input type="hidden" name="form_token" value={viewer.formToken} />;
 
-function Document({ title, environment, health, viewer, children }: PageProps) {
+function Document({ title, environment, health, viewer, notice, children }: PropsWithChildren<PageProps>) {
   return (
     <html lang="en">
       <head>
@@ -54,7 +52,7 @@ function Document({ title, environment, health, viewer, children }: PageProps) {
               <b>{plain(environment)}</b> canary
             </span>
           </a>
-          {viewer?.canSignOut && (
+          {viewer && viewer.formToken !== null && (
             <form method="post" action="/sign-out">
               <FormToken viewer={viewer} />
               <button type="submit" class="quiet">
@@ -63,16 +61,23 @@ function Document({ title, environment, health, viewer, children }: PageProps) {
             </form>
           )}
         </header>
-        <main id="main">{children}</main>
+        <main id="main">
+          {notice && <NoticeLine notice={notice} />}
+          {children}
+        </main>
       </body>
     </html>
   );
 }
 
-/** Renders the whole document. Its title begins with the state, which can then be read on the tab. */
-export function renderPage(props: PageProps): string {
+/** Renders the document. Its title begins with the state, so that the browser's tab shows it. */
+export function renderPage(props: PageProps, children: Child): string {
   const { health, title, environment } = props;
   const state = health ? `${STATES[health.state].tabSign} ${health.text} · ` : "";
   const whole = `${state}${title ? `${title} · ` : ""}${plain(environment)} canary`;
-  return `<!doctype html>${<Document {...props} title={whole} />}`;
+  return `<!doctype html>${(
+    <Document {...props} title={whole}>
+      {children}
+    </Document>
+  )}`;
 }

@@ -1,23 +1,23 @@
-/** The parts that more than one page is made of. */
+/** Components that several pages share. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { cut } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
-import type { HealthState, ShownState, Summary } from "../summary.ts";
+import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
 import { BAR_STATES, type BarState, describeUptime, type UptimeBars } from "../uptime.ts";
 import { STATES } from "./states.ts";
 import { plain, plainJson } from "./texts.ts";
 
-/** Names and sentences are cut here: a page of a thousand long ones would not be read. */
+/** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
 
-/** A name, or a sentence with names in it. It is shown as text whatever it holds, and can't turn the text around it. */
+/** A name, or a sentence with names. Its characters can't change the direction of the text around it. */
 export const Name = ({ text }: { text: string }) =>
   text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, MAX_TEXT))}</bdi>;
 
-/** The first names, and how many more there are. */
+/** The first names, and the number of the others. */
 export function Names({ names, most, total }: { names: readonly string[]; most: number; total: number }) {
   const shown = names.slice(0, most);
   return (
@@ -32,7 +32,7 @@ export function Names({ names, most, total }: { names: readonly string[]; most: 
   );
 }
 
-/** The time of day, with the date where that is not today's. */
+/** The time of day, with the date if it is not today. */
 export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
   const iso = formatInstant(ms);
   const isToday = iso.slice(0, 10) === formatInstant(nowMs).slice(0, 10);
@@ -44,14 +44,30 @@ export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
   );
 }
 
-/** How long ago it was: `5 min`. */
+/** The age: `5 min`. */
 export const Ago = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
   <time datetime={formatInstant(ms)} title={formatInstant(ms)}>
     {formatDuration(Math.max(0, nowMs - ms))}
   </time>
 );
 
-/** The shape of a state. The word for it is written next to it. */
+/** When it began, and how long ago that is. */
+export const Since = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
+  <>
+    since <When ms={ms} nowMs={nowMs} /> (<Ago ms={ms} nowMs={nowMs} />)
+  </>
+);
+
+/** The line for an invariant that can't be judged. */
+export const Blind = ({ row, nowMs }: { row: InvariantSummary; nowMs: number }) =>
+  row.blind_since && (
+    <p>
+      not judged since <When ms={Date.parse(row.blind_since)} nowMs={nowMs} />:{" "}
+      <Name text={row.blind_reason ?? ""} />
+    </p>
+  );
+
+/** The shape of a state. Its word is written next to it. */
 export function Mark({ state }: { state: HealthState }) {
   const { shape, ring } = STATES[state];
   const { outline, sign } = ring ?? shape;
@@ -70,14 +86,14 @@ export const State = ({ state }: { state: ShownState }) => (
   </span>
 );
 
-/** The path of one state's bars: a line for each run, whose stroke is as wide as the bars are high. CSS dashes it into bars. */
+/** The path of one state's bars: a line for each run of equal bars. Its stroke has the bars' height, and CSS dashes it. */
 function runsOf(bars: UptimeBars, state: BarState): string {
   let path = "";
   for (let at = 0; at < bars.length; at += 1) {
     if (bars[at] !== state) continue;
     let end = at;
     while (bars[end] === state) end += 1;
-    // A single red bar must not be thinner than a dot of the screen.
+    // A single red bar must not be thinner than a pixel.
     const width = state === "red" || state === "unknown" ? Math.max(1.6, end - at) : end - at;
     path += `M${at} 0h${width}`;
     at = end;
@@ -85,7 +101,7 @@ function runsOf(bars: UptimeBars, state: BarState): string {
   return path;
 }
 
-/** How high a bar is, of 20: the worse, the higher. */
+/** The height of a bar, of 20. The worse the state, the higher the bar. */
 export const BAR_HEIGHTS: Readonly<Record<BarState, number>> = {
   red: 20,
   unknown: 15,
@@ -94,7 +110,7 @@ export const BAR_HEIGHTS: Readonly<Record<BarState, number>> = {
   missing: 2,
 };
 
-/** The last 24 hours, five minutes a bar. */
+/** The last 24 hours, with a bar for each five minutes. */
 export function Uptime({ bars, of }: { bars: UptimeBars; of: string }) {
   const words = `${of}, last 24 hours: ${describeUptime(bars)}`;
   return (
@@ -109,22 +125,14 @@ export function Uptime({ bars, of }: { bars: UptimeBars; of: string }) {
       {BAR_STATES.map((state) => {
         const path = runsOf(bars, state);
         const height = BAR_HEIGHTS[state];
-        return (
-          path && (
-            <path
-              class={`bar ${state}`}
-              d={path}
-              stroke-width={height}
-              transform={`translate(0 ${20 - height / 2})`}
-            />
-          )
-        );
+        const shift = `translate(0 ${20 - height / 2})`;
+        return path && <path class={`bar ${state}`} d={path} stroke-width={height} transform={shift} />;
       })}
     </svg>
   );
 }
 
-/** How many violations there were on each day. */
+/** The number of violations on each day. */
 export function Days({ days }: { days: readonly { readonly day: string; readonly count: number }[] }) {
   const most = Math.max(1, ...days.map(({ count }) => count));
   const total = days.reduce((sum, { count }) => sum + count, 0);
@@ -148,7 +156,7 @@ export function Days({ days }: { days: readonly { readonly day: string; readonly
   );
 }
 
-/** A command. With JavaScript it has a button that copies it. */
+/** A shell command. JavaScript adds a button that copies it. */
 export const Command = ({ text, name }: { text: string; name: string }) => (
   <details class="command">
     <summary>{name}</summary>
@@ -156,16 +164,24 @@ export const Command = ({ text, name }: { text: string; name: string }) => (
   </details>
 );
 
-/** One violation in words, with what was observed folded away. */
-export function Violation({
-  violation,
-  nowMs,
-  withInvariant = false,
-}: {
-  violation: ViolationRecord;
-  nowMs: number;
-  withInvariant?: boolean;
-}) {
+interface ViolationsProps {
+  readonly violations: readonly ViolationRecord[];
+  readonly nowMs: number;
+  readonly withInvariant?: boolean;
+}
+
+export const ViolationList = ({ violations, ...rest }: ViolationsProps) => (
+  <ul class="violations">
+    {violations.map((violation) => (
+      <ViolationItem violation={violation} {...rest} />
+    ))}
+  </ul>
+);
+
+type ViolationProps = Omit<ViolationsProps, "violations"> & { readonly violation: ViolationRecord };
+
+/** A violation in words. What was observed is folded away. */
+function ViolationItem({ violation, nowMs, withInvariant = false }: ViolationProps) {
   const { id, invariant_id, subject, severity, snapshot_time, observed_state, signal_query } = violation;
   return (
     <li>
@@ -202,21 +218,19 @@ export function Violation({
   );
 }
 
-/** What came of the viewer's last action, in words. */
-export interface Said {
+/** The outcome of the viewer's last action. */
+export interface Notice {
   readonly text: string;
   readonly isProblem: boolean;
 }
 
-/** The line that says it. */
-export const SaidLine = ({ said }: { said: Said | null }) =>
-  said && (
-    <p class={said.isProblem ? "said problem" : "said"} role={said.isProblem ? "alert" : "status"}>
-      <Name text={said.text} />
-    </p>
-  );
+export const NoticeLine = ({ notice: { text, isProblem } }: { notice: Notice }) => (
+  <p class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
+    <Name text={text} />
+  </p>
+);
 
-/** The line that warns where the last full cycle is too old, or there was none. */
+/** The warning that the last full cycle is too old, or that there was none. */
 export function StaleLine({ summary }: { summary: Summary }) {
   const { isFresh, checkedAtMs, nowMs } = summary;
   if (isFresh) return null;

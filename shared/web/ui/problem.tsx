@@ -1,33 +1,23 @@
-/** The page for what went wrong, and the one that only asks again. */
+/** The page for errors, and the page that only loads its address again. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { renderPage, type Viewer } from "./layout.tsx";
 
 /** Renders a page that says what went wrong, and what to do. */
-export const renderProblem = (
-  environment: string,
-  viewer: Viewer | null,
-  title: string,
-  text: string,
-): string =>
-  renderPage({
-    title,
-    environment,
-    health: null,
-    viewer,
-    children: (
-      <section class="one">
-        <h1>{title}</h1>
-        <p>{text}</p>
-        <p>
-          <a href="/">To the first page</a>
-        </p>
-      </section>
-    ),
-  });
+export const renderProblem = (environment: string, viewer: Viewer | null, title: string, text: string) =>
+  renderPage(
+    { title, environment, viewer },
+    <section class="one">
+      <h1>{title}</h1>
+      <p>{text}</p>
+      <p>
+        <a href="/">To the first page</a>
+      </p>
+    </section>,
+  );
 
 /**
- * Renders a page that asks for the same address again, from this site: a strict cookie is not sent with a link from
- * another site, as in an alert.
+ * Renders a page that loads the same address again from this site. Browsers don't send a strict cookie when a link of
+ * another site is followed, such as one in an alert.
  */
 export const renderOnceMore = (path: string): string =>
   `<!doctype html>${(

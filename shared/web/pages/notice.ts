@@ -1,0 +1,25 @@
+/** The outcome of a form, as a code in the address that its answer redirects to. */
+import type { Notice } from "../ui/parts.tsx";
+
+type Query = (parameter: string) => string | undefined;
+
+const success = (text: string): Notice => ({ text, isProblem: false });
+const problem = (text: string): Notice => ({ text, isProblem: true });
+const numberIn = (query: Query, parameter: string) =>
+  Number(/^\d{1,6}$/.exec(query(parameter) ?? "")?.[0] ?? 0);
+
+const NOTICES: Readonly<Record<string, (query: Query) => Notice>> = {
+  ran: (query) =>
+    success(`The cycle is done: ${numberIn(query, "red")} red, ${numberIn(query, "unknown")} unknown.`),
+  busy: (query) =>
+    problem(`Another cycle is in progress. Nothing was started; try again in ${numberIn(query, "wait")} s.`),
+  silenced: () => success("It is silenced: nobody is told of it until then."),
+  ended: () => success("The silence has ended. What is red then is told with the next cycle."),
+  gone: () => problem("There was no such silence any more."),
+};
+
+/** Reads the notice from the address. Only the texts above can be shown: a link can't bring its own text. */
+export function noticeIn(query: Query): Notice | null {
+  const code = query("said") ?? "";
+  return Object.hasOwn(NOTICES, code) ? NOTICES[code]!(query) : null;
+}
