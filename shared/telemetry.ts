@@ -4,30 +4,27 @@ import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { CycleOutcome } from "./cycle/outcome.ts";
 import { INVARIANTS } from "./invariants/index.ts";
 
-/** The metrics' namespace, and their dimension `service`; alarms and the dashboard look there. */
+/** The metrics' namespace and `service` dimension, which alarms and the dashboard use. */
 export const METRICS = { namespace: "TrinityCanary", service: "trinity-canary" } as const;
-/** A line of the log holds 256 kB; lists of names are cut far below that. */
+/** A log line holds 256 kB; lists of names are cut far below that. */
 const MAX_LISTED = 50;
 
 /**
+ * Makes the function that a canary calls at the end of each cycle.
  * @param environment the dimension of every metric
- * @returns what a canary calls at the end of each cycle
  */
 export function cycleTelemetry(environment: string): (outcome: CycleOutcome, trigger: string) => void {
   const logger = new Logger({ serviceName: METRICS.service, persistentKeys: { environment } });
-  const metrics = new Metrics({
-    namespace: METRICS.namespace,
-    serviceName: METRICS.service,
-    defaultDimensions: { environment },
-  });
+  const { namespace, service: serviceName } = METRICS;
+  const metrics = new Metrics({ namespace, serviceName, defaultDimensions: { environment } });
+  const count = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Count, value);
 
   return (outcome, trigger) => {
     if (outcome.kind === "busy") {
       logger.info("cycle in progress", { trigger, retry_after_seconds: outcome.retryAfterSeconds });
       return;
     }
-    const { report } = outcome;
-    const { violations, verdicts, sources_unavailable, ...rest } = report;
+    const { violations, verdicts, sources_unavailable, spreads, recoveries, ...rest } = outcome.report;
     const withStatus = (status: string) =>
       Object.keys(verdicts).filter((id) => verdicts[id]?.status === status);
     const [red, unknown] = [withStatus("red"), withStatus("unknown")];
@@ -38,43 +35,37 @@ export function cycleTelemetry(environment: string): (outcome: CycleOutcome, tri
       unknown,
       violation_count: violations.length,
       sources_unavailable: sources_unavailable.slice(0, MAX_LISTED),
-      spreads: rest.spreads.map((s) => ({ ...s, subjects: s.subjects.slice(0, MAX_LISTED) })),
-      recoveries: rest.recoveries.map((r) => ({ ...r, subjects: r.subjects.slice(0, MAX_LISTED) })),
+      spreads: spreads.map((s) => ({ ...s, subjects: s.subjects.slice(0, MAX_LISTED) })),
+      recoveries: recoveries.map((r) => ({ ...r, subjects: r.subjects.slice(0, MAX_LISTED) })),
     };
-    // A run of some invariants says nothing of the others: it must not make a blind or dead canary look well.
-    const isFull = report.checks_run.length + report.checks_off.length === INVARIANTS.length;
+    // A run of some invariants says nothing about the others: it must not make a blind or dead canary look healthy.
+    const isFull = rest.checks_run.length + rest.checks_off.length === INVARIANTS.length;
     if (isFull) {
-      metrics.addMetric("CycleDuration", MetricUnit.Milliseconds, report.cycle_duration_ms);
-      metrics.addMetric("RedInvariants", MetricUnit.Count, red.length);
-      metrics.addMetric("UnknownInvariants", MetricUnit.Count, unknown.length);
-      metrics.addMetric("Violations", MetricUnit.Count, violations.length);
+      metrics.addMetric("CycleDuration", MetricUnit.Milliseconds, rest.cycle_duration_ms);
+      count("RedInvariants", red.length);
+      count("UnknownInvariants", unknown.length);
+      count("Violations", violations.length);
     }
 
     if (outcome.kind === "stateless") {
-      metrics.addMetric("CyclesCompleted", MetricUnit.Count, 0);
-      logger.error("cycle failed: its state could not be read or written", {
-        ...line,
-        reason: outcome.reason,
-      });
+      count("CyclesCompleted", 0);
+      const failed = "cycle failed: its state could not be read or written";
+      logger.error(failed, { ...line, reason: outcome.reason });
     } else {
       const { delivered, pending, dropped, failures } = outcome.alerts;
-      metrics.addMetric("CyclesCompleted", MetricUnit.Count, isFull ? 1 : 0);
-      metrics.addMetric("AlertsDelivered", MetricUnit.Count, delivered);
-      metrics.addMetric("AlertsPending", MetricUnit.Count, pending);
-      metrics.addMetric("AlertsDropped", MetricUnit.Count, dropped.length);
-      logger.info("cycle", {
-        ...line,
-        alerts: { delivered, pending, dropped: dropped.length, failures },
-        source_latency_ms: outcome.latencyMsBySource,
-      });
-      // Nobody will hear of these any more: the log is the last place that tells.
-      for (const alert of dropped)
-        logger.error("alert given up", { alert_key: alert.key, channel: alert.channel });
-      for (const [source, ms] of Object.entries(outcome.latencyMsBySource))
-        metrics
-          .singleMetric()
-          .addDimension("source", source)
-          .addMetric("SourceLatency", MetricUnit.Milliseconds, ms);
+      const source_latency_ms = outcome.latencyMsBySource;
+      count("CyclesCompleted", isFull ? 1 : 0);
+      count("AlertsDelivered", delivered);
+      count("AlertsPending", pending);
+      count("AlertsDropped", dropped.length);
+      const alerts = { delivered, pending, dropped: dropped.length, failures };
+      logger.info("cycle", { ...line, alerts, source_latency_ms });
+      // Nobody is notified of these alerts any more: the log is their last trace.
+      for (const { key, channel } of dropped) logger.error("alert given up", { alert_key: key, channel });
+      for (const [source, ms] of Object.entries(source_latency_ms)) {
+        const single = metrics.singleMetric().addDimension("source", source);
+        single.addMetric("SourceLatency", MetricUnit.Milliseconds, ms);
+      }
     }
     metrics.publishStoredMetrics();
   };

@@ -17,22 +17,18 @@ export type Problem = (
   text: string,
 ) => Response | Promise<Response>;
 
-export interface Guards {
-  /** Accepts viewers with a session, or with a signed request. Sends others to the sign-in. */
-  readonly signedIn: MiddlewareHandler<PageEnv>;
-  /** Refuses a form that is too large, before anything reads it. */
-  readonly smallForm: MiddlewareHandler<PageEnv>;
-  /** Reads the form. Accepts it only from a page of this session. */
-  readonly ownForm: MiddlewareHandler<PageEnv>;
-}
+export type Guards = ReturnType<typeof guardsOf>;
 
 /** @param sessions null where the function URL checks callers */
-export const guardsOf = (sessions: Sessions | null, problem: Problem): Guards => ({
+export const guardsOf = (sessions: Sessions | null, problem: Problem) => ({
+  /** Accepts viewers with a session, or with a signed request. Sends others to the sign-in. */
   signedIn: sessions === null ? signedRequest : withSession(sessions),
+  /** Refuses a form that is too large, before anything reads it. */
   smallForm: bodyLimit({
     maxSize: MAX_FORM_BYTES,
     onError: (c) => problem(c, 413, "That was too much", "The form is larger than 16 kB."),
   }),
+  /** Reads the form. Accepts it only from a page of this session. */
   ownForm: formGuard(problem),
 });
 

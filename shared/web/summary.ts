@@ -1,43 +1,25 @@
-/** How every invariant stands: what pages, badge and metrics share. It is read in one request, whatever is red. */
+/** The current state of every invariant, for pages, badge and metrics. It is read in one request. */
 import { isSilenced, type Silence } from "../alerts/silence.ts";
 import type { RedSubject } from "../alerts/state.ts";
-import type { InvariantStatus, StatusBody } from "../wire/schemas.ts";
+import type { InvariantStatus } from "../wire/schemas.ts";
 import { describeStatus, isFresh } from "./describe-status.ts";
 import type { CanaryView } from "./view.ts";
 
-/** The states that an operator is shown, the most urgent first. */
+/** The states that an operator sees, the most urgent first. */
 export const SHOWN_STATES = ["red", "unknown", "silenced", "green", "off"] as const;
 export type ShownState = (typeof SHOWN_STATES)[number];
 
-/** The current state of one invariant. */
 export interface InvariantSummary extends InvariantStatus {
-  /** "silenced": it is red or unknown, and silences hold back every notification about it. */
+  /** "silenced" means red or unknown, with every notification held back by silences. */
   readonly shown: ShownState;
   readonly red: Readonly<Record<string, RedSubject>>;
-  /** Includes the subjects that the memory only counts. */
+  /** Includes subjects that the memory only counts. */
   readonly redCount: number;
-  /** In force, of the whole or of one subject. */
+  /** In force, for the invariant or one subject. */
   readonly silences: readonly Silence[];
 }
 
-/** Everything that is known from one reading of the memory. */
-export interface Summary {
-  readonly environment: string;
-  readonly nowMs: number;
-  readonly status: StatusBody;
-  /** Null before the first full cycle. */
-  readonly checkedAtMs: number | null;
-  /** The last full cycle is younger than 15 minutes. */
-  readonly isFresh: boolean;
-  /** In the registry's order. */
-  readonly invariants: readonly InvariantSummary[];
-  /** Waiting alerts, oldest first. */
-  readonly pending: readonly {
-    readonly title: string;
-    readonly sinceMs: number;
-    readonly channels: string[];
-  }[];
-}
+export type Summary = Awaited<ReturnType<typeof readSummary>>;
 
 function shownAs(
   { status, red_subjects }: InvariantStatus,
@@ -50,8 +32,8 @@ function shownAs(
   return silenced(null) || isAllSilenced ? "silenced" : status;
 }
 
-/** Reads the summary, in one request. */
-export async function readSummary({ store, channels, environment, now }: CanaryView): Promise<Summary> {
+/** Reads the memory once and summarizes it. */
+export async function readSummary({ store, channels, environment, now }: CanaryView) {
   const nowMs = now();
   const { memory, silences } = await store.lease.read();
   const status = describeStatus(memory, silences, channels, nowMs);
@@ -59,9 +41,11 @@ export async function readSummary({ store, channels, environment, now }: CanaryV
     environment,
     nowMs,
     status,
+    /** Null before the first full cycle. */
     checkedAtMs: memory.lastFullCycle?.atMs ?? null,
     isFresh: isFresh(memory.lastFullCycle, nowMs),
-    invariants: status.invariants.map((invariant) => {
+    /** In the registry's order. */
+    invariants: status.invariants.map((invariant): InvariantSummary => {
       const state = invariant.status === "off" ? undefined : memory.states[invariant.id];
       const redCount = invariant.red_subjects.length + (state?.redBesides ?? 0);
       const silenced = (subject: string | null) => isSilenced(silences, invariant.id, subject, nowMs);
@@ -73,6 +57,7 @@ export async function readSummary({ store, channels, environment, now }: CanaryV
         silences: silences.filter((s) => s.invariantId === invariant.id && s.untilMs > nowMs),
       };
     }),
+    /** Undelivered alerts, oldest first. */
     pending: memory.outbox.map(({ alert, createdAtMs, channels }) => ({
       title: alert.invariantId === null ? alert.title : `${alert.invariantId} ${alert.title}: ${alert.kind}`,
       sinceMs: createdAtMs,
@@ -83,7 +68,7 @@ export async function readSummary({ store, channels, environment, now }: CanaryV
 
 export type HealthState = ShownState | "stale";
 
-/** The canary's state in a few words, for a heading, a tab and a badge. */
+/** The canary's state in a few words, for headings, tabs and the badge. */
 export interface Health {
   readonly state: HealthState;
   /** `2 red, 1 unknown` */

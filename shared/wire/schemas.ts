@@ -1,12 +1,11 @@
 /**
- * The shapes of all that is stored as evidence or served over HTTP, in wire names (snake_case), and their types. What a
- * request may hold is with its route (shared/web/api).
+ * The schemas of everything that is stored as evidence or served over HTTP, in wire names (snake_case), and their types.
+ * The schema of a request is in its route's file (shared/web/api).
  */
 import { z } from "@hono/zod-openapi";
 import { INVARIANTS } from "../invariants/index.ts";
 import { SEVERITIES } from "../invariants/invariant.ts";
 
-/** A list whose type nobody may change. */
 const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
 
 const Id = z.string().openapi({ example: INVARIANTS[0]!.id });
@@ -17,7 +16,7 @@ const ObservedState = z.record(z.string(), z.unknown());
 
 export const Violation = z
   .object({
-    /** Holds its day. Null in the answer of a cycle whose state could not be written. */
+    /** Begins with the day. Null in the answer of a cycle whose state could not be written. */
     id: z.number().int().nullable().openapi({ example: 20261123000021 }),
     invariant_id: Id,
     tier: Tier,
@@ -34,7 +33,7 @@ const Transition = z.object({
   severity: Severity,
   violations_in_cycle: z.number().int(),
   previous_violation_at: Instant.nullable(),
-  /** It is recorded, but a silence kept operators from being notified. */
+  /** Whether a silence held back the notification. */
   silenced: z.boolean(),
 });
 const Spread = Transition.extend({ subjects: list(z.string()) });
@@ -54,26 +53,25 @@ export const Verdict = z
   })
   .openapi("Verdict");
 
+const scope = { checks_run: list(Id), checks_off: list(Id), sources_unavailable: list(z.string()) };
+const changes = { transitions: list(Transition), spreads: list(Spread), recoveries: list(Recovery) };
+
 export const CycleResponse = z
   .object({
     snapshot_time: Instant,
     cycle_duration_ms: z.number().int(),
-    checks_run: list(Id),
-    checks_off: list(Id),
-    sources_unavailable: list(z.string()),
+    ...scope,
     violations: list(Violation),
-    transitions: list(Transition),
-    spreads: list(Spread),
-    recoveries: list(Recovery),
+    ...changes,
     verdicts: z.record(z.string(), Verdict),
   })
   .openapi("CycleResponse");
 
-/** What a cycle found of one invariant. The ids of its violations follow one another. */
+/** What a cycle found of one invariant. The ids of its violations are consecutive. */
 const Found = z.object({
   violations: z.number().int(),
   first_violation_id: z.number().int(),
-  /** All of them in one line. */
+  /** All violations in one line. */
   summary: z.string(),
 });
 
@@ -83,16 +81,12 @@ export const Cycle = z
     /** "schedule", "http", "page", "cli" */
     trigger: z.string(),
     duration_ms: z.number().int(),
-    checks_run: list(Id),
-    checks_off: list(Id),
-    sources_unavailable: list(z.string()),
+    ...scope,
     violation_count: z.number().int(),
-    /** By invariant, where it has violations. Records of older versions have none. */
+    /** By invariant, if it has violations. Absent in records of older versions. */
     found: z.record(z.string(), Found).optional(),
     verdicts: z.record(z.string(), Verdict),
-    transitions: list(Transition),
-    spreads: list(Spread),
-    recoveries: list(Recovery),
+    ...changes,
   })
   .openapi("Cycle");
 
@@ -129,7 +123,7 @@ export const SilencesList = z.object({ silences: list(Silence) }).openapi("Silen
 
 export const Status = z
   .object({
-    /** The last cycle that ran every invariant; the durations and sources are of that cycle. */
+    /** The last cycle that ran every invariant. The durations and sources are from that cycle. */
     checked_at: Instant.nullable(),
     cycle_duration_ms: z.number().int().nullable(),
     sources_unavailable: list(z.string()),
@@ -171,17 +165,16 @@ export type SpreadRecord = Readonly<z.infer<typeof Spread>>;
 export type RecoveryRecord = Readonly<z.infer<typeof Recovery>>;
 export type FoundRecord = Readonly<z.infer<typeof Found>>;
 
-/** The answer of a cycle. */
 export type CycleReport = Readonly<z.infer<typeof CycleResponse>>;
 /** A cycle as it is stored. */
 export type CycleRecord = Readonly<z.infer<typeof Cycle>>;
-/** What an uptime bar needs of a cycle. */
+/** The part of a cycle that an uptime bar needs. */
 export type CycleOutline = Pick<CycleRecord, "snapshot_time" | "trigger" | "checks_off" | "found"> & {
   readonly verdicts: Readonly<Record<string, Pick<VerdictRecord, "status">>>;
 };
 
 export type StatusBody = Readonly<z.infer<typeof Status>>;
-/** How one invariant stands, as `/api/canary/status` has it. */
+/** The state of one invariant in `/api/canary/status`. */
 export type InvariantStatus = Readonly<StatusBody["invariants"][number]>;
 export type SilenceBody = Readonly<z.infer<typeof Silence>>;
 export type SilencesBody = Readonly<z.infer<typeof SilencesList>>;

@@ -1,21 +1,14 @@
-/** From verdicts and transitions to records, in the names of the API, the log and the table (snake_case). */
-
+/** Converts verdicts and transitions to records, in the names of the API, the log and the table (snake_case). */
 import type { Broke, Recovered, Spread, Transition } from "../alerts/transition.ts";
 import { seenCount } from "../facts/coverage.ts";
 import { findInvariant } from "../invariants/index.ts";
 import { formatInstant } from "../time.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
-import type {
-  RecoveryRecord,
-  SpreadRecord,
-  TransitionRecord,
-  VerdictRecord,
-  ViolationRecord,
-} from "./schemas.ts";
+import type { RecoveryRecord, TransitionRecord, VerdictRecord, ViolationRecord } from "./schemas.ts";
 
 /**
- * Puts a recorded violation into one line.
- * @returns what its invariant says of it; the signal query, where the record is of a version with other fields
+ * Describes a recorded violation in one line, in the words of its invariant. A record of a version with other fields is
+ * described by its signal query.
  */
 export function explainViolation({ invariant_id, observed_state, signal_query }: ViolationRecord): string {
   try {
@@ -25,7 +18,7 @@ export function explainViolation({ invariant_id, observed_state, signal_query }:
   }
 }
 
-/** Makes the violation as it is stored and served, without its id. */
+/** Makes the record of a violation, without its id. */
 export function toViolation(
   verdict: Verdict,
   finding: AnyFinding,
@@ -44,18 +37,11 @@ export function toViolation(
 }
 
 export function toVerdictRecord(verdict: Verdict): VerdictRecord {
-  return {
-    status: verdict.status,
-    checked: seenCount(verdict.coverage),
-    unseen: [
-      ...new Set(
-        verdict.coverage.unseen.map(({ subject, key }) =>
-          key === undefined ? subject : `${subject}/${key}`,
-        ),
-      ),
-    ].sort(),
-    reason: verdict.reason,
-  };
+  const { status, coverage, reason } = verdict;
+  const unseen = coverage.unseen.map(({ subject, key }) =>
+    key === undefined ? subject : `${subject}/${key}`,
+  );
+  return { status, checked: seenCount(coverage), unseen: [...new Set(unseen)].sort(), reason };
 }
 
 const toTransition = (t: Broke | Spread): TransitionRecord => ({
@@ -73,11 +59,7 @@ const toRecovery = (t: Recovered): RecoveryRecord => ({
   silenced: t.silenced,
 });
 
-export function toTransitionRecords(transitions: readonly Transition[]): {
-  transitions: TransitionRecord[];
-  spreads: SpreadRecord[];
-  recoveries: RecoveryRecord[];
-} {
+export function toTransitionRecords(transitions: readonly Transition[]) {
   const of = <K extends Transition["kind"]>(kind: K) =>
     transitions.filter((t): t is Extract<Transition, { kind: K }> => t.kind === kind);
   return {

@@ -2,11 +2,11 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, parseTimestamp } from "../../time.ts";
-import type { CycleRecord, ViolationRecord } from "../../wire/schemas.ts";
-import { healthOf, readSummary, type Summary } from "../summary.ts";
-import { renderPage } from "../ui/layout.tsx";
-import { Command, Name, Names, State, ViolationList } from "../ui/parts.tsx";
-import { curl } from "../ui/texts.ts";
+import type { CycleRecord } from "../../wire/schemas.ts";
+import { healthOf, readSummary } from "../summary.ts";
+import { Command } from "../ui/command.tsx";
+import { Breadcrumb, renderPage, type Viewer } from "../ui/layout.tsx";
+import { InvariantLink, Name, Names, Sentence, State, ViolationList } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
@@ -14,25 +14,21 @@ const MAX_NAMES = 8;
 const MAX_VIOLATIONS = 25;
 const MAX_LISTED = 10;
 
-interface CycleData {
-  readonly summary: Summary;
-  readonly cycle: CycleRecord;
-  /** The first ones. */
-  readonly violations: readonly ViolationRecord[];
-}
+type CycleData = NonNullable<Awaited<ReturnType<typeof readCycleData>>>;
 
 /** Reads one cycle in three requests. Null if there is none, or it is older than 90 days. */
-async function readCycleData(view: CanaryView, atMs: number): Promise<CycleData | null> {
-  const { store, now } = view;
+async function readCycleData(view: CanaryView, atMs: number) {
+  const { history } = view.store;
+  const nowMs = view.now();
   const [summary, cycle] = await Promise.all([
     readSummary(view),
-    store.history.getCycle(formatInstant(atMs), now()),
+    history.getCycle(formatInstant(atMs), nowMs),
   ]);
   if (!cycle) return null;
   const firstIds = Object.values(cycle.found ?? {}).map((f) => f.first_violation_id);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
   const violations =
-    firstIds.length > 0 ? await store.history.listViolationsFrom(Math.min(...firstIds), most, now()) : [];
+    firstIds.length > 0 ? await history.listViolationsFrom(Math.min(...firstIds), most, nowMs) : [];
   return { summary, cycle, violations };
 }
 
@@ -47,11 +43,7 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
         return (
           <li class={`row ${verdict?.status ?? "off"}`}>
             <State state={verdict?.status ?? "off"} />
-            <h3>
-              <a href={`/invariants/${id}`}>
-                <span class="id">{id}</span> {title}
-              </a>
-            </h3>
+            <InvariantLink id={id} title={title} />
             <p class="since">{verdict ? `${verdict.checked} checked` : "not run"}</p>
             <div class="words">
               {of && (
@@ -59,15 +51,11 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
                   {of.violations.toLocaleString("en")} violation(s): <Name text={of.summary} />
                 </p>
               )}
-              {verdict?.reason && (
-                <p>
-                  <Name text={verdict.reason} />
-                </p>
-              )}
+              {verdict?.reason && <Sentence text={verdict.reason} />}
               {verdict && verdict.unseen.length > 0 && (
                 <>
                   <p>unseen:</p>
-                  <Names names={verdict.unseen} most={MAX_NAMES} total={verdict.unseen.length} />
+                  <Names names={verdict.unseen} most={MAX_NAMES} />
                 </>
               )}
             </div>
@@ -79,26 +67,18 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
 }
 
 function Changes({ cycle: { transitions, spreads, recoveries } }: { cycle: CycleRecord }) {
-  const silenced = (is: boolean) => is && <span class="dim">(silenced)</span>;
-  if (transitions.length + spreads.length + recoveries.length === 0)
-    return <p class="dim">Nothing changed in it.</p>;
+  const changes = [
+    ...transitions.map((t) => ({ ...t, words: "broke", subjects: [] })),
+    ...spreads.map((t) => ({ ...t, words: "spread" })),
+    ...recoveries.map((t) => ({ ...t, words: `recovered, red since ${t.red_since}` })),
+  ];
+  if (changes.length === 0) return <p class="dim">Nothing changed in it.</p>;
   return (
     <ul class="facts">
-      {transitions.map((t) => (
+      {changes.map(({ invariant_id, words, silenced, subjects }) => (
         <li>
-          <b class="id">{t.invariant_id}</b> broke {silenced(t.silenced)}
-        </li>
-      ))}
-      {spreads.map((t) => (
-        <li>
-          <b class="id">{t.invariant_id}</b> spread {silenced(t.silenced)}
-          <Names names={t.subjects} most={MAX_NAMES} total={t.subjects.length} />
-        </li>
-      ))}
-      {recoveries.map((t) => (
-        <li>
-          <b class="id">{t.invariant_id}</b> recovered, red since {t.red_since} {silenced(t.silenced)}
-          <Names names={t.subjects} most={MAX_NAMES} total={t.subjects.length} />
+          <b class="id">{invariant_id}</b> {words} {silenced && <span class="dim">(silenced)</span>}
+          {subjects.length > 0 && <Names names={subjects} most={MAX_NAMES} />}
         </li>
       ))}
     </ul>
@@ -120,15 +100,17 @@ const Sources = ({ unavailable }: { unavailable: readonly string[] }) => (
   </section>
 );
 
-function Violations({ data, command }: { data: CycleData; command: string }) {
+function Violations({ data, viewer }: { data: CycleData; viewer: Viewer }) {
   const { summary, cycle, violations } = data;
   const more = cycle.violation_count - violations.length;
+  const time = cycle.snapshot_time;
+  const path = `/api/canary/violations?start_time=${time}&end_time=${time}&limit=1000`;
   return (
     <section>
       <h2>Violations</h2>
       <ViolationList violations={violations} nowMs={summary.nowMs} withInvariant />
       {more > 0 && <p>and {more.toLocaleString("en")} more</p>}
-      <Command name="All of them: from a shell" text={command} />
+      <Command name="All of them: from a shell" viewer={viewer} path={path} />
     </section>
   );
 }
@@ -137,15 +119,11 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
   const { summary, cycle } = data;
   const { environment } = summary;
   const { snapshot_time, trigger, duration_ms, sources_unavailable, violation_count } = cycle;
-  const query = `/api/canary/violations?start_time=${snapshot_time}&end_time=${snapshot_time}&limit=1000`;
-  const command = curl(viewer, "GET", query);
   const title = `cycle of ${snapshot_time}`;
   return renderPage(
     { title, environment, health: healthOf(summary), viewer, notice },
     <>
-      <nav aria-label="Breadcrumb">
-        <a href="/">All invariants</a>
-      </nav>
+      <Breadcrumb />
       <section class="one">
         <h1>
           Cycle of <time datetime={snapshot_time}>{snapshot_time.slice(0, 19).replace("T", " ")} UTC</time>
@@ -166,7 +144,7 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
         </section>
         <Sources unavailable={sources_unavailable} />
       </div>
-      {violation_count > 0 && <Violations data={data} command={command} />}
+      {violation_count > 0 && <Violations data={data} viewer={viewer} />}
     </>,
   );
 }
@@ -179,9 +157,7 @@ export const cyclePage: Page = {
     const atMs = parseTimestamp(request.name);
     const data = atMs === null ? null : await readCycleData(request.view, atMs);
     if (data) return renderCyclePage(data, request);
-    return {
-      title: "There is no such cycle",
-      text: "No cycle was recorded at that time, or it is older than 90 days.",
-    };
+    const text = "No cycle was recorded at that time, or it is older than 90 days.";
+    return { title: "There is no such cycle", text };
   },
 };

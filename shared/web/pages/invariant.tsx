@@ -3,35 +3,21 @@
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
-import { type History, readHistory } from "../history.ts";
+import { readHistory } from "../history.ts";
 import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
-import { healthOf, readSummary, type Summary } from "../summary.ts";
+import { healthOf, readSummary } from "../summary.ts";
+import { Days, Uptime } from "../ui/bars.tsx";
+import { Command } from "../ui/command.tsx";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
-import { renderPage, type Viewer } from "../ui/layout.tsx";
-import {
-  Blind,
-  Command,
-  Days,
-  Name,
-  Since,
-  StaleLine,
-  State,
-  Uptime,
-  ViolationList,
-  When,
-} from "../ui/parts.tsx";
-import { curl, plain } from "../ui/texts.ts";
+import { Breadcrumb, renderPage, type Viewer } from "../ui/layout.tsx";
+import { Blind, Name, Sentence, Since, StaleLine, State, Until, ViolationList } from "../ui/parts.tsx";
+import { plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_SUBJECTS = 25;
 
-interface InvariantData {
-  readonly summary: Summary;
-  readonly invariant: Invariant;
-  readonly row: InvariantRow;
-  readonly history: History;
-}
+type InvariantData = Awaited<ReturnType<typeof readInvariant>>;
 
 /**
  * Reads the data in at most fifteen requests or so.
@@ -72,7 +58,7 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
       {row.redCount > shown.length && (
         <>
           <p>and {(row.redCount - shown.length).toLocaleString("en")} more</p>
-          <Command name="All of them: from a shell" text={curl(viewer, "GET", "/api/canary/status")} />
+          <Command name="All of them: from a shell" viewer={viewer} path="/api/canary/status" />
         </>
       )}
     </section>
@@ -83,6 +69,7 @@ function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
   const { invariant, summary, history } = data;
   const { violations, violationsInCycles, olderThan, days } = history;
   const left = violationsInCycles - violations.length;
+  const path = `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`;
   return (
     <section>
       <h2>Violations</h2>
@@ -95,10 +82,7 @@ function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
           <a href={`/invariants/${invariant.id}?before=${encodeURIComponent(olderThan)}`}>Older violations</a>
         </p>
       )}
-      <Command
-        name="All of them: from a shell"
-        text={curl(viewer, "GET", `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`)}
-      />
+      <Command name="All of them: from a shell" viewer={viewer} path={path} />
     </section>
   );
 }
@@ -111,11 +95,7 @@ const Heading = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
     <p>
       <State state={row.shown} /> {row.since && <Since ms={Date.parse(row.since)} nowMs={nowMs} />}
     </p>
-    {row.status === "red" && row.latest && (
-      <p>
-        <Name text={row.latest.words} />
-      </p>
-    )}
+    {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
     <Blind row={row} nowMs={nowMs} />
     <Uptime bars={row.uptime} of={row.id} />
     <p class="scale dim" aria-hidden="true">
@@ -145,32 +125,22 @@ function Meaning({ invariant }: { invariant: Invariant }) {
   );
 }
 
-interface SilencesProps {
-  readonly row: InvariantRow;
-  readonly viewer: Viewer;
-  readonly back: string;
-  readonly nowMs: number;
-}
-
-function Silences({ row, viewer, back, nowMs }: SilencesProps) {
-  if (row.silences.length === 0) return null;
-  return (
-    <section>
-      <h2>Silences</h2>
-      <ul class="facts">
-        {row.silences.map((s) => (
-          <li>
-            <span>
-              {s.subject === null ? "all of it" : <Name text={s.subject} />} until{" "}
-              <When ms={s.untilMs} nowMs={nowMs} />: <Name text={s.reason} />
-            </span>
-            <EndSilence viewer={viewer} id={s.id} back={back} />
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
+const Silences = ({ row, viewer, nowMs }: { row: InvariantRow; viewer: Viewer; nowMs: number }) => (
+  <section>
+    <h2>Silences</h2>
+    <ul class="facts">
+      {row.silences.map((silence) => (
+        <li>
+          <span>
+            {silence.subject === null ? "all of it" : <Name text={silence.subject} />}{" "}
+            <Until silence={silence} nowMs={nowMs} />
+          </span>
+          <EndSilence viewer={viewer} id={silence.id} back={`/invariants/${row.id}`} />
+        </li>
+      ))}
+    </ul>
+  </section>
+);
 
 function renderInvariantPage(data: InvariantData, { viewer, notice, input, query }: PageRequest): string {
   const { summary, invariant, row } = data;
@@ -183,9 +153,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
     { title, environment, health: healthOf(summary), viewer, notice },
     <>
       <StaleLine summary={summary} />
-      <nav aria-label="Breadcrumb">
-        <a href="/">All invariants</a>
-      </nav>
+      <Breadcrumb />
       <Heading row={row} nowMs={nowMs} />
       <Meaning invariant={invariant} />
       <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
@@ -199,7 +167,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
           subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
           nowMs={nowMs}
         />
-        <Silences row={row} viewer={viewer} back={back} nowMs={nowMs} />
+        {row.silences.length > 0 && <Silences row={row} viewer={viewer} nowMs={nowMs} />}
       </div>
     </>,
   );

@@ -1,41 +1,23 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { CycleOutline } from "../../wire/schemas.ts";
 import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
 import { healthOf, readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
+import { BAR_HEIGHTS, Uptime } from "../ui/bars.tsx";
 import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
+import { Command } from "../ui/command.tsx";
 import { CycleForm, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { renderPage, type Viewer } from "../ui/layout.tsx";
-import {
-  Ago,
-  BAR_HEIGHTS,
-  Blind,
-  Command,
-  Mark,
-  Name,
-  Names,
-  StaleLine,
-  State,
-  Uptime,
-  When,
-} from "../ui/parts.tsx";
-import { curl } from "../ui/texts.ts";
+import { Ago, Blind, InvariantLink, Mark, Name, Names, StaleLine, State, Until, When } from "../ui/parts.tsx";
 import { BAR_STATES } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_NAMES = 8;
 
-interface Overview {
-  readonly summary: Summary;
-  /** The most urgent first. */
-  readonly rows: readonly InvariantRow[];
-  /** Of the last 24 hours, newest first. */
-  readonly cycles: readonly CycleOutline[];
-}
+type Overview = Awaited<ReturnType<typeof readOverview>>;
 
-/** Reads the data in two or three requests at once. */
-async function readOverview(view: CanaryView): Promise<Overview> {
+/** Reads the data in two or three requests at once: the rows, the most urgent first, and the cycles, newest first. */
+async function readOverview(view: CanaryView) {
   const [summary, cycles] = await Promise.all([readSummary(view), readLastDay(view)]);
   const urgency = ({ shown }: InvariantRow) => SHOWN_STATES.indexOf(shown);
   const rows = rowsOf(summary, cycles).sort((a, b) => urgency(a) - urgency(b));
@@ -75,7 +57,7 @@ function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
           <a href={`/cycles/${latest.cycle}`}>
             <When ms={Date.parse(latest.cycle)} nowMs={nowMs} />
           </a>{" "}
-          <Name text={latest.words} />
+          <Name text={latest.summary} />
         </p>
       )}
       {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
@@ -88,8 +70,8 @@ function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
       {silences.map((silence) => (
         <p class="dim">
           silenced{silence.subject !== null && " for "}
-          {silence.subject !== null && <Name text={silence.subject} />} until{" "}
-          <When ms={silence.untilMs} nowMs={nowMs} />: <Name text={silence.reason} />
+          {silence.subject !== null && <Name text={silence.subject} />}{" "}
+          <Until silence={silence} nowMs={nowMs} />
         </p>
       ))}
     </div>
@@ -99,11 +81,7 @@ function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
 const RowItem = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
   <li class={`row ${row.shown}`} id={row.id}>
     <State state={row.shown} />
-    <h3>
-      <a href={`/invariants/${row.id}`}>
-        <span class="id">{row.id}</span> {row.title}
-      </a>
-    </h3>
+    <InvariantLink id={row.id} title={row.title} />
     <p class="since">
       {row.since ? (
         <>
@@ -136,7 +114,6 @@ const Legend = () => (
 
 function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, input }: PageRequest): string {
   const { nowMs, environment, status } = summary;
-  const command = curl(viewer, "GET", "/api/canary/status");
   const mostRed = Math.max(...rows.map((row) => row.redCount));
   return renderPage(
     { title: "", environment, health: healthOf(summary), viewer, notice },
@@ -153,7 +130,9 @@ function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, i
             <RowItem row={row} nowMs={nowMs} />
           ))}
         </ol>
-        {mostRed > MAX_NAMES && <Command name="All red subjects: the same from a shell" text={command} />}
+        {mostRed > MAX_NAMES && (
+          <Command name="All red subjects: the same from a shell" viewer={viewer} path="/api/canary/status" />
+        )}
       </section>
       <div class="cards">
         <Sources status={status} />

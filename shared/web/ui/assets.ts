@@ -1,11 +1,11 @@
-/** What the pages load: made once, and kept by browsers for a year under an address that changes with the content. */
+/** The files that pages load. Browsers keep them for a year, under an address that changes with the content. */
 import { createHash } from "node:crypto";
 import type { HealthState } from "../summary.ts";
 import { SCRIPT_TEXT } from "./script.ts";
 import { STATES } from "./states.ts";
 import { STYLE_TEXT } from "./style.ts";
 
-export interface Asset {
+interface Asset {
   readonly path: string;
   readonly type: string;
   readonly text: string;
@@ -19,15 +19,11 @@ function asset(name: string, ending: string, type: string, text: string): Asset 
 export const STYLE = asset("page", "css", "text/css; charset=utf-8", STYLE_TEXT);
 export const SCRIPT = asset("page", "js", "text/javascript; charset=utf-8", SCRIPT_TEXT);
 
-/** The icon of the tab. */
+/** Makes the tab's icon. */
 function icon(state: HealthState): Asset {
-  const { icon, shape } = STATES[state];
-  return asset(
-    `icon-${state}`,
-    "svg",
-    "image/svg+xml",
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="${icon}" d="${shape.outline}"/><path d="${shape.sign}" fill="none" stroke="#fff" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></svg>`,
-  );
+  const { icon, outline, sign } = STATES[state];
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="${icon}" d="${outline}"/><path d="${sign}" fill="none" stroke="#fff" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+  return asset(`icon-${state}`, "svg", "image/svg+xml", svg);
 }
 
 export const ICONS = Object.fromEntries(

@@ -5,12 +5,12 @@ import type { Summary } from "../summary.ts";
 import { worstOf } from "../uptime.ts";
 import { EndSilence } from "./forms.tsx";
 import type { Viewer } from "./layout.tsx";
-import { Ago, Name, State, When } from "./parts.tsx";
+import { Ago, Name, Sentence, State, When } from "./parts.tsx";
 
 const MAX_LISTED = 10;
 const MAX_CYCLES = 6;
 
-/** The sources with their latency, and what could not be read of them. */
+/** The sources with their latency, and what could not be read. */
 export function Sources({ status }: { status: StatusBody }) {
   const { source_latency_ms, sources_unavailable } = status;
   const unread = (name: string) => sources_unavailable.filter((line) => new RegExp(`^${name}\\b`).test(line));
@@ -29,9 +29,7 @@ export function Sources({ status }: { status: StatusBody }) {
             {unread(name)
               .slice(0, MAX_LISTED)
               .map((line) => (
-                <p>
-                  <Name text={line} />
-                </p>
+                <Sentence text={line} />
               ))}
           </li>
         ))}
@@ -48,7 +46,7 @@ export function Sources({ status }: { status: StatusBody }) {
   );
 }
 
-/** The alert channels, and the alerts that wait. */
+/** The alert channels and the pending alerts. */
 export const Alerts = ({ summary: { status, pending, nowMs } }: { summary: Summary }) => (
   <section>
     <h2>Alerts</h2>

@@ -1,12 +1,11 @@
-/** What a viewer can do. Each is a form that works without JavaScript, with the command that does the same. */
+/** The forms of a viewer's actions, each with the equivalent command. They work without JavaScript. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, HOUR_MS, parseDuration } from "../../time.ts";
+import { Command } from "./command.tsx";
 import { FormToken, type Viewer } from "./layout.tsx";
-import { Command } from "./parts.tsx";
-import { curl } from "./texts.ts";
 
-/** The lengths of a silence that the form offers. */
+/** The lengths of a silence in the form. */
 const LENGTHS = {
   "30m": "30 minutes",
   "2h": "2 hours",
@@ -16,11 +15,11 @@ const LENGTHS = {
   "7d": "7 days",
 } as const;
 
-/** The length in ms, null for one that is not offered. */
+/** Gets the length in ms. Null if the form does not offer it. */
 export const lengthOf = (text: string): number | null =>
   Object.hasOwn(LENGTHS, text) ? parseDuration(text, "mhd") : null;
 
-/** The fields of a silence's form, as they were typed. */
+/** The fields of a silence's form as typed. */
 export interface SilenceInput {
   readonly invariant: string;
   readonly subject: string;
@@ -31,7 +30,7 @@ export interface SilenceInput {
 
 export const NO_INPUT: SilenceInput = { invariant: "", subject: "", length: "2h", until: "", reason: "" };
 
-/** @param back the page to come back to */
+/** @param back the page to return to */
 export const CycleForm = ({ viewer, back }: { viewer: Viewer; back: string }) => (
   <div class="act">
     <form method="post" action="/run-cycle" data-progress="Running">
@@ -39,7 +38,7 @@ export const CycleForm = ({ viewer, back }: { viewer: Viewer; back: string }) =>
       <input type="hidden" name="back" value={back} />
       <button type="submit">Run a cycle</button>
     </form>
-    <Command name="from a shell" text={curl(viewer, "POST", "/api/canary/run-cycle")} />
+    <Command name="from a shell" viewer={viewer} method="POST" path="/api/canary/run-cycle" />
   </div>
 );
 
@@ -51,7 +50,7 @@ export const EndSilence = ({ viewer, id, back }: { viewer: Viewer; id: string; b
     <button type="submit" class="quiet">
       End <span class="unseen">silence {id}</span>
     </button>
-    <Command name="from a shell" text={curl(viewer, "DELETE", `/api/canary/silences/${id}`)} />
+    <Command name="from a shell" viewer={viewer} method="DELETE" path={`/api/canary/silences/${id}`} />
   </form>
 );
 
@@ -59,16 +58,14 @@ interface SilenceFormProps {
   readonly viewer: Viewer;
   readonly back: string;
   readonly input: SilenceInput;
-  /** Whether the invariant is that of the input, and can't be chosen. */
+  /** Whether the invariant is given, and can't be chosen. */
   readonly isFixed?: boolean;
-  /** Suggested while the subject is typed. */
+  /** Suggestions for the subject. */
   readonly subjects: readonly string[];
   readonly nowMs: number;
 }
 
-type SilenceFieldsProps = Pick<SilenceFormProps, "input" | "isFixed" | "subjects">;
-
-function SilenceFields({ input, isFixed, subjects }: SilenceFieldsProps) {
+function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "viewer" | "back" | "nowMs">) {
   const { invariant, subject, length, until, reason } = input;
   return (
     <>
@@ -123,8 +120,8 @@ function SilenceFields({ input, isFixed, subjects }: SilenceFieldsProps) {
   );
 }
 
-export function SilenceForm({ viewer, back, input, isFixed = false, subjects, nowMs }: SilenceFormProps) {
-  const { invariant, subject, length, reason } = input;
+export function SilenceForm({ viewer, back, nowMs, ...fields }: SilenceFormProps) {
+  const { invariant, subject, length, reason } = fields.input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
     ...(subject && { subject }),
@@ -138,10 +135,10 @@ export function SilenceForm({ viewer, back, input, isFixed = false, subjects, no
       <form method="post" action="/silences" class="fields">
         <FormToken viewer={viewer} />
         <input type="hidden" name="back" value={back} />
-        <SilenceFields input={input} isFixed={isFixed} subjects={subjects} />
+        <SilenceFields {...fields} />
         <button type="submit">Silence</button>
       </form>
-      <Command name="from a shell" text={curl(viewer, "POST", "/api/canary/silences", body)} />
+      <Command name="from a shell" viewer={viewer} method="POST" path="/api/canary/silences" body={body} />
     </section>
   );
 }

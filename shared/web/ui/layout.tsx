@@ -29,6 +29,12 @@ interface PageProps {
 export const FormToken = ({ viewer }: { viewer: Viewer }) =>
   viewer.formToken === null ? null : <input type="hidden" name="form_token" value={viewer.formToken} />;
 
+export const Breadcrumb = () => (
+  <nav aria-label="Breadcrumb">
+    <a href="/">All invariants</a>
+  </nav>
+);
+
 function Document({ title, environment, health, viewer, notice, children }: PropsWithChildren<PageProps>) {
   return (
     <html lang="en">

@@ -1,11 +1,11 @@
 /** Components that several pages share. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import type { Silence } from "../../alerts/silence.ts";
 import { cut } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
-import { BAR_STATES, type BarState, describeUptime, type UptimeBars } from "../uptime.ts";
 import { STATES } from "./states.ts";
 import { plain, plainJson } from "./texts.ts";
 
@@ -17,8 +17,20 @@ const MAX_JSON = 1_000;
 export const Name = ({ text }: { text: string }) =>
   text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, MAX_TEXT))}</bdi>;
 
+export const Sentence = ({ text }: { text: string }) => (
+  <p>
+    <Name text={text} />
+  </p>
+);
+
+interface NamesProps {
+  readonly names: readonly string[];
+  readonly most: number;
+  readonly total?: number;
+}
+
 /** The first names, and the number of the others. */
-export function Names({ names, most, total }: { names: readonly string[]; most: number; total: number }) {
+export function Names({ names, most, total = names.length }: NamesProps) {
   const shown = names.slice(0, most);
   return (
     <ul class="names">
@@ -51,6 +63,21 @@ export const Ago = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
   </time>
 );
 
+export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
+  <h3>
+    <a href={`/invariants/${id}`}>
+      <span class="id">{id}</span> {title}
+    </a>
+  </h3>
+);
+
+/** The end and the reason of a silence. */
+export const Until = ({ silence, nowMs }: { silence: Silence; nowMs: number }) => (
+  <>
+    until <When ms={silence.untilMs} nowMs={nowMs} />: <Name text={silence.reason} />
+  </>
+);
+
 /** When it began, and how long ago that is. */
 export const Since = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
   <>
@@ -69,8 +96,8 @@ export const Blind = ({ row, nowMs }: { row: InvariantSummary; nowMs: number }) 
 
 /** The shape of a state. Its word is written next to it. */
 export function Mark({ state }: { state: HealthState }) {
-  const { shape, ring } = STATES[state];
-  const { outline, sign } = ring ?? shape;
+  const { ring } = STATES[state];
+  const { outline, sign } = ring ?? STATES[state];
   return (
     <svg class={`mark ${state}`} viewBox="0 0 16 16" aria-hidden="true">
       <path d={outline} class={ring ? "line" : "fill"} />
@@ -84,84 +111,6 @@ export const State = ({ state }: { state: ShownState }) => (
     <Mark state={state} />
     {state}
   </span>
-);
-
-/** The path of one state's bars: a line for each run of equal bars. Its stroke has the bars' height, and CSS dashes it. */
-function runsOf(bars: UptimeBars, state: BarState): string {
-  let path = "";
-  for (let at = 0; at < bars.length; at += 1) {
-    if (bars[at] !== state) continue;
-    let end = at;
-    while (bars[end] === state) end += 1;
-    // A single red bar must not be thinner than a pixel.
-    const width = state === "red" || state === "unknown" ? Math.max(1.6, end - at) : end - at;
-    path += `M${at} 0h${width}`;
-    at = end;
-  }
-  return path;
-}
-
-/** The height of a bar, of 20. The worse the state, the higher the bar. */
-export const BAR_HEIGHTS: Readonly<Record<BarState, number>> = {
-  red: 20,
-  unknown: 15,
-  green: 10,
-  off: 6,
-  missing: 2,
-};
-
-/** The last 24 hours, with a bar for each five minutes. */
-export function Uptime({ bars, of }: { bars: UptimeBars; of: string }) {
-  const words = `${of}, last 24 hours: ${describeUptime(bars)}`;
-  return (
-    <svg
-      class="bars"
-      viewBox={`0 0 ${bars.length} 20`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={words}
-    >
-      <title>{words}</title>
-      {BAR_STATES.map((state) => {
-        const path = runsOf(bars, state);
-        const height = BAR_HEIGHTS[state];
-        const shift = `translate(0 ${20 - height / 2})`;
-        return path && <path class={`bar ${state}`} d={path} stroke-width={height} transform={shift} />;
-      })}
-    </svg>
-  );
-}
-
-/** The number of violations on each day. */
-export function Days({ days }: { days: readonly { readonly day: string; readonly count: number }[] }) {
-  const most = Math.max(1, ...days.map(({ count }) => count));
-  const total = days.reduce((sum, { count }) => sum + count, 0);
-  const withSome = days.filter(({ count }) => count > 0);
-  const words =
-    total === 0
-      ? "no violation in 90 days"
-      : `${total.toLocaleString("en")} violation(s) on ${withSome.length} of 90 days, the last on ${withSome.at(-1)!.day}, most ${most.toLocaleString("en")} a day`;
-  const path = days
-    .map(({ count }, i) => (count > 0 ? `M${i} 40V${(39 - (36 * count) / most).toFixed(1)}` : ""))
-    .join("");
-  return (
-    <figure>
-      <svg class="bars days" viewBox="-0.5 0 90 40" preserveAspectRatio="none" role="img" aria-label={words}>
-        <title>{words}</title>
-        <path class="bar missing" d="M-.5 39.5h90" stroke-width="1" />
-        {path && <path class="day red" d={path} />}
-      </svg>
-      <figcaption>{words}</figcaption>
-    </figure>
-  );
-}
-
-/** A shell command. JavaScript adds a button that copies it. */
-export const Command = ({ text, name }: { text: string; name: string }) => (
-  <details class="command">
-    <summary>{name}</summary>
-    <pre data-copy>{text}</pre>
-  </details>
 );
 
 interface ViolationsProps {

@@ -1,4 +1,4 @@
-/** How each state looks: its shape, its colour where no style sheet reaches, and its sign in the title of a tab. */
+/** The look of each state: its shape, its colour outside of the style sheet, and its sign in the title of a tab. */
 import type { HealthState } from "../summary.ts";
 
 /** Paths of 16 by 16. */
@@ -7,63 +7,60 @@ interface Shape {
   readonly sign: string;
 }
 
-interface StateLook {
+interface StateLook extends Shape {
   readonly tabSign: string;
-  /** Of the badge. White text is written on it. */
+  /** The badge's colour, behind white text. */
   readonly badge: string;
-  /** Of the tab's icon. A white sign is drawn on it. */
+  /** The colour of the tab's icon, behind a white sign. */
   readonly icon: string;
-  readonly shape: Shape;
-  /** Drawn with lines in place of the filled shape, within a page. */
+  /** Drawn with lines within a page, instead of the filled shape. */
   readonly ring?: Shape;
 }
 
 const DISC = "M8 1a7 7 0 1 1 0 14A7 7 0 0 1 8 1z";
 const RING = "M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8z";
 
+const GREEN = "#1a7f4b";
+const RED = "#c8321f";
+const GREY = "#5d646e";
+
 export const STATES: Readonly<Record<HealthState, StateLook>> = {
-  green: {
-    tabSign: "✓",
-    badge: "#1a7f4b",
-    icon: "#1a7f4b",
-    shape: { outline: DISC, sign: "M4.8 8.3l2.2 2.2 4.3-4.6" },
-  },
+  green: { tabSign: "✓", badge: GREEN, icon: GREEN, outline: DISC, sign: "M4.8 8.3l2.2 2.2 4.3-4.6" },
   red: {
     tabSign: "●",
-    badge: "#c8321f",
-    icon: "#c8321f",
-    shape: {
-      outline: "M5.1 1h5.8L15 5.1v5.8L10.9 15H5.1L1 10.9V5.1z",
-      sign: "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8",
-    },
+    badge: RED,
+    icon: RED,
+    outline: "M5.1 1h5.8L15 5.1v5.8L10.9 15H5.1L1 10.9V5.1z",
+    sign: "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8",
   },
   unknown: {
     tabSign: "?",
     badge: "#8a5a00",
     icon: "#96640a",
-    shape: {
-      outline: "M8 .6L15.4 8 8 15.4.6 8z",
-      sign: "M6.3 6.5a1.75 1.75 0 1 1 2.5 1.6c-.6.3-.8.6-.8 1.2M8 11.2v.3",
-    },
+    outline: "M8 .6L15.4 8 8 15.4.6 8z",
+    sign: "M6.3 6.5a1.75 1.75 0 1 1 2.5 1.6c-.6.3-.8.6-.8 1.2M8 11.2v.3",
   },
   stale: {
     tabSign: "▲",
     badge: "#8a5a00",
     icon: "#96640a",
-    shape: { outline: "M8 1l7.3 13.5H.7z", sign: "M8 5.8v4M8 12v.3" },
+    outline: "M8 1l7.3 13.5H.7z",
+    sign: "M8 5.8v4M8 12v.3",
   },
   silenced: {
     tabSign: "○",
-    badge: "#5d646e",
-    icon: "#5d646e",
-    shape: { outline: DISC, sign: "M4.5 11.5l7-7" },
+    badge: GREY,
+    icon: GREY,
+    outline: DISC,
+    sign: "M4.5 11.5l7-7",
     ring: { outline: RING, sign: "M3.7 12.3l8.6-8.6" },
   },
   off: {
     tabSign: "–",
-    badge: "#5d646e",
-    icon: "#5d646e",
-    shape: { outline: DISC, sign: "M5 8h6" },
+    badge: GREY,
+    icon: GREY,
+    outline: DISC,
+    sign: "M5 8h6",
     ring: { outline: RING, sign: "M5 8h6" },
   },
 };
