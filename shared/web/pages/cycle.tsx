@@ -3,9 +3,9 @@
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord } from "../../wire/schemas.ts";
-import { healthOf, readSummary } from "../summary.ts";
+import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
-import { Breadcrumb, renderPage, type Viewer } from "../ui/layout.tsx";
+import { Breadcrumb, renderPage } from "../ui/layout.tsx";
 import { InvariantLink, Name, Names, Sentence, State, ViolationList } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
@@ -100,17 +100,17 @@ const Sources = ({ unavailable }: { unavailable: readonly string[] }) => (
   </section>
 );
 
-function Violations({ data, viewer }: { data: CycleData; viewer: Viewer }) {
-  const { summary, cycle, violations } = data;
+function Violations({ data }: { data: CycleData }) {
+  const { cycle, violations } = data;
   const more = cycle.violation_count - violations.length;
   const time = cycle.snapshot_time;
   const path = `/api/canary/violations?start_time=${time}&end_time=${time}&limit=1000`;
   return (
     <section>
       <h2>Violations</h2>
-      <ViolationList violations={violations} nowMs={summary.nowMs} withInvariant />
+      <ViolationList violations={violations} withInvariant />
       {more > 0 && <p>and {more.toLocaleString("en")} more</p>}
-      <Command name="All of them: from a shell" viewer={viewer} path={path} />
+      <Command name="All of them: from a shell" path={path} />
     </section>
   );
 }
@@ -121,7 +121,7 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
   const { snapshot_time, trigger, duration_ms, sources_unavailable, violation_count } = cycle;
   const title = `cycle of ${snapshot_time}`;
   return renderPage(
-    { title, environment, health: healthOf(summary), viewer, notice },
+    { title, environment, summary, viewer, notice },
     <>
       <Breadcrumb />
       <section class="one">
@@ -144,7 +144,7 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
         </section>
         <Sources unavailable={sources_unavailable} />
       </div>
-      {violation_count > 0 && <Violations data={data} viewer={viewer} />}
+      {violation_count > 0 && <Violations data={data} />}
     </>,
   );
 }

@@ -5,11 +5,11 @@ import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
 import { readHistory } from "../history.ts";
 import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
-import { healthOf, readSummary } from "../summary.ts";
+import { readSummary } from "../summary.ts";
 import { Days, Uptime } from "../ui/bars.tsx";
 import { Command } from "../ui/command.tsx";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
-import { Breadcrumb, renderPage, type Viewer } from "../ui/layout.tsx";
+import { Breadcrumb, renderPage } from "../ui/layout.tsx";
 import { Blind, Name, Sentence, Since, StaleLine, State, Until, ViolationList } from "../ui/parts.tsx";
 import { plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
@@ -31,7 +31,7 @@ async function readInvariant(view: CanaryView, invariant: Invariant, before: num
   return { summary, invariant, row: rowsOf(summary, cycles).find((row) => row.id === id)!, history };
 }
 
-function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number; viewer: Viewer }) {
+function RedSubjects({ row }: { row: InvariantRow }) {
   if (row.redCount === 0) return null;
   const shown = row.red_subjects.slice(0, MAX_SUBJECTS);
   return (
@@ -45,7 +45,7 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
               <Name text={subject} />
               {sinceMs !== null && (
                 <span class="number">
-                  <Since ms={sinceMs} nowMs={nowMs} />
+                  <Since ms={sinceMs} />
                 </span>
               )}
               <a class="quiet" href={`/invariants/${row.id}?${new URLSearchParams({ subject })}#silence`}>
@@ -58,15 +58,15 @@ function RedSubjects({ row, nowMs, viewer }: { row: InvariantRow; nowMs: number;
       {row.redCount > shown.length && (
         <>
           <p>and {(row.redCount - shown.length).toLocaleString("en")} more</p>
-          <Command name="All of them: from a shell" viewer={viewer} path="/api/canary/status" />
+          <Command name="All of them: from a shell" path="/api/canary/status" />
         </>
       )}
     </section>
   );
 }
 
-function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
-  const { invariant, summary, history } = data;
+function Violations({ data }: { data: InvariantData }) {
+  const { invariant, history } = data;
   const { violations, violationsInCycles, olderThan, days } = history;
   const left = violationsInCycles - violations.length;
   const path = `/api/canary/violations?invariant_id=${invariant.id}&limit=1000`;
@@ -75,28 +75,28 @@ function Violations({ data, viewer }: { data: InvariantData; viewer: Viewer }) {
       <h2>Violations</h2>
       <Days days={days} />
       {violations.length === 0 && <p class="dim">none to show</p>}
-      <ViolationList violations={violations} nowMs={summary.nowMs} />
+      <ViolationList violations={violations} />
       {left > 0 && <p>and {left.toLocaleString("en")} more of these cycles</p>}
       {olderThan && (
         <p>
           <a href={`/invariants/${invariant.id}?before=${encodeURIComponent(olderThan)}`}>Older violations</a>
         </p>
       )}
-      <Command name="All of them: from a shell" viewer={viewer} path={path} />
+      <Command name="All of them: from a shell" path={path} />
     </section>
   );
 }
 
-const Heading = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
+const Heading = ({ row }: { row: InvariantRow }) => (
   <section class="one">
     <h1>
       <span class="id">{row.id}</span> {row.title}
     </h1>
     <p>
-      <State state={row.shown} /> {row.since && <Since ms={Date.parse(row.since)} nowMs={nowMs} />}
+      <State state={row.shown} /> {row.since && <Since ms={Date.parse(row.since)} />}
     </p>
     {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
-    <Blind row={row} nowMs={nowMs} />
+    <Blind row={row} />
     <Uptime bars={row.uptime} of={row.id} />
     <p class="scale dim" aria-hidden="true">
       <span>24 hours ago</span>
@@ -125,7 +125,7 @@ function Meaning({ invariant }: { invariant: Invariant }) {
   );
 }
 
-const Silences = ({ row, viewer, nowMs }: { row: InvariantRow; viewer: Viewer; nowMs: number }) => (
+const Silences = ({ row }: { row: InvariantRow }) => (
   <section>
     <h2>Silences</h2>
     <ul class="facts">
@@ -133,9 +133,9 @@ const Silences = ({ row, viewer, nowMs }: { row: InvariantRow; viewer: Viewer; n
         <li>
           <span>
             {silence.subject === null ? "all of it" : <Name text={silence.subject} />}{" "}
-            <Until silence={silence} nowMs={nowMs} />
+            <Until silence={silence} />
           </span>
-          <EndSilence viewer={viewer} id={silence.id} back={`/invariants/${row.id}`} />
+          <EndSilence id={silence.id} back={`/invariants/${row.id}`} />
         </li>
       ))}
     </ul>
@@ -144,30 +144,28 @@ const Silences = ({ row, viewer, nowMs }: { row: InvariantRow; viewer: Viewer; n
 
 function renderInvariantPage(data: InvariantData, { viewer, notice, input, query }: PageRequest): string {
   const { summary, invariant, row } = data;
-  const { nowMs, environment } = summary;
+  const { environment } = summary;
   const { id } = invariant;
   const title = `${id} ${invariant.title}`;
   const back = `/invariants/${id}`;
   const typed = input ?? { ...NO_INPUT, subject: query("subject") ?? "" };
   return renderPage(
-    { title, environment, health: healthOf(summary), viewer, notice },
+    { title, environment, summary, viewer, notice },
     <>
       <StaleLine summary={summary} />
       <Breadcrumb />
-      <Heading row={row} nowMs={nowMs} />
+      <Heading row={row} />
       <Meaning invariant={invariant} />
-      <RedSubjects row={row} nowMs={nowMs} viewer={viewer} />
-      <Violations data={data} viewer={viewer} />
+      <RedSubjects row={row} />
+      <Violations data={data} />
       <div class="cards two">
         <SilenceForm
-          viewer={viewer}
           back={back}
           input={{ ...typed, invariant: id }}
           isFixed
           subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
-          nowMs={nowMs}
         />
-        {row.silences.length > 0 && <Silences row={row} viewer={viewer} nowMs={nowMs} />}
+        {row.silences.length > 0 && <Silences row={row} />}
       </div>
     </>,
   );

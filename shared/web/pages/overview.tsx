@@ -6,7 +6,7 @@ import { BAR_HEIGHTS, Uptime } from "../ui/bars.tsx";
 import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
 import { Command } from "../ui/command.tsx";
 import { CycleForm, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
-import { renderPage, type Viewer } from "../ui/layout.tsx";
+import { renderPage } from "../ui/layout.tsx";
 import { Ago, Blind, InvariantLink, Mark, Name, Names, StaleLine, State, Until, When } from "../ui/parts.tsx";
 import { BAR_STATES } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
@@ -24,9 +24,9 @@ async function readOverview(view: CanaryView) {
   return { summary, rows, cycles };
 }
 
-function Verdict({ summary, viewer }: { summary: Summary; viewer: Viewer }) {
+function Verdict({ summary }: { summary: Summary }) {
   const health = healthOf(summary);
-  const { checkedAtMs, nowMs, status } = summary;
+  const { checkedAtMs, status } = summary;
   return (
     <section class="verdict" aria-label="In short">
       <Mark state={health.state} />
@@ -37,56 +37,55 @@ function Verdict({ summary, viewer }: { summary: Summary; viewer: Viewer }) {
             "not checked yet"
           ) : (
             <>
-              checked <Ago ms={checkedAtMs} nowMs={nowMs} /> ago, at <When ms={checkedAtMs} nowMs={nowMs} />{" "}
-              UTC, in {status.cycle_duration_ms} ms
+              checked <Ago ms={checkedAtMs} /> ago, at <When ms={checkedAtMs} /> UTC, in{" "}
+              {status.cycle_duration_ms} ms
             </>
           )}
         </p>
       </div>
-      <CycleForm viewer={viewer} back="/" />
+      <CycleForm back="/" />
     </section>
   );
 }
 
-function RowWords({ row, nowMs }: { row: InvariantRow; nowMs: number }) {
+function RowWords({ row }: { row: InvariantRow }) {
   const { shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
       {row.status === "red" && latest && (
         <p>
           <a href={`/cycles/${latest.cycle}`}>
-            <When ms={Date.parse(latest.cycle)} nowMs={nowMs} />
+            <When ms={Date.parse(latest.cycle)} />
           </a>{" "}
           <Name text={latest.summary} />
         </p>
       )}
       {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
-      <Blind row={row} nowMs={nowMs} />
+      <Blind row={row} />
       {shown === "green" && latest && last_red_at && (
         <p class="dim">
-          last red <Ago ms={Date.parse(last_red_at)} nowMs={nowMs} /> ago
+          last red <Ago ms={Date.parse(last_red_at)} /> ago
         </p>
       )}
       {silences.map((silence) => (
         <p class="dim">
           silenced{silence.subject !== null && " for "}
-          {silence.subject !== null && <Name text={silence.subject} />}{" "}
-          <Until silence={silence} nowMs={nowMs} />
+          {silence.subject !== null && <Name text={silence.subject} />} <Until silence={silence} />
         </p>
       ))}
     </div>
   );
 }
 
-const RowItem = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
+const RowItem = ({ row }: { row: InvariantRow }) => (
   <li class={`row ${row.shown}`} id={row.id}>
     <State state={row.shown} />
     <InvariantLink id={row.id} title={row.title} />
     <p class="since">
       {row.since ? (
         <>
-          since <When ms={Date.parse(row.since)} nowMs={nowMs} /> <span class="dim">(</span>
-          <Ago ms={Date.parse(row.since)} nowMs={nowMs} />
+          since <When ms={Date.parse(row.since)} /> <span class="dim">(</span>
+          <Ago ms={Date.parse(row.since)} />
           <span class="dim">)</span>
         </>
       ) : (
@@ -94,7 +93,7 @@ const RowItem = ({ row, nowMs }: { row: InvariantRow; nowMs: number }) => (
       )}
     </p>
     <Uptime bars={row.uptime} of={row.id} />
-    <RowWords row={row} nowMs={nowMs} />
+    <RowWords row={row} />
   </li>
 );
 
@@ -113,13 +112,13 @@ const Legend = () => (
 );
 
 function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, input }: PageRequest): string {
-  const { nowMs, environment, status } = summary;
+  const { environment, status } = summary;
   const mostRed = Math.max(...rows.map((row) => row.redCount));
   return renderPage(
-    { title: "", environment, health: healthOf(summary), viewer, notice },
+    { title: "", environment, summary, viewer, notice },
     <>
       <StaleLine summary={summary} />
-      <Verdict summary={summary} viewer={viewer} />
+      <Verdict summary={summary} />
       <section>
         <div class="head">
           <h2>Invariants</h2>
@@ -127,19 +126,19 @@ function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, i
         </div>
         <ol class="rows">
           {rows.map((row) => (
-            <RowItem row={row} nowMs={nowMs} />
+            <RowItem row={row} />
           ))}
         </ol>
         {mostRed > MAX_NAMES && (
-          <Command name="All red subjects: the same from a shell" viewer={viewer} path="/api/canary/status" />
+          <Command name="All red subjects: the same from a shell" path="/api/canary/status" />
         )}
       </section>
       <div class="cards">
         <Sources status={status} />
         <Alerts summary={summary} />
-        <Cycles cycles={cycles} nowMs={nowMs} />
-        <Silences summary={summary} viewer={viewer} />
-        <SilenceForm viewer={viewer} back="/" input={input ?? NO_INPUT} subjects={[]} nowMs={nowMs} />
+        <Cycles cycles={cycles} />
+        <Silences summary={summary} />
+        <SilenceForm back="/" input={input ?? NO_INPUT} subjects={[]} />
       </div>
     </>,
   );

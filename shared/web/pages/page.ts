@@ -1,8 +1,8 @@
 /** The type of a page, and the context of its requests. */
 import type { Context } from "hono";
 import type { ApiEnv } from "../env.ts";
+import type { Viewer } from "../ui/context.ts";
 import type { SilenceInput } from "../ui/forms.tsx";
-import type { Viewer } from "../ui/layout.tsx";
 import type { Notice } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 

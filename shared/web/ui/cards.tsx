@@ -4,7 +4,6 @@ import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
 import type { Summary } from "../summary.ts";
 import { worstOf } from "../uptime.ts";
 import { EndSilence } from "./forms.tsx";
-import type { Viewer } from "./layout.tsx";
 import { Ago, Name, Sentence, State, When } from "./parts.tsx";
 
 const MAX_LISTED = 10;
@@ -47,7 +46,7 @@ export function Sources({ status }: { status: StatusBody }) {
 }
 
 /** The alert channels and the pending alerts. */
-export const Alerts = ({ summary: { status, pending, nowMs } }: { summary: Summary }) => (
+export const Alerts = ({ summary: { status, pending } }: { summary: Summary }) => (
   <section>
     <h2>Alerts</h2>
     <p>
@@ -63,7 +62,7 @@ export const Alerts = ({ summary: { status, pending, nowMs } }: { summary: Summa
           <li>
             <Name text={alert.title} />
             <span class="number">
-              <Ago ms={alert.sinceMs} nowMs={nowMs} />, {alert.channels.join(", ")}
+              <Ago ms={alert.sinceMs} />, {alert.channels.join(", ")}
             </span>
           </li>
         ))}
@@ -74,7 +73,7 @@ export const Alerts = ({ summary: { status, pending, nowMs } }: { summary: Summa
 );
 
 /** The silences in force. */
-export const Silences = ({ summary, viewer }: { summary: Summary; viewer: Viewer }) => (
+export const Silences = ({ summary }: { summary: Summary }) => (
   <section id="silences">
     <h2>Silences</h2>
     {summary.status.silences.length === 0 && <p class="dim">None: whatever turns red is told.</p>}
@@ -88,10 +87,9 @@ export const Silences = ({ summary, viewer }: { summary: Summary; viewer: Viewer
                 <Name text={silence.subject} />,{" "}
               </>
             )}
-            until <When ms={Date.parse(silence.until)} nowMs={summary.nowMs} />:{" "}
-            <Name text={silence.reason} />
+            until <When ms={Date.parse(silence.until)} />: <Name text={silence.reason} />
           </span>
-          <EndSilence viewer={viewer} id={silence.id} back="/" />
+          <EndSilence id={silence.id} back="/" />
         </li>
       ))}
     </ul>
@@ -99,7 +97,7 @@ export const Silences = ({ summary, viewer }: { summary: Summary; viewer: Viewer
 );
 
 /** The newest cycles. */
-export const Cycles = ({ cycles, nowMs }: { cycles: readonly CycleOutline[]; nowMs: number }) => (
+export const Cycles = ({ cycles }: { cycles: readonly CycleOutline[] }) => (
   <section>
     <h2>Latest cycles</h2>
     {cycles.length === 0 && <p class="dim">none in the last 24 hours</p>}
@@ -110,7 +108,7 @@ export const Cycles = ({ cycles, nowMs }: { cycles: readonly CycleOutline[]; now
           <li>
             <State state={worst === "missing" ? "off" : worst} />
             <a href={`/cycles/${snapshot_time}`}>
-              <When ms={Date.parse(snapshot_time)} nowMs={nowMs} />
+              <When ms={Date.parse(snapshot_time)} />
             </a>
             <span class="ids">{Object.keys(found ?? {}).join(" ")}</span>
             <span class="number dim">{trigger}</span>

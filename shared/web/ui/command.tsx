@@ -1,20 +1,19 @@
 /** A shell command that does what the page does. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { Viewer } from "./layout.tsx";
+import { useViewer } from "./context.ts";
 import { curl } from "./texts.ts";
 
 interface CommandProps {
   readonly name: string;
-  readonly viewer: Viewer;
   readonly method?: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: object;
 }
 
 /** The command, folded away. JavaScript adds a button that copies it. */
-export const Command = ({ name, viewer, method = "GET", path, body }: CommandProps) => (
+export const Command = ({ name, method = "GET", path, body }: CommandProps) => (
   <details class="command">
     <summary>{name}</summary>
-    <pre data-copy>{curl(viewer, method, path, body)}</pre>
+    <pre data-copy>{curl(useViewer(), method, path, body)}</pre>
   </details>
 );

@@ -3,7 +3,8 @@
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, HOUR_MS, parseDuration } from "../../time.ts";
 import { Command } from "./command.tsx";
-import { FormToken, type Viewer } from "./layout.tsx";
+import { useNow } from "./context.ts";
+import { FormToken } from "./layout.tsx";
 
 /** The lengths of a silence in the form. */
 const LENGTHS = {
@@ -31,41 +32,39 @@ export interface SilenceInput {
 export const NO_INPUT: SilenceInput = { invariant: "", subject: "", length: "2h", until: "", reason: "" };
 
 /** @param back the page to return to */
-export const CycleForm = ({ viewer, back }: { viewer: Viewer; back: string }) => (
+export const CycleForm = ({ back }: { back: string }) => (
   <div class="act">
     <form method="post" action="/run-cycle" data-progress="Running">
-      <FormToken viewer={viewer} />
+      <FormToken />
       <input type="hidden" name="back" value={back} />
       <button type="submit">Run a cycle</button>
     </form>
-    <Command name="from a shell" viewer={viewer} method="POST" path="/api/canary/run-cycle" />
+    <Command name="from a shell" method="POST" path="/api/canary/run-cycle" />
   </div>
 );
 
-export const EndSilence = ({ viewer, id, back }: { viewer: Viewer; id: string; back: string }) => (
+export const EndSilence = ({ id, back }: { id: string; back: string }) => (
   <form method="post" action="/silences/end" class="inline">
-    <FormToken viewer={viewer} />
+    <FormToken />
     <input type="hidden" name="id" value={id} />
     <input type="hidden" name="back" value={back} />
     <button type="submit" class="quiet">
       End <span class="unseen">silence {id}</span>
     </button>
-    <Command name="from a shell" viewer={viewer} method="DELETE" path={`/api/canary/silences/${id}`} />
+    <Command name="from a shell" method="DELETE" path={`/api/canary/silences/${id}`} />
   </form>
 );
 
 interface SilenceFormProps {
-  readonly viewer: Viewer;
   readonly back: string;
   readonly input: SilenceInput;
   /** Whether the invariant is given, and can't be chosen. */
   readonly isFixed?: boolean;
   /** Suggestions for the subject. */
   readonly subjects: readonly string[];
-  readonly nowMs: number;
 }
 
-function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "viewer" | "back" | "nowMs">) {
+function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back">) {
   const { invariant, subject, length, until, reason } = input;
   return (
     <>
@@ -120,12 +119,12 @@ function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "vie
   );
 }
 
-export function SilenceForm({ viewer, back, nowMs, ...fields }: SilenceFormProps) {
+export function SilenceForm({ back, ...fields }: SilenceFormProps) {
   const { invariant, subject, length, reason } = fields.input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
     ...(subject && { subject }),
-    until: formatInstant(nowMs + (lengthOf(length) ?? HOUR_MS)),
+    until: formatInstant(useNow() + (lengthOf(length) ?? HOUR_MS)),
     reason: reason || "why",
   };
   return (
@@ -133,12 +132,12 @@ export function SilenceForm({ viewer, back, nowMs, ...fields }: SilenceFormProps
       <h2>Silence</h2>
       <p class="dim">Nobody is told of it until then. It is still checked, shown and recorded.</p>
       <form method="post" action="/silences" class="fields">
-        <FormToken viewer={viewer} />
+        <FormToken />
         <input type="hidden" name="back" value={back} />
         <SilenceFields {...fields} />
         <button type="submit">Silence</button>
       </form>
-      <Command name="from a shell" viewer={viewer} method="POST" path="/api/canary/silences" body={body} />
+      <Command name="from a shell" method="POST" path="/api/canary/silences" body={body} />
     </section>
   );
 }

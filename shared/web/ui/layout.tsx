@@ -1,33 +1,26 @@
 /** The document around the content of every page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child, PropsWithChildren } from "hono/jsx";
-import type { Health } from "../summary.ts";
+import { type Health, healthOf, type Summary } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
+import { RenderContext, useViewer, type Viewer } from "./context.ts";
 import { Mark, type Notice, NoticeLine } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
-
-/** The person who looks at a page. */
-export interface Viewer {
-  /** The scheme and host of the request, for the commands that pages show. */
-  readonly origin: string;
-  /** Sent with each form. Null where the request was signed: there is no session, and no sign-out. */
-  readonly formToken: string | null;
-  /** Whether the page may reload itself: the answer to a form must not. */
-  readonly reloads: boolean;
-}
 
 interface PageProps {
   readonly title: string;
   readonly environment: string;
   /** Absent where the state is unknown, or not for this viewer. */
-  readonly health?: Health;
+  readonly summary?: Summary;
   readonly viewer?: Viewer | null;
   readonly notice?: Notice | null;
 }
 
-export const FormToken = ({ viewer }: { viewer: Viewer }) =>
-  viewer.formToken === null ? null : <input type="hidden" name="form_token" value={viewer.formToken} />;
+export function FormToken() {
+  const { formToken } = useViewer();
+  return formToken === null ? null : <input type="hidden" name="form_token" value={formToken} />;
+}
 
 export const Breadcrumb = () => (
   <nav aria-label="Breadcrumb">
@@ -35,7 +28,9 @@ export const Breadcrumb = () => (
   </nav>
 );
 
-function Document({ title, environment, health, viewer, notice, children }: PropsWithChildren<PageProps>) {
+type DocumentProps = PropsWithChildren<PageProps & { readonly health: Health | undefined }>;
+
+function Document({ title, environment, health, viewer, notice, children }: DocumentProps) {
   return (
     <html lang="en">
       <head>
@@ -60,7 +55,7 @@ function Document({ title, environment, health, viewer, notice, children }: Prop
           </a>
           {viewer && viewer.formToken !== null && (
             <form method="post" action="/sign-out">
-              <FormToken viewer={viewer} />
+              <FormToken />
               <button type="submit" class="quiet">
                 Sign out
               </button>
@@ -78,12 +73,15 @@ function Document({ title, environment, health, viewer, notice, children }: Prop
 
 /** Renders the document. Its title begins with the state, so that the browser's tab shows it. */
 export function renderPage(props: PageProps, children: Child): string {
-  const { health, title, environment } = props;
+  const { summary, title, environment, viewer = null } = props;
+  const health = summary && healthOf(summary);
   const state = health ? `${STATES[health.state].tabSign} ${health.text} · ` : "";
   const whole = `${state}${title ? `${title} · ` : ""}${plain(environment)} canary`;
   return `<!doctype html>${(
-    <Document {...props} title={whole}>
-      {children}
-    </Document>
+    <RenderContext.Provider value={{ viewer, nowMs: summary?.nowMs ?? 0 }}>
+      <Document {...props} title={whole} health={health}>
+        {children}
+      </Document>
+    </RenderContext.Provider>
   )}`;
 }

@@ -6,6 +6,7 @@ import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
+import { useNow } from "./context.ts";
 import { STATES } from "./states.ts";
 import { plain, plainJson } from "./texts.ts";
 
@@ -45,9 +46,9 @@ export function Names({ names, most, total = names.length }: NamesProps) {
 }
 
 /** The time of day, with the date if it is not today. */
-export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
+export function When({ ms }: { ms: number }) {
   const iso = formatInstant(ms);
-  const isToday = iso.slice(0, 10) === formatInstant(nowMs).slice(0, 10);
+  const isToday = iso.slice(0, 10) === formatInstant(useNow()).slice(0, 10);
   return (
     <time datetime={iso} title={iso}>
       {isToday ? "" : `${iso.slice(5, 10)} `}
@@ -57,9 +58,9 @@ export function When({ ms, nowMs }: { ms: number; nowMs: number }) {
 }
 
 /** The age: `5 min`. */
-export const Ago = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
+export const Ago = ({ ms }: { ms: number }) => (
   <time datetime={formatInstant(ms)} title={formatInstant(ms)}>
-    {formatDuration(Math.max(0, nowMs - ms))}
+    {formatDuration(Math.max(0, useNow() - ms))}
   </time>
 );
 
@@ -72,25 +73,24 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
 );
 
 /** The end and the reason of a silence. */
-export const Until = ({ silence, nowMs }: { silence: Silence; nowMs: number }) => (
+export const Until = ({ silence }: { silence: Silence }) => (
   <>
-    until <When ms={silence.untilMs} nowMs={nowMs} />: <Name text={silence.reason} />
+    until <When ms={silence.untilMs} />: <Name text={silence.reason} />
   </>
 );
 
 /** When it began, and how long ago that is. */
-export const Since = ({ ms, nowMs }: { ms: number; nowMs: number }) => (
+export const Since = ({ ms }: { ms: number }) => (
   <>
-    since <When ms={ms} nowMs={nowMs} /> (<Ago ms={ms} nowMs={nowMs} />)
+    since <When ms={ms} /> (<Ago ms={ms} />)
   </>
 );
 
 /** The line for an invariant that can't be judged. */
-export const Blind = ({ row, nowMs }: { row: InvariantSummary; nowMs: number }) =>
+export const Blind = ({ row }: { row: InvariantSummary }) =>
   row.blind_since && (
     <p>
-      not judged since <When ms={Date.parse(row.blind_since)} nowMs={nowMs} />:{" "}
-      <Name text={row.blind_reason ?? ""} />
+      not judged since <When ms={Date.parse(row.blind_since)} />: <Name text={row.blind_reason ?? ""} />
     </p>
   );
 
@@ -115,7 +115,6 @@ export const State = ({ state }: { state: ShownState }) => (
 
 interface ViolationsProps {
   readonly violations: readonly ViolationRecord[];
-  readonly nowMs: number;
   readonly withInvariant?: boolean;
 }
 
@@ -130,13 +129,13 @@ export const ViolationList = ({ violations, ...rest }: ViolationsProps) => (
 type ViolationProps = Omit<ViolationsProps, "violations"> & { readonly violation: ViolationRecord };
 
 /** A violation in words. What was observed is folded away. */
-function ViolationItem({ violation, nowMs, withInvariant = false }: ViolationProps) {
+function ViolationItem({ violation, withInvariant = false }: ViolationProps) {
   const { id, invariant_id, subject, severity, snapshot_time, observed_state, signal_query } = violation;
   return (
     <li>
       <details class="violation">
         <summary>
-          <When ms={Date.parse(snapshot_time)} nowMs={nowMs} />
+          <When ms={Date.parse(snapshot_time)} />
           {withInvariant && <b class="id">{invariant_id}</b>}
           <span class="says">
             <Name text={explainViolation(violation)} />

@@ -1,6 +1,7 @@
 /** The page for errors, and the page that only loads its address again. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import { renderPage, type Viewer } from "./layout.tsx";
+import type { Viewer } from "./context.ts";
+import { renderPage } from "./layout.tsx";
 
 /** Renders a page that says what went wrong, and what to do. */
 export const renderProblem = (environment: string, viewer: Viewer | null, title: string, text: string) =>
