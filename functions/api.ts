@@ -9,28 +9,28 @@ import { cycleTelemetry } from "../shared/telemetry.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
 import { type AppOptions, createApp } from "../shared/web/app.ts";
 
-/** How long a secret may be used after it was rotated. */
+/** How long a rotated secret may still be used. */
 const SECRET_MAX_AGE_MS = 60_000;
-/** A token that was refused, or a secret that could not be used, may be right by now: the secret is read again, but not for each guess. */
+/** After a refused token or an invalid secret, the secret is read again: it may have changed. The delay limits guessing. */
 const SECRET_MAX_AGE_AFTER_REFUSAL_MS = 2_000;
 
 type HandleEvent = ReturnType<typeof handle>;
 type Answer = Awaited<ReturnType<HandleEvent>>;
 type FunctionUrlEvent = LambdaEvent & { readonly requestContext: { readonly domainName: string } };
 
-/** Made by the first event and kept until the secret changes. */
+/** Created by the first event and kept until the secret changes. */
 let kept: { readonly env: Environment; readonly handleEvent: HandleEvent } | undefined;
-/** Whether the last event found a configuration that could be used. */
+/** Whether the last event found a valid configuration. */
 let isConfigured = true;
-/** The events whose caller was not let in. */
+/** The events whose caller was refused. */
 const refused = new WeakSet<object>();
 
 async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
-  // The function's own address is not known when it is deployed, but comes with each request.
+  // The function's address is unknown when it is deployed, but each request has it.
   const address = `https://${event.requestContext.domainName}/`;
-  const mayBeOldMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
+  const allowedAgeMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
   isConfigured = false;
-  const env = await deployedEnvironment(mayBeOldMs, SECRET_NAMES, { [ALERTS.statusUrl.name]: address });
+  const env = await deployedEnvironment(allowedAgeMs, SECRET_NAMES, { [ALERTS.statusUrl.name]: address });
   if (kept?.env !== env) {
     const canary = openCanary(env, { observe: cycleTelemetry });
     const logError = (line: string) => console.error(line);
@@ -42,7 +42,7 @@ async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<Ha
   return kept.handleEvent;
 }
 
-/** Without a configuration nobody can be let in, so the answer says no more than that. */
+/** Makes the answer to an invalid configuration. It has no details: without a configuration no caller is authorized. */
 function misconfigured(error: ConfigError, { awsRequestId }: LambdaContext): Answer {
   for (const problem of error.problems) console.error(`${awsRequestId} configuration: ${problem}`);
   const detail = "the canary's configuration can't be used; the function's log says what is wrong";

@@ -1,4 +1,4 @@
-/** The schedule's way in: EventBridge Scheduler invokes this every five minutes, and one cycle runs. */
+/** The entry point of the schedule: EventBridge Scheduler invokes it every five minutes to run one cycle. */
 import type { Context, ScheduledEvent } from "aws-lambda";
 import { type Canary, openCanary } from "../shared/canary.ts";
 import type { Environment } from "../shared/config/reader.ts";
@@ -7,16 +7,15 @@ import { runCycle } from "../shared/cycle/run-cycle.ts";
 import { cycleTelemetry } from "../shared/telemetry.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
 
-/** Each cycle reads the secret: one that was rotated counts from the next cycle on. */
+/** Each cycle reads the secret: a rotated secret takes effect in the next cycle. */
 const SECRET_MAX_AGE_MS = 0;
 
-/** Made by the first event and kept until the secret changes. */
+/** Created by the first event and kept until the secret changes. */
 let kept: { readonly env: Environment; readonly canary: Canary } | undefined;
 
 /**
  * Runs one cycle.
- * @throws where the configuration can't be used, or the state could not be read or written, so that the invocation
- *   counts as failed
+ * @throws if the configuration is invalid, or the state could not be read or written: the invocation then counts as failed
  */
 export async function handler(_event: ScheduledEvent, context?: Context): Promise<void> {
   const env = await deployedEnvironment(SECRET_MAX_AGE_MS, SECRET_NAMES);

@@ -6,7 +6,7 @@ export const BAR_MS = 5 * MINUTE_MS;
 export const BARS = 288;
 export const UPTIME_MS = BARS * BAR_MS;
 
-/** From worst to least; "missing" where no cycle has judged it. */
+/** From worst to least. "missing" means that no cycle judged it. */
 export const BAR_STATES = ["red", "unknown", "green", "off", "missing"] as const;
 export type BarState = (typeof BAR_STATES)[number];
 /** Oldest first. */
@@ -15,17 +15,17 @@ export type UptimeBars = readonly BarState[];
 const stateIn = (cycle: CycleOutline, id: string): BarState =>
   cycle.checks_off.includes(id) ? "off" : (cycle.verdicts[id]?.status ?? "missing");
 
-/** The worst of these states, "missing" where there are none. */
+/** Gets the worst of the states, "missing" if there are none. */
 export const worstOf = (states: Iterable<BarState>): BarState => {
   const seen = new Set(states);
   return BAR_STATES.find((state) => seen.has(state)) ?? "missing";
 };
 
 /**
- * Makes 288 bars of five minutes for each invariant. A bar has the worst state that was seen in its time.
+ * Makes 288 bars of five minutes for each invariant. A bar has the worst state of its time.
  *
- * The newest scheduled cycle is in the middle of its bar, so that a schedule that is a minute late leaves no gap and puts
- * no two cycles into one bar. A bar without a cycle appears once its time is over.
+ * The newest scheduled cycle is in the middle of its bar: if the schedule is a minute late, no bar is empty and none has
+ * two cycles. A bar without a cycle appears once its time is over.
  * @param cycles of the last day, newest first
  */
 export function uptimesOf(
@@ -51,7 +51,7 @@ export function uptimesOf(
   );
 }
 
-/** Says the bars in words: `3 red, 1 unknown, 280 green, 4 missing of 288`. */
+/** Describes the bars: `3 red, 1 unknown, 280 green, 4 missing of 288`. */
 export function describeUptime(bars: UptimeBars): string {
   const counts = BAR_STATES.map((state) => [state, bars.filter((bar) => bar === state).length] as const);
   const named = counts.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`);

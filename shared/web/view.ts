@@ -1,4 +1,4 @@
-/** The part of a canary that is for reading: a page gets this, and can neither take the lease nor send an alert. */
+/** The readable part of a canary. Pages get this, so they can't take the lease or send alerts. */
 import type { Canary } from "../canary.ts";
 import type { LeaseStore } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";

@@ -1,4 +1,4 @@
-/** What `canary status` says when there is more to say than green. */
+/** The text of `canary status` for states other than green. */
 import { expect, test } from "vitest";
 import { renderStatus } from "../../shared/cli/lists.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
 const green = { status: "green", sinceMs: NOW, lastRedAtMs: null, red: {} } as const;
 const red = { ...green, status: "red", red: { ruby: { sinceMs: NOW, keys: ["a"] } } } as const;
 
-/** @returns what is shown of a canary whose last full cycle was so long ago */
+/** Renders the status of a canary whose last full cycle was that many minutes ago. */
 function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & object> = {}, silenced = false) {
   const states = Object.fromEntries(INVARIANTS.map(({ id }) => [id, id === "S-02" ? red : green]));
   const memory = {
@@ -44,7 +44,7 @@ test("a canary that has not looked for a quarter of an hour is called stale befo
   expect(lines[1]).toBe("STALE: no full cycle for 16 min; what follows is as it was then");
 });
 
-test("what is silenced is said beside what is red", () => {
+test("silenced subjects are named next to red ones", () => {
   expect(shown(1).text).not.toContain("silenced");
   expect(shown(1, {}, true).text).toMatch(/✗ S-02 {2}red .*silenced: ruby, since .*red: ruby/);
 });

@@ -1,8 +1,8 @@
-/** `canary watch` without a terminal: what is drawn, what an error does, and how it ends. */
+/** `canary watch` without a terminal: its output, its errors, and its end. */
 import { expect, test } from "vitest";
 import { watch } from "../../shared/cli/watch.ts";
 
-/** Watches with a clock that stands still, until that many looks. */
+/** Watches with a stopped clock until all looks are used. */
 async function watched(looks: (() => Promise<string>)[], clears = false) {
   const stopping = new AbortController();
   const written: string[] = [];

@@ -1,4 +1,4 @@
-/** The function URL's way in, in this process: how long a secret counts after it was changed. */
+/** The entry point of the function URL, in this process: when a changed secret takes effect. */
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { type AwsStub, mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -26,9 +26,9 @@ interface Answer {
   readonly headers: Record<string, string>;
   readonly cookies?: string[];
 }
-/** A request as a function URL hands it over: cookies apart from the headers, a form in base64. */
+/** An event as a function URL sends it: cookies outside of the headers, a form in base64. */
 let send: (path: string, parts: { headers?: object; cookies?: string[]; form?: object }) => Promise<Answer>;
-/** @returns the status of a request with that token */
+/** Sends a request with a token and returns the status. */
 let ask: (token: string) => Promise<number>;
 
 beforeEach(async () => {
@@ -39,7 +39,7 @@ beforeEach(async () => {
   logged = [];
   for (const method of ["warn", "error"] as const)
     vi.spyOn(console, method).mockImplementation((line) => void logged.push(line));
-  // Each story is a process of its own.
+  // Each test needs fresh module state.
   vi.resetModules();
   const { handler } = await import("../../functions/api.ts");
   send = async (path, { headers, cookies, form }) => {
@@ -119,7 +119,7 @@ test.for([
   ["no JSON", "ADMIN_TOKEN=token-1"],
   ["without the admin token", "{}"],
   ["with a token that no header can carry", '{"ADMIN_TOKEN": "two words"}'],
-])("a secret that is %s and is mended: let in two seconds later, not a minute", async ([, broken]) => {
+])("a secret that is %s and is fixed: let in two seconds later, not a minute", async ([, broken]) => {
   holds(broken!);
   expect(await ask("token-1")).toBe(503);
   holdsToken("token-1");
@@ -128,7 +128,7 @@ test.for([
   expect(reads()).toBe(1);
   nowMs += 1;
   expect(await ask("token-1")).toBe(200);
-  // And then once a minute again.
+  // Then it is read once a minute again.
   nowMs += MINUTE_MS - 1;
   expect(await ask("token-1")).toBe(200);
   expect(reads()).toBe(2);
@@ -148,14 +148,14 @@ test("a secret that was good and is broken closes the API, and is not what opens
 });
 
 describe("the status page behind a function URL", () => {
-  /** @returns the cookie of who signs in with that token */
+  /** Signs in with a token and returns the cookie. */
   async function cookieOf(token: string): Promise<string> {
     const { statusCode, headers, cookies } = await send("/sign-in", { form: { token } });
     expect([statusCode, headers.location]).toEqual([303, "/"]);
     expect(cookies).toEqual([expect.stringMatching(/^__Host-canary=.*; HttpOnly; Secure; SameSite=Strict$/)]);
     return cookies![0]!.split(";")[0]!;
   }
-  /** A page that reads no state. @returns 404 where somebody is let in, 303 to the sign-in otherwise */
+  /** Requests a page that reads no state. Returns 404 for an authorized viewer, 303 to the sign-in otherwise. */
   const look = async (cookie: string) => (await send("/invariants/X-99", { cookies: [cookie] })).statusCode;
 
   test("a session is let in, and ends when the token is rotated, within a minute", async () => {

@@ -1,4 +1,4 @@
-/** `canary drill` as an operator runs it: a process of its own, its output and its exit code. */
+/** `canary drill` as an operator runs it: a separate process, its output and its exit code. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";

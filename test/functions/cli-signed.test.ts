@@ -35,7 +35,7 @@ const signer = new SignatureV4({
   } as never,
 });
 
-/** @returns whether the request carries the signature that AWS's signer makes for it */
+/** Whether the request has the signature that AWS's signer makes for it. */
 async function isSigned(request: Request): Promise<boolean> {
   const given = request.headers.get("authorization") ?? "";
   const names = /SignedHeaders=([^,]+)/.exec(given)?.[1]?.split(";") ?? [];
@@ -76,7 +76,7 @@ describe("a function URL with auth iam", () => {
   beforeEach(async () => {
     const { deps } = await canaryOf();
     const app = createApp({ canary: deps, adminToken: null, logError: () => {} });
-    // As the function URL does it: what is not signed never reaches the function.
+    // Like the function URL: an unsigned request never reaches the function.
     const fetch = async (request: Request) =>
       (await isSigned(request))
         ? app.fetch(request, { event: { requestContext: { authorizer: { iam: {} } } } })
@@ -102,7 +102,7 @@ describe("a function URL with auth iam", () => {
     expect(wrong).toMatchObject({ code: 254, err: expect.stringContaining("may not call it") });
   });
 
-  test("tells a caller with a token what it asks for", async () => {
+  test("a caller with a token learns that a signature is needed", async () => {
     const { CANARY_URL } = remote;
     const refused = await canary({ CANARY_URL: CANARY_URL!, CANARY_TOKEN: "token" }, "status");
     expect(refused).toMatchObject({ code: 254, err: expect.stringContaining("CANARY_AUTH=iam") });

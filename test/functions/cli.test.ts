@@ -1,4 +1,4 @@
-/** The command line as an operator runs it: a process of its own, its output and its exit code. */
+/** The command line as an operator runs it: a separate process, its output and its exit code. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { type LivePlatform, startLivePlatform } from "../support/live-platform.t
 
 const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, args);
 
-test("a value that can't be used is refused with its name and the mend, and 254", async () => {
+test("a value that can't be used is refused with its name and the fix, and 254", async () => {
   const env = { SOURCE_DEADLINE_MS: "soon", DOCKER_HOSTS: "localhost:2376", LIBSQL_URL: "mysql://x" };
   const { code, out, err } = await canary(env, "cycle");
   expect(code).toBe(254);
@@ -108,7 +108,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     });
   });
 
-  test("unknown without red is 2, red beside unknown is 1", async () => {
+  test("unknown without red is 2, red with unknown is 1", async () => {
     platform.rest.fault = "resets";
     expect((await canary(local(), "cycle")).code).toBe(2);
     await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
@@ -127,7 +127,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       const status = await canary(remote, "status");
       expect(status.code).toBe(0);
       expect(status.out).toMatch(/✗ E-05 {2}red .* since .*, red: ruby/);
-      // The last 24 hours, half an hour a character, the newest on the right.
+      // The last 24 hours: half an hour for each character, the newest on the right.
       expect(status.out).toMatch(/✗ E-05 {2}red .* {2}·{47}█ {2}since/);
       expect(status.out).toMatch(/✓ S-01 {2}green .* {2}·{47}▁ {2}since/);
       expect(status.out).toContain("24 h, half an hour each: █ red, ▒ unknown, ▁ green, – off, · missing");

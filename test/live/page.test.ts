@@ -1,4 +1,4 @@
-/** The status page in a real Chromium, against what `npm start` starts. SCREENSHOTS=1 makes the pictures of the docs. */
+/** The status page in a real Chromium, served by what `npm start` starts. SCREENSHOTS=1 makes the pictures of the docs. */
 import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
   let environment: LocalEnvironment;
   let browser: Browser;
   const contexts: BrowserContext[] = [];
-  /** What a page complained of: a refused style or script, an error of ours. */
+  /** Messages of the page's console: refused styles or scripts, and errors. */
   let complaints: string[] = [];
 
   beforeAll(async () => {
@@ -33,7 +33,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
       alerts: { CANARY_ENVIRONMENT: "staging" },
       confirmAfterMs: 300,
     });
-    // An agent that does nothing by itself.
+    // An agent without any activity.
     await environment.platform.agents.create({
       name: "ruby",
       maxParallelTasks: 2,
@@ -54,7 +54,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
 
   const cycle = () => runCycle(environment.canary, { trigger: "schedule" });
 
-  /** A day of cycles before the first: an hour in which S-01 was red, and one in which nothing was read. */
+  /** Records a day of earlier cycles: S-01 was red for an hour, and nothing was read for another. */
   async function writeADay() {
     const nowMs = Date.now();
     for (let ago = 287; ago > 0; ago -= 1) {
@@ -81,7 +81,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     }
   }
 
-  /** A command on the platform's own Redis. */
+  /** Sends a command to the platform's Redis. */
   async function redis(...command: (string | number)[]) {
     const { url, token } = environment.sources.redis;
     const headers = { authorization: `Bearer ${token}` };
@@ -89,7 +89,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     expect(await response.json()).not.toHaveProperty("error");
   }
   const SLOTS = ["over-1", "over-2", "over-3"];
-  /** Gives an agent more slots than its cap has room for, as a start that goes past acquire does. */
+  /** Gives an agent more slots than its cap, like a start that bypasses acquire. */
   async function overbook(agent: string) {
     const scoreSeconds = Date.now() / 1000 - 60;
     for (const id of SLOTS) {
@@ -112,7 +112,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     const page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
-      // A wrong token is answered with 401, which the browser mentions.
+      // The browser logs the 401 of a wrong token.
       if (message.type() === "error" && !message.text().includes("401")) complaints.push(message.text());
     });
     page.on("dialog", (dialog) => {
@@ -139,10 +139,10 @@ describeLive(["chromium"], "the status page in a browser", () => {
     await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage });
   };
 
-  /** @returns what axe finds that keeps somebody out */
+  /** Runs axe and returns the violations of accessibility. */
   async function barriersOn(page: Page): Promise<string[]> {
     const context = page.context();
-    // The page's policy lets nothing in: axe comes by the debugger, as a developer's tools do.
+    // The page's policy refuses other scripts: axe is injected by the debugger.
     const session = await context.newCDPSession(page);
     await session.send("Page.setBypassCSP", { enabled: true });
     await page.reload();
@@ -173,14 +173,14 @@ describeLive(["chromium"], "the status page in a browser", () => {
     expect(await page.title()).toMatch(/^\? 1 unknown · staging canary$/);
 
     await overbook("ruby");
-    // Playwright looks at no page that is about to be left: what the button says meanwhile is noted down in it.
+    // Playwright can't read a page that is being left: the page itself records the button's text.
     await page.evaluate(`new MutationObserver(() => {
-      sessionStorage.told = document.querySelector("form[data-progress]").textContent;
+      sessionStorage.progressText = document.querySelector("form[data-progress]").textContent;
     }).observe(document.querySelector("form[data-progress]"), { subtree: true, childList: true })`);
     await page.getByRole("button", { name: "Run a cycle" }).click();
     await page.getByText(/The cycle is done: \d red, 1 unknown\./).waitFor();
-    // A new red is read again after a while, and the page counts the seconds.
-    expect(await page.evaluate("sessionStorage.told")).toMatch(/^Running … [0-9]+ s$/);
+    // A new red is read again after a delay, and the page counts the seconds.
+    expect(await page.evaluate("sessionStorage.progressText")).toMatch(/^Running … [0-9]+ s$/);
     expect(page.url()).toBe(`${environment.url}/`);
     expect(await stateOf(page, "S-02")).toBe("red");
     expect(await page.title()).toMatch(/^● \d red, 1 unknown · staging canary$/);
@@ -252,7 +252,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     await page.getByRole("link", { name: "All invariants" }).click();
     await runFromPage(page);
     expect(await stateOf(page, "S-02")).toBe("green");
-    // No button is there that only JavaScript could serve.
+    // There is no button that needs JavaScript.
     expect(await page.getByRole("button", { name: "Copy" }).count()).toBe(0);
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByLabel("Admin token").waitFor();
@@ -298,7 +298,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     expect(await page.title()).toMatch(/^▲ old · /);
   });
 
-  test("a link from another site leads whoever is signed in to the page, not to the sign-in", async () => {
+  test("a link from another site leads a signed-in viewer to the page, not to the sign-in", async () => {
     const page = await open();
     await signIn(page);
     const elsewhere = environment.url.replace("127.0.0.1", "localhost");
@@ -340,7 +340,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
           await cure("ruby");
           await cycle();
         }
-        // The browser mentions that a page was not found.
+        // The browser logs the 404.
         complaints = complaints.filter((text) => !text.includes("404"));
       },
     );
@@ -383,7 +383,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
         await page.goto(`${environment.url}/invariants/L-03`);
         const shown = await page.locator("section:has(> h2:text-is('Red now')) li > bdi").allTextContents();
         expect(shown.sort()).toEqual([...HOSTILE].sort());
-        // Each stands between its neighbours, whatever its own direction.
+        // Each name stays between its neighbours, whatever its direction.
         const places = await page.locator(".facts > li:has(.number):has(> bdi)").all();
         for (const place of places) {
           const [name, since] = [place.locator("> bdi"), place.locator(".number")];
@@ -392,7 +392,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
         expect(places.length).toBe(HOSTILE.length);
         expect(await page.title()).not.toContain("owned");
         expect(await page.locator("main img, main script, main b:text('x')").count()).toBe(0);
-        // And the way to silence one leads to exactly that one.
+        // The link to silence a subject leads to exactly that subject.
         await page.getByRole("link", { name: `Silence ${HOSTILE[1]}` }).click();
         expect(await page.getByLabel("Subject").inputValue()).toBe(HOSTILE[1]);
       } finally {

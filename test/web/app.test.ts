@@ -45,7 +45,7 @@ async function apiOf(canary?: ScriptedCanary) {
   return { app, canary: scripted, logged, call, get, post };
 }
 
-/** Every error has this shape and no other field. */
+/** The exact shape of every error. */
 function expectError({ status, body, headers }: Answer, expected: number, code: string, detail: RegExp) {
   expect(status).toBe(expected);
   expect(body).toEqual({
@@ -56,7 +56,7 @@ function expectError({ status, body, headers }: Answer, expected: number, code: 
   expect(body.request_id).toMatch(/\S{8,}/);
 }
 
-/** The pages send whom they don't know to the sign-in: test/web/page.test.ts walks those. */
+/** Without pages, which redirect unknown viewers to the sign-in: test/web/page.test.ts covers them. */
 const isOfApi = ({ method, path }: { method: string; path: string }) =>
   method !== "ALL" && /^\/(api\/|openapi\.json$|healthz$|metrics$)/.test(path);
 
@@ -219,7 +219,7 @@ describe("POST run-cycle", () => {
   });
 
   test.each(["{", "invariants=S-01", "[1,", "S-01"])(
-    "a body that is not JSON (%j): 400 with the mend",
+    "a body that is not JSON (%j): 400 with the fix",
     async (body) => {
       const { call, canary } = await apiOf();
       expectError(await call(RUN, { method: "POST", body }), 400, "invalid_json", /not JSON.*"invariants"/);
@@ -290,7 +290,7 @@ describe("POST run-cycle", () => {
 });
 
 describe("GET violations", () => {
-  /** Two days: S-01 of both agents, R-01 and E-05 in each cycle. */
+  /** Two days. Each cycle finds S-01 for both agents, R-01 and E-05. */
   const withHistory = async () => {
     const api = await apiOf();
     api.canary.set({
@@ -306,7 +306,7 @@ describe("GET violations", () => {
   };
   const idsOf = ({ body }: Answer): number[] => body.violations.map((v: { id: number }) => v.id);
 
-  test("newest first, each as its cycle told it", async () => {
+  test("newest first, each as its cycle reported it", async () => {
     const { get } = await withHistory();
     const answer = await get(VIOLATIONS);
     expect(answer.status).toBe(200);
@@ -372,7 +372,7 @@ describe("GET violations", () => {
     ["end_time", "2026-11-23T10:00:00 02:00", /end_time: .*ISO 8601/],
     ["cursor", "garbage", /cursor .*leave it out/],
     ["cursor", "", /cursor: /],
-  ])("%s=%j: 422 names it, and the mend", async (name, value, detail) => {
+  ])("%s=%j: 422 names it, and the fix", async (name, value, detail) => {
     const { get } = await apiOf();
     expectError(await get(VIOLATIONS, { [name]: value }), 422, "invalid_request", detail);
   });
@@ -424,7 +424,7 @@ describe("GET violations", () => {
 });
 
 describe("times that nothing can be kept of", () => {
-  /** A violation and a cycle of each of two days, and nothing of the day on which it is asked. */
+  /** One violation and one cycle on each of two days, and nothing on the current day. */
   const withHistory = async () => {
     const api = await apiOf();
     api.canary.set(LEAKED);
@@ -675,7 +675,7 @@ describe("what goes wrong inside stays inside", () => {
     expect(logged).toEqual([`${answer.body.request_id} state: ECONNREFUSED`]);
   });
 
-  test.each(reads)("%s: 500 for a fault of our own, which only the log tells", async (path, call) => {
+  test.each(reads)("%s: 500 for an internal fault, which only the log describes", async (path, call) => {
     const { get, canary, logged } = await apiOf();
     const fault = () => Promise.reject(new TypeError("cannot read 'secretField' of hunter2"));
     canary.stateCalls(call, fault);
@@ -727,7 +727,7 @@ describe("GET /openapi.json", () => {
     expect(open).toEqual(["/healthz"]);
   });
 
-  test("tells the bounds of limit, and every answer that a run of a cycle can give", async () => {
+  test("documents the bounds of limit, and every answer that a run of a cycle can give", async () => {
     const { get } = await apiOf();
     const { paths } = (await get("/openapi.json")).body;
     const limits = [VIOLATIONS, "/api/canary/cycles"].map(

@@ -1,4 +1,4 @@
-/** The status page over a scripted canary: who is let in, what is shown, and what its forms do. */
+/** The status page over a scripted canary: access, content, and forms. */
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
@@ -28,7 +28,7 @@ interface Options {
   readonly environment?: string;
 }
 
-/** A browser at one origin: it keeps its cookie, and says where its forms come from. */
+/** A browser at one origin: it keeps its cookie, and sends the origin of its forms. */
 async function browserOf({ canary, adminToken = TOKEN, environment = "test", ...options }: Options = {}) {
   const scripted = canary ?? (await canaryOf());
   const logged: string[] = [];
@@ -50,7 +50,7 @@ async function browserOf({ canary, adminToken = TOKEN, environment = "test", ...
       body: new URLSearchParams(fields),
       headers: { "sec-fetch-site": "same-origin", ...headers },
     });
-  /** Fills in a form of the first page, with the token that is in it. */
+  /** Sends a form of the first page, with the page's token. */
   const submit = async (path: string, fields: Record<string, string> = {}) =>
     send(path, { form_token: await formToken(), ...fields });
   const signIn = (token = TOKEN, fields: Record<string, string> = {}) =>
@@ -80,7 +80,7 @@ async function signedIn(options: Options = {}) {
 const rowsIn = (html: string) =>
   [...html.matchAll(/<li class="row (\w+)" id="([A-Z]-\d\d)"/g)].map(([, shown, id]) => [id, shown]);
 const titleIn = (html: string) => /<title>([^<]*)<\/title>/.exec(html)![1];
-/** The text of a page as a reader sees it. */
+/** Gets the visible text of a page. */
 const textOf = (html: string) =>
   html
     .replace(/<head>.*<\/head>/s, "")
@@ -286,7 +286,7 @@ describe("a form of another site does nothing", () => {
         })
       ).status;
     expect(await ends({ origin: ORIGIN })).toBe(303);
-    // Behind a proxy that ends TLS the scheme differs, and the host does not.
+    // Behind a proxy that ends TLS only the scheme differs.
     expect(await ends({ origin: "http://canary.example.com" })).toBe(303);
     for (const origin of ["https://evil.example", "https://canary.example.com.evil.example", "null", ""])
       expect([origin, await ends({ origin })]).toEqual([origin, 403]);
@@ -381,7 +381,7 @@ describe("the first page", () => {
     const red = await ask("/");
     expect(titleIn(red.text)).toBe("● 1 red · test canary");
     expect(red.text).toMatch(/rel="icon" href="\/assets\/icon-red\./);
-    // What wants attention stands first.
+    // The most urgent row comes first.
     expect(rowsIn(red.text)[0]).toEqual(["S-01", "red"]);
     expect(textOf(red.text)).toContain("since 10:10");
     expect(textOf(red.text)).toContain(
@@ -457,7 +457,7 @@ describe("the first page", () => {
     canary.stateFails("lease.read");
     const { status, text } = await ask("/");
     expect(status).toBe(503);
-    // The apostrophe is written as an entity.
+    // The apostrophe is an entity in the page.
     expect(textOf(text)).toMatch(/The canary.+s state can.+t be read/);
     expect(text).not.toMatch(/10\.0\.0\.7|hunter2|ECONNREFUSED/);
     expect(logged).toHaveLength(1);
@@ -504,7 +504,7 @@ describe("one invariant, and one cycle", () => {
   test("what was found on the day on which the last 24 hours begin, before they do, can be reached", async () => {
     const { ask, canary, signIn } = await signedIn();
     const found: string[] = [];
-    // At 10:00 and at 15:00; looked at from noon of the next day, only the second is of the last 24 hours.
+    // At noon of the next day only the second of these is within the last 24 hours.
     for (const hours of [5, 21]) {
       canary.set({ slots: slotsOf({ alpha: [slot("e-1")] }) });
       found.push(...(await canary.cycle()).violations.map((v) => String(v.id)));
@@ -553,7 +553,7 @@ describe("one invariant, and one cycle", () => {
 });
 
 describe("acting", () => {
-  test("a cycle is run, and told in words", async () => {
+  test("a cycle is run, and the result is put in words", async () => {
     const { submit, ask, canary } = await signedIn();
     canary.set(LEAKED);
     const answer = await submit("/run-cycle", { back: "/" });
@@ -723,17 +723,17 @@ describe("texts of the platform are shown as text", () => {
   test.each(HOSTILE)("%j makes no tag, no attribute and no line of its own", async (name) => {
     const [harmless, hostile] = [await pagesFor("harmless"), await pagesFor(name)];
     for (const [i, html] of hostile.entries()) {
-      // A name of blanks is told as an empty one, and one of 5,000 letters is too long for a silence.
+      // A blank name counts as empty, and a name of 5,000 letters is too long for a silence.
       if (name.trim() !== "" && name.length <= 200) expect(tagsOf(html)).toEqual(tagsOf(harmless[i]!));
       expect(html).not.toMatch(/<(script>|img|svg onload)/);
-      // A field to be sent back has what it was given; it turns nothing around but itself.
+      // A form field keeps the original text: its direction marks affect only the field.
       expect(html.replace(/ value="[^"]*"/g, "").replaceAll("\n", "")).not.toMatch(
         /\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u,
       );
     }
   });
 
-  test("right-to-left text stands apart from what is beside it, and an override is shown as its code", async () => {
+  test("right-to-left text stands apart from the text next to it, and an override is shown as its code", async () => {
     const [page] = await pagesFor("שלום");
     expect(page).toContain('<bdi dir="auto">שלום</bdi>');
     const [overridden] = await pagesFor("a‮b");
@@ -742,7 +742,7 @@ describe("texts of the platform are shown as text", () => {
 });
 
 describe("a platform where everything is red", () => {
-  /** What a day of it leaves: 288 cycles of 1,000 violations are counted, those of the last few are there. */
+  /** Records a day of 288 cycles with 1,000 violations each. Only the last cycles have their violations. */
   async function withThousandRed() {
     const browser = await signedIn();
     const { canary } = browser;
@@ -761,7 +761,7 @@ describe("a platform where everything is red", () => {
         checks_off: [],
         sources_unavailable: [],
         violation_count: 0,
-        // The worst for the strip: no two bars alike.
+        // The worst case for the uptime bars: neighbours always differ.
         verdicts: Object.fromEntries(
           INVARIANTS.map(({ id }) => [
             id,
@@ -859,7 +859,7 @@ describe("the badge", () => {
     const open = await browserOf({ publicBadge: true });
     const shown = await open.ask("/badge.svg");
     expect(shown.status).toBe(200);
-    // Browsers let no page of another site have it otherwise.
+    // Without this header browsers refuse it to pages of other sites.
     const policy = "cross-origin-resource-policy";
     expect([shown, refused].map(({ headers }) => headers.get(policy))).toEqual([
       "cross-origin",
@@ -868,7 +868,7 @@ describe("the badge", () => {
     expect((await open.ask("/")).status).toBe(303);
   });
 
-  test("tells the state and no more: how many are red, not which", async () => {
+  test("shows the state and no more: how many are red, not which", async () => {
     const { ask, canary } = await browserOf({ publicBadge: true, environment: 'p<r>"od' });
     const words = async () => {
       const { headers, text } = await ask("/badge.svg");

@@ -1,4 +1,4 @@
-/** A day as 288 bars: what a late, a lost, a doubled and a filtered cycle look like. */
+/** A day as 288 bars, with late, lost, doubled and filtered cycles. */
 import { describe, expect, test } from "vitest";
 import { BAR_MS, BARS, describeUptime, uptimesOf, worstOf } from "../../shared/web/uptime.ts";
 import type { CycleOutline } from "../../shared/wire/schemas.ts";
@@ -18,7 +18,7 @@ const cycleAt = (
   verdicts: status === null ? {} : { "S-01": { status } },
   ...over,
 });
-/** Every five minutes for a day, the newest a minute ago. */
+/** One cycle every five minutes for a day, the newest a minute ago. */
 const day = (jitterMs: (i: number) => number = () => 0) =>
   Array.from({ length: BARS }, (_, i) => cycleAt(NOW_MS - MINUTE_MS - i * BAR_MS + jitterMs(i)));
 const uptimeOf = (cycles: CycleOutline[], nowMs = NOW_MS) =>

@@ -1,12 +1,9 @@
-/**
- * What JavaScript adds in a browser: a page that keeps itself young, the progress of a run, buttons that copy. Without it
- * every page and every form works all the same.
- */
+/** The browser script: reloads, the progress of a run, and copy buttons. Pages and forms also work without it. */
 export const SCRIPT_TEXT = `"use strict";
 const REFRESH_MS = 60_000;
 const STALE_MS = 15 * 60_000;
 
-// What was said once is not said again by a reload.
+// A reload must not show the notice again.
 const here = new URL(location.href);
 if (here.searchParams.has("said")) history.replaceState(null, "", here.pathname + here.hash);
 
@@ -39,13 +36,13 @@ for (const form of document.querySelectorAll("form[data-progress]"))
     form.append(progress);
     button.setAttribute("aria-disabled", "true");
     const startedAt = Date.now();
-    const tell = () => {
+    const showSeconds = () => {
       button.textContent = form.dataset.progress + " \\u2026 " + Math.floor((Date.now() - startedAt) / 1000) + " s";
     };
-    tell();
-    setInterval(tell, 1000);
+    showSeconds();
+    setInterval(showSeconds, 1000);
   });
-// Back from the next page, the browser may show this one as it was left.
+// After the back button the browser may show the page as it was left.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 const isTyping = () =>
@@ -55,7 +52,7 @@ let isOld = false;
 setInterval(() => {
   const isReading = document.querySelector("details[open]") !== null;
   if ("reloads" in document.body.dataset && !isBusy && !isReading && !isTyping() && navigator.onLine) return location.reload();
-  // What was green when it was loaded must not look green for ever.
+  // An old page must not look green for ever.
   if (isOld || Date.now() - loadedAt < STALE_MS) return;
   isOld = true;
   const line = document.createElement("p");

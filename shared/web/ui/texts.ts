@@ -1,18 +1,18 @@
-/** Texts of the platform on their way into a page or into a shell. JSX escapes markup; this escapes what JSX leaves. */
-
+/** Escapes the platform's texts for pages and shells. JSX escapes markup only. */
 import { INVISIBLE } from "../../text.ts";
+import type { Viewer } from "./context.ts";
 
-/** Writes the character as JSON does. One that needs two code units has two codes. */
+/** Writes the character as JSON does: one code for each UTF-16 unit. */
 const codeOf = (character: string) =>
   character
     .split("")
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("");
 
-/** Writes each character that can't be seen as its code: `a\u202eb`. */
+/** Replaces invisible characters by their codes: `a\u202eb`. */
 export const plain = (text: string): string => text.replace(INVISIBLE, codeOf);
 
-/** Writes the value as JSON on several lines. Characters that can't be seen are written as their codes, which is the same JSON. */
+/** Writes the value as JSON on several lines, with codes for invisible characters, which does not change its meaning. */
 export const plainJson = (value: unknown): string =>
   JSON.stringify(value, null, 2).replace(INVISIBLE, (character) =>
     character === "\n" ? character : codeOf(character),
@@ -22,7 +22,7 @@ export const plainJson = (value: unknown): string =>
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** A function URL that asks for a signature takes no token. */
+/** A function URL that checks signatures accepts no token. */
 const SIGNED = [
   '--aws-sigv4 "aws:amz:$AWS_REGION:lambda"',
   '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"',
@@ -31,11 +31,11 @@ const SIGNED = [
 const BEARER = ['-H "Authorization: Bearer $CANARY_TOKEN"'];
 
 /**
- * Writes a command that calls the API with what the shell's environment has: the token, or AWS credentials.
- * @param viewer the canary's origin, `https://canary.example.com`, and a form token that is null where IAM lets callers in
+ * Writes a command that calls the API. It takes the token or the AWS credentials from the shell's environment.
+ * @param viewer the canary's origin, such as `https://canary.example.com`; the form token is null where IAM checks callers
  */
 export function curl(
-  { origin, formToken }: { readonly origin: string; readonly formToken: string | null },
+  { origin, formToken }: Pick<Viewer, "origin" | "formToken">,
   method: "GET" | "POST" | "DELETE",
   path: string,
   body?: object,

@@ -1,4 +1,4 @@
-/** Commands to copy: whatever a name is, a shell sends exactly it, and runs nothing of it. */
+/** Commands to copy: a shell sends any name exactly, and executes no part of it. */
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { curl, plain, plainJson } from "../../../shared/web/ui/texts.ts";
@@ -18,7 +18,7 @@ const NAMES = [
   "'\\''",
 ];
 
-/** @returns what a POSIX shell gives to curl, with a token in its environment */
+/** Runs the command in a POSIX shell with a token, and returns the arguments of curl. */
 function wordsOf(command: string): string[] {
   const script = `curl() { for word in "$@"; do printf '%s\\037' "$word"; done; }\n${command}`;
   const env = { PATH: process.env.PATH, CANARY_TOKEN: "t0ken" };
