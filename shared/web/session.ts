@@ -9,12 +9,7 @@ const SESSION_MS = 12 * HOUR_MS;
 const COOKIE = "canary";
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
-export interface Sessions {
-  start(c: Context): Promise<void>;
-  /** Reads the session's form token, which another site can't know. Null without a valid cookie. */
-  read(c: Context): Promise<string | null>;
-  end(c: Context): void;
-}
+export type Sessions = ReturnType<typeof createSessions>;
 
 /**
  * Browsers disagree on Secure cookies over http to localhost, where `npm start` serves and nobody can listen. For any
@@ -36,21 +31,22 @@ function cookieOptions(c: Context) {
  * @param adminToken the cookie's key is derived from it: a rotated token ends every session
  * @param now unix ms
  */
-export function createSessions(adminToken: string, now: () => number): Sessions {
+export function createSessions(adminToken: string, now: () => number) {
   const keyFor = (use: string) => createHmac("sha256", adminToken).update(`trinity-canary ${use}`).digest();
   const [cookieKey, formKey] = [keyFor("session"), keyFor("form")];
   return {
-    async start(c) {
+    async start(c: Context) {
       const value = `${now() + SESSION_MS}.${randomBytes(16).toString("base64url")}`;
       const options = { ...cookieOptions(c), maxAge: SESSION_MS / 1000 };
       await setSignedCookie(c, COOKIE, value, cookieKey, options);
     },
-    async read(c) {
+    /** Reads the session's form token, which another site can't know. Null without a valid cookie. */
+    async read(c: Context) {
       const value = await getSignedCookie(c, cookieKey, COOKIE, cookieOptions(c).prefix);
       if (!value || !(Number(value.split(".")[0]) > now())) return null;
       return createHmac("sha256", formKey).update(value).digest("base64url");
     },
-    end: (c) => void deleteCookie(c, COOKIE, cookieOptions(c)),
+    end: (c: Context) => void deleteCookie(c, COOKIE, cookieOptions(c)),
   };
 }
 

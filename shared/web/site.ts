@@ -16,17 +16,14 @@ import { ASSETS } from "./ui/assets.ts";
 import { renderProblem } from "./ui/problem.tsx";
 import type { CanaryView } from "./view.ts";
 
-interface SiteOptions {
+/** The context that the routes of the site share. */
+export interface Site {
   readonly canary: Canary;
   readonly view: CanaryView;
   /** Null where the function URL checks callers: nobody signs in, and each request must be signed. */
   readonly adminToken: string | null;
   readonly publicBadge: boolean;
   readonly log: (line: string) => void;
-}
-
-/** The context that the routes of the site share. */
-export interface Site extends SiteOptions {
   /** Null where nobody signs in. */
   readonly sessions: Sessions | null;
   readonly guards: Guards;
@@ -45,7 +42,7 @@ const ROUTES: readonly RegisterPages[] = [
 ];
 
 /** Makes the site. Other paths fall through to the API. */
-export function createSite(options: SiteOptions): Hono<PageEnv> {
+export function createSite(options: Omit<Site, "sessions" | "guards" | "problem">): Hono<PageEnv> {
   const { view, adminToken, log } = options;
   const sessions = adminToken === null ? null : createSessions(adminToken, view.now);
   const problem: Problem = (c, status, title, text) =>

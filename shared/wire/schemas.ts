@@ -161,7 +161,6 @@ export type ReportedViolation = Readonly<z.infer<typeof Violation>>;
 export type ViolationRecord = ReportedViolation & { readonly id: number };
 export type VerdictRecord = Readonly<z.infer<typeof Verdict>>;
 export type TransitionRecord = Readonly<z.infer<typeof Transition>>;
-export type SpreadRecord = Readonly<z.infer<typeof Spread>>;
 export type RecoveryRecord = Readonly<z.infer<typeof Recovery>>;
 export type FoundRecord = Readonly<z.infer<typeof Found>>;
 
@@ -179,4 +178,3 @@ export type InvariantStatus = Readonly<StatusBody["invariants"][number]>;
 export type SilenceBody = Readonly<z.infer<typeof Silence>>;
 export type SilencesBody = Readonly<z.infer<typeof SilencesList>>;
 export type ViolationsBody = Readonly<z.infer<typeof ViolationsPage>>;
-export type CyclesBody = Readonly<z.infer<typeof CyclesPage>>;

@@ -8,11 +8,8 @@ export const PAGES: readonly Page[] = [overviewPage, invariantPage, cyclePage];
 
 /** Finds the page of an address. Other addresses give the first page. */
 export function pageAt(address: string): { readonly page: Page; readonly name: string } {
-  for (const page of PAGES) {
-    const match = page.address.exec(address);
-    if (match) return { page, name: match[1] ?? "" };
-  }
-  return { page: overviewPage, name: "" };
+  const page = PAGES.find((page) => page.address.test(address)) ?? overviewPage;
+  return { page, name: page.address.exec(address)?.[1] ?? "" };
 }
 
 /** Returns the address if it is one of our pages, else the first page: forms and sign-ins must not redirect elsewhere. */

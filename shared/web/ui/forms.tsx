@@ -20,16 +20,9 @@ const LENGTHS = {
 export const lengthOf = (text: string): number | null =>
   Object.hasOwn(LENGTHS, text) ? parseDuration(text, "mhd") : null;
 
+export const NO_INPUT = { invariant: "", subject: "", length: "2h", until: "", reason: "" };
 /** The fields of a silence's form as typed. */
-export interface SilenceInput {
-  readonly invariant: string;
-  readonly subject: string;
-  readonly length: string;
-  readonly until: string;
-  readonly reason: string;
-}
-
-export const NO_INPUT: SilenceInput = { invariant: "", subject: "", length: "2h", until: "", reason: "" };
+export type SilenceInput = Readonly<typeof NO_INPUT>;
 
 /** @param back the page to return to */
 export const CycleForm = ({ back }: { back: string }) => (
