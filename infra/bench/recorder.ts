@@ -1,4 +1,4 @@
-/** A proxy that passes requests on and keeps them, to count them and to send them again. */
+/** A proxy that passes requests on and keeps them, so that they can be counted and sent again. */
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,7 +8,7 @@ export interface Recorded {
   readonly target: string;
   readonly method: string;
   readonly path: string;
-  /** Names and values by turns, as received. */
+  /** Names and values in alternation, as received. */
   readonly headers: readonly string[];
   /** In base64. */
   readonly body: string;
@@ -21,7 +21,7 @@ export interface Recorded {
 
 export interface Recorder {
   readonly url: string;
-  /** All that has passed, in the order of arrival. */
+  /** In the order of arrival. */
   readonly requests: Recorded[];
   close(): Promise<void>;
 }
@@ -75,23 +75,4 @@ export async function startRecorder(target: string): Promise<Recorder> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-/** Commands as a hosted Redis counts them: those of a pipeline each, and MULTI and EXEC around a transaction. */
-export const commandsOf = (requests: readonly Recorded[]): number =>
-  requests.reduce((sum, request) => {
-    const commands = JSON.parse(Buffer.from(request.body, "base64").toString()) as unknown[];
-    return sum + commands.length + (request.path === "/multi-exec" ? 2 : 0);
-  }, 0);
-
-/** The rows that sqld says it read. */
-export function rowsReadOf(requests: readonly Recorded[]): number {
-  let sum = 0;
-  for (const { answer } of requests) {
-    JSON.parse(Buffer.from(answer, "base64").toString(), (name, value) => {
-      if (name === "rows_read") sum += Number(value);
-      return value;
-    });
-  }
-  return sum;
 }
