@@ -1,4 +1,4 @@
-/** `npm start` as a new user runs it: a process of its own on this machine. */
+/** `npm start` as a new user runs it: as a new process on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { RUNTIME } from "../support/cli.ts";
-import { freePort, temporaryFolder, until } from "../support/live.ts";
+import { endOf, freePort, temporaryFolder, until } from "../support/live.ts";
 
 const MAIN = fileURLToPath(new URL("../../infra/local/main.ts", import.meta.url));
 
 let child: ChildProcess | undefined;
 afterEach(async () => {
-  // Asked, not killed: what it started in its turn must be ended by it.
+  // SIGTERM, not SIGKILL: it has to end the servers that it started.
   if (child && child.exitCode === null && child.signalCode === null) {
     const exited = once(child, "exit");
     child.kill("SIGTERM");
@@ -21,7 +21,7 @@ afterEach(async () => {
   }
 });
 
-/** @param path what the process finds programs on: an empty one has no redis-server */
+/** @param path the PATH of the process; a folder without programs has no redis-server */
 function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
   const env = { ...process.env, PATH: path, DOCKER_HOST: "unix:///nowhere/docker.sock" };
   const started = spawn(process.execPath, [...RUNTIME, MAIN, ...args], { env });
@@ -32,11 +32,13 @@ function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
       output += chunk;
     });
   const exited = once(started, "exit");
+  const ended = endOf(started);
   return {
     process: started,
     output: () => output,
     exit: async () => (await exited)[0] as number,
-    says: (text: string | RegExp) => until(async () => expect(output).toMatch(text)),
+    /** Waits for that output. @throws where the process ends without it */
+    says: (text: string | RegExp) => until(async () => expect(output).toMatch(text), ended),
   };
 }
 
@@ -78,7 +80,7 @@ describe("npm start", () => {
 
   test("cycles go on at the time that was asked for", async () => {
     const run = start(["--port", "0", "--every", "1s"]);
-    await until(async () => expect(run.output().match(/cycle of/g)?.length).toBeGreaterThan(2));
+    await run.says(/(cycle of.*){3}/s);
   });
 
   test("a busy port, a folder that is not there and a bad time are each one clear line", async () => {
