@@ -1,4 +1,4 @@
-/** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and sees the cure. */
+/** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and recovers. */
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
 import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
@@ -28,7 +28,7 @@ function parseIds(text: string): string[] {
   return ids;
 }
 
-/** Listens for everything that asks a drill to end before its time. */
+/** Listens for everything that can interrupt a drill. */
 function interruption() {
   const controller = new AbortController();
   const left = new Set<string>();
@@ -42,7 +42,7 @@ function interruption() {
     controller.abort();
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  // The reader of the output may go away, as `head` does: that must not keep anything from being cured.
+  // The reader of the output may end, as `head` does: the cure must go on.
   const onClosed = () => controller.abort();
   for (const signal of signals) process.on(signal, interrupt);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onClosed);
@@ -59,7 +59,7 @@ function interruption() {
 /**
  * Adds the command.
  * @param done gets the exit code: 0 all proven, 1 one failed or was cut short, 2 one can't be provoked there or was not tried
- * @param connect to the canary of CANARY_URL; null where none is named
+ * @param connect connects to the canary of CANARY_URL; null where that is not set
  */
 export function addDrillCommand(
   canary: Command,
@@ -98,7 +98,7 @@ export function addDrillCommand(
         const { openDeployed } = await import("./deployed.ts");
         return openDeployed({ environment: env, settings, call, image });
       };
-      // What a drill needs is loaded with it, and not for the help.
+      // Loaded only for a drill, so that the help stays fast.
       const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
         await Promise.all([import("../faults/index.ts"), import("./drill.ts"), import("./report.ts")]);
       const faults = faultsOf(DRILLED, invariants);

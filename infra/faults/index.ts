@@ -1,4 +1,4 @@
-/** Every fault, in the order of the invariants. The first of an invariant is the one that a drill makes. */
+/** Every fault, in the order of the invariants. A drill makes the first of each invariant. */
 import { wrongQueueCount } from "./b-01-wrong-queue-count.ts";
 import { hangingSweep } from "./b-02-hanging-sweep.ts";
 import { endlessRun } from "./e-01-endless-run.ts";
@@ -27,7 +27,7 @@ export const FAULTS: readonly Fault[] = [
   zombie,
 ];
 
-/** The fault of each invariant that a drill makes. */
+/** The first fault of each invariant. */
 export const DRILLED: readonly Fault[] = FAULTS.filter(
   ({ invariantId }, i) => FAULTS.findIndex((fault) => fault.invariantId === invariantId) === i,
 );
