@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { RUNTIME } from "../support/cli.ts";
@@ -21,9 +20,9 @@ afterEach(async () => {
   }
 });
 
-/** @param path the PATH of the process; a folder without programs has no redis-server */
-function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
-  const env = { ...process.env, PATH: path, DOCKER_HOST: "unix:///nowhere/docker.sock" };
+/** @param more variables in place of this process's own */
+function start(args: string[], more: Readonly<Record<string, string>> = {}) {
+  const env = { ...process.env, DOCKER_HOST: "unix:///nowhere/docker.sock", ...more };
   const started = spawn(process.execPath, [...RUNTIME, MAIN, ...args], { env });
   child = started;
   let output = "";
@@ -44,8 +43,8 @@ function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
 
 describe("npm start", () => {
   test("nine verdicts are green and R-01 is unknown, saying why; the API answers; Ctrl-C leaves nothing", async () => {
-    const before = await readdir(tmpdir());
-    const run = start(["--port", "0"]);
+    const temporary = await temporaryFolder();
+    const run = start(["--port", "0"], { TMPDIR: temporary.path });
     await run.says("R-01");
     await run.says("unread");
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(9);
@@ -63,14 +62,12 @@ describe("npm start", () => {
     expect(await run.exit()).toBe(0);
     expect(run.output()).toContain("stopped, nothing is left running");
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
-    const left = (await readdir(tmpdir())).filter(
-      (name) => /^canary-(redis-)?\w{6}$/.test(name) && !before.includes(name),
-    );
-    expect(left).toEqual([]);
+    expect(await readdir(temporary.path)).toEqual([]);
+    await temporary.remove();
   });
 
   test("without a redis-server on the PATH an embedded engine serves, and it says which", async () => {
-    const run = start(["--port", "0"], { path: "/nowhere" });
+    const run = start(["--port", "0"], { PATH: "/nowhere" });
     await run.says("unread");
     expect(run.output()).toContain("embedded engine ioredis-mock (no redis-server on the PATH)");
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(9);
