@@ -37,7 +37,7 @@ export interface LambdaProcess {
   /** The most memory that the process has held so far (its resident set), in bytes. */
   peakMemoryBytes(): number;
   /** Everything that the process has printed and answered so far. */
-  told(): string;
+  output(): string;
   close(): Promise<void>;
 }
 
@@ -182,7 +182,7 @@ export async function startLambda(
         stderr: printed("stderr"),
       };
     },
-    told: () => [readFileSync(paths.stdout), readFileSync(paths.stderr), ...answers].join("\n"),
+    output: () => [readFileSync(paths.stdout), readFileSync(paths.stderr), ...answers].join("\n"),
     async close() {
       child.kill("SIGKILL");
       await exited;
