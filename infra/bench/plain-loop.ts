@@ -1,4 +1,5 @@
 /** The baseline: a loop that asks the sources agent by agent, one request after the other. */
+import { text } from "node:stream/consumers";
 import { createClient } from "@libsql/client/http";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
@@ -47,9 +48,7 @@ export async function plainExecs(env: Env): Promise<void> {
       .getContainer(Id)
       .exec({ Cmd: ["ps", "-eo", "stat,pid,comm"], AttachStdout: true, AttachStderr: true });
     const stream = await exec.start({ hijack: false, stdin: false });
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
-    if (!Buffer.concat(chunks).includes("PID")) throw new Error("ps printed no list");
+    if (!(await text(stream)).includes("PID")) throw new Error("ps printed no list");
     if ((await exec.inspect()).ExitCode !== 0) throw new Error("ps failed");
   }
 }

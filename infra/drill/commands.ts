@@ -56,6 +56,32 @@ function interruption() {
   };
 }
 
+/** Opens the environment that the options name. Ends with a usage error where they are not enough for it. */
+async function openEnvironment(
+  { env, yes, image }: Options,
+  command: Command,
+  connect: () => Call | null,
+): Promise<DrilledEnvironment> {
+  if (env === undefined) {
+    const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
+      import("./local.ts"),
+      import("../../shared/variables.ts"),
+    ]);
+    return openLocal(loadLocal(ALERT_NAMES));
+  }
+  const { findEnvironment } = await import("../environments.ts");
+  const settings = findEnvironment(env);
+  if (!yes)
+    command.error(
+      `this makes agents named canary-drill-… on ${env}, breaks them, alerts its operators, and removes them: add --yes`,
+    );
+  const call = connect();
+  if (!call)
+    return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
+  const { openDeployed } = await import("./deployed.ts");
+  return openDeployed({ environment: env, settings, call, image });
+}
+
 /**
  * Adds the command.
  * @param done gets the exit code: 0 all proven, 1 one failed or was cut short, 2 one can't be provoked there or was not tried
@@ -78,33 +104,13 @@ export function addDrillCommand(
       const { invariants, env, yes, image, json } = options;
       if (env === undefined && (yes || image !== undefined))
         command.error("--yes and --image are of a deployed environment: name it with --env");
-      const open = async (): Promise<DrilledEnvironment> => {
-        if (env === undefined) {
-          const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
-            import("./local.ts"),
-            import("../../shared/variables.ts"),
-          ]);
-          return openLocal(loadLocal(ALERT_NAMES));
-        }
-        const { findEnvironment } = await import("../environments.ts");
-        const settings = findEnvironment(env);
-        if (!yes)
-          command.error(
-            `this makes agents named canary-drill-… on ${env}, breaks them, alerts its operators, and removes them: add --yes`,
-          );
-        const call = connect();
-        if (!call)
-          return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
-        const { openDeployed } = await import("./deployed.ts");
-        return openDeployed({ environment: env, settings, call, image });
-      };
       // Loaded only for a drill, so that the help stays fast.
       const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
         await Promise.all([import("../faults/index.ts"), import("./drill.ts"), import("./report.ts")]);
       const faults = faultsOf(DRILLED, invariants);
       const { signal, left, end } = interruption();
       try {
-        const environment = await open();
+        const environment = await openEnvironment(options, command, connect);
         try {
           if (!json) print(`a drill of ${faults.length} on ${environment.name}\n`);
           const proofs = await runDrill({

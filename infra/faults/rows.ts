@@ -58,20 +58,28 @@ async function write(
   });
 }
 
+/** The changes of a row that starts; a session of null was not written. */
+const started = (
+  agent: string,
+  id: string,
+  status: ExecutionStatus,
+  atMs: number,
+  session: string | null,
+) => [
+  {
+    what: "row" as const,
+    agent,
+    executionId: id,
+    status,
+    startedAtMs: atMs,
+    ...(status === "queued" && { queuedAtMs: atMs }),
+  },
+  ...(session === null ? [] : [{ what: "session" as const, agent, executionId: id }]),
+];
+
 /** Works on the runs that a fault makes. @param ids gets the id of each */
 export function runsOf(target: Target, agent: string, ids: Set<string>) {
   const database = () => present(target.database);
-  const started = (id: string, status: ExecutionStatus, atMs: number, session: string | null) => [
-    {
-      what: "row" as const,
-      agent,
-      executionId: id,
-      status,
-      startedAtMs: atMs,
-      ...(status === "queued" && { queuedAtMs: atMs }),
-    },
-    ...(session === null ? [] : [{ what: "session" as const, agent, executionId: id }]),
-  ];
   return {
     async addRun(
       id: string,
@@ -91,13 +99,13 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
         triggered_by: "manual",
         claude_session_id: session,
       });
-      await write(target, statement, () => started(id, status, atMs, session));
+      await write(target, statement, () => started(agent, id, status, atMs, session));
     },
     restartRun(id: string): Promise<void> {
       const atMs = Date.now();
       const sql = `UPDATE ${EXECUTIONS} SET status = 'running', started_at = ?, completed_at = NULL WHERE agent_name = ? AND id = ?`;
       return write(target, { sql, args: [timestamp(atMs), agent, id] }, () =>
-        started(id, "running", atMs, "kept"),
+        started(agent, id, "running", atMs, "kept"),
       );
     },
     async endRuns(): Promise<void> {

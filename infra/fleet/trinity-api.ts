@@ -90,13 +90,15 @@ function fixOf(status: number): string {
   return "the platform refused it";
 }
 
-/** Makes the calls. Each throws TrinityError where it fails. */
-export function trinityApi({
-  url,
-  token,
-  timeoutMs = 30_000,
-  deployTimeoutMs = 300_000,
-}: TrinityOptions): Trinity {
+interface CallOptions {
+  readonly body?: unknown;
+  /** Whether a refusal means that the resource does not exist. Then the call gives null. */
+  readonly absent?: (status: number, detail: string) => boolean;
+  readonly limitMs?: number;
+}
+
+/** Makes the function that sends a call and checks its answer. It throws TrinityError where the call fails. */
+function caller({ url, token, timeoutMs = 30_000 }: TrinityOptions) {
   const redact = redactor([token]);
   const oneLine = (text: string) =>
     printable(redact(text).replace(/\s+/g, " ").trim()).slice(0, DETAIL_CHARACTERS);
@@ -124,19 +126,11 @@ export function trinityApi({
     }
   }
 
-  /**
-   * @param absent whether a refusal means that the resource does not exist
-   * @returns null where it does not exist
-   */
   async function call<T>(
     method: string,
     path: string,
     answer: z.ZodType<T>,
-    {
-      body,
-      absent = () => false,
-      limitMs = timeoutMs,
-    }: { body?: unknown; absent?: (status: number, detail: string) => boolean; limitMs?: number } = {},
+    { body, absent = () => false, limitMs = timeoutMs }: CallOptions = {},
   ): Promise<T | null> {
     const name = `${method} ${path}`;
     const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
@@ -160,12 +154,19 @@ export function trinityApi({
       }: is PLATFORM_URL (--platform) its address, and this version one that it knows?`,
     );
   }
+  return { call, oneLine };
+}
 
-  const agentPath = (agent: string, rest = "") => `/api/agents/${encodeURIComponent(agent)}${rest}`;
-  // A server other than Trinity answers everything with 404, which must not read as "no such agent".
-  const noAgent = (status: number, detail: string) =>
-    status === 404 && detail !== "" && detail !== NO_SUCH_PATH;
-  const noWayToRead = (status: number) => status === 404 || status === 405;
+const agentPath = (agent: string, rest = "") => `/api/agents/${encodeURIComponent(agent)}${rest}`;
+// A server other than Trinity answers everything with 404, which must not read as "no such agent".
+const noAgent = (status: number, detail: string) =>
+  status === 404 && detail !== "" && detail !== NO_SUCH_PATH;
+const noWayToRead = (status: number) => status === 404 || status === 405;
+
+/** Makes the calls. Each throws TrinityError where it fails. */
+export function trinityApi(options: TrinityOptions): Trinity {
+  const { url, deployTimeoutMs = 300_000 } = options;
+  const { call, oneLine } = caller(options);
 
   /** Some platforms answer with the stored value: then it has to be the value of the request. */
   async function put(path: string, body: Record<string, string | number>): Promise<void> {
