@@ -1,12 +1,12 @@
-/** Parts of a Markdown page that a program writes; the rest of the page is written by hand. */
+/** Writes the generated parts of a Markdown page; the rest of the page is written by hand. */
 import { readFileSync, writeFileSync } from "node:fs";
 
 export const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /**
- * Replaces what a page has between `<!-- name -->` and `<!-- /name -->`, for each name.
- * @throws Error where the page has no such part
+ * Replaces the text between `<!-- name -->` and `<!-- /name -->`, for each name.
+ * @throws Error where the page lacks such a part
  */
 export function withParts(page: string, parts: Readonly<Record<string, string>>): string {
   return Object.entries(parts).reduce((text, [name, content]) => {

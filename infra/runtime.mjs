@@ -1,15 +1,15 @@
 /**
- * What a process of the project begins with: `node --import ./infra/runtime.mjs FILE.ts`. Node runs the TypeScript itself,
- * but for the pages' JSX, which esbuild makes plain here. What was compiled is kept, so that the next start takes half as
- * long. An older Node ends in one line: this file is plain JavaScript, which any Node from 18.19 on can load.
+ * Prepares Node for the project's files: `node --import ./infra/runtime.mjs FILE.ts`. Node runs TypeScript itself, but not
+ * JSX: esbuild compiles that here. The compile cache makes the next start take half as long. A Node that is too old ends
+ * with one line: this file is plain JavaScript, so that any Node from 18.19 on can load it.
  */
 import { readFileSync } from "node:fs";
 import module from "node:module";
 import { fileURLToPath } from "node:url";
 
-/** The first that runs TypeScript and has all of `node:sqlite` that is used here. */
+/** The first version that runs TypeScript and has every feature of `node:sqlite` in use here. */
 const NEEDED = [22, 18];
-/** A command or variable that can't be used. The command line says with 1 that something is red. */
+/** The exit code for usage and configuration. It is not 1, since 1 means that something is red. */
 const EXIT_USAGE = 254;
 
 const require = module.createRequire(import.meta.url);
@@ -23,7 +23,7 @@ const require = module.createRequire(import.meta.url);
 function load(url, context, next) {
   if (!url.endsWith(".tsx")) return next(url, context);
   const sourcefile = fileURLToPath(url);
-  // Each file names its JSX runtime in its first lines.
+  // The first lines of each file name its JSX runtime.
   const { code } = require("esbuild").transformSync(readFileSync(sourcefile, "utf8"), {
     loader: "tsx",
     sourcefile,

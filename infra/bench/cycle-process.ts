@@ -1,19 +1,14 @@
-/** The process that is measured: one canary, as a function has it, which gets its orders over IPC. */
+/** The measured process: one canary, kept as a warm function keeps it. It takes its orders over IPC. */
 import { readFile } from "node:fs/promises";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import { documentClient } from "../../shared/store/client.ts";
-import { dynamoStore } from "../../shared/store/store.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
-import { countUnits } from "./count-units.ts";
 import { sendFloor } from "./floor.ts";
-import { type PlainSources, plainExecs, plainLoop } from "./plain-loop.ts";
+import { type Env, plainExecs, plainLoop } from "./plain-loop.ts";
 import type { Recorded } from "./recorder.ts";
 
 export interface CycleOrder {
-  readonly env: Readonly<Record<string, string>>;
-  readonly dynamo: string;
-  readonly table: string;
+  readonly env: Env;
+  readonly state: { readonly endpoint: string; readonly table: string };
   /** What the cycle's clock says at its start, unix ms. */
   readonly nowMs: number;
 }
@@ -23,67 +18,49 @@ export interface CycleRun {
   readonly cpuMs: number;
   /** How long each step and each source took. */
   readonly steps: Readonly<Record<string, number>>;
+  /** The most memory that the process has held since its start. */
   readonly peakMb: number;
-  /** What DynamoDB bills. */
-  readonly units: { readonly read: number; readonly write: number };
-  readonly report: CycleReport;
 }
 
-const units = { read: 0, write: 0 };
-/** Made once for each configuration, as in a function that is warm. */
+/** Opened once for each configuration, as a warm function does. */
 const canaries = new Map<string, Canary>();
 
-function canaryFor({ env, dynamo, table }: CycleOrder): Canary {
-  const name = JSON.stringify([env, dynamo]);
-  const known = canaries.get(name);
-  if (known) return known;
-  const client = documentClient({ endpoint: dynamo });
-  countUnits(client, units);
-  const canary = openCanary(env, { state: dynamoStore(client, table) });
+function canaryFor({ env, state }: CycleOrder): Canary {
+  const name = JSON.stringify([env, state]);
+  const canary = canaries.get(name) ?? openCanary(env, { state });
   canaries.set(name, canary);
   return canary;
 }
 
-/** The canary with a clock that begins at `nowMs`, and with its steps and reads timed. */
-function timed(canary: Canary, nowMs: number, steps: Record<string, number>): Canary {
-  const clockFrom = performance.now();
-  return {
-    ...canary,
-    now: () => nowMs + performance.now() - clockFrom,
-    onStep: (step: string, ms: number) => {
-      steps[step] = (steps[step] ?? 0) + ms;
-    },
-    sources: canary.sources.map((source) =>
-      "absent" in source
-        ? source
-        : {
-            ...source,
-            async read(context: Parameters<typeof source.read>[0]) {
-              const from = performance.now();
-              try {
-                return await source.read(context);
-              } finally {
-                steps[source.name] ??= performance.now() - from;
-              }
-            },
-          },
-    ),
-  };
-}
-
+/** @throws Error where a verdict is not green: the bench measures the green path */
 async function cycle(order: CycleOrder): Promise<CycleRun> {
   const steps: Record<string, number> = {};
-  const canary = timed(canaryFor(order), order.nowMs, steps);
-  Object.assign(units, { read: 0, write: 0 });
+  const canary = canaryFor(order);
   const cpu = process.cpuUsage();
   const from = performance.now();
-  const outcome = await runCycle(canary, { trigger: "bench" });
+  const outcome = await runCycle(
+    {
+      ...canary,
+      now: () => order.nowMs + performance.now() - from,
+      onStep: (step, ms) => {
+        steps[step] = (steps[step] ?? 0) + ms;
+      },
+    },
+    { trigger: "bench" },
+  );
   const ms = performance.now() - from;
   const { user, system } = process.cpuUsage(cpu);
   if (outcome.kind !== "done")
     throw new Error(`the cycle did not happen: ${"reason" in outcome ? outcome.reason : outcome.kind}`);
-  const peakMb = process.resourceUsage().maxRSS / 1024;
-  return { ms, cpuMs: (user + system) / 1000, steps, units: { ...units }, peakMb, report: outcome.report };
+  const { verdicts, sources_unavailable } = outcome.report;
+  const bad = Object.entries(verdicts).filter(([, { status }]) => status !== "green");
+  if (bad.length > 0) throw new Error(`not green: ${JSON.stringify(bad)} ${sources_unavailable.join(", ")}`);
+  return {
+    ms,
+    cpuMs: (user + system) / 1000,
+    steps: { ...steps, ...outcome.latencyMsBySource },
+    peakMb: process.resourceUsage().maxRSS / 1024,
+  };
 }
 
 const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
@@ -92,11 +69,11 @@ const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - from;
 };
 
-/** What the process can be asked for; all but a cycle give how long it took, in ms. */
+/** What the process does on order; all but a cycle answer with how long it took, in ms. */
 const WORK = {
   cycle,
-  plain: (sources: PlainSources) => timeOf(() => plainLoop(sources)),
-  execs: (docker: string) => timeOf(() => plainExecs(docker)),
+  plain: (env: Env) => timeOf(() => plainLoop(env)),
+  execs: (env: Env) => timeOf(() => plainExecs(env)),
   /** Takes a file of recorded requests. */
   floor: async (file: string) => sendFloor(JSON.parse(await readFile(file, "utf8")) as Recorded[]),
 };

@@ -1,4 +1,4 @@
-/** What a start is measured against: a handler that does nothing, with the AWS clients that the functions have. */
+/** The baseline of a start: a handler that does nothing, with the AWS clients of the functions. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SNSClient } from "@aws-sdk/client-sns";

@@ -1,4 +1,4 @@
-/** A platform of any size: its rows and keys, made by the servers themselves. */
+/** Fills the servers with a platform of any size. The servers make the rows themselves: sending them would take minutes. */
 import type { Redis } from "ioredis";
 import type { SqlClient } from "../platform/file-client.ts";
 import {
@@ -24,17 +24,17 @@ export const ENDED_ROWS = 10_000;
 const ENDED_SECONDS = 30 * 60;
 export const NEWLY_ENDED = Math.floor(ENDED_ROWS / 6);
 export const RUNNING_PER_AGENT = 2;
-/** Each has one row of each agent. */
+/** Each has one row for each agent. */
 export const SMALL_TABLES = [ROSTER, "agent_schedules", "agent_tags"];
 const OLD_DAYS = 90;
-/** One statement makes this many rows: a server ends a statement that takes too long. */
+/** Rows made by one statement: a server aborts a statement that takes too long. */
 const ROWS_AT_ONCE = 20_000;
 
 /** The n-th id of a kind, in the form of a UUID. */
 const idSql = (kind: string, n: string) => `printf('${kind}-0000-4000-8000-%012x', ${n})`;
 const idOf = (kind: string, n: number) => `${kind}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
 export const endedId = (n: number) => idOf("eeeeeeee", n);
-/** When the n-th of the newly ended rows ended: the first is the oldest. */
+/** When the n-th of the newly ended rows ended, unix ms. The first is the oldest. */
 export const endedAtMs = (n: number, nowMs: number) =>
   nowMs - Math.floor(((ENDED_ROWS - n) * ENDED_SECONDS * 1000) / ENDED_ROWS);
 
@@ -53,7 +53,7 @@ async function inParts(rows: number, insert: (numbers: string) => Promise<unknow
     await insert(numbers(from, Math.min(rows, from + ROWS_AT_ONCE)));
 }
 
-/** Finished rows, as a history has them: one in twenty was skipped, and has no time of its end. */
+/** Selects finished rows as a history has them: one in twenty was skipped and has no time of its end. */
 const endedSql = (kind: string, nowMs: number, agents: number, secondsAgo: string) => `
 SELECT ${idSql(kind, "n")}, 'schedule-' || (n % ${agents}), ${agentSql(`n % ${agents}`)},
 CASE WHEN n % 20 = 7 THEN 'skipped' WHEN n % 20 = 3 THEN 'failed' WHEN n % 50 = 9 THEN 'cancelled' ELSE 'success' END,
@@ -109,7 +109,7 @@ NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")} FROM numbers`);
 
 /**
  * Gives each running row its slot.
- * @param nowMs as for the database. A slot's TTL is an hour longer than the platform's, since a bench takes its time.
+ * @param nowMs as for the database. A slot's TTL is an hour longer than the platform's, so that it outlives the bench.
  */
 export async function fillRedis(redis: Redis, { agents }: FleetShape, nowMs: number): Promise<void> {
   await redis.flushall();

@@ -1,10 +1,10 @@
-/** The floor: the requests of a cycle sent once again, with no work between them. */
+/** The floor: the requests of a cycle, sent again with no work between them. */
 import { Agent, request } from "node:http";
 import type { Recorded } from "./recorder.ts";
 
 const agent = new Agent({ keepAlive: true });
 
-/** Sends one request as it was sent before, and reads the answer to its end without looking at it. */
+/** Sends one request as it was recorded, reads the answer to its end, and throws it away. */
 function send({ target, method, path, headers }: Recorded, body: Buffer): Promise<number> {
   const { hostname, port } = new URL(target);
   return new Promise((resolve, reject) => {
@@ -19,10 +19,10 @@ function send({ target, method, path, headers }: Recorded, body: Buffer): Promis
 }
 
 /**
- * Sends each request as soon as those are answered that had been answered when it was sent the first time: the order and
- * the parallelism of the cycle, and none of its work.
- * @returns how long that took, in ms
- * @throws where an answer has another status than it had
+ * Sends each request once every request is answered that was answered before it in the recording. This keeps the order
+ * and the parallelism of the cycle without its work.
+ * @returns how long it took, in ms
+ * @throws Error where an answer has a status other than the recorded one
  */
 export async function sendFloor(requests: readonly Recorded[]): Promise<number> {
   const bodies = requests.map(({ body }) => Buffer.from(body, "base64"));

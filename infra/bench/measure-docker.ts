@@ -1,18 +1,18 @@
-/** Measures R-01's way through real containers. Needs dockerd, and root. */
+/** Measures how R-01 reads real containers. Needs dockerd, and root. */
 import { startDockerd } from "../local/dockerd.ts";
+import type { CycleRun } from "./cycle-process.ts";
 import { agentName } from "./fleet.ts";
-import { assertGreen, startMeasuredProcess } from "./measured-process.ts";
+import { runCycleOn } from "./measure-fleet.ts";
+import { startMeasuredProcess } from "./measured-process.ts";
 import { startServers, WARM_UP } from "./servers.ts";
-import { type Spread, spreadOf, spreadsOf } from "./statistics.ts";
 
 export interface DockerReport {
   readonly containers: number;
-  readonly cycleMs: Spread;
-  readonly steps: Readonly<Record<string, Spread>>;
+  readonly cycles: CycleRun[];
   /** All of the plain loop. */
-  readonly plainMs: Spread;
+  readonly plainMs: number[];
   /** One exec after the other, and nothing else. */
-  readonly execsMs: Spread;
+  readonly execsMs: number[];
 }
 
 const FLEET = { agents: 10, oldRows: 20_000 };
@@ -20,30 +20,25 @@ const FLEET = { agents: 10, oldRows: 20_000 };
 /** Measures cycle, plain loop and execs by turns over ten agents, for each of these numbers of containers. */
 export async function measureDocker(
   counts: readonly number[],
-  { runs, bundle }: { readonly runs: number; readonly bundle: string },
+  bundle: string,
+  runs: number,
 ): Promise<DockerReport[]> {
   const servers = await startServers(FLEET);
   const measured = startMeasuredProcess(bundle);
   const daemon = await startDockerd();
-  const { state, dynamo, nowMs } = servers;
   const env = { ...servers.env, DOCKER_HOSTS: daemon.socket };
   const measure = async (containers: number): Promise<DockerReport> => {
-    const turns = [];
-    for (let i = 0; i < WARM_UP + runs; i += 1) {
-      await state.reset();
-      const cycle = await measured.cycle({ env, dynamo: dynamo.endpoint, table: dynamo.table, nowMs });
-      assertGreen(cycle);
-      const plain = await measured.plain(servers.plainSources(daemon.socket));
-      turns.push({ cycle, plain, execs: await measured.execs(daemon.socket) });
+    const report: DockerReport = { containers, cycles: [], plainMs: [], execsMs: [] };
+    for (let turn = -WARM_UP; turn < runs; turn += 1) {
+      const cycle = await runCycleOn({ ...servers, env }, measured);
+      const plainMs = await measured.ask("plain", env);
+      const execsMs = await measured.ask("execs", env);
+      if (turn < 0) continue;
+      report.cycles.push(cycle);
+      report.plainMs.push(plainMs);
+      report.execsMs.push(execsMs);
     }
-    const warm = turns.slice(WARM_UP);
-    return {
-      containers,
-      cycleMs: spreadOf(warm.map(({ cycle }) => cycle.ms)),
-      steps: spreadsOf(warm.map(({ cycle }) => cycle.steps)),
-      plainMs: spreadOf(warm.map(({ plain }) => plain)),
-      execsMs: spreadOf(warm.map(({ execs }) => execs)),
-    };
+    return report;
   };
   try {
     const reports: DockerReport[] = [];

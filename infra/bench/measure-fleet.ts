@@ -3,118 +3,85 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import type { CycleRun } from "./cycle-process.ts";
-import { type FleetShape, NEWLY_ENDED, RUNNING_PER_AGENT, SMALL_TABLES } from "./fleet.ts";
-import { assertGreen, type MeasuredProcess, startMeasuredProcess } from "./measured-process.ts";
-import { commandsOf, type Recorder, rowsReadOf, startRecorder } from "./recorder.ts";
+import type { FleetShape } from "./fleet.ts";
+import { type MeasuredProcess, startMeasuredProcess } from "./measured-process.ts";
+import { type Recorder, startRecorder } from "./recorder.ts";
 import { type BenchServers, startServers, WARM_UP } from "./servers.ts";
-import { type Spread, spreadOf, spreadsOf } from "./statistics.ts";
 
-export interface FleetOptions {
-  readonly runs: number;
+export interface FleetPlan extends FleetShape {
   /** How often the plain loop is run; it takes seconds for a thousand agents. */
   readonly plainRuns: number;
-  /** Where `bundleFunction` put the process that is measured. */
-  readonly bundle: string;
 }
 
-/** What the requests of one cycle come to. */
-interface Traffic {
-  readonly requests: Readonly<Record<"sqlite" | "redis" | "dynamodb", number>>;
-  readonly redisCommands: number;
-  readonly rowsRead: number;
-}
-
-export interface FleetReport extends FleetShape, Traffic {
-  readonly cycleMs: Spread;
-  readonly cpuMs: Spread;
-  readonly steps: Readonly<Record<string, Spread>>;
-  readonly floorMs: Spread;
-  readonly plainMs: Spread | null;
+export interface FleetReport extends FleetShape {
+  readonly cycles: CycleRun[];
+  readonly floorMs: number[];
+  readonly plainMs: number[];
   /** Of a process that runs nothing but cycles, within LIMITS. */
   readonly peakMb: number;
-  readonly slots: number;
-  /** Rows that a cycle has to know: live ones, newly ended ones, and those of the small tables. */
-  readonly rowsOfInterest: number;
-  readonly writeUnits: number;
 }
 
-/** What V8 is told where there are 256 MB: without a limit it keeps garbage for as long as the machine has room. */
+/** V8's limits in a function of 256 MB. Without a limit it keeps garbage for as long as the machine has room. */
 const LIMITS = ["--max-semi-space-size=8", "--max-old-space-size=154"];
 
-/** Runs a cycle on a table that is as it was before the cycles. */
-async function cycleIn(
-  { env, dynamo, state, nowMs }: BenchServers,
+/** Runs a cycle after the table is put back to what it was. */
+export async function runCycleOn(
+  { env, dynamo, state, nowMs }: Omit<BenchServers, "close">,
   measured: MeasuredProcess,
-  through: { readonly env?: Readonly<Record<string, string>>; readonly dynamo?: string } = {},
 ): Promise<CycleRun> {
   await state.reset();
-  const run = await measured.cycle({
-    env: { ...env, ...through.env },
-    dynamo: through.dynamo ?? dynamo.endpoint,
-    table: dynamo.table,
-    nowMs,
-  });
-  assertGreen(run);
-  return run;
+  return measured.ask("cycle", { env, state: dynamo, nowMs });
 }
 
-async function peakOf(servers: BenchServers, { bundle, runs }: FleetOptions): Promise<number> {
+async function peakOf(servers: BenchServers, bundle: string, runs: number): Promise<number> {
   const limited = startMeasuredProcess(bundle, LIMITS);
   try {
     let peakMb = 0;
-    for (let i = 0; i <= runs; i += 1) peakMb = (await cycleIn(servers, limited)).peakMb;
+    for (let i = 0; i <= runs; i += 1) peakMb = (await runCycleOn(servers, limited)).peakMb;
     return peakMb;
   } finally {
     await limited.close();
   }
 }
 
-/** Records the requests of a cycle in a warm process, by when they were sent, into a file. */
-async function recordTraffic(
-  servers: BenchServers,
-  measured: MeasuredProcess,
-  file: string,
-): Promise<Traffic> {
+/** Records the requests of a cycle in a warm process into a file, in the order in which they were sent. */
+async function recordRequests(servers: BenchServers, measured: MeasuredProcess, file: string): Promise<void> {
   const recorders: Recorder[] = [];
   try {
-    for (const target of [servers.libsqlUrl, servers.redisUrl, servers.dynamo.endpoint])
+    for (const target of [
+      servers.env.LIBSQL_URL,
+      servers.env.UPSTASH_REDIS_REST_URL,
+      servers.dynamo.endpoint,
+    ])
       recorders.push(await startRecorder(target));
     const [sqlite, redis, dynamodb] = recorders as [Recorder, Recorder, Recorder];
-    const through = {
-      env: { LIBSQL_URL: sqlite.url, UPSTASH_REDIS_REST_URL: redis.url },
-      dynamo: dynamodb.url,
+    const recorded = {
+      ...servers,
+      env: { ...servers.env, LIBSQL_URL: sqlite.url, UPSTASH_REDIS_REST_URL: redis.url },
+      dynamo: { ...servers.dynamo, endpoint: dynamodb.url },
     };
     for (let i = 0; i < WARM_UP; i += 1) {
       for (const recorder of recorders) recorder.requests.length = 0;
-      await cycleIn(servers, measured, through);
+      await runCycleOn(recorded, measured);
     }
     const requests = recorders.flatMap((recorder) => recorder.requests);
     await writeFile(file, JSON.stringify(requests.sort((a, b) => a.startedAtMs - b.startedAtMs)));
-    return {
-      requests: {
-        sqlite: sqlite.requests.length,
-        redis: redis.requests.length,
-        dynamodb: dynamodb.requests.length,
-      },
-      redisCommands: commandsOf(redis.requests),
-      rowsRead: rowsReadOf(sqlite.requests),
-    };
   } finally {
     for (const recorder of recorders) await recorder.close();
   }
 }
 
 interface OpenFleet {
-  /** Runs one cycle, and the floor of its requests. */
-  turn(): Promise<void>;
-  /** Measures what needs no turns. */
-  finish(): Promise<FleetReport>;
+  readonly servers: BenchServers;
+  readonly measured: MeasuredProcess;
+  /** Where the recorded requests are. */
+  readonly file: string;
+  readonly report: FleetReport;
   close(): Promise<void>;
 }
 
-async function openFleet(shape: FleetShape, options: FleetOptions): Promise<OpenFleet> {
-  const { bundle, plainRuns } = options;
-  const [servers, folder] = [await startServers(shape), await temporaryFolder()];
+async function openFleet({ agents, oldRows }: FleetPlan, bundle: string, runs: number): Promise<OpenFleet> {
+  const [servers, folder] = [await startServers({ agents, oldRows }), await temporaryFolder()];
   const measured = startMeasuredProcess(bundle);
   const close = async () => {
     await measured.close();
@@ -123,37 +90,10 @@ async function openFleet(shape: FleetShape, options: FleetOptions): Promise<Open
   };
   try {
     const file = join(folder.path, "requests.json");
-    const peakMb = await peakOf(servers, options);
-    const traffic = await recordTraffic(servers, measured, file);
-    const cycles: CycleRun[] = [];
-    const floors: number[] = [];
-    return {
-      async turn() {
-        cycles.push(await cycleIn(servers, measured));
-        await servers.state.reset();
-        floors.push(await measured.floor(file));
-      },
-      async finish() {
-        const plain: number[] = [];
-        for (let i = 0; i < plainRuns; i += 1) plain.push(await measured.plain(servers.plainSources(null)));
-        const warm = cycles.slice(WARM_UP);
-        const slots = shape.agents * RUNNING_PER_AGENT;
-        return {
-          ...shape,
-          ...traffic,
-          cycleMs: spreadOf(warm.map(({ ms }) => ms)),
-          cpuMs: spreadOf(warm.map(({ cpuMs }) => cpuMs)),
-          steps: spreadsOf(warm.map(({ steps }) => steps)),
-          floorMs: spreadOf(floors.slice(WARM_UP)),
-          plainMs: plain.length > 0 ? spreadOf(plain) : null,
-          peakMb,
-          slots,
-          rowsOfInterest: slots + shape.agents * (1 + SMALL_TABLES.length) + NEWLY_ENDED,
-          writeUnits: warm.at(-1)!.units.write,
-        };
-      },
-      close,
-    };
+    const peakMb = await peakOf(servers, bundle, runs);
+    await recordRequests(servers, measured, file);
+    const report = { agents, oldRows, peakMb, cycles: [], floorMs: [], plainMs: [] };
+    return { servers, measured, file, report, close };
   } catch (error) {
     await close();
     throw error;
@@ -161,21 +101,32 @@ async function openFleet(shape: FleetShape, options: FleetOptions): Promise<Open
 }
 
 /**
- * Measures each fleet on servers of its own, by turns, so that what else the machine does falls on all.
+ * Measures each fleet on its own servers. The fleets take turns, so that what else the machine does affects all alike.
+ * @param bundle where `bundleFunction` put the measured process
  * @returns a report for each, in their order
  */
 export async function measureFleets(
-  fleets: readonly { readonly shape: FleetShape; readonly options: FleetOptions }[],
+  plans: readonly FleetPlan[],
+  bundle: string,
+  runs: number,
 ): Promise<FleetReport[]> {
-  const opened: OpenFleet[] = [];
+  const fleets: OpenFleet[] = [];
   try {
-    for (const { shape, options } of fleets) opened.push(await openFleet(shape, options));
-    const turns = WARM_UP + Math.max(...fleets.map(({ options }) => options.runs));
-    for (let i = 0; i < turns; i += 1) for (const fleet of opened) await fleet.turn();
-    const reports: FleetReport[] = [];
-    for (const fleet of opened) reports.push(await fleet.finish());
-    return reports;
+    for (const plan of plans) fleets.push(await openFleet(plan, bundle, runs));
+    for (let turn = -WARM_UP; turn < runs; turn += 1)
+      for (const { servers, measured, file, report } of fleets) {
+        const cycle = await runCycleOn(servers, measured);
+        await servers.state.reset();
+        const floorMs = await measured.ask("floor", file);
+        if (turn < 0) continue;
+        report.cycles.push(cycle);
+        report.floorMs.push(floorMs);
+      }
+    for (const [i, { servers, measured, report }] of fleets.entries())
+      for (let run = 0; run < plans[i]!.plainRuns; run += 1)
+        report.plainMs.push(await measured.ask("plain", servers.env));
+    return fleets.map(({ report }) => report);
   } finally {
-    for (const fleet of opened) await fleet.close();
+    for (const fleet of fleets) await fleet.close();
   }
 }

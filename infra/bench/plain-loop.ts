@@ -1,26 +1,22 @@
-/** What the canary is measured against: a loop that asks the sources agent by agent, one request after the other. */
+/** The baseline: a loop that asks the sources agent by agent, one request after the other. */
+import { text } from "node:stream/consumers";
 import { createClient } from "@libsql/client/http";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
 import { AGENT_LABEL, EXECUTIONS, ROSTER, slotKey, slotsKey } from "../platform/names.ts";
 
-export interface PlainSources {
-  readonly libsqlUrl: string;
-  readonly redisUrl: string;
-  readonly redisToken: string;
-  /** `unix:///path`; null where there is no Docker. */
-  readonly docker: string | null;
-}
+export type Env = Readonly<Record<string, string>>;
 
 /**
- * For each agent one introspection, one SELECT of its live rows, one count of its queue, one ZRANGE, and a TTL for each
- * slot; then for each container one exec. Clients are made once and keep their connections.
+ * Sends for each agent one introspection, one SELECT of its live rows, one count of its queue, one ZRANGE, and a TTL for
+ * each slot; then one exec for each container. The clients are made once and keep their connections.
+ * @param env the variables of the canary that it is compared with
  */
-export async function plainLoop(sources: PlainSources): Promise<void> {
-  const database = createClient({ url: sources.libsqlUrl });
+export async function plainLoop(env: Env): Promise<void> {
+  const database = createClient({ url: env.LIBSQL_URL! });
   const redis = new Redis({
-    url: sources.redisUrl,
-    token: sources.redisToken,
+    url: env.UPSTASH_REDIS_REST_URL!,
+    token: env.UPSTASH_REDIS_REST_TOKEN!,
     automaticDeserialization: false,
     enableTelemetry: false,
     enableAutoPipelining: false,
@@ -40,24 +36,19 @@ export async function plainLoop(sources: PlainSources): Promise<void> {
     const members = await redis.zrange<string[]>(slotsKey(agent), 0, -1);
     for (const id of members) await redis.ttl(slotKey(agent, id));
   }
-  if (sources.docker) await plainExecs(sources.docker);
+  if (env.DOCKER_HOSTS !== "none") await plainExecs(env);
 }
 
-/**
- * Looks for zombies in each container, one exec after the other.
- * @param host `unix:///path`
- */
-export async function plainExecs(host: string): Promise<void> {
-  const docker = new Docker({ socketPath: host.slice("unix://".length) });
+/** Looks for zombies in each container, one exec after the other. `DOCKER_HOSTS` is one socket. */
+export async function plainExecs(env: Env): Promise<void> {
+  const docker = new Docker({ socketPath: env.DOCKER_HOSTS!.slice("unix://".length) });
   const label = [`${AGENT_LABEL.name}=${AGENT_LABEL.value}`];
   for (const { Id } of await docker.listContainers({ filters: { label } })) {
     const exec = await docker
       .getContainer(Id)
       .exec({ Cmd: ["ps", "-eo", "stat,pid,comm"], AttachStdout: true, AttachStderr: true });
     const stream = await exec.start({ hijack: false, stdin: false });
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
-    if (!Buffer.concat(chunks).includes("PID")) throw new Error("ps printed no list");
+    if (!(await text(stream)).includes("PID")) throw new Error("ps printed no list");
     if ((await exec.inspect()).ExitCode !== 0) throw new Error("ps failed");
   }
 }

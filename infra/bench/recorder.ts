@@ -1,27 +1,28 @@
-/** A proxy that passes requests on and keeps them, to count them and to send them again. */
+/** A proxy that passes requests on and keeps them, so that they can be counted and sent again. */
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 
 export interface Recorded {
   /** The address that it was passed on to. */
   readonly target: string;
   readonly method: string;
   readonly path: string;
-  /** Names and values by turns, as received. */
+  /** Names and values in alternation, as received. */
   readonly headers: readonly string[];
   /** In base64. */
   readonly body: string;
   readonly startedAtMs: number;
-  endedAtMs: number;
-  status: number;
+  readonly endedAtMs: number;
+  readonly status: number;
   /** The answer's body, in base64. */
-  answer: string;
+  readonly answer: string;
 }
 
 export interface Recorder {
   readonly url: string;
-  /** All that has passed, in the order of arrival. */
+  /** In the order of the answers. */
   readonly requests: Recorded[];
   close(): Promise<void>;
 }
@@ -32,38 +33,27 @@ export async function startRecorder(target: string): Promise<Recorder> {
   const { hostname, port } = new URL(target);
   const server = createServer(async (incoming, outgoing) => {
     const startedAtMs = performance.now();
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks);
-    const recorded: Recorded = {
-      target,
-      method: incoming.method ?? "GET",
-      path: incoming.url ?? "/",
-      headers: incoming.rawHeaders,
-      body: body.toString("base64"),
-      startedAtMs,
-      endedAtMs: Number.NaN,
-      status: 0,
-      answer: "",
-    };
-    requests.push(recorded);
-    const passed = request(
-      { hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
-      async (answer) => {
-        const parts: Buffer[] = [];
-        for await (const part of answer) parts.push(part as Buffer);
-        const bytes = Buffer.concat(parts);
-        Object.assign(recorded, {
-          status: answer.statusCode,
-          answer: bytes.toString("base64"),
-          endedAtMs: performance.now(),
-        });
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        outgoing.end(bytes);
-      },
-    );
+    const { method = "GET", url: path = "/", headers, rawHeaders } = incoming;
+    const body = await buffer(incoming);
+    const passed = request({ hostname, port, method, path, headers });
     passed.on("error", () => outgoing.destroy());
     passed.end(body);
+    passed.on("response", async (response) => {
+      const answer = await buffer(response);
+      const status = response.statusCode!;
+      requests.push({
+        target,
+        method,
+        path,
+        headers: rawHeaders,
+        body: body.toString("base64"),
+        startedAtMs,
+        endedAtMs: performance.now(),
+        status,
+        answer: answer.toString("base64"),
+      });
+      outgoing.writeHead(status, response.headers).end(answer);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -75,23 +65,4 @@ export async function startRecorder(target: string): Promise<Recorder> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-/** Commands as a hosted Redis counts them: those of a pipeline each, and MULTI and EXEC around a transaction. */
-export const commandsOf = (requests: readonly Recorded[]): number =>
-  requests.reduce((sum, request) => {
-    const commands = JSON.parse(Buffer.from(request.body, "base64").toString()) as unknown[];
-    return sum + commands.length + (request.path === "/multi-exec" ? 2 : 0);
-  }, 0);
-
-/** The rows that sqld says it read. */
-export function rowsReadOf(requests: readonly Recorded[]): number {
-  let sum = 0;
-  for (const { answer } of requests) {
-    JSON.parse(Buffer.from(answer, "base64").toString(), (name, value) => {
-      if (name === "rows_read") sum += Number(value);
-      return value;
-    });
-  }
-  return sum;
 }

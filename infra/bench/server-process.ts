@@ -1,4 +1,4 @@
-/** A server in a process of its own, as it is in the world: its work is not that of the process that asks. */
+/** Runs one server in its own process, so that its work doesn't count as the bench's. */
 import { startDynamo } from "../local/dynamodb.ts";
 import { startRedis } from "../local/redis.ts";
 import { redisRestApp } from "../local/redis-rest.ts";

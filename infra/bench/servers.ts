@@ -1,27 +1,19 @@
-/** The servers that a fleet is on, each a process of its own, and the state that earlier cycles left. */
-import { type ChildProcess, fork } from "node:child_process";
+/** The servers of one fleet, each in its own process, and the state that earlier cycles left. */
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@libsql/client/http";
-import type { LocalDynamo } from "../local/dynamodb.ts";
 import { startSqld } from "../local/sqld.ts";
 import { type FleetShape, fillDatabase } from "./fleet.ts";
-import type { PlainSources } from "./plain-loop.ts";
-import { type BenchState, benchState } from "./state.ts";
+import { benchState } from "./state.ts";
 
 export type ServerKind = "dynamo" | "redis";
-/** What the Redis of a bench asks for. */
+/** The token of a bench's Redis. */
 export const REST_TOKEN = "bench";
-/** Turns that are left out: a process compiles and connects in them. */
+/** The first turns don't count: a process compiles and connects in them. */
 export const WARM_UP = 3;
 
-interface ServerProcess {
-  readonly url: string;
-  readonly child: ChildProcess;
-  close(): Promise<void>;
-}
-
-async function startServer(kind: ServerKind): Promise<ServerProcess> {
+async function startServer(kind: ServerKind) {
   const child = fork(fileURLToPath(new URL("./server-process.ts", import.meta.url)), [kind], {
     execArgv: [],
     stdio: ["ignore", "inherit", "ignore", "ipc"],
@@ -37,21 +29,9 @@ async function startServer(kind: ServerKind): Promise<ServerProcess> {
   };
 }
 
-export interface BenchServers {
-  readonly libsqlUrl: string;
-  readonly redisUrl: string;
-  readonly dynamo: Pick<LocalDynamo, "endpoint" | "table">;
-  readonly state: BenchState;
-  /** The instant that the fleet's ages are counted from, unix ms: the time of each cycle. */
-  readonly nowMs: number;
-  /** The variables of a canary that reads them; without Docker. */
-  readonly env: Readonly<Record<string, string>>;
-  plainSources(docker: string | null): PlainSources;
-  close(): Promise<void>;
-}
-
 /** Starts sqld, Redis behind REST, and DynamoDB, with that fleet in them. */
-export async function startServers(shape: FleetShape): Promise<BenchServers> {
+export async function startServers(shape: FleetShape) {
+  // The time of every cycle: the fleet's ages count from it.
   const nowMs = Date.now();
   const sqld = await startSqld();
   const database = createClient({ url: sqld.url });
@@ -64,11 +44,10 @@ export async function startServers(shape: FleetShape): Promise<BenchServers> {
   const dynamo = { endpoint: dynamoServer.url, table: "trinity-canary" };
   const state = benchState(dynamo, shape, nowMs);
   return {
-    libsqlUrl: sqld.url,
-    redisUrl: redis.url,
     dynamo,
     state,
     nowMs,
+    /** The variables of a canary that reads these servers, without Docker. */
     env: {
       LIBSQL_URL: sqld.url,
       UPSTASH_REDIS_REST_URL: redis.url,
@@ -76,15 +55,10 @@ export async function startServers(shape: FleetShape): Promise<BenchServers> {
       DOCKER_HOSTS: "none",
       SOURCE_DEADLINE_MS: "60000",
     },
-    plainSources: (docker) => ({
-      libsqlUrl: sqld.url,
-      redisUrl: redis.url,
-      redisToken: REST_TOKEN,
-      docker,
-    }),
     async close() {
       state.close();
       for (const server of [redis, dynamoServer, sqld]) await server.close();
     },
   };
 }
+export type BenchServers = Awaited<ReturnType<typeof startServers>>;

@@ -1,11 +1,11 @@
-/** What earlier cycles left: a memory that is all green, and what they saw finished in the last two hours. */
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { BatchWriteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+/** What earlier cycles left: a memory that is all green, and the runs that they saw finished in the last two hours. */
+import { BatchWriteCommand, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import type { TerminalStatus } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { hashOf, packEntries } from "../../shared/recall/run-journal.ts";
+import { documentClient } from "../../shared/store/client.ts";
 import { encodeMemory } from "../../shared/store/memory-codec.ts";
 import { formatInstant } from "../../shared/time.ts";
 import type { LocalDynamo } from "../local/dynamodb.ts";
@@ -13,7 +13,7 @@ import { ENDED_ROWS, endedAtMs, endedId, type FleetShape, NEWLY_ENDED } from "./
 
 const CYCLE_MS = 5 * 60_000;
 const REMEMBERED_CYCLES = 24;
-/** As the source keeps them: rows beyond the newest, and not all of them. */
+/** The source's bounds: it remembers at most so many live rows that are older than the newest rows. */
 const NEWEST_ROWS = 10_000;
 const MAX_OLD_LIVE = 2_000;
 
@@ -41,7 +41,7 @@ function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
   };
 }
 
-/** What each of the last two hours' cycles saw finished: real rows as far back as there are, else ids of nobody. */
+/** The runs that each cycle of the last two hours saw finished: real rows as far back as there are, then invented ids. */
 function terminalItems(nowMs: number) {
   const known = new Map<number, string[]>();
   for (let n = 0; n < ENDED_ROWS; n += 1) {
@@ -62,21 +62,13 @@ function terminalItems(nowMs: number) {
   });
 }
 
-export interface BenchState {
-  /** Puts the table back to what it was before the cycle. */
-  reset(): Promise<void>;
-  close(): void;
-}
-
-/** @param nowMs when the next cycle is to be, unix ms */
+/** @param nowMs the time of the next cycle, unix ms */
 export function benchState(
   { endpoint, table }: Pick<LocalDynamo, "endpoint" | "table">,
   shape: FleetShape,
   nowMs: number,
-): BenchState {
-  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  const client = new DynamoDBClient({ endpoint, region: "local", credentials });
-  const documents = DynamoDBDocumentClient.from(client);
+) {
+  const documents = documentClient({ endpoint });
   const items = terminalItems(nowMs);
   const memory = {
     pk: "MEMORY",
@@ -85,7 +77,8 @@ export function benchState(
     memory: encodeMemory([memoryAt(shape, nowMs)]),
   };
   return {
-    async reset() {
+    /** Puts the table back to what it was before the cycle. */
+    async reset(): Promise<void> {
       const { Items = [] } = await documents.send(
         new ScanCommand({ TableName: table, ProjectionExpression: "pk, sk", ConsistentRead: true }),
       );
@@ -100,6 +93,6 @@ export function benchState(
         await documents.send(new BatchWriteCommand({ RequestItems: { [table]: requests.slice(i, i + 25) } }));
       await documents.send(new PutCommand({ TableName: table, Item: memory }));
     },
-    close: () => client.destroy(),
+    close: () => documents.destroy(),
   };
 }

@@ -1,19 +1,19 @@
-/** The canary that is drilled, over its own API. */
+/** The API of the canary that is drilled. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "@hono/zod-openapi";
 import { type CycleRecord, type CycleReport, CycleResponse, CyclesPage } from "../../shared/wire/schemas.ts";
 
 export interface CanaryApi {
-  /** Runs one whole cycle; waits while another one runs. @throws Error where it did not happen */
+  /** Runs one whole cycle, after waiting for another one that runs. @throws Error where it did not happen */
   cycle(signal: AbortSignal): Promise<CycleReport>;
   /** Lists the cycles from that instant on, newest first. */
   cyclesSince(instant: string): Promise<readonly CycleRecord[]>;
 }
 
-/** A request to the API of a canary, with the credentials that it asks for. */
+/** Sends a request with credentials to the API of a canary. */
 export type Call = (path: string, init?: RequestInit) => Promise<Response>;
 
-/** A cycle of the schedule ends within this time, whatever it waits for. */
+/** Every cycle of the schedule ends within the time of all tries. */
 const BUSY_TRIES = 30;
 const BUSY_WAIT_MS = 5_000;
 
@@ -25,7 +25,7 @@ async function answerOf<T>(response: Response, schema: z.ZodType<T>): Promise<T>
   throw new Error(`the canary answered HTTP ${response.status}${detail ? `: ${detail}` : ""}`);
 }
 
-/** @param call to the canary that watches the platform that faults are made on */
+/** @param call reaches the canary that watches the drilled platform */
 export const canaryApi = (call: Call): CanaryApi => ({
   async cycle(signal) {
     for (let left = BUSY_TRIES; ; left -= 1) {

@@ -1,4 +1,4 @@
-/** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and sees the cure. */
+/** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and recovers. */
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
 import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
@@ -28,7 +28,7 @@ function parseIds(text: string): string[] {
   return ids;
 }
 
-/** Listens for everything that asks a drill to end before its time. */
+/** Listens for everything that can interrupt a drill. */
 function interruption() {
   const controller = new AbortController();
   const left = new Set<string>();
@@ -42,7 +42,7 @@ function interruption() {
     controller.abort();
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  // The reader of the output may go away, as `head` does: that must not keep anything from being cured.
+  // The reader of the output may end, as `head` does: the cure must go on.
   const onClosed = () => controller.abort();
   for (const signal of signals) process.on(signal, interrupt);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onClosed);
@@ -56,10 +56,36 @@ function interruption() {
   };
 }
 
+/** Opens the environment that the options name. Ends with a usage error where they are not enough for it. */
+async function openEnvironment(
+  { env, yes, image }: Options,
+  command: Command,
+  connect: () => Call | null,
+): Promise<DrilledEnvironment> {
+  if (env === undefined) {
+    const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
+      import("./local.ts"),
+      import("../../shared/variables.ts"),
+    ]);
+    return openLocal(loadLocal(ALERT_NAMES));
+  }
+  const { findEnvironment } = await import("../environments.ts");
+  const settings = findEnvironment(env);
+  if (!yes)
+    command.error(
+      `this makes agents named canary-drill-… on ${env}, breaks them, alerts its operators, and removes them: add --yes`,
+    );
+  const call = connect();
+  if (!call)
+    return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
+  const { openDeployed } = await import("./deployed.ts");
+  return openDeployed({ environment: env, settings, call, image });
+}
+
 /**
  * Adds the command.
  * @param done gets the exit code: 0 all proven, 1 one failed or was cut short, 2 one can't be provoked there or was not tried
- * @param connect to the canary of CANARY_URL; null where none is named
+ * @param connect connects to the canary of CANARY_URL; null where that is not set
  */
 export function addDrillCommand(
   canary: Command,
@@ -78,33 +104,13 @@ export function addDrillCommand(
       const { invariants, env, yes, image, json } = options;
       if (env === undefined && (yes || image !== undefined))
         command.error("--yes and --image are of a deployed environment: name it with --env");
-      const open = async (): Promise<DrilledEnvironment> => {
-        if (env === undefined) {
-          const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
-            import("./local.ts"),
-            import("../../shared/variables.ts"),
-          ]);
-          return openLocal(loadLocal(ALERT_NAMES));
-        }
-        const { findEnvironment } = await import("../environments.ts");
-        const settings = findEnvironment(env);
-        if (!yes)
-          command.error(
-            `this makes agents named canary-drill-… on ${env}, breaks them, alerts its operators, and removes them: add --yes`,
-          );
-        const call = connect();
-        if (!call)
-          return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
-        const { openDeployed } = await import("./deployed.ts");
-        return openDeployed({ environment: env, settings, call, image });
-      };
-      // What a drill needs is loaded with it, and not for the help.
+      // Loaded only for a drill, so that the help stays fast.
       const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
         await Promise.all([import("../faults/index.ts"), import("./drill.ts"), import("./report.ts")]);
       const faults = faultsOf(DRILLED, invariants);
       const { signal, left, end } = interruption();
       try {
-        const environment = await open();
+        const environment = await openEnvironment(options, command, connect);
         try {
           if (!json) print(`a drill of ${faults.length} on ${environment.name}\n`);
           const proofs = await runDrill({

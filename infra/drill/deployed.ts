@@ -1,4 +1,4 @@
-/** The drill on a deployed environment, next to everything that runs there. */
+/** Opens a deployed environment for the drill, while everything else goes on there. */
 import { createClient } from "@libsql/client/http";
 import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
@@ -18,17 +18,17 @@ import type { DrilledEnvironment } from "./environment.ts";
 
 export interface DeployedDrillOptions {
   readonly environment: string;
-  /** Of that environment: they say where its sources are. */
+  /** The settings of that environment, which name its sources. */
   readonly settings: EnvironmentSettings;
-  /** To the canary that watches it. */
+  /** Reaches the canary that watches it. */
   readonly call: Call;
-  /** What R-01's container is made of; left out: the image of an agent that runs there. */
+  /** The image of R-01's container. Left out: that of an agent that runs there. */
   readonly image?: string | undefined;
-  /** The variables that hold the tokens, which have to be good for writing. */
+  /** The variables with the tokens, which need the right to write. */
   readonly variables?: Environment;
 }
 
-/** For one request: one that hangs must not keep a cure waiting for ever. */
+/** The deadline of one request: one that hangs must not block a cure. */
 const REQUEST_MS = 15_000;
 
 const absent = (reason: string) => ({ absent: reason });
@@ -82,7 +82,7 @@ async function dockerOf(
   }
 }
 
-/** @throws ConfigError where the environment names addresses of the examples, or a token is missing */
+/** @throws ConfigError where the environment still has addresses of the examples, or a token is missing */
 export async function openDeployed(options: DeployedDrillOptions): Promise<DrilledEnvironment> {
   const { environment, settings, call, image, variables } = options;
   const placeholders = placeholdersIn(settings);

@@ -10,21 +10,21 @@ import type { CanaryApi } from "./canary-api.ts";
 import { DRILL_PREFIX, drillAgent, removeDrillAgent } from "./drill-agent.ts";
 import { Disproof, expectations } from "./expectations.ts";
 
-/** What a drill of one fault came to. */
+/** The result of the drill of one fault. */
 export interface Proof {
   readonly invariant_id: string;
   readonly fault: string;
-  /** `impossible`: it can't be provoked there. */
+  /** `impossible`: the environment can't have the fault. */
   readonly outcome: "proven" | "failed" | "impossible";
   /** Why it is not proven. */
   readonly reason: string | null;
   readonly agent: string;
-  /** What was seen of the fault without the canary. */
+  /** What `seen` of the fault found, without the canary. */
   readonly took_hold: string | null;
-  /** What the canary saw of it. */
+  /** The violation's observed_state. */
   readonly observed_state: Readonly<Record<string, unknown>> | null;
   readonly signal_query: string | null;
-  /** Of the cycles that were red for the first time, red again, and recovered. */
+  /** The durations of the cycles that were red for the first time, red again, and recovered. */
   readonly cycle_ms: {
     readonly red: number | null;
     readonly again: number | null;
@@ -36,13 +36,13 @@ export interface DrillOptions {
   readonly target: Target;
   readonly api: CanaryApi;
   readonly faults: readonly Fault[];
-  /** Whether nobody else's agents are watched: then nothing but the fault may be red. */
+  /** Whether only the drill's agents are watched: then nothing but the fault may be red. */
   readonly isAlone: boolean;
-  /** Once it is aborted, the present fault is cured and the rest is left out. */
+  /** Where it is aborted, the current fault is cured and the others are left out. */
   readonly signal: AbortSignal;
-  /** Called with each agent before anything of it is made. */
+  /** Called with the name of each agent before it is made. */
   readonly onAgent?: (agent: string) => void;
-  /** Called with each proof as soon as it is there. */
+  /** Called with each proof as soon as it is complete. */
   readonly onProof: (proof: Proof) => void;
 }
 
@@ -52,7 +52,7 @@ type Draft = Mutable<Omit<Proof, "cycle_ms">> & { cycle_ms: Mutable<Proof["cycle
 const UNDO_TRIES = 3;
 const UNDO_AGAIN_MS = 1_000;
 
-/** Tries more than once to undo something. Gives what failed in the end, in words, or null. */
+/** Undoes something, with retries. Gives null, or the error of the last try in words. */
 async function undone(what: string, undo: () => Promise<void>): Promise<string | null> {
   for (let left = UNDO_TRIES - 1; ; left -= 1) {
     try {
@@ -66,8 +66,8 @@ async function undone(what: string, undo: () => Promise<void>): Promise<string |
 }
 
 /**
- * Takes one fault through its steps; what was made is undone whatever became of them.
- * @returns what went wrong first, and what could not be undone; nothing where it is proven
+ * Takes one fault through its steps, and undoes it whether or not they succeed.
+ * @returns the first problem, and what could not be undone; nothing where the alarm is proven
  */
 async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draft: Draft): Promise<string[]> {
   const { signal } = options;
@@ -113,15 +113,15 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
 }
 
 /**
- * Drills one fault after the other, each on an agent that is made for it and removed after it.
- * @returns what each came to, in the order of the faults; those after an interruption are left out
+ * Drills one fault after the other, each on its own agent.
+ * @returns the proofs in the order of the faults, without those after an interruption
  */
 export async function runDrill(options: DrillOptions): Promise<Proof[]> {
   const { target, faults, signal, onAgent, onProof } = options;
   const proofs: Proof[] = [];
   for (const fault of faults) {
     if (signal.aborted) break;
-    // The canary remembers ids that have ended: no two agents may have the same.
+    // E-02 remembers the ids of ended runs, so no two drills may use the same.
     const suffix = randomBytes(3).toString("hex");
     const agent = drillAgent(target, `${DRILL_PREFIX}${fault.invariantId.toLowerCase()}-${suffix}`);
     const draft: Draft = {
@@ -149,7 +149,7 @@ export async function runDrill(options: DrillOptions): Promise<Proof[]> {
   return proofs;
 }
 
-/** Every fault is made on an agent of the roster, with slots. */
+/** Gives the reason why the fault can't be made. Every fault needs an agent on the roster, with slots. */
 function obstacleOf(fault: Fault, target: Target): string | null {
   for (const part of [target.database, target.redis]) if ("absent" in part) return part.absent;
   return fault.obstacle?.(target) ?? null;

@@ -1,13 +1,13 @@
-/** What the canary has to say at each step of a drill. */
+/** What the canary must report at each step of a drill. */
 import { isDeepStrictEqual } from "node:util";
 import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
 import type { Expected, Fault } from "../faults/fault.ts";
 import type { CanaryApi } from "./canary-api.ts";
 
-/** The proof does not hold; the text says at which step, and what was seen instead. */
+/** The alarm is not proven; the message says at which step, and what was seen instead. */
 export class Disproof extends Error {}
 
-/** Gives the fields that are not as expected, as text. */
+/** Describes the fields that are not as expected. */
 function differences(
   seen: Readonly<Record<string, unknown>>,
   expected: Readonly<Record<string, Expected>>,
@@ -28,7 +28,7 @@ interface Observer {
   readonly signal: AbortSignal;
 }
 
-/** Counts the transitions of an invariant since that instant: to red, and of the agent back. */
+/** Counts since that instant how often the invariant became red, and how often the agent recovered. */
 async function transitionsSince(
   api: CanaryApi,
   instant: string,
@@ -47,7 +47,7 @@ async function transitionsSince(
   };
 }
 
-/** Runs the cycles of one fault and compares what they say. Each method throws a Disproof where it is not as expected. */
+/** Runs the cycles of one fault and compares their reports. Each method throws a Disproof where one is not as expected. */
 export function expectations({ api, isAlone, signal }: Observer, { invariantId }: Fault, agent: string) {
   let startedAt = "";
   async function cycle(): Promise<CycleReport> {
@@ -68,7 +68,7 @@ export function expectations({ api, isAlone, signal }: Observer, { invariantId }
       if (red.length > 0) throw new Disproof(`before the fault, red already: ${describe(red)}`);
       startedAt = answer.snapshot_time;
     },
-    /** Gives the violation, and how long its cycle took. */
+    /** Gives the violation, and the duration of its cycle in ms. */
     async red(expected: Readonly<Record<string, Expected>>): Promise<[ViolationRecord, number]> {
       const answer = await cycle();
       const red = relevant(answer);
@@ -83,13 +83,13 @@ export function expectations({ api, isAlone, signal }: Observer, { invariantId }
       if (times !== 1) throw new Disproof(`there were ${times} transitions to red`);
       return [violation as ViolationRecord, answer.cycle_duration_ms];
     },
-    /** Gives how long its cycle took. */
+    /** Gives the duration of its cycle in ms. */
     async recovered(): Promise<number> {
       const answer = await cycle();
       const red = relevant(answer);
       if (red.length > 0) throw new Disproof(`after the cure, still red: ${describe(red)}`);
       const { red: times, recovered } = await transitions();
-      // While others are red, the invariant itself has not recovered.
+      // Where other agents are red, the invariant as a whole does not recover.
       const expected = answer.verdicts[invariantId]?.status === "red" ? 0 : 1;
       if (times !== 1 || recovered !== expected)
         throw new Disproof(`there were ${times} transitions to red and ${recovered} back`);

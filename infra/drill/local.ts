@@ -1,4 +1,4 @@
-/** The drill on this machine: a separate embedded environment, with the fleet's traffic in it. */
+/** Opens an embedded environment for the drill, with the fleet's traffic in it. */
 import { Redis } from "@upstash/redis";
 import { controlsOf, NO_JOURNAL } from "../faults/target.ts";
 import { startEnvironment } from "../local/environment.ts";
@@ -9,16 +9,16 @@ import type { DrilledEnvironment } from "./environment.ts";
 export interface LocalDrillOptions {
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
-  /** Left out: as by default. */
+  /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
 }
 
-/** @throws LocalError for what is in the way on this machine */
+/** @throws LocalError where the machine is in the way */
 export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvironment> {
-  // Its fleet has no containers: another environment on the same daemon may have those of these names.
+  // Without containers for the fleet: another environment on the same daemon may have them under the same names.
   const environment = await startEnvironment({ ...options, port: 0, alerts: {}, fleetContainers: false });
   const { url, token, sources, platform, cachedCounts, containers, docker } = environment;
-  // A separate client: a fault must not pass through the platform's.
+  // A second client: the platform's own transactions must not contain a fault.
   const client = await openPlatformDatabase(sources.databaseUrl);
   return {
     name: "an embedded environment",

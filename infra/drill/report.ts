@@ -1,11 +1,11 @@
-/** A drill as an operator reads it in a terminal. */
+/** Renders a drill for a terminal. */
 import pc from "picocolors";
 import { printable } from "../../shared/text.ts";
 import type { Proof } from "./drill.ts";
 
 const SYMBOLS = { proven: "✓", failed: "✗", impossible: "–" } as const;
 
-/** Renders what was provoked, what was seen, and how long the cycles took. */
+/** Renders the fault, what was seen of it, and how long the cycles took. */
 export function renderProof(proof: Proof, colour: boolean): string {
   const c = pc.createColors(colour);
   const paint = { proven: c.green, failed: c.red, impossible: c.yellow }[proof.outcome];
@@ -25,7 +25,7 @@ export function renderProof(proof: Proof, colour: boolean): string {
   return lines.map(printable).join("\n");
 }
 
-/** @param wanted how many were to be drilled */
+/** @param wanted the number of faults that were requested */
 export function renderSummary(proofs: readonly Proof[], wanted: number): string {
   const of = (outcome: Proof["outcome"]) => proofs.filter((p) => p.outcome === outcome).length;
   const parts = [

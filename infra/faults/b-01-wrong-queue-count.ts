@@ -8,7 +8,7 @@ export const wrongQueueCount: Fault = {
   cured: "it says what the database says",
   obstacle: ({ controls }) =>
     "absent" in controls ? `the accessor is the platform's own code: ${controls.absent}` : null,
-  // No free slot, so that nothing takes the row from the queue meanwhile.
+  // No slot is free, so that no drain takes the row from the queue.
   async prepare(agent) {
     const { maxParallelTasks } = agent.limits;
     for (let n = 1; n <= maxParallelTasks; n += 1) {

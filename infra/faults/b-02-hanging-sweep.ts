@@ -1,7 +1,7 @@
 import { between, type Fault } from "./fault.ts";
 import { present } from "./target.ts";
 
-/** Late for a row that has waited as long. Beyond 120 s, queues that other agents drain themselves would be red too. */
+/** Late for a row that has waited as long. From 120 s on, queues of other agents would be red too. */
 const LATE_SECONDS = 90;
 
 export const hangingSweep: Fault = {
@@ -33,7 +33,7 @@ export const hangingSweep: Fault = {
     drain_tick_age_seconds: between(LATE_SECONDS, LATE_SECONDS + 600),
     drain_tick_grace_seconds: 60,
   }),
-  // The sweep that comes first must not drain a row that nothing will ever run.
+  // Rows first: the next sweep must not drain a row that nothing runs.
   async cure(agent) {
     try {
       await agent.settle();

@@ -1,7 +1,7 @@
 import { SLOT_TTL_BUFFER_SECONDS } from "../platform/names.ts";
 import { between, type Fault } from "./fault.ts";
 
-/** Longer than the longest timeout that an agent of the platform's tests has. */
+/** Longer than the longest timeout of any agent in the soak. */
 const AGE_SECONDS = 2 * 3600;
 
 export const endlessRun: Fault = {

@@ -4,10 +4,10 @@ import type { Fault } from "./fault.ts";
 import { present } from "./target.ts";
 import type { TestAgent } from "./test-agent.ts";
 
-/** A claude that ends at once, and a parent that never waits for it. */
+/** Starts a claude that ends at once, under a parent that never waits for it. */
 const FORK =
   "printf '#!/bin/sh\\n' >/tmp/claude && chmod +x /tmp/claude && { /tmp/claude & exec sleep 3600; }";
-/** Shell built-ins only: an image need not have ps or cat. The canary looks in another way. */
+/** Uses shell built-ins only, since an image need not have ps or cat. It does not look as the canary does. */
 const LOOK = 'for f in /proc/[0-9]*/stat; do read -r l <"$f" && echo "$l"; done 2>/dev/null';
 
 const LOOKS = 30;
@@ -18,7 +18,7 @@ const containerOf = ({ target, name }: TestAgent) =>
 
 /** Counts the zombies named claude. */
 async function zombies(agent: TestAgent): Promise<number> {
-  // With a terminal, the stream is the text itself.
+  // With a terminal the stream is not multiplexed: it is the text.
   const exec = await containerOf(agent).exec({ Cmd: ["sh", "-c", LOOK], AttachStdout: true, Tty: true });
   const stream = await exec.start({ Tty: true, hijack: false, stdin: false });
   let text = "";
@@ -35,7 +35,7 @@ export const zombie: Fault = {
   prepare: (agent) => agent.startContainer(),
   async provoke(agent) {
     const exec = await containerOf(agent).exec({ Cmd: ["sh", "-c", FORK] });
-    // The connection of an answer that nobody reads would stay open.
+    // The answer has to be read, or its connection would stay open.
     (await exec.start({ Detach: true, hijack: false, stdin: false })).resume();
   },
   async seen(agent) {
@@ -46,7 +46,7 @@ export const zombie: Fault = {
     }
   },
   expected: () => ({ zombie_count: 1 }),
-  // Its parent ends, and init with it: nothing is left that did not wait for it.
+  // A restart ends the parent and init, and with them the zombie.
   async cure(agent) {
     await containerOf(agent).restart({ t: 0 });
   },

@@ -1,4 +1,4 @@
-/** What a test agent has in the database: its runs, and its place on the roster. */
+/** Writes and reads a test agent's rows: its runs, and its row on the roster. */
 import { timestamp } from "../platform/clock.ts";
 import type { Database, Statement } from "../platform/database.ts";
 import type { ExecutionStatus } from "../platform/journal.ts";
@@ -11,18 +11,18 @@ export interface NewRun {
   readonly session?: string | null;
 }
 
-/** A run as it was read back. */
+/** A run, read back. */
 export interface SeenRun {
   readonly id: string;
   readonly status: string;
-  /** NaN where started_at is no time. */
+  /** NaN where started_at is not a time. */
   readonly ageSeconds: number;
   readonly session: string | null;
 }
 
 /**
- * Makes the statement that inserts the values, less those that the table has no column for. Columns that must be filled
- * and that are not known here are filled as another row has them.
+ * Makes the statement that inserts the values, without those that the table has no column for. A required column without
+ * a value here gets the value of some other row, since a deployed platform may have columns that are unknown here.
  */
 async function insertion(
   database: Database<FaultChange>,
@@ -45,7 +45,7 @@ async function insertion(
 
 const marks = (values: ReadonlySet<unknown>) => [...values].map(() => "?").join(", ");
 
-/** Makes one change. @param changes gets the ids that the statement returns; called only where it changed something */
+/** Runs one statement. @param changes gets the ids that it returns; called only where it changed something */
 async function write(
   target: Target,
   statement: Statement,
@@ -53,25 +53,33 @@ async function write(
 ): Promise<void> {
   await present(target.database).write([statement], ([answer]) => {
     const { rows, rowsAffected } = answer!;
-    // A statement that returns rows does not say how many it has changed.
+    // rowsAffected is 0 for a statement that returns rows.
     return rowsAffected > 0 || rows.length > 0 ? changes(rows.map((row) => String(row.id))) : [];
   });
 }
 
-/** The runs that a fault makes. @param ids gets the id of each */
+/** The changes of a row that starts; a session of null was not written. */
+const started = (
+  agent: string,
+  id: string,
+  status: ExecutionStatus,
+  atMs: number,
+  session: string | null,
+) => [
+  {
+    what: "row" as const,
+    agent,
+    executionId: id,
+    status,
+    startedAtMs: atMs,
+    ...(status === "queued" && { queuedAtMs: atMs }),
+  },
+  ...(session === null ? [] : [{ what: "session" as const, agent, executionId: id }]),
+];
+
+/** Works on the runs that a fault makes. @param ids gets the id of each */
 export function runsOf(target: Target, agent: string, ids: Set<string>) {
   const database = () => present(target.database);
-  const started = (id: string, status: ExecutionStatus, atMs: number, session: string | null) => [
-    {
-      what: "row" as const,
-      agent,
-      executionId: id,
-      status,
-      startedAtMs: atMs,
-      ...(status === "queued" && { queuedAtMs: atMs }),
-    },
-    ...(session === null ? [] : [{ what: "session" as const, agent, executionId: id }]),
-  ];
   return {
     async addRun(
       id: string,
@@ -91,13 +99,13 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
         triggered_by: "manual",
         claude_session_id: session,
       });
-      await write(target, statement, () => started(id, status, atMs, session));
+      await write(target, statement, () => started(agent, id, status, atMs, session));
     },
     restartRun(id: string): Promise<void> {
       const atMs = Date.now();
       const sql = `UPDATE ${EXECUTIONS} SET status = 'running', started_at = ?, completed_at = NULL WHERE agent_name = ? AND id = ?`;
       return write(target, { sql, args: [timestamp(atMs), agent, id] }, () =>
-        started(id, "running", atMs, "kept"),
+        started(agent, id, "running", atMs, "kept"),
       );
     },
     async endRuns(): Promise<void> {

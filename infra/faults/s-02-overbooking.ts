@@ -1,7 +1,7 @@
 import type { Fault } from "./fault.ts";
 import type { TestAgent } from "./test-agent.ts";
 
-/** One run more than may run, whatever else runs. */
+/** One run more than the limit. */
 const idsOf = ({ id, limits }: TestAgent) =>
   Array.from({ length: limits.maxParallelTasks + 1 }, (_, i) => id(i + 1));
 

@@ -2,7 +2,7 @@ import { between, type Fault } from "./fault.ts";
 import type { NewSlot } from "./slots.ts";
 import type { TestAgent } from "./test-agent.ts";
 
-/** Long enough for some cycles, short enough to be wrong. */
+/** Long enough for some cycles, and too short for a slot. */
 const TTL_SECONDS = 120;
 
 const kind = (agent: TestAgent, kind: string) => ({
@@ -11,7 +11,7 @@ const kind = (agent: TestAgent, kind: string) => ({
   kind,
 });
 
-/** What faults of a slot's life have in common: a run whose slot is made wrong. */
+/** The common part of these faults: a run with a wrong slot. */
 const withSlot = (slot: NewSlot): Pick<Fault, "invariantId" | "cured" | "provoke" | "key" | "cure"> => ({
   invariantId: "S-03",
   cured: "the run ends",

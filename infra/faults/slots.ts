@@ -1,4 +1,4 @@
-/** What a test agent has in Redis: its slots. And what the whole platform says of its queue: accessor and heartbeat. */
+/** Writes and reads a test agent's slots, the accessor's count of its queue, and the platform's heartbeat. */
 import { timestamp } from "../platform/clock.ts";
 import { journaled } from "../platform/journal.ts";
 import { DRAIN_TICK_KEY, SLOT_TTL_BUFFER_SECONDS, slotKey, slotsKey } from "../platform/names.ts";
@@ -8,7 +8,7 @@ export interface NewSlot {
   readonly ageSeconds?: number;
   /** Null: the hash never expires. */
   readonly ttlSeconds?: number | null;
-  /** Null: the hash does not name a timeout. */
+  /** Null: the hash has no timeout. */
   readonly timeoutSeconds?: number | null;
   /** Default: both. */
   readonly parts?: "both" | "member only" | "hash only";
@@ -20,7 +20,7 @@ const record = async (
   ...changes: FaultChange[]
 ): Promise<void> => void (await journaled<unknown, FaultChange>(target.journal, write, () => changes));
 
-/** The slots that a fault makes. @param ids gets the id of each */
+/** Works on the slots that a fault makes. @param ids gets the id of each */
 export function slotsOf(target: Target, agent: string, limits: Limits, ids: Set<string>) {
   const redis = () => present(target.redis);
   const slotLifeSeconds = limits.executionTimeoutSeconds + SLOT_TTL_BUFFER_SECONDS;
@@ -49,9 +49,9 @@ export function slotsOf(target: Target, agent: string, limits: Limits, ids: Set<
           started_at: timestamp(startedAtMs),
           ...(timeoutSeconds !== null && { timeout_seconds: String(timeoutSeconds) }),
         });
-        // Where the hash names no timeout, the agent's own holds.
-        const holds = timeoutSeconds ?? limits.executionTimeoutSeconds;
-        changes.push({ what: "hash written", ...of, timeoutSeconds: holds });
+        // Without a timeout in the hash, the agent's own counts.
+        const effectiveSeconds = timeoutSeconds ?? limits.executionTimeoutSeconds;
+        changes.push({ what: "hash written", ...of, timeoutSeconds: effectiveSeconds });
         if (ttlSeconds !== null) {
           multi.expire(slotKey(agent, id), ttlSeconds);
           changes.push({ what: "hash expires", ...of, ttlSeconds });
@@ -77,7 +77,7 @@ export function slotsOf(target: Target, agent: string, limits: Limits, ids: Set<
   };
 }
 
-/** What the platform says of an agent's queue. */
+/** Works on the accessor's count and the heartbeat. */
 export function signalsOf(target: Target, agent: string) {
   return {
     setCachedCount: (count: number | null): Promise<void> =>

@@ -1,4 +1,4 @@
-/** The faults of a drill as docs/drill.md lists them. */
+/** The table of the drill's faults for docs/drill.md. */
 import { table } from "../markdown.ts";
 import { DRILLED } from "./index.ts";
 

@@ -1,4 +1,4 @@
-/** The platform that faults are made on, and what a fault may touch of it. */
+/** The platform that faults are made on, and the parts of it that a fault may change. */
 import type { Redis } from "@upstash/redis";
 import type Docker from "dockerode";
 import type { AgentContainers } from "../platform/containers.ts";
@@ -6,9 +6,9 @@ import type { Database } from "../platform/database.ts";
 import type { Change, Journal } from "../platform/journal.ts";
 import type { Platform } from "../platform/platform.ts";
 
-/** A change that only a fault makes: the platform never does this by itself. */
+/** A change that the platform itself never makes. */
 export type Tampering =
-  /** The agent's row is off the roster; its rows in the other tables are not gone. */
+  /** The agent's row left the roster; its rows in the other tables stay. */
   | { readonly what: "roster row lost"; readonly agent: string }
   | { readonly what: "accessor"; readonly agent: string; readonly isWrong: boolean };
 
@@ -19,16 +19,16 @@ export interface Absent {
   readonly absent: string;
 }
 
-/** What only a platform in this process offers. */
+/** Controls that only a platform in this process has. */
 export interface Controls {
-  /** What the queue accessor answers in place of the count, by agent. */
+  /** Counts that the queue accessor gives in place of the database's, by agent. */
   readonly cachedCounts: Map<string, number>;
   /** Asks the accessor over HTTP for an agent's count. */
   countOf(agent: string): Promise<number | null>;
   /** Lets no sweep begin. */
   hangSweeps(): Promise<void>;
   sweepsHang(): boolean;
-  /** Sweeps at once, and from then on as before. */
+  /** Sweeps at once, then on the usual schedule. */
   resumeSweeps(): Promise<void>;
 }
 

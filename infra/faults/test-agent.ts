@@ -1,4 +1,4 @@
-/** One agent as a fault works on it. Rows, slots and hashes are written here only, and by the platform itself. */
+/** One agent that a fault works on. All writes of faults go through it. */
 import { type NewRun, rosterOf, runsOf, type SeenRun } from "./rows.ts";
 import { type NewSlot, signalsOf, slotsOf } from "./slots.ts";
 import { type Limits, present, type Target } from "./target.ts";
@@ -7,26 +7,26 @@ export interface TestAgent {
   readonly name: string;
   readonly target: Target;
   readonly limits: Limits;
-  /** How long a slot lives that is given the agent's own timeout. */
+  /** The life of a slot with the agent's own timeout. */
   readonly slotLifeSeconds: number;
-  /** Every execution that the fault made so far. */
+  /** The executions that the fault has made. */
   readonly ids: ReadonlySet<string>;
   readonly hasContainer: boolean;
   /** The id of the fault's nth run. */
   id(n: number): string;
   /** Writes a row: a running one with a session, ten seconds old, by default. */
   addRun(id: string, run?: NewRun): Promise<void>;
-  /** Makes a row a running one that has just started. */
+  /** Turns a row into a running one that has just started. */
   restartRun(id: string): Promise<void>;
-  /** Gives a run its slot as the platform does, acquired ten seconds ago by default. */
+  /** Gives a run its slot in the platform's way, acquired ten seconds ago by default. */
   addSlot(id: string, slot?: NewSlot): Promise<void>;
-  /** Reads which of the fault's executions are members of the agent's slots, sorted. */
+  /** Reads which of the fault's executions hold a slot of the agent, sorted. */
   slots(): Promise<string[]>;
-  /** Reads the TTL of a slot's hash as Redis has it: -1 never expires, -2 no hash. */
+  /** Reads the TTL of a slot's hash in Redis' terms: -1 never expires, -2 no hash. */
   slotTtlSeconds(id: string): Promise<number>;
   /** Reads the rows that the fault made. */
   runs(): Promise<SeenRun[]>;
-  /** Lets the queue accessor answer that count for the agent; null: the true one again. */
+  /** Makes the queue accessor give that count for the agent; null: the true one again. */
   setCachedCount(count: number | null): Promise<void>;
   setDrainTick(ageSeconds: number): Promise<void>;
   drainTickAgeSeconds(): Promise<number>;
@@ -34,7 +34,7 @@ export interface TestAgent {
   isListed(): Promise<boolean>;
   /** Puts the agent on the roster, with its limits. */
   enlist(): Promise<void>;
-  /** Takes the agent off the roster, and nothing else of it. */
+  /** Deletes the agent's row on the roster and nothing else. */
   delist(): Promise<void>;
   /** Ends every run that the fault made and gives its slots back. Can be repeated. */
   settle(): Promise<void>;
@@ -42,7 +42,7 @@ export interface TestAgent {
 
 /**
  * Works on one agent of the target, which need not be there yet.
- * @param runPrefix what the ids of the fault's runs begin with: no other run of the agent may have it
+ * @param runPrefix the prefix of the ids of the fault's runs; no other run of the agent may have it
  */
 export function testAgent(
   target: Target,
@@ -69,7 +69,7 @@ export function testAgent(
       hasContainer = true;
       await present(target.docker).containers.create(name);
     },
-    // In the platform's order: a queued row that has ended can't be drained into a slot that is free.
+    // Rows before slots, as the platform does: otherwise a drain could put a queued row into a slot that is free now.
     async settle() {
       await endRuns();
       await giveBackSlots();

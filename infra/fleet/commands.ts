@@ -17,7 +17,7 @@ async function connect({ platform }: { platform?: string }): Promise<Trinity> {
 
 /**
  * Adds the three commands.
- * @param done gets the exit code: 0 as wanted, 1 not, 2 can't be read (status)
+ * @param done gets the exit code: 0 as it should be, 1 not, 2 can't be read (status)
  */
 export function addFleetCommands(canary: Command, done: (code: number) => void): void {
   const fleet = canary

@@ -1,4 +1,4 @@
-/** Brings the fleet about: what is missing is made, what has its value is left alone, nothing is taken back. */
+/** Deploys the fleet: makes what is missing, sets what differs, and takes nothing back. */
 import { printable } from "../../shared/text.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import { type Check, foundOf, type Inspection, inspectFleet } from "./inspect.ts";
@@ -7,9 +7,9 @@ import { type Deployment, type Trinity, TrinityError } from "./trinity-api.ts";
 export interface DeployOptions {
   readonly api: Trinity;
   readonly fleet: Fleet;
-  /** Says what would be done and writes nothing. */
+  /** Print what would be done, and write nothing. */
   readonly dryRun: boolean;
-  /** Takes one line, as soon as it is true. */
+  /** Prints one line, as soon as it is true. */
   readonly print: (line: string) => void;
 }
 
@@ -19,8 +19,8 @@ const reasonsOf = ({ status, failed }: Deployment) =>
   failed?.map(({ name, reason }) => `${name}: ${reason}`).join("; ") || `status ${status}`;
 
 /**
- * Has the platform try the manifest first: it knows the templates, and the names that are taken.
- * @throws TrinityError where it would refuse, or would name an agent otherwise
+ * Lets the platform check the manifest first: it knows the templates and the taken names.
+ * @throws TrinityError where it would refuse, or would give an agent another name
  */
 async function rehearse(api: Trinity, manifest: string, missing: readonly FleetAgent[]): Promise<void> {
   const preview = await api.deploy(manifest, true);
@@ -37,7 +37,7 @@ async function rehearse(api: Trinity, manifest: string, missing: readonly FleetA
 }
 
 /**
- * @param made is told of each agent as it is made
+ * @param made called with each agent that was made
  * @throws TrinityError where an agent was not made, or was made under another name
  */
 async function makeAgents(
@@ -61,12 +61,12 @@ async function makeAgents(
 
 const isSame = ({ state }: Check) => state === "same";
 
-/** What the manifest says is not set by a call: somebody changed it on purpose, and a deploy takes nothing back. */
+/** Whether a value of the manifest was changed on the platform. That was on purpose, and a deploy takes nothing back. */
 const isByHand = ({ state, write }: Check) => state === "differs" && write === null;
 const byHand = (check: Check) =>
   `✗ ${check.title}: ${foundOf(check)}, should be ${check.wanted}: changed on the platform, so a deploy leaves it; change it back there`;
 
-/** What would be done, in the order in which it would be. */
+/** Prints what a deploy would do, in its order. Gives whether the fleet would then be as it should. */
 async function plan({ api, fleet, print }: DeployOptions, { checks, missing }: Inspection): Promise<boolean> {
   if (missing.length > 0) await rehearse(api, fleet.manifestOf(missing), missing);
   for (const check of checks.filter((check) => !isSame(check)))
@@ -77,21 +77,21 @@ async function plan({ api, fleet, print }: DeployOptions, { checks, missing }: I
   return !checks.some(isByHand);
 }
 
-/** What a run has come to, so that one that breaks off can say it. */
+/** The progress of a deploy, so that one that breaks off can print it. */
 interface Progress {
-  /** Titles of what is not as it should be, as far as is known. */
+  /** Titles of the checks that are not known to be the same yet. */
   readonly open: Set<string>;
-  /** Titles of what was written, and taken by the platform. */
+  /** Titles of the checks whose write the platform accepted. */
   readonly written: Set<string>;
 }
 
-/** Tells what has come about since the last look. */
-function tellSame(checks: readonly Check[], { open }: Progress, print: DeployOptions["print"]): void {
+/** Prints the checks that became the same since the last inspection. */
+function printSame(checks: readonly Check[], { open }: Progress, print: DeployOptions["print"]): void {
   for (const { title, wanted } of checks.filter(isSame))
     if (open.delete(title)) print(`✓ ${title}: ${wanted}`);
 }
 
-/** @returns whether all is as it should be; prints what is not, and why */
+/** Prints what is not as it should be, and why. Gives whether everything is. */
 function judge(checks: readonly Check[], { written }: Progress, print: DeployOptions["print"]): boolean {
   let good = true;
   for (const check of checks.filter((check) => !isSame(check))) {
@@ -110,7 +110,7 @@ function judge(checks: readonly Check[], { written }: Progress, print: DeployOpt
   return good;
 }
 
-async function bringAbout(options: DeployOptions, progress: Progress): Promise<boolean> {
+async function deploy(options: DeployOptions, progress: Progress): Promise<boolean> {
   const { api, fleet, dryRun, print } = options;
   const before = await inspectFleet(api, fleet);
   for (const check of before.checks)
@@ -126,7 +126,7 @@ async function bringAbout(options: DeployOptions, progress: Progress): Promise<b
       print(`✓ agent ${name}: made`);
     });
     ({ checks } = await inspectFleet(api, fleet));
-    tellSame(checks, progress, print);
+    printSame(checks, progress, print);
   }
   for (const check of checks) {
     if (isSame(check) || check.write === null) continue;
@@ -134,19 +134,19 @@ async function bringAbout(options: DeployOptions, progress: Progress): Promise<b
     progress.written.add(check.title);
   }
   if (progress.written.size > 0) ({ checks } = await inspectFleet(api, fleet));
-  tellSame(checks, progress, print);
+  printSame(checks, progress, print);
   return judge(checks, progress, print);
 }
 
 /**
- * Looks, makes what is missing, sets what a manifest can't express, and reads all of it back.
- * @returns whether the fleet now is what it should be (of a dry run: whether a deploy would make it so)
+ * Inspects the fleet, makes what is missing, sets what a manifest can't express, and reads everything back.
+ * @returns whether the fleet is as it should be now; for a dry run, whether it would be after a deploy
  */
 export async function deployFleet(options: DeployOptions): Promise<boolean> {
   const progress: Progress = { open: new Set(), written: new Set() };
   const { dryRun, print } = options;
   try {
-    return await bringAbout(options, progress);
+    return await deploy(options, progress);
   } catch (error) {
     if (!(error instanceof TrinityError)) throw error;
     const { open, written } = progress;

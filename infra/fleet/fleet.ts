@@ -1,4 +1,4 @@
-/** What the fleet should be: the manifest, and what a manifest can't express. */
+/** The fleet as it should be: the manifest, and the settings that a manifest can't express. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseDocument } from "yaml";
@@ -6,24 +6,24 @@ import { z } from "zod";
 
 export const MANIFEST_PATH = fileURLToPath(new URL("canary-fleet.yaml", import.meta.url));
 
-/** The fleet's own file can't be used; the text says where. */
+/** The manifest can't be used; the message says where. */
 export class ManifestError extends Error {
   override readonly name = "ManifestError";
 }
 
-/** What is set by a call of its own, because Trinity's manifest has no place for it. */
+/** Settings that need a call each, because Trinity's manifest has no field for them. */
 interface Settings {
   readonly model: string;
   readonly maxParallelTasks?: number;
   readonly executionTimeoutSeconds?: number;
 }
 
-/** The cheapest model does: the load is what counts, not the answer. */
+/** The cheapest model is enough: only the load counts, not the answer. */
 const MODEL = "claude-haiku-4-5-20251001";
 
 const SETTINGS: Readonly<Record<string, Settings>> = {
   burst: { model: MODEL },
-  // One slot, so that a run that is late queues the next. 180 s: twice a run and some.
+  // One slot, so that a late run makes the next one wait in the queue. 180 s is more than two runs take.
   slow: { model: MODEL, maxParallelTasks: 1, executionTimeoutSeconds: 180 },
 };
 
@@ -39,7 +39,7 @@ export interface FleetAgent extends Settings {
 
 export interface Fleet {
   readonly agents: readonly FleetAgent[];
-  /** @returns the manifest with these agents only: who is there already would be made a second time, as `…_2` */
+  /** Gives the manifest with these agents only: the platform would make an existing agent a second time, as `…_2`. */
   manifestOf(agents: readonly FleetAgent[]): string;
 }
 
@@ -50,9 +50,9 @@ const Manifest = z.object({
 });
 
 /**
- * Reads the manifest, which is the one place where the agents are named.
+ * Parses the manifest, the one place that names the agents.
  * @param text YAML
- * @throws ManifestError where it is no manifest of one schedule for each agent that has settings
+ * @throws ManifestError unless it has one schedule for each agent of SETTINGS, and no other agent
  */
 export function parseFleet(text: string): Fleet {
   const document = parseDocument(text);

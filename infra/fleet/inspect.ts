@@ -1,4 +1,4 @@
-/** What is on the platform, held against what should be: the same list for deploy and for status. */
+/** Compares the platform with the fleet as it should be, in one list of checks for deploy and status. */
 import { printable } from "../../shared/text.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import { type Schedule, type Trinity, TrinityError } from "./trinity-api.ts";
@@ -6,13 +6,13 @@ import { type Schedule, type Trinity, TrinityError } from "./trinity-api.ts";
 type Value = string | number | boolean;
 
 export interface Check {
-  /** What it is and whose, such as `capacity of canary-fleet-slow`. */
+  /** Such as `capacity of canary-fleet-slow`. */
   readonly title: string;
   readonly state: "same" | "differs" | "missing" | "unreadable";
   readonly wanted: Value;
   /** null where it is missing or can't be read. */
   readonly found: Value | null;
-  /** One call that brings it about; null for what comes with the manifest: what was changed of that was meant. */
+  /** The call that sets it; null where the manifest sets it: a difference there was made by hand, and stays. */
   readonly write: (() => Promise<void>) | null;
 }
 
@@ -43,7 +43,7 @@ function scheduleChecks(api: Trinity, agent: FleetAgent, schedules: readonly Sch
     throw new TrinityError(
       `${title} is there more than once: delete all but one on the platform, then go on`,
     );
-  // A deploy that broke off can leave an agent without its schedule; the manifest would make the agent again with it.
+  // A deploy that broke off can leave an agent without its schedule. The manifest can't add it: it would make a second agent.
   const create = () =>
     api.createSchedule(name, {
       name: wanted.name,
@@ -62,7 +62,7 @@ function scheduleChecks(api: Trinity, agent: FleetAgent, schedules: readonly Sch
   ];
 }
 
-/** @returns what the agent should have, all of it missing */
+/** The checks of an agent that is not there, all of them missing. */
 function allMissing({
   name,
   schedule,
@@ -103,14 +103,14 @@ async function inspectAgent(api: Trinity, agent: FleetAgent): Promise<Check[]> {
   return checks;
 }
 
-/** @returns what there is, for a line of text */
+/** Describes what was found, for a line of text. */
 export function foundOf({ state, found }: Check): string {
   if (state === "unreadable") return "the platform offers no way to read it";
   return state === "missing" ? "missing" : printable(String(found));
 }
 
 export interface Inspection {
-  /** Agent by agent, in the order in which a deploy brings them about. */
+  /** Agent by agent, in the order of a deploy. */
   readonly checks: readonly Check[];
   /** The agents that are not there. */
   readonly missing: readonly FleetAgent[];

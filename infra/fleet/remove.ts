@@ -2,10 +2,7 @@
 import type { Fleet } from "./fleet.ts";
 import { type Trinity, TrinityError } from "./trinity-api.ts";
 
-/**
- * @param print takes one line for each agent
- * @returns whether all of them are gone now
- */
+/** Removes the agents, and prints one line for each. Gives whether all of them are gone. */
 export async function removeFleet(
   api: Trinity,
   fleet: Fleet,

@@ -1,13 +1,13 @@
-/** What is there of the fleet, against what should be. */
+/** Prints the fleet as it is, compared with what it should be. */
 import { SYMBOLS } from "../../shared/cli/symbols.ts";
 import type { Fleet } from "./fleet.ts";
 import { foundOf, inspectFleet } from "./inspect.ts";
 import { type Trinity, TrinityError } from "./trinity-api.ts";
 
-/** Nothing differs, something does, or nothing is known to but not all could be read. */
+/** `unread`: nothing differs as far as it could be read, and something could not be read. */
 export type FleetStatus = "same" | "differs" | "unread";
 
-/** @param print takes one line for each thing that should be so */
+/** Prints one line for each check. */
 export async function showFleet(
   api: Trinity,
   fleet: Fleet,

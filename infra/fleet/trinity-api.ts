@@ -1,11 +1,11 @@
-/** The calls of Trinity's HTTP API that the fleet needs: each with a deadline, and an error that names call and mend. */
+/** The calls of Trinity's HTTP API that the fleet needs. Each has a deadline, and an error that names the call and the fix. */
 import { z } from "zod";
 import { redactor } from "../../shared/config/redactor.ts";
 import { withDeadline } from "../../shared/deadline.ts";
 import { describeError, SourceError } from "../../shared/errors.ts";
 import { printable } from "../../shared/text.ts";
 
-/** A call that failed: which, with what status, and what to do. Holds no secret. */
+/** A call failed; the message names the call, the status and the fix. It holds no secret. */
 export class TrinityError extends Error {
   override readonly name = "TrinityError";
 }
@@ -36,40 +36,40 @@ const CapacityAnswer = z.object({ max_parallel_tasks: z.number() });
 const TimeoutAnswer = z.object({ execution_timeout_seconds: z.number() });
 
 export interface Trinity {
-  /** Where it is, for a text. */
+  /** The address, for messages. */
   readonly url: string;
-  /** @returns null where there is no such agent */
+  /** Gives null where there is no such agent. */
   schedules(agent: string): Promise<Schedule[] | null>;
   createSchedule(
     agent: string,
     schedule: { name: string; cron_expression: string; message: string; model: string },
   ): Promise<void>;
   setModel(agent: string, scheduleId: string, model: string): Promise<void>;
-  /** @returns null where the platform has no way to read it */
+  /** Gives null where the platform can't read it. */
   maxParallelTasks(agent: string): Promise<number | null>;
   setMaxParallelTasks(agent: string, tasks: number): Promise<void>;
-  /** @returns null where the platform has no way to read it */
+  /** Gives null where the platform can't read it. */
   executionTimeoutSeconds(agent: string): Promise<number | null>;
   setExecutionTimeoutSeconds(agent: string, seconds: number): Promise<void>;
-  /** @param dryRun only say what would be made */
+  /** @param dryRun only report what would be made */
   deploy(manifest: string, dryRun: boolean): Promise<Deployment>;
-  /** An agent that is gone already is no error. */
+  /** Deletes an agent; does nothing where it is gone. */
   deleteAgent(agent: string): Promise<void>;
 }
 
 export interface TrinityOptions {
   readonly url: string;
-  /** Of an admin. */
+  /** The token of an admin. */
   readonly token: string;
-  /** For one call. */
+  /** The deadline of one call. */
   readonly timeoutMs?: number;
-  /** For the deploy, which starts a container for each agent before it answers. */
+  /** The deadline of a deploy, which starts a container for each agent before it answers. */
   readonly deployTimeoutMs?: number;
 }
 
 const DETAIL_CHARACTERS = 300;
 
-/** What the platform said of its refusal: a text, an object with a message, a list of fields, or a deploy's report. */
+/** The platform's reason for a refusal: a text, an object with a message, a list of fields, or a deploy's report. */
 function detailOf(body: unknown): string {
   const { detail, failed } = Object(body) as { detail?: unknown; failed?: unknown };
   const said = detail ?? failed ?? "";
@@ -77,10 +77,10 @@ function detailOf(body: unknown): string {
   return typeof said === "string" ? said : typeof message === "string" ? message : JSON.stringify(said);
 }
 
-/** FastAPI's own text for a path that it doesn't have; an agent that is not there is told otherwise. */
+/** FastAPI's own text for an unknown path. For an unknown agent the platform has another text. */
 const NO_SUCH_PATH = "Not Found";
 
-function mendOf(status: number): string {
+function fixOf(status: number): string {
   if (status === 401)
     return "the token was refused: give PLATFORM_TOKEN of an admin, one that has not expired";
   if (status === 403) return "the token may not do this: give PLATFORM_TOKEN of an admin";
@@ -90,15 +90,15 @@ function mendOf(status: number): string {
   return "the platform refused it";
 }
 
-/**
- * @returns the calls; each throws TrinityError where it does not come to a good end
- */
-export function trinityApi({
-  url,
-  token,
-  timeoutMs = 30_000,
-  deployTimeoutMs = 300_000,
-}: TrinityOptions): Trinity {
+interface CallOptions {
+  readonly body?: unknown;
+  /** Whether a refusal means that the resource does not exist. Then the call gives null. */
+  readonly absent?: (status: number, detail: string) => boolean;
+  readonly limitMs?: number;
+}
+
+/** Makes the function that sends a call and checks its answer. It throws TrinityError where the call fails. */
+function caller({ url, token, timeoutMs = 30_000 }: TrinityOptions) {
   const redact = redactor([token]);
   const oneLine = (text: string) =>
     printable(redact(text).replace(/\s+/g, " ").trim()).slice(0, DETAIL_CHARACTERS);
@@ -116,29 +116,21 @@ export function trinityApi({
         return { status: response.status, text: await response.text() };
       });
     } catch (error) {
-      const mend =
+      const fix =
         error instanceof SourceError
           ? method === "GET"
             ? "is the platform well?"
             : "the platform may still be at work: wait a minute, then look with `canary fleet status`"
           : "is PLATFORM_URL (--platform) its address, and does it answer from here?";
-      throw new TrinityError(`${call}: ${oneLine(describeError(error))}: ${mend}`);
+      throw new TrinityError(`${call}: ${oneLine(describeError(error))}: ${fix}`);
     }
   }
 
-  /**
-   * @param absent says whether a refusal means that what was asked for is not there
-   * @returns null where it is not there
-   */
   async function call<T>(
     method: string,
     path: string,
     answer: z.ZodType<T>,
-    {
-      body,
-      absent = () => false,
-      limitMs = timeoutMs,
-    }: { body?: unknown; absent?: (status: number, detail: string) => boolean; limitMs?: number } = {},
+    { body, absent = () => false, limitMs = timeoutMs }: CallOptions = {},
   ): Promise<T | null> {
     const name = `${method} ${path}`;
     const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
@@ -151,7 +143,7 @@ export function trinityApi({
       const detail = parsed === undefined ? "" : detailOf(parsed);
       if (absent(status, detail)) return null;
       const said = oneLine(detail);
-      throw new TrinityError(`${name}: HTTP ${status}: ${mendOf(status)}${said === "" ? "" : ` (${said})`}`);
+      throw new TrinityError(`${name}: HTTP ${status}: ${fixOf(status)}${said === "" ? "" : ` (${said})`}`);
     }
     const checked = answer.safeParse(parsed);
     if (parsed !== undefined && checked.success) return checked.data;
@@ -162,14 +154,21 @@ export function trinityApi({
       }: is PLATFORM_URL (--platform) its address, and this version one that it knows?`,
     );
   }
+  return { call, oneLine };
+}
 
-  const agentPath = (agent: string, rest = "") => `/api/agents/${encodeURIComponent(agent)}${rest}`;
-  // A server that is no Trinity says 404 to everything, which must not read as "no agents".
-  const noAgent = (status: number, detail: string) =>
-    status === 404 && detail !== "" && detail !== NO_SUCH_PATH;
-  const noWayToRead = (status: number) => status === 404 || status === 405;
+const agentPath = (agent: string, rest = "") => `/api/agents/${encodeURIComponent(agent)}${rest}`;
+// A server other than Trinity answers everything with 404, which must not read as "no such agent".
+const noAgent = (status: number, detail: string) =>
+  status === 404 && detail !== "" && detail !== NO_SUCH_PATH;
+const noWayToRead = (status: number) => status === 404 || status === 405;
 
-  /** Some platforms say what they have stored: then it has to be what was asked for. */
+/** Makes the calls. Each throws TrinityError where it fails. */
+export function trinityApi(options: TrinityOptions): Trinity {
+  const { url, deployTimeoutMs = 300_000 } = options;
+  const { call, oneLine } = caller(options);
+
+  /** Some platforms answer with the stored value: then it has to be the value of the request. */
   async function put(path: string, body: Record<string, string | number>): Promise<void> {
     const answer = Object(await call("PUT", path, z.unknown(), { body })) as Record<string, unknown>;
     for (const [field, wanted] of Object.entries(body)) {

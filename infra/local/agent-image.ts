@@ -1,4 +1,4 @@
-/** An image for agents' containers, made from this machine's own programs: no registry is asked. */
+/** An image for agents' containers, made from this machine's programs, so that no registry is needed. */
 import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -9,26 +9,26 @@ import type Docker from "dockerode";
 
 const run = promisify(execFile);
 
-/** A shell to start something with, and procps, as Trinity's own agent image has. */
+/** A shell to start processes with, and procps, as in Trinity's own agent image. */
 const PROGRAMS = ["sh", "sleep", "chmod", "ps"] as const;
 
-/** By process: what one environment removes at its end may not be another's. */
+/** The tag names the process, so that no environment removes the image of another. */
 const [REPOSITORY, TAG] = ["trinity-canary-agent", `of-${process.pid}`];
 
-/** What an agent's container runs while nobody does anything in it. */
+/** The command of an agent's idle container. */
 export const IDLE = ["sleep", "86400"] as const;
 
-/** This machine can't make the image; the text says what it lacks. */
+/** This machine can't make the image; the message says what it lacks. */
 export class AgentImageError extends Error {
   override readonly name = "AgentImageError";
 }
 
-/** @returns the paths of the program and of the libraries that it is linked with */
+/** Finds the paths of the program and of the libraries that it is linked with. */
 async function filesOf(program: string): Promise<{ path: string; libraries: string[] }> {
   const { stdout: path } = await run("sh", ["-c", `command -v ${program}`]).catch(() => {
     throw new AgentImageError(`there is no ${program} on this machine to put into an agent's container`);
   });
-  // A program that is linked with nothing makes ldd fail.
+  // ldd fails for a static program.
   const { stdout } = await run("ldd", [path.trim()]).catch(() => ({ stdout: "" }));
   return { path: path.trim(), libraries: stdout.match(/\/\S+/g) ?? [] };
 }
@@ -47,8 +47,8 @@ async function fill(root: string): Promise<void> {
 
 /**
  * Puts the image on the daemon.
- * @returns its name, and what takes it away again (not while a container uses it)
- * @throws AgentImageError where this machine lacks what goes into it
+ * @returns its name, and the function that removes it, unless a container uses it
+ * @throws AgentImageError where this machine lacks a program that the image needs
  */
 export async function importAgentImage(docker: Docker): Promise<{ image: string; remove(): Promise<void> }> {
   if (process.platform !== "linux")

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Docker from "dockerode";
 
-/** The daemon, and what the canary is told of it; or why it is not there. */
+/** The daemon with the canary's variables for it, or why there is none. */
 export type LocalDocker =
   | { readonly docker: Docker; readonly env: Record<string, string> }
   | { readonly absent: string };
@@ -11,6 +11,7 @@ export type LocalDocker =
 const PROBE_MS = 2_000;
 
 /**
+ * Connects to the daemon, and asks it once whether it answers.
  * @param host the usual DOCKER_HOST: `unix:///path` or `tcp://host:port` (TLS, certificates in `certPath`)
  * @param certPath the usual DOCKER_CERT_PATH, a folder with ca.pem, cert.pem and key.pem
  */

@@ -1,4 +1,4 @@
-/** A real Docker daemon over TLS with client certificates, and images made from what this machine has. */
+/** A real Docker daemon over TLS with client certificates, and images made from this machine's programs. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdir, readFile, symlink, unlink, writeFile } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { AGENT_LABEL, containerName } from "../platform/names.ts";
-import { freePort, until } from "./ports.ts";
+import { endOf, freePort, until } from "./ports.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const run = promisify(execFile);
@@ -17,7 +17,7 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** Makes a CA and what it signs, as operators do. Gives the paths for a server and a client of 127.0.0.1. */
+/** Makes a CA and two certificates as operators do. Gives the paths for a server and a client of 127.0.0.1. */
 export async function makeCertificates(
   folder: string,
 ): Promise<{ server: Certificates; client: Certificates }> {
@@ -41,17 +41,17 @@ export interface Dockerd {
   /** `unix:///…`, for a canary on the same machine. */
   readonly socket: string;
   readonly certificates: Certificates;
-  /** Runs the docker command line against this daemon, and gives what it printed. */
+  /** Runs the docker command line against this daemon, and gives its output. */
   docker(...args: string[]): Promise<string>;
   /** Runs a container of an agent in the background. */
   runAgent(agent: string, image: Image, script: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Named by what an image has of the tools that R-01 looks with. */
+/** Named after the tools in the image that R-01 can use. */
 export type Image = "procps" | "busybox-ps" | "no-ps" | "odd-ps" | "silent-ps" | "hanging-ps" | "bare";
 
-/** Makes the images from a file system of BusyBox, and `ps` of procps with its libraries. */
+/** Makes the images from a file system of BusyBox, and from procps' `ps` with its libraries. */
 async function importImages(folder: string, docker: Dockerd["docker"]): Promise<void> {
   const root = join(folder, "rootfs");
   for (const name of ["bin", "proc", "tmp", "dev"]) await mkdir(join(root, name), { recursive: true });
@@ -85,40 +85,35 @@ async function importImages(folder: string, docker: Dockerd["docker"]): Promise<
     await copyFile(library, join(root, library));
   }
   await save("procps");
-  // Nothing to look with at all: neither ps nor a shell.
+  // Neither ps nor a shell: R-01 has nothing to look with.
   await run("rm", ["-rf", root]);
   await mkdir(join(root, "bin"), { recursive: true });
   await copyFile("/bin/busybox", join(root, "bin/sleep"));
   await save("bare");
 }
 
-/** Starts dockerd on a free port of the loopback, without a network for its containers. */
-export async function startDockerd(): Promise<Dockerd> {
-  const folder = await temporaryFolder();
-  const path = (name: string) => join(folder.path, name);
-  const { server, client } = await makeCertificates(folder.path);
-  const host = `tcp://127.0.0.1:${await freePort()}`;
-  const socket = `unix://${path("docker.sock")}`;
-  const daemon: ChildProcess = spawn(
+/** Starts dockerd on that address and a socket in the folder, without a network for its containers. */
+function spawnDaemon(folder: string, host: string, socket: string, tls: Certificates): ChildProcess {
+  const path = (name: string) => join(folder, name);
+  return spawn(
     "dockerd",
     [
-      ...[
-        "--data-root",
-        path("data"),
-        "--exec-root",
-        path("exec"),
-        "-p",
-        path("pid"),
-        "-H",
-        host,
-        "-H",
-        socket,
-      ],
-      ...["--tlsverify", "--tlscacert", server.ca, "--tlscert", server.cert, "--tlskey", server.key],
-      ...["--iptables=false", "--bridge=none"],
-    ],
+      ["--data-root", path("data"), "--exec-root", path("exec"), "-p", path("pid")],
+      ["-H", host, "-H", socket],
+      ["--tlsverify", "--tlscacert", tls.ca, "--tlscert", tls.cert, "--tlskey", tls.key],
+      ["--iptables=false", "--bridge=none"],
+    ].flat(),
     { stdio: "ignore" },
   );
+}
+
+/** Starts dockerd on a free port of the loopback, with the images. */
+export async function startDockerd(): Promise<Dockerd> {
+  const folder = await temporaryFolder();
+  const { server, client } = await makeCertificates(folder.path);
+  const host = `tcp://127.0.0.1:${await freePort()}`;
+  const socket = `unix://${join(folder.path, "docker.sock")}`;
+  const daemon = spawnDaemon(folder.path, host, socket, server);
   const exited = once(daemon, "exit");
   const docker = async (...args: string[]) => (await run("docker", ["-H", socket, ...args])).stdout.trim();
   const close = async () => {
@@ -129,7 +124,7 @@ export async function startDockerd(): Promise<Dockerd> {
     await folder.remove();
   };
   try {
-    await until(() => docker("version"));
+    await until(() => docker("version"), endOf(daemon));
     await importImages(folder.path, docker);
   } catch (error) {
     await close();
@@ -147,18 +142,9 @@ export async function startDockerd(): Promise<Dockerd> {
     docker,
     async runAgent(agent, image, script) {
       const command = image === "bare" ? ["/bin/sleep", "600"] : ["sh", "-c", script];
-      await docker(
-        "run",
-        "-d",
-        "--network",
-        "none",
-        "--name",
-        containerName(agent),
-        "-l",
-        `${AGENT_LABEL.name}=${AGENT_LABEL.value}`,
-        image,
-        ...command,
-      );
+      const label = `${AGENT_LABEL.name}=${AGENT_LABEL.value}`;
+      const options = ["-d", "--network", "none", "--name", containerName(agent), "-l", label];
+      await docker("run", ...options, image, ...command);
     },
     close,
   };

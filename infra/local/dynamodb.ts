@@ -24,7 +24,7 @@ export async function createTable(client: DynamoDBClient, table: string): Promis
   );
 }
 
-/** @returns a server that keeps everything in memory and is gone with `close` */
+/** Starts a server that keeps everything in memory until `close`. */
 export async function startDynamo(): Promise<LocalDynamo> {
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   server.listen(0, "127.0.0.1");

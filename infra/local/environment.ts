@@ -1,4 +1,4 @@
-/** The whole environment of a canary on one machine, every part real or embedded. */
+/** The whole environment of a canary on one machine. Every part is real or embedded. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,57 +21,58 @@ import { startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
 
-/** Something of the machine is in the way; the text says what, and the mend. */
+/** The machine is in the way; the message says what is wrong and how to fix it. */
 export class LocalError extends Error {
   override readonly name = "LocalError";
 }
 
 export interface LocalOptions {
   readonly port: number;
-  /** Where the platform's database is made; a folder that is removed at the end where it is left out. */
+  /** The folder for the platform's database. Left out: a temporary one, removed at the end. */
   readonly dataFolder?: string | undefined;
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
   readonly publicBadge?: boolean;
-  /** The variables of alert channels and policy, handed through. */
+  /** The variables of the alert channels and policy. */
   readonly alerts: Readonly<Record<string, string>>;
-  /** Left out: as by default. */
+  /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
-  /** Whether the fleet's agents get containers where a daemon answers; yes where it is left out. */
+  /** Whether the fleet's agents get containers where a daemon answers. Default: yes. */
   readonly fleetContainers?: boolean;
 }
 
-/** How many times as fast as Trinity's the simulated platform lives: a minute of its own is six seconds. */
+/** The simulated platform runs this many times as fast as Trinity: its minute lasts six seconds. */
 export const PLATFORM_SCALE = 10;
 
 export interface LocalEnvironment {
   readonly url: string;
   readonly token: string;
   readonly canary: Canary;
-  /** Where the canary reads, for who wants to break something there. */
+  /** Where the canary reads: for the drill, which breaks things there. */
   readonly sources: {
     readonly databaseUrl: string;
     readonly redis: { readonly url: string; readonly token: string };
     readonly queueCounts: { readonly url: string; readonly token: string };
   };
   readonly platform: Platform;
-  /** What the queue accessor answers in place of the database's count, by agent. */
+  /** Counts that the queue accessor gives in place of the database's, by agent. */
   readonly cachedCounts: Map<string, number>;
   /** The agents' containers, or why they have none. */
   readonly containers: AgentContainers | { readonly absent: string };
   readonly docker: LocalDocker;
-  /** What runs, as pairs of a part and what it is. */
+  /** The running parts, as pairs of a name and a description. */
   readonly parts: readonly (readonly [string, string])[];
   close(): Promise<void>;
 }
 
+/** Takes a function that ends one part. They are called in reverse order. */
+type OnClose = (end: () => Promise<void>) => void;
+
 const newToken = () => randomBytes(24).toString("base64url");
 
-async function dataFolder(
-  named: string | undefined,
-  onClose: (end: () => Promise<void>) => void,
-): Promise<string> {
+/** Gives the folder for the database. @throws LocalError where a named one can't be used */
+async function dataFolder(named: string | undefined, onClose: OnClose): Promise<string> {
   if (named === undefined) {
     const folder = await mkdtemp(join(tmpdir(), "canary-"));
     onClose(() => rm(folder, { recursive: true, force: true }));
@@ -80,7 +81,7 @@ async function dataFolder(
   const found = await stat(named).catch(() => null);
   if (!found?.isDirectory())
     throw new LocalError(`--data ${named} is no folder: make it first, or leave --data out`);
-  // Permissions don't tell: some file systems let root write by them, and then take no file.
+  // Permissions prove nothing: on some file systems they allow root to write, and writing still fails.
   const probe = join(named, ".canary-probe");
   const isWritable = await writeFile(probe, "").then(
     () => rm(probe).then(() => true),
@@ -107,11 +108,8 @@ function describeDocker(
     : `${host}, but agents have no containers: ${containers.absent}`;
 }
 
-/** @param onClose takes what removes the image */
-async function findContainers(
-  found: LocalDocker,
-  onClose: (end: () => Promise<void>) => void,
-): Promise<LocalEnvironment["containers"]> {
+/** @param onClose gets the function that removes the image */
+async function findContainers(found: LocalDocker, onClose: OnClose): Promise<LocalEnvironment["containers"]> {
   if (!("docker" in found)) return found;
   try {
     const { image, remove } = await importAgentImage(found.docker);
@@ -122,12 +120,116 @@ async function findContainers(
   }
 }
 
+/** Starts what the canary reads and where it keeps its state. The database is opened later, by `openDatabase`. */
+async function startServers(folder: string, onClose: OnClose) {
+  const redis = await startRedis();
+  onClose(redis.close);
+  const restToken = newToken();
+  const rest = await serve(redisRestApp(redis, restToken), 0);
+  onClose(rest.close);
+  const dynamo = await startDynamo();
+  onClose(dynamo.close);
+  // The canary's configuration needs the accessor's address before there is a database.
+  let database: SqlClient | undefined;
+  const queueToken = newToken();
+  const cachedCounts = new Map<string, number>();
+  const accessor = await serve(
+    queueCountsApp(() => database, queueToken, cachedCounts),
+    0,
+  );
+  onClose(accessor.close);
+  const databaseUrl = `file:${join(folder, "trinity.db")}`;
+  return {
+    redis,
+    dynamo,
+    cachedCounts,
+    sources: {
+      databaseUrl,
+      redis: { url: rest.url, token: restToken },
+      queueCounts: { url: accessor.url, token: queueToken },
+    },
+    /** Makes the platform's database. From then on the accessor counts in it. */
+    async openDatabase(): Promise<SqlClient> {
+      const opened = await openPlatformDatabase(databaseUrl);
+      onClose(async () => opened.close());
+      await createSchema(opened);
+      database = opened;
+      return opened;
+    },
+  };
+}
+type Servers = Awaited<ReturnType<typeof startServers>>;
+
+/** Opens the canary and serves its app. */
+async function serveCanary(
+  options: LocalOptions,
+  { sources, dynamo }: Servers,
+  docker: LocalDocker,
+  onClose: OnClose,
+): Promise<Pick<LocalEnvironment, "url" | "token" | "canary">> {
+  const token = options.adminToken ?? newToken();
+  const env = {
+    LIBSQL_URL: sources.databaseUrl,
+    UPSTASH_REDIS_REST_URL: sources.redis.url,
+    UPSTASH_REDIS_REST_TOKEN: sources.redis.token,
+    QUEUE_COUNTS_URL: sources.queueCounts.url,
+    QUEUE_COUNTS_TOKEN: sources.queueCounts.token,
+    ...("env" in docker && docker.env),
+    ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
+    ...options.alerts,
+  };
+  const canary = openCanary(env, { state: dynamo });
+  const app = createApp({
+    canary,
+    adminToken: token,
+    publicBadge: options.publicBadge ?? false,
+    logError: (line) => console.error(line),
+  });
+  const { url, close } = await serve(app, options.port).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EADDRINUSE") throw error;
+    throw new LocalError(
+      `port ${options.port} is in use: end what listens there, or choose another with --port`,
+    );
+  });
+  onClose(close);
+  return { url, token, canary };
+}
+
+/** Starts the simulated platform with the fleet, and lets each agent run once. */
+async function startFleet(
+  { fleetContainers = true }: LocalOptions,
+  { redis, openDatabase }: Servers,
+  docker: LocalDocker,
+  onClose: OnClose,
+): Promise<Pick<LocalEnvironment, "platform" | "containers"> & { agents: string }> {
+  const database = await openDatabase();
+  const containers = await findContainers(docker, onClose);
+  const hasContainers = fleetContainers && "create" in containers;
+  const platform = await startPlatform({
+    database,
+    redis: redis.client,
+    clock: scaledClock(PLATFORM_SCALE),
+    ...(hasContainers && { containers }),
+  });
+  onClose(platform.stop);
+  const fleet = localFleet();
+  for (const agent of fleet) {
+    if (hasContainers) onClose(() => containers.remove(agent.name));
+    await platform.agents.create(agent).catch((error: Error) => {
+      throw new LocalError(error.message);
+    });
+    await platform.submit({ agent: agent.name, triggeredBy: "schedule", task: agent.task ?? {} });
+  }
+  return { platform, containers, agents: fleet.map(({ name }) => name).join(" and ") };
+}
+
 /**
- * Starts everything. What was started before something failed is ended again.
- * @throws LocalError for a port that is taken or a folder that is not there
+ * Starts everything. Where something fails, what was started is ended again.
+ * @throws LocalError for a port that is taken or a data folder that can't be used
  */
 export async function startEnvironment(options: LocalOptions): Promise<LocalEnvironment> {
   const ends: (() => Promise<void>)[] = [];
+  const onClose: OnClose = (end) => void ends.push(end);
   const close = async () => {
     const failures: unknown[] = [];
     // One end that fails must not keep the others running.
@@ -135,98 +237,25 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     if (failures.length > 0) throw failures[0];
   };
   try {
-    const folder = await dataFolder(options.dataFolder, (end) => ends.push(end));
-    const redis = await startRedis();
-    ends.push(redis.close);
-    const restToken = newToken();
-    const rest = await serve(redisRestApp(redis, restToken), 0);
-    ends.push(rest.close);
-    const dynamo = await startDynamo();
-    ends.push(dynamo.close);
-
-    // The accessor's address is part of the configuration, and the database is made last.
-    let database: SqlClient | undefined;
-    const queueToken = newToken();
-    const cachedCounts = new Map<string, number>();
-    const accessor = await serve(
-      queueCountsApp(() => database, queueToken, cachedCounts),
-      0,
-    );
-    ends.push(accessor.close);
-
-    const databaseUrl = `file:${join(folder, "trinity.db")}`;
+    const servers = await startServers(await dataFolder(options.dataFolder, onClose), onClose);
     const docker = await findDocker(options.dockerHost, options.dockerCertPath);
-
-    const token = options.adminToken ?? newToken();
-    const env = {
-      LIBSQL_URL: databaseUrl,
-      UPSTASH_REDIS_REST_URL: rest.url,
-      UPSTASH_REDIS_REST_TOKEN: restToken,
-      QUEUE_COUNTS_URL: accessor.url,
-      QUEUE_COUNTS_TOKEN: queueToken,
-      ...("env" in docker && docker.env),
-      ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
-      ...options.alerts,
-    };
-    const canary = openCanary(env, { state: dynamo });
-    const app = createApp({
-      canary,
-      adminToken: token,
-      publicBadge: options.publicBadge ?? false,
-      logError: (line) => console.error(line),
-    });
-    const api = await serve(app, options.port).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") throw error;
-      throw new LocalError(
-        `port ${options.port} is in use: end what listens there, or choose another with --port`,
-      );
-    });
-    ends.push(api.close);
+    const served = await serveCanary(options, servers, docker, onClose);
     // Only now, so that a port that is taken leaves no database behind.
-    const opened = await openPlatformDatabase(databaseUrl);
-    ends.push(async () => opened.close());
-    await createSchema(opened);
-    database = opened;
-    const containers = await findContainers(docker, (end) => ends.push(end));
-    const hasContainers = (options.fleetContainers ?? true) && "create" in containers;
-    const platform = await startPlatform({
-      database: opened,
-      redis: redis.client,
-      clock: scaledClock(PLATFORM_SCALE),
-      ...(hasContainers && { containers }),
-    });
-    ends.push(platform.stop);
-    const fleet = localFleet();
-    for (const agent of fleet) {
-      if (hasContainers) ends.push(() => containers.remove(agent.name));
-      await platform.agents.create(agent).catch((error: Error) => {
-        throw new LocalError(error.message);
-      });
-      await platform.submit({ agent: agent.name, triggeredBy: "schedule", task: agent.task ?? {} });
-    }
-    const channels = Object.keys(canary.alerts.senders);
+    const { agents, ...started } = await startFleet(options, servers, docker, onClose);
+    const { redis, dynamo, cachedCounts, sources } = servers;
+    const channels = Object.keys(served.canary.alerts.senders);
     return {
-      url: api.url,
-      token,
-      canary,
-      sources: {
-        databaseUrl,
-        redis: { url: rest.url, token: restToken },
-        queueCounts: { url: accessor.url, token: queueToken },
-      },
-      platform,
+      ...served,
+      ...started,
+      sources,
       cachedCounts,
-      containers,
       docker,
       parts: [
-        [
-          "platform",
-          `${fleet.map(({ name }) => name).join(" and ")}, ${PLATFORM_SCALE} times as fast, ${databaseUrl}`,
-        ],
-        ["redis", `${redis.engine}, behind the REST protocol at ${rest.url}`],
+        ["platform", `${agents}, ${PLATFORM_SCALE} times as fast, ${sources.databaseUrl}`],
+        ["redis", `${redis.engine}, behind the REST protocol at ${sources.redis.url}`],
         ["state", `dynalite at ${dynamo.endpoint}`],
         ["alerts", channels.length > 0 ? channels.join(" and ") : `no channel (set ${CHANNEL_VARIABLES})`],
-        ["docker", describeDocker(docker, containers, options.dockerHost)],
+        ["docker", describeDocker(docker, started.containers, options.dockerHost)],
       ],
       close,
     };

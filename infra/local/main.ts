@@ -1,4 +1,4 @@
-/** `npm start`: the canary on an embedded environment, a cycle at once and then every five minutes. */
+/** `npm start`: runs the canary on an embedded environment, a cycle at once and then one every five minutes. */
 import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
@@ -61,7 +61,7 @@ try {
     else console.log(`${renderCycle(outcome.report, process.stdout.isTTY === true)}\n`);
   };
   let running = cycle();
-  // croner's interval keeps one run at a time and counts from the last start.
+  // croner's interval counts from the last start, and `protect` allows one run at a time.
   const schedule = new Cron(
     "* * * * * *",
     { interval: every, startAt: new Date(Date.now() + every * 1000), protect: true },

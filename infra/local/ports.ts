@@ -1,4 +1,5 @@
-/** Servers of the loopback: a port for one, and patience until it answers. */
+/** Ports of the loopback, and the wait for a server there. */
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 
@@ -12,14 +13,25 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Tries until it works. @throws the last error after about `tries` × 50 ms */
-export async function until<T>(work: () => Promise<T>, tries = 200): Promise<T> {
-  for (let left = tries; ; left -= 1) {
+/**
+ * Tries every 50 ms until it works. There is no limit of time: a loaded machine is slow, not broken.
+ * @param given aborted where it can't work any more, such as when the server has ended
+ * @throws the last error once `given` is aborted
+ */
+export async function until<T>(work: () => Promise<T>, given?: AbortSignal): Promise<T> {
+  for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (left <= 0) throw error;
+      if (given?.aborted) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+/** Gives a signal that is aborted when the process ends or can't be started. */
+export function endOf(child: ChildProcess): AbortSignal {
+  const ended = new AbortController();
+  for (const event of ["exit", "error"]) child.once(event, () => ended.abort());
+  return ended.signal;
 }

@@ -1,4 +1,4 @@
-/** The Upstash REST protocol in front of a local Redis, as serverless-redis-http has it. */
+/** The Upstash REST protocol in front of a local Redis, as in serverless-redis-http. */
 import { Hono } from "hono";
 import type { LocalRedis } from "./redis.ts";
 
@@ -9,10 +9,10 @@ const isCommand = (value: unknown): value is Command =>
   value.length > 0 &&
   value.every((part) => ["string", "number"].includes(typeof part));
 
-/** Commands that answer with a status instead of data. The protocol leaves a status as it is, also in base64. */
+/** Commands that answer with a status instead of data. The protocol never encodes a status in base64. */
 const STATUS_COMMANDS = new Set(["FLUSHALL", "FLUSHDB", "HMSET", "MSET", "RENAME", "SET"]);
 
-/** @returns the result as JSON carries it: data in base64 where the client asks for it */
+/** Makes the result fit for JSON; data is in base64 where the client asks for it. */
 function encode(value: unknown, base64: boolean): unknown {
   if (Array.isArray(value)) return value.map((item) => encode(item, base64));
   if (typeof value !== "string" && !Buffer.isBuffer(value)) return value ?? null;
@@ -22,7 +22,7 @@ function encode(value: unknown, base64: boolean): unknown {
 const encodeReply = ([name = ""]: Command, value: unknown, base64: boolean) =>
   encode(value, base64 && !STATUS_COMMANDS.has(name.toUpperCase()));
 
-/** @param token the bearer token that is asked for */
+/** @param token the bearer token that a request needs */
 export function redisRestApp(redis: LocalRedis, token: string): Hono {
   const app = new Hono();
   app.use(async (c, next) => {

@@ -1,4 +1,4 @@
-/** A Redis for this machine: redis-server where it is on the PATH, else an engine in this process. */
+/** A Redis for this machine: redis-server where it is on the PATH, otherwise an engine in this process. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,39 +8,29 @@ import { Redis } from "ioredis";
 import RedisMock from "ioredis-mock";
 
 export interface LocalRedis {
-  /** Which engine it is, in words. */
+  /** The engine, in words. */
   readonly engine: string;
   readonly client: Redis;
-  /** Sends one command; binary-safe where the engine is. */
+  /** Sends one command, binary-safe where the engine is. */
   command(args: readonly string[]): Promise<unknown>;
-  /** Sends the commands as one MULTI/EXEC. @returns for each an error or its result */
+  /** Sends the commands as one MULTI/EXEC. Gives for each an error or its result. */
   transaction(commands: readonly (readonly string[])[]): Promise<[Error | null, unknown][]>;
   close(): Promise<void>;
 }
 
-/** @returns the version of the redis-server on the PATH, or null */
+/** The version of the redis-server on the PATH, or null. */
 export function redisServerVersion(): string | null {
   const { stdout, status } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
   return status === 0 ? (/v=(\S+)/.exec(stdout)?.[1] ?? "of unknown version") : null;
 }
 
 async function startServer(version: string): Promise<LocalRedis> {
-  // A socket in a folder of its own: no port to be taken, and nobody else finds it.
+  // A socket in a private folder needs no free port, and no other process finds it.
   const folder = await mkdtemp(join(tmpdir(), "canary-redis-"));
   const socket = join(folder, "redis.sock");
-  const options = [
-    "--port",
-    "0",
-    "--unixsocket",
-    socket,
-    "--save",
-    "",
-    "--appendonly",
-    "no",
-    "--dir",
-    folder,
-  ];
-  // In a process group of its own, so that Ctrl-C reaches us first and we can end things in their order.
+  const options = ["--port", "0", "--unixsocket", socket, "--dir", folder];
+  options.push("--save", "", "--appendonly", "no");
+  // In its own process group: Ctrl-C then reaches only this process, which ends its parts in order.
   const server: ChildProcess = spawn("redis-server", options, { stdio: "ignore", detached: true });
   const exited = once(server, "exit");
   const client = new Redis({ path: socket, retryStrategy: (times) => (times < 100 ? 20 : null) });
@@ -73,9 +63,9 @@ async function startServer(version: string): Promise<LocalRedis> {
 }
 
 function startEmbedded(): LocalRedis {
-  // ioredis-mock shares its data between instances of one address; each environment wants its own.
+  // ioredis-mock shares its data between instances of one address; each environment needs its own.
   const client = new RedisMock({ host: `embedded-${process.hrtime.bigint()}` });
-  // It has no generic call(); a command is the method of its name.
+  // It has no generic call(): each command is a method of that name.
   const command = async ([name = "", ...args]: readonly string[]) => {
     const method = (client as unknown as Record<string, (...args: readonly string[]) => Promise<unknown>>)[
       name.toLowerCase()
@@ -101,7 +91,7 @@ function startEmbedded(): LocalRedis {
   };
 }
 
-/** @returns a Redis that is empty, keeps everything in memory, and is gone with `close` */
+/** Starts an empty Redis that keeps everything in memory until `close`. */
 export async function startRedis(): Promise<LocalRedis> {
   const version = redisServerVersion();
   return version === null ? startEmbedded() : startServer(version);

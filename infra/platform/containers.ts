@@ -5,21 +5,21 @@ import { AGENT_LABEL, containerName } from "./names.ts";
 
 export interface AgentContainers {
   /**
-   * Makes and starts the agent's container, in place of one that a process left behind which died on this machine.
-   * @throws where the daemon refuses, or somebody else's container has the name; nothing is left behind then
+   * Makes and starts the agent's container. It replaces a container whose maker was a process of this machine and is dead.
+   * @throws Error where the daemon refuses, or another's container has the name; nothing is left behind then
    */
   create(agent: string): Promise<void>;
-  /** Removes it, running or not. That it is gone already is fine; one that this process did not make is left alone. */
+  /** Removes it, running or not. Does nothing where it is gone already, or where this process did not make it. */
   remove(agent: string): Promise<void>;
 }
 
-/** The label that says which process made a container: another's is left alone while that process lives. */
+/** The label that names the process that made a container. While that process lives, no other removes the container. */
 const MAKER = "trinity-canary.made-by";
 const SELF = `${hostname()}/${process.pid}`;
 
 function isAlive(maker: string): boolean {
   const [host, pid] = maker.split("/");
-  // Of another machine's processes nothing is known here.
+  // Whether a process of another machine lives can't be known here.
   if (host !== hostname()) return true;
   try {
     process.kill(Number(pid), 0);
@@ -32,15 +32,12 @@ function isAlive(maker: string): boolean {
 const statusOf = (error: unknown) => (error as { statusCode?: number }).statusCode;
 const isGone = (error: unknown) => statusOf(error) === 404;
 
-/**
- * @param docker the daemon
- * @param options the image, which has to be on the daemon (nothing is pulled), and what runs in it
- */
+/** @param options the image, which must be on the daemon (nothing is pulled), and the command that runs in it */
 export function agentContainers(
   docker: Docker,
   { image, command }: { image: string; command: readonly string[] },
 ): AgentContainers {
-  /** @returns false where the container of that name is of somebody that is not `mayGo`, and is left alone */
+  /** Removes the agent's container where `mayGo` allows it for its maker. Gives false where it stays. */
   async function removeOf(agent: string, mayGo: (maker: string) => boolean): Promise<boolean> {
     const container = docker.getContainer(containerName(agent));
     try {

@@ -1,4 +1,4 @@
-/** What every part of one platform works with. */
+/** What all parts of one platform share. */
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
 import type { Database } from "./database.ts";
@@ -9,9 +9,9 @@ export interface PlatformContext {
   readonly redis: Redis;
   readonly clock: Clock;
   readonly journal: Journal;
-  /** Takes one line for the operator: what went wrong, and where. */
+  /** Takes one line for the operator: what failed, and where. */
   readonly log: (line: string) => void;
 }
 
-/** @returns what was thrown, in words */
+/** The message of anything that was thrown. */
 export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

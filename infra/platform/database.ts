@@ -1,4 +1,4 @@
-/** SQL of many writers at once: one transaction for all that was asked for meanwhile, and patience with locks. */
+/** One database for many writers: writes that arrive together share a transaction, and a locked database is tried again. */
 import { setTimeout as wait } from "node:timers/promises";
 import { createClient, type InValue, LibsqlError } from "@libsql/client/http";
 import { openDatabaseFile, type SqlClient, type SqlResult } from "./file-client.ts";
@@ -10,12 +10,11 @@ export interface Statement {
 }
 
 export interface Database<C = Change> {
-  /** @returns the rows */
   read(sql: string, args?: readonly InValue[]): Promise<SqlResult["rows"]>;
   /**
-   * Makes the statements' changes all or not at all.
-   * @param changes what they changed, by their answers: told to the journal
-   * @returns the answer of each
+   * Runs the statements: all take effect, or none.
+   * @param changes derives from the answers what was changed, for the journal
+   * @returns the answer to each statement
    */
   write(
     statements: readonly Statement[],
@@ -30,21 +29,21 @@ interface Waiting<C> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Another connection may hold the file this long before a write is given up. */
+/** How long another connection may hold the file before a write fails. */
 const PATIENCE_MS = 10_000;
 const TRY_AGAIN_MS = 5;
-/** Nothing else runs while the driver waits for a lock: long enough for another's usual write, no longer. */
+/** The driver blocks the process while it waits for a lock, so it waits no longer than a usual write takes. */
 const BUSY_TIMEOUT_MS = 50;
 
 /**
- * Opens the platform's database as one writer should.
+ * Opens the platform's database for its writers.
  * @param url `file:` and a path, or a libsql server
  */
 export async function openPlatformDatabase(url: string): Promise<SqlClient> {
   if (!url.startsWith("file:")) return createClient({ url });
   const client = openDatabaseFile(url, BUSY_TIMEOUT_MS);
   await client.execute("PRAGMA journal_mode = WAL");
-  // What a crash of the machine loses is of no use here. Without this, each commit waits for the disk.
+  // Each commit would wait for the disk, to survive a crash of the machine: nothing here has to.
   await client.execute("PRAGMA synchronous = NORMAL");
   return client;
 }
@@ -53,7 +52,7 @@ const [SQLITE_BUSY, SQLITE_LOCKED] = [5, 6];
 
 function isBusy(error: unknown): boolean {
   if (error instanceof LibsqlError) return /^SQLITE_(BUSY|LOCKED)/.test(error.code);
-  // The low byte is the primary code of what Node's SQLite answered.
+  // The low byte of SQLite's code is its primary code.
   const primary = Number((error as { errcode?: number }).errcode) & 0xff;
   return primary === SQLITE_BUSY || primary === SQLITE_LOCKED;
 }
@@ -71,10 +70,10 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Lets many tasks share a client. What they ask to write in the same moment goes in one transaction: each still waits
- * for its own write before it makes the next, so that no order that a reader could see is changed.
- * @param client of `openPlatformDatabase`; nobody else may hold a transaction open on it
- * @param journal told the changes
+ * Lets many tasks share a client. Writes that wait at the same time go into one transaction. Each task still waits for
+ * its write before the next, so the order that a reader sees stays the same.
+ * @param client of `openPlatformDatabase`; no other code may hold a transaction open on it
+ * @param journal records the changes
  */
 export function platformDatabase<C = Change>(client: SqlClient, journal: Journal<C>): Database<C> {
   let waiting: Waiting<C>[] = [];
@@ -105,7 +104,7 @@ export function platformDatabase<C = Change>(client: SqlClient, journal: Journal
         }
       }
     } catch (error) {
-      // One statement that fails takes the transaction with it: alone, each spoils only itself.
+      // One failed statement fails the whole transaction: written alone, each write fails only for itself.
       if (group.length === 1) group[0]!.reject(error);
       else for (const one of group) await commit([one]);
     }

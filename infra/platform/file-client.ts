@@ -1,6 +1,6 @@
 /**
- * A database file in the shape of libsql's client. It is Node's own SQLite, as the canary's reader has it: locks of a file
- * count for each process, so two SQLite libraries in one process would not see each other's, and would break the file.
+ * A database file behind the interface of libsql's client. It uses Node's own SQLite, as the canary's reader does: a lock
+ * on a file belongs to the process, so a second SQLite library in the process would ignore it and corrupt the file.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ export interface SqlResult {
   readonly rowsAffected: number;
 }
 
-/** What is asked of a platform's database. libsql's client over HTTP has it too. */
+/** The client of a platform's database. libsql's client over HTTP satisfies it too. */
 export interface SqlClient {
   execute(statement: InStatement): Promise<SqlResult>;
   /** Runs the statements in one transaction: all take effect, or none. */

@@ -1,4 +1,4 @@
-/** What the platform did and when, as it records it itself: for judging what the canary saw. */
+/** The platform's own record of what it did and when. The soak judges the canary by it. */
 
 export type ExecutionStatus =
   | "queued"
@@ -11,7 +11,7 @@ export type ExecutionStatus =
 
 /** One thing that a write changed. */
 export type Change =
-  /** The row has this status now. `startedAtMs`, `queuedAtMs`: the instants that were written with it, where they were. */
+  /** The row got this status. `startedAtMs`, `queuedAtMs`: the instants that were written with it, if any. */
   | {
       readonly what: "row";
       readonly agent: string;
@@ -21,7 +21,7 @@ export type Change =
       readonly queuedAtMs?: number;
     }
   | { readonly what: "session"; readonly agent: string; readonly executionId: string }
-  /** A member of the agent's slots: of an execution, or a `drain-` sentinel. */
+  /** A member of the agent's slots, for an execution or a `drain-` sentinel. */
   | {
       readonly what: "slot taken";
       readonly agent: string;
@@ -29,7 +29,7 @@ export type Change =
       readonly scoreSeconds: number;
     }
   | { readonly what: "slot given back"; readonly agent: string; readonly executionId: string }
-  /** The slot's hash: made, given its time to live, removed. */
+  /** The slot's hash was made, got its time to live, was removed. */
   | {
       readonly what: "hash written";
       readonly agent: string;
@@ -55,25 +55,25 @@ export type Change =
   | { readonly what: "drain tick"; readonly atSeconds: number };
 
 /**
- * A change, with the instant before its write was sent and the one after it was acknowledged (unix ms that don't jump):
- * it took hold somewhere between them.
+ * A change, with the instant before its write was sent and the one after it was acknowledged (unix ms of `steadyNow`).
+ * It took effect at some instant between them.
  */
 export type JournalEvent<C = Change> = C & { readonly sentAtMs: number; readonly ackedAtMs: number };
 
 /**
- * Called once for each change, after it was acknowledged. A write that failed is not recorded; one whose connection
- * broke may have taken hold nonetheless.
+ * Records each change once, after it was acknowledged. A failed write is not recorded, though it may have taken effect
+ * where its connection broke.
  */
 export interface Journal<C = Change> {
   record(event: JournalEvent<C>): void;
 }
 
-/** @returns unix ms by a clock that never jumps: the wall clock's at the start of the process, monotonic from there */
+/** Unix ms by a clock that never jumps: the wall clock at the start of the process, monotonic from there. */
 export const steadyNow = (): number => performance.timeOrigin + performance.now();
 
 /**
  * Makes one write and records its changes.
- * @param changes what it changes, or what it turns out to have changed by its answer
+ * @param changes derives from the write's answer what it changed
  * @returns the write's answer
  */
 export async function journaled<T, C = Change>(

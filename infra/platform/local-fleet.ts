@@ -4,19 +4,19 @@ import type { AgentSpec } from "./agents.ts";
 import { DEFAULT_MAX_PARALLEL_TASKS, ROSTER_TIMEOUT_SECONDS } from "./names.ts";
 import type { Task } from "./task.ts";
 
-/** What a run of each template does, in the platform's own time. */
+/** The task of a run of each template, in the platform's own time. */
 const RUNS: Readonly<Record<string, Partial<Task>>> = {
   "local:test-echo": { runMs: 5_000 },
   "local:sleep-echo": { runMs: 75_000 },
 };
 
-/** Trinity's own, for what the fleet does not name. */
+/** Trinity's defaults, for settings that the fleet leaves out. */
 const DEFAULTS = {
   maxParallelTasks: DEFAULT_MAX_PARALLEL_TASKS,
   executionTimeoutSeconds: ROSTER_TIMEOUT_SECONDS,
 };
 
-/** @throws Error where the fleet has a template whose runs are not known here */
+/** @throws Error where RUNS has no entry for a template of the fleet */
 export const localFleet = (): AgentSpec[] =>
   loadFleet().agents.map(({ name, template, schedule, model, maxParallelTasks, executionTimeoutSeconds }) => {
     const task = RUNS[template];

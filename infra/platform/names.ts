@@ -1,6 +1,6 @@
 /**
- * Tables, keys and settings of the watched platform, said once for everything in infra/. The canary (shared/) says them
- * for itself: a mistake in one of the two shows as a red.
+ * Tables, keys and settings of the watched platform, for everything in infra/. The canary (shared/) has its own copy: a
+ * mistake in one of the two shows as a red.
  */
 
 export const ROSTER = "agent_ownership";
@@ -18,11 +18,11 @@ export const SENTINEL_PREFIX = "drain-";
 /** How much longer than its timeout a slot lives. */
 export const SLOT_TTL_BUFFER_SECONDS = 300;
 export const DEFAULT_MAX_PARALLEL_TASKS = 3;
-/** What a new roster row has. */
+/** The timeout of a new roster row. */
 export const ROSTER_TIMEOUT_SECONDS = 3600;
-/** What the capacity manager uses where the roster says nothing. */
+/** The capacity manager's timeout where the roster has none. */
 export const FALLBACK_TIMEOUT_SECONDS = 900;
 
-/** The container of an agent, and the label that all of them have. */
+/** The name of an agent's container, and the label of all of them. */
 export const containerName = (agent: string): string => `agent-${agent}`;
 export const AGENT_LABEL = { name: "trinity.platform", value: "agent" } as const;

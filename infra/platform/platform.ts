@@ -1,4 +1,4 @@
-/** The writer's side of the watched platform, real against SQLite and Redis, with its races. */
+/** The simulated platform: it writes to SQLite and Redis as Trinity does, in the same order and with the same races. */
 import type { Redis } from "ioredis";
 import { type Agents, createAgents } from "./agents.ts";
 import { type Capacity, createCapacity } from "./capacity.ts";
@@ -14,7 +14,7 @@ import { createSchedules } from "./schedules.ts";
 const SWEEP_EVERY_MS = 60_000;
 
 export interface PlatformOptions {
-  /** With the platform's tables in it. Faults are best made through another client. */
+  /** With the platform's tables in it. Faults should use another client. */
   readonly database: SqlClient;
   readonly redis: Redis;
   readonly clock?: Clock;
@@ -22,9 +22,9 @@ export interface PlatformOptions {
   readonly log?: (line: string) => void;
   /** Left out: agents have no containers. */
   readonly containers?: AgentContainers;
-  /** How long it is from the start of one sweep to that of the next, in ms of the platform's own time. */
+  /** The time between the starts of two sweeps, in ms of the platform's own time. */
   readonly sweepEveryMs?: () => number;
-  /** How many rows of one agent may be queued; what comes on top is skipped. */
+  /** How many rows of one agent may be queued. Further ones are skipped. */
   readonly maxQueued?: number;
 }
 
@@ -33,13 +33,13 @@ export interface Platform {
   readonly submit: Executor["submit"];
   readonly cancel: Executor["cancel"];
   readonly runMaintenance: Capacity["runMaintenance"];
-  /** Lets no sweep begin, as a loop that hangs would, once the one under way is over. @returns what lets them go on */
+  /** Lets the current sweep end and no other begin, as a hanging loop would. Gives the function that lets them go on. */
   holdMaintenance(): Promise<() => void>;
-  /** Stops where it stands, as a process that dies would, and waits until no write is under way. */
+  /** Stops at once, as a process that dies does, and waits until no write is in progress. */
   stop(): Promise<void>;
 }
 
-/** Starts a platform without agents. What goes wrong in the background is logged, and the rest goes on. */
+/** Starts a platform without agents. A failure in the background is logged, and everything else goes on. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { sweepEveryMs = () => SWEEP_EVERY_MS, containers = null, maxQueued } = options;
   const journal = options.journal ?? { record() {} };

@@ -3,15 +3,15 @@ import { Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import type { SqlClient } from "./file-client.ts";
 
-/** What `get_queued_count` asks for one agent, for each on the roster. */
+/** The query of `get_queued_count`, for every agent on the roster. */
 const COUNTS = `SELECT o.agent_name AS agent, (SELECT COUNT(*) FROM schedule_executions e
   WHERE e.agent_name = o.agent_name AND e.status = 'queued') AS queued FROM agent_ownership o`;
 
 /**
  * `GET /` → `{"counts": {"<agent>": <n>}}`, or 503 while there is no database.
- * @param database asked for each request
- * @param token the bearer token that is asked for
- * @param cached what a cache in front of the database holds, by agent: the fault that B-01 is there for
+ * @param database called for each request
+ * @param token the bearer token that a request needs
+ * @param cached counts of a stale cache in front of the database, by agent: the fault that B-01 finds
  */
 export function queueCountsApp(
   database: () => SqlClient | undefined,

@@ -1,4 +1,4 @@
-/** The cron of every agent's schedule, in the platform's own time. */
+/** Runs every agent's cron schedule, in the platform's own time. */
 import { Cron } from "croner";
 import { timestamp } from "./clock.ts";
 import { type PlatformContext, textOf } from "./context.ts";
@@ -6,72 +6,77 @@ import { type Executor, scheduleIdOf } from "./executor.ts";
 import type { Task } from "./task.ts";
 
 export interface Schedules {
-  /** @param expression five fields, or six with seconds first; UTC. @throws Error that names what is no cron */
+  /** @param expression five fields, or six with seconds first; UTC. @throws Error that names the bad expression */
   parse(expression: string): Cron;
-  /** Lets an agent run by its schedule, until `stop`, or until its row of agent_schedules is gone. */
+  /** Runs an agent by its schedule, until `stop`, or until its row of agent_schedules is gone. */
   start(agent: string, cron: Cron, task: Partial<Task>): void;
   stop(agent: string): void;
-  /** Stops all, and waits until no write is under way. */
+  /** Stops all, and waits until no write is in progress. */
   stopAll(): Promise<void>;
 }
 
-export function createSchedules({ database, clock, log }: PlatformContext, executor: Executor): Schedules {
+function parseCron(expression: string): Cron {
+  try {
+    return new Cron(expression, { timezone: "UTC", paused: true });
+  } catch (error) {
+    throw new Error(`${JSON.stringify(expression)} is no cron expression: ${textOf(error)}`);
+  }
+}
+
+/** Submits one run where the schedule is enabled. Gives false where the schedule is gone. */
+async function tick(
+  { database, clock }: PlatformContext,
+  executor: Executor,
+  { agent, nextInMs, task }: { agent: string; nextInMs: number; task: Partial<Task> },
+): Promise<boolean> {
+  const [answer] = await database.write(
+    [
+      {
+        sql: "UPDATE agent_schedules SET next_run_at = ? WHERE id = ? RETURNING enabled, message, timeout_seconds",
+        args: [timestamp(clock.now() + nextInMs / clock.scale), scheduleIdOf(agent)],
+      },
+    ],
+    () => [],
+  );
+  const [schedule] = answer!.rows;
+  if (!schedule) return false;
+  const timeoutSeconds = Number.isInteger(schedule.timeout_seconds) ? Number(schedule.timeout_seconds) : null;
+  if (schedule.enabled === 1)
+    await executor.submit({
+      agent,
+      triggeredBy: "schedule",
+      task: { message: String(schedule.message ?? "echo"), timeoutSeconds, ...task },
+    });
+  return true;
+}
+
+export function createSchedules(context: PlatformContext, executor: Executor): Schedules {
+  const { clock, log } = context;
   const running = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const startedAtMs = clock.now() - clock.elapsed();
-  /** The instant that it is in the platform's own time; the wall clock's where nothing is scaled and nothing jumped. */
+  /** The instant in the platform's own time: the wall clock's, unless time is scaled or the wall clock has jumped. */
   const platformNow = () => startedAtMs + clock.elapsed();
-
-  async function tick(agent: string, nextInMs: number, task: Partial<Task>): Promise<boolean> {
-    const [answer] = await database.write(
-      [
-        {
-          sql: "UPDATE agent_schedules SET next_run_at = ? WHERE id = ? RETURNING enabled, message, timeout_seconds",
-          args: [timestamp(clock.now() + nextInMs / clock.scale), scheduleIdOf(agent)],
-        },
-      ],
-      () => [],
-    );
-    const [schedule] = answer!.rows;
-    if (!schedule) return false;
-    const timeoutSeconds = Number.isInteger(schedule.timeout_seconds)
-      ? Number(schedule.timeout_seconds)
-      : null;
-    if (schedule.enabled === 1)
-      await executor.submit({
-        agent,
-        triggeredBy: "schedule",
-        task: { message: String(schedule.message ?? "echo"), timeoutSeconds, ...task },
-      });
-    return true;
-  }
 
   async function run(agent: string, cron: Cron, task: Partial<Task>, signal: AbortSignal): Promise<void> {
     let atMs = platformNow();
     for (;;) {
-      // A timer may fire a moment early: from the last run on, none comes twice.
+      // A timer may fire a moment early: counting from the last run, no run comes twice.
       const next = cron.nextRun(new Date(Math.max(atMs, platformNow())));
       if (!next) return;
       await clock.sleep(next.getTime() - platformNow(), signal);
       atMs = next.getTime();
       const following = cron.nextRun(next);
-      const goesOn = await tick(agent, following ? following.getTime() - platformNow() : 0, task).catch(
-        (error) => {
-          log(`schedule of ${agent}: ${textOf(error)}`);
-          return true;
-        },
-      );
+      const nextInMs = following ? following.getTime() - platformNow() : 0;
+      const goesOn = await tick(context, executor, { agent, nextInMs, task }).catch((error) => {
+        log(`schedule of ${agent}: ${textOf(error)}`);
+        return true;
+      });
       if (!goesOn) return;
     }
   }
 
   return {
-    parse(expression) {
-      try {
-        return new Cron(expression, { timezone: "UTC", paused: true });
-      } catch (error) {
-        throw new Error(`${JSON.stringify(expression)} is no cron expression: ${textOf(error)}`);
-      }
-    },
+    parse: parseCron,
     start(agent, cron, task) {
       const controller = new AbortController();
       const done = run(agent, cron, task, controller.signal)

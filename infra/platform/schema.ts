@@ -1,4 +1,4 @@
-/** The watched platform's tables and indexes, as far as the canary knows them. */
+/** The watched platform's tables and indexes that the canary knows. */
 import type { SqlClient } from "./file-client.ts";
 import { DEFAULT_MAX_PARALLEL_TASKS, EXECUTIONS, ROSTER, ROSTER_TIMEOUT_SECONDS } from "./names.ts";
 
@@ -34,7 +34,7 @@ const SCHEMA: readonly string[] = [
   "CREATE TABLE mcp_api_keys (id TEXT PRIMARY KEY, agent_name TEXT, scope TEXT)",
 ];
 
-/** The tables that hold what belongs to an agent: all but the roster and the runs. */
+/** The tables of what belongs to an agent, other than the roster and the runs. */
 export const BELONGINGS = [
   "agent_schedules",
   "agent_sharing",
@@ -48,7 +48,7 @@ export const BELONGINGS = [
   "mcp_api_keys",
 ] as const;
 
-/** Makes the platform's tables in an empty database. @throws where there is one of them already */
+/** Makes the platform's tables in an empty database. @throws where one of them exists */
 export async function createSchema(database: SqlClient): Promise<void> {
   await database.batch([...SCHEMA], "write");
 }

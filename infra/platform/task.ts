@@ -1,24 +1,24 @@
-/** What a run does once it is dispatched. Kept as JSON with a queued row, so that the backlog outlives the process. */
+/** What a run does. A queued row holds it as JSON, so that the backlog outlives the process. */
 import { z } from "zod";
 
 const Task = z.object({
   message: z.string().default("echo"),
-  /** How long the agent works, in ms of the platform's own time. Past its timeout it is failed, and its answer is late. */
+  /** How long the agent works, in ms of the platform's own time. Past the timeout the run is failed, and its answer is late. */
   runMs: z.number().min(0).default(0),
   ends: z.enum(["success", "failed"]).default("success"),
-  /** How often a failed run is tried again, and after how long. */
+  /** How often a failed run is retried, and after how long. */
   retries: z.int().min(0).default(0),
   retryAfterMs: z.number().min(0).default(60_000),
-  /** The schedule's own timeout, where it has one; else the agent's holds. */
+  /** The schedule's own timeout. null: the agent's. */
   timeoutSeconds: z.int().positive().nullable().default(null),
 });
 
 export type Task = z.infer<typeof Task>;
 
-/** @param partial what differs from a run that succeeds at once */
+/** Completes a task; the default is a run that succeeds at once. */
 export const newTask = (partial: Partial<Task>): Task => Task.parse(partial);
 
-/** @param metadata a queued row's backlog_metadata. @returns its task; the simplest one where it can't be read */
+/** Parses a queued row's backlog_metadata. Gives the default task where it can't be read. */
 export function parseTask(metadata: unknown): Task {
   try {
     return Task.parse(JSON.parse(String(metadata)));

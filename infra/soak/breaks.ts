@@ -1,4 +1,4 @@
-/** Makes the faults of a soak on agents at work, and cures them after some cycles. */
+/** Makes the faults of a soak on busy agents, and cures them after some cycles. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Fault } from "../faults/fault.ts";
@@ -14,27 +14,27 @@ import type { Load } from "./load.ts";
 export interface Plan {
   readonly fault: Fault;
   readonly atCycle: number;
-  /** The number of the agent that it falls on; where that one is held, the next. */
+  /** The number of the agent that gets it. Where that one is held, the next one gets it. */
   readonly firstAgent: number;
 }
 
 export interface Breaks {
-  /** Those that were made and cured so far. */
+  /** The faults that were made and cured so far. */
   readonly made: readonly PlannedFault[];
-  /** Whether some are still to be made, or to be cured. */
+  /** Whether some are not made or not cured yet. */
   underWay(): boolean;
-  /** Starts those that are due. @throws what went wrong with an earlier one */
+  /** Starts the faults that are due. @throws the error of an earlier one */
   startDue(cycle: number): void;
   /** To be called at the end of each cycle. */
   onCycle(): void;
-  /** @throws what went wrong with one */
+  /** @throws the error of a fault that failed */
   throwFailure(): void;
 }
 
-/** Cycles that have to look at a break before it is cured. */
+/** Whole cycles that run before a fault is cured. */
 const CYCLES_SEEN = 2;
 
-/** Holds the agent of that number, or the next that nobody holds. */
+/** Holds the agent of that number, or the next one that is free. */
 async function hold({ agents, held }: Load, first: number): Promise<AgentSpec> {
   for (;;) {
     for (let n = 0; n < agents.length; n += 1) {
@@ -47,7 +47,7 @@ async function hold({ agents, held }: Load, first: number): Promise<AgentSpec> {
   }
 }
 
-/** An agent at work, with the limits that it has now: while it is held, nobody changes them. */
+/** Opens an agent of the fleet with its current limits. While it is held, they don't change. */
 async function busyAgent({ target }: Harness, name: string): Promise<TestAgent> {
   const [row] = await target.database.read(
     `SELECT max_parallel_tasks, execution_timeout_seconds FROM ${ROSTER} WHERE agent_name = ?`,
@@ -61,7 +61,7 @@ async function busyAgent({ target }: Harness, name: string): Promise<TestAgent> 
   return testAgent(target, { name, limits, runPrefix: `fault-${randomUUID()}-` });
 }
 
-/** Makes an agent like that one, which nothing runs on, and lets work on it. */
+/** Makes an agent like that one but without runs, works on it, and removes it. */
 async function withIdleAgent(
   { platform, target }: Harness,
   like: AgentSpec,
@@ -73,7 +73,7 @@ async function withIdleAgent(
   await platform.agents.remove(spec.name);
 }
 
-/** Makes one fault, lets cycles look at it, and cures it. */
+/** Makes one fault, lets some cycles pass, and cures it. */
 async function breakAndCure(
   fault: Fault,
   agent: TestAgent,
@@ -98,7 +98,7 @@ async function breakAndCure(
 export function startBreaks(harness: Harness, load: Load, plan: readonly Plan[]): Breaks {
   const waiting = new Set<() => void>();
   const nextCycle = () => new Promise<void>((resolve) => waiting.add(resolve));
-  /** The cycle that runs has begun before; the one behind it is whole. */
+  /** Waits for one whole cycle: the current one began earlier, so it waits for two ends. */
   const cyclePasses = async () => {
     await nextCycle();
     await nextCycle();
@@ -122,7 +122,7 @@ export function startBreaks(harness: Harness, load: Load, plan: readonly Plan[])
     }
   }
 
-  /** One at a time of those that the whole platform feels. */
+  /** Starts a fault. Platform-wide ones wait for each other. */
   function start(one: Plan): Promise<void> {
     if (!one.fault.isPlatformWide) return make(one);
     const turn = platformsTurn.then(() => make(one));

@@ -1,4 +1,4 @@
-/** `npm run evidence`: runs the soaks and the clock jumps, and writes what they measured into docs/evidence.md. */
+/** `npm run evidence`: runs the soaks and the clock jumps, and writes the results into docs/evidence.md. */
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { table, writeParts } from "../markdown.ts";
@@ -7,11 +7,11 @@ import { runSoak, type SoakReport } from "./soak.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/evidence.md", import.meta.url));
 
-/** What every run has in common: clocks that jump as NTP makes them. */
+/** The options of every run: clocks jump as with NTP. */
 const USUAL = { seed: 20_261_123, scale: 1, jumpAheadMs: 1_500, jumpBackMs: 45_000 };
 const BUSY = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, breaks: 100, confirmMs: 100 };
 const LARGE = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 20, confirmMs: 300 };
-/** Nothing is broken here: all that is red comes from the jumps. */
+/** Without breaks: every red comes from the jumps. */
 const JUMPING = { ...BUSY, cycles: 400, breaks: 0 };
 
 const JUMPS_MS: readonly (readonly [ahead: number, back: number])[] = [

@@ -1,4 +1,4 @@
-/** Everything that a soak needs: the simulated platform on real servers, a canary that reads it, and their history. */
+/** The parts of a soak: the simulated platform on real servers, a canary that reads it, and the history. */
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import { type Canary, openCanary } from "../../shared/canary.ts";
@@ -19,15 +19,15 @@ import type { SoakEvent } from "./timeline.ts";
 export interface Harness {
   readonly platform: Platform;
   readonly clock: ReturnType<typeof scaledClock>;
-  /** The platform as faults are made on it, with connections of its own and the same history. */
+  /** The platform for faults: separate connections, and the same history. */
   readonly target: Target & { readonly database: Database<FaultChange> };
-  /** What the platform and the faults did, as they recorded it. */
+  /** The journal of the platform and of the faults. */
   readonly history: readonly SoakEvent[];
   readonly canary: Canary;
   /** How many alerts the canary sent, by kind and invariant: `broke S-01`. */
   readonly alerts: ReadonlyMap<string, number>;
   log(line: string): void;
-  /** What the platform and the load logged: healthy ones have nothing to say. */
+  /** The log of the platform and the load. It stays empty where both are healthy. */
   readonly lines: readonly string[];
   readonly engines: string;
   close(): Promise<void>;
@@ -35,7 +35,7 @@ export interface Harness {
 
 export interface HarnessOptions {
   readonly scale: number;
-  /** How long the canary waits before it reads again. */
+  /** The canary's wait before it confirms a red. */
   readonly confirmMs: number;
   /** How many rows of one agent may be queued. */
   readonly maxQueued: number;
@@ -43,16 +43,16 @@ export interface HarnessOptions {
   readonly sweepEveryMs: () => number;
 }
 
-/** Something of the machine, or of what was asked for, is in the way; the text says what, and the fix. */
+/** The machine or an option is in the way; the message says what is wrong and how to fix it. */
 export class SoakError extends Error {
   override readonly name = "SoakError";
 }
 
 const TOKEN = "token-of-the-soak";
-/** Where a writer that shares the process waits, nobody else can finish: a short wait, and then again. */
+/** While a writer waits for a lock it blocks the process, and with it the holder of the lock: so it waits briefly. */
 const BUSY_TIMEOUT_MS = 20;
 
-/** The canary over these addresses, its alerts counted instead of sent. */
+/** Opens a canary whose alerts are counted instead of sent. */
 function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: LocalDynamo) {
   const canary = openCanary({ ...env, DOCKER_HOSTS: "none" }, { state: dynamo });
   const alerts = new Map<string, number>();
@@ -63,7 +63,7 @@ function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: Local
   return { canary: { ...canary, alerts: { ...canary.alerts, senders: { slack } } }, alerts };
 }
 
-/** Starts the harness. @throws where a server can't be started; what was started is ended again */
+/** Starts the harness. @throws Error where a server can't be started; the others are ended again */
 export async function openHarness(options: HarnessOptions): Promise<Harness> {
   const parts: { close(): unknown }[] = [];
   const close = async () => {
@@ -81,10 +81,10 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
   }
 }
 
-/** Something that is ended with the harness. */
+/** Registers a part, to be closed with the harness. */
 type Owned = <T extends { close(): unknown }>(part: T) => T;
 
-/** Starts the platform, and opens connections for faults, all of which record into one history. */
+/** Starts the platform and opens connections for faults. All of them record into one history. */
 async function openPlatform(
   { scale, maxQueued, sweepEveryMs }: HarnessOptions,
   { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },

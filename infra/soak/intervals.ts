@@ -1,11 +1,11 @@
-/** When something holds, as far as the journal can say: a logic of intervals with doubt in it. */
+/** A logic of time intervals with doubt: when something holds, as far as the journal can tell. */
 
 /** A stretch of time, unix ms. */
 export type Interval = readonly [fromMs: number, toMs: number];
 /** Sorted, and apart from each other. */
 export type Intervals = readonly Interval[];
 
-/** `definitely` lies within `possibly`; what lies between them nobody can know. */
+/** `definitely` lies within `possibly`. Between the two, the journal can't tell. */
 export interface Bounds {
   readonly possibly: Intervals;
   readonly definitely: Intervals;
@@ -16,7 +16,7 @@ const ALL_TIME: Intervals = [[-Infinity, Infinity]];
 export const ALWAYS: Bounds = { possibly: ALL_TIME, definitely: ALL_TIME };
 export const NEVER: Bounds = { possibly: [], definitely: [] };
 
-/** @returns all that is in one of them */
+/** Gives the time that at least one of them covers. */
 export function union(intervals: readonly Interval[]): Intervals {
   const merged: [number, number][] = [];
   for (const [fromMs, toMs] of [...intervals].sort((a, b) => a[0] - b[0])) {
@@ -51,11 +51,11 @@ export function complement(intervals: Intervals): Intervals {
   return rest;
 }
 
-/** @returns whether it holds for the whole of that time; of an instant, whether it holds then */
+/** Whether the intervals cover the whole of that time, which may be an instant. */
 export const covers = (intervals: Intervals, [fromMs, toMs]: Interval): boolean =>
   intervals.some((interval) => interval[0] <= fromMs && toMs <= interval[1]);
 
-/** @returns whether it holds at some instant of that time, its ends among them */
+/** Whether the intervals cover some instant of that time, its ends included. */
 export const touches = (intervals: Intervals, [fromMs, toMs]: Interval): boolean =>
   intervals.some((interval) => interval[0] <= toMs && fromMs <= interval[1]);
 
@@ -75,19 +75,19 @@ export const not = (bound: Bounds): Bounds => ({
   definitely: complement(bound.possibly),
 });
 
-/** @returns that it is that late, where the two clocks may differ by so much */
+/** Bounds "it is later than `atMs`", where two clocks may differ by `doubtMs`. */
 export const after = (atMs: number, doubtMs: number): Bounds => ({
   possibly: [[atMs - doubtMs, Infinity]],
   definitely: [[atMs + doubtMs, Infinity]],
 });
 
-/** What was written in one place, in the order of the writes. Before the first, it is `initial`. */
+/** The values that were written to one place, in the order of the writes. Before the first it held `initial`. */
 export interface Register<T> {
   readonly initial: T;
   readonly writes: readonly { readonly value: T; readonly sentAtMs: number; readonly ackedAtMs: number }[];
 }
 
-/** @returns each value with all the time in which it may have been there */
+/** Gives each value with the time in which it may have been there. */
 export function lifetimes<T>({ initial, writes }: Register<T>): { value: T; interval: Interval }[] {
   const endOf = (i: number) => writes[i + 1]?.ackedAtMs ?? Infinity;
   return [
@@ -99,7 +99,7 @@ export function lifetimes<T>({ initial, writes }: Register<T>): { value: T; inte
   ];
 }
 
-/** @param when what is true while that value is there. @returns when it is so */
+/** Bounds a statement about the register's value. @param when bounds the statement for one value */
 export function holds<T>(register: Register<T>, when: (value: T) => Bounds): Bounds {
   const possibly: Interval[] = [];
   const possiblyNot: Interval[] = [];
@@ -111,11 +111,11 @@ export function holds<T>(register: Register<T>, when: (value: T) => Bounds): Bou
   return { possibly: union(possibly), definitely: complement(union(possiblyNot)) };
 }
 
-/** @returns when the value is one of which that is true */
+/** Bounds when the value passes the test. */
 export const is = <T>(register: Register<T>, test: (value: T) => boolean): Bounds =>
   holds(register, (value) => (test(value) ? ALWAYS : NEVER));
 
-/** @returns the time in which more than so many of the lists hold at once */
+/** Gives the time that more than `limit` of the lists cover at once. */
 function deeperThan(lists: readonly Intervals[], limit: number): Intervals {
   const edges = lists
     .flat()
@@ -132,7 +132,7 @@ function deeperThan(lists: readonly Intervals[], limit: number): Intervals {
   return union(intervals);
 }
 
-/** @returns when more of the bounds hold at once than the register says (0 or more) */
+/** Bounds when more of the bounds hold at once than the register's value (0 or more). */
 export function moreThan(bounds: readonly Bounds[], limit: Register<number>): Bounds {
   const lists = bounds.map(({ possibly }) => possibly);
   const sure = bounds.map(({ definitely }) => definitely);

@@ -1,4 +1,4 @@
-/** Compares what the canary said with what the journal knows. */
+/** Compares the canary's reports with the journal. */
 import { covers, type Interval, touches } from "./intervals.ts";
 import { type Item, type Rules, rulesOf } from "./rules.ts";
 import { type SoakEvent, timelineOf } from "./timeline.ts";
@@ -10,10 +10,10 @@ export interface ReportedViolation {
   readonly keys: readonly string[];
 }
 
-/** What one cycle reported, and when it looked (unix ms of the journal's clock). */
+/** One cycle's report, and when it read (unix ms of the journal's clock). */
 export interface ObservedCycle {
   readonly first: Interval;
-  /** The last read again, where there was one. */
+  /** The last confirming read, if any. */
   readonly second: Interval | null;
   readonly violations: readonly ReportedViolation[];
   readonly verdicts: Readonly<
@@ -28,7 +28,7 @@ export interface ObservedCycle {
   >;
 }
 
-/** Something that was broken on purpose, and cured. */
+/** A fault that was made on purpose, and cured. */
 export interface PlannedFault {
   readonly name: string;
   readonly item: Item;
@@ -37,7 +37,7 @@ export interface PlannedFault {
 }
 
 export interface Judgement {
-  /** A violation of which not all was true, and what the journal has of it around that cycle. */
+  /** Violations with a key that was not broken, and the journal's entries around that cycle. */
   readonly falseReds: readonly {
     readonly cycle: number;
     readonly violation: ReportedViolation;
@@ -45,13 +45,13 @@ export interface Judgement {
     readonly journal: readonly string[];
   }[];
   readonly trueReds: number;
-  /** What was broken for the whole of a cycle that did not report it, or was cured before any cycle reported it. */
+  /** Items that were broken for the whole of a cycle that did not report them, or that no cycle reported before the cure. */
   readonly missed: readonly {
     readonly item: Item;
     readonly cycles: number;
     readonly planned: string | null;
   }[];
-  /** Planned breaks that the journal does not know to have taken hold: the soak's own failures. */
+  /** Planned faults that did not take hold, by the journal: failures of the soak itself. */
   readonly voidBreaks: readonly PlannedFault[];
   readonly unknowns: readonly {
     readonly cycle: number;
@@ -60,25 +60,25 @@ export interface Judgement {
   }[];
 }
 
-/** These are read at one instant, and reported by the first read. */
+/** These are read at one instant, so the first read reports them without a confirming one. */
 const UNCONFIRMED: ReadonlySet<string> = new Set(["E-02"]);
 
-/** How far around a cycle a false red is explained. */
+/** How far before and after a cycle the excerpt of a false red reaches. */
 const EXCERPT_MS = 20_000;
-/** The first few are enough to explain. */
+/** The first false reds are enough to find a cause. */
 const MOST_EXCERPTS = 20;
 
 const nameOf = ({ invariant, subject, key }: Item) => JSON.stringify([invariant, subject, key]);
 const itemsOf = ({ invariant, subject, keys }: ReportedViolation): Item[] =>
   keys.map((key) => ({ invariant, subject, key }));
 
-/** Tells whether the verdict says nothing about that subject. */
+/** Whether the verdict says nothing about that subject. */
 const isUnseen = (verdict: ObservedCycle["verdicts"][string] | undefined, subject: string): boolean =>
   !verdict ||
   verdict.status === "unknown" ||
   verdict.unseen.some((unseen) => unseen === subject || unseen.startsWith(`${subject}/`));
 
-/** What a cycle reported, by name, and what was red before it. */
+/** The names of the items that a cycle reported, and of those that were red before it. */
 interface Named {
   readonly names: ReadonlySet<string>;
   readonly before: ReadonlySet<string>;
@@ -89,25 +89,25 @@ function nameViolations(cycles: readonly ObservedCycle[]): Named[] {
   return cycles.map(({ violations, verdicts }) => {
     const before = new Set(red.keys());
     const names = new Map(violations.flatMap(itemsOf).map((item) => [nameOf(item), item]));
-    // What was red and could not be looked at is red still.
+    // An item that was red and could not be read stays red.
     const kept = [...red].filter(([, { invariant, subject }]) => isUnseen(verdicts[invariant], subject));
     red = new Map([...kept, ...names]);
     return { names: new Set(names.keys()), before };
   });
 }
 
-/** All that the judge compares. */
+/** Everything that the judge compares. */
 interface Evidence {
   readonly events: readonly SoakEvent[];
   readonly rules: Rules;
   readonly cycles: readonly ObservedCycle[];
   readonly named: readonly Named[];
-  /** When each cycle looked, its second look included. */
+  /** When each cycle read, its confirming read included. */
   readonly looks: readonly Interval[];
   readonly confirmMs: number;
 }
 
-/** Lists the writes about these keys around a cycle, in ms since its first look began. */
+/** Lists the writes about these keys around a cycle, in ms since its first read began. */
 function excerpt(events: readonly SoakEvent[], { first, second }: ObservedCycle, keys: readonly string[]) {
   const ids = new Set(keys.map((key) => key.replace(/^(redis|sql):/, "")));
   const ms = (atMs: number) => (atMs - first[0]).toFixed(0);
@@ -127,7 +127,7 @@ function excerpt(events: readonly SoakEvent[], { first, second }: ObservedCycle,
 
 /** Sorts the violations into true and false ones. */
 function judgeReds({ events, rules, cycles, named, confirmMs }: Evidence) {
-  /** Whether, for all that the journal knows, it may have been broken for as long as the cycle had to see it. */
+  /** Whether the item may have been broken for the whole time between the cycle's reads, by the journal. */
   function mayBeTrue(item: Item, { first, second }: ObservedCycle, wasRed: boolean): boolean {
     const { possibly } = rules.broken(item);
     if (wasRed || UNCONFIRMED.has(item.invariant)) return touches(possibly, first);
@@ -149,7 +149,7 @@ function judgeReds({ events, rules, cycles, named, confirmMs }: Evidence) {
   return { falseReds, trueReds };
 }
 
-/** Counts the cycles that should have reported it and did not. */
+/** Counts the cycles that should have reported the item and did not. */
 function silentCycles({ rules, cycles, named, looks }: Evidence, item: Item, shortestMs: number): number {
   const broken = rules.broken(item).definitely.filter(([fromMs, toMs]) => toMs - fromMs >= shortestMs);
   if (broken.length === 0) return 0;
@@ -158,7 +158,7 @@ function silentCycles({ rules, cycles, named, looks }: Evidence, item: Item, sho
   cycles.forEach(({ verdicts }, i) => {
     if (isUnseen(verdicts[item.invariant], item.subject)) return;
     if (named[i]!.names.has(name) || !covers(broken, looks[i]!)) return;
-    // An end that no cycle saw can't be remembered.
+    // E-02 can't know of an end that no cycle saw.
     const ended = item.invariant === "E-02" ? rules.ended(item.key) : null;
     if (ended && !looks.slice(0, i).some((look) => covers(ended, look))) return;
     silent += 1;
@@ -166,7 +166,7 @@ function silentCycles({ rules, cycles, named, looks }: Evidence, item: Item, sho
   return silent;
 }
 
-/** Finds what no cycle reported, and planned breaks that never took hold. */
+/** Finds the items that no cycle reported, and the planned faults that did not take hold. */
 function judgeSilence(evidence: Evidence, planned: readonly PlannedFault[]) {
   const { rules, cycles, named, looks } = evidence;
   const shortestMs = Math.min(...looks.map(([fromMs, toMs]) => toMs - fromMs));
@@ -189,11 +189,11 @@ function judgeSilence(evidence: Evidence, planned: readonly PlannedFault[]) {
 }
 
 /**
- * Compares what the canary reported with what the journal knows.
- * @param events the journal of platform and faults, of all that was written before the last cycle ended
+ * Compares the canary's reports with the journal.
+ * @param events the journal of platform and faults, complete up to the end of the last cycle
  * @param cycles in their order
- * @param planned what was broken on purpose
- * @param confirmMs how long a finding has to last to be true where the cycle did not read twice
+ * @param planned the faults that were made on purpose
+ * @param confirmMs how long a finding has to last to be true, for a cycle that did not read twice
  */
 export function judge(
   events: readonly SoakEvent[],

@@ -1,4 +1,4 @@
-/** The churn: runs of every kind, queues that overflow and drain, agents that come and go, clocks that jump. */
+/** The load of a soak: runs of every kind, queues that overflow and drain, agents that come and go, clocks that jump. */
 import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AgentSpec } from "../platform/agents.ts";
@@ -11,9 +11,9 @@ import { type Random, seededRandom } from "./random.ts";
 
 export interface Load {
   readonly agents: readonly AgentSpec[];
-  /** Agents that are left as they are, but for their runs. */
+  /** Agents that the load does not change or remove. */
   readonly held: Set<string>;
-  /** How often each kind of thing happened. */
+  /** Counts of what happened, by kind. */
   readonly counts: Readonly<Record<"jumps" | "bursts" | "agentsRemade" | "resizes", number>>;
   stop(): Promise<void>;
 }
@@ -28,28 +28,28 @@ export interface LoadOptions {
   readonly jumpBackMs: number;
 }
 
-/** The share of the slots that is taken on average: enough for queues, and for room in between. */
+/** The average share of taken slots: high enough for queues, low enough for free slots. */
 const OCCUPANCY = 0.65;
 const CAPS = [3, 8] as const;
 const MEAN_CAP = (CAPS[0] + CAPS[1]) / 2;
-/** What the platform's API lets a cap be. */
+/** The largest cap that the platform's API allows. */
 const LARGEST_CAP = 10;
 const TIMEOUTS_SECONDS = [60, 180, 900, 3600];
-/** Longer than a start counts as under way, so that every stop is one that a check may judge. */
+/** Longer than the checks' grace for a start, so that they judge the end of such a run. */
 const LONG_RUN_MS = [3_200, 8_000] as const;
 const LATE_SWEEP_MS = [61_000, 72_000] as const;
-/** A cycle reads five minutes of what has ended again: a little for one in five minutes, a lot for five in a second. */
+/** A cycle reads the runs of the last five minutes again. At several cycles a second that is too much, so rows go earlier. */
 const HISTORY_MS = 60_000;
 const FORGET_EVERY_MS = 2_000;
 const PUMP_EVERY_MS = 10;
 const MOST_AT_ONCE = 25;
 
-/** How many rows of one agent may be queued: a quiet fleet never filled the platform's usual 50. */
+/** How many rows of one agent may be queued. A quiet fleet would never reach the platform's usual 50. */
 export const maxQueuedAt = (rate: number): number => (rate >= 50 ? 50 : 10);
 
 /**
- * Draws the times between sweeps, in ms. Most come as they should; now and then one is later than the grace of B-02. It
- * stays below what looks dead, also where the heartbeat was written by a clock that was set back.
+ * Draws the times between sweeps, in ms. Most are usual; now and then one exceeds the grace of B-02. None is so long that
+ * the platform looks dead, even where the heartbeat was written by a clock that was set back.
  */
 export function drawSweeps(seed: number): { next(): number; lateCount(): number } {
   const random = seededRandom(seed, "sweeps");
@@ -72,7 +72,7 @@ function drawAgent(random: Random, index: number): AgentSpec {
   };
 }
 
-/** Makes a function that draws runs of such lengths that, at this rate, the fleet's slots are taken at OCCUPANCY. */
+/** Makes a function that draws tasks. Their lengths keep OCCUPANCY of the fleet's slots taken at this rate. */
 function taskDrawer(random: Random, { rate, agentCount }: LoadOptions, scale: number) {
   const share = (OCCUPANCY * MEAN_CAP * 1000 * agentCount) / rate;
   const longMs = (LONG_RUN_MS[0] + LONG_RUN_MS[1]) / 2;
@@ -82,7 +82,7 @@ function taskDrawer(random: Random, { rate, agentCount }: LoadOptions, scale: nu
     const isLong = random.percent(longPercent);
     const runMs = (isLong ? random.between(...LONG_RUN_MS) : random.between(0.1, 1.9) * shortMs) * scale;
     if (random.percent(2)) {
-      // Fails at its timeout, and its answer comes late.
+      // Fails at its timeout, with a late answer.
       const timeoutSeconds = random.whole(2, 4);
       return { timeoutSeconds, runMs: timeoutSeconds * 1000 + random.between(200, 800) };
     }
@@ -92,7 +92,7 @@ function taskDrawer(random: Random, { rate, agentCount }: LoadOptions, scale: nu
   };
 }
 
-/** What every kind of churn works with. */
+/** What all kinds of churn share. */
 interface Churn {
   readonly harness: Harness;
   readonly options: LoadOptions;
@@ -100,13 +100,13 @@ interface Churn {
   readonly agents: readonly AgentSpec[];
   readonly held: Set<string>;
   readonly counts: { -readonly [K in keyof Load["counts"]]: number };
-  /** Reports what went wrong, unless the load is being stopped. */
+  /** Logs an error, unless the load is being stopped. */
   report(error: unknown): void;
-  /** Starts something that takes its time; `stop` waits for it. */
+  /** Starts something in the background; `stop` waits for it. */
   start(work: () => Promise<unknown>): void;
 }
 
-/** Repeats one thing until the load is stopped; an error is reported and ends nothing. */
+/** Repeats one thing until the load is stopped. An error is logged and ends nothing. */
 async function repeat(
   { signal, report }: Churn,
   every: () => number,
@@ -118,7 +118,7 @@ async function repeat(
   }
 }
 
-/** Lets work on an agent that nothing else works on; does nothing where it is held. */
+/** Holds the agent during the work. Does nothing where it is held already. */
 async function holding({ held }: Churn, agent: AgentSpec, work: () => Promise<void>): Promise<void> {
   if (held.has(agent.name)) return;
   held.add(agent.name);
@@ -129,7 +129,7 @@ async function holding({ held }: Churn, agent: AgentSpec, work: () => Promise<vo
   }
 }
 
-/** Runs at the rate, some of them cancelled, and now and then a burst that floods one agent's queue. */
+/** Submits runs at the rate, cancels some of them, and now and then floods one agent's queue. */
 function submitRuns(churn: Churn): Promise<void>[] {
   const { harness, options, signal, agents, counts } = churn;
   const { platform, clock } = harness;
@@ -163,7 +163,7 @@ function submitRuns(churn: Churn): Promise<void>[] {
   return [pump, bursts];
 }
 
-/** Agents are deleted and made again, and get other settings. */
+/** Deletes agents and makes them again, and changes settings. */
 function changeAgents(churn: Churn): Promise<void>[] {
   const { harness, options, agents, counts } = churn;
   const { platform } = harness;
@@ -188,7 +188,7 @@ function changeAgents(churn: Churn): Promise<void>[] {
     const executionTimeoutSeconds = resize.one(TIMEOUTS_SECONDS);
     const agent = resize.one(agents);
     await holding(churn, agent, async () => {
-      // A cap below what runs would be a break of S-02, which is not the load's to make: it only grows.
+      // A cap below the number of runs would break S-02, and the load must break nothing: the cap only grows.
       const maxParallelTasks = Math.min(LARGEST_CAP, caps.get(agent.name)! + byTasks);
       caps.set(agent.name, maxParallelTasks);
       await platform.agents.resize(agent.name, { maxParallelTasks, executionTimeoutSeconds });
@@ -198,7 +198,7 @@ function changeAgents(churn: Churn): Promise<void>[] {
   return [remaking, resizing];
 }
 
-/** The platform's wall clock jumps ahead or back, and returns. */
+/** Makes the platform's wall clock jump ahead or back, and return. */
 function jumpClock(churn: Churn): Promise<void> {
   const { options, harness, signal, counts } = churn;
   const random = seededRandom(options.seed, "jumps");
@@ -227,9 +227,8 @@ function forgetHistory(churn: Churn): Promise<void> {
 }
 
 /**
- * Makes the fleet and lets it run.
- * @param options the seed of all that is drawn, and how much is to happen
- * @throws where an agent can't be made
+ * Makes the fleet and starts its churn.
+ * @throws Error where an agent can't be made
  */
 export async function startLoad(harness: Harness, options: LoadOptions): Promise<Load> {
   const fleet = seededRandom(options.seed, "fleet");
@@ -238,7 +237,7 @@ export async function startLoad(harness: Harness, options: LoadOptions): Promise
 
   const stopping = new AbortController();
   const { signal } = stopping;
-  // There are as many listeners as there are waits at once: no leak.
+  // Every wait listens to it, so that many listeners are no leak.
   setMaxListeners(0, signal);
   const errands = new Set<Promise<void>>();
   const report = (error: unknown) => {

@@ -1,4 +1,4 @@
-/** `npm run soak`: exit 0 only where nothing was called red that was not, and no break was missed. */
+/** `npm run soak`: exits with 0 only without a false red and without a missed break. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { SoakError } from "./harness.ts";
 import { renderSoak } from "./render.ts";

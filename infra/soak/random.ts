@@ -1,22 +1,22 @@
-/** Choices that a seed repeats. */
+/** Random choices that a seed repeats. */
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
 export interface Random {
-  /** @returns a number from 0 to below 1 */
+  /** A number from 0 to below 1. */
   fraction(): number;
-  /** @returns a whole number, both ends among them */
+  /** A whole number, both ends included. */
   whole(from: number, to: number): number;
   between(from: number, to: number): number;
   one<T>(from: readonly T[]): T;
-  /** @returns whether it happens, of so many times in a hundred */
+  /** True with this probability, in percent. */
   percent(chance: number): boolean;
 }
 
 /**
  * @param seed of the run
- * @param stream what it is drawn for: how often one thing draws must not change what another gets
+ * @param stream names the use: the number of draws for one use must not change the draws for another
  */
 export function seededRandom(seed: number, stream: string): Random {
   const streamSeed = [...stream].reduce(

@@ -1,4 +1,4 @@
-/** The report of a soak as text. */
+/** Renders the report of a soak as text. */
 import type { ReportedViolation } from "./judge.ts";
 import type { SoakReport } from "./soak.ts";
 
@@ -10,7 +10,7 @@ const listed = (counts: Readonly<Record<string, number>>) =>
     .map(([name, n]) => `${n} ${name}`)
     .join(", ") || "nothing";
 
-/** Cuts the list, and says how many more there are. */
+/** Cuts the list, and adds the number of lines left out. */
 const firstOf = (lines: readonly string[]): string[] => [
   ...lines.slice(0, MOST_SHOWN),
   ...(lines.length > MOST_SHOWN ? [`and ${lines.length - MOST_SHOWN} more`] : []),
@@ -24,7 +24,7 @@ const countBy = <T>(items: readonly T[], nameOf: (item: T) => string): Record<st
 
 const invariantOf = ({ invariant }: Pick<ReportedViolation, "invariant">) => invariant;
 
-/** Gives the command that repeats what the run drew. */
+/** The command that repeats the run with the same choices. */
 export const commandOf = ({ options }: { readonly options: SoakReport["options"] }): string =>
   `npm run soak -- --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
 

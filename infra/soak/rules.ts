@@ -1,6 +1,6 @@
 /**
- * The rules of docs/invariants.md, stated a second time over the journal's timeline. Nothing here is shared with the
- * checks that it judges: what is wrong in one of the two shows as a disagreement.
+ * The rules of docs/invariants.md, written a second time over the journal's timeline. They share no code with the checks
+ * that they judge: a mistake in one of the two shows as a disagreement.
  */
 import type { ExecutionStatus } from "../platform/journal.ts";
 import {
@@ -19,7 +19,7 @@ import {
 } from "./intervals.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
-/** One thing that can be broken: for S-01 the key is `redis:ID` or `sql:ID`, else an execution's id, else the agent. */
+/** One thing that can be broken. The key is `redis:ID` or `sql:ID` for S-01, otherwise an execution's id or the agent. */
 export interface Item {
   readonly invariant: string;
   readonly subject: string;
@@ -27,15 +27,15 @@ export interface Item {
 }
 
 export interface Rules {
-  /** Tells when that is broken, beyond its grace. What the journal does not know is never broken. */
+  /** Bounds when the item is broken, after its grace. An item that is not in the journal never is. */
   broken(item: Item): Bounds;
-  /** Tells when that execution was finished. */
+  /** Gives when that execution was definitely finished. */
   ended(executionId: string): Intervals;
-  /** Everything that can be broken. */
+  /** All items of the journal. */
   items(): Iterable<Item>;
 }
 
-/** The reader's clock and the journal's are two, and the system's may be slewed. */
+/** The reader's clock and the journal's differ, and the system's may be slewed. */
 const DOUBT_MS = 250;
 const IN_FLIGHT_MS = 3_000;
 const SENTINEL_LEAK_MS = 10_000;
@@ -47,7 +47,7 @@ const TTL_ROUNDING_MS = 500;
 const LIVE: ReadonlySet<ExecutionStatus | null> = new Set(["queued", "running", "pending_retry"]);
 const TERMINAL: ReadonlySet<ExecutionStatus | null> = new Set(["success", "failed", "cancelled", "skipped"]);
 
-/** Ages are whole seconds, rounded down: over 60 s is 61 s for certain. */
+/** The checks round ages down to whole seconds: "over 60 s" is certain at 61 s. */
 const olderThan = (atMs: number, limitMs: number): Bounds => ({
   possibly: after(atMs + limitMs, DOUBT_MS).possibly,
   definitely: after(atMs + limitMs + 1_000, DOUBT_MS).definitely,
@@ -84,8 +84,8 @@ function rowWithoutSlot(execution: ExecutionTimeline): Bounds {
 }
 
 /**
- * The life that a slot was given is its TTL and its age, where an age is not below 0. It is too short from the instant
- * at which both the time and the score are later than the latest acquisition that this end would do for.
+ * The life of a slot is its TTL plus its age, and an age below 0 counts as 0. The expiry suffices for acquisitions up to
+ * some instant. The life is too short once both the time and the score are later than that instant.
  */
 function livesTooShort({ hash }: ExecutionTimeline, scoreMs: number): Bounds {
   return holds(hash, (value) => {
@@ -137,7 +137,7 @@ function hasNoSession(execution: ExecutionTimeline): Bounds {
   return and(isRunning(execution), not(is(execution.session, Boolean)), isOld);
 }
 
-/** Finished, and queued or running later, but for a failed run that was to be tried again. */
+/** Finished, and later queued or running. A failed run that was to be retried does not count. */
 function cameBackToLife({ status }: ExecutionTimeline): Bounds {
   let hasEnded = false;
   const writes = status.writes.map((write) => {
@@ -173,7 +173,7 @@ function queueStandsStill(agent: AgentTimeline, { tickMs }: Timeline): Bounds {
 
 function isGhost(agent: AgentTimeline): Bounds {
   const isGone = not(isOnRoster(agent));
-  // Most agents never leave: their runs need not be looked at.
+  // Most agents never leave, so their runs need not be examined.
   if (!agent.settings.writes.some(({ value }) => value === null)) return NEVER;
   const isNamed = or(
     is(agent.belongings, Boolean),
@@ -198,7 +198,7 @@ const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bo
   "B-02": queueStandsStill,
 };
 
-/** States the rules over a timeline. R-01 needs containers, which no timeline has. */
+/** Makes the rules for a timeline. R-01 is not among them: no timeline has containers. */
 export function rulesOf(timeline: Timeline): Rules {
   const ofAgents = new Map<string, Bounds>();
 

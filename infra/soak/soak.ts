@@ -1,4 +1,4 @@
-/** One soak: a platform at full churn, a canary that looks at it without a pause, and a judge that knows the truth. */
+/** Runs one soak: a platform at full churn, a canary with cycles back to back, and a judge that knows the journal. */
 import { setTimeout as wait } from "node:timers/promises";
 import { FAULTS } from "../faults/index.ts";
 import { steadyNow } from "../platform/journal.ts";
@@ -13,12 +13,12 @@ import { type Watcher, watchWith } from "./watch.ts";
 export interface SoakOptions extends LoadOptions {
   readonly cycles: number;
   readonly breaks: number;
-  /** How many times as fast the platform lives. */
+  /** How many times as fast the platform runs. */
   readonly scale: number;
   readonly confirmMs: number;
-  /** Called once in a while with how far it is. */
+  /** Called now and then with the progress. */
   readonly onProgress?: (line: string) => void;
-  /** Ends the run before its time, and leaves nothing running. */
+  /** Ends the run early, and leaves nothing running. */
   readonly signal?: AbortSignal;
   /** Runs in place of the canary. */
   readonly watcher?: (harness: Harness) => Watcher;
@@ -30,15 +30,15 @@ export interface SoakReport {
   readonly seconds: number;
   readonly cycles: number;
   readonly cycleMs: { readonly median: number; readonly longest: number };
-  /** Runs that came to an end, for each second. */
+  /** Runs that ended, per second. */
   readonly endedPerSecond: number;
   readonly executions: number;
-  /** How often the load did what. */
+  /** Counts of what the load did, by kind. */
   readonly churn: Load["counts"] & { readonly lateSweeps: number };
   readonly alerts: Readonly<Record<string, number>>;
   readonly breaksByName: Readonly<Record<string, number>>;
   readonly judgement: Judgement;
-  /** What platform and load logged. */
+  /** The log of the platform and the load. */
   readonly lines: readonly string[];
 }
 
@@ -49,7 +49,7 @@ const ENDED: ReadonlySet<string> = new Set(["success", "failed", "cancelled", "s
 const possibleOn = ({ target }: Harness) =>
   FAULTS.filter((fault) => (fault.obstacle?.(target) ?? null) === null);
 
-/** Each break falls into its own part of the run, somewhere in the first half of it; the last ones are cured in time. */
+/** Draws for each break an instant in the first half of its own part of the run, so that the last ones are cured in time. */
 function drawPlan(random: Random, harness: Harness, { breaks, cycles, agentCount }: SoakOptions): Plan[] {
   const faults = possibleOn(harness);
   const length = (cycles - 1) / Math.max(1, breaks);
@@ -63,8 +63,8 @@ function drawPlan(random: Random, harness: Harness, { breaks, cycles, agentCount
 
 /**
  * Runs one soak.
- * @throws SoakError for what the machine lacks, Error where the soak itself fails: a cycle that could not happen, a
- *   break that could not be made or cured
+ * @throws SoakError where the machine lacks something, Error where a cycle did not happen or a fault could not be made
+ *   or cured
  */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { seed, scale, confirmMs, rate } = options;
@@ -94,7 +94,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   }
 }
 
-/** Runs cycles back to back until there were enough, and every break was made and cured. */
+/** Runs cycles back to back until there are enough, and every fault is made and cured. */
 async function runCycles(
   harness: Harness,
   breaks: Breaks,
@@ -110,7 +110,7 @@ async function runCycles(
     breaks.onCycle();
     if (cycles.length % PROGRESS_EVERY === 0)
       onProgress?.(`${cycles.length} cycles, ${breaks.made.length} breaks made and cured`);
-    // What waits for the end of a cycle acts before the next begins.
+    // Lets everything that waits for the end of a cycle act before the next begins.
     await wait(0);
   }
   breaks.throwFailure();

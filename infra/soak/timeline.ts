@@ -1,18 +1,18 @@
-/** What the journal says, put in order: for each thing that an invariant is about, what it was and when. */
+/** Orders the journal: for each thing that an invariant is about, its values over time. */
 import type { FaultChange } from "../faults/target.ts";
 import type { ExecutionStatus, JournalEvent } from "../platform/journal.ts";
 import type { Register } from "./intervals.ts";
 
-/** What the platform and the faults did. */
+/** One event of the platform or of a fault. */
 export type SoakEvent = JournalEvent<FaultChange>;
 
 interface Hash {
   readonly timeoutSeconds: number;
-  /** When its life ends (unix ms), given by EXPIRE somewhere between the two; null where it never does. */
+  /** When it expires (unix ms): EXPIRE took effect between the two instants. Null where it never expires. */
   readonly ends: { readonly earliestMs: number; readonly latestMs: number } | null;
 }
 
-/** One execution, or a drain sentinel, which has a slot and nothing else. */
+/** One execution, or a drain sentinel, which has only a slot. */
 export interface ExecutionTimeline {
   readonly id: string;
   readonly agent: string;
@@ -32,9 +32,9 @@ export interface AgentTimeline {
     readonly maxParallelTasks: number;
     readonly executionTimeoutSeconds: number;
   } | null>;
-  /** Whether it has rows in the tables of what belongs to an agent. */
+  /** Whether it has rows in the tables of an agent's belongings. */
   readonly belongings: Register<boolean>;
-  /** Whether the queue accessor gives a wrong count for it. */
+  /** Whether the queue accessor gives a wrong count. */
   readonly accessorIsWrong: Register<boolean>;
   readonly executions: ExecutionTimeline[];
 }
@@ -42,7 +42,7 @@ export interface AgentTimeline {
 export interface Timeline {
   readonly agents: ReadonlyMap<string, AgentTimeline>;
   readonly executions: ReadonlyMap<string, ExecutionTimeline>;
-  /** The instant that the drain heartbeat names, in unix ms. */
+  /** The value of the drain heartbeat, in unix ms. */
   readonly tickMs: Register<number | null>;
 }
 
@@ -82,7 +82,7 @@ function writeExecution(execution: ReturnType<typeof newExecution>, event: Execu
       write(status, event.status, event);
       if (event.startedAtMs !== undefined) write(startedAtMs, event.startedAtMs, event);
       if (event.queuedAtMs !== undefined) write(queuedAtMs, event.queuedAtMs, event);
-      // Each start forgets the session of the one before.
+      // A start clears the session of the previous one.
       if (event.status === "running" && event.startedAtMs !== undefined) write(session, false, event);
       break;
     case "session":
@@ -129,7 +129,7 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
   }
 }
 
-/** @param events in the order in which they were recorded: that of the writes, for each single thing */
+/** @param events in the order of their recording, which for each single thing is that of the writes */
 export function timelineOf(events: readonly SoakEvent[]): Timeline {
   const agents = new Map<string, ReturnType<typeof newAgent>>();
   const executions = new Map<string, ReturnType<typeof newExecution>>();

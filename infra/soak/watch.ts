@@ -1,4 +1,4 @@
-/** Runs the canary's cycles and keeps what each reported, and when it looked. */
+/** Runs the canary's cycles, and keeps the report of each and when it read. */
 import type { Canary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
@@ -14,7 +14,7 @@ interface Read {
   readonly interval: Interval;
 }
 
-/** What one violation is about, as its observed_state names it. */
+/** The keys of a violation, from its observed_state. */
 function keysOf(violation: CycleReport["violations"][number]): string[] {
   const state = violation.observed_state as Record<string, unknown>;
   const list = (name: string, side: string) => (state[name] as string[]).map((id) => `${side}:${id}`);
@@ -29,7 +29,7 @@ const violationsOf = ({ violations }: CycleReport): ReportedViolation[] =>
     keys: keysOf(violation),
   }));
 
-/** From the first source's start to the last one's end; the nth reads of each source belong together. */
+/** From the first source's start to the last one's end. The nth reads of all sources belong together. */
 function intervalOf(reads: readonly Read[], nth: number): Interval | null {
   const mine = [...new Set(reads.map(({ source }) => source))].flatMap(
     (name) => reads.filter(({ source }) => source === name)[nth] ?? [],
@@ -42,8 +42,8 @@ function intervalOf(reads: readonly Read[], nth: number): Interval | null {
 }
 
 /**
- * Watches with the canary: its reads are timed, and nothing else of it is changed. What it can't read here (containers)
- * is off in its configuration. The watcher throws where a cycle could not happen.
+ * Runs cycles of the canary and times its reads; nothing else is changed. Containers are off in its configuration. The
+ * watcher throws where a cycle did not happen.
  */
 export function watchWith(canary: Canary): Watcher {
   let reads: Read[] = [];

@@ -1,4 +1,4 @@
-/** The certificates that operators make, between a server that asks for them and a client that shows them. */
+/** The certificates that operators make, tried between a server that requires them and a client. */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -45,7 +45,7 @@ const clientOf = (folder: string): Client & { cert: string; key: string } => ({
   key: pem(folder, "key.pem"),
 });
 
-/** @returns what a server with the certificates of this folder, which asks for a client's, answers; or why it did not */
+/** The answer of a server with this folder's certificates that requires a client's, or why it did not answer. */
 async function ask(folder: string, client: Client, host = "127.0.0.1"): Promise<string> {
   const server = createServer(
     {
@@ -53,7 +53,7 @@ async function ask(folder: string, client: Client, host = "127.0.0.1"): Promise<
       cert: pem(folder, "server-cert.pem"),
       key: pem(folder, "server-key.pem"),
       requestCert: true,
-      // It says why it would refuse the client, where a daemon only hangs up.
+      // This server says why it refuses a client; a daemon only hangs up.
       rejectUnauthorized: false,
     },
     (socket) => socket.end(socket.authorized ? "welcome" : `refused: ${socket.authorizationError}`),
@@ -84,7 +84,7 @@ async function ask(folder: string, client: Client, host = "127.0.0.1"): Promise<
   }
 }
 
-/** With CANARY_REQUIRE_LIVE a machine without it fails. */
+/** With CANARY_REQUIRE_LIVE its absence is an error. */
 const lacksOpenssl =
   spawnSync("openssl", ["version"]).status !== 0 && process.env.CANARY_REQUIRE_LIVE !== "1";
 
@@ -118,7 +118,7 @@ describe.skipIf(lacksOpenssl)("docker-certificates.sh", () => {
     expect(await ask("made", { ...clientOf("other"), ca })).toBe("refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE");
     const ofServer = { cert: pem("made", "server-cert.pem"), key: pem("made", "server-key.pem") };
     expect(await ask("made", { ca, ...ofServer })).toBe("refused: INVALID_PURPOSE");
-    // And the canary speaks to no daemon of another CA.
+    // The canary does not connect to a daemon of another CA.
     expect(await ask("other", { ca, cert, key })).toMatch(/UNABLE_TO_VERIFY|SELF_SIGNED|CERT_/);
   });
 
@@ -227,10 +227,10 @@ describe.skipIf(lacksOpenssl)("docker-certificates.sh", () => {
     [["--renew-client"], "no folder"],
     [["--renew-client", "folder", "10.0.0.5"], "nothing else"],
     [["--renew-server"], "no folder"],
-  ] as const)("%j is refused with the mend, and nothing is made", ([args, mend]) => {
+  ] as const)("%j is refused with the mend, and nothing is made", ([args, fix]) => {
     const { status, stdout, stderr } = spawnSync(SCRIPT, args, { cwd: temporary.path, encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toContain(mend);
+    expect(stderr).toContain(fix);
     expect(stderr).toContain("usage:");
     expect(readdirSync(temporary.path)).toEqual([]);
   });

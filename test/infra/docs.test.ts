@@ -23,7 +23,7 @@ describe("every variable", () => {
     expect(names).toEqual(expect.arrayContaining([...SETTINGS.keys()]));
   });
 
-  /** Read or set for others: the AWS SDK, node, and whatever starts the canary. */
+  /** Variables of others: the AWS SDK, Node, and whatever starts the canary. */
   const FOREIGN = /^(AWS_|NODE_|PATH$)/;
 
   test("that the code reads is in a table", () => {
@@ -40,7 +40,7 @@ describe("every variable", () => {
       );
     });
     expect(read.filter((use) => !FOREIGN.test(use) && !names.includes(use.split(" ")[0]!))).toEqual([]);
-    // A table is the only way to declare one.
+    // Variables are declared in tables only.
     const declared = files.flatMap((file) => {
       const source = readFileSync(`${PROJECT}${file}`, "utf8");
       return [

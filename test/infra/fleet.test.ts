@@ -1,14 +1,14 @@
-/** The fleet, brought about on a platform that answers as Trinity does, with each call failing once. */
+/** The fleet is deployed, shown and removed on a platform that answers as Trinity does, with each call failing once. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { deployFleet } from "../../infra/fleet/deploy.ts";
 import { loadFleet, ManifestError, parseFleet } from "../../infra/fleet/fleet.ts";
 import { removeFleet } from "../../infra/fleet/remove.ts";
 import { showFleet } from "../../infra/fleet/status.ts";
 import { type TrinityOptions, trinityApi } from "../../infra/fleet/trinity-api.ts";
-import { runCanary } from "../support/cli.ts";
+import { runCanary, runFleet } from "../support/cli.ts";
 import { type Fault, PLATFORM_TOKEN, startTrinity, type TrinityStub } from "../support/trinity-api.ts";
 
 const BURST = "canary-fleet-burst";
@@ -21,12 +21,24 @@ beforeAll(async () => {
 });
 afterAll(() => trinity?.close());
 beforeEach(() => trinity.reset());
+afterEach(() => vi.restoreAllMocks());
+
+const DEADLINE_MS = 150;
+/** Makes deadlines of DEADLINE_MS pass when a call hangs, and never by time: a loaded machine must not make a call late. */
+function passDeadlinesOfHangs(): void {
+  const realSetTimeout = setTimeout;
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(((work: () => void, ms?: number) => {
+    if (ms !== DEADLINE_MS) return realSetTimeout(work, ms);
+    trinity.onHang = work;
+    return undefined;
+  }) as typeof setTimeout);
+}
 
 const fleet = loadFleet();
 const api = (options: Partial<TrinityOptions> = {}) =>
   trinityApi({ url: trinity.url, token: PLATFORM_TOKEN, ...options });
 
-/** Runs `work` with a print of its own. */
+/** Runs `work` and collects what it prints. */
 async function printed<T>(work: (print: (line: string) => void) => Promise<T>) {
   const lines: string[] = [];
   const result = await work((line) => lines.push(line));
@@ -42,7 +54,7 @@ const remove = (options: Partial<TrinityOptions> = {}) =>
 const writesOf = () =>
   trinity.writes.map(({ method, path }) => `${method} ${path.replace(/sched%2F\d+/, "…")}`);
 
-/** The platform as a deploy should leave it. */
+/** The platform's state after a deploy. */
 const WHOLE = {
   [BURST]: { model: MODEL, cron: "*/2 * * * *", max_parallel_tasks: 3, execution_timeout_seconds: 3600 },
   [SLOW]: { model: MODEL, cron: "*/3 * * * *", max_parallel_tasks: 1, execution_timeout_seconds: 180 },
@@ -260,7 +272,8 @@ describe("a deploy", () => {
       hangs: /: no answer within 150 ms: (is the platform well|the platform may still be at work)/,
       garbage: /: HTTP 200, but no JSON: is PLATFORM_URL/,
     };
-    const limits = { timeoutMs: 150, deployTimeoutMs: 150 };
+    const limits = { timeoutMs: DEADLINE_MS, deployTimeoutMs: DEADLINE_MS };
+    beforeEach(passDeadlinesOfHangs);
 
     test.for(Object.entries(FAULTS) as [Fault, RegExp][])(
       "%s: it says which, takes nothing back, and the next run completes it",
@@ -280,7 +293,7 @@ describe("a deploy", () => {
           expect(first.text, where).toContain(`✗ ${failed.method} ${failed.path}: `);
           expect(first.text, where).toContain("nothing was taken back: run the same command again");
           expect(first.text, where).not.toContain(PLATFORM_TOKEN);
-          // What it says is done, is done; what it says is made, is there.
+          // An agent that it reports as made is there.
           for (const [, name] of first.text.matchAll(/✓ agent (\S+): made/g))
             expect(trinity.agents.has(name!), where).toBe(true);
           expect(trinity.calls.some(({ method }) => method === "DELETE")).toBe(false);
@@ -382,12 +395,13 @@ describe("remove", () => {
   test.for(["http 500", "http 401", "resets", "resets after", "hangs", "garbage"] as const)(
     "with %s at each call: it says what is left, and the next run ends it",
     async (how) => {
+      passDeadlinesOfHangs();
       for (let at = 1; at <= 6; at += 1) {
         trinity.reset();
         await deploy();
         trinity.calls.length = 0;
         trinity.fault = { at, how };
-        const first = await remove({ timeoutMs: 150 });
+        const first = await remove({ timeoutMs: DEADLINE_MS });
         expect(first.result, `call ${at}: ${first.text}`).toBe(false);
         expect(first.text).toContain(
           `not removed, as far as is known: ${at <= 3 ? `${BURST}, ` : ""}${SLOW}`,
@@ -399,7 +413,7 @@ describe("remove", () => {
   );
 });
 
-const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, ["fleet", ...args]);
+const canary = (env: Record<string, string>, ...args: string[]) => runFleet(env, args);
 
 describe("on the command line", () => {
   test("deploy, again, status, a change, and remove", async () => {
@@ -448,7 +462,7 @@ describe("on the command line", () => {
   });
 
   test("without an address or a token, both are named at once", async () => {
-    const { code, err, out } = await canary({}, "deploy");
+    const { code, err, out } = await runCanary({}, ["fleet", "deploy"]);
     expect(code).toBe(254);
     expect(out).toBe("");
     expect(err).toMatch(/PLATFORM_URL is missing.*\nPLATFORM_TOKEN is missing/);

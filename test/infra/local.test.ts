@@ -1,20 +1,19 @@
-/** `npm start` as a new user runs it: a process of its own on this machine. */
+/** `npm start` as a new user runs it: as a new process on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { RUNTIME } from "../support/cli.ts";
-import { freePort, temporaryFolder, until } from "../support/live.ts";
+import { endOf, freePort, temporaryFolder, until } from "../support/live.ts";
 import { idsNotReading } from "../support/registry.ts";
 
 const MAIN = fileURLToPath(new URL("../../infra/local/main.ts", import.meta.url));
 
 let child: ChildProcess | undefined;
 afterEach(async () => {
-  // Asked, not killed: what it started in its turn must be ended by it.
+  // SIGTERM, not SIGKILL: it has to end the servers that it started.
   if (child && child.exitCode === null && child.signalCode === null) {
     const exited = once(child, "exit");
     child.kill("SIGTERM");
@@ -22,9 +21,9 @@ afterEach(async () => {
   }
 });
 
-/** @param path what the process finds programs on: an empty one has no redis-server */
-function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
-  const env = { ...process.env, PATH: path, DOCKER_HOST: "unix:///nowhere/docker.sock" };
+/** @param more variables in place of this process's own */
+function start(args: string[], more: Readonly<Record<string, string>> = {}) {
+  const env = { ...process.env, DOCKER_HOST: "unix:///nowhere/docker.sock", ...more };
   const started = spawn(process.execPath, [...RUNTIME, MAIN, ...args], { env });
   child = started;
   let output = "";
@@ -33,18 +32,20 @@ function start(args: string[], { path = process.env.PATH ?? "" } = {}) {
       output += chunk;
     });
   const exited = once(started, "exit");
+  const ended = endOf(started);
   return {
     process: started,
     output: () => output,
     exit: async () => (await exited)[0] as number,
-    says: (text: string | RegExp) => until(async () => expect(output).toMatch(text)),
+    /** Waits for that output. @throws where the process ends without it */
+    says: (text: string | RegExp) => until(async () => expect(output).toMatch(text), ended),
   };
 }
 
 describe("npm start", () => {
   test("every verdict but that of R-01 is green, and that one is unknown, saying why; the API answers; Ctrl-C leaves nothing", async () => {
-    const before = await readdir(tmpdir());
-    const run = start(["--port", "0"]);
+    const temporary = await temporaryFolder();
+    const run = start(["--port", "0"], { TMPDIR: temporary.path });
     await run.says("R-01");
     await run.says("unread");
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(idsNotReading("docker").length);
@@ -62,14 +63,12 @@ describe("npm start", () => {
     expect(await run.exit()).toBe(0);
     expect(run.output()).toContain("stopped, nothing is left running");
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
-    const left = (await readdir(tmpdir())).filter(
-      (name) => /^canary-(redis-)?\w{6}$/.test(name) && !before.includes(name),
-    );
-    expect(left).toEqual([]);
+    expect(await readdir(temporary.path)).toEqual([]);
+    await temporary.remove();
   });
 
   test("without a redis-server on the PATH an embedded engine serves, and it says which", async () => {
-    const run = start(["--port", "0"], { path: "/nowhere" });
+    const run = start(["--port", "0"], { PATH: "/nowhere" });
     await run.says("unread");
     expect(run.output()).toContain("embedded engine ioredis-mock (no redis-server on the PATH)");
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(idsNotReading("docker").length);
@@ -79,7 +78,7 @@ describe("npm start", () => {
 
   test("cycles go on at the time that was asked for", async () => {
     const run = start(["--port", "0", "--every", "1s"]);
-    await until(async () => expect(run.output().match(/cycle of/g)?.length).toBeGreaterThan(2));
+    await run.says(/(cycle of.*){3}/s);
   });
 
   test("a busy port, a folder that is not there and a bad time are each one clear line", async () => {

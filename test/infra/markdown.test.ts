@@ -1,4 +1,4 @@
-/** Pages that are written by hand, but for the parts that a program measures. */
+/** The generated parts of pages that are otherwise written by hand. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { table, withParts } from "../../infra/markdown.ts";

@@ -1,4 +1,4 @@
-/** An older Node is refused in one line, and the lockfile has the Node that a machine with an older one needs. */
+/** A Node that is too old is refused in one line, and the lockfile has a Node for machines with an older one. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { RUNTIME } from "../support/cli.ts";
 const project = (path: string) => new URL(`../../${path}`, import.meta.url);
 const json = (path: string) => JSON.parse(readFileSync(project(path), "utf8"));
 
-/** Runs a script that says "it runs" after `infra/runtime.mjs`, in a process that takes its Node for that version. */
+/** Runs a script that prints "it runs" after `infra/runtime.mjs`, in a process that pretends to have that version. */
 function runOn(version: string): Promise<{ code: number; out: string; err: string }> {
   const script = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } });
     await import(${JSON.stringify(RUNTIME[1])});

@@ -1,4 +1,4 @@
-/** The workflows name what is there, in the right order, without keys; and the smoke check tells a live canary from a dead one. */
+/** The workflows refer to what exists, in the right order, without keys; the smoke check tells a live canary from a dead one. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const workflows = readdirSync(join(PROJECT, FOLDER)).map((name) => ({
 }));
 const workflow = (name: string) => workflows.find((w) => w.name === name)!.text;
 
-/** @returns the text of each job of a workflow */
+/** Splits a workflow into the text of each job. */
 function jobsOf(text: string): Record<string, string> {
   const [, jobs = ""] = text.split(/^jobs:$/m);
   const parts = jobs.split(/^ {2}(\w[\w-]*):$/m).slice(1);

@@ -1,4 +1,4 @@
-/** Alerts of real cycles, to a Slack and a topic that may fail: told once, never lost, and no secret shows. */
+/** Alerts of real cycles, to a Slack and a topic that may fail: each is sent once, none is lost, and no secret shows. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ const ADMIN_TOKEN = "admin-token-of-the-test";
 const STATUS_URL = "https://canary.example.com/";
 const HANDLER = fileURLToPath(new URL("../../functions/cycle.ts", import.meta.url));
 
-/** What an answer of the API may hold, as far as these stories look. */
+/** The fields of the API's answers that these tests read. */
 interface Answer {
   id: string;
   subject: string;
@@ -53,7 +53,7 @@ const answerOf = async (response: Response | Promise<Response>) => (await (await
 type Done = Extract<CycleOutcome, { kind: "done" }>;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-/** Its reader starts a thread, which takes a tenth of a second: one serves every story. */
+/** Shared by all tests, since its reader starts a thread, which takes a tenth of a second. */
 let sources: Canary["sources"] | undefined;
 let dynamo: LocalDynamo;
 let client: DynamoDBDocumentClient;
@@ -62,9 +62,9 @@ let database: SqlClient;
 let webhook: Webhook;
 let topic: Topic;
 let nowMs: number;
-/** The variables of every canary of the story, but for its channels. */
+/** The variables of every canary, without its channels. */
 let env: Record<string, string>;
-/** Everything that this process has printed. */
+/** The output of this process. */
 let printed: string[];
 
 beforeAll(async () => {
@@ -74,7 +74,7 @@ beforeAll(async () => {
   await createSchema(database);
   await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby'), ('cornelius-m')");
   env = {
-    // What turns red is looked at again: these stories are about what is told of it.
+    // The second read of a red needs no wait: these tests are about the alerts.
     CONFIRM_AFTER_MS: "0",
     LIBSQL_URL: url,
     UPSTASH_REDIS_REST_URL: "none",
@@ -89,7 +89,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  await mend();
+  await cure();
   dynamo = await startDynamo();
   client = documentClient(dynamo);
   store = dynamoStore(client, dynamo.table);
@@ -115,7 +115,7 @@ afterEach(async () => {
   for (const server of [webhook, topic, dynamo]) await server.close();
 });
 
-/** A canary of this platform and this state, on the story's clock. */
+/** A canary of this platform and this state, on the test's clock. */
 function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}) {
   const made = openCanary({ ...env, ...channels }, { state: store });
   sources ??= made.sources;
@@ -125,7 +125,7 @@ function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}
     adminToken: ADMIN_TOKEN,
     logError: (line) => void printed.push(line),
   });
-  /** Asks the API, with the admin token unless told otherwise. */
+  /** Calls the API, by default with the admin token. */
   const api = async (method: string, path: string, body?: unknown, token = ADMIN_TOKEN) =>
     app.request(`/api/canary/${path}`, {
       method,
@@ -135,7 +135,7 @@ function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}
   return {
     api,
     status: () => answerOf(api("GET", "status")),
-    /** Some minutes pass, five if not told otherwise, and a cycle happens. */
+    /** Lets some minutes pass, by default five, and runs a cycle. */
     async cycle({ afterMs = 5 * MINUTE_MS, timeLeftMs = 300_000 } = {}): Promise<Done> {
       nowMs += afterMs;
       const outcome = await runCycle(deps, { trigger: "schedule", timeLeftMs: () => timeLeftMs });
@@ -147,15 +147,15 @@ function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}
 const withSlack = (over?: Partial<Canary>) => canaryWith({ SLACK_WEBHOOK_URL: webhook.url }, over);
 const withBoth = () => canaryWith({ SLACK_WEBHOOK_URL: webhook.url, ALERT_TOPIC_ARN: topic.arn });
 
-/** A running row of ten minutes that has no session: E-05 is red in that agent. */
+/** Adds a running row of ten minutes without a session: E-05 becomes red for that agent. */
 const strand = (agent: string, id = `run-of-${agent}`) =>
   database.execute({
     sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by)
           VALUES (?, 's', ?, 'running', ?, 'm', 't')`,
     args: [id, agent, formatInstant(START_MS - 10 * MINUTE_MS)],
   });
-const mend = () => database.execute("DELETE FROM schedule_executions");
-/** A cycle sees the run ended, and then it is back, without a session: E-02 and E-05 break in the next cycle. */
+const cure = () => database.execute("DELETE FROM schedule_executions");
+/** Lets a cycle see a run ended, then restarts it without a session: E-02 and E-05 break in the next cycle. */
 async function comeBack(canary: ReturnType<typeof canaryWith>) {
   await strand("ruby");
   await database.execute({
@@ -216,7 +216,7 @@ describe("an alert that Slack takes", () => {
     await strand("cornelius-m");
     await canary.cycle();
     await canary.cycle();
-    await mend();
+    await cure();
     await canary.cycle();
     await canary.cycle();
     expect(webhook.read.map(kindOf)).toEqual(["E-05/broke", "E-05/spread", "E-05/recovered"]);
@@ -244,7 +244,7 @@ describe("an alert that Slack takes", () => {
 
 const section = (text: unknown) => ({ type: "section", text: { type: "mrkdwn", text, verbatim: true } });
 
-/** What each fault is called, for whoever looks for the reason. */
+/** The text of each fault. */
 const FAULTS: readonly (readonly [WebhookAnswer, string])[] = [
   ["http 500", "slack: HTTP 500"],
   ["http 429", "slack: HTTP 429 rate_limited"],
@@ -256,7 +256,7 @@ const FAULTS: readonly (readonly [WebhookAnswer, string])[] = [
   ["no_service", "slack: HTTP 404 no_service"],
   ["echoes its address", "slack: HTTP 502"],
 ];
-/** What hangs is given up after a second; what answers has all the time that it needs. */
+/** A short time only where the channel hangs: a channel that answers may be slow. */
 const patience = (answer: string) => (answer === "hangs" ? { timeLeftMs: 3_000 } : {});
 
 describe("an alert that Slack does not take", () => {
@@ -313,7 +313,7 @@ describe("an alert that Slack does not take", () => {
     await canary.cycle();
     await strand("cornelius-m");
     await canary.cycle();
-    await mend();
+    await cure();
     const { alerts } = await canary.cycle();
     expect(alerts.pending).toBe(3);
     webhook.answer = "ok";
@@ -578,7 +578,7 @@ describe("what was delivered but could not be marked", () => {
   });
 });
 
-/** Every item of the table, with the compressed memory made readable. */
+/** Reads every item of the table, with the memory decompressed. */
 async function storedText(): Promise<string> {
   const { Items = [] } = await client.send(new ScanCommand({ TableName: dynamo.table }));
   expect(Items.length).toBeGreaterThan(0);
@@ -783,7 +783,7 @@ describe("silences over HTTP", () => {
     await canary.api("POST", "silences", silence());
     await strand("ruby");
     await canary.cycle();
-    await mend();
+    await cure();
     const { report } = await canary.cycle();
     expect(report.recoveries).toMatchObject([{ invariant_id: "E-05", silenced: true }]);
     await canary.cycle({ afterMs: HOUR_MS });
@@ -819,7 +819,7 @@ describe("silences over HTTP", () => {
     const canary = withSlack({ store: withStateCall(store, call, meddled) });
     await strand("ruby");
     const { report } = await canary.cycle();
-    // It counts where it was there when the cycle took its lease; and it outlives the one that this cycle clears away.
+    // It counts only where it existed when the cycle took its lease. The cycle removes the expired one, and not this one.
     expect(report.transitions[0]!.silenced).toBe(call === "lease.acquire" && when === "before");
     expect((await calm.status()).silences.map(({ id }) => id)).toEqual([made]);
     expect(made).not.toBe(old.id);
@@ -849,7 +849,7 @@ describe("silences over HTTP", () => {
 });
 
 describe("the log and the metrics of a scheduled cycle", () => {
-  /** Runs the handler of `functions/cycle.ts` once in a process of its own. @returns its lines and how it ended */
+  /** Runs the handler of `functions/cycle.ts` once in a new process. Gives its lines and how it ended. */
   async function invoke(over: Record<string, string> = {}, remainingMs = 60_000) {
     const script = `import { handler } from ${JSON.stringify(HANDLER)};
       await handler({}, { getRemainingTimeInMillis: () => ${remainingMs} });`;
@@ -875,7 +875,7 @@ describe("the log and the metrics of a scheduled cycle", () => {
       errors += chunk;
     });
     const [code] = await once(child, "close");
-    // The logger writes errors to stderr, where Node says what it died of as well.
+    // stderr has the logger's errors, and the error that ended Node.
     const lines = `${output}\n${errors}`
       .split("\n")
       .filter((line) => line.startsWith("{"))
@@ -897,7 +897,7 @@ describe("the log and the metrics of a scheduled cycle", () => {
       }[];
     };
   };
-  /** Each metric's value under its name and its dimensions. */
+  /** The value of each metric, by its name and dimensions. */
   const metricsOf = (emf: Emf[]) =>
     emf.flatMap((line) =>
       line._aws.CloudWatchMetrics.flatMap(({ Namespace, Dimensions, Metrics }) =>
@@ -1003,7 +1003,7 @@ describe("the log and the metrics of a scheduled cycle", () => {
     expect(valuesOf(emf)).toEqual({});
   });
 
-  /** A process has its own clock: red on every machine, whatever its date. */
+  /** By the real clock of the new process: red on any date. */
   async function strandLongAgo() {
     await strand("ruby");
     await database.execute("UPDATE schedule_executions SET started_at = '2020-01-01T00:00:00Z'");

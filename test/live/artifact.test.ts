@@ -1,4 +1,4 @@
-/** The functions as `cdk synth` builds them, each in a process of its own as Lambda runs it, against real servers. */
+/** The functions as `cdk synth` builds them, each in its own process as on Lambda, against real servers. */
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -35,7 +35,7 @@ const DOMAIN = `abcdefghij.lambda-url.${REGION}.on.aws`;
 const STATUS_PAGE = `https://${DOMAIN}/`;
 const ADMIN_TOKEN = "AdminTokenOfTheTest0123456789";
 
-/** What EventBridge Scheduler sends where the schedule names no input of its own. */
+/** The event of EventBridge Scheduler for a schedule without an input. */
 const SCHEDULED = {
   version: "0",
   id: "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
@@ -53,13 +53,13 @@ interface Request {
   readonly path: string;
   readonly token?: string;
   readonly body?: string;
-  /** As what the body is sent. `curl -d` says that it is a form, and Lambda gives what is no text in base64. */
+  /** The content type. `curl -d` calls its body a form, and Lambda encodes a body that is not text in base64. */
   readonly type?: "application/json" | "application/x-www-form-urlencoded";
-  /** Signed with the credentials of a role; the function URL has checked it. */
+  /** Whether it was signed with the credentials of a role, which the function URL has checked. */
   readonly signed?: boolean;
 }
 
-/** A request as a function URL hands it over (payload version 2.0). */
+/** A request as the event of a function URL (payload version 2.0). */
 function urlEvent({ method = "GET", path, token, body, type = "application/json", signed = false }: Request) {
   const isBase64Encoded = body !== undefined && type !== "application/json";
   return {
@@ -127,7 +127,7 @@ interface Embedded {
   }[];
 }
 
-/** @returns each metric that CloudWatch makes of these lines, as `namespace name dimension=value …` and its value */
+/** The metrics that CloudWatch makes from these lines: `namespace name dimension=value …` and the value. */
 function metricsIn(stdout: string): Map<string, unknown> {
   const metrics = new Map<string, unknown>();
   for (const line of jsonLines(stdout))
@@ -155,9 +155,9 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   let secrets: SecretsManager;
   let webhook: Webhook;
   let topic: Topic;
-  /** The secret as the operators put it together. */
+  /** The secret's value, as the operators write it. */
   let values: Record<string, string>;
-  /** What may be seen nowhere. */
+  /** Texts that may appear nowhere. */
   let hidden: Set<string>;
   let running: LambdaProcess[];
 
@@ -179,7 +179,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         dockerd = started;
       }),
     ];
-    // What has started is ended, also where another could not start.
+    // Ends the parts that started, even where another could not start.
     await Promise.allSettled(starting);
     await Promise.all(starting);
   }, 180_000);
@@ -211,18 +211,18 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     put({});
   });
   afterEach(async () => {
-    const told = running.map((process) => process.told()).join("\n");
+    const output = running.map((process) => process.output()).join("\n");
     for (const part of [...running, secrets, webhook, topic]) await part.close();
-    for (const secret of hidden) expect(told).not.toContain(secret);
+    for (const secret of hidden) expect(output).not.toContain(secret);
   });
 
-  /** Nothing of this may be printed or answered. */
+  /** Adds the text to those that may appear nowhere. */
   function hide(text: string) {
     // The last line of a PEM can be as short as a word.
     for (const part of text.split("\n")) if (part.length >= 8 && !part.startsWith("-----")) hidden.add(part);
   }
 
-  /** Puts a new version of the secret in place. */
+  /** Stores a new version of the secret. */
   function put(changed: Record<string, string>) {
     values = { ...values, ...changed };
     for (const value of [...Object.values(values), webhook.token]) hide(value);
@@ -243,7 +243,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     return started;
   }
 
-  /** Asks the API as its caller would. */
+  /** Calls the API. */
   async function ask(api: LambdaProcess, request: Request) {
     const invocation = await api.invoke(urlEvent(request));
     expect(invocation.error).toBeUndefined();
@@ -273,7 +273,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   const statusesOf = (verdicts: Record<string, { status: string }> = {}) =>
     Object.fromEntries(Object.entries(verdicts).map(([id, { status }]) => [id, status]));
   const green = Object.fromEntries(INVARIANT_IDS.map((id) => [id, "green"]));
-  /** The line that each cycle leaves in the log. */
+  /** The log line of each cycle. */
   const lineOf = ({ stdout }: Invocation) => jsonLines(stdout).find((line) => line.trigger !== undefined)!;
   const expectGreen = (invocation: Invocation) => {
     expect(invocation.error).toBeUndefined();
@@ -304,7 +304,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       const metrics = metricsIn(invocation.stdout);
       const watched = stack
         .resources("AWS::CloudWatch::Alarm")
-        // One that is computed has its metric inside.
+        // A computed metric has its source metric inside.
         .map((alarm) => alarm.Metrics?.find((m: Alarmed) => m.MetricStat)?.MetricStat.Metric ?? alarm)
         .filter(({ Namespace }) => Namespace === METRICS.namespace)
         .map(({ Namespace, MetricName, Dimensions }) =>
@@ -340,7 +340,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       expect(names.length).toBeGreaterThanOrEqual(5);
       expect([...metrics.keys()]).toEqual(expect.arrayContaining(names));
 
-      // The sources' latencies are found by their dimensions.
+      // The latencies of the sources are identified by their dimensions.
       const searched = /SEARCH\('\{([^}]+)\} MetricName="(\w+)"/.exec(
         JSON.stringify(rows).replaceAll('\\"', '"'),
       );
@@ -419,7 +419,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         await database.execute("UPDATE schedule_executions SET claude_session_id = 'here'");
         expectGreen(await cycle.invoke(SCHEDULED));
 
-        // A writer that commits holds the file for a moment: that is no reason to be blind.
+        // A writer's commit locks the file for a moment, which must not make the source unread.
         await database.execute("PRAGMA locking_mode = EXCLUSIVE");
         await database.execute("UPDATE agent_ownership SET max_parallel_tasks = 4");
         const during = cycle.invoke(SCHEDULED);
@@ -504,7 +504,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         expect(red.body.violations).toMatchObject([
           { invariant_id: "R-01", subject: "ruby", observed_state: { zombie_count: 1 } },
         ]);
-        // The function has no address of its own, but hears it with the request.
+        // The function does not know its address: it is in the request.
         expect(topic.publications[0]!.message).toContain(STATUS_PAGE);
       } finally {
         await dockerd.docker("rm", "-f", "agent-ruby");
@@ -626,7 +626,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       expect((await status(ADMIN_TOKEN)).status).toBe(200);
       const rotated = "RotatedAdminToken0123456789";
       put({ ADMIN_TOKEN: rotated });
-      // A guess does not read the secret again for two seconds.
+      // After a wrong token, the secret is read again two seconds later at the earliest.
       await until(async () => expect((await status(rotated)).status).toBe(200));
       expect((await status(ADMIN_TOKEN)).status).toBe(401);
     });
@@ -673,7 +673,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       const sources: string[] = (await textOf(".map")).flatMap((map) => JSON.parse(map).sources);
       expect(sources).toContain(`functions/${name}.ts`);
       expect(sources.join("\n")).not.toMatch(/node_modules\/(ssh2|@grpc|protobufjs|cpu-features)\//);
-      // What each would bring into the code: a service of SSH, a header of gRPC, types of protobuf, a native binary.
+      // Texts that each package would bring into the code: SSH's service, gRPC's header, protobuf's types, a native binary.
       const code = (await textOf(".mjs")).join("\n");
       for (const trace of ["ssh-userauth", "grpc-status", "google.protobuf", '.node"'])
         expect(code).not.toContain(trace);

@@ -1,7 +1,6 @@
-/** What a cycle costs in things that somebody bills: requests, Redis commands, SQLite rows, DynamoDB units. */
+/** Judges the targets of docs/performance.md that are counts: requests, Redis commands, SQLite rows, DynamoDB units. */
 import { type Client, createClient } from "@libsql/client/http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { countUnits } from "../../infra/bench/count-units.ts";
 import {
   ENDED_ROWS,
   type FleetShape,
@@ -10,7 +9,7 @@ import {
   NEWLY_ENDED,
   SMALL_TABLES,
 } from "../../infra/bench/fleet.ts";
-import { commandsOf, type Recorder, rowsReadOf, startRecorder } from "../../infra/bench/recorder.ts";
+import { type Recorder, startRecorder } from "../../infra/bench/recorder.ts";
 import { benchState } from "../../infra/bench/state.ts";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
@@ -27,12 +26,13 @@ import { sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
+import { commandsOf, countUnits, rowsReadOf } from "../support/billing.ts";
 import { describeLive, startSqld } from "../support/live.ts";
 
 const NOW = Date.now();
 const TOKEN = "token";
 
-/** Reads one source as a cycle does. @throws where a fact of it is unread */
+/** Reads one source as a cycle does. @throws Error where one of its facts is unread */
 async function read<F extends FactName>(
   readSource: Source["read"],
   facts: readonly F[],
@@ -66,7 +66,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
     for (const part of [dynamo, rest, redis]) await part?.close();
   });
 
-  /** What the second cycle of a process costs over that fleet: the tables are known by then. */
+  /** Counts what the second cycle of a process costs over that fleet: by then the process knows the tables. */
   async function costOf(shape: FleetShape) {
     const sqld = await startSqld();
     const database = createClient({ url: sqld.url });

@@ -1,4 +1,4 @@
-/** The process is killed at every request of a cycle in turn: nothing that it found or was about to tell is lost. */
+/** The process is killed at each request of a cycle in turn: no violation and no alert is lost. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile } from "node:fs/promises";
@@ -21,7 +21,7 @@ import { startWebhook } from "../support/webhook.ts";
 
 const SCRIPT = fileURLToPath(new URL("../support/crashing-cycle.ts", import.meta.url));
 const HOUR_MS = 3_600_000;
-/** What a cycle asks of the network when two invariants break at once: each of these may be its last. */
+/** The requests of a cycle in which two invariants break at once. The process is killed at each of them. */
 const REQUESTS = [
   "takes the lease: UpdateItem",
   "loads the terminal memory: Query",
@@ -42,7 +42,7 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** Passes requests on, and calls `strike` at one of them; what is struck gets no answer. */
+/** Passes requests on, and calls `strike` at one of them, which then gets no answer. */
 function gate() {
   const arrived: string[] = [];
   const closing: (() => Promise<void>)[] = [];
@@ -52,8 +52,8 @@ function gate() {
     strike() {},
   };
 
-  /** @returns the address of a door to that server */
-  async function door(target: string): Promise<string> {
+  /** Starts a proxy of that server, and gives its address. */
+  async function proxyTo(target: string): Promise<string> {
     const { hostname, port } = new URL(target);
     const server = createServer(async (incoming, outgoing) => {
       const { method, url, headers } = incoming;
@@ -75,11 +75,11 @@ function gate() {
     });
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
-  return { arrived, trap, door, close: () => Promise.all(closing.map((close) => close())) };
+  return { arrived, trap, proxyTo, close: () => Promise.all(closing.map((close) => close())) };
 }
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-/** One agent, and a run of it that ended a minute ago. */
+/** A database file with one agent, and a run that ended a minute ago. */
 let template: string;
 let worlds = 0;
 beforeAll(async () => {
@@ -103,7 +103,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder?.remove());
 
-/** A platform, a state and a webhook of their own, with a cycle behind them that was all green. */
+/** Starts a new platform, state and webhook, and runs one cycle, which is all green. */
 async function startWorld() {
   worlds += 1;
   const path = join(folder.path, `platform-${worlds}.db`);
@@ -120,8 +120,8 @@ async function startWorld() {
     STATE_TABLE: dynamo.table,
   };
   const throughDoors = {
-    DYNAMO_ENDPOINT: await doors.door(dynamo.endpoint),
-    SLACK_WEBHOOK_URL: webhook.url.replace(new URL(webhook.url).origin, await doors.door(webhook.url)),
+    DYNAMO_ENDPOINT: await doors.proxyTo(dynamo.endpoint),
+    SLACK_WEBHOOK_URL: webhook.url.replace(new URL(webhook.url).origin, await doors.proxyTo(webhook.url)),
   };
   const client = documentClient(dynamo);
   const store = dynamoStore(client, dynamo.table);
@@ -134,10 +134,10 @@ async function startWorld() {
     arrived: doors.arrived,
     trap: doors.trap,
     leaseMs: leaseMs(canary.settings),
-    /** One cycle in this process, past the doors. */
+    /** Runs one cycle in this process, without the proxies. */
     cycle: (aheadMs: number) =>
       runCycle({ ...canary, now: () => Date.now() + aheadMs }, { trigger: "schedule" }),
-    /** One cycle in a process of its own. @returns its outcome, or null where it was killed */
+    /** Runs one cycle in a new process. Gives its outcome, or null where it was killed. */
     async cycleInChild(aheadMs: number): Promise<CycleOutcome | null> {
       const child = spawn(process.execPath, [SCRIPT, String(aheadMs)], {
         env: { PATH: process.env.PATH, ...env, ...throughDoors },
@@ -164,7 +164,7 @@ async function startWorld() {
   };
 
   expect(await world.cycle(0)).toMatchObject({ kind: "done", report: { violations: [] } });
-  // The run comes back to life, without a session: E-02 and E-05.
+  // The run restarts without a session: E-02 and E-05.
   const database = openDatabaseFile(env.LIBSQL_URL);
   await database.execute("UPDATE schedule_executions SET status = 'running', completed_at = NULL");
   database.close();
@@ -204,10 +204,10 @@ describe.concurrent("a cycle that is killed", () => {
         Object.assign(world.trap, { place, when });
         expect(await world.cycleInChild(0)).toBeNull();
         expect(world.arrived).toHaveLength(place + 1);
-        const toldBefore = [FIRST_SEND, LAST_SEND].filter((send) => wasDone(send!)).length;
-        expect(world.webhook.read).toHaveLength(toldBefore);
+        const sentBefore = [FIRST_SEND, LAST_SEND].filter((send) => wasDone(send!)).length;
+        expect(world.webhook.read).toHaveLength(sentBefore);
 
-        // Its lease is in the way until it ends, and no longer.
+        // Its lease blocks other cycles until it expires, and no longer.
         if (wasDone(LEASE!) && !wasDone(MARK!))
           expect(await world.cycle(1_000)).toMatchObject({ kind: "busy" });
         world.trap.place = -1;
@@ -219,8 +219,8 @@ describe.concurrent("a cycle that is killed", () => {
         expect(memory.outbox).toEqual([]);
         const keys = [...new Set(world.webhook.read)];
         expect(keys.map(invariantOf).sort()).toEqual(["E-02", "E-05"]);
-        // Told twice is only what had been told and was not marked, and it carries its key.
-        expect(world.webhook.read).toHaveLength(2 + (wasDone(MARK!) ? 0 : toldBefore));
+        // Only an alert that was sent and not marked is sent twice, with the same key.
+        expect(world.webhook.read).toHaveLength(2 + (wasDone(MARK!) ? 0 : sentBefore));
 
         const nowMs = Date.now() + HOUR_MS;
         const range = { startMs: nowMs - 2 * HOUR_MS, endMs: nowMs, nowMs };
@@ -233,11 +233,11 @@ describe.concurrent("a cycle that is killed", () => {
           expect(violations.map((v) => v.id)).toContain(Number(id));
         }
 
-        const told = world.webhook.posts.length;
+        const { length } = world.webhook.posts;
         const third = await world.cycle(2 * world.leaseMs);
         expect(third).toMatchObject({ kind: "done", alerts: { delivered: 0, pending: 0, failures: [] } });
         expect(brokeIn(third)).toEqual([]);
-        expect(world.webhook.posts).toHaveLength(told);
+        expect(world.webhook.posts).toHaveLength(length);
       } finally {
         await world.close();
       }

@@ -1,4 +1,4 @@
-/** R-01 against a real daemon over TLS, with real zombies, and with all that keeps it from looking. */
+/** R-01 against a real daemon over TLS, with real zombies, and with everything that can make it blind. */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
@@ -12,7 +12,7 @@ import { describeLive, temporaryFolder, until } from "../support/live.ts";
 
 /** The parent of the zombie never waits. */
 const ZOMBIE = "claude & exec sleep 600";
-/** The same, but with a first process that reaps once the parent is killed. */
+/** The same, with an init that reaps the zombie once the parent is killed. */
 const CURABLE_ZOMBIE = "sh -c 'echo $$ > /tmp/parent; claude & exec sleep 600' & while :; do sleep 1; done";
 const HEALTHY = "exec sleep 600";
 
@@ -168,7 +168,7 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
     expect(red.violations.map((v) => v.subject)).toEqual(["zed"]);
     expect(red.sources_unavailable).toEqual(["docker[tcp://127.0.0.1:1]: ECONNREFUSED"]);
     await dockerd.docker("rm", "-f", "agent-zed");
-    // The agent may have moved to the daemon that can't be asked.
+    // The agent may have moved to the daemon that does not answer.
     expect(await cycle({ DOCKER_HOSTS: hosts })).toMatchObject({
       recoveries: [],
       verdict: { status: "unknown" },

@@ -1,4 +1,4 @@
-/** Each source down, slow and answering garbage: blind is said, nothing is called green or red for it, nothing is lost. */
+/** Each source is down, slow, or answers garbage: the canary says so, and nothing turns green or red or is lost. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -9,13 +9,13 @@ import { idsReading } from "../support/registry.ts";
 
 const SQL_CHECKS = idsReading("sqlite");
 const REDIS_CHECKS = idsReading("redis");
-/** Only a source that never answers is cut: whatever answers has time, also on a loaded machine. */
+/** A short deadline only where the source hangs: a source that answers may be slow on a loaded machine. */
 const WELL = { SOURCE_DEADLINE_MS: "60000", DOCKER_HOSTS: "none" };
 const HANG_DEADLINE_MS = 3_000;
 const under = (fault: Fault) =>
   fault === "hangs" ? { ...WELL, SOURCE_DEADLINE_MS: String(HANG_DEADLINE_MS) } : WELL;
 const FAULTS: Exclude<Fault, "none">[] = ["hangs", "resets", "html", "wrong json", "http 500", "http 401"];
-/** What each fault is called in `sources_unavailable`, so that the reader knows where to look. */
+/** The text of each fault in `sources_unavailable`. */
 const REASONS: Record<Exclude<Fault, "none">, RegExp> = {
   hangs: new RegExp(`no answer within ${HANG_DEADLINE_MS} ms$`),
   resets: /ECONNRESET$/,
@@ -37,7 +37,7 @@ describeLive(["redis-server", "sqld"], "sources that fail", () => {
     await platform.addAgent("broken");
     await platform.addExecution({ id: "run", agent: "ruby", ageSeconds: 20 });
     await platform.addSlot("ruby", "run", { ageSeconds: 20 });
-    // A red of each kind of source is open before the fault, and must neither close nor break again.
+    // Before the fault one invariant of each source is red. It must neither recover nor break again.
     await platform.addSlot("broken", "leaked", { ageSeconds: 60 });
     await platform.addExecution({ id: "no-session", agent: "broken", ageSeconds: 100, session: null });
     const report = await platform.cycle({ env: WELL });
@@ -89,7 +89,7 @@ describeLive(["redis-server", "sqld"], "sources that fail", () => {
 
   test.for(FAULTS)("the queue accessor over HTTP: %s", async (fault) => {
     const env = { ...under(fault), QUEUE_COUNTS_URL: `${platform.rest.url}/counts` };
-    // Redis is left out here, so that the same proxy can stand for the accessor.
+    // Redis is off here, so that its proxy can act as the accessor.
     platform.rest.fault = fault;
     const report = await platform.cycle({
       env: { ...env, UPSTASH_REDIS_REST_URL: "none" },

@@ -1,4 +1,4 @@
-/** What the first live verification of these checks did by hand: provoke, see red, revert, see green. */
+/** The scenarios of the first live verification: provoke, see red, revert, see green. */
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -9,7 +9,7 @@ import { type LivePlatform, secondsAgo, startLivePlatform } from "../support/liv
 import { idsNotReading } from "../support/registry.ts";
 
 const AGENT = "canary-test-882";
-/** All but R-01, which needs Docker and has stories of its own. */
+/** All invariants without R-01, which needs Docker and has its own tests. */
 const WITHOUT_DOCKER = idsNotReading("docker");
 
 describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
@@ -29,7 +29,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     Object.fromEntries(Object.entries(report.verdicts).map(([id, { status }]) => [id, status]));
   const green = Object.fromEntries(WITHOUT_DOCKER.map((id) => [id, "green"]));
 
-  /** Red with one transition for each, red again without one, and after the cure green without one. */
+  /** Asserts red with one transition for each, then red without one, and after the cure green without one. */
   async function expectStory(ids: string[], cure: () => Promise<unknown>, env?: Record<string, string>) {
     const red = await cycle(env);
     expect(statuses(red)).toEqual({ ...green, ...Object.fromEntries(ids.map((id) => [id, "red"])) });

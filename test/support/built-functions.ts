@@ -1,4 +1,4 @@
-/** What `cdk synth` gives for an environment: its template, and both functions as Lambda would get them. */
+/** The output of `cdk synth` for an environment: its template, and both functions as Lambda would get them. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ export interface BuiltFunction {
   /** The folder that is uploaded. */
   readonly asset: string;
   readonly handler: string;
-  /** The variables that the template gives it. */
+  /** Its variables in the template. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
@@ -31,18 +31,18 @@ export interface BuiltStack {
   readonly cycle: BuiltFunction;
   /** The function behind the function URL. */
   readonly api: BuiltFunction;
-  /** The properties of the resources of a type, what they refer to resolved. */
+  /** The properties of the resources of a type, with references resolved. */
   resources(type: string): Json[];
   remove(): Promise<void>;
 }
 
 /**
- * What stands for resources that only the account would make: for `Ref` by their type, for `Fn::GetAtt` by type and
+ * Stand-ins for resources that only the account would make: for `Ref` by their type, for `Fn::GetAtt` by type and
  * attribute, `AWS::Lambda::Url.FunctionUrl`.
  */
 export type Made = Readonly<Record<string, string>>;
 
-/** @returns the value as CloudFormation would put it together; a resource that `made` lacks is called `Type id` */
+/** Resolves a value as CloudFormation would. A resource that is not in `made` becomes `Type id`. */
 function resolved(template: Json, made: Made, value: Json): Json {
   if (Array.isArray(value)) return value.map((item) => resolved(template, made, item));
   if (value === null || typeof value !== "object") return value;
@@ -60,13 +60,13 @@ function resolved(template: Json, made: Made, value: Json): Json {
 }
 
 /**
- * Runs `cdk synth` for an environment into a folder of its own.
- * @throws where it fails, or the template has no schedule, no function URL or no asset for what they invoke
+ * Runs `cdk synth` for an environment into a new folder.
+ * @throws where it fails, or the template has no schedule, no function URL or no asset for their functions
  */
 export async function buildStack(environment: string, made: Made): Promise<BuiltStack> {
   const folder = await temporaryFolder();
   const stack = `TrinityCanary-${environment}`;
-  // Nothing of an account is asked for, nor of the network.
+  // Needs neither an account nor the network.
   const env = {
     ...process.env,
     AWS_EC2_METADATA_DISABLED: "true",

@@ -1,5 +1,5 @@
 /**
- * One cycle in a process of its own, so that a test can kill it: `node crashing-cycle.ts <ms ahead>`.
+ * Runs one cycle in a new process, so that a test can kill it: `node crashing-cycle.ts <ms ahead>`.
  * The variables are those of a canary, and DYNAMO_ENDPOINT. Prints the outcome as JSON.
  */
 import { openCanary } from "../../shared/canary.ts";

@@ -1,4 +1,4 @@
-/** A canary whose platform is told by the test, whose clock is a variable, and whose state is a real table in dynalite. */
+/** A canary with a platform and a clock that the test sets, and its state in a real table of dynalite. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll } from "vitest";
@@ -39,7 +39,7 @@ import {
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
-/** When every story begins. */
+/** The start of every test, unix ms. */
 export const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
 const GIVES = {
@@ -51,10 +51,10 @@ const GIVES = {
 export type SourceName = keyof typeof GIVES;
 type GivenFact = (typeof GIVES)[SourceName][number];
 
-/** What the platform is, fact by fact; a function where it depends on the clock. */
+/** The platform, fact by fact; a function where the fact depends on the clock. */
 type World = { [F in GivenFact]: Facts[F] | ((nowMs: number) => Facts[F]) };
 
-/** A memory that can be told from others by when its last full cycle was. */
+/** A memory that differs from others by the time of its last full cycle. */
 export const memoryAt = (atMs: number): Memory => ({
   ...EMPTY_MEMORY,
   lastFullCycle: {
@@ -74,7 +74,7 @@ export const runningRow = (id: string, agent: string, over: Partial<Execution> =
     ...over,
   });
 
-/** A slot that was acquired ten minutes before the story, and lives as long as it should. */
+/** A slot that was acquired ten minutes before the start, with a correct life. */
 export const slot = (id: string, over: Partial<Slot> = {}): Slot =>
   slotIn(id, { score: START_MS / 1000 - 600, ttlSeconds: 86_400, ...over });
 
@@ -89,7 +89,7 @@ export const container = (
 
 const IDLE = { executionTimeoutSeconds: 7 * 86_400 };
 
-/** Two agents that do nothing, and a drain that ran just now. */
+/** Two idle agents, and a drain that has just run. */
 const HEALTHY: World = {
   roster: rosterOf({ alpha: IDLE, beta: IDLE }),
   executions: live(),
@@ -102,11 +102,11 @@ const HEALTHY: World = {
   zombies: zombiesOf([container("alpha"), container("beta")]),
 };
 
-/** How a canary of these stories is set; `dwellSeconds` is R-01's. */
+/** The settings of the canary; `dwellSeconds` is R-01's. */
 type Settings = CycleSettings & { readonly dwellSeconds: number };
 const DEFAULTS: Settings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
 
-/** Nobody is told of anything. */
+/** No alert is sent. */
 const SILENT: AlertSettings = {
   senders: {},
   policy: {
@@ -120,12 +120,12 @@ const SILENT: AlertSettings = {
   statusUrl: null,
 };
 
-/** A commit that gives the lease back, as a cycle without alerts makes it. */
+/** The commit of a cycle without alerts, which releases the lease. */
 export const commit = (store: Store, lease: Lease, memory: Memory): Promise<Lease> =>
   store.lease.commit(lease, memory, { release: true, nowMs: START_MS });
 export const memoryIn = async (store: Store): Promise<Memory> => (await store.lease.read()).memory;
 
-/** How the state goes down: an address with a password in its text, and a code. */
+/** The error of a state that is down: it has an address with a password in its message, and a code. */
 export const stateDown = (): Error =>
   Object.assign(new Error("connect ECONNREFUSED http://user:hunter2@10.0.0.7:8000"), {
     code: "ECONNREFUSED",
@@ -141,15 +141,15 @@ const copyOf = (store: Store): Store => ({
   evidence: { ...store.evidence },
   history: { ...store.history },
 });
-// biome-ignore lint/suspicious/noExplicitAny: each call has arguments of its own.
+// biome-ignore lint/suspicious/noExplicitAny: each call has other arguments.
 type Call = (...args: any[]) => Promise<unknown>;
 const partsOf = (store: Store) => store as unknown as Record<string, Record<string, Call>>;
-/** The function that answers that call. */
+/** The function of that call. */
 export const stateCall = (store: Store, call: StateCall): Call => {
   const [part, name] = call.split(".") as [string, string];
   return partsOf(store)[part]![name]!;
 };
-/** The same store with something else in the place of that call. */
+/** The same store with another function for that call. */
 export function withStateCall(store: Store, call: StateCall, by: Call): Store {
   const copy = copyOf(store);
   replace(copy, call, by);
@@ -162,48 +162,48 @@ function replace(store: Store, call: StateCall, by: Call): void {
 
 export interface ScriptedCanary {
   readonly deps: Canary;
-  /** The store itself, past the faults of `stateFails`. */
+  /** The store itself, without the faults of `stateFails`. */
   readonly store: Store;
   readonly client: DynamoDBDocumentClient;
   readonly table: string;
-  /** Every read of a source so far. */
+  /** All reads of sources so far. */
   readonly reads: { readonly source: SourceName; readonly endedSince: EndedCursor | null }[];
-  /** How often the cycle slept, and for how long. */
+  /** The duration of each sleep of the cycle. */
   readonly naps: number[];
   now(): number;
   advance(ms: number): void;
-  /** From now on the platform is so. */
+  /** Changes the platform. */
   set(facts: Partial<World>): void;
-  /** Only the next read of these facts finds them so. */
+  /** Changes these facts for their next read only. */
   once(facts: Partial<World>): void;
-  /** These executions have ended since the last cycle. */
+  /** Ends these executions. */
   ends(rows: Record<string, TerminalStatus>): void;
-  /** One fact can't be read, until it is set again. */
+  /** Makes one fact unreadable, until it is set again. */
   unread(fact: GivenFact, reason: string): void;
-  /** What happens when that source is asked: it may throw, hang or take its time. Nothing: it is well again. */
+  /** Sets what a read of that source does first: it may throw, hang or be slow. Without a function the source is healthy. */
   when(source: SourceName, asked?: (signal: AbortSignal) => Promise<void>): void;
-  /** That source is left out. */
+  /** Turns that source off. */
   leaveOut(source: SourceName, absent: "off" | "not configured"): void;
-  /** That call of the state store fails until `stateMends`. */
+  /** Makes that call of the store fail until `stateMends`. */
   stateFails(...calls: StateCall[]): void;
-  /** That call never answers, until `stateMends`. */
+  /** Makes that call hang until `stateMends`. */
   stateHangs(...calls: StateCall[]): void;
-  /** That call does what it should, and then its answer is lost, until `stateMends`. */
+  /** Makes that call do its work and lose its answer, until `stateMends`. */
   stateLosesTheAnswer(...calls: StateCall[]): void;
-  /** Puts something else in the place of that call. */
+  /** Replaces that call. */
   stateCalls(call: StateCall, by: Call): void;
   stateMends(): void;
-  /** What is remembered now. */
+  /** Reads the memory. */
   memory(): Promise<Memory>;
-  /** One cycle now. */
+  /** Runs one cycle now. */
   run(invariantIds?: readonly string[]): Promise<CycleOutcome>;
-  /** Five minutes pass and a cycle happens. @throws where it did not */
+  /** Lets five minutes pass and runs a cycle. @throws where it did not happen */
   cycle(...invariantIds: string[]): Promise<CycleReport>;
-  /** Five minutes pass and a cycle can't reach its state. @throws where it could */
+  /** Lets five minutes pass and runs a cycle that can't reach its state. @throws where it could */
   statelessCycle(...invariantIds: string[]): Promise<Extract<CycleOutcome, { kind: "stateless" }>>;
 }
 
-/** Starts one dynalite for the file. @returns a function that gives a canary with a table of its own */
+/** Starts one dynalite for the test file. Gives a function that makes a canary with a new table. */
 export function useCanaries(): (settings?: Partial<Settings>) => Promise<ScriptedCanary> {
   let dynamo: LocalDynamo;
   let tables = 0;
@@ -240,9 +240,9 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
   const readFact = (fact: GivenFact): Reading<unknown> => {
     const reason = unreadFacts.get(fact);
     if (reason !== undefined) return { read: false, reason };
-    const told = nextRead.get(fact) ?? world[fact];
+    const given = nextRead.get(fact) ?? world[fact];
     nextRead.delete(fact);
-    const value = typeof told === "function" ? told(nowMs) : told;
+    const value = typeof given === "function" ? given(nowMs) : given;
     return { read: true, value, time: { fromMs: nowMs, toMs: nowMs } };
   };
   const scripted = (name: SourceName): ConfiguredSource => ({

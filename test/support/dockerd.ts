@@ -1,4 +1,4 @@
-/** The Docker daemon of the stories: the same as the bench has. */
+/** The Docker daemon of the live tests: the bench's. */
 export {
   type Certificates,
   type Dockerd,

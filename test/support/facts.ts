@@ -1,4 +1,4 @@
-/** Facts of a small healthy platform at one fixed instant, and what differs from it, told in seconds before that instant. */
+/** Facts of a small healthy platform at one fixed instant. Builders take the differences, in seconds before that instant. */
 import { expect, test, vi } from "vitest";
 import type {
   ContainerProcesses,
@@ -28,26 +28,26 @@ import { confirmed } from "../../shared/verdict/confirm.ts";
 import { evaluate, type Verdict } from "../../shared/verdict/evaluate.ts";
 import { toVerdictRecord, toViolation } from "../../shared/wire/serialize.ts";
 
-/** The instant at which everything is read, unless a test says otherwise. */
+/** The default instant of every reading, unix ms. */
 export const NOW_MS = Date.UTC(2026, 10, 23, 12, 0, 0);
 export const SNAPSHOT_TIME = "2026-11-23T12:00:00.000Z";
 
-/** The agent that a builder means where none is named. */
+/** The default agent of the builders. */
 export const AGENT = "cornelius-m";
 
-/** @returns unix ms */
+/** In unix ms. */
 export const msAgo = (seconds: number): number => NOW_MS - seconds * 1000;
-/** @returns unix seconds, as scores and the drain heartbeat are kept */
+/** In unix seconds, as in scores and the drain heartbeat. */
 export const secondsAgo = (seconds: number): number => NOW_MS / 1000 - seconds;
 
-/** A reading that began and ended so many seconds after the fixed instant. */
+/** A reading that began and ended these seconds after the fixed instant. */
 export const readBetween = (fromSeconds: number, toSeconds: number): ReadingTime => ({
   fromMs: NOW_MS + fromSeconds * 1000,
   toMs: NOW_MS + toSeconds * 1000,
 });
 const AT_ONCE = readBetween(0, 0);
 
-/** @param agents what differs from 3 parallel tasks and a timeout of 3600 s, by name */
+/** @param agents by name, what differs from 3 parallel tasks and a timeout of 3600 s */
 export const rosterOf = (agents: Record<string, Partial<RosterAgent>>): Roster =>
   new Map(
     Object.entries(agents).map(([name, differs]) => [
@@ -88,7 +88,7 @@ export const queued = (
     ...differs,
   });
 
-/** What a row looks like whose started_at can't be read. */
+/** A row whose started_at can't be read. */
 export const NO_STARTED_AT = { startedAt: "yesterday-ish", startedAtMs: null } as const;
 
 export const executionsOf = (
@@ -101,7 +101,7 @@ export const executionsOf = (
   unseenIds: new Set(unseenIds),
 });
 
-/** A slot acquired 30 s ago, whose hash was given exactly its floor. */
+/** A slot acquired 30 s ago, with a life of exactly its floor. */
 export function slot(
   id: string,
   { ageSeconds = 30, ...differs }: Partial<Slot> & { ageSeconds?: number } = {},
@@ -116,11 +116,11 @@ export function slot(
   };
 }
 
-/** A member that the drain puts in while it claims a row. */
+/** The member that a drain adds while it claims a row. */
 export const sentinel = (id: string, ageSeconds: number): Slot =>
   slot(`drain-${id}`, { ageSeconds, ttlSeconds: null, timeoutSeconds: null });
 
-/** Where a reading of ended rows at that time ended, in a table without any. */
+/** The cursor of a reading of ended rows at that time, in an empty table. */
 export const cursorAt = (readAtMs: number): EndedCursor => ({ readAtMs, rowid: 0, oldLive: [] });
 
 export const slotsOf = (
@@ -131,7 +131,7 @@ export const slotsOf = (
   unseenAgents: new Set(unseenAgents),
 });
 
-/** @param ghosts number of rows by table, by the name that is not on the roster */
+/** @param ghosts by ghost, the number of rows in each table */
 export const orphansOf = (
   ghosts: Record<string, { rows: Record<string, number>; samples?: readonly OrphanRef[] }>,
   unseenTables: readonly string[] = [],
@@ -145,7 +145,7 @@ export const orphansOf = (
   unseenTables,
 });
 
-/** Counts as the SQL accessor gives them. */
+/** Counts of the SQL accessor. */
 export const countsOf = (
   counts: Record<string, number>,
   differs: Partial<QueueCounts> = {},
@@ -156,7 +156,7 @@ export const countsOf = (
   ...differs,
 });
 
-/** Counts as an accessor over HTTP gives them, with what SQL counted just before and just after. */
+/** Counts of an accessor over HTTP, with SQL's counts just before and just after. */
 export const httpCountsOf = (
   counts: Record<string, number>,
   before: Record<string, number>,
@@ -172,7 +172,7 @@ export const rememberedOf = (statuses: Record<string, TerminalStatus>): Finished
   return { statusOf: (id) => byId.get(id) };
 };
 
-/** @param firstSeenMs when each zombie was first seen, by its key */
+/** @param firstSeenMs by the zombie's key, when it was first seen */
 export const sightingsOf = (firstSeenMs: Record<string, number>, dwellSeconds = 0): ZombieSightings => ({
   dwellSeconds,
   firstSeenMs: new Map(Object.entries(firstSeenMs)),
@@ -199,8 +199,8 @@ export const zombiesOf = (
 export type Times = Partial<Record<FactName, ReadingTime>>;
 
 /**
- * @param facts what differs from one idle agent, whose container runs and whose queue is swept
- * @param times when a fact was read, where not at the fixed instant
+ * @param facts the differences from one idle agent with a running container and a swept queue
+ * @param times when a fact was read, if not at the fixed instant
  */
 export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readings {
   const all: Facts = {
@@ -226,29 +226,29 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
   ) as Readings;
 }
 
-/** @returns what the invariant comes to on a platform that differs so from the healthy one */
+/** The verdict of the invariant on a platform with these differences. */
 export const judge = (
   invariant: Invariant,
   facts: Partial<Facts> = {},
   { times = {} }: { times?: Times } = {},
 ): Verdict => evaluate(invariant, readingsOf(facts, times));
 
-/** @returns what is left of a red, none of it known before, once the platform was read a second time */
+/** The verdict of a new red after the platform was read a second time. */
 export const judgeTwice = (invariant: Invariant, first: Partial<Facts>, second: Partial<Facts>): Verdict =>
   confirmed(judge(invariant, first), readingsOf(second), () => false);
 
-/** @returns the violations as they go over the wire */
+/** The violations in their wire form. */
 export const violationsOf = (verdict: Verdict) =>
   verdict.findings.map((finding) => toViolation(verdict, finding, SNAPSHOT_TIME));
 
-/** @returns what each violation shows, under its wire names */
+/** The observed_state of each violation, with wire names. */
 export const observedOf = (verdict: Verdict): Record<string, unknown>[] =>
   violationsOf(verdict).map((v) => v.observed_state as Record<string, unknown>);
 
-/** @returns status, number of subjects seen whole, unseen parts and reason, as on the wire */
+/** The status, the number of subjects seen whole, the unseen parts and the reason, with wire names. */
 export const recordOf = toVerdictRecord;
 
-/** Each fact that the invariant reads, unread: the verdict is unknown and the check is never asked. */
+/** For each fact that the invariant reads, a snapshot without it: the verdict is unknown and the check is not called. */
 export function testUnreadFacts(invariant: Invariant): void {
   const spied = () => ({ ...invariant, check: vi.fn(invariant.check) });
 

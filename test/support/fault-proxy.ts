@@ -1,4 +1,4 @@
-/** A proxy in front of a real HTTP server that counts what passes, and can fail as networks and servers do. */
+/** A proxy in front of a real HTTP server. It counts the requests, and can fail as networks and servers do. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,7 +9,7 @@ export type Fault =
   | "hangs"
   /** Ends the connection without an answer. */
   | "resets"
-  /** 200 and a page that is not of the protocol. */
+  /** 200 and an HTML page. */
   | "html"
   /** 200 and JSON of another shape. */
   | "wrong json"
@@ -19,7 +19,7 @@ export type Fault =
 export interface FaultProxy {
   readonly url: string;
   fault: Fault;
-  /** One for each request that has arrived: its path. */
+  /** The path of each request that has arrived. */
   readonly requests: string[];
   close(): Promise<void>;
 }

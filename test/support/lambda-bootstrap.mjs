@@ -1,6 +1,6 @@
 // @ts-check
-// Plays Lambda's Node.js runtime client: a process of its own that loads the handler from LAMBDA_TASK_ROOT, asks the
-// runtime API for events and posts what the handler gave. It imports nothing but Node's own modules.
+// Acts as Lambda's Node.js runtime client: a process that loads the handler from LAMBDA_TASK_ROOT, asks the
+// runtime API for events and posts the handler's results. It imports only Node's own modules.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -17,13 +17,13 @@ async function post(path, body, headers = {}) {
   if (!answer.ok) throw new Error(`the runtime API answered HTTP ${answer.status}`);
 }
 
-/** As Lambda tells an error to the caller, and to the log. @param {string} path @param {unknown} thrown */
+/** Reports an error to the caller and to the log, as Lambda does. @param {string} path @param {unknown} thrown */
 async function postError(path, thrown) {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { name, message, stack = "" } = error;
-  const told = { errorType: name, errorMessage: message, trace: stack.split("\n") };
-  console.error("Invoke Error", JSON.stringify({ ...told, ...error }));
-  await post(path, told, { "lambda-runtime-function-error-type": name });
+  const report = { errorType: name, errorMessage: message, trace: stack.split("\n") };
+  console.error("Invoke Error", JSON.stringify({ ...report, ...error }));
+  await post(path, report, { "lambda-runtime-function-error-type": name });
 }
 
 async function loadHandler() {
@@ -31,7 +31,7 @@ async function loadHandler() {
   const module = await import(pathToFileURL(join(LAMBDA_TASK_ROOT, `${file}.mjs`)).href);
   const handler = module[name];
   if (typeof handler !== "function") throw new Error(`${_HANDLER} is undefined or not exported`);
-  // Node 24 on Lambda has no callbacks any more.
+  // Lambda with Node 24 supports no callbacks.
   if (handler.length >= 3) throw new Error(`${_HANDLER} takes a callback, which the runtime does not know`);
   return handler;
 }

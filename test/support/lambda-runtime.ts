@@ -1,4 +1,4 @@
-/** AWS Lambda on the loopback: a runtime API that hands events to a function's process and takes its answers. */
+/** AWS Lambda on the loopback: a runtime API that gives events to a function's process and takes its answers. */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ import { temporaryFolder } from "./live.ts";
 const BOOTSTRAP = fileURLToPath(new URL("./lambda-bootstrap.mjs", import.meta.url));
 const PREFIX = "/2018-06-01/runtime/";
 
-/** What the caller of a function hears of an error. */
+/** An error as the caller of a function gets it. */
 export interface FunctionError {
   readonly errorType: string;
   readonly errorMessage: string;
@@ -23,21 +23,21 @@ export interface FunctionError {
 
 export interface Invocation {
   readonly requestId: string;
-  /** What the handler gave; undefined where the invocation failed. */
+  /** The handler's result; undefined where the invocation failed. */
   readonly result: unknown;
   readonly error: FunctionError | undefined;
-  /** What the process printed since the invocation before. */
+  /** The output of the process since the previous invocation. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export interface LambdaProcess {
-  /** Hands over an event and waits for what becomes of it, at most for the function's time limit. */
+  /** Gives the process an event and waits for its end, at most for the function's time limit. */
   invoke(event: unknown): Promise<Invocation>;
-  /** @returns the most memory that the process has held so far (its resident set), in bytes */
+  /** The most memory that the process has held so far (its resident set), in bytes. */
   peakMemoryBytes(): number;
   /** Everything that the process has printed and answered so far. */
-  told(): string;
+  output(): string;
   close(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<string> {
   return body;
 }
 
-/** What Lambda adds to a function's own variables. */
+/** The variables that Lambda adds to a function's own. */
 const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) => ({
   AWS_LAMBDA_RUNTIME_API: api,
   _HANDLER: built.handler,
@@ -77,7 +77,7 @@ const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) =>
 
 /**
  * Starts a process of a function as Lambda would: from a copy of its asset in a folder outside of the project, so that
- * it finds no package but those in it, with no variable but its own, Lambda's and `more`. It is frozen while it has
+ * it finds only the packages in it, and with only its own variables, Lambda's and `more`. It is frozen while it has
  * nothing to do.
  * @param more the addresses of local servers
  */
@@ -88,10 +88,10 @@ export async function startLambda(
   const temporary = await temporaryFolder();
   const folder = join(temporary.path, "task");
   await cp(built.asset, folder, { recursive: true });
-  /** The process asks for an event, and waits. */
+  /** Called when the process asks for an event and waits. */
   let asked: ServerResponse | undefined;
   let current: { readonly id: string; readonly event: unknown; settle(outcome: Outcome): void } | undefined;
-  /** The process won't ask any more, for this reason. */
+  /** Called when the process will not ask again, with the reason. */
   let ended: Outcome | undefined;
   const answers: string[] = [];
 
@@ -114,7 +114,7 @@ export async function startLambda(
   await once(server, "listening");
   const api = `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-  // Files, not pipes: what the process wrote before it answered is in them when its answer is here.
+  // Files, not pipes: they hold all output from before an answer once the answer is here.
   const paths = { stdout: join(temporary.path, "stdout"), stderr: join(temporary.path, "stderr") };
   const [stdout, stderr] = [openSync(paths.stdout, "a"), openSync(paths.stderr, "a")];
   const child = spawn(process.execPath, [BOOTSTRAP], {
@@ -129,7 +129,7 @@ export async function startLambda(
     current?.settle(ended);
   });
 
-  /** Gives the event to the process where both are there. */
+  /** Gives the event to the process once there are both. */
   function handOver() {
     if (!asked || !current) return;
     child.kill("SIGCONT");
@@ -182,7 +182,7 @@ export async function startLambda(
         stderr: printed("stderr"),
       };
     },
-    told: () => [readFileSync(paths.stdout), readFileSync(paths.stderr), ...answers].join("\n"),
+    output: () => [readFileSync(paths.stdout), readFileSync(paths.stderr), ...answers].join("\n"),
     async close() {
       child.kill("SIGKILL");
       await exited;

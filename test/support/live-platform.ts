@@ -21,24 +21,24 @@ export interface LivePlatform {
   readonly rest: FaultProxy;
   readonly dynamo: LocalDynamo;
   readonly dynamoProxy: FaultProxy;
-  /** The variables that a canary of this platform is configured by. */
+  /** The variables of a canary that watches this platform. */
   readonly env: Record<string, string>;
-  /** Runs one cycle, with more or other variables where some are given. @throws where it did not happen */
+  /** Runs one cycle, with these variables added or replaced. @throws where it did not happen */
   cycle(options?: { invariants?: string[]; env?: Record<string, string | undefined> }): Promise<CycleReport>;
   /** Puts an agent on the roster. */
   addAgent(
     name: string,
     options?: { maxParallelTasks?: number | null; timeoutSeconds?: number | null },
   ): Promise<void>;
-  /** Writes a row of schedule_executions: a running one, a second old, with a session, unless told otherwise. */
+  /** Writes a row of schedule_executions. Default: a running one, a second old, with a session. */
   addExecution(row: Partial<ExecutionRow> & { id: string; agent: string }): Promise<void>;
-  /** Gives an execution its slot as the platform does. */
+  /** Gives an execution its slot in the platform's way. */
   addSlot(
     agent: string,
     id: string,
     options?: { ageSeconds?: number; timeoutSeconds?: number },
   ): Promise<void>;
-  /** An empty platform, an empty state, no faults. */
+  /** Empties the platform and the state, and ends all faults. */
   reset(): Promise<void>;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export interface ExecutionRow {
   scheduleId: string;
 }
 
-/** @returns the instant that many seconds ago, as the platform writes it */
+/** The instant that many seconds ago, in the platform's format. */
 export const secondsAgo = (seconds: number): string =>
   new Date(Date.now() - seconds * 1000).toISOString().replace("Z", "000Z");
 

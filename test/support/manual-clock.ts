@@ -1,19 +1,19 @@
-/** A platform's clock that a test moves: nothing waits for real. */
+/** A platform's clock that a test moves, so that nothing waits in real time. */
 import type { Clock } from "../../infra/platform/clock.ts";
 import { until } from "./live.ts";
 
 export interface ManualClock extends Clock {
-  /** Moves the wall clock only, as a clock that is set does. */
+  /** Moves the wall clock only, as when a clock is set. */
   jump(ms: number): void;
-  /** Lets time pass: every sleep that ends within it ends, in its order. */
+  /** Lets time pass, and ends the sleeps that are over by then, in their order. */
   advance(ms: number): void;
-  /** The lengths of the sleeps that have begun and not ended, sorted. */
+  /** The lengths of the current sleeps, sorted. */
   sleeps(): number[];
-  /** Waits (for real, while others work) until that many sleeps of that length have begun and not ended. */
+  /** Waits, in real time, until there are that many current sleeps of that length. */
   sleeping(ms: number, count?: number): Promise<void>;
 }
 
-/** @param startMs the wall clock at the start; real time by default, since what reads the platform measures by it */
+/** @param startMs the wall clock at the start. Default: real time, since the readers of the platform use that */
 export function manualClock(startMs = Date.now()): ManualClock {
   let elapsedMs = 0;
   let jumpedMs = 0;

@@ -1,4 +1,4 @@
-/** An empty database and a real Redis for stories of the simulated platform, with all that it said and did. */
+/** An empty database and a real Redis for tests of the simulated platform, with its journal and its log. */
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
@@ -15,7 +15,7 @@ export interface PlatformBench {
   readonly redis: Redis;
   readonly events: JournalEvent[];
   readonly lines: string[];
-  /** What a platform is started with. */
+  /** The options of a platform on them. */
   readonly options: {
     database: SqlClient;
     redis: Redis;
@@ -24,20 +24,20 @@ export interface PlatformBench {
   };
   /** Called with each event as it is recorded. */
   onEvent: (event: JournalEvent) => void;
-  /** @returns the members of the agent's slots, sorted */
+  /** The members of the agent's slots, sorted. */
   slots(agent: string): Promise<string[]>;
-  /** @returns the agent's rows as `id: status`, sorted by id */
+  /** The agent's rows as `id: status`, sorted by id. */
   rows(agent: string): Promise<Record<string, string>>;
   close(): Promise<void>;
 }
 
-/** A database file of its own, and where it goes. */
+/** A new database file, which `close` removes. */
 async function databaseFile(): Promise<{ url: string; close(): Promise<void> }> {
   const folder = await temporaryFolder();
   return { url: `file:${join(folder.path, "trinity.db")}`, close: folder.remove };
 }
 
-/** @param engine where the database is: a file, or a libsql server */
+/** @param engine the database is a file, or on a libsql server */
 export async function startPlatformBench(engine: "file" | "sqld" = "file"): Promise<PlatformBench> {
   const { url, close } = await (engine === "file" ? databaseFile() : startSqld());
   const database = await openPlatformDatabase(url);

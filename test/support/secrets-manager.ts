@@ -1,4 +1,4 @@
-/** AWS Secrets Manager on the loopback: one secret, whose value and fault can be changed while it runs. */
+/** AWS Secrets Manager on the loopback. It has one secret, whose value and fault a test can change. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -15,7 +15,7 @@ export type SecretFault =
 export interface SecretsManager {
   readonly url: string;
   readonly arn: string;
-  /** Bytes for a secret that is binary. */
+  /** Bytes for a binary secret. */
   value: string | Uint8Array;
   fault: SecretFault;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ const ERRORS = {
   "http 500": [500, "InternalServiceError", "An error occurred on the server side."],
 } as const;
 
-/** @param arn the only secret that there is */
+/** @param arn the one secret */
 export async function startSecretsManager(arn: string): Promise<SecretsManager> {
   const manager = { arn, value: "{}" as string | Uint8Array, fault: "none" as SecretFault };
   const server = createServer(async (incoming, outgoing) => {

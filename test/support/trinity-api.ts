@@ -1,4 +1,4 @@
-/** Trinity's HTTP API on the loopback, as far as the fleet uses it: it answers as the platform does, well or badly. */
+/** The part of Trinity's HTTP API that the fleet uses, on the loopback. It answers as the platform does, well or badly. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -30,11 +30,11 @@ export type Fault =
   | "http 401"
   /** Ends the connection before anything is done. */
   | "resets"
-  /** Does what was asked, and ends the connection without an answer. */
+  /** Does the work, and ends the connection without an answer. */
   | "resets after"
   /** Never answers. */
   | "hangs"
-  /** Does what was asked, and answers with half of something. */
+  /** Does the work, and answers with half a body. */
   | "garbage";
 
 export interface Call {
@@ -61,22 +61,24 @@ export async function startTrinity() {
   const agents = new Map<string, StubAgent>();
   const stub = {
     agents,
-    /** Every call that arrived, whatever was answered. */
+    /** Every call that arrived, whatever the answer was. */
     calls: [] as Call[],
     /** The n-th call from now (1 is the next) goes wrong in this way. */
     fault: null as { at: number; how: Fault } | null,
+    /** Called with each call that hangs. */
+    onHang() {},
     /** Fields whose PUT is answered with 200 and forgotten. */
     forgets: new Set<string>(),
-    /** Whether capacity and timeout can be read; a platform where they can't says what it stored to the PUT. */
+    /** Whether capacity and timeout can be read. Where they can't, the answer to the PUT holds the stored value. */
     readsBack: true,
-    /** Names that are kept for agents that were deleted. */
+    /** Names that stay taken by deleted agents. */
     reserved: new Set<string>(),
     /** Agents (short names) that a deploy fails to make. */
     cantMake: new Set<string>(),
     /** Agents (short names) that a deploy makes without their schedule. */
     cantSchedule: new Set<string>(),
     templates: new Set(TEMPLATES),
-    /** What changed something: no dry run, no read. */
+    /** The calls that changed something: neither reads nor dry runs. */
     get writes(): Call[] {
       return stub.calls.filter(({ method, body }) => method !== "GET" && body.dry_run !== true);
     },
@@ -219,7 +221,7 @@ export async function startTrinity() {
     const fault = stub.fault && --stub.fault.at === 0 ? stub.fault.how : null;
     const say = ([status, body]: Answer) =>
       outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    if (fault === "hangs") return undefined;
+    if (fault === "hangs") return stub.onHang();
     if (fault === "resets") return incoming.socket.resetAndDestroy();
     if (fault === "http 500") return say(refuse(500, `boom\n at ${incoming.headers.authorization}`));
     if (fault === "http 401" || incoming.headers.authorization !== `Bearer ${PLATFORM_TOKEN}`)

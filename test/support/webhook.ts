@@ -1,4 +1,4 @@
-/** The far ends of the two alert channels, on the loopback: they answer as Slack and SNS do, well or badly. */
+/** Slack and SNS on the loopback. They answer as the real ones do, well or badly. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,21 +12,21 @@ export type WebhookAnswer =
   | "hangs"
   /** Takes the message and ends the connection. */
   | "resets"
-  /** 200 all the same. */
+  /** With status 200. */
   | "invalid_token"
-  /** 400: Slack does not want this message, but may want another. */
+  /** 400: Slack refuses this message, but not every message. */
   | "invalid_blocks"
   | "http 403"
   | "no_service"
   /** 307, to itself. */
   | "redirects"
-  /** Says the secret of its own address back, as a proxy's error page does. */
+  /** Answers with the secret of its own address, as a proxy's error page may. */
   | "echoes its address";
 
-/** What was posted, as Slack would have shown it. */
+/** A posted message as Slack would show it. */
 export interface Post {
   readonly body: { readonly text: string; readonly blocks: readonly Record<string, unknown>[] };
-  /** Of the context line `alert …`. */
+  /** From the context line `alert …`. */
   readonly key: string;
   readonly answer: WebhookAnswer;
 }
@@ -35,9 +35,9 @@ export interface Webhook {
   /** A secret: its last part is the token. */
   readonly url: string;
   readonly token: string;
-  /** Every message that arrived, whatever was answered. */
+  /** Every message that arrived, whatever the answer was. */
   readonly posts: Post[];
-  /** The keys that were answered with `ok`: what operators have read. */
+  /** The keys of the messages that got the answer `ok`: those that operators can read. */
   readonly read: string[];
   answer: WebhookAnswer | ((key: string) => WebhookAnswer);
   retryAfter: string;
@@ -65,7 +65,7 @@ async function listen(server: Server): Promise<{ address: string; close(): Promi
   };
 }
 
-/** @returns the alert's key, from the last block of a Slack message */
+/** Finds the alert's key in the last block of a Slack message. */
 function keyOf(body: Post["body"]): string {
   const context = body.blocks.find(({ type }) => type === "context") as
     | { elements: { text: string }[] }
@@ -129,13 +129,13 @@ export interface Publication {
 export interface Topic {
   readonly endpoint: string;
   readonly arn: string;
-  /** Every publication that arrived, in its order, whatever was answered. */
+  /** Every publication that arrived, in order, whatever the answer was. */
   readonly publications: Publication[];
   answer: "ok" | "throttled" | "hangs" | "not authorized";
   close(): Promise<void>;
 }
 
-/** A topic of SNS, as its query protocol has it. */
+/** A topic of SNS, over its query protocol. */
 export async function startTopic(): Promise<Topic> {
   const publications: Publication[] = [];
   const topic = { answer: "ok" as Topic["answer"] };

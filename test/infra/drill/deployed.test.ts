@@ -1,4 +1,4 @@
-/** The drill beside what runs on a deployed environment: it touches nothing but agents that it made. */
+/** The drill on a deployed environment: it touches only agents that it made. */
 import { createClient } from "@libsql/client/http";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type DeployedDrillOptions, openDeployed } from "../../../infra/drill/deployed.ts";
@@ -60,7 +60,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     DOCKER_TLS_KEY: dockerd.env.DOCKER_TLS_KEY,
   });
 
-  /** The canary that watches the environment, as its API answers. */
+  /** The API of the canary that watches the environment. */
   function deployedCanary(more: Record<string, string> = {}): DeployedDrillOptions["call"] {
     const { dynamo, env } = platform;
     const variables = { ...env, ...dockerd.env, CONFIRM_AFTER_MS: "60", ...more };
@@ -91,7 +91,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     return runDrill({ ...at, faults, signal, onProof() {} });
   }
 
-  /** All that anybody's agents have, but for those of a drill. */
+  /** The rows and slots of all agents other than a drill's. */
   async function everything() {
     const { rows } = await platform.database.execute("SELECT * FROM schedule_executions ORDER BY id");
     const roster = await platform.database.execute("SELECT * FROM agent_ownership ORDER BY agent_name");

@@ -1,4 +1,4 @@
-/** The drill on this machine: every alarm proven, and a drill that fails where it has to. */
+/** The drill on this machine: it proves every alarm, and fails where it has to. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DrillOptions, exitCodeOf, faultsOf, type Proof, runDrill } from "../../../infra/drill/drill.ts";
 import type { DrilledEnvironment } from "../../../infra/drill/environment.ts";
@@ -42,7 +42,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
   }
   const find = (id: string) => DRILLED.find(({ invariantId }) => invariantId === id)!;
 
-  /** Whatever became of a drill, nothing of it is left. */
+  /** Asserts that a drill left nothing, whatever its result. */
   async function expectNothingLeft() {
     const { database, redis } = environment.target;
     if ("absent" in database || "absent" in redis) throw new Error("the platform is not there");
@@ -98,7 +98,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       expect(proof!.outcome).toBe("failed");
       expect(proof!.reason).toMatch(/^after the cure, still red: /);
       await expectNothingLeft();
-      // It was removed with its agent: the next drill finds a green canary.
+      // The fault was removed with its agent, so the next drill finds a green canary.
       expect(await drill([find(id)])).toMatchObject([{ outcome: "proven" }]);
     },
     20_000,
@@ -122,7 +122,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
   });
 
   test("a canary that tells a red twice, or never, fails", async () => {
-    const told = (times: number): DrilledEnvironment["api"] => ({
+    const reporting = (times: number): DrilledEnvironment["api"] => ({
       ...environment.api,
       async cyclesSince(instant) {
         const cycles = await environment.api.cyclesSince(instant);
@@ -130,7 +130,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       },
     });
     for (const times of [0, 2]) {
-      const [proof] = await drill([find("S-02")], { api: told(times) });
+      const [proof] = await drill([find("S-02")], { api: reporting(times) });
       expect(proof!.reason).toBe(`there were ${times} transitions to red`);
     }
   });

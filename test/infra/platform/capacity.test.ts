@@ -1,4 +1,4 @@
-/** Slots and backlog on a real Redis and a real database file, one move at a time. */
+/** Slots and backlog on a real Redis and a real database file, step by step. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Capacity, type CapacityOptions, createCapacity } from "../../../infra/platform/capacity.ts";
 import { timestamp } from "../../../infra/platform/clock.ts";
@@ -60,7 +60,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     agent: "ruby",
     task: newTask(task),
   });
-  /** A running row, and its wish for a slot. */
+  /** Writes a running row and requests its slot. */
   async function start(id: string, task: Partial<Task> = {}) {
     await addRow(id);
     return (await capacity.acquire(execution(id, task))).kind;
@@ -116,7 +116,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     expect(await bench.redis.ttl("agent:slot:ruby:c")).toBe(360);
     expect(claimed).toEqual(["c"]);
     expect(await bench.rows("ruby")).toMatchObject({ c: "running" });
-    // A run is aged from when it began to run, not from when it was asked for.
+    // A run's age counts from its start, not from its request.
     expect(await queuedRow("c")).toMatchObject({
       queued_at: null,
       backlog_metadata: null,
@@ -157,7 +157,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     let sentinel = "";
     bench.onEvent = (event) => {
       if (event.what === "slot taken") sentinel = event.executionId;
-      // On the same connection, so that it comes before the swap.
+      // On the same connection, so that it runs before the swap.
       if (event.what === "row" && event.status === "running")
         void bench.redis.zrem("agent:slots:ruby", sentinel);
     };
@@ -307,7 +307,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     await bench.database.execute(
       "UPDATE schedule_executions SET queued_at = 'long ago' WHERE id = 'garbage'",
     );
-    // Twenty hours ago, in the words of a clock that is twelve behind.
+    // Twenty hours ago, written by a clock that is twelve hours behind.
     await addRow("far-west", { status: "queued" });
     await bench.database.execute({
       sql: "UPDATE schedule_executions SET queued_at = ? WHERE id = 'far-west'",

@@ -54,7 +54,7 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
 
   test("a container that a killed process left behind makes room; somebody else's of that name stays", async () => {
     await start("procps");
-    // A process that has ended by now.
+    // A process that has ended.
     const { pid } = spawnSync("true");
     const left = ["-l", "trinity.platform=agent", "-l", `trinity-canary.made-by=${hostname()}/${pid}`];
     await dockerd.docker(
@@ -73,7 +73,7 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
     await platform.agents.remove("left");
     expect(await dockerd.docker("ps", "-aq")).toBe("");
 
-    // Nobody's, and of a process that lives.
+    // One without a maker, and one whose maker lives.
     for (const label of ["a=b", `trinity-canary.made-by=${hostname()}/${process.ppid}`]) {
       await dockerd.docker(
         "run",

@@ -1,4 +1,4 @@
-/** What the whole thing is for: a canary that looks at the simulated platform at work finds nothing wrong with it. */
+/** A canary that watches the simulated platform at work stays green. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalDynamo, startDynamo } from "../../../infra/local/dynamodb.ts";
 import { redisRestApp } from "../../../infra/local/redis-rest.ts";
@@ -13,7 +13,7 @@ import { type PlatformBench, startPlatformBench } from "../../support/platform-b
 import { idsNotReading } from "../../support/registry.ts";
 
 const WITHOUT_DOCKER = idsNotReading("docker");
-/** Longer than a start counts as under way, so that a leak could show. */
+/** Longer than the checks' grace for a start, so that a leak would show. */
 const WATCHED_MS = 6_000;
 
 describeLive(["redis-server"], "a canary on the simulated platform, its database a file", () =>
@@ -97,7 +97,7 @@ function stories(engine: "file" | "sqld") {
           WITHOUT_DOCKER.map(() => "green"),
         );
       }
-      // Else green would say nothing: each kind of thing has happened.
+      // Green proves something only if every kind of event has happened.
       await until(async () => {
         const did = new Set(bench.events.map((event) => (event.what === "row" ? event.status : event.what)));
         for (const what of [

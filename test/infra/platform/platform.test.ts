@@ -31,7 +31,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
   }
   const addAgent = (more: Partial<AgentSpec> = {}) =>
     platform.agents.create({ name: "ruby", maxParallelTasks: 1, executionTimeoutSeconds: 60, ...more });
-  /** Lets time pass to the end of a sleep of that length, once so many have begun (60 s is also the sweep's). */
+  /** Lets time pass to the end of a sleep of that length, once there are so many (the sweep too sleeps 60 s). */
   async function pass(ms: number, count = 1) {
     await clock.sleeping(ms, count);
     clock.advance(ms);
@@ -59,8 +59,8 @@ describeLive(["redis-server"], "the simulated platform", () => {
         args: [id],
       })
     ).rows[0]!.value;
-  /** What the journal has of an execution, in its order. */
-  const told = (id: string) =>
+  /** The journal's entries about an execution, in order. */
+  const recorded = (id: string) =>
     bench.events.flatMap((event) =>
       "executionId" in event && event.executionId === id
         ? [event.what === "row" ? event.status : event.what]
@@ -86,7 +86,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     expect(await bench.slots("ruby")).toEqual([id]);
     clock.advance(5);
     await until(async () =>
-      expect(told(id)).toEqual([
+      expect(recorded(id)).toEqual([
         "running",
         "slot taken",
         "hash written",
@@ -139,9 +139,9 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await pass(5);
     await untilRow(id, "failed");
     await untilSlots();
-    // What would come of a run comes before what comes of a later one.
+    // The effects of a run come before those of a later one.
     await startRun();
-    expect(told(id).filter((what) => ["running", "failed", "pending_retry"].includes(what))).toEqual([
+    expect(recorded(id).filter((what) => ["running", "failed", "pending_retry"].includes(what))).toEqual([
       "running",
       "failed",
       "pending_retry",
@@ -201,7 +201,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
       [queued]: "cancelled",
     });
     expect(await platform.cancel(running)).toBe(false);
-    expect(told(early)).toEqual(["running", "cancelled"]);
+    expect(recorded(early)).toEqual(["running", "cancelled"]);
     expect(bench.lines).toEqual([]);
   });
 
@@ -218,7 +218,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await pass(200);
     await pass(5);
     await untilSlots();
-    expect(told(ended)).not.toContain("session");
+    expect(recorded(ended)).not.toContain("session");
 
     const robbed = await startRun();
     await bench.redis.flushall();
@@ -283,7 +283,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     );
     await bench.database.execute("UPDATE agent_schedules SET enabled = 0");
     clock.advance(120_000);
-    // Less the 30 ms that have passed.
+    // Minus the 30 ms that have passed.
     await clock.sleeping(119_970);
     expect(Object.keys(await bench.rows("ruby"))).toHaveLength(1);
   });
@@ -316,14 +316,14 @@ describeLive(["redis-server"], "the simulated platform", () => {
       }
       return counts;
     };
-    // Else the story would prove nothing of that table.
+    // Otherwise the test would prove nothing about that table.
     expect(Object.values(await counted()).every((n) => n > 0)).toBe(true);
 
     expect(await platform.agents.remove("ruby")).toBe(true);
     expect(await platform.submit({ agent: "ruby" })).toBeNull();
     expect(await platform.agents.remove("ruby")).toBe(false);
     await pass(5);
-    // Nothing of it goes on: what still sleeps is the sweep.
+    // Nothing of it goes on: only the sweep sleeps.
     await until(async () => expect(clock.sleeps()).toEqual([60_000]));
     expect(Object.values(await counted()).every((n) => n === 0)).toBe(true);
     expect(await bench.redis.keys("agent:*")).toEqual([]);
@@ -359,10 +359,10 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await clock.sleeping(200);
     await platform.stop();
     expect(clock.sleeps()).toEqual([]);
-    const told = bench.events.length;
+    const { length } = bench.events;
     clock.advance(3_600_000);
     expect(await platform.submit({ agent: "ruby" })).toBeNull();
-    expect(bench.events).toHaveLength(told);
+    expect(bench.events).toHaveLength(length);
     expect(await bench.rows("ruby")).toEqual({ [running]: "running" });
     expect(await bench.slots("ruby")).toEqual([running]);
     expect(bench.lines).toEqual([]);
@@ -411,14 +411,14 @@ describeLive(["redis-server"], "the simulated platform", () => {
     const submitted = submit().finally(() => {
       isDone = true;
     });
-    // Long enough for some tries; the other holds on to it all the while.
+    // Long enough for some tries, while the other connection keeps the lock.
     for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(isDone).toBe(false);
     await other.execute("COMMIT");
     other.close();
     const tries = vi.spyOn(bench.database, "batch");
     const id = await submitted;
-    // The next try, not one that the driver lets through some time later.
+    // The next try succeeds; the driver itself does not wait any longer.
     expect(tries.mock.calls.length).toBeLessThanOrEqual(1);
     expect(await bench.rows("ruby")).toEqual({ [id]: "running" });
   });

@@ -1,4 +1,4 @@
-/** The judge against journals that were written by hand: what is planted is found, and a healthy race is nothing. */
+/** The judge on journals that are written by hand: it finds what is planted, and accepts a healthy race. */
 import { expect, test } from "vitest";
 import type { FaultChange } from "../../../infra/faults/target.ts";
 import type { Interval } from "../../../infra/soak/intervals.ts";
@@ -11,12 +11,12 @@ import {
 import type { SoakEvent } from "../../../infra/soak/timeline.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 
-/** The instant from which every story counts its milliseconds. */
+/** The instant that every test counts its milliseconds from. */
 const T0 = Date.parse("2026-11-23T10:00:00Z");
 const CONFIRM_MS = 300;
 const IDS = INVARIANTS.map(({ id }) => id);
 
-/** @returns the change as a write that took 2 ms */
+/** The change, as a write that took 2 ms. */
 const at = (ms: number, change: FaultChange, tookMs = 2): SoakEvent => ({
   ...change,
   sentAtMs: T0 + ms,
@@ -40,7 +40,7 @@ const made = (name = "ruby", maxParallelTasks = 2): FaultChange => ({
 });
 const tick = (ms: number): FaultChange => ({ what: "drain tick", atSeconds: (T0 + ms) / 1000 });
 
-/** A fleet of one agent, and a run that was started properly, with a slot that lives as long as it should. */
+/** A fleet of one agent, with a run that was started correctly and a slot with a correct life. */
 const started = (atMs = -60_000): SoakEvent[] => [
   at(-100_000, made()),
   at(-1_000, tick(-1_000)),
@@ -50,7 +50,7 @@ const started = (atMs = -60_000): SoakEvent[] => [
   at(atMs + 34, { what: "hash expires", ...run, ttlSeconds: 360 }),
   at(atMs + 230, { what: "session", ...run }),
 ];
-/** It ends at that time, in the platform's order of writes. */
+/** Ends the run at that time, in the platform's order of writes. */
 const ended = (ms: number, releaseAfterMs = 5): SoakEvent[] => [
   at(ms, row("success")),
   at(ms + releaseAfterMs, { what: "slot given back", ...run }),
@@ -59,7 +59,7 @@ const ended = (ms: number, releaseAfterMs = 5): SoakEvent[] => [
 
 const green = () =>
   Object.fromEntries(IDS.map((id) => [id, { status: "green" as const, unseen: [], reason: null }]));
-/** A cycle that looks at those times, and finds that. */
+/** A cycle that read at those times and reported that. */
 const cycle = (
   first: Interval,
   second: Interval | null = null,
@@ -219,7 +219,7 @@ test("a slot that was acquired by a clock that ran ahead or behind is judged by 
   const red = cycle([10_000, 10_050], [10_350, 10_400], [finding("S-03", "run-1")]);
   expect(judged(byClock(1_000), [red]).falseReds).toHaveLength(1);
   expect(judged(byClock(-40_000), [red]).falseReds).toHaveLength(1);
-  // By the letter of the rule: five seconds ahead of its expiry is too short a life.
+  // By the letter of the rule: to expire five seconds early is too short a life.
   expect(judged(byClock(5_000), [red]).falseReds).toHaveLength(0);
 });
 
@@ -268,7 +268,7 @@ test("a finished run that is running again has come back to life, unless it was 
   };
   expect(onlyE02(revived, [saw, cycle([3_000, 3_050], null, [back])])).toEqual({ falseReds: [], missed: [] });
   expect(onlyE02(revived, [saw, cycle([3_000, 3_050])]).missed).toEqual(["E-02 run-1"]);
-  // Nobody had seen its end.
+  // No cycle had seen its end.
   expect(onlyE02(revived, [cycle([3_000, 3_050])]).missed).toEqual([]);
   const retried = [
     ...started(),
@@ -328,7 +328,7 @@ test("a planned break is missed where no cycle told it before its cure, and void
   const short = [...started(), at(1_000, row("success")), at(1_100, { what: "slot given back", ...run })];
   const item = { invariant: "S-01", subject: "ruby", key: "redis:run-1" };
   const planned: PlannedFault = { name: "leaked slot", item, brokenMs: [T0 + 1_002, T0 + 1_100] };
-  // No cycle had all of it before its eyes: only the plan knows.
+  // No cycle could see the whole of it: only the plan knows.
   const cycles = [cycle([900, 1_050]), cycle([1_080, 1_150])];
   expect(judged(short, cycles, [planned]).missed).toEqual(["S-01 redis:run-1: leaked slot"]);
   expect(judged([...started(), ...ended(1_000)], cycles, [planned]).voids).toEqual(["leaked slot"]);

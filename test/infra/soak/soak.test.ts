@@ -1,4 +1,4 @@
-/** A short soak on real servers: every break is found, nothing else is, and a canary that sees nothing fails it. */
+/** A short soak on real servers: every break is found and nothing else, and a canary that sees nothing fails the soak. */
 import { expect, test } from "vitest";
 import { FAULTS } from "../../../infra/faults/index.ts";
 import type { Target } from "../../../infra/faults/target.ts";
@@ -6,7 +6,7 @@ import { runSoak } from "../../../infra/soak/soak.ts";
 import { watchWith } from "../../../infra/soak/watch.ts";
 import { describeLive } from "../../support/live.ts";
 
-/** What the soak's platform lacks. */
+/** A target like the soak's. */
 const WITHOUT_CONTAINERS = { docker: { absent: "there are none" }, controls: {} } as unknown as Target;
 
 const SHORT = {
@@ -32,7 +32,7 @@ describeLive(["redis-server"], "a soak", () => {
       unknowns: [],
     });
     expect(breaksByName).toEqual(Object.fromEntries(faults.map(({ name }) => [name, 1])));
-    // Operators are alerted to each invariant, and to its recovery where the run goes on for long enough.
+    // An alert is sent for each invariant, and for its recovery where the run lasts long enough.
     for (const { invariantId } of faults) expect(alerts).toHaveProperty(`broke ${invariantId}`);
     expect(lines).toEqual([]);
   });
