@@ -5,9 +5,6 @@ import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { openRemote } from "../shared/cli/client.ts";
 import { runProgram } from "../shared/cli/program.ts";
 
-// On Node 20 the SDK warns that it will drop support: no user of this command can act on that.
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
-
 // Set instead of process.exit(): output that is still being written to a pipe must arrive.
 process.exitCode = await runProgram({
   more: [
