@@ -14,7 +14,7 @@ usage: infra/docker-certificates.sh FOLDER NAME...
          makes a CA, a certificate for daemons that are called by these names or IP addresses, and one for the canary
        infra/docker-certificates.sh --renew-server FOLDER [NAME...]
        infra/docker-certificates.sh --renew-client FOLDER
-         makes that one anew with the CA in FOLDER; ca.pem and ca-key.pem have to be there. The daemons' certificate keeps
+         makes that one again with the CA in FOLDER; ca.pem and ca-key.pem have to be there. The daemons' certificate keeps
          its names; where names are given, they have to be all of those and any new ones
 END
 }
@@ -136,10 +136,10 @@ require_ca() {
   local days=$1 file
   for file in ca.pem ca-key.pem; do
     [ -f "$folder/$file" ] ||
-      fail "there is no $folder/$file: bring it back from where the CA is kept, or make everything anew in another folder"
+      fail "there is no $folder/$file: bring it back from where the CA is kept, or make everything again in another folder"
   done
   openssl x509 -in "$folder/ca.pem" -noout -checkend $((days * 86400)) >/dev/null ||
-    fail "the CA in $folder ends before a certificate of $days days would: make everything anew in another folder"
+    fail "the CA in $folder ends before a certificate of $days days would: make everything again in another folder"
 }
 
 until_when() {
@@ -158,14 +158,14 @@ tell_client() {
 In the canary's secret (cert.pem until $(until_when cert.pem)):
   DOCKER_TLS_CA    the text of $folder/ca.pem
   DOCKER_TLS_CERT  the text of $folder/cert.pem
-  DOCKER_TLS_KEY   the text of $folder/key.pem; whoever has it is root on the daemon's host
+  DOCKER_TLS_KEY   the text of $folder/key.pem; anyone who has it is root on the daemon's host
 END
 }
 
 tell_ca() {
   cat <<END
 Offline, and nowhere else (the CA is good until $(until_when ca.pem)):
-  $folder/ca-key.pem; whoever has it can make a client certificate of their own
+  $folder/ca-key.pem; anyone who has it can make a client certificate of their own
 END
 }
 

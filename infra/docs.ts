@@ -78,7 +78,7 @@ export function configurationPage(): string {
 # Configuration
 
 Everything is a variable of the environment, read once at the start by \`shared/config\`. A value that can't be used is
-refused with the variable's name and the mend. An empty variable counts as one that is not set.
+refused with the variable's name and the fix. An empty variable counts as one that is not set.
 
 A deployed canary gets its variables from the stack: what stands in \`infra/environments.ts\` is turned into them, and the
 secrets come from AWS Secrets Manager. The column *deployed* names the setting of an environment that becomes the variable,
@@ -98,8 +98,8 @@ ${table(GROUPS.cycle)}
 
 ## Alerts
 
-Without a channel nobody is told; cycles and records go on, and \`status\` says \`alerts: no channel\`. What is red when a
-channel is first configured is told then.
+Without a channel nobody is notified; cycles and records go on, and \`status\` says \`alerts: no channel\`. What is red when a
+channel is first configured makes an alert then.
 
 ${table(GROUPS.alerts)}
 

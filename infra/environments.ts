@@ -105,7 +105,7 @@ function describeIssue(name: string, input: unknown, issue: z.core.$ZodIssue): s
   const place = [name, ...issue.path].join(".");
   if (issue.code === "unrecognized_keys")
     return issue.keys.map(
-      (key) => `${place}.${key} is no setting of an environment: remove it, or mend its name`,
+      (key) => `${place}.${key} is not a setting of an environment: remove it, or correct its name`,
     );
   if (issue.code === "custom") return [`${place} ${issue.message}`];
   return [`${place}${valueAt(input, issue.path) === undefined ? " is missing" : ""}: ${issue.message}`];

@@ -100,10 +100,13 @@ export const Alerts = z.strictObject({
   onSpread: flagOf(ALERT_POLICY.onSpread),
   remindAfterHours: numberOf(
     ALERT_POLICY.remindAfterHours,
-    "hours after which a red is told again (0: never)",
+    "hours after which an open red gets another alert (0: never)",
   ),
   minSeverity: choiceOf(ALERT_POLICY.minSeverity),
-  blindAfterCycles: numberOf(ALERT_POLICY.blindAfterCycles, "cycles without sight after which it is told"),
+  blindAfterCycles: numberOf(
+    ALERT_POLICY.blindAfterCycles,
+    "unknown cycles in a row after which an alert says so",
+  ),
 });
 
 export const Settings = z

@@ -25,7 +25,7 @@ export class CanaryStack extends Stack {
     if (placeholders.length > 0)
       Annotations.of(this).addWarningV2(
         "trinity-canary:placeholder",
-        `${environment}: ${placeholders.join(", ")} still name an address of the examples, which leads nowhere: mend them in infra/environments.ts`,
+        `${environment}: ${placeholders.join(", ")} still name an address of the examples, which leads nowhere: correct them in infra/environments.ts`,
       );
   }
 }

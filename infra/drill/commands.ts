@@ -94,7 +94,7 @@ export function addDrillCommand(
 ): void {
   canary
     .command("drill")
-    .description("break each invariant on purpose, and prove that it is told once, and seen to be cured")
+    .description("break each invariant on purpose, and prove that it alerts once and that its cure is seen")
     .option("--invariants <ids>", "only these, separated by commas", parseIds)
     .option("--env <name>", "on this deployed environment (default: on one that is started here)")
     .option("--yes", "yes, break things there: agents named canary-drill-…, and operators are alerted")

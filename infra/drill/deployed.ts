@@ -88,7 +88,9 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Drill
   const placeholders = placeholdersIn(settings);
   if (placeholders.length > 0)
     throw new ConfigError(
-      placeholders.map((field) => `${environment}.${field} still names an address of the examples: mend it`),
+      placeholders.map(
+        (field) => `${environment}.${field} still names an address of the examples: correct it`,
+      ),
     );
   const { sources } = loadConfig(environmentWith(variablesOf(environment, settings), variables));
   const [database, close] = databaseOf(sources.sqlite);

@@ -10,7 +10,7 @@ const LIMITS = { maxParallelTasks: 2, executionTimeoutSeconds: 60 };
 
 /** @throws Error for a name without the drill's prefix: that agent is not the drill's */
 export function drillAgent(target: Target, name: string): TestAgent {
-  if (!name.startsWith(DRILL_PREFIX)) throw new Error(`${name} is no agent of a drill`);
+  if (!name.startsWith(DRILL_PREFIX)) throw new Error(`${name} is not an agent of a drill`);
   return testAgent(target, { name, limits: LIMITS, runPrefix: `${name}-run-` });
 }
 

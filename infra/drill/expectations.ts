@@ -40,7 +40,7 @@ async function transitionsSince(
   const names = (t: { subjects: readonly string[] }) => t.subjects.includes(agent);
   const count = (inCycle: (cycle: CycleRecord) => number) => cycles.reduce((n, c) => n + inCycle(c), 0);
   if (cycles.some((c) => [...c.transitions, ...c.spreads].some((t) => isIt(t) && t.silenced)))
-    throw new Disproof(`${invariantId} is silenced: nobody is told`);
+    throw new Disproof(`${invariantId} is silenced: nobody is notified`);
   return {
     red: count((c) => c.transitions.filter(isIt).length + c.spreads.filter(isIt).filter(names).length),
     recovered: count((c) => c.recoveries.filter(isIt).filter(names).length),

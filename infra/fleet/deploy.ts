@@ -26,7 +26,7 @@ async function rehearse(api: Trinity, manifest: string, missing: readonly FleetA
   const preview = await api.deploy(manifest, true);
   if (preview.status !== "valid")
     throw new TrinityError(
-      `POST /api/systems/deploy: the platform would not take the manifest (${printable(reasonsOf(preview))}): mend what it names; the sleep-echo template is put on the platform by hand (docs/fleet.md)`,
+      `POST /api/systems/deploy: the platform would not take the manifest (${printable(reasonsOf(preview))}): correct what it names; the sleep-echo template is put on the platform by hand (docs/fleet.md)`,
     );
   const names = preview.agents_to_create ?? [];
   const wanted = missing.map(({ name }) => name);

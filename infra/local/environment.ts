@@ -80,7 +80,7 @@ async function dataFolder(named: string | undefined, onClose: OnClose): Promise<
   }
   const found = await stat(named).catch(() => null);
   if (!found?.isDirectory())
-    throw new LocalError(`--data ${named} is no folder: make it first, or leave --data out`);
+    throw new LocalError(`--data ${named} is not a folder: make it first, or leave --data out`);
   // Permissions prove nothing: on some file systems they allow root to write, and writing still fails.
   const probe = join(named, ".canary-probe");
   const isWritable = await writeFile(probe, "").then(

@@ -19,7 +19,7 @@ function parseCron(expression: string): Cron {
   try {
     return new Cron(expression, { timezone: "UTC", paused: true });
   } catch (error) {
-    throw new Error(`${JSON.stringify(expression)} is no cron expression: ${textOf(error)}`);
+    throw new Error(`${JSON.stringify(expression)} is not a cron expression: ${textOf(error)}`);
   }
 }
 

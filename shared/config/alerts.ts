@@ -14,7 +14,7 @@ export const ALERTS = {
       checks: [
         matching(
           /^https?:\/\/\S+$/,
-          "is no address: give the https:// address of the status page, or leave it out",
+          "is not an address: give the https:// address of the status page, or leave it out",
         ),
       ],
     },
@@ -22,22 +22,26 @@ export const ALERTS = {
 };
 
 export const ALERT_POLICY = {
-  onRecovery: onOff("ALERT_ON_RECOVERY", "`off`: nobody is told of a recovery", { fallback: true }),
-  onSpread: onOff("ALERT_ON_SPREAD", "`off`: nobody is told of a subject that joins what is red already", {
+  onRecovery: onOff("ALERT_ON_RECOVERY", "`off`: no alert for a recovery", { fallback: true }),
+  onSpread: onOff("ALERT_ON_SPREAD", "`off`: no alert for a subject that joins an open red", {
     fallback: true,
   }),
   remindAfterHours: wholeNumber(
     "ALERT_REMIND_HOURS",
-    "how many hours after it was last told a red is told again (0: never)",
+    "how many hours after its last alert an open red gets another one (0: never)",
     { fallback: 24, range: [0, 720] },
   ),
-  minSeverity: oneOf("ALERT_MIN_SEVERITY", "`critical`, `major` or `minor`: nobody is told of less", {
-    fallback: "minor",
-    names: ["critical", "major", "minor"],
-  }),
+  minSeverity: oneOf(
+    "ALERT_MIN_SEVERITY",
+    "`critical`, `major` or `minor`: no alert for anything less severe",
+    {
+      fallback: "minor",
+      names: ["critical", "major", "minor"],
+    },
+  ),
   blindAfterCycles: wholeNumber(
     "ALERT_BLIND_CYCLES",
-    "after how many cycles in a row that could not judge an invariant, or read a source, it is told as blind",
+    "after how many cycles in a row in which an invariant could not be judged, or a source not be read, an alert says so",
     { fallback: 3, range: [1, 100] },
   ),
 };

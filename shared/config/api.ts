@@ -10,7 +10,7 @@ export const API = {
   ),
   auth: oneOf(
     "API_AUTH",
-    "`bearer`: callers send the admin token. `iam`: every request must carry who signed it, as a function URL with AWS signatures hands it over; there is no token then. Only the API function reads it",
+    "`bearer`: callers send the admin token. `iam`: every request must be signed, as a function URL checks it; there is no token then. Only the API function reads it",
     { fallback: "bearer", names: ["bearer", "iam"] },
   ),
   publicBadge: onOff(

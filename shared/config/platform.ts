@@ -20,7 +20,7 @@ export function loadPlatform(given?: string, env: Environment = process.env): { 
   // A query would swallow the path of each call, and a user is not sent.
   else if (!URL.canParse(url) || !/^https?:\/\/[^\s@?#]+$/.test(url))
     read.problem(
-      `${given === undefined ? "PLATFORM_URL" : "--platform"} is no address: give one like https://trinity.example.com`,
+      `${given === undefined ? "PLATFORM_URL" : "--platform"} is not an address: give one like https://trinity.example.com`,
     );
   if (token === null) read.problem("PLATFORM_TOKEN is missing: give the token of an admin of the platform");
   read.end();

@@ -10,7 +10,7 @@ export const REMOTE = {
       checks: [
         matching(
           /^https?:\/\/[^\s@]+$/,
-          "is no address: give one like https://id.lambda-url.eu-west-1.on.aws",
+          "is not an address: give one like https://id.lambda-url.eu-west-1.on.aws",
         ),
       ],
     },

@@ -35,7 +35,7 @@ export function parseSecret(value: string, secretId: string, names: readonly str
     return refuse(`is not JSON: give an object like ${EXAMPLE}`);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    return refuse(`is no JSON object: give one like ${EXAMPLE}`);
+    return refuse(`is not a JSON object: give one like ${EXAMPLE}`);
   const entries = Object.entries(parsed);
   const unknown = entries.map(([name]) => name).filter((name) => !names.includes(name));
   if (unknown.length > 0)
@@ -43,7 +43,7 @@ export function parseSecret(value: string, secretId: string, names: readonly str
       `has ${unknown.map(shown).join(", ")}, which means nothing: it may hold ${names.join(", ")}`,
     );
   for (const [name, given] of entries)
-    if (typeof given !== "string") return refuse(`has a ${name} that is no text: put it in quotes`);
+    if (typeof given !== "string") return refuse(`has a ${name} that is not a text: put it in quotes`);
   return parsed as Environment;
 }
 

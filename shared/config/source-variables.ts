@@ -39,9 +39,7 @@ export function address(
       }
       if (schemes.includes(url.protocol)) return;
     } catch {}
-    problem(
-      `is no address that can be used: give one like ${example}, or "${NONE}" to leave it out on purpose`,
-    );
+    problem(`is not a valid address: give one like ${example}, or "${NONE}" to leave it out on purpose`);
   }
 }
 

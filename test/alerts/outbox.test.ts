@@ -81,7 +81,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe("what waits is told", () => {
+describe("what waits is reported", () => {
   test("oldest first, and then it is over", async () => {
     const it = office();
     it.gets("a", "b");
@@ -98,7 +98,7 @@ describe("what waits is told", () => {
     expect((await it.delivers()).tried).toEqual([]);
   });
 
-  test("each channel is told each alert once, and counts by itself", async () => {
+  test("each channel is reported each alert once, and counts by itself", async () => {
     const it = office(["slack", "sns"]);
     it.gets("a", "b");
     const { tried, delivered } = await it.delivers();

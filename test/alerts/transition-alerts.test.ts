@@ -157,14 +157,14 @@ describe("an invariant breaks, stays broken and recovers", () => {
     expect(it.sees({ red: ["alpha", "beta", "gamma", "delta"] })).toEqual(["spread S-02: delta"]);
   });
 
-  test("a subject that got well and falls ill again while another stayed red is told again", () => {
+  test("a subject that got well and falls ill again while another stayed red is reported again", () => {
     const it = canary();
     it.sees({ red: ["alpha", "beta"] });
     expect(it.sees({ red: ["beta"], healthy: ["alpha"] })).toEqual([]);
     expect(it.sees({ red: ["alpha", "beta"] })).toEqual(["spread S-02: alpha"]);
   });
 
-  test("an invariant that breaks again is told again, with when it was last red", () => {
+  test("an invariant that breaks again is reported again, with when it was last red", () => {
     const it = canary();
     it.sees({ red: ["alpha"] });
     expect(it.notices()).toMatchObject([{ previousViolationAtMs: null }]);
@@ -265,7 +265,7 @@ describe("reminders", () => {
 });
 
 describe("what operators asked not to be told", () => {
-  test("recoveries off: it is recorded, and the next break is told", () => {
+  test("recoveries off: it is recorded, and the next break is reported", () => {
     const it = canary({ onRecovery: false });
     it.sees({ red: ["alpha"] });
     expect(it.sees({ healthy: ["alpha"] })).toEqual([]);
@@ -285,7 +285,7 @@ describe("what operators asked not to be told", () => {
     ]);
   });
 
-  test("minimum severity critical: a ghost that left a tag behind is recorded, one that still runs is told", () => {
+  test("minimum severity critical: a ghost that left a tag behind is recorded, one that still runs is reported", () => {
     const it = canary({ minSeverity: "critical" });
     expect(it.sees({ red: ["tag"], severity: { tag: "major" } }, "L-03")).toEqual([]);
     expect(it.recorded()).toEqual(["broke L-03: tag"]);
@@ -295,7 +295,7 @@ describe("what operators asked not to be told", () => {
     expect(it.notices()).toMatchObject([{ severity: "critical" }]);
   });
 
-  test("a ghost that was too harmless to tell is told once it gets worse", () => {
+  test("a ghost that was too harmless to tell is reported once it gets worse", () => {
     const it = canary({ minSeverity: "critical" });
     it.sees({ red: ["ghost"], severity: { ghost: "major" } }, "L-03");
     expect(it.sees({ red: ["ghost"], severity: { ghost: "critical" } }, "L-03")).toEqual([
@@ -372,7 +372,7 @@ describe("no channel", () => {
     expect(it.sees({ red: ["alpha"] })).toEqual(["broke S-02: alpha"]);
   });
 
-  test("blindness too is told to the channel that comes later", () => {
+  test("blindness too is reported to the channel that comes later", () => {
     const it = canary({ hasChannel: false });
     for (let cycle = 0; cycle < 5; cycle += 1) expect(it.isBlind()).toEqual([]);
     it.configure({ hasChannel: true });
@@ -400,7 +400,7 @@ describe("silences", () => {
     ]);
   });
 
-  test("one subject is silenced: the others are told, and what is recorded of them is not marked", () => {
+  test("one subject is silenced: the others are reported, and what is recorded of them is not marked", () => {
     const it = canary().silence("alpha");
     expect(it.sees({ red: ["alpha"], healthy: ["beta"] })).toEqual([]);
     expect(it.recorded()).toEqual(["broke S-02: alpha (silenced)"]);
@@ -408,7 +408,7 @@ describe("silences", () => {
     expect(it.recorded()).toEqual(["spread S-02: beta"]);
   });
 
-  test("a silenced and another subject break together: only the other is told, and the record is not marked", () => {
+  test("a silenced and another subject break together: only the other is reported, and the record is not marked", () => {
     const it = canary().silence("alpha");
     expect(it.sees({ red: ["alpha", "beta"] })).toEqual(["broke S-02: beta"]);
     expect(it.recorded()).toEqual(["broke S-02: alpha, beta"]);
@@ -456,7 +456,7 @@ describe("silences", () => {
     expect(it.sees({ red: ["alpha"] })).toEqual(["broke S-02: alpha"]);
   });
 
-  test("what was told before the silence and is still red after it is told again", () => {
+  test("what was told before the silence and is still red after it is reported again", () => {
     const it = canary();
     it.sees({ red: ["alpha"] });
     it.silence();
@@ -474,14 +474,14 @@ describe("silences", () => {
     expect(it.recorded()).toEqual(["recovered S-02: alpha (silenced)"]);
   });
 
-  test("one of two that recover together is silenced: the recovery is told", () => {
+  test("one of two that recover together is silenced: the recovery is reported", () => {
     const it = canary();
     it.sees({ red: ["alpha", "beta"] });
     it.silence("alpha");
     expect(it.sees({ healthy: ["alpha", "beta"] })).toEqual(["recovered S-02: alpha, beta"]);
   });
 
-  test("nobody is reminded of what is silenced; when the silence ends it is told", () => {
+  test("nobody is reminded of what is silenced; when the silence ends it is reported", () => {
     const it = canary();
     it.sees({ red: ["alpha", "beta"] });
     it.silence("alpha");
@@ -501,7 +501,7 @@ describe("silences", () => {
     ]);
   });
 
-  test("a blind invariant that is silenced is told when the silence ends", () => {
+  test("a blind invariant that is silenced is reported when the silence ends", () => {
     const it = canary().silence();
     for (let cycle = 0; cycle < 5; cycle += 1) expect(it.isBlind()).toEqual([]);
     it.endSilences();
@@ -515,7 +515,7 @@ describe("silences", () => {
 });
 
 describe("blindness", () => {
-  test("three unknown cycles in a row are told once, with the latest reason and since when", () => {
+  test("three unknown cycles in a row are reported once, with the latest reason and since when", () => {
     const it = canary();
     it.sees({ healthy: ["alpha"] });
     expect(it.isBlind("redis: ECONNREFUSED")).toEqual([]);
@@ -526,7 +526,7 @@ describe("blindness", () => {
     for (let cycle = 0; cycle < 20; cycle += 1) expect(it.isBlind()).toEqual([]);
   });
 
-  test("it sees again: told once, with since when it was blind, and a second blindness is told again", () => {
+  test("it sees again: told once, with since when it was blind, and a second blindness is reported again", () => {
     const it = canary({ blindAfterCycles: 2 });
     it.isBlind();
     const blindSinceMs = it.now();
@@ -548,7 +548,7 @@ describe("blindness", () => {
     expect(it.isBlind()).toEqual(["blind: S-02 (redis: ECONNREFUSED)"]);
   });
 
-  test("what it sees when it sees again may be red: both are told", () => {
+  test("what it sees when it sees again may be red: both are reported", () => {
     const it = canary({ blindAfterCycles: 1 });
     it.isBlind();
     expect(it.sees({ red: ["alpha"] })).toEqual(["broke S-02: alpha", "sees: S-02"]);

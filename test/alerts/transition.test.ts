@@ -94,7 +94,7 @@ const told = (transitions: readonly Transition[]) =>
   transitions.map((t) => `${t.kind}: ${t.subjects.join(", ")}`);
 
 describe("an invariant breaks, stays broken, spreads and recovers", () => {
-  test("each change is told once", () => {
+  test("each change is reported once", () => {
     const s02 = story();
     expect(s02.sees({ healthy: ["alpha", "beta"] })).toEqual([]);
     expect(told(s02.sees({ red: { alpha: ["alpha"] }, healthy: ["beta"] }))).toEqual(["broke: alpha"]);
@@ -188,7 +188,7 @@ describe("what a transition carries", () => {
     expect(story("L-03").sees({ red: { ghost: ["ghost"] } })).toMatchObject([{ severity: "critical" }]);
   });
 
-  test("the worst of several severities is told, whatever their order", () => {
+  test("the worst of several severities is reported, whatever their order", () => {
     const severities: Severity[] = ["minor", "critical", "major"];
     const findings = severities.map(
       (severity, i): AnyFinding => ({
@@ -249,14 +249,14 @@ describe("unknown changes nothing", () => {
     expect(told(s02.sees({ healthy: ["alpha"] }))).toEqual(["recovered: alpha"]);
   });
 
-  test("what breaks behind the blindness is told when it is seen", () => {
+  test("what breaks behind the blindness is reported when it is seen", () => {
     const s02 = story();
     s02.sees({ healthy: ["alpha"] });
     s02.isBlind("redis: ECONNREFUSED");
     expect(told(s02.sees({ red: { alpha: ["a"] } }))).toEqual(["broke: alpha"]);
   });
 
-  test("what recovered behind the blindness is told when it is seen", () => {
+  test("what recovered behind the blindness is reported when it is seen", () => {
     const s02 = story();
     s02.sees({ red: { alpha: ["a"] } });
     s02.isBlind("redis: ECONNREFUSED");

@@ -371,7 +371,7 @@ describe("the tokens of the API and the command line", () => {
       expect.stringMatching(/^CANARY_TOKEN is missing: give /),
     ]);
     expect(problemsOf(loadRemote, { CANARY_URL: "c.example.com" })).toEqual([
-      expect.stringMatching(/^CANARY_URL is no address: give /),
+      expect.stringMatching(/^CANARY_URL is not an address: give /),
       expect.stringMatching(/^CANARY_TOKEN /),
     ]);
   });
@@ -426,7 +426,7 @@ describe("the tokens of the API and the command line", () => {
     });
     expect(problems).toEqual([
       expect.stringMatching(/^PLATFORM_TOKEN has a character that no header can carry/),
-      expect.stringMatching(/^PLATFORM_URL is no address: give /),
+      expect.stringMatching(/^PLATFORM_URL is not an address: give /),
     ]);
     expect(problems.join()).not.toContain("hunter2");
   });

@@ -297,7 +297,7 @@ describe("the state can't be reached", () => {
     expect(report).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
     expect(await canary.memory()).toEqual(before);
 
-    canary.stateMends();
+    canary.stateRecovers();
     const next = await canary.run();
     expect(next).toMatchObject({ kind: "done", report: { transitions: [{ invariant_id: "S-01" }] } });
   });
@@ -311,7 +311,7 @@ describe("the state can't be reached", () => {
     const { report } = await canary.statelessCycle();
     expect(report.verdicts["S-01"]?.status).toBe("green");
     expect(report.recoveries).toEqual([]);
-    canary.stateMends();
+    canary.stateRecovers();
     expect((await canary.cycle()).recoveries).toHaveLength(1);
   });
 
@@ -343,7 +343,7 @@ describe("the state can't be reached", () => {
     const canary = await canaryOf();
     canary.stateLosesTheAnswer("lease.acquire");
     expect((await canary.statelessCycle()).reason).toBe(REASON);
-    canary.stateMends();
+    canary.stateRecovers();
     expect((await canary.run()).kind).toBe("done");
   });
 
@@ -352,7 +352,7 @@ describe("the state can't be reached", () => {
     const held = await leaseOf(canary);
     canary.stateLosesTheAnswer("lease.acquire");
     expect((await canary.run()).kind).toBe("stateless");
-    canary.stateMends();
+    canary.stateRecovers();
     expect((await canary.run()).kind).toBe("busy");
     await commit(canary.store, held, memoryAt(1));
     expect(await canary.memory()).toEqual(memoryAt(1));
@@ -402,7 +402,7 @@ describe("the state can't be reached", () => {
       expect(report.violations).toMatchObject([{ id: null, invariant_id: "S-01" }]);
       expect(report.transitions).toEqual([]);
 
-      canary.stateMends();
+      canary.stateRecovers();
       canary.when("docker");
       expect(await canary.run()).toMatchObject({
         kind: "done",
@@ -590,7 +590,7 @@ describe("E-02: a finished run comes back to life", () => {
       canary.stateFails(call);
       canary.ends({ "e-2": "success" });
       await canary.statelessCycle("E-02");
-      canary.stateMends();
+      canary.stateRecovers();
       canary.ends({ "e-2": "success" });
       await canary.cycle("E-02");
       expect(canary.reads.at(-1)?.endedSince).toEqual(endedCursor);

@@ -18,7 +18,7 @@ test("a value that can't be used is refused with its name and the fix, and 254",
   expect(out).toBe("");
   expect(err).toMatch(/SOURCE_DEADLINE_MS is "soon": give a whole number from 100 to 60000/);
   expect(err).toMatch(/DOCKER_HOSTS has "localhost:2376": give tcp:\/\/host:port/);
-  expect(err).toMatch(/LIBSQL_URL is no address that can be used/);
+  expect(err).toMatch(/LIBSQL_URL is not a valid address/);
 });
 
 test.for([

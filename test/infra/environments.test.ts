@@ -55,8 +55,8 @@ test("an environment that is not there, or not named", () => {
 
 describe("a field that can't be used is named, with the fix", () => {
   test.for<[string, object, RegExp]>([
-    ["a misspelt field", { memoryMB: 512 }, /^staging\.memoryMB is no setting of an environment/],
-    ["a misspelt policy", { alerts: { remindHours: 3 } }, /^staging\.alerts\.remindHours is no setting/],
+    ["a misspelt field", { memoryMB: 512 }, /^staging\.memoryMB is not a setting of an environment/],
+    ["a misspelt policy", { alerts: { remindHours: 3 } }, /^staging\.alerts\.remindHours is not a setting/],
     ["a field that is missing", { redisUrl: undefined }, /^staging\.redisUrl is missing: give https:\/\//],
     [
       "a token in an address",

@@ -360,7 +360,7 @@ describe("status", () => {
   });
 });
 
-test("a redirect is told, not followed: the token stays with the address that it was given for", async () => {
+test("a redirect is reported, not followed: the token stays with the address that it was given for", async () => {
   const server = createServer((incoming, outgoing) =>
     outgoing.writeHead(307, { location: trinity.url + incoming.url }).end(),
   ).listen(0, "127.0.0.1");
@@ -446,7 +446,7 @@ describe("on the command line", () => {
     expect(await canary(env, "remove", "--yes")).toMatchObject({ code: 0 });
   });
 
-  test("a wrong token is told, and never shown", async () => {
+  test("a wrong token is reported, and never shown", async () => {
     const env = { PLATFORM_URL: trinity.url, PLATFORM_TOKEN: "wrong-Secret0123" };
     for (const [args, code] of [
       [["status"], 2],
@@ -468,7 +468,7 @@ describe("on the command line", () => {
     expect(err).toMatch(/PLATFORM_URL is missing.*\nPLATFORM_TOKEN is missing/);
     expect(await canary({ PLATFORM_TOKEN }, "status", "--platform", "trinity.example.com")).toMatchObject({
       code: 254,
-      err: expect.stringContaining("--platform is no address: give one like https://"),
+      err: expect.stringContaining("--platform is not an address: give one like https://"),
     });
   });
 });

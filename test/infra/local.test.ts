@@ -95,7 +95,7 @@ describe("npm start", () => {
     const missing = start(["--data", "/no/such/folder"]);
     expect(await missing.exit()).toBe(1);
     expect(missing.output().trim()).toBe(
-      "--data /no/such/folder is no folder: make it first, or leave --data out",
+      "--data /no/such/folder is not a folder: make it first, or leave --data out",
     );
 
     const bad = start(["--every", "often"]);

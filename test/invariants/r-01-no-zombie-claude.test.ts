@@ -62,7 +62,7 @@ describe("no running agent container holds zombie claude processes", () => {
     });
   });
 
-  test("two containers with one agent's name are both looked at, and told apart", () => {
+  test("two containers with one agent's name are both looked at, and reported apart", () => {
     const verdict = judge(
       R01,
       seenIn(
@@ -89,7 +89,7 @@ describe("a zombie is a normal state for the milliseconds before its parent wait
     expect(judgeTwice(R01, seenIn(container([1, 2])), seenIn(container([]))).status).toBe("green");
   });
 
-  test("only the pids that are still there count, and everything that is told says so", () => {
+  test("only the pids that are still there count, and everything that is reported says so", () => {
     const verdict = judgeTwice(R01, seenIn(container([1, 2, 3])), seenIn(container([2, 4])));
     expect(violationsOf(verdict)).toEqual([
       expect.objectContaining({

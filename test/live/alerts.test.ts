@@ -368,7 +368,7 @@ describe("an alert that Slack does not take", () => {
     expect(new Set(webhook.posts.map((post) => post.key)).size).toBe(1);
   });
 
-  test("after a day it is given up, loudly; the red is told again as a reminder", async () => {
+  test("after a day it is given up, loudly; the red is reported again as a reminder", async () => {
     const canary = withSlack();
     webhook.answer = "http 500";
     await strand("ruby");
@@ -418,7 +418,7 @@ describe("a Slack that asks for a pause", () => {
 });
 
 describe("two channels", () => {
-  test("both are told, with the same key", async () => {
+  test("both are reported, with the same key", async () => {
     const canary = withBoth();
     await strand("ruby");
     const { report, alerts } = await canary.cycle();
@@ -507,7 +507,7 @@ describe("no channel", () => {
     expect(violations).toMatchObject([{ invariant_id: "E-05", subject: "ruby" }]);
   });
 
-  test("one that comes later is told what is red then", async () => {
+  test("one that comes later is reported what is red then", async () => {
     await strand("ruby");
     await canaryWith({}).cycle();
     await withSlack().cycle();
@@ -553,7 +553,7 @@ describe("the time that is left", () => {
 });
 
 describe("what was delivered but could not be marked", () => {
-  test("is told again with the next cycle, under the same key", async () => {
+  test("is reported again with the next cycle, under the same key", async () => {
     let commits = 0;
     const forgetful: Store = {
       ...store,
@@ -620,7 +620,7 @@ describe("the webhook's address", () => {
 
   test("one that can't be used is refused without being shown", () => {
     const refused = () => openCanary({ ...env, SLACK_WEBHOOK_URL: `hooks.slack.com/${webhook.token}` });
-    expect(refused).toThrow(/SLACK_WEBHOOK_URL is no address/);
+    expect(refused).toThrow(/SLACK_WEBHOOK_URL is not an address/);
     expect(refused).not.toThrow(webhook.token);
   });
 });
@@ -630,7 +630,7 @@ describe("silences over HTTP", () => {
   const silence = (over: Record<string, unknown> = {}) => ({
     invariant_id: "E-05",
     until: inOneHour(),
-    reason: "ruby is being mended",
+    reason: "ruby is being repaired",
     ...over,
   });
 
@@ -652,7 +652,7 @@ describe("silences over HTTP", () => {
       invariant_id: "E-05",
       subject: "ruby",
       until: inOneHour(),
-      reason: "ruby is being mended",
+      reason: "ruby is being repaired",
       created_at: formatInstant(nowMs),
     });
     expect(await answerOf(canary.api("GET", "silences"))).toEqual({ silences: [body] });
@@ -735,7 +735,7 @@ describe("silences over HTTP", () => {
     expect((await storedText()).match(/silence_/g)).toHaveLength(1);
   });
 
-  test("what breaks under one is recorded as silenced and not told; when it ends while red, it is told", async () => {
+  test("what breaks under one is recorded as silenced and not told; when it ends while red, it is reported", async () => {
     const canary = withSlack();
     await canary.api("POST", "silences", silence());
     await strand("ruby");

@@ -544,7 +544,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       ],
       [
         "with a number",
-        /has a LIBSQL_AUTH_TOKEN that is no text: put it in quotes/,
+        /has a LIBSQL_AUTH_TOKEN that is not a text: put it in quotes/,
         () => {
           hide("40961237");
           secrets.value = JSON.stringify({ ...values, LIBSQL_AUTH_TOKEN: 40961237 });

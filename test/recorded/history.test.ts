@@ -103,7 +103,7 @@ const STORY: Record<number, (canary: ScriptedCanary) => void | Promise<void>> = 
   24: (c) => c.leaveOut("queue_counts", "off"),
   25: (c) => c.set({ executions: executionsOf([runningRow("s-1", "alpha")], ["beta"], ["s-2"]) }),
   26: (c) => c.stateFails("lease.commit"),
-  27: (c) => c.stateMends(),
+  27: (c) => c.stateRecovers(),
   28: (c) => c.advance(25 * HOUR_MS),
   29: (c) => c.set({ ...NO_SLOTS, executions: live() }),
 };

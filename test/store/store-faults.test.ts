@@ -78,7 +78,7 @@ describe("the table", () => {
   /** Sends past the faults. */
   const realSend = () =>
     table.send.wrappedMethod.bind(canary.client) as (command: unknown) => Promise<unknown>;
-  function mend() {
+  function recover() {
     table.reset();
     table.send.callThrough();
   }
@@ -117,7 +117,7 @@ describe("the table", () => {
     });
     expect(told).toEqual([]);
 
-    mend();
+    recover();
     expect(await canary.memory()).toEqual(before);
     // At once: the lease was given back.
     const next = await again();
@@ -138,7 +138,7 @@ describe("the table", () => {
       on(call).rejects(FAULTS.throttled);
       expect(await cycle()).toMatchObject({ kind: "stateless", report: { recoveries: [] } });
       expect((await canary.memory()).states["S-01"]?.status).toBe("red");
-      mend();
+      recover();
       expect(await again()).toMatchObject({
         kind: "done",
         report: { recoveries: [{ invariant_id: "S-01" }] },
@@ -148,7 +148,7 @@ describe("the table", () => {
   );
 
   test.for(Object.entries(FAULTS))(
-    "%s while an alert waits in the outbox: it waits on, and is told once",
+    "%s while an alert waits in the outbox: it waits on, and is reported once",
     async ([, error]) => {
       canary.set(LEAKED);
       canary.advance(5 * MINUTE_MS);
@@ -160,7 +160,7 @@ describe("the table", () => {
       on("commit").rejects(error);
       expect((await cycle()).kind).toBe("stateless");
       expect(told).toEqual([]);
-      mend();
+      recover();
       expect(await cycle()).toMatchObject({ kind: "done", alerts: { delivered: 1, pending: 0 } });
       expect(told).toEqual([waiting!.alert.key]);
     },
@@ -186,13 +186,13 @@ describe("the table", () => {
     });
     expect(transitionsOf(outcome)).toEqual([]);
     expect(told).toEqual([]);
-    mend();
+    recover();
     canary.advance(leaseMs(canary.deps.settings));
     expect(transitionsOf(await again())).toEqual(["S-01"]);
     expect(told).toHaveLength(1);
   });
 
-  test("the commit arrived but its answer was lost, and so was the look after it: the alert is told by the next", async () => {
+  test("the commit arrived but its answer was lost, and so was the look after it: the alert is reported by the next", async () => {
     await cycle();
     canary.set(LEAKED);
     const real = realSend();
@@ -205,7 +205,7 @@ describe("the table", () => {
     expect(outcome).toMatchObject({ kind: "stateless", reason: `state: ${FAULTS.throttled.message}` });
     expect(told).toEqual([]);
 
-    mend();
+    recover();
     const next = await again();
     expect(next).toMatchObject({ kind: "done", alerts: { delivered: 1, pending: 0 } });
     // It was red in the memory already: a second break would be told twice.
@@ -263,7 +263,7 @@ describe("the table", () => {
         reason: "state: DynamoDB left 1 item(s) of a batch unwritten",
       });
       expect(told).toEqual([]);
-      mend();
+      recover();
       const next = await again();
       expect(transitionsOf(next)).toEqual(["S-01"]);
       expect(told).toHaveLength(1);

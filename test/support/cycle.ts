@@ -184,15 +184,15 @@ export interface ScriptedCanary {
   when(source: SourceName, asked?: (signal: AbortSignal) => Promise<void>): void;
   /** Turns that source off. */
   leaveOut(source: SourceName, absent: "off" | "not configured"): void;
-  /** Makes that call of the store fail until `stateMends`. */
+  /** Makes that call of the store fail until `stateRecovers`. */
   stateFails(...calls: StateCall[]): void;
-  /** Makes that call hang until `stateMends`. */
+  /** Makes that call hang until `stateRecovers`. */
   stateHangs(...calls: StateCall[]): void;
-  /** Makes that call do its work and lose its answer, until `stateMends`. */
+  /** Makes that call do its work and lose its answer, until `stateRecovers`. */
   stateLosesTheAnswer(...calls: StateCall[]): void;
   /** Replaces that call. */
   stateCalls(call: StateCall, by: Call): void;
-  stateMends(): void;
+  stateRecovers(): void;
   /** Reads the memory. */
   memory(): Promise<Memory>;
   /** Runs one cycle now. */
@@ -323,7 +323,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
         });
     },
     stateCalls: (call, by) => replace(faulty, call, by),
-    stateMends: () => void Object.assign(faulty, copyOf(store)),
+    stateRecovers: () => void Object.assign(faulty, copyOf(store)),
     memory: () => memoryIn(store),
     run,
     cycle: async (...ids) => (await tick("done", ids)).report,

@@ -66,7 +66,7 @@ describe("a red that is gone three seconds later", () => {
 });
 
 describe("a red that is found again", () => {
-  test("counts, and broke is told", async () => {
+  test("counts, and broke is reported", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
     const report = await canary.cycle();

@@ -432,7 +432,7 @@ describe("the first page", () => {
     await canary.cycle();
     const text = textOf((await ask("/")).text);
     expect(text).toMatch(/sqlite \d+ ms .* redis \d+ ms .* docker \d+ ms/);
-    expect(text).toContain("No channel: nobody is told.");
+    expect(text).toContain("No channel: nobody is notified.");
   });
 
   test("a silence of all that is red makes it silenced, of another subject not; the rest still counts", async () => {
@@ -529,7 +529,7 @@ describe("one invariant, and one cycle", () => {
     const { status, text } = await ask(`/cycles/${snapshot_time}`);
     expect(status).toBe(200);
     for (const words of [
-      "asked for by schedule",
+      "triggered by schedule",
       "found 1 violation(s)",
       "S-01 broke",
       "alpha: 1 slot(s), 0 running row(s); in Redis only: e-1; in SQL only: none",
@@ -607,7 +607,7 @@ describe("acting", () => {
     const ended = await submit("/silences/end", { id: silence!.id, back: "/" });
     expect(textOf((await ask(ended.location!)).text)).toContain("The silence has ended.");
     const gone = await submit("/silences/end", { id: silence!.id, back: "/" });
-    expect(textOf((await ask(gone.location!)).text)).toContain("There was no such silence any more.");
+    expect(textOf((await ask(gone.location!)).text)).toContain("That silence had already ended.");
   });
 
   test.each([

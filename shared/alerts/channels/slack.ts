@@ -13,7 +13,7 @@ const SLACK = {
       headerToken,
       matching(
         /^https?:\/\/[^\s/]+\/\S*$/,
-        "is no address: give the https:// address that Slack shows for the incoming webhook",
+        "is not an address: give the https:// address that Slack shows for the incoming webhook",
       ),
     ],
   }),

@@ -8,16 +8,16 @@ const PATH = "/api/canary/silences";
 function parseLength(text: string): number {
   const ms = parseDuration(text, "mhd");
   if (ms) return ms;
-  throw new UsageError(`--for ${text} is no time: give one such as 30m, 2h or 3d`);
+  throw new UsageError(`--for ${text} is not a duration: give one such as 30m, 2h or 3d`);
 }
 
 export const addSilenceCommands: AddCommands = (canary, context) => {
   canary
     .command("silence")
-    .description("don't tell of an invariant for a while; it is still checked and recorded")
+    .description("send no alerts of an invariant for a while; it is still checked and recorded")
     .argument("<invariant>", "such as S-02")
     .requiredOption("--for <time>", "how long, such as 30m, 2h or 3d")
-    .requiredOption("--reason <text>", "why, for whoever reads it at 3 a.m.")
+    .requiredOption("--reason <text>", "why, for anyone who reads it at 3 a.m.")
     .option("--subject <agent>", "only this agent")
     .option("--json", "the response and nothing else")
     .action(async (invariant: string, { for: length, reason, subject, json }) => {
@@ -36,7 +36,7 @@ export const addSilenceCommands: AddCommands = (canary, context) => {
     });
   canary
     .command("unsilence")
-    .description("end a silence: what is red then is told with the next cycle")
+    .description("end a silence: what is still red makes an alert with the next cycle")
     .argument("<id>", "as canary silences shows it")
     .action(async (id: string) => {
       const { z } = await import("zod");

@@ -28,7 +28,7 @@ const SilenceRequest = z
     reason: z
       .string()
       .trim()
-      .min(1, "say why, for whoever reads it at 3 a.m.")
+      .min(1, "say why, for anyone who reads it at 3 a.m.")
       .max(200, "give at most 200 characters"),
   })
   .openapi("SilenceRequest");

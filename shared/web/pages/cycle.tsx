@@ -129,7 +129,7 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
           Cycle of <time datetime={snapshot_time}>{snapshot_time.slice(0, 19).replace("T", " ")} UTC</time>
         </h1>
         <p class="dim">
-          asked for by {trigger}, took {duration_ms.toLocaleString("en")} ms, found{" "}
+          triggered by {trigger}, took {duration_ms.toLocaleString("en")} ms, found{" "}
           {violation_count.toLocaleString("en")} violation(s)
         </p>
       </section>

@@ -13,9 +13,9 @@ const NOTICES: Readonly<Record<string, (query: Query) => Notice>> = {
     success(`The cycle is done: ${numberIn(query, "red")} red, ${numberIn(query, "unknown")} unknown.`),
   busy: (query) =>
     problem(`Another cycle is in progress. Nothing was started; try again in ${numberIn(query, "wait")} s.`),
-  silenced: () => success("It is silenced: nobody is told of it until then."),
-  ended: () => success("The silence has ended. What is red then is told with the next cycle."),
-  gone: () => problem("There was no such silence any more."),
+  silenced: () => success("It is silenced: there is no alert until then."),
+  ended: () => success("The silence has ended. What is still red makes an alert with the next cycle."),
+  gone: () => problem("That silence had already ended."),
 };
 
 /** Reads the notice from the address. Only the texts above can be shown: a link can't bring its own text. */

@@ -51,9 +51,9 @@ export const Alerts = ({ summary: { status, pending } }: { summary: Summary }) =
     <h2>Alerts</h2>
     <p>
       {status.alerts.channels.length === 0
-        ? "No channel: nobody is told. Set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN."
+        ? "No channel: nobody is notified. Set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN."
         : pending.length === 0
-          ? `All told, by ${status.alerts.channels.join(" and ")}.`
+          ? `All delivered, by ${status.alerts.channels.join(" and ")}.`
           : `${pending.length} pending, by ${status.alerts.channels.join(" and ")}.`}
     </p>
     {pending.length > 0 && (
@@ -76,7 +76,9 @@ export const Alerts = ({ summary: { status, pending } }: { summary: Summary }) =
 export const Silences = ({ summary }: { summary: Summary }) => (
   <section id="silences">
     <h2>Silences</h2>
-    {summary.status.silences.length === 0 && <p class="dim">None: whatever turns red is told.</p>}
+    {summary.status.silences.length === 0 && (
+      <p class="dim">None: everything that turns red makes an alert.</p>
+    )}
     <ul class="facts">
       {summary.status.silences.map((silence) => (
         <li>

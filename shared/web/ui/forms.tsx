@@ -123,7 +123,7 @@ export function SilenceForm({ back, ...fields }: SilenceFormProps) {
   return (
     <section id="silence">
       <h2>Silence</h2>
-      <p class="dim">Nobody is told of it until then. It is still checked, shown and recorded.</p>
+      <p class="dim">There is no alert until then. It is still checked, shown and recorded.</p>
       <form method="post" action="/silences" class="fields">
         <FormToken />
         <input type="hidden" name="back" value={back} />

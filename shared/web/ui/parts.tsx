@@ -193,7 +193,7 @@ export function StaleLine({ summary }: { summary: Summary }) {
         ) : (
           <>
             <b>Stale.</b> The last full cycle was {formatDuration(nowMs - checkedAtMs)} ago. What stands here
-            may not be true any more: see that the schedule runs.
+            may be out of date: check that the schedule runs.
           </>
         )}
       </span>

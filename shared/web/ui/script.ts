@@ -58,7 +58,7 @@ setInterval(() => {
   const line = document.createElement("p");
   line.className = "stale-line";
   line.setAttribute("role", "alert");
-  line.textContent = "This page was loaded over 15 minutes ago. Reload it to see what is so now.";
+  line.textContent = "This page was loaded over 15 minutes ago. Reload it for the current state.";
   document.querySelector("main").prepend(line);
   document.title = "\u25b2 old \u00b7 " + document.title;
 }, REFRESH_MS);

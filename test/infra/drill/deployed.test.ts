@@ -252,7 +252,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
 
   test("an environment with the addresses of the examples is refused before anything is written", async () => {
     await expect(open({ settings: settings({ redisUrl: "https://redis.example.com" }) })).rejects.toThrow(
-      "staging.redisUrl still names an address of the examples: mend it",
+      "staging.redisUrl still names an address of the examples: correct it",
     );
   });
 });

@@ -207,7 +207,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     await expectNothingLeft();
   });
 
-  test("what is silenced is told to nobody, and fails", async () => {
+  test("what is silenced is reported to nobody, and fails", async () => {
     const silenced: DrilledEnvironment["api"] = {
       ...environment.api,
       async cyclesSince(instant) {
@@ -219,7 +219,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       },
     };
     expect(await drill([find("S-02")], { api: silenced })).toMatchObject([
-      { outcome: "failed", reason: "S-02 is silenced: nobody is told" },
+      { outcome: "failed", reason: "S-02 is silenced: nobody is notified" },
     ]);
   });
 
