@@ -1,10 +1,16 @@
 /** The API as the commands call it. It belongs to a deployed canary, or to one in this process that answers the same. */
 import type { z } from "zod";
 import { loadRemote, type Remote } from "../config/remote.ts";
-import type { LocalTable } from "./in-process.ts";
 
 /** The longest time limit of a deployed API, plus the network. */
 const REMOTE_MS = 250_000;
+
+/** A table that ends with this process. */
+export interface LocalTable {
+  readonly endpoint: string;
+  readonly table: string;
+  close(): Promise<void>;
+}
 
 export interface Api {
   request(path: string, init?: RequestInit): Promise<Response>;

@@ -2,13 +2,13 @@
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { ConfigError } from "../config/reader.ts";
+import type { LocalTable } from "./client.ts";
 import { openApi, UsageError } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
 import { addCycleCommand } from "./commands/cycle.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addViolationsCommand } from "./commands/violations.ts";
-import type { LocalTable } from "./in-process.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [

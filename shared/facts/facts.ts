@@ -103,7 +103,7 @@ export interface Orphans {
 export interface QueueCounts {
   readonly counts: ReadonlyMap<string, number>;
   /** Whether an agent without an entry has a queue of 0 (the SQL accessor), or was given no number (HTTP). */
-  readonly complete: boolean;
+  readonly absentIsZero: boolean;
   /** The same counted in SQL just before and just after the accessor answered; null where the accessor is SQL. */
   readonly around: readonly [ReadonlyMap<string, number>, ReadonlyMap<string, number>] | null;
 }

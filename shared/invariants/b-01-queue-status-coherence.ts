@@ -21,13 +21,13 @@ export const queueStatusCoherence = invariant({
   reads: ["roster", "executions", "queueCounts"],
   confirm: true,
 
-  check({ roster, executions, queueCounts: { counts, complete, around } }) {
+  check({ roster, executions, queueCounts: { counts, absentIsZero, around } }) {
     const executionsOf = byAgent(executions.live);
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];
     const subjects = new Set([...roster.keys(), ...executionsOf.keys(), ...counts.keys()]);
     for (const agent of subjects) {
-      const serviceCount = counts.get(agent) ?? (complete ? 0 : undefined);
+      const serviceCount = counts.get(agent) ?? (absentIsZero ? 0 : undefined);
       if (serviceCount === undefined || executions.unseenAgents.has(agent)) {
         unseen.push({ subject: agent });
         continue;

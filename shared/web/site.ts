@@ -1,34 +1,19 @@
 /** The site: pages, the actions of their forms, the badge and the assets. */
 import { Hono } from "hono";
-import type { Canary } from "../canary.ts";
 import { registerRunCycleForm } from "./actions/run-cycle.ts";
 import { registerSilenceForms } from "./actions/silences.ts";
 import { requireSignature } from "./auth.ts";
 import { failureLine, isStateFault } from "./errors.ts";
-import { type Guards, guardsOf, type Problem } from "./guards.ts";
+import { guardsOf, type Problem } from "./guards.ts";
 import { registerBadge } from "./pages/badge.ts";
 import { PAGES } from "./pages/index.ts";
 import { noticeIn } from "./pages/notice.ts";
 import { type Page, type PageEnv, show } from "./pages/page.ts";
 import { registerSignIn } from "./pages/sign-in.tsx";
-import { createSessions, type Sessions } from "./session.ts";
+import { createSessions } from "./session.ts";
+import type { Site } from "./site-context.ts";
 import { ASSETS } from "./ui/assets.ts";
 import { renderProblem } from "./ui/problem.tsx";
-import type { CanaryView } from "./view.ts";
-
-/** The context that the routes of the site share. */
-export interface Site {
-  readonly canary: Canary;
-  readonly view: CanaryView;
-  /** Null where the function URL checks callers: nobody signs in, and each request must be signed. */
-  readonly adminToken: string | null;
-  readonly publicBadge: boolean;
-  readonly log: (line: string) => void;
-  /** Null where nobody signs in. */
-  readonly sessions: Sessions | null;
-  readonly guards: Guards;
-  readonly problem: Problem;
-}
 
 type RegisterPages = (app: Hono<PageEnv>, site: Site) => void;
 

@@ -188,7 +188,11 @@ describe("the secret's value", () => {
       "has a ADMIN_TOKEN that is not a text: put it in quotes",
     ],
     ["no token", `{"ADMIN_TOKEN": null}`, "has a ADMIN_TOKEN that is not a text: put it in quotes"],
-    ["a token in an object", `{"ADMIN_TOKEN": {"value": "${HIDDEN}"}}`, "has a ADMIN_TOKEN that is not a text"],
+    [
+      "a token in an object",
+      `{"ADMIN_TOKEN": {"value": "${HIDDEN}"}}`,
+      "has a ADMIN_TOKEN that is not a text",
+    ],
     [
       "a name that is nearly right",
       `{"ADMIN_TOKE": "${HIDDEN}", "REDIS_TOKEN": "${HIDDEN}"}`,

@@ -191,7 +191,7 @@ const world: fc.Arbitrary<World> = fc
       },
       queueCounts: {
         counts,
-        complete: !w.overHttp,
+        absentIsZero: !w.overHttp,
         around: w.overHttp ? [w.honest ? queuedOf : w.sides[0], w.sides[1]] : null,
       },
       slots: { byAgent: w.byAgent, unseenAgents: w.unseenSlots },
@@ -479,12 +479,12 @@ const RULES: Record<string, Rule> = {
   },
 
   "B-01": (facts) => {
-    const { counts, complete, around } = facts.queueCounts;
+    const { counts, absentIsZero, around } = facts.queueCounts;
     const agents = [...facts.roster.keys(), ...facts.executions.live.map((e) => e.agent), ...counts.keys()];
     const stated: Stated = { subjects: [...new Set(agents)], unseen: [], red: [] };
     for (const agent of stated.subjects) {
       let said = counts.get(agent);
-      if (said === undefined && complete) said = 0;
+      if (said === undefined && absentIsZero) said = 0;
       if (said === undefined || facts.executions.unseenAgents.has(agent)) {
         stated.unseen.push(agent);
         continue;

@@ -151,7 +151,7 @@ export const countsOf = (
   differs: Partial<QueueCounts> = {},
 ): QueueCounts => ({
   counts: new Map(Object.entries(counts)),
-  complete: true,
+  absentIsZero: true,
   around: null,
   ...differs,
 });
@@ -163,7 +163,7 @@ export const httpCountsOf = (
   after: Record<string, number> = before,
 ): QueueCounts =>
   countsOf(counts, {
-    complete: false,
+    absentIsZero: false,
     around: [new Map(Object.entries(before)), new Map(Object.entries(after))],
   });
 

@@ -50,7 +50,7 @@ const accessorReader =
     const { counts, unreadable } = await ask(url, token, signal);
     const after = await countQueues(database, signal);
     const time = { fromMs, toMs: now() };
-    const value = { counts, complete: false, around: [before, after] as const };
+    const value = { counts, absentIsZero: false, around: [before, after] as const };
     return {
       readings: { queueCounts: { read: true, value, time } },
       unavailable: unreadable.map((agent) => `queue_counts[${agent}]: not a count`),

@@ -4,7 +4,7 @@ import { runCycle } from "../../cycle/run-cycle.ts";
 import { timeLimitOf } from "../env.ts";
 import { ownAddress } from "../pages/index.ts";
 import type { PageEnv } from "../pages/page.ts";
-import type { Site } from "../site.ts";
+import type { Site } from "../site-context.ts";
 
 export function registerRunCycleForm(app: Hono<PageEnv>, { canary, guards, problem }: Site): void {
   app.post("/run-cycle", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {

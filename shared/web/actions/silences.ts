@@ -4,7 +4,7 @@ import { formatInstant } from "../../time.ts";
 import { addSilence, endSilence } from "../api/silences.ts";
 import { ownAddress, pageAt } from "../pages/index.ts";
 import { type PageEnv, type PageRequest, show } from "../pages/page.ts";
-import type { Site } from "../site.ts";
+import type { Site } from "../site-context.ts";
 import { lengthOf, type SilenceInput } from "../ui/forms.tsx";
 
 /** Renders the page that the form was sent from, or the first page if that page is gone. */

@@ -3,7 +3,7 @@ import type { Hono, MiddlewareHandler } from "hono";
 import { html } from "hono/html";
 import { hasToken, requireSignature, unauthorized } from "../auth.ts";
 import { failureLine } from "../errors.ts";
-import type { Site } from "../site.ts";
+import type { Site } from "../site-context.ts";
 import { type Health, healthOf, readSummary } from "../summary.ts";
 import { STATES } from "../ui/states.ts";
 import { plain } from "../ui/texts.ts";

@@ -2,7 +2,7 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Hono } from "hono";
 import { isSameText, markRefused } from "../auth.ts";
-import type { Site } from "../site.ts";
+import type { Site } from "../site-context.ts";
 import { renderPage } from "../ui/layout.tsx";
 import { ownAddress } from "./index.ts";
 import { type PageEnv, show } from "./page.ts";

@@ -24,7 +24,7 @@ function parseCounts(answer: Answer | undefined): Map<string, number> {
 export const queueCounts: SqlFact<Facts["queueCounts"]> = {
   missing: needsExecutions,
   statements: () => [QUEUED_COUNTS],
-  parse: ([answer]) => ({ counts: parseCounts(answer), complete: true, around: null }),
+  parse: ([answer]) => ({ counts: parseCounts(answer), absentIsZero: true, around: null }),
 };
 
 /** Counts the queues in SQL now, for each agent that has queued rows. */

@@ -1,0 +1,18 @@
+import type { Canary } from "../canary.ts";
+import type { Guards, Problem } from "./guards.ts";
+import type { Sessions } from "./session.ts";
+import type { CanaryView } from "./view.ts";
+
+/** The context that the routes of the site share. */
+export interface Site {
+  readonly canary: Canary;
+  readonly view: CanaryView;
+  /** Null where the function URL checks callers: nobody signs in, and each request must be signed. */
+  readonly adminToken: string | null;
+  readonly publicBadge: boolean;
+  readonly log: (line: string) => void;
+  /** Null where nobody signs in. */
+  readonly sessions: Sessions | null;
+  readonly guards: Guards;
+  readonly problem: Problem;
+}
