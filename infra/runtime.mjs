@@ -33,7 +33,8 @@ function load(url, context, next) {
 }
 
 const [major, minor] = process.versions.node.split(".").map(Number);
-if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
+// Node 23 got what 22.18 has with 23.6.
+if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1]) || (major === 23 && minor < 6)) {
   console.error(
     `this needs Node ${NEEDED.join(".")} or later and found ${process.versions.node}: install Node 24 (on Linux, x64 or arm64, npm ci installs one, and npm's commands use it)`,
   );

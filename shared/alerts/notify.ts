@@ -116,7 +116,7 @@ function marksBefore(
   return red;
 }
 
-/** Notifies of what is red and was not notified yet; of what was notified long ago, again. */
+/** Notifies of new reds, and reminds of old ones. */
 function notifyRed(
   prior: InvariantState,
   state: InvariantState,

@@ -32,7 +32,7 @@ export async function deliverOutbox(
   const memory = { ...lease.memory, outbox };
   const last = { release: true, nowMs: now() };
   const markingError = await underLease(canary, lease, () =>
-    store.lease.commit(lease, memory, last, memorySizes(memory, recollections)),
+    store.lease.commit(lease, memorySizes(memory, recollections), last),
   ).then(
     () => null,
     async (error) => {

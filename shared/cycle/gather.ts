@@ -3,7 +3,7 @@ import type { Canary } from "../canary.ts";
 import { withDeadline } from "../deadline.ts";
 import { describeError } from "../errors.ts";
 import type { FactName, Reading, Readings, Since, Snapshot } from "../facts/facts.ts";
-import { type JournalEntry, partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
+import { partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
 import { type CollectOptions, collect } from "../sources/collect.ts";
 import type { Memory } from "./memory.ts";
 import { timed } from "./timed.ts";
@@ -23,9 +23,12 @@ export interface Gathered {
   readAgain(wanted: ReadonlySet<FactName>): Promise<Pick<Snapshot, "readings" | "unavailable">>;
 }
 
+/** A recollection in this cycle, or the reason why it can't be read. */
+type Attempt = readonly [Recollection, AnyRecalled | string];
+
 /**
  * Reads the sources and the recollections at once, each under its deadline.
- * @param memory null where the state could not be read, with the reason in `stateError`
+ * @param memory null where the state could not be read, with the reason in `unreadable`
  */
 export async function gather(
   canary: Canary,
@@ -35,7 +38,6 @@ export async function gather(
   nowMs: number,
 ): Promise<Gathered> {
   const { sources, settings, now, redact } = canary;
-  const recollections = canary.recollections.filter(({ gives }) => wanted.has(gives));
   const options: CollectOptions = {
     sources,
     wanted,
@@ -44,24 +46,22 @@ export async function gather(
     since: sinceOf(canary.recollections, memory),
     redact,
   };
-  const [journals, snapshot] = await Promise.all([
-    memory && timed(canary, "recollections", () => loadJournals(canary, recollections, nowMs)),
+  const needed = canary.recollections.filter(({ gives }) => wanted.has(gives));
+  const [attempts, snapshot] = await Promise.all([
+    timed(canary, "recollections", () =>
+      Promise.all(needed.map((recollection) => attempt(canary, recollection, memory, unreadable, nowMs))),
+    ),
     timed(canary, "sources", () => collect(options)),
   ]);
-  const stateError = unreadable ?? (typeof journals === "string" ? journals : null);
-  const readable = stateError === null ? memory : null;
-  const recalled = new Map<Recollection, AnyRecalled>();
-  for (const [i, recollection] of recollections.entries()) {
-    const journal = Array.isArray(journals) ? journals[i]! : [];
-    const own = recollection.recall(readable && partOf(recollection, readable.recall), journal);
-    if (own) recalled.set(recollection, own);
-  }
-  const left = readingsOf(recollections, recalled, snapshot.takenAtMs, stateError);
+  const reasons = attempts.flatMap(([, recalled]) => (typeof recalled === "string" ? [recalled] : []));
+  const left = readingsOf(attempts, snapshot.takenAtMs);
   return {
     snapshot,
     readings: { ...snapshot.readings, ...left },
-    recalled,
-    stateError,
+    recalled: new Map(
+      attempts.filter((entry): entry is [Recollection, AnyRecalled] => typeof entry[1] !== "string"),
+    ),
+    stateError: unreadable ?? reasons[0] ?? null,
     async readAgain(facts) {
       const { readings, unavailable } = await collect({ ...options, wanted: facts });
       return { readings: { ...readings, ...left }, unavailable };
@@ -75,40 +75,35 @@ const sinceOf = (recollections: readonly Recollection[], memory: Memory | null):
     ...(memory ? recollections.map((r) => r.since?.(partOf(r, memory.recall))) : []),
   );
 
-/** Loads the journals. Returns the reason, as text, where one can't be read. */
-async function loadJournals(
+/** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
+async function attempt(
   { store, settings, redact }: Canary,
-  recollections: readonly Recollection[],
+  recollection: Recollection,
+  memory: Memory | null,
+  unreadable: string | null,
   nowMs: number,
-): Promise<JournalEntry[][] | string> {
+): Promise<Attempt> {
+  const { journal } = recollection;
   try {
-    return await Promise.all(
-      recollections.map(({ journal }) =>
-        journal
-          ? withDeadline(settings.sourceDeadlineMs, () =>
-              store.journals.load(journal.name, journal.keptSeconds, nowMs),
-            )
-          : [],
-      ),
-    );
+    const entries =
+      journal && memory
+        ? await withDeadline(settings.sourceDeadlineMs, () =>
+            store.journals.load(journal.name, journal.keptSeconds, nowMs),
+          )
+        : [];
+    const recalled = recollection.recall(memory && partOf(recollection, memory.recall), entries);
+    return [recollection, recalled ?? unreadable ?? "state: unread"];
   } catch (error) {
-    return redact(`state: ${describeError(error)}`);
+    return [recollection, redact(`state: ${describeError(error)}`)];
   }
 }
 
-function readingsOf(
-  recollections: readonly Recollection[],
-  recalled: ReadonlyMap<Recollection, AnyRecalled>,
-  atMs: number,
-  stateError: string | null,
-): Readings {
-  const time = { fromMs: atMs, toMs: atMs };
-  const entries = recollections.map((recollection): [FactName, Reading<unknown>] => {
-    const own = recalled.get(recollection);
-    return [
-      recollection.gives,
-      own ? { read: true, value: own.fact, time } : { read: false, reason: stateError ?? "state: unread" },
-    ];
-  });
-  return Object.fromEntries(entries) as Readings;
-}
+const readingsOf = (attempts: readonly Attempt[], atMs: number): Readings =>
+  Object.fromEntries(
+    attempts.map(([{ gives }, recalled]): [FactName, Reading<unknown>] => [
+      gives,
+      typeof recalled === "string"
+        ? { read: false, reason: recalled }
+        : { read: true, value: recalled.fact, time: { fromMs: atMs, toMs: atMs } },
+    ]),
+  ) as Readings;

@@ -15,9 +15,9 @@ export interface Judged {
 }
 
 /**
- * Evaluates each invariant. What is newly red and was not read at one instant is read again after the confirmation delay;
- * what is red then too is read once more, at once: a run can be caught at its start by the first read and at its next
- * start, or its end, by the second.
+ * Evaluates each invariant. A new red of facts that were not read at one instant is read again after the confirmation
+ * delay, and once more at once. The third read is needed: the first can catch a run at its start, and the second at its
+ * next start or its end.
  */
 export async function judge(
   canary: Canary,

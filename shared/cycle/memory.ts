@@ -54,11 +54,21 @@ const withSubjects =
     };
   };
 
+/** A memory, and ever smaller forms of it, the whole first. */
+export interface MemorySizes extends Iterable<Memory> {
+  readonly whole: Memory;
+}
+
 /**
- * Yields the memory, and then ever smaller forms of it. What is left out is counted, never dropped in silence: an
- * invariant that is red stays red in each form, and an alert that waits is still sent.
+ * Makes ever smaller forms of the memory. What is left out is counted, never dropped in silence: an invariant that is red
+ * stays red in each form, and an alert that waits is still sent.
  */
-export function* memorySizes(memory: Memory, recollections: readonly Recollection[]): Generator<Memory> {
+export const memorySizes = (memory: Memory, recollections: readonly Recollection[]): MemorySizes => ({
+  whole: memory,
+  [Symbol.iterator]: () => sizesOf(memory, recollections),
+});
+
+function* sizesOf(memory: Memory, recollections: readonly Recollection[]): Generator<Memory> {
   yield memory;
   // The lines below an alert's summary go first: a shorter alert is still an alert.
   const terse = {

@@ -11,7 +11,7 @@ import type { JournalAddition } from "../store/journals.ts";
 import { type Lease, LeaseLost } from "../store/lease.ts";
 import { dayOf, violationId } from "../store/table.ts";
 import { formatInstant } from "../time.ts";
-import { factsOf, isOff } from "../verdict/evaluate.ts";
+import { type AnyFinding, factsOf, isOff } from "../verdict/evaluate.ts";
 import { deliverOutbox } from "./deliver.ts";
 import { type Gathered, gather } from "./gather.ts";
 import { judge } from "./judge.ts";
@@ -139,12 +139,10 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   const willDeliver = isDue(outbox, now());
   const committed = await timed(canary, "commit", () =>
     underLease(canary, lease, () =>
-      store.lease.commit(
-        lease,
-        memory,
-        { release: !willDeliver, nowMs: startedAtMs },
-        memorySizes(memory, recollections),
-      ),
+      store.lease.commit(lease, memorySizes(memory, recollections), {
+        release: !willDeliver,
+        nowMs: startedAtMs,
+      }),
     ),
   );
   const nothing: AlertsOutcome = { delivered: 0, pending: outbox.length, failures: [], dropped: [] };
@@ -175,7 +173,7 @@ function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChann
 /** What the recollections leave to the next cycle. One that was not asked stays as it was. */
 function leftBy({ recollections }: Canary, memory: Memory, { gathered, verdicts, startedAtMs }: Finished) {
   const seen = { readings: gathered.readings, verdicts, atMs: startedAtMs };
-  const recall: Record<string, unknown> = { ...memory.recall };
+  const recall: Record<string, unknown> = {};
   const journals: JournalAddition[] = [];
   for (const recollection of recollections) {
     const left = gathered.recalled.get(recollection)?.next(seen);
@@ -211,7 +209,7 @@ async function reserveIds({ store }: Canary, { drafts, gathered }: Finished): Pr
 
 function idLookup({ verdicts }: Finished, ids: readonly number[]) {
   const byFinding = new Map(verdicts.flatMap((v) => v.findings).map((finding, i) => [finding, ids[i]]));
-  return byFinding.get.bind(byFinding);
+  return (finding: AnyFinding) => byFinding.get(finding);
 }
 
 const busy = (untilMs: number, nowMs: number): CycleOutcome => ({

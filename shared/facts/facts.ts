@@ -78,7 +78,7 @@ export interface EndedCursor {
   readonly oldLive: readonly number[];
 }
 
-/** From where on a source reads what is new since the last cycle; null or left out: from its own look-back. */
+/** Where a source continues reading; null: it looks back by itself. */
 export interface Since {
   readonly ended: EndedCursor | null;
 }

@@ -8,7 +8,7 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Silence } from "../alerts/silence.ts";
-import { type Memory, memorySizes } from "../cycle/memory.ts";
+import type { Memory, MemorySizes } from "../cycle/memory.ts";
 import { decodeMemory, encodeMemory } from "./memory-codec.ts";
 import type { Table } from "./requests.ts";
 import { MEMORY_KEY, readSilences, silenceAttribute } from "./silences.ts";
@@ -45,16 +45,15 @@ export interface LeaseStore {
   release(owner: string): Promise<void>;
   /**
    * The moment at which a cycle has happened: one conditional write of the `MEMORY` item.
-   * @param next whether the lease is given back, or kept for another commit
    * @param sizes the memory, and ever smaller forms of it: the first that fits is written
+   * @param next whether the lease is given back, or kept for another commit
    * @returns the lease to commit with next
    * @throws LeaseLost where another cycle has taken the lease
    */
   commit(
     lease: Lease,
-    memory: Memory,
+    sizes: MemorySizes,
     next: { readonly release: boolean; readonly nowMs: number },
-    sizes?: Iterable<Memory>,
   ): Promise<Lease>;
   /** The memory and the silences as they are, without a lease. */
   read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
@@ -67,7 +66,7 @@ const IS_MINE_AND_CURRENT = "lease_owner = :owner AND version = :version";
 export const leaseOf = (table: Table): LeaseStore => ({
   acquire: (owner, nowMs, leaseMs) => acquire(table, owner, nowMs, leaseMs),
   release: (owner) => release(table, owner),
-  commit: (lease, memory, next, sizes = memorySizes(memory, [])) => commit(table, lease, memory, next, sizes),
+  commit: (lease, sizes, next) => commit(table, lease, sizes, next),
   async read() {
     const { pk, sk } = MEMORY_KEY;
     const item = await table.get(pk, sk);
@@ -127,9 +126,8 @@ async function release({ client, name }: Table, owner: string): Promise<void> {
 async function commit(
   table: Table,
   lease: Lease,
-  memory: Memory,
+  sizes: MemorySizes,
   next: { readonly release: boolean; readonly nowMs: number },
-  sizes: Iterable<Memory>,
 ): Promise<Lease> {
   const version = lease.version + 1;
   const bytes = encodeMemory(sizes);
@@ -162,7 +160,12 @@ async function commit(
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     if (!(await isWritten(table, version, bytes))) throw new LeaseLost("another cycle has taken the lease");
   }
-  return { ...lease, version, memory, silences: lease.silences.filter((s) => !ended.includes(s)) };
+  return {
+    ...lease,
+    version,
+    memory: sizes.whole,
+    silences: lease.silences.filter((s) => !ended.includes(s)),
+  };
 }
 
 /** A write whose answer was lost is sent again by the SDK, and then fails on its own success. */

@@ -37,7 +37,7 @@ function keysBySubject(findings: readonly AnyFinding[]): ReadonlyMap<string, Rea
 
 /**
  * Judges a verdict with a new red by another read.
- * @param first what the reads before came to
+ * @param first the verdict so far
  * @param readings the new read of the facts that the invariant reads
  * @returns the first verdict with only those findings that were red before or were found again. Where the new read
  *   failed, a new red is neither called red nor dismissed: its subjects are unseen.

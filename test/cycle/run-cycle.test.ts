@@ -6,6 +6,7 @@ import { SourceError } from "../../shared/errors.ts";
 import { INVARIANT_IDS, INVARIANTS, unknownIds } from "../../shared/invariants/index.ts";
 import type { TimeRange } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
+import { formatInstant } from "../../shared/time.ts";
 import type { CycleRecord, CycleReport } from "../../shared/wire/schemas.ts";
 import {
   commit,
@@ -327,6 +328,16 @@ describe("the state can't be reached", () => {
     },
   );
 
+  test("without the terminal memory E-02 is unknown, and R-01 still knows what has dwelt", async () => {
+    const canary = await canaryOf({ dwellSeconds: 600 });
+    canary.set({ zombies: zombiesOf([container("alpha", [7])]) });
+    await canary.cycle();
+    await canary.cycle();
+    canary.stateFails("journals.load");
+    const { report } = await canary.statelessCycle();
+    expect(statusesOf(report)).toMatchObject({ "E-02": "unknown", "R-01": "red" });
+  });
+
   test("a run that needs no terminal memory does not miss it", async () => {
     const canary = await canaryOf();
     canary.stateFails("journals.load");
@@ -371,6 +382,16 @@ describe("the state can't be reached", () => {
     const Key = { pk: "MEMORY", sk: "MEMORY" };
     const left = await canary.client.send(new GetCommand({ TableName: canary.table, Key }));
     expect(left.Item).toEqual(Item);
+  });
+
+  test("an item of the terminal memory can't be decoded: E-02 is unknown, and the next run finds the lease free", async () => {
+    const canary = await canaryOf();
+    const sk = formatInstant(canary.now() - MINUTE_MS);
+    await canary.client.send(new PutCommand({ TableName: canary.table, Item: { pk: "TERMINAL", sk } }));
+    for (let i = 0; i < 2; i += 1) {
+      const { report } = await canary.statelessCycle();
+      expect(statusesOf(report)).toMatchObject({ "E-02": "unknown", "S-01": "green" });
+    }
   });
 
   test.each(["lease.acquire", "journals.load", "lease.release"] as const)(

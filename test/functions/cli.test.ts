@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
 import { openCanary } from "../../shared/canary.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
 import { describeLive, until } from "../support/live.ts";
@@ -132,7 +133,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       expect(status.out).toMatch(/✓ S-01 {2}green .* {2}·{47}▁ {2}since/);
       expect(status.out).toContain("24 h, half an hour each: █ red, ▒ unknown, ▁ green, – off, · missing");
       const json = JSON.parse((await canary(remote, "status", "--json")).out);
-      expect(json.invariants).toHaveLength(10);
+      expect(json.invariants).toHaveLength(INVARIANTS.length);
       const violations = await canary(remote, "violations", "--invariant", "E-05", "--json");
       expect(JSON.parse(violations.out).violations).toMatchObject([
         { invariant_id: "E-05", subject: "ruby" },

@@ -21,7 +21,7 @@ function runOn(version: string): Promise<{ code: number; out: string; err: strin
 }
 
 describe("infra/runtime.mjs", () => {
-  test.for(["18.20.8", "20.20.2", "22.17.1"])(
+  test.for(["18.20.8", "20.20.2", "22.17.1", "23.5.0"])(
     "Node %s is refused in one line, with what to do",
     async (version) => {
       const { code, out, err } = await runOn(version);
@@ -32,7 +32,7 @@ describe("infra/runtime.mjs", () => {
     },
   );
 
-  test.for(["22.18.0", "24.0.0", "26.1.0"])("Node %s runs", async (version) => {
+  test.for(["22.18.0", "23.6.0", "24.0.0", "26.1.0"])("Node %s runs", async (version) => {
     expect(await runOn(version)).toEqual({ code: 0, out: "it runs\n", err: "" });
   });
 });

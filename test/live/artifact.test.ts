@@ -536,7 +536,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       ],
       ["binary", /is binary: give a JSON text/, () => (secrets.value = Buffer.from(JSON.stringify(values)))],
       ["no JSON", /is not JSON: give an object/, () => (secrets.value = `ADMIN_TOKEN=${ADMIN_TOKEN}`)],
-      ["a list", /is no JSON object/, () => (secrets.value = JSON.stringify(Object.values(values)))],
+      ["a list", /is not a JSON object/, () => (secrets.value = JSON.stringify(Object.values(values)))],
       [
         "with an unknown name",
         /has ADMIN_TOKE, which means nothing: it may hold .*ADMIN_TOKEN/,

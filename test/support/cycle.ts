@@ -4,7 +4,7 @@ import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import type { Canary } from "../../shared/canary.ts";
-import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
+import { EMPTY_MEMORY, type Memory, memorySizes } from "../../shared/cycle/memory.ts";
 import type { AlertSettings, CycleOutcome, CycleSettings } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type {
@@ -122,7 +122,7 @@ const SILENT: AlertSettings = {
 
 /** The commit of a cycle without alerts, which releases the lease. */
 export const commit = (store: Store, lease: Lease, memory: Memory): Promise<Lease> =>
-  store.lease.commit(lease, memory, { release: true, nowMs: START_MS });
+  store.lease.commit(lease, memorySizes(memory, []), { release: true, nowMs: START_MS });
 export const memoryIn = async (store: Store): Promise<Memory> => (await store.lease.read()).memory;
 
 /** The error of a state that is down: it has an address with a password in its message, and a code. */

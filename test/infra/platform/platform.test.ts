@@ -340,7 +340,7 @@ describeLive(["redis-server"], "the simulated platform", () => {
     await addAgent();
     await expect(addAgent()).rejects.toThrow("there is an agent ruby already");
     await expect(addAgent({ name: "b", schedule: { cron: "often" } })).rejects.toThrow(
-      '"often" is no cron expression',
+      '"often" is not a cron expression',
     );
     await restart({
       containers: {
