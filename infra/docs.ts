@@ -10,7 +10,7 @@ import { PLATFORM } from "../shared/config/platform.ts";
 import { REMOTE } from "../shared/config/remote.ts";
 import { SECRET } from "../shared/config/secret.ts";
 import { NONE } from "../shared/config/source-variables.ts";
-import type { Table, Variable } from "../shared/config/variable.ts";
+import type { Variable, VariableTable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
@@ -27,7 +27,7 @@ export const GROUPS = {
   stateAndAccess: [STATE, SECRET, API],
   commandLine: [REMOTE, PLATFORM],
   local: [LOCAL],
-} as const satisfies Record<string, readonly Table[]>;
+} as const satisfies Record<string, readonly VariableTable[]>;
 
 const cell = (text: string) => text.replaceAll("|", "\\|");
 
@@ -63,7 +63,7 @@ function row(variable: Variable<unknown>, isDeployed: boolean): string {
 }
 
 /** Makes the table of these variables. @param isDeployed whether a deployed canary reads them */
-function table(tables: readonly Table[], { isDeployed = true } = {}): string {
+function table(tables: readonly VariableTable[], { isDeployed = true } = {}): string {
   const variables = tables.flatMap((one) => Object.values(one));
   const head = isDeployed
     ? "| variable | default | deployed | meaning |\n|---|---|---|---|"
@@ -150,14 +150,14 @@ const pathOf = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import
 const drillPage = (): string => withParts(readFileSync(pathOf("drill.md"), "utf8"), { faults: faultTable() });
 
 /** The generated pages, by their names in docs/. */
-export const PAGES = {
+export const DOCUMENTS = {
   "invariants.md": invariantsPage,
   "configuration.md": configurationPage,
   "drill.md": drillPage,
 } as const;
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-  for (const [name, page] of Object.entries(PAGES)) {
+  for (const [name, page] of Object.entries(DOCUMENTS)) {
     const path = pathOf(name);
     if (!process.argv.includes("--check")) writeFileSync(path, page());
     else if (readFileSync(path, "utf8") !== page()) {

@@ -4,11 +4,12 @@ import { ALERT_POLICY, ALERTS } from "./config/alerts.ts";
 import { API } from "./config/api.ts";
 import { CYCLE, STATE } from "./config/cycle.ts";
 import { type Environment, reader } from "./config/reader.ts";
-import type { Table } from "./config/variable.ts";
+import type { VariableTable } from "./config/variable.ts";
 import { SOURCES } from "./sources/index.ts";
 
-const variablesOf = (tables: readonly Table[]) => tables.flatMap((table) => Object.values(table));
-const tablesOf = (parts: readonly { readonly variables: Table }[]) => parts.map(({ variables }) => variables);
+const variablesOf = (tables: readonly VariableTable[]) => tables.flatMap((table) => Object.values(table));
+const tablesOf = (parts: readonly { readonly variables: VariableTable }[]) =>
+  parts.map(({ variables }) => variables);
 
 /** The variables that a deployed canary takes from its secret. */
 export const SECRET_NAMES: readonly string[] = variablesOf([

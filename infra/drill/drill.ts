@@ -5,7 +5,7 @@ import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
 import type { Fault } from "../faults/fault.ts";
 import type { Target } from "../faults/target.ts";
 import type { TestAgent } from "../faults/test-agent.ts";
-import { textOf } from "../platform/context.ts";
+import { messageOf } from "../platform/context.ts";
 import type { CanaryApi } from "./canary-api.ts";
 import { DRILL_PREFIX, drillAgent, removeDrillAgent } from "./drill-agent.ts";
 import { Disproof, expectations } from "./expectations.ts";
@@ -59,7 +59,7 @@ async function undone(what: string, undo: () => Promise<void>): Promise<string |
       await undo();
       return null;
     } catch (error) {
-      if (left === 0) return `${what}: ${textOf(error)}`;
+      if (left === 0) return `${what}: ${messageOf(error)}`;
       await wait(UNDO_AGAIN_MS);
     }
   }
@@ -79,7 +79,7 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
       signal.throwIfAborted();
       await work();
     } catch (error) {
-      wrong.push(error === signal.reason ? "interrupted" : textOf(error));
+      wrong.push(error === signal.reason ? "interrupted" : messageOf(error));
     }
   };
   await step(async () => {

@@ -1,6 +1,6 @@
 /** Writes and reads a test agent's rows: its runs, and its row on the roster. */
 import { timestamp } from "../platform/clock.ts";
-import type { Database, Statement } from "../platform/database.ts";
+import type { PlatformDatabase, Statement } from "../platform/database.ts";
 import type { ExecutionStatus } from "../platform/journal.ts";
 import { EXECUTIONS, ROSTER } from "../platform/names.ts";
 import { type FaultChange, type Limits, present, type Target } from "./target.ts";
@@ -25,7 +25,7 @@ export interface SeenRun {
  * a value here gets the value of some other row, since a deployed platform may have columns that are unknown here.
  */
 async function insertion(
-  database: Database<FaultChange>,
+  database: PlatformDatabase<FaultChange>,
   table: string,
   values: Readonly<Record<string, string | number | null>>,
 ): Promise<Statement> {

@@ -2,7 +2,7 @@
 import type { Redis } from "@upstash/redis";
 import type Docker from "dockerode";
 import type { AgentContainers } from "../platform/containers.ts";
-import type { Database } from "../platform/database.ts";
+import type { PlatformDatabase } from "../platform/database.ts";
 import type { Change, Journal } from "../platform/journal.ts";
 import type { Platform } from "../platform/platform.ts";
 
@@ -39,7 +39,7 @@ export interface Limits {
 
 /** Each part of the platform, or why it is absent. */
 export interface Target {
-  readonly database: Database<FaultChange> | Absent;
+  readonly database: PlatformDatabase<FaultChange> | Absent;
   readonly redis: Redis | Absent;
   readonly docker: { readonly daemon: Docker; readonly containers: AgentContainers } | Absent;
   readonly controls: Controls | Absent;

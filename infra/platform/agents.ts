@@ -2,7 +2,7 @@
 import type { Capacity } from "./capacity.ts";
 import { timestamp } from "./clock.ts";
 import type { AgentContainers } from "./containers.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import type { Statement } from "./database.ts";
 import { type Executor, scheduleIdOf } from "./executor.ts";
 import type { Schedules } from "./schedules.ts";
@@ -181,7 +181,7 @@ export function createAgents(
       try {
         await containers?.create(name);
       } catch (error) {
-        await remove(name).catch((failure) => context.log(`agent ${name}: ${textOf(failure)}`));
+        await remove(name).catch((failure) => context.log(`agent ${name}: ${messageOf(failure)}`));
         throw error;
       }
       if (cron) schedules.start(name, cron, task);

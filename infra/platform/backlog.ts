@@ -2,13 +2,13 @@
 import { timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import type { SqlResult } from "./file-client.ts";
-import { type Execution, parseTask } from "./task.ts";
+import { type PlatformExecution, parseTask } from "./task.ts";
 
 const MAX_QUEUED_SECONDS = 24 * 3600;
 
 /** A claimed row's former values, to be put back where it gets no slot. */
 export interface Claim {
-  readonly execution: Execution;
+  readonly execution: PlatformExecution;
   readonly startedAt: string;
   readonly queuedAt: string | null;
   readonly metadata: string | null;
@@ -19,7 +19,7 @@ const isChanged = ([answer]: readonly SqlResult[]): boolean => (answer?.rowsAffe
 /** Turns a running row into a queued one; into a skipped one where `maxQueued` rows of the agent are queued already. */
 export async function enqueueRow(
   { database, clock }: PlatformContext,
-  { id, agent, task }: Execution,
+  { id, agent, task }: PlatformExecution,
   maxQueued: number,
 ): Promise<void> {
   const queuedAtMs = clock.now();

@@ -10,7 +10,7 @@ import {
   oldestQueued,
   putBack,
 } from "./backlog.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import {
   DEFAULT_MAX_PARALLEL_TASKS,
   DRAIN_TICK_KEY,
@@ -27,7 +27,7 @@ import {
   removeSlot,
   writeSlot,
 } from "./slots.ts";
-import type { Execution } from "./task.ts";
+import type { PlatformExecution } from "./task.ts";
 
 const DEFAULT_MAX_QUEUED = 50;
 const AGENTS_DRAINED_AT_ONCE = 8;
@@ -40,11 +40,11 @@ export type Acquired =
 
 export interface Capacity {
   /** Takes a slot for an execution: removes stale slots, counts the members, then ZADD, HSET, EXPIRE. */
-  acquire(execution: Execution): Promise<Acquired>;
+  acquire(execution: PlatformExecution): Promise<Acquired>;
   /** Gives the slot back (ZREM, then DEL of the hash), then drains the agent. */
   release(agent: string, executionId: string): Promise<void>;
   /** Turns a running row without a slot into a queued one; into a skipped one where the backlog is full. */
-  enqueue(execution: Execution): Promise<void>;
+  enqueue(execution: PlatformExecution): Promise<void>;
   /** Claims queued rows, oldest first, for as long as there are free slots. */
   drain(agent: string): Promise<void>;
   /** Removes all slots of an agent that has left the roster. */
@@ -59,7 +59,7 @@ export interface Capacity {
 
 export interface CapacityOptions {
   /** Called with each execution that a drain has claimed: its row is running and it holds a slot. */
-  readonly onClaimed: (execution: Execution, timeoutSeconds: number) => void;
+  readonly onClaimed: (execution: PlatformExecution, timeoutSeconds: number) => void;
   /** How many rows of one agent may be queued. */
   readonly maxQueued?: number;
 }
@@ -101,7 +101,7 @@ async function limitsOf({ database }: PlatformContext, agent: string) {
   };
 }
 
-const acquire = ({ context, inTurn }: Manager, execution: Execution): Promise<Acquired> =>
+const acquire = ({ context, inTurn }: Manager, execution: PlatformExecution): Promise<Acquired> =>
   inTurn(execution.agent, async () => {
     const limits = await limitsOf(context, execution.agent);
     if (!limits) return { kind: "gone" };
@@ -127,7 +127,7 @@ const holdSentinel = ({ context, inTurn }: Manager, agent: string) =>
 /** Puts the execution in the sentinel's place. Gives false where the sentinel, and with it the slot, is lost. */
 const swap = (
   { context, inTurn }: Manager,
-  execution: Execution,
+  execution: PlatformExecution,
   sentinel: string,
   timeoutSeconds: number,
   slotNumber: number,
@@ -173,7 +173,7 @@ async function drainAll(manager: Manager): Promise<void> {
     { concurrency: AGENTS_DRAINED_AT_ONCE },
   );
   if (errors.length > 0)
-    throw new Error(`${errors.length} agent(s) could not be drained, the first: ${textOf(errors[0])}`);
+    throw new Error(`${errors.length} agent(s) could not be drained, the first: ${messageOf(errors[0])}`);
 }
 
 /** Writes the heartbeat. As on the platform, a failure is logged and never fatal. */
@@ -183,7 +183,7 @@ async function writeTick(context: PlatformContext): Promise<void> {
     context,
     () => context.redis.set(DRAIN_TICK_KEY, String(atSeconds)),
     () => ({ what: "drain tick", atSeconds }),
-  ).catch((error) => context.log(`the drain heartbeat could not be written: ${textOf(error)}`));
+  ).catch((error) => context.log(`the drain heartbeat could not be written: ${messageOf(error)}`));
 }
 
 /** Makes the capacity manager, and writes the first heartbeat: a reader just after the start must not miss it. */

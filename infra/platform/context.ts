@@ -1,11 +1,11 @@
 /** What all parts of one platform share. */
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
-import type { Database } from "./database.ts";
+import type { PlatformDatabase } from "./database.ts";
 import type { Journal } from "./journal.ts";
 
 export interface PlatformContext {
-  readonly database: Database;
+  readonly database: PlatformDatabase;
   readonly redis: Redis;
   readonly clock: Clock;
   readonly journal: Journal;
@@ -14,4 +14,4 @@ export interface PlatformContext {
 }
 
 /** The message of anything that was thrown. */
-export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

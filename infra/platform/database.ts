@@ -9,7 +9,7 @@ export interface Statement {
   readonly args: readonly InValue[];
 }
 
-export interface Database<C = Change> {
+export interface PlatformDatabase<C = Change> {
   read(sql: string, args?: readonly InValue[]): Promise<SqlResult["rows"]>;
   /**
    * Runs the statements: all take effect, or none.
@@ -75,7 +75,7 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
  * @param client of `openPlatformDatabase`; no other code may hold a transaction open on it
  * @param journal records the changes
  */
-export function platformDatabase<C = Change>(client: SqlClient, journal: Journal<C>): Database<C> {
+export function platformDatabase<C = Change>(client: SqlClient, journal: Journal<C>): PlatformDatabase<C> {
   let waiting: Waiting<C>[] = [];
   let isFlushing = false;
 

@@ -4,7 +4,7 @@ import type { InValue } from "@libsql/client/http";
 import { timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import type { Change, ExecutionStatus } from "./journal.ts";
-import type { Execution } from "./task.ts";
+import type { PlatformExecution } from "./task.ts";
 
 /** Writes, and gives whether the row was changed. */
 async function writeRow(
@@ -17,7 +17,7 @@ async function writeRow(
   return answer!.rowsAffected > 0;
 }
 
-const row = ({ id, agent }: Execution, status: ExecutionStatus, startedAtMs?: number): Change => ({
+const row = ({ id, agent }: PlatformExecution, status: ExecutionStatus, startedAtMs?: number): Change => ({
   what: "row",
   agent,
   executionId: id,
@@ -28,7 +28,7 @@ const row = ({ id, agent }: Execution, status: ExecutionStatus, startedAtMs?: nu
 /** Makes a running row. Gives false where the agent is not on the roster. */
 export function insertRow(
   context: PlatformContext,
-  execution: Execution,
+  execution: PlatformExecution,
   { scheduleId, triggeredBy }: { readonly scheduleId: string; readonly triggeredBy: string },
 ): Promise<boolean> {
   const startedAtMs = context.clock.now();
@@ -43,7 +43,7 @@ export function insertRow(
 }
 
 /** Gives the row its session. Gives false where the row is not running any more: then there is nothing to run. */
-export const writeSession = (context: PlatformContext, { id, agent }: Execution): Promise<boolean> =>
+export const writeSession = (context: PlatformContext, { id, agent }: PlatformExecution): Promise<boolean> =>
   writeRow(
     context,
     "UPDATE schedule_executions SET claude_session_id = ? WHERE id = ? AND status = 'running'",
@@ -57,7 +57,7 @@ export const writeSession = (context: PlatformContext, { id, agent }: Execution)
  */
 export function endRow(
   context: PlatformContext,
-  execution: Execution,
+  execution: PlatformExecution,
   status: "success" | "failed" | "cancelled",
   error: string | null = null,
 ): Promise<boolean> {
@@ -74,7 +74,7 @@ export function endRow(
 }
 
 /** Makes a failed row wait for its retry. Gives false where the agent is gone or the row is not failed. */
-export const scheduleRetry = (context: PlatformContext, execution: Execution): Promise<boolean> =>
+export const scheduleRetry = (context: PlatformContext, execution: PlatformExecution): Promise<boolean> =>
   writeRow(
     context,
     `UPDATE schedule_executions SET status = 'pending_retry', retry_scheduled_at = ? WHERE id = ? AND status = 'failed'
@@ -84,7 +84,7 @@ export const scheduleRetry = (context: PlatformContext, execution: Execution): P
   );
 
 /** Makes a row that waits for its retry a running one. */
-export function restartRow(context: PlatformContext, execution: Execution): Promise<boolean> {
+export function restartRow(context: PlatformContext, execution: PlatformExecution): Promise<boolean> {
   const startedAtMs = context.clock.now();
   return writeRow(
     context,

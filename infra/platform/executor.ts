@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Capacity } from "./capacity.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import { cancelRow, insertRow } from "./execution-rows.ts";
 import { CANCELLED, type Run, runInSlot, STOPPED, startRun } from "./run.ts";
-import { type Execution, newTask, type Task } from "./task.ts";
+import { newTask, type PlatformExecution, type Task } from "./task.ts";
 
 export interface Submission {
   readonly agent: string;
@@ -22,7 +22,7 @@ export interface Executor {
    */
   submit(submission: Submission): Promise<string | null>;
   /** Goes on with an execution that a drain has claimed. */
-  resume(execution: Execution, timeoutSeconds: number): void;
+  resume(execution: PlatformExecution, timeoutSeconds: number): void;
   /** Cancels a live execution. Gives false where it had ended already. */
   cancel(executionId: string): Promise<boolean>;
   /** Ends the runs of executions whose rows are cancelled already. */
@@ -43,14 +43,15 @@ export function createExecutor(context: PlatformContext, capacity: () => Capacit
   setMaxListeners(0, stopping.signal);
 
   /** Runs under the run's own signal. A failure is logged: it must not end the process. */
-  function inBackground(execution: Execution, course: (run: Run) => Promise<void>): void {
+  function inBackground(execution: PlatformExecution, course: (run: Run) => Promise<void>): void {
     if (stopping.signal.aborted) return;
     const controller = new AbortController();
     const { signal } = controller;
     controllers.set(execution.id, controller);
     const done = course({ context, capacity: capacity(), execution, signal, stopping: stopping.signal })
       .catch((error) => {
-        if (!signal.aborted) context.log(`execution ${execution.id} of ${execution.agent}: ${textOf(error)}`);
+        if (!signal.aborted)
+          context.log(`execution ${execution.id} of ${execution.agent}: ${messageOf(error)}`);
       })
       .finally(() => {
         work.delete(done);

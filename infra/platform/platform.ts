@@ -4,7 +4,7 @@ import { type Agents, createAgents } from "./agents.ts";
 import { type Capacity, createCapacity } from "./capacity.ts";
 import { type Clock, scaledClock } from "./clock.ts";
 import type { AgentContainers } from "./containers.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import { platformDatabase } from "./database.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import type { SqlClient } from "./file-client.ts";
@@ -68,12 +68,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       if (holds > 0) continue;
       sweepUnderWay = capacity
         .runMaintenance()
-        .catch((error) => log(`the maintenance sweep failed: ${textOf(error)}`));
+        .catch((error) => log(`the maintenance sweep failed: ${messageOf(error)}`));
       await sweepUnderWay;
     }
   }
   const sweeping = sweep().catch((error) => {
-    if (!stopping.signal.aborted) log(`the maintenance loop ended: ${textOf(error)}`);
+    if (!stopping.signal.aborted) log(`the maintenance loop ended: ${messageOf(error)}`);
   });
 
   return {

@@ -1,8 +1,8 @@
 /** The course of one run, with its writes in the platform's order: the row first, then the slot. */
 import type { Capacity } from "./capacity.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import { endRow, restartRow, scheduleRetry, writeSession } from "./execution-rows.ts";
-import type { Execution } from "./task.ts";
+import type { PlatformExecution } from "./task.ts";
 
 /** Delays between the writes of a start and of an end, and before a run has its session. */
 const ROW_TO_SLOT_MS = 30;
@@ -16,7 +16,7 @@ export const STOPPED = new Error("the platform was stopped");
 export interface Run {
   readonly context: PlatformContext;
   readonly capacity: Capacity;
-  readonly execution: Execution;
+  readonly execution: PlatformExecution;
   /** Aborted where the run is cancelled or the platform stops. */
   readonly signal: AbortSignal;
   /** Aborted where the platform stops. */
@@ -28,7 +28,7 @@ export async function startRun(run: Run): Promise<void> {
   const { context, capacity, execution, signal } = run;
   await context.clock.sleep(ROW_TO_SLOT_MS, signal);
   const acquired = await capacity.acquire(execution).catch(async (error) => {
-    await endRow(context, execution, "failed", `no slot could be taken: ${textOf(error)}`);
+    await endRow(context, execution, "failed", `no slot could be taken: ${messageOf(error)}`);
     throw error;
   });
   if (acquired.kind === "full") await capacity.enqueue(execution);
@@ -53,7 +53,7 @@ export async function runInSlot(run: Run, timeoutSeconds: number): Promise<void>
       else await endRow(context, execution, "success");
     }
   } catch (error) {
-    if (!signal.aborted) await endRow(context, execution, "failed", textOf(error)).catch(() => {});
+    if (!signal.aborted) await endRow(context, execution, "failed", messageOf(error)).catch(() => {});
     if (signal.reason !== CANCELLED) throw error;
   } finally {
     if (signal.reason !== STOPPED) {

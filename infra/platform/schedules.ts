@@ -1,7 +1,7 @@
 /** Runs every agent's cron schedule, in the platform's own time. */
 import { Cron } from "croner";
 import { timestamp } from "./clock.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import { type Executor, scheduleIdOf } from "./executor.ts";
 import type { Task } from "./task.ts";
 
@@ -19,7 +19,7 @@ function parseCron(expression: string): Cron {
   try {
     return new Cron(expression, { timezone: "UTC", paused: true });
   } catch (error) {
-    throw new Error(`${JSON.stringify(expression)} is not a cron expression: ${textOf(error)}`);
+    throw new Error(`${JSON.stringify(expression)} is not a cron expression: ${messageOf(error)}`);
   }
 }
 
@@ -68,7 +68,7 @@ export function createSchedules(context: PlatformContext, executor: Executor): S
       const following = cron.nextRun(next);
       const nextInMs = following ? following.getTime() - platformNow() : 0;
       const goesOn = await tick(context, executor, { agent, nextInMs, task }).catch((error) => {
-        log(`schedule of ${agent}: ${textOf(error)}`);
+        log(`schedule of ${agent}: ${messageOf(error)}`);
         return true;
       });
       if (!goesOn) return;
@@ -81,7 +81,7 @@ export function createSchedules(context: PlatformContext, executor: Executor): S
       const controller = new AbortController();
       const done = run(agent, cron, task, controller.signal)
         .catch((error) => {
-          if (!controller.signal.aborted) log(`schedule of ${agent}: ${textOf(error)}`);
+          if (!controller.signal.aborted) log(`schedule of ${agent}: ${messageOf(error)}`);
         })
         .finally(() => {
           if (running.get(agent)?.controller === controller) running.delete(agent);

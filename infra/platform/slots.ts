@@ -1,9 +1,9 @@
 /** The slots of an agent in Redis: a sorted set of members, and a hash for each. As on the platform, no step is atomic. */
 import { timestamp } from "./clock.ts";
-import { type PlatformContext, textOf } from "./context.ts";
+import { messageOf, type PlatformContext } from "./context.ts";
 import { type Change, journaled } from "./journal.ts";
 import { SLOT_TTL_BUFFER_SECONDS, slotKey, slotsKey } from "./names.ts";
-import type { Execution } from "./task.ts";
+import type { PlatformExecution } from "./task.ts";
 
 /** Columns and hashes hold whatever was written into them. */
 export const positiveOr = (value: unknown, fallback: number): number =>
@@ -92,7 +92,7 @@ export async function countMembers(
 /** Makes a slot with three commands: ZADD, HSET, EXPIRE. */
 export async function writeSlot(
   context: PlatformContext,
-  { id, agent, task }: Execution,
+  { id, agent, task }: PlatformExecution,
   timeoutSeconds: number,
   slotNumber: number,
 ): Promise<void> {
@@ -126,6 +126,6 @@ export async function writeSlot(
 async function undoSlot(context: PlatformContext, agent: string, executionId: string): Promise<void> {
   for (const remove of [removeMember, removeHash])
     await remove(context, agent, executionId).catch((error) =>
-      context.log(`slot ${executionId} of ${agent} could not be given back: ${textOf(error)}`),
+      context.log(`slot ${executionId} of ${agent} could not be given back: ${messageOf(error)}`),
     );
 }

@@ -28,7 +28,7 @@ export function parseTask(metadata: unknown): Task {
 }
 
 /** One run: its row in the database, and its task. */
-export interface Execution {
+export interface PlatformExecution {
   readonly id: string;
   readonly agent: string;
   readonly task: Task;

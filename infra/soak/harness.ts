@@ -9,7 +9,7 @@ import { redisRestApp } from "../local/redis-rest.ts";
 import { serve } from "../local/serve.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import { scaledClock } from "../platform/clock.ts";
-import { type Database, openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import { openPlatformDatabase, type PlatformDatabase, platformDatabase } from "../platform/database.ts";
 import { openDatabaseFile } from "../platform/file-client.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
@@ -20,7 +20,7 @@ export interface Harness {
   readonly platform: Platform;
   readonly clock: ReturnType<typeof scaledClock>;
   /** The platform for faults: separate connections, and the same history. */
-  readonly target: Target & { readonly database: Database<FaultChange> };
+  readonly target: Target & { readonly database: PlatformDatabase<FaultChange> };
   /** The journal of the platform and of the faults. */
   readonly history: readonly SoakEvent[];
   readonly canary: Canary;

@@ -4,7 +4,7 @@ import { type Item, type Rules, rulesOf } from "./rules.ts";
 import { type SoakEvent, timelineOf } from "./timeline.ts";
 
 /** One violation of one cycle. */
-export interface ReportedViolation {
+export interface Reported {
   readonly invariant: string;
   readonly subject: string;
   readonly keys: readonly string[];
@@ -15,7 +15,7 @@ export interface ObservedCycle {
   readonly first: Interval;
   /** The last confirming read, if any. */
   readonly second: Interval | null;
-  readonly violations: readonly ReportedViolation[];
+  readonly violations: readonly Reported[];
   readonly verdicts: Readonly<
     Record<
       string,
@@ -40,7 +40,7 @@ export interface Judgement {
   /** Violations with a key that was not broken, and the journal's entries around that cycle. */
   readonly falseReds: readonly {
     readonly cycle: number;
-    readonly violation: ReportedViolation;
+    readonly violation: Reported;
     readonly falseKeys: readonly string[];
     readonly journal: readonly string[];
   }[];
@@ -69,7 +69,7 @@ const EXCERPT_MS = 20_000;
 const MOST_EXCERPTS = 20;
 
 const nameOf = ({ invariant, subject, key }: Item) => JSON.stringify([invariant, subject, key]);
-const itemsOf = ({ invariant, subject, keys }: ReportedViolation): Item[] =>
+const itemsOf = ({ invariant, subject, keys }: Reported): Item[] =>
   keys.map((key) => ({ invariant, subject, key }));
 
 /** Whether the verdict says nothing about that subject. */
@@ -195,7 +195,7 @@ function judgeSilence(evidence: Evidence, planned: readonly PlannedFault[]) {
  * @param planned the faults that were made on purpose
  * @param confirmMs how long a finding has to last to be true, for a cycle that did not read twice
  */
-export function judge(
+export function judgeSoak(
   events: readonly SoakEvent[],
   cycles: readonly ObservedCycle[],
   planned: readonly PlannedFault[],

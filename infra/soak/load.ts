@@ -3,7 +3,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AgentSpec } from "../platform/agents.ts";
 import { timestamp } from "../platform/clock.ts";
-import { textOf } from "../platform/context.ts";
+import { messageOf } from "../platform/context.ts";
 import { EXECUTIONS } from "../platform/names.ts";
 import type { Task } from "../platform/task.ts";
 import type { Harness } from "./harness.ts";
@@ -241,7 +241,7 @@ export async function startLoad(harness: Harness, options: LoadOptions): Promise
   setMaxListeners(0, signal);
   const errands = new Set<Promise<void>>();
   const report = (error: unknown) => {
-    if (!signal.aborted) harness.log(`the load: ${textOf(error)}`);
+    if (!signal.aborted) harness.log(`the load: ${messageOf(error)}`);
   };
   const churn: Churn = {
     harness,

@@ -1,5 +1,5 @@
 /** Renders the report of a soak as text. */
-import type { ReportedViolation } from "./judge.ts";
+import type { Reported } from "./judge.ts";
 import type { SoakReport } from "./soak.ts";
 
 const MOST_SHOWN = 40;
@@ -22,7 +22,7 @@ const countBy = <T>(items: readonly T[], nameOf: (item: T) => string): Record<st
   return counts;
 };
 
-const invariantOf = ({ invariant }: Pick<ReportedViolation, "invariant">) => invariant;
+const invariantOf = ({ invariant }: Pick<Reported, "invariant">) => invariant;
 
 /** The command that repeats the run with the same choices. */
 export const commandOf = ({ options }: { readonly options: SoakReport["options"] }): string =>

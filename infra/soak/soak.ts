@@ -4,7 +4,7 @@ import { FAULTS } from "../faults/index.ts";
 import { steadyNow } from "../platform/journal.ts";
 import { type Breaks, type Plan, startBreaks } from "./breaks.ts";
 import { type Harness, openHarness } from "./harness.ts";
-import { type Judgement, judge, type ObservedCycle } from "./judge.ts";
+import { type Judgement, judgeSoak, type ObservedCycle } from "./judge.ts";
 import { drawSweeps, type Load, type LoadOptions, maxQueuedAt, startLoad } from "./load.ts";
 import { type Random, seededRandom } from "./random.ts";
 import type { SoakEvent } from "./timeline.ts";
@@ -145,7 +145,7 @@ function reportOf(
     breaksByName: Object.fromEntries(
       possibleOn(harness).map(({ name }) => [name, made.filter((one) => one.name === name).length]),
     ),
-    judgement: judge(history, cycles, made, options.confirmMs),
+    judgement: judgeSoak(history, cycles, made, options.confirmMs),
     lines,
   };
 }

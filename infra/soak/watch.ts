@@ -4,7 +4,7 @@ import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { steadyNow } from "../platform/journal.ts";
 import type { Interval } from "./intervals.ts";
-import type { ObservedCycle, ReportedViolation } from "./judge.ts";
+import type { ObservedCycle, Reported } from "./judge.ts";
 
 /** Runs one cycle after the other. */
 export type Watcher = () => Promise<ObservedCycle>;
@@ -22,7 +22,7 @@ function keysOf(violation: CycleReport["violations"][number]): string[] {
   return [typeof state.execution_id === "string" ? state.execution_id : violation.subject];
 }
 
-const violationsOf = ({ violations }: CycleReport): ReportedViolation[] =>
+const violationsOf = ({ violations }: CycleReport): Reported[] =>
   violations.map((violation) => ({
     invariant: violation.invariant_id,
     subject: violation.subject,

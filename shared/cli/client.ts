@@ -21,7 +21,7 @@ export interface Api {
 export class UsageError extends Error {}
 
 /** Another cycle holds the lease. */
-export class Busy extends Error {}
+export class CycleBusy extends Error {}
 
 /** Signs the request with SigV4, as a function URL checks it. @throws UsageError where there are no credentials */
 async function signed(url: string, init: RequestInit, region: string): Promise<Request> {
@@ -91,7 +91,7 @@ function checkAnswer(status: number, code: string | undefined, detail: string | 
     throw new UsageError(
       "the function URL refused the request: it asks for signatures (set CANARY_AUTH=iam), or these AWS credentials may not call it",
     );
-  if (code === "cycle_in_progress") throw new Busy();
+  if (code === "cycle_in_progress") throw new CycleBusy();
   if (status === 404 || status === 409 || status === 422) throw new UsageError(detail ?? `HTTP ${status}`);
 }
 

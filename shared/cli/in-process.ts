@@ -4,14 +4,7 @@ import { openCanary } from "../canary.ts";
 import { environmentWith } from "../config/reader.ts";
 import { loadConfig } from "../variables.ts";
 import { createApp } from "../web/app.ts";
-import { type Api, UsageError } from "./client.ts";
-
-/** A table that lasts as long as this process. */
-export interface LocalTable {
-  readonly endpoint: string;
-  readonly table: string;
-  close(): Promise<void>;
-}
+import { type Api, type LocalTable, UsageError } from "./client.ts";
 
 /**
  * Opens the canary that the environment describes, on its table or on one that lasts as long as this process.

@@ -1,5 +1,5 @@
 /** Reads tables of variables from the environment, and reports all that can't be used at once. */
-import type { Table, Values, Variable } from "./variable.ts";
+import type { Values, Variable, VariableTable } from "./variable.ts";
 
 /** One or more variables that can't be used. */
 export class ConfigError extends Error {
@@ -20,7 +20,7 @@ export const environmentWith = (more: Environment = {}, env: Environment = proce
 });
 
 /** A source or a channel: what has variables of its own. */
-export interface Part<V extends Table = Table> {
+export interface Part<V extends VariableTable = VariableTable> {
   readonly name: string;
   readonly variables: V;
   /** Reports what is wrong with values that are each fine, but not together. */
@@ -48,7 +48,7 @@ export function reader(env: Environment) {
     if (secret && typeof value === "string") secrets.push(value);
     return value;
   }
-  const values = <V extends Table>(table: V): Values<V> =>
+  const values = <V extends VariableTable>(table: V): Values<V> =>
     Object.fromEntries(Object.entries(table).map(([key, variable]) => [key, read(variable)])) as Values<V>;
 
   return {

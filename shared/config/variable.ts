@@ -23,10 +23,10 @@ export interface Variable<T> {
 }
 
 /** Variables by the names that the code has for them. */
-export type Table = Readonly<Record<string, Variable<unknown>>>;
+export type VariableTable = Readonly<Record<string, Variable<unknown>>>;
 
 /** The values of a table's variables. */
-export type Values<V extends Table> = {
+export type Values<V extends VariableTable> = {
   readonly [K in keyof V]: V[K] extends Variable<infer T> ? T : never;
 };
 

@@ -1,7 +1,7 @@
 /** What a source is: its variables, its facts, and how they are read. */
 import type { CYCLE } from "../config/cycle.ts";
 import type { Part } from "../config/reader.ts";
-import type { Table, Values } from "../config/variable.ts";
+import type { Values, VariableTable } from "../config/variable.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
 import type { Database } from "./sqlite/database.ts";
 
@@ -36,7 +36,7 @@ export interface SourceContext {
   readonly database: Database | null;
 }
 
-export interface SourceSpec<V extends Table = Table> extends Part<V> {
+export interface SourceSpec<V extends VariableTable = VariableTable> extends Part<V> {
   /** A fact that two sources give is read by the later one of the list, unless that one is not configured. */
   readonly gives: readonly FactName[];
   /** Makes the function that reads the source, or says why there is none. */

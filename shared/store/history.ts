@@ -19,7 +19,7 @@ export interface ViolationFilter extends TimeRange {
   readonly severity?: Severity | undefined;
   readonly tier?: Tier | undefined;
 }
-export interface Page<T> {
+export interface ListPage<T> {
   readonly items: readonly T[];
   /** Where the next page starts; null at the end. */
   readonly cursor: string | null;
@@ -41,13 +41,13 @@ export interface History {
     filter: ViolationFilter,
     limit: number,
     cursor: string | null,
-  ): Promise<Page<ViolationRecord>>;
+  ): Promise<ListPage<ViolationRecord>>;
   getViolation(id: number, nowMs: number): Promise<ViolationRecord | null>;
   /** Lists violations whose ids follow one another, in one request: those that are kept, in the order of their ids. */
   listViolationsFrom(firstId: number, most: number, nowMs: number): Promise<ViolationRecord[]>;
   stats(range: TimeRange): Promise<DayStats[]>;
   /** Lists cycles, newest first. */
-  listCycles(range: TimeRange, limit: number, cursor: string | null): Promise<Page<CycleRecord>>;
+  listCycles(range: TimeRange, limit: number, cursor: string | null): Promise<ListPage<CycleRecord>>;
   /** Lists every cycle of that time, newest first, cut down to what a row of uptime bars shows; a request or two a day. */
   outlineCycles(range: TimeRange, invariantIds: readonly string[]): Promise<CycleOutline[]>;
   /** @param snapshotTime as the cycle's record has it */
@@ -80,7 +80,7 @@ async function listByDay<T>(
   { days, prefix, filter, read }: DayListing<T>,
   limit: number,
   cursor: string | null,
-): Promise<Page<T>> {
+): Promise<ListPage<T>> {
   const [fromDay, before] = cursor === null ? [null, null] : decodeCursor(cursor);
   const items: T[] = [];
   let last = "";
@@ -114,7 +114,7 @@ async function listViolations(
   { invariantId, severity, tier, ...range }: ViolationFilter,
   limit: number,
   cursor: string | null,
-): Promise<Page<ViolationRecord>> {
+): Promise<ListPage<ViolationRecord>> {
   const conditions = { invariant_id: invariantId, severity, tier };
   const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
   // Only days that have violations are asked for: the counters know them.
@@ -188,7 +188,7 @@ async function listCycles(
   { startMs, endMs, nowMs }: TimeRange,
   limit: number,
   cursor: string | null,
-): Promise<Page<CycleRecord>> {
+): Promise<ListPage<CycleRecord>> {
   const [start, end] = [formatInstant(startMs), formatInstant(endMs)];
   const isListed = (item: Item) =>
     String(item.sk) >= start && String(item.sk) <= end && !isExpired(item, nowMs);

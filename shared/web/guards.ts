@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { isSameText, markRefused, requireSignature } from "./auth.ts";
 import { ownAddress } from "./pages/index.ts";
-import { type PageContext, type PageEnv, show } from "./pages/page.ts";
+import { type PageContext, type PageEnv, showPage } from "./pages/page.ts";
 import { isOwnForm, type Sessions } from "./session.ts";
 import { renderOnceMore } from "./ui/problem.tsx";
 
@@ -52,7 +52,7 @@ const withSession =
     const isGet = c.req.method === "GET";
     const site = c.req.header("sec-fetch-site");
     if (isGet && (site === "cross-site" || site === "same-site"))
-      return show(c, renderOnceMore(ownAddress(c.req.path)));
+      return showPage(c, renderOnceMore(ownAddress(c.req.path)));
     markRefused(c);
     const to = isGet ? ownAddress(c.req.path) : "/";
     return c.redirect(to === "/" ? "/sign-in" : `/sign-in?to=${encodeURIComponent(to)}`, 303);

@@ -3,7 +3,7 @@ import type { DayStats } from "../store/history.ts";
 import { dayOf, keptRange } from "../store/table.ts";
 import { DAY_MS } from "../time.ts";
 import type { CycleOutline } from "../wire/schemas.ts";
-import { type Found, foundIn } from "./rows.ts";
+import { type Found, foundByCycle } from "./rows.ts";
 import type { CanaryView } from "./view.ts";
 
 /** The limits of one page: its violations, and the cycles that they come from. */
@@ -38,7 +38,7 @@ async function searchDays({ store, now }: CanaryView, id: string, counts: Counts
   for (const day of daysUpTo(counts, endMs).slice(0, MAX_DAYS_SEARCHED)) {
     const startMs = Date.parse(day);
     const range = { startMs, endMs: Math.min(endMs, startMs + DAY_MS - 1), nowMs: now() };
-    const found = foundIn(await store.history.outlineCycles(range, [id]), id);
+    const found = foundByCycle(await store.history.outlineCycles(range, [id]), id);
     if (found.length > 0) return found;
   }
   return [];
@@ -65,7 +65,7 @@ export async function readHistory(
   const everything = keptRange(undefined, undefined, nowMs);
   const [cycles, stats] = await Promise.all([lastDay, history.stats(everything)]);
   const counts = countsOf(stats, id);
-  const recent = before === null ? foundIn(cycles, id) : [];
+  const recent = before === null ? foundByCycle(cycles, id) : [];
   const endMs = before === null ? nowMs : before - 1;
   const found = recent.length > 0 ? recent : await searchDays(view, id, counts, endMs);
   const shown = firstPage(found);

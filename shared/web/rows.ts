@@ -18,7 +18,7 @@ export interface InvariantRow extends InvariantSummary {
 }
 
 /** Gets what the cycles found of an invariant, in their order, without cycles that found nothing. */
-export const foundIn = (cycles: readonly CycleOutline[], id: string): Found[] =>
+export const foundByCycle = (cycles: readonly CycleOutline[], id: string): Found[] =>
   cycles.flatMap(({ snapshot_time, found }) => (found?.[id] ? [{ ...found[id], cycle: snapshot_time }] : []));
 
 /** Reads the cycles of the last 24 hours, newest first, in one or two requests for each of the two days. */
@@ -28,7 +28,14 @@ export function readLastDay({ store, now }: CanaryView): Promise<CycleOutline[]>
 }
 
 /** Makes the rows, in the registry's order. */
-export function rowsOf({ invariants, nowMs }: Summary, cycles: readonly CycleOutline[]): InvariantRow[] {
+export function invariantRows(
+  { invariants, nowMs }: Summary,
+  cycles: readonly CycleOutline[],
+): InvariantRow[] {
   const uptimes = uptimesOf(cycles, INVARIANT_IDS, nowMs);
-  return invariants.map((i) => ({ ...i, uptime: uptimes[i.id]!, latest: foundIn(cycles, i.id)[0] ?? null }));
+  return invariants.map((i) => ({
+    ...i,
+    uptime: uptimes[i.id]!,
+    latest: foundByCycle(cycles, i.id)[0] ?? null,
+  }));
 }

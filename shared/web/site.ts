@@ -8,7 +8,7 @@ import { guardsOf, type Problem } from "./guards.ts";
 import { registerBadge } from "./pages/badge.ts";
 import { PAGES } from "./pages/index.ts";
 import { noticeIn } from "./pages/notice.ts";
-import { type Page, type PageEnv, show } from "./pages/page.ts";
+import { type Page, type PageEnv, showPage } from "./pages/page.ts";
 import { registerSignIn } from "./pages/sign-in.tsx";
 import { createSessions } from "./session.ts";
 import type { Site } from "./site-context.ts";
@@ -31,7 +31,7 @@ export function createSite(options: Omit<Site, "sessions" | "guards" | "problem"
   const { view, adminToken, log } = options;
   const sessions = adminToken === null ? null : createSessions(adminToken, view.now);
   const problem: Problem = (c, status, title, text) =>
-    show(c, renderProblem(view.environment, c.get("viewer") ?? null, title, text), status);
+    showPage(c, renderProblem(view.environment, c.get("viewer") ?? null, title, text), status);
   const app = new Hono<PageEnv>();
   app.onError((error, c) => {
     log(failureLine(c, error));
@@ -53,7 +53,7 @@ function registerPage(page: Page): RegisterPages {
       const [name = ""] = Object.values<string>(c.req.param());
       const query = (parameter: string) => c.req.query(parameter);
       const html = await page.render({ view, viewer, name, query, notice: noticeIn(query), input: null });
-      return typeof html === "string" ? show(c, html) : problem(c, 404, html.title, html.text);
+      return typeof html === "string" ? showPage(c, html) : problem(c, 404, html.title, html.text);
     });
 }
 

@@ -69,13 +69,13 @@ export async function readSummary({ store, channels, environment, now }: CanaryV
 export type HealthState = ShownState | "stale";
 
 /** The canary's state in a few words, for headings, tabs and the badge. */
-export interface Health {
+export interface SummaryHealth {
   readonly state: HealthState;
   /** `2 red, 1 unknown` */
   readonly text: string;
 }
 
-export function healthOf({ invariants, checkedAtMs, isFresh }: Summary): Health {
+export function healthOf({ invariants, checkedAtMs, isFresh }: Summary): SummaryHealth {
   const count = (shown: ShownState) => invariants.filter((i) => i.shown === shown).length;
   if (checkedAtMs === null) return { state: "unknown", text: "never checked" };
   const urgent = (["red", "unknown", "silenced"] as const).filter((shown) => count(shown) > 0);

@@ -1,18 +1,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { GROUPS, PAGES } from "../../infra/docs.ts";
+import { DOCUMENTS, GROUPS } from "../../infra/docs.ts";
 import { SETTINGS } from "../../infra/environments.ts";
-import type { Table } from "../../shared/config/variable.ts";
+import type { VariableTable } from "../../shared/config/variable.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
-test.each(Object.entries(PAGES))("docs/%s is what the code says (npm run docs writes it)", (name, page) => {
-  expect(readFileSync(`${PROJECT}docs/${name}`, "utf8")).toBe(page());
-});
+test.each(Object.entries(DOCUMENTS))(
+  "docs/%s is what the code says (npm run docs writes it)",
+  (name, page) => {
+    expect(readFileSync(`${PROJECT}docs/${name}`, "utf8")).toBe(page());
+  },
+);
 
 describe("every variable", () => {
-  const tables: readonly Table[] = Object.values(GROUPS).flat();
+  const tables: readonly VariableTable[] = Object.values(GROUPS).flat();
   const names = tables.flatMap((table) => Object.values(table).map(({ name }) => name));
 
   test("is said once", () => {

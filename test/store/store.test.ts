@@ -11,7 +11,7 @@ import {
   unpackEntries,
 } from "../../shared/recall/run-journal.ts";
 import { BadCursor } from "../../shared/store/cursor.ts";
-import type { Page, TimeRange, ViolationFilter } from "../../shared/store/history.ts";
+import type { ListPage, TimeRange, ViolationFilter } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { dayOf, dayOfViolation, violationId, violationSortKey } from "../../shared/store/table.ts";
@@ -99,11 +99,11 @@ const rangeOf = (startMs: number, endMs: number, nowMs = Math.max(startMs, endMs
 const everything = (nowMs: number): TimeRange => rangeOf(nowMs - 80 * DAY_MS, nowMs);
 
 /** Every page, each from the cursor of the one before. */
-async function pagesOf<T>(read: (cursor: string | null) => Promise<Page<T>>): Promise<(readonly T[])[]> {
+async function pagesOf<T>(read: (cursor: string | null) => Promise<ListPage<T>>): Promise<(readonly T[])[]> {
   const pages: (readonly T[])[] = [];
   let cursor: string | null = null;
   do {
-    const page: Page<T> = await read(cursor);
+    const page: ListPage<T> = await read(cursor);
     pages.push(page.items);
     cursor = page.cursor;
   } while (cursor !== null);

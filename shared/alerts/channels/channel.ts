@@ -1,6 +1,6 @@
 /** What a channel is: its variables, and how it is sent an alert. */
 import type { Part } from "../../config/reader.ts";
-import type { Table, Values } from "../../config/variable.ts";
+import type { Values, VariableTable } from "../../config/variable.ts";
 import type { Alert, Channel } from "../alert.ts";
 
 /** A channel did not accept an alert. The text holds no address and no token. */
@@ -22,7 +22,7 @@ export type Send = (alert: Alert, signal: AbortSignal) => Promise<void>;
 export type Senders = Readonly<Record<Channel, Send>>;
 
 /** Its `name` is that in the outbox and in the log. */
-export interface ChannelSpec<V extends Table = Table> extends Part<V> {
+export interface ChannelSpec<V extends VariableTable = VariableTable> extends Part<V> {
   /** Makes the function that sends to the channel; null where none is named. */
   configure(values: Values<V>): Send | null;
 }

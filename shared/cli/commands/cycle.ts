@@ -1,6 +1,6 @@
 /** `canary cycle`: one cycle, now. */
 import type { CycleReport } from "../../wire/schemas.ts";
-import { type Api, Busy, call, UsageError } from "../client.ts";
+import { type Api, CycleBusy, call, UsageError } from "../client.ts";
 import { type AddCommands, type CommandContext, EXIT, loadViews, withApi } from "../command.ts";
 
 function exitCodeOf({ verdicts }: CycleReport): number {
@@ -29,7 +29,7 @@ async function runCycle(
     return failed && code === EXIT.green ? EXIT.unknown : code;
   };
   return withApi(context, run, { needsState: false }).catch((error) => {
-    if (!(error instanceof Busy)) throw error;
+    if (!(error instanceof CycleBusy)) throw error;
     console.error("cycle in progress: another run holds the lease, try again in a minute");
     return EXIT.unknown;
   });

@@ -1,13 +1,13 @@
 /** Checks and parses what Redis answers. */
 import { SourceError } from "../../errors.ts";
 import type { DrainTick, Slot } from "../../facts/facts.ts";
-import type { Answer } from "./requests.ts";
+import type { RedisAnswer } from "./requests.ts";
 
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
 
 /** Returns the result of a command. @throws SourceError where it failed */
-export function resultOf({ error, result }: Answer): unknown {
+export function resultOf({ error, result }: RedisAnswer): unknown {
   if (error) throw new SourceError(error.slice(0, 120));
   return result;
 }
@@ -19,7 +19,7 @@ export function stringsOf(value: unknown): string[] {
 }
 
 /** Parses a page of SCAN. */
-export function scanPage(answer: Answer) {
+export function scanPage(answer: RedisAnswer) {
   const page = resultOf(answer);
   const [cursor, keys] = Array.isArray(page) ? page : [];
   if (!/^\d+$/.test(String(cursor))) throw new SourceError("the answer to SCAN has no cursor");
@@ -54,7 +54,7 @@ export function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
 export type Hash = Pick<Slot, "ttlSeconds" | "timeoutSeconds">;
 
 /** Parses the answers to TTL and HGET of a slot's hash. @throws SourceError where one of them can't be read */
-export function parseHash(ttl: Answer, timeout: Answer): Hash {
+export function parseHash(ttl: RedisAnswer, timeout: RedisAnswer): Hash {
   const ttlSeconds = Number(resultOf(ttl) ?? Number.NaN);
   if (!Number.isInteger(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
   const text = String(resultOf(timeout) ?? "").trim();

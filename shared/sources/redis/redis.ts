@@ -6,7 +6,7 @@ import { describeError, SourceError } from "../../errors.ts";
 import type { DrainTick, Reading, ReadingTime, Slots } from "../../facts/facts.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
 import { parseDrainTick, resultOf, scanPage } from "./answers.ts";
-import { type Answer, send } from "./requests.ts";
+import { type RedisAnswer, send } from "./requests.ts";
 import { readSlots } from "./slots.ts";
 
 const REDIS = {
@@ -25,7 +25,7 @@ const DRAIN_TICK_KEY = "canary:drain_tick_at";
  */
 const SCAN = { match: "agent:slot*", count: 10_000 };
 
-function readDrainTick(answer: Answer, time: ReadingTime): Reading<DrainTick> {
+function readDrainTick(answer: RedisAnswer, time: ReadingTime): Reading<DrainTick> {
   try {
     return { read: true, value: parseDrainTick(resultOf(answer), time.toMs / 1000), time };
   } catch (error) {
@@ -34,7 +34,7 @@ function readDrainTick(answer: Answer, time: ReadingTime): Reading<DrainTick> {
 }
 
 /** Follows the cursor from the first page to the last. A key can be on several pages. */
-async function scanKeys(redis: Redis, first: Answer, signal: AbortSignal): Promise<ReadonlySet<string>> {
+async function scanKeys(redis: Redis, first: RedisAnswer, signal: AbortSignal): Promise<ReadonlySet<string>> {
   let page = scanPage(first);
   const keys = new Set(page.keys);
   while (page.cursor !== "0") {

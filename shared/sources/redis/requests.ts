@@ -8,10 +8,10 @@ export const CHUNK_BYTES = 950_000;
 const CHUNKS_AT_ONCE = 2;
 
 export type Pipeline = ReturnType<Redis["pipeline"]>;
-export type Answer = { error?: string | undefined; result: unknown };
+export type RedisAnswer = { error?: string | undefined; result: unknown };
 
 /** Sends a pipeline and checks that every command was answered. */
-export async function send(pipeline: Pipeline, signal: AbortSignal): Promise<Answer[]> {
+export async function send(pipeline: Pipeline, signal: AbortSignal): Promise<RedisAnswer[]> {
   const expected = pipeline.length();
   const answers: unknown = await pipeline.exec({ keepErrors: true });
   // The client answers an aborted request with a made-up 200.
@@ -30,7 +30,7 @@ export interface Commands {
   readonly bytes: number;
   addTo(pipeline: Pipeline): void;
   /** Called with one answer for each command. */
-  take(answers: readonly Answer[]): void;
+  take(answers: readonly RedisAnswer[]): void;
 }
 
 function chunked(all: readonly Commands[]): Commands[][] {

@@ -4,7 +4,14 @@ import { describeError, SourceError } from "../../errors.ts";
 import { isDrainSentinel, type Reading, type Slot, type Slots } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import { type Hash, parseHash, parseScore, resultOf, stringsOf } from "./answers.ts";
-import { type Answer, bytesOf, CHUNK_BYTES, type Commands, type Pipeline, sendInChunks } from "./requests.ts";
+import {
+  bytesOf,
+  CHUNK_BYTES,
+  type Commands,
+  type Pipeline,
+  type RedisAnswer,
+  sendInChunks,
+} from "./requests.ts";
 
 const SLOTS_PREFIX = "agent:slots:";
 const HASH_PREFIX = "agent:slot:";
@@ -90,7 +97,12 @@ function askForHash(pipeline: Pipeline, hash: string): void {
 }
 
 /** A hash that can't be read leaves its slot a slot: only what its TTL would say is unseen. */
-function hashOf({ unavailable }: Collected, { agent, id }: Member, ttl: Answer, timeout: Answer): Hash {
+function hashOf(
+  { unavailable }: Collected,
+  { agent, id }: Member,
+  ttl: RedisAnswer,
+  timeout: RedisAnswer,
+): Hash {
   try {
     return parseHash(ttl, timeout);
   } catch (error) {
@@ -115,7 +127,7 @@ function takeMembers(
   collected: Collected,
   agent: string,
   hashes: readonly string[],
-  answers: readonly Answer[],
+  answers: readonly RedisAnswer[],
 ): void {
   const placeOf = new Map(hashes.map((hash, i) => [hash, 1 + 2 * i]));
   const flat = stringsOf(resultOf(answers[0]!));
@@ -146,7 +158,7 @@ const memberCommands = (collected: Collected, member: Member): Commands => ({
   },
   take: (answers) =>
     takeOf(collected, member.agent, () => {
-      const [zscore, ttl, timeout] = answers as [Answer, Answer, Answer];
+      const [zscore, ttl, timeout] = answers as [RedisAnswer, RedisAnswer, RedisAnswer];
       const text = resultOf(zscore);
       if (text === null) return;
       const score = parseScore(String(text));

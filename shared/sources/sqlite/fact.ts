@@ -5,7 +5,7 @@
  */
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
-import type { Answer } from "./packing.ts";
+import type { QueryAnswer } from "./packing.ts";
 import type { Schema } from "./schema.ts";
 import { EXECUTIONS } from "./sql.ts";
 
@@ -24,7 +24,7 @@ export interface SqlFact<T> {
   /** A statement that several facts share is sent once. */
   statements(schema: Schema, context: ReadContext): readonly string[];
   /** @param answers one for each statement */
-  parse(answers: readonly (Answer | undefined)[], context: ParseContext): T;
+  parse(answers: readonly (QueryAnswer | undefined)[], context: ParseContext): T;
 }
 
 export const needsTable = (table: string) => (schema: Schema) =>

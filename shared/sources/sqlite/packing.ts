@@ -35,10 +35,10 @@ export function decoded(bytes: ArrayBuffer | Uint8Array): string | undefined {
 }
 
 /** The answer to one statement: rows, or the error. */
-export type Answer = readonly SqlRow[] | Error;
+export type QueryAnswer = readonly SqlRow[] | Error;
 
 /** Returns the rows of a statement that is not packed. @throws where it failed */
-export function rowsOf(answer: Answer | undefined): readonly SqlRow[] {
+export function rowsOf(answer: QueryAnswer | undefined): readonly SqlRow[] {
   if (answer === undefined) throw new SourceError("the server left an answer out");
   if (answer instanceof Error) throw answer;
   return answer;
@@ -54,7 +54,7 @@ export type Row<C extends string> = Readonly<Record<C, Field>>;
  * @throws where the statement failed, or its answer is not packed
  */
 export function eachRow<const C extends string>(
-  answer: Answer | undefined,
+  answer: QueryAnswer | undefined,
   columns: readonly C[],
   visit: (row: Row<C>) => void,
 ): void {

@@ -1,6 +1,6 @@
 /** The tables, columns and indexes of an installation. */
 import { TERMINAL_STATUSES } from "../../facts/facts.ts";
-import { type Answer, eachRow, packed } from "./packing.ts";
+import { eachRow, packed, type QueryAnswer } from "./packing.ts";
 import { EXECUTIONS } from "./sql.ts";
 
 const COLUMNS = ["kind", "tbl", "name", "sql"] as const;
@@ -40,7 +40,7 @@ function coversTerminal(where: string): boolean {
 }
 
 /** Parses the answer to `INTROSPECTION`. */
-export function parseSchema(answer: Answer | undefined): Schema {
+export function parseSchema(answer: QueryAnswer | undefined): Schema {
   const columns = new Map<string, Set<string>>();
   let statusIndex = null as string | null;
   let endedIndex = null as Schema["endedIndex"];

@@ -11,7 +11,7 @@ import { executions, sessions } from "./facts/executions.ts";
 import { orphans } from "./facts/orphans.ts";
 import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
-import { type Answer, rowsOf } from "./packing.ts";
+import { type QueryAnswer, rowsOf } from "./packing.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "./schema.ts";
 
 const SQLITE = {
@@ -43,7 +43,7 @@ async function run(database: Database, statements: readonly string[], signal: Ab
 }
 
 /** The tables that there are, and the raw answer, which changes with them. */
-const introspected = (answer: Answer | undefined) => ({
+const introspected = (answer: QueryAnswer | undefined) => ({
   answer: rowsOf(answer)[0]?.[0],
   schema: parseSchema(answer),
 });

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { formatInstant } from "../../time.ts";
 import { addSilence, endSilence } from "../api/silences.ts";
 import { ownAddress, pageAt } from "../pages/index.ts";
-import { type PageEnv, type PageRequest, show } from "../pages/page.ts";
+import { type PageEnv, type PageRequest, showPage } from "../pages/page.ts";
 import type { Site } from "../site-context.ts";
 import { lengthOf, type SilenceInput } from "../ui/forms.tsx";
 
@@ -29,7 +29,7 @@ export function registerSilenceForms(app: Hono<PageEnv>, { canary, view, guards 
     if (!("detail" in added)) return c.redirect(`${back}?said=silenced#silences`, 303);
     const notice = { text: `It was not silenced. ${added.detail}`, isProblem: true };
     const request = { view, viewer: c.get("viewer"), query: () => undefined, notice, input };
-    return show(c, await renderBack(back, request), added.status);
+    return showPage(c, await renderBack(back, request), added.status);
   });
 
   app.post("/silences/end", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {

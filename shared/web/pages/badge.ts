@@ -4,7 +4,7 @@ import { html } from "hono/html";
 import { hasToken, requireSignature, unauthorized } from "../auth.ts";
 import { failureLine } from "../errors.ts";
 import type { Site } from "../site-context.ts";
-import { type Health, healthOf, readSummary } from "../summary.ts";
+import { healthOf, readSummary, type SummaryHealth } from "../summary.ts";
 import { STATES } from "../ui/states.ts";
 import { plain } from "../ui/texts.ts";
 import type { PageEnv } from "./page.ts";
@@ -14,7 +14,7 @@ const widthOf = (text: string) => Math.round([...text].length * 6.6);
 const PADDING = 6;
 
 /** Draws an SVG 20 px high: the environment on the left, its state on the right. */
-async function renderBadge(environment: string, { state, text }: Health): Promise<string> {
+async function renderBadge(environment: string, { state, text }: SummaryHealth): Promise<string> {
   const label = `${environment} canary`.slice(0, 60);
   const [left, right] = [widthOf(label) + 2 * PADDING, widthOf(text) + 2 * PADDING];
   const words = plain(`${label}: ${text}`);

@@ -4,13 +4,13 @@ import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
 import { readHistory } from "../history.ts";
-import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
+import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { readSummary } from "../summary.ts";
 import { Days, Uptime } from "../ui/bars.tsx";
 import { Command } from "../ui/command.tsx";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { Blind, Name, Sentence, Since, StaleLine, State, Until, ViolationList } from "../ui/parts.tsx";
+import { Blind, Name, Sentence, SinceInstant, StaleLine, State, Until, ViolationList } from "../ui/parts.tsx";
 import { plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
@@ -28,7 +28,7 @@ async function readInvariant(view: CanaryView, invariant: Invariant, before: num
   const lastDay = readLastDay(view);
   const reads = [readSummary(view), lastDay, readHistory(view, id, lastDay, before)] as const;
   const [summary, cycles, history] = await Promise.all(reads);
-  return { summary, invariant, row: rowsOf(summary, cycles).find((row) => row.id === id)!, history };
+  return { summary, invariant, row: invariantRows(summary, cycles).find((row) => row.id === id)!, history };
 }
 
 function RedSubjects({ row }: { row: InvariantRow }) {
@@ -45,7 +45,7 @@ function RedSubjects({ row }: { row: InvariantRow }) {
               <Name text={subject} />
               {sinceMs !== null && (
                 <span class="number">
-                  <Since ms={sinceMs} />
+                  <SinceInstant ms={sinceMs} />
                 </span>
               )}
               <a class="quiet" href={`/invariants/${row.id}?${new URLSearchParams({ subject })}#silence`}>
@@ -93,7 +93,7 @@ const Heading = ({ row }: { row: InvariantRow }) => (
       <span class="id">{row.id}</span> {row.title}
     </h1>
     <p>
-      <State state={row.shown} /> {row.since && <Since ms={Date.parse(row.since)} />}
+      <State state={row.shown} /> {row.since && <SinceInstant ms={Date.parse(row.since)} />}
     </p>
     {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
     <Blind row={row} />

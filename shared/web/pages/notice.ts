@@ -1,14 +1,14 @@
 /** The outcome of a form, as a code in the address that its answer redirects to. */
-import type { Notice } from "../ui/parts.tsx";
+import type { PageNotice } from "../ui/parts.tsx";
 
 type Query = (parameter: string) => string | undefined;
 
-const success = (text: string): Notice => ({ text, isProblem: false });
-const problem = (text: string): Notice => ({ text, isProblem: true });
+const success = (text: string): PageNotice => ({ text, isProblem: false });
+const problem = (text: string): PageNotice => ({ text, isProblem: true });
 const numberIn = (query: Query, parameter: string) =>
   Number(/^\d{1,6}$/.exec(query(parameter) ?? "")?.[0] ?? 0);
 
-const NOTICES: Readonly<Record<string, (query: Query) => Notice>> = {
+const NOTICES: Readonly<Record<string, (query: Query) => PageNotice>> = {
   ran: (query) =>
     success(`The cycle is done: ${numberIn(query, "red")} red, ${numberIn(query, "unknown")} unknown.`),
   busy: (query) =>
@@ -19,7 +19,7 @@ const NOTICES: Readonly<Record<string, (query: Query) => Notice>> = {
 };
 
 /** Reads the notice from the address. Only the texts above can be shown: a link can't bring its own text. */
-export function noticeIn(query: Query): Notice | null {
+export function noticeIn(query: Query): PageNotice | null {
   const code = query("said") ?? "";
   return Object.hasOwn(NOTICES, code) ? NOTICES[code]!(query) : null;
 }

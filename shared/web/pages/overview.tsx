@@ -1,6 +1,6 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import { type InvariantRow, readLastDay, rowsOf } from "../rows.ts";
+import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { healthOf, readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
 import { BAR_HEIGHTS, Uptime } from "../ui/bars.tsx";
 import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
@@ -20,7 +20,7 @@ type Overview = Awaited<ReturnType<typeof readOverview>>;
 async function readOverview(view: CanaryView) {
   const [summary, cycles] = await Promise.all([readSummary(view), readLastDay(view)]);
   const urgency = ({ shown }: InvariantRow) => SHOWN_STATES.indexOf(shown);
-  const rows = rowsOf(summary, cycles).sort((a, b) => urgency(a) - urgency(b));
+  const rows = invariantRows(summary, cycles).sort((a, b) => urgency(a) - urgency(b));
   return { summary, rows, cycles };
 }
 

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { ApiEnv } from "../env.ts";
 import type { Viewer } from "../ui/context.ts";
 import type { SilenceInput } from "../ui/forms.tsx";
-import type { Notice } from "../ui/parts.tsx";
+import type { PageNotice } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 
 export interface PageEnv extends ApiEnv {
@@ -24,7 +24,7 @@ export interface PageRequest {
   readonly name: string;
   /** Reads a parameter of the address. */
   readonly query: (parameter: string) => string | undefined;
-  readonly notice: Notice | null;
+  readonly notice: PageNotice | null;
   /** The input of a silence that was refused. */
   readonly input: SilenceInput | null;
 }
@@ -41,7 +41,7 @@ export interface Page {
 }
 
 /** Answers with a page, which must not be cached. */
-export function show(
+export function showPage(
   c: PageContext,
   html: string,
   status: 200 | 401 | 403 | 404 | 409 | 413 | 422 | 500 | 503 = 200,

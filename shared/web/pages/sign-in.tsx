@@ -5,7 +5,7 @@ import { isSameText, markRefused } from "../auth.ts";
 import type { Site } from "../site-context.ts";
 import { renderPage } from "../ui/layout.tsx";
 import { ownAddress } from "./index.ts";
-import { type PageEnv, show } from "./page.ts";
+import { type PageEnv, showPage } from "./page.ts";
 
 /** The delay after a wrong token. It slows down guessing in sequence; the real protection is a good token. */
 const WRONG_TOKEN_MS = 1_000;
@@ -40,14 +40,14 @@ export function registerSignIn(app: Hono<PageEnv>, site: Site): void {
   if (sessions === null || adminToken === null) return;
   const signIn = (to: string | undefined, problem: string | null = null) =>
     renderSignIn(view.environment, ownAddress(to), problem);
-  app.get("/sign-in", (c) => show(c, signIn(c.req.query("to"))));
+  app.get("/sign-in", (c) => showPage(c, signIn(c.req.query("to"))));
 
   app.post("/sign-in", guards.smallForm, guards.ownForm, async (c) => {
     const { token = "", to } = c.get("form");
     if (!isSameText(token.trim(), adminToken)) {
       markRefused(c);
       await canary.sleep(WRONG_TOKEN_MS);
-      return show(c, signIn(to, "That is not the admin token."), 401);
+      return showPage(c, signIn(to, "That is not the admin token."), 401);
     }
     await sessions.start(c);
     return c.redirect(ownAddress(to), 303);

@@ -1,10 +1,10 @@
 /** The document around the content of every page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Child, PropsWithChildren } from "hono/jsx";
-import { type Health, healthOf, type Summary } from "../summary.ts";
+import { healthOf, type Summary, type SummaryHealth } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
 import { RenderContext, useViewer, type Viewer } from "./context.ts";
-import { Mark, type Notice, NoticeLine } from "./parts.tsx";
+import { Mark, NoticeLine, type PageNotice } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
 
@@ -14,7 +14,7 @@ interface PageProps {
   /** Absent where the state is unknown, or not for this viewer. */
   readonly summary?: Summary;
   readonly viewer?: Viewer | null;
-  readonly notice?: Notice | null;
+  readonly notice?: PageNotice | null;
 }
 
 export function FormToken() {
@@ -28,7 +28,7 @@ export const Breadcrumb = () => (
   </nav>
 );
 
-type DocumentProps = PropsWithChildren<PageProps & { readonly health: Health | undefined }>;
+type DocumentProps = PropsWithChildren<PageProps & { readonly health: SummaryHealth | undefined }>;
 
 function Document({ title, environment, health, viewer, notice, children }: DocumentProps) {
   return (

@@ -80,7 +80,7 @@ export const Until = ({ silence }: { silence: Silence }) => (
 );
 
 /** When it began, and how long ago that is. */
-export const Since = ({ ms }: { ms: number }) => (
+export const SinceInstant = ({ ms }: { ms: number }) => (
   <>
     since <When ms={ms} /> (<Ago ms={ms} />)
   </>
@@ -167,12 +167,12 @@ function ViolationItem({ violation, withInvariant = false }: ViolationProps) {
 }
 
 /** The outcome of the viewer's last action. */
-export interface Notice {
+export interface PageNotice {
   readonly text: string;
   readonly isProblem: boolean;
 }
 
-export const NoticeLine = ({ notice: { text, isProblem } }: { notice: Notice }) => (
+export const NoticeLine = ({ notice: { text, isProblem } }: { notice: PageNotice }) => (
   <p class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
     <Name text={text} />
   </p>

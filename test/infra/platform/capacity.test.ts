@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Capacity, type CapacityOptions, createCapacity } from "../../../infra/platform/capacity.ts";
 import { timestamp } from "../../../infra/platform/clock.ts";
 import { platformDatabase } from "../../../infra/platform/database.ts";
-import { type Execution, newTask, type Task } from "../../../infra/platform/task.ts";
+import { newTask, type PlatformExecution, type Task } from "../../../infra/platform/task.ts";
 import { describeLive } from "../../support/live.ts";
 import { type ManualClock, manualClock } from "../../support/manual-clock.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
@@ -55,7 +55,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
       ],
     });
   }
-  const execution = (id: string, task: Partial<Task> = {}): Execution => ({
+  const execution = (id: string, task: Partial<Task> = {}): PlatformExecution => ({
     id,
     agent: "ruby",
     task: newTask(task),

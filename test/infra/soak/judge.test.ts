@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import type { FaultChange } from "../../../infra/faults/target.ts";
 import type { Interval } from "../../../infra/soak/intervals.ts";
 import {
-  judge,
+  judgeSoak,
   type ObservedCycle,
   type PlannedFault,
-  type ReportedViolation,
+  type Reported,
 } from "../../../infra/soak/judge.ts";
 import type { SoakEvent } from "../../../infra/soak/timeline.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
@@ -63,7 +63,7 @@ const green = () =>
 const cycle = (
   first: Interval,
   second: Interval | null = null,
-  violations: ReportedViolation[] = [],
+  violations: Reported[] = [],
   over: Partial<ObservedCycle["verdicts"]> = {},
 ): ObservedCycle => ({
   first: [T0 + first[0], T0 + first[1]],
@@ -71,13 +71,13 @@ const cycle = (
   violations,
   verdicts: { ...green(), ...over } as ObservedCycle["verdicts"],
 });
-const finding = (invariant: string, key: string): ReportedViolation => ({
+const finding = (invariant: string, key: string): Reported => ({
   invariant,
   subject: "ruby",
   keys: [key],
 });
 const judged = (events: SoakEvent[], cycles: ObservedCycle[], planned: PlannedFault[] = []) => {
-  const { falseReds, missed, trueReds, voidBreaks } = judge(events, cycles, planned, CONFIRM_MS);
+  const { falseReds, missed, trueReds, voidBreaks } = judgeSoak(events, cycles, planned, CONFIRM_MS);
   return {
     falseReds: falseReds.map(({ violation, falseKeys }) => `${violation.invariant} ${falseKeys}`),
     missed: missed.map(
@@ -117,7 +117,7 @@ test("a look that was not repeated is true only of what lasts as long as a secon
 
 test("a leaked slot: who says it is right, who looks past it has missed it", () => {
   const leaked = [...started(), at(1_000, row("success"))];
-  const cycles = (found: ReportedViolation[]) => [
+  const cycles = (found: Reported[]) => [
     cycle([2_000, 2_050], [2_350, 2_400], found),
     cycle([2_500, 2_550], null, found),
   ];

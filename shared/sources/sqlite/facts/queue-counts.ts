@@ -2,7 +2,7 @@
 import type { Facts } from "../../../facts/facts.ts";
 import type { Database } from "../database.ts";
 import { needsExecutions, type SqlFact } from "../fact.ts";
-import { type Answer, eachRow, packed } from "../packing.ts";
+import { eachRow, packed, type QueryAnswer } from "../packing.ts";
 import { EXECUTIONS } from "../sql.ts";
 
 const COLUMNS = ["agent_name", "total"] as const;
@@ -13,7 +13,7 @@ export const QUEUED_COUNTS = packed(
   `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
 );
 
-function parseCounts(answer: Answer | undefined): Map<string, number> {
+function parseCounts(answer: QueryAnswer | undefined): Map<string, number> {
   const counts = new Map<string, number>();
   eachRow(answer, COLUMNS, ({ agent_name: agent, total }) => {
     if (typeof agent === "string") counts.set(agent, Number(total));
