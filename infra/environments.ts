@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { ALERTS } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
 import { ConfigError } from "../shared/config/reader.ts";
-import { Alerts, Settings, WRITTEN } from "./settings.ts";
+import { AlertSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
@@ -13,7 +13,7 @@ export type EnvironmentSettings = z.output<typeof Settings>;
 const placesOf = (settings?: EnvironmentSettings) =>
   [
     ["", Settings.shape, settings],
-    ["alerts.", Alerts.shape, settings?.alerts],
+    ["alerts.", AlertSettings.shape, settings?.alerts],
   ] as readonly (readonly [string, Record<string, z.ZodType>, Record<string, unknown> | undefined])[];
 
 /** The settings that become variables, by the variables' names. */

@@ -95,7 +95,7 @@ const FileSystem = z.strictObject(
   { error: "give {accessPointArn, fileSystemId, mountPath}" },
 );
 
-export const Alerts = z.strictObject({
+export const AlertSettings = z.strictObject({
   onRecovery: flagOf(ALERT_POLICY.onRecovery),
   onSpread: flagOf(ALERT_POLICY.onSpread),
   remindAfterHours: numberOf(
@@ -176,7 +176,7 @@ export const Settings = z
       confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
       zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
 
-      alerts: Alerts.prefault({}),
+      alerts: AlertSettings.prefault({}),
       /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 

@@ -1,6 +1,6 @@
 /** Compares the canary's reports with the journal. */
 import { covers, type Interval, touches } from "./intervals.ts";
-import { type Item, type Rules, rulesOf } from "./rules.ts";
+import { type RuleItem, type Rules, rulesOf } from "./rules.ts";
 import { type SoakEvent, timelineOf } from "./timeline.ts";
 
 /** One violation of one cycle. */
@@ -31,7 +31,7 @@ export interface ObservedCycle {
 /** A fault that was made on purpose, and cured. */
 export interface PlannedFault {
   readonly name: string;
-  readonly item: Item;
+  readonly item: RuleItem;
   /** From the end of its grace to its cure. */
   readonly brokenMs: Interval;
 }
@@ -47,7 +47,7 @@ export interface Judgement {
   readonly trueReds: number;
   /** Items that were broken for the whole of a cycle that did not report them, or that no cycle reported before the cure. */
   readonly missed: readonly {
-    readonly item: Item;
+    readonly item: RuleItem;
     readonly cycles: number;
     readonly planned: string | null;
   }[];
@@ -68,8 +68,8 @@ const EXCERPT_MS = 20_000;
 /** The first false reds are enough to find a cause. */
 const MOST_EXCERPTS = 20;
 
-const nameOf = ({ invariant, subject, key }: Item) => JSON.stringify([invariant, subject, key]);
-const itemsOf = ({ invariant, subject, keys }: Reported): Item[] =>
+const nameOf = ({ invariant, subject, key }: RuleItem) => JSON.stringify([invariant, subject, key]);
+const itemsOf = ({ invariant, subject, keys }: Reported): RuleItem[] =>
   keys.map((key) => ({ invariant, subject, key }));
 
 /** Whether the verdict says nothing about that subject. */
@@ -85,7 +85,7 @@ interface Named {
 }
 
 function nameViolations(cycles: readonly ObservedCycle[]): Named[] {
-  let red = new Map<string, Item>();
+  let red = new Map<string, RuleItem>();
   return cycles.map(({ violations, verdicts }) => {
     const before = new Set(red.keys());
     const names = new Map(violations.flatMap(itemsOf).map((item) => [nameOf(item), item]));
@@ -128,7 +128,7 @@ function excerpt(events: readonly SoakEvent[], { first, second }: ObservedCycle,
 /** Sorts the violations into true and false ones. */
 function judgeReds({ events, rules, cycles, named, confirmMs }: Evidence) {
   /** Whether the item may have been broken for the whole time between the cycle's reads, by the journal. */
-  function mayBeTrue(item: Item, { first, second }: ObservedCycle, wasRed: boolean): boolean {
+  function mayBeTrue(item: RuleItem, { first, second }: ObservedCycle, wasRed: boolean): boolean {
     const { possibly } = rules.broken(item);
     if (wasRed || UNCONFIRMED.has(item.invariant)) return touches(possibly, first);
     return covers(possibly, [first[1], second?.[0] ?? first[1] + confirmMs]);
@@ -150,7 +150,7 @@ function judgeReds({ events, rules, cycles, named, confirmMs }: Evidence) {
 }
 
 /** Counts the cycles that should have reported the item and did not. */
-function silentCycles({ rules, cycles, named, looks }: Evidence, item: Item, shortestMs: number): number {
+function silentCycles({ rules, cycles, named, looks }: Evidence, item: RuleItem, shortestMs: number): number {
   const broken = rules.broken(item).definitely.filter(([fromMs, toMs]) => toMs - fromMs >= shortestMs);
   if (broken.length === 0) return 0;
   const name = nameOf(item);

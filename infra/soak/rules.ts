@@ -20,7 +20,7 @@ import {
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
 /** One thing that can be broken. The key is `redis:ID` or `sql:ID` for S-01, otherwise an execution's id or the agent. */
-export interface Item {
+export interface RuleItem {
   readonly invariant: string;
   readonly subject: string;
   readonly key: string;
@@ -28,11 +28,11 @@ export interface Item {
 
 export interface Rules {
   /** Bounds when the item is broken, after its grace. An item that is not in the journal never is. */
-  broken(item: Item): Bounds;
+  broken(item: RuleItem): Bounds;
   /** Gives when that execution was definitely finished. */
   ended(executionId: string): Intervals;
   /** All items of the journal. */
-  items(): Iterable<Item>;
+  items(): Iterable<RuleItem>;
 }
 
 /** The reader's clock and the journal's differ, and the system's may be slewed. */
@@ -202,7 +202,7 @@ const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bo
 export function rulesOf(timeline: Timeline): Rules {
   const ofAgents = new Map<string, Bounds>();
 
-  function boundsOf({ invariant, subject, key }: Item): Bounds {
+  function boundsOf({ invariant, subject, key }: RuleItem): Bounds {
     const agent = timeline.agents.get(subject);
     if (!agent) return NEVER;
     const ofAgent = OF_AGENTS[invariant];

@@ -44,7 +44,7 @@ const Recovery = z.object({
   red_since: Instant,
   silenced: z.boolean(),
 });
-export const Verdict = z
+export const VerdictSchema = z
   .object({
     status: z.enum(["green", "red", "unknown"]),
     checked: z.number().int(),
@@ -63,7 +63,7 @@ export const CycleResponse = z
     ...scope,
     violations: list(Violation),
     ...changes,
-    verdicts: z.record(z.string(), Verdict),
+    verdicts: z.record(z.string(), VerdictSchema),
   })
   .openapi("CycleResponse");
 
@@ -85,7 +85,7 @@ export const Cycle = z
     violation_count: z.number().int(),
     /** By invariant, if it has violations. Absent in records of older versions. */
     found: z.record(z.string(), Found).optional(),
-    verdicts: z.record(z.string(), Verdict),
+    verdicts: z.record(z.string(), VerdictSchema),
     ...changes,
   })
   .openapi("Cycle");
@@ -108,7 +108,7 @@ export const ViolationStats = z
   })
   .openapi("ViolationStats");
 
-export const Silence = z
+export const SilenceSchema = z
   .object({
     id: z.string(),
     invariant_id: Id,
@@ -119,7 +119,7 @@ export const Silence = z
   })
   .openapi("Silence");
 
-export const SilencesList = z.object({ silences: list(Silence) }).openapi("Silences");
+export const SilencesList = z.object({ silences: list(SilenceSchema) }).openapi("Silences");
 
 export const Status = z
   .object({
@@ -132,7 +132,7 @@ export const Status = z
       channels: list(z.string()),
       pending: z.number().int(),
     }),
-    silences: list(Silence),
+    silences: list(SilenceSchema),
     source_latency_ms: z.record(z.string(), z.number().int()),
     invariants: list(
       z.object({
@@ -159,7 +159,7 @@ export const Health = z
 export type ReportedViolation = Readonly<z.infer<typeof Violation>>;
 /** A violation as it is stored. */
 export type ViolationRecord = ReportedViolation & { readonly id: number };
-export type VerdictRecord = Readonly<z.infer<typeof Verdict>>;
+export type VerdictRecord = Readonly<z.infer<typeof VerdictSchema>>;
 export type TransitionRecord = Readonly<z.infer<typeof Transition>>;
 export type RecoveryRecord = Readonly<z.infer<typeof Recovery>>;
 export type FoundRecord = Readonly<z.infer<typeof Found>>;
@@ -175,6 +175,6 @@ export type CycleOutline = Pick<CycleRecord, "snapshot_time" | "trigger" | "chec
 export type StatusBody = Readonly<z.infer<typeof Status>>;
 /** The state of one invariant in `/api/canary/status`. */
 export type InvariantStatus = Readonly<StatusBody["invariants"][number]>;
-export type SilenceBody = Readonly<z.infer<typeof Silence>>;
+export type SilenceBody = Readonly<z.infer<typeof SilenceSchema>>;
 export type SilencesBody = Readonly<z.infer<typeof SilencesList>>;
 export type ViolationsBody = Readonly<z.infer<typeof ViolationsPage>>;

@@ -23,7 +23,7 @@ export const addSilenceCommands: AddCommands = (canary, context) => {
     .action(async (invariant: string, { for: length, reason, subject, json }) => {
       const until = formatInstant(Date.now() + parseLength(length));
       const body = JSON.stringify({ invariant_id: invariant, subject, until, reason });
-      const { Silence: schema, renderSilence: render } = await loadViews();
+      const { SilenceSchema: schema, renderSilence: render } = await loadViews();
       await show(context, { path: PATH, init: { method: "POST", body }, schema, json, render });
     });
   canary

@@ -4,7 +4,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Silence } from "../../alerts/silence.ts";
 import type { Canary } from "../../canary.ts";
 import { DAY_MS } from "../../time.ts";
-import { Silence as SilenceSchema, SilencesList } from "../../wire/schemas.ts";
+import { SilenceSchema, SilencesList } from "../../wire/schemas.ts";
 import { toSilence } from "../describe-status.ts";
 import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
 import { KnownId, Time } from "./query.ts";
