@@ -11,23 +11,21 @@ const variablesOf = (tables: readonly VariableTable[]) => tables.flatMap((table)
 const tablesOf = (parts: readonly { readonly variables: VariableTable }[]) =>
   parts.map(({ variables }) => variables);
 
+const ALERT_TABLES = [...tablesOf(CHANNELS), ALERTS, ALERT_POLICY];
+
 /** The variables that a deployed canary takes from its secret. */
 export const SECRET_NAMES: readonly string[] = variablesOf([
   ...tablesOf(SOURCES),
   CYCLE,
   STATE,
   API,
-  ...tablesOf(CHANNELS),
-  ALERTS,
-  ALERT_POLICY,
+  ...ALERT_TABLES,
 ])
   .filter(({ secret }) => secret)
   .map(({ name }) => name);
 
 /** The variables of alerts, which `npm start` passes on. */
-export const ALERT_NAMES: readonly string[] = variablesOf([...tablesOf(CHANNELS), ALERTS, ALERT_POLICY]).map(
-  ({ name }) => name,
-);
+export const ALERT_NAMES: readonly string[] = variablesOf(ALERT_TABLES).map(({ name }) => name);
 
 /**
  * Reads the variables of a canary.

@@ -11,6 +11,9 @@ export interface Silence {
   readonly createdAtMs: number;
 }
 
+/** Says whether the silence has not ended at that instant. */
+export const isInForce = ({ untilMs }: Silence, nowMs: number): boolean => untilMs > nowMs;
+
 /**
  * Says whether nobody is notified of the subject at that instant.
  * @param subject null asks for the invariant as a whole, which only a silence of the whole covers
@@ -23,5 +26,5 @@ export const isSilenced = (
 ): boolean =>
   silences.some(
     (s) =>
-      s.invariantId === invariantId && (s.subject === null || s.subject === subject) && s.untilMs > nowMs,
+      s.invariantId === invariantId && (s.subject === null || s.subject === subject) && isInForce(s, nowMs),
   );

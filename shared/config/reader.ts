@@ -19,7 +19,7 @@ export const environmentWith = (more: Environment = {}, env: Environment = proce
   ...more,
 });
 
-/** A source or a channel: what has variables of its own. */
+/** A source or a channel, with its variables. */
 export interface Part<V extends VariableTable = VariableTable> {
   readonly name: string;
   readonly variables: V;

@@ -1,10 +1,9 @@
 /** Delivering the outbox at the end of a cycle, within the time that is left. */
 import { deliver } from "../alerts/outbox.ts";
 import type { Canary } from "../canary.ts";
-import { withDeadline } from "../deadline.ts";
 import { describeError } from "../errors.ts";
 import type { Lease } from "../store/lease.ts";
-import { underLease } from "./lease.ts";
+import { releaseLease, underLease } from "./lease.ts";
 import { memorySizes } from "./memory.ts";
 import type { AlertsOutcome, CycleRequest } from "./outcome.ts";
 
@@ -14,7 +13,7 @@ const LAST_WRITE_MS = 2_000;
 
 /**
  * Sends what waits, then marks what was taken and gives the lease back. Where the marking fails, what was taken is sent
- * again by the next cycle, under the same key: at least once, never not at all.
+ * again by the next cycle, under the same key: an alert is delivered at least once.
  */
 export async function deliverOutbox(
   canary: Canary,
@@ -36,7 +35,7 @@ export async function deliverOutbox(
   ).then(
     () => null,
     async (error) => {
-      await withDeadline(LAST_WRITE_MS, () => store.lease.release(lease.owner)).catch(() => {});
+      await releaseLease(canary, lease.owner, LAST_WRITE_MS);
       return `delivered alerts could not be marked: ${describeError(error)}`;
     },
   );

@@ -38,8 +38,12 @@ export async function takeLease(canary: Canary, nowMs: number): Promise<Taken> {
 }
 
 /** Gives the lease back without a commit. Where that fails the lease ends by itself. */
-export async function releaseLease({ store, settings }: Canary, owner: string): Promise<void> {
-  await withDeadline(settings.sourceDeadlineMs, () => store.lease.release(owner)).catch(() => {});
+export async function releaseLease(
+  { store, settings }: Canary,
+  owner: string,
+  deadlineMs = settings.sourceDeadlineMs,
+): Promise<void> {
+  await withDeadline(deadlineMs, () => store.lease.release(owner)).catch(() => {});
 }
 
 /** Cuts the work at the end of the lease: what takes longer may not count any more. */

@@ -1,7 +1,7 @@
 /** What a cycle answers and what it records, in wire names. Pure. */
 import type { Transition } from "../alerts/transition.ts";
 import { cut } from "../text.ts";
-import type { Verdict } from "../verdict/evaluate.ts";
+import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
 import { toTransitionRecords, toVerdictRecord, toViolation } from "../wire/serialize.ts";
 
@@ -58,25 +58,25 @@ export const toReport = (
 
 /**
  * Says what was found of each invariant that has violations.
- * @param ids of all findings, in the order of the verdicts
+ * @param idOf the id of the violation that a finding became
  */
 export function foundIn(
   verdicts: readonly Verdict[],
-  ids: readonly number[],
+  idOf: (finding: AnyFinding) => number | undefined,
   redact: Redact,
 ): Record<string, FoundRecord> {
-  const found: Record<string, FoundRecord> = {};
-  let at = 0;
-  for (const { invariant, findings } of verdicts) {
-    if (findings.length > 0)
-      found[invariant.id] = {
-        violations: findings.length,
-        first_violation_id: ids[at]!,
-        summary: cut(redact(invariant.summarize(findings)), MAX_SUMMARY),
-      };
-    at += findings.length;
-  }
-  return found;
+  return Object.fromEntries(
+    verdicts
+      .filter(({ findings }) => findings.length > 0)
+      .map(({ invariant, findings }) => [
+        invariant.id,
+        {
+          violations: findings.length,
+          first_violation_id: idOf(findings[0]!)!,
+          summary: cut(redact(invariant.summarize(findings)), MAX_SUMMARY),
+        },
+      ]),
+  );
 }
 
 /** Makes the record of a cycle. Lists are cut: the record is for reading later. */

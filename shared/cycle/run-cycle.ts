@@ -113,9 +113,10 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   const ids = await underLease(canary, lease, () => reserveIds(canary, finished));
   const durationMs = now() - startedAtMs;
   const report = toReport(finished, drafts, ids, change.transitions, durationMs, redact);
+  const idOf = idLookup(finished, ids);
   const left = leftBy(canary, lease.memory, finished);
   const evidence = {
-    cycle: toCycleRecord(report, request.trigger, foundIn(verdicts, ids, redact)),
+    cycle: toCycleRecord(report, request.trigger, foundIn(verdicts, idOf, redact)),
     violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
     journals: left.journals,
   };
@@ -126,7 +127,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   const alerts = toAlerts(canary, change.notices, {
     snapshotTime: finished.snapshotTime,
     nowMs: startedAtMs,
-    idOf: idLookup(finished, ids),
+    idOf,
   });
   const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, channels, startedAtMs);
   const memory: Memory = {

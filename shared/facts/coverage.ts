@@ -13,7 +13,7 @@ export interface CoverageParts {
   readonly unseen: readonly Unseen[];
   /** Why some of what could be red was not even listed. Without a finding the verdict is then unknown, not green. */
   readonly unlisted?: string;
-  /** For a list with gaps: whether a finding with that key would have been listed all the same. No key is by default. */
+  /** For a list with gaps: whether a finding with that key would have been listed all the same. Left out: none would. */
   readonly sawKey?: (key: string) => boolean;
 }
 
@@ -28,6 +28,13 @@ export interface Coverage extends Required<Omit<CoverageParts, "subjects" | "unl
    */
   saw(subject: string, key?: string): boolean;
 }
+
+const isHidden = (unseen: readonly Unseen[], subject: string, key: string | undefined): boolean =>
+  unseen.some(
+    (part) =>
+      part.subject === subject &&
+      (part.key === undefined || key === undefined || key === part.key || key.startsWith(`${part.key}/`)),
+  );
 
 /**
  * Makes the coverage of a check.
@@ -44,15 +51,12 @@ export function coverageOf(
     if (key === undefined) return false;
     return unlisted === undefined ? listed.has(subject) : sawKey(key);
   };
-  const isHidden = (part: Unseen, subject: string, key: string | undefined) =>
-    part.subject === subject &&
-    (part.key === undefined || key === undefined || key === part.key || key.startsWith(`${part.key}/`));
   return {
     subjects: listed,
     unseen,
     unlisted: unlisted ?? null,
     isWhole: unlisted === undefined && !hasHiddenSubjects && unseen.length === 0,
-    saw: (subject, key) => isListed(subject, key) && !unseen.some((part) => isHidden(part, subject, key)),
+    saw: (subject, key) => isListed(subject, key) && !isHidden(unseen, subject, key),
   };
 }
 
@@ -70,7 +74,7 @@ export const withUnseen = (coverage: Coverage, more: readonly Unseen[]): Coverag
   ...coverage,
   unseen: [...coverage.unseen, ...more],
   isWhole: coverage.isWhole && more.length === 0,
-  saw: (subject, key) => coverage.saw(subject, key) && !more.some((part) => part.subject === subject),
+  saw: (subject, key) => coverage.saw(subject, key) && !isHidden(more, subject, key),
 });
 
 /** Counts the subjects that were seen whole. */

@@ -17,7 +17,7 @@ export interface RunTable extends Iterable<readonly [hash: string, Sighting]> {
   get(hash: string): Sighting | undefined;
 }
 
-/** Two words of hash, and which of the sightings it is, less one: zero is a free place. The fourth aligns the entry. */
+/** Each place: two words of hash, the number of its sighting from 1 (0: the place is free), and one word for alignment. */
 const WORDS = 4;
 
 /** Reads eight hex digits as a signed 32-bit number: such numbers cost no allocation. */

@@ -1,7 +1,6 @@
 /** Cuts evidence to what DynamoDB takes in one item: evidence must never keep a cycle from happening. */
+import { MAX_ITEM_BYTES } from "./table.ts";
 
-/** DynamoDB takes 400 kB in an item, counted its own way: this leaves room. */
-const MAX_ITEM_BYTES = 300_000;
 /** How far lists and texts of an item are cut, in steps, until it fits. */
 const CUTS = [
   { listed: 500, characters: 10_000 },

@@ -7,7 +7,7 @@
  */
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import type { Silence } from "../alerts/silence.ts";
+import { isInForce, type Silence } from "../alerts/silence.ts";
 import type { Memory, MemorySizes } from "../cycle/memory.ts";
 import { decodeMemory, encodeMemory } from "./memory-codec.ts";
 import type { Table } from "./requests.ts";
@@ -131,7 +131,7 @@ async function commit(
 ): Promise<Lease> {
   const version = lease.version + 1;
   const bytes = encodeMemory(sizes);
-  const ended = lease.silences.filter((silence) => silence.untilMs <= next.nowMs);
+  const ended = lease.silences.filter((silence) => !isInForce(silence, next.nowMs));
   const removed = [
     ...(next.release ? ["lease_owner", "lease_until"] : []),
     ...ended.map((_, i) => `#ended${i}`),

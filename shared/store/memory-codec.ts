@@ -1,9 +1,8 @@
 /** The memory as it is stored: JSON, compressed to fit in one DynamoDB item. */
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { EMPTY_MEMORY, type Memory } from "../cycle/memory.ts";
+import { MAX_ITEM_BYTES } from "./table.ts";
 
-/** DynamoDB takes 400 kB in an item; some is left for the other attributes. */
-const MAX_BYTES = 300_000;
 /** JSON longer than this is not even tried: compressing it takes seconds, and it would not fit. */
 const MAX_JSON = 4_000_000;
 
@@ -25,7 +24,7 @@ function tryCompress(memory: Memory): Uint8Array | null {
   const json = toJson(memory);
   if (json.length > MAX_JSON) return null;
   const bytes = brotliCompressSync(json, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
-  return bytes.length <= MAX_BYTES ? bytes : null;
+  return bytes.length <= MAX_ITEM_BYTES ? bytes : null;
 }
 
 /**

@@ -5,9 +5,12 @@ import { DAY_MS } from "../time.ts";
 /** Attribute names of the table's key and of its TTL. */
 export const TABLE = { partitionKey: "pk", sortKey: "sk", timeToLive: "expires_at" } as const;
 
-const DAY_SECONDS = 86_400;
 /** Evidence is kept this long. TTL deletion is late, so readers look at `expires_at` themselves. */
-export const EVIDENCE_SECONDS = 90 * DAY_SECONDS;
+export const EVIDENCE_DAYS = 90;
+export const EVIDENCE_SECONDS = EVIDENCE_DAYS * 86_400;
+/** DynamoDB takes 400 kB in an item, counted its own way: this leaves room. */
+export const MAX_ITEM_BYTES = 300_000;
+
 /** The UTC day of an instant (unix ms): `2026-11-23`. */
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 

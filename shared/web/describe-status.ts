@@ -1,5 +1,5 @@
 /** The state of every invariant, as the API and the pages show it. */
-import type { Silence } from "../alerts/silence.ts";
+import { isInForce, type Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
 import { INVARIANTS } from "../invariants/index.ts";
@@ -69,7 +69,7 @@ export function describeStatus(
       channels,
       pending: outbox.length,
     },
-    silences: silences.filter((s) => s.untilMs > nowMs).map(toSilence),
+    silences: silences.filter((s) => isInForce(s, nowMs)).map(toSilence),
     source_latency_ms: { ...lastFullCycle?.latencyMsBySource },
     invariants: INVARIANTS.map((i) =>
       describeState(i, states[i.id], lastFullCycle?.checksOff.includes(i.id) ?? false),

@@ -1,6 +1,6 @@
 /** The violations of one invariant over time, page by page, newest first. */
 import type { DayStats } from "../store/history.ts";
-import { dayOf, keptRange } from "../store/table.ts";
+import { dayOf, EVIDENCE_DAYS, keptRange } from "../store/table.ts";
 import { DAY_MS } from "../time.ts";
 import type { CycleOutline } from "../wire/schemas.ts";
 import { type Found, foundByCycle } from "./rows.ts";
@@ -11,7 +11,6 @@ const MAX_VIOLATIONS = 25;
 const MAX_CYCLES = 10;
 /** Days that are searched for a cycle with violations. The day of `before` may have none before it. */
 const MAX_DAYS_SEARCHED = 2;
-const DAYS_KEPT = 90;
 
 /** Violations by day. */
 type Counts = ReadonlyMap<string, number>;
@@ -83,8 +82,8 @@ export async function readHistory(
   const last = shown.at(-1)?.cycle;
   return {
     /** Violations of each of the last 90 days, oldest day first. */
-    days: Array.from({ length: DAYS_KEPT }, (_, i) => {
-      const day = dayOf(nowMs - (DAYS_KEPT - 1 - i) * DAY_MS);
+    days: Array.from({ length: EVIDENCE_DAYS }, (_, i) => {
+      const day = dayOf(nowMs - (EVIDENCE_DAYS - 1 - i) * DAY_MS);
       return { day, count: counts.get(day) ?? 0 };
     }),
     violations: violations.flat().slice(0, MAX_VIOLATIONS),

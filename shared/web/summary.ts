@@ -1,5 +1,5 @@
 /** The current state of every invariant, for pages, badge and metrics. It is read in one request. */
-import { isSilenced, type Silence } from "../alerts/silence.ts";
+import { isInForce, isSilenced, type Silence } from "../alerts/silence.ts";
 import type { RedSubject } from "../alerts/state.ts";
 import type { InvariantStatus } from "../wire/schemas.ts";
 import { describeStatus, isFresh } from "./describe-status.ts";
@@ -54,7 +54,7 @@ export async function readSummary({ store, channels, environment, now }: CanaryV
         shown: shownAs(invariant, redCount, silenced),
         red: state?.red ?? {},
         redCount,
-        silences: silences.filter((s) => s.invariantId === invariant.id && s.untilMs > nowMs),
+        silences: silences.filter((s) => s.invariantId === invariant.id && isInForce(s, nowMs)),
       };
     }),
     /** Undelivered alerts, oldest first. */

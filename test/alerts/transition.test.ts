@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { InvariantState, InvariantStates } from "../../shared/alerts/state.ts";
+import { type InvariantState, type InvariantStates, NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { type Transition, transition } from "../../shared/alerts/transition.ts";
 import { EMPTY_MEMORY, memorySizes } from "../../shared/cycle/memory.ts";
 import { coverageOf, type Unseen } from "../../shared/facts/coverage.ts";
@@ -54,16 +54,10 @@ const stepFrom = (states: InvariantStates, verdicts: readonly Verdict[], nowMs =
 
 /** What a red invariant remembers beside its subjects. */
 const RED = {
+  ...NEVER_JUDGED,
   status: "red",
   sinceMs: START_MS,
   lastRedAtMs: START_MS,
-  red: {},
-  redBesides: 0,
-  announcedAtMs: null,
-  blindCycles: 0,
-  blindAnnounced: false,
-  blindSinceMs: null,
-  blindReason: null,
 } as const satisfies InvariantState;
 
 /** The alert machine of one invariant, told cycle by cycle, five minutes apart. */

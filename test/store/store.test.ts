@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { BatchWriteCommand, type DynamoDBDocumentClient, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
 import type { TerminalStatus } from "../../shared/facts/facts.ts";
 import {
@@ -647,18 +648,7 @@ describe("items that would be too large", () => {
         { sinceMs: 0, keys: [`k-${i}`] },
       ]),
     );
-    const state = {
-      status: "red" as const,
-      sinceMs: 0,
-      lastRedAtMs: 0,
-      red,
-      redBesides: 0,
-      announcedAtMs: null,
-      blindCycles: 0,
-      blindAnnounced: false,
-      blindSinceMs: null,
-      blindReason: null,
-    };
+    const state = { ...NEVER_JUDGED, status: "red" as const, sinceMs: 0, lastRedAtMs: 0, red };
     await commit(store, await leaseOf(store, START_MS), { ...EMPTY_MEMORY, states: { "S-01": state } });
     const back = (await memoryIn(store)).states["S-01"]!;
     expect(Object.keys(back.red).length + back.redBesides).toBe(100_000);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type InvariantStates, wasRedIn } from "../../shared/alerts/state.ts";
+import { type InvariantStates, NEVER_JUDGED, wasRedIn } from "../../shared/alerts/state.ts";
 import type { Facts, Reading, Readings } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { confirmed, needConfirmation } from "../../shared/verdict/confirm.ts";
@@ -270,16 +270,11 @@ describe("which findings are suspects", () => {
   const r01 = INVARIANTS.find((i) => i.id === "R-01")!;
   const red = (subject: string, keys: string[], more = false): InvariantStates => ({
     "R-01": {
+      ...NEVER_JUDGED,
       status: "red",
       sinceMs: 0,
       lastRedAtMs: 0,
       red: Object.fromEntries([[subject, { sinceMs: 0, keys, ...(more && { more }) }]]),
-      redBesides: 0,
-      announcedAtMs: null,
-      blindCycles: 0,
-      blindAnnounced: false,
-      blindSinceMs: null,
-      blindReason: null,
     },
   });
 

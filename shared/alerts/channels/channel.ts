@@ -21,7 +21,7 @@ export class NotDelivered extends Error {
 export type Send = (alert: Alert, signal: AbortSignal) => Promise<void>;
 export type Senders = Readonly<Record<Channel, Send>>;
 
-/** Its `name` is that in the outbox and in the log. */
+/** A channel. `name` identifies it in the outbox and in the log. */
 export interface ChannelSpec<V extends VariableTable = VariableTable> extends Part<V> {
   /** Makes the function that sends to the channel; null where none is named. */
   configure(values: Values<V>): Send | null;

@@ -1,7 +1,7 @@
 /** Silences: how the API and the pages create and end them, and their routes. */
 import { randomBytes } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Silence } from "../../alerts/silence.ts";
+import { isInForce, type Silence } from "../../alerts/silence.ts";
 import type { Canary } from "../../canary.ts";
 import { DAY_MS } from "../../time.ts";
 import { SilenceSchema, SilencesList } from "../../wire/schemas.ts";
@@ -42,7 +42,7 @@ interface Refused {
 
 /** Reads the silences that have not ended, oldest first. */
 async function silencesInForce({ store, now }: Canary): Promise<Silence[]> {
-  return (await store.lease.read()).silences.filter((s) => s.untilMs > now());
+  return (await store.lease.read()).silences.filter((s) => isInForce(s, now()));
 }
 
 /**
