@@ -11,7 +11,7 @@ export interface Advanced extends AlertState {
 
 /**
  * @param prior what the last cycle left
- * @param silences those that are in force, and others
+ * @param silences may include ended ones
  */
 export function advance(
   prior: AlertState,

@@ -7,7 +7,7 @@ export type Channel = string;
 
 /** The reason for an alert. */
 export type AlertKind =
-  /** Something is red that was not. */
+  /** Something is red that was not red before. */
   | "broke"
   /** A red invariant has a subject that was not red. */
   | "spread"
@@ -21,7 +21,7 @@ export type AlertKind =
 
 /** An alert without what only delivery knows. Texts are plain: a channel escapes them. */
 export interface Alert {
-  /** The same in every attempt, so that a reader knows a double for what it is. */
+  /** The same in every attempt, so that a reader recognises a duplicate. */
   readonly key: string;
   readonly kind: AlertKind;
   readonly environment: string;

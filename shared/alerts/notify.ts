@@ -23,7 +23,7 @@ export interface RecoveredNotice {
   readonly subjects: readonly string[];
   readonly redSinceMs: number;
 }
-/** What could not be read for some cycles, or is read again: one notice for all that turned in this cycle. */
+/** What could not be read for some cycles, or is read again: one notice for all that changed in this cycle. */
 export interface SightNotice {
   readonly kind: "blind" | "sees";
   readonly what: readonly {

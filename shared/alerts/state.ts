@@ -19,7 +19,7 @@ export interface InvariantState {
   readonly red: Readonly<Record<string, RedSubject>>;
   /** How many red subjects did not fit in the store. They keep the invariant red until it is seen whole and green. */
   readonly redBesides: number;
-  /** When operators were last notified that it is red; null while they were not, in this red. */
+  /** When operators were last notified of this red; null where they were not. */
   readonly announcedAtMs: number | null;
   /** How many verdicts in a row have been unknown, and whether operators were notified. */
   readonly blindCycles: number;

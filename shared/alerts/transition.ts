@@ -72,7 +72,7 @@ export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
  * Computes the state after a cycle.
  * @param prior what the last cycle left
  * @param result of this cycle; invariants that did not run and sources that were not asked stay as they are
- * @param silences those that are in force, and others
+ * @param silences may include ended ones
  * @returns the new state, and the transitions in the order of the verdicts
  */
 export function transition(

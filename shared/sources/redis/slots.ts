@@ -15,7 +15,7 @@ import {
 
 const SLOTS_PREFIX = "agent:slots:";
 const HASH_PREFIX = "agent:slot:";
-/** Of one agent in one request: further hashes are read in the second pass. */
+/** The most hashes of one agent in one request; further ones are read in the second pass. */
 const MAX_HASH_BYTES = CHUNK_BYTES / 2;
 /** What the client makes of bytes that are not UTF-8: the id is lost, and its hash can't be asked for. */
 const LOST = "\ufffd";
@@ -96,7 +96,7 @@ function askForHash(pipeline: Pipeline, hash: string): void {
   pipeline.hget(hash, "timeout_seconds");
 }
 
-/** A hash that can't be read leaves its slot a slot: only what its TTL would say is unseen. */
+/** A slot whose hash can't be read still counts as a slot. Only its TTL is unseen. */
 function hashOf(
   { unavailable }: Collected,
   { agent, id }: Member,
