@@ -4,6 +4,7 @@ import {
   SecretsManagerClient,
   type SecretsManagerServiceException,
 } from "@aws-sdk/client-secrets-manager";
+import { awsRequests } from "../aws-requests.ts";
 import { describeError } from "../errors.ts";
 import { ConfigError, type Environment, environmentWith, reader } from "./reader.ts";
 import { text } from "./variable.ts";
@@ -93,11 +94,7 @@ export function secretReader(
   };
 }
 
-const secretsClient = () =>
-  new SecretsManagerClient({
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
-  });
+const secretsClient = () => new SecretsManagerClient({ maxAttempts: 3, ...awsRequests() });
 
 /** Made by the first event, and kept while the function is warm. */
 let readSecret: ((maxAgeMs: number) => Promise<string>) | undefined;

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { awsRequests } from "../aws-requests.ts";
 
 /**
  * A DynamoDB client that gives up in seconds: a cycle waits for it, and holds its lease meanwhile.
@@ -8,7 +9,7 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 export function documentClient(local?: { readonly endpoint: string }): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     maxAttempts: 3,
-    requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
+    ...awsRequests(),
     ...(local && {
       endpoint: local.endpoint,
       region: "local",

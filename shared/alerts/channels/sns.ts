@@ -1,5 +1,6 @@
 /** An SNS topic, for e-mail and whatever else subscribes to it. */
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
+import { awsRequests } from "../../aws-requests.ts";
 import { text } from "../../config/variable.ts";
 import type { Alert } from "../alert.ts";
 import { type ChannelSpec, NotDelivered, type Send } from "./channel.ts";
@@ -47,7 +48,7 @@ export function plainMessage(alert: Alert): { subject: string; text: string } {
 function snsSender(topicArn: string): Send {
   // The topic's own region, which can be another than ours.
   const region = topicArn.split(":")[3]!;
-  const client = new SNSClient({ region, maxAttempts: 2 });
+  const client = new SNSClient({ region, maxAttempts: 3, ...awsRequests() });
   return async (alert, signal) => {
     const { subject, text } = plainMessage(alert);
     const publish = new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text });
