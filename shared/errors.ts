@@ -6,7 +6,8 @@ export class SourceError extends Error {
 }
 
 /**
- * Describes an error in one line, for `sources_unavailable`.
+ * Describes an error in one line, for `sources_unavailable`. The line can be long, and can hold a secret that the other
+ * side sent back: take secrets out first, then cut.
  * Network errors are named by their code, since their texts can carry addresses with credentials.
  */
 export function describeError(error: unknown): string {
@@ -27,8 +28,5 @@ export function describeError(error: unknown): string {
       return code;
   }
   const text = error instanceof Error ? error.message : String(error);
-  return text
-    .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, "(address)")
-    .replace(/\s+/g, " ")
-    .slice(0, 200);
+  return text.replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, "(address)").replace(/\s+/g, " ");
 }

@@ -24,7 +24,15 @@ export function cycleTelemetry(environment: string): (outcome: CycleOutcome, tri
       logger.info("cycle in progress", { trigger, retry_after_seconds: outcome.retryAfterSeconds });
       return;
     }
-    const { violations, verdicts, sources_unavailable, spreads, recoveries, ...rest } = outcome.report;
+    const {
+      violations: _,
+      violations_total,
+      verdicts,
+      sources_unavailable,
+      spreads,
+      recoveries,
+      ...rest
+    } = outcome.report;
     const withStatus = (status: string) =>
       Object.keys(verdicts).filter((id) => verdicts[id]?.status === status);
     const [red, unknown] = [withStatus("red"), withStatus("unknown")];
@@ -33,7 +41,7 @@ export function cycleTelemetry(environment: string): (outcome: CycleOutcome, tri
       trigger,
       red,
       unknown,
-      violation_count: violations.length,
+      violation_count: violations_total,
       sources_unavailable: sources_unavailable.slice(0, MAX_LISTED),
       spreads: spreads.map((s) => ({ ...s, subjects: s.subjects.slice(0, MAX_LISTED) })),
       recoveries: recoveries.map((r) => ({ ...r, subjects: r.subjects.slice(0, MAX_LISTED) })),
@@ -44,7 +52,7 @@ export function cycleTelemetry(environment: string): (outcome: CycleOutcome, tri
       metrics.addMetric("CycleDuration", MetricUnit.Milliseconds, rest.cycle_duration_ms);
       count("RedInvariants", red.length);
       count("UnknownInvariants", unknown.length);
-      count("Violations", violations.length);
+      count("Violations", violations_total);
     }
 
     if (outcome.kind === "stateless") {

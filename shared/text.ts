@@ -1,5 +1,8 @@
 /** Helpers for text that people read: length limits, lists, and characters that cannot be seen. */
 
+/** The length of a line that names what could not be read, in UTF-16 units. */
+export const MAX_LINE = 300;
+
 /** Cuts the text to `most` UTF-16 units, with an ellipsis at the end. Never cuts through a surrogate pair. */
 export function cut(text: string, most: number): string {
   if (text.length <= most) return text;

@@ -61,13 +61,20 @@ const MAX_SUMMARY = 600;
 const MAX_LINE = 400;
 const MAX_LINES = 5;
 
-/** Makes an alert. Every text is cut to what can be stored, whatever the length of names and ids. */
-export function makeAlert(parts: Omit<Alert, "more">): Alert {
+/** An alert before its texts are cut, with all of its lines. */
+export type AlertParts = Omit<Alert, "more">;
+
+/**
+ * Makes an alert. Secrets are taken out of every text, and then it is cut to what can be stored, whatever the length of
+ * names and ids.
+ */
+export function makeAlert(parts: AlertParts, redact: (text: string) => string): Alert {
+  const text = (long: string, most: number) => cut(oneLine(redact(long)), most);
   return {
     ...parts,
-    summary: cut(oneLine(parts.summary), MAX_SUMMARY),
-    lines: parts.lines.slice(0, MAX_LINES).map((line) => cut(oneLine(line), MAX_LINE)),
+    summary: text(parts.summary, MAX_SUMMARY),
+    lines: parts.lines.slice(0, MAX_LINES).map((line) => text(line, MAX_LINE)),
     more: Math.max(0, parts.lines.length - MAX_LINES),
-    context: parts.context.map((line) => cut(line, MAX_LINE)),
+    context: parts.context.map((line) => text(line, MAX_LINE)),
   };
 }

@@ -3,7 +3,7 @@
 import { listed } from "../text.ts";
 import { formatDuration, formatInstant } from "../time.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
-import { type Alert, makeAlert } from "./alert.ts";
+import { type Alert, type AlertParts, makeAlert } from "./alert.ts";
 import type { Notice, SightNotice } from "./notify.ts";
 
 export interface AlertContext {
@@ -12,6 +12,8 @@ export interface AlertContext {
   readonly statusUrl: string | null;
   readonly snapshotTime: string;
   readonly nowMs: number;
+  /** Takes secrets out of a text. */
+  redact(text: string): string;
   /** The id under which a finding was recorded. */
   idOf(finding: AnyFinding): number | undefined;
 }
@@ -30,7 +32,7 @@ function toSightAlert({ kind, what }: SightNotice, context: AlertContext): Alert
   const names = what.map(({ name }) => name);
   const shown = listed(names, 15);
   const isBlind = kind === "blind";
-  return makeAlert({
+  const parts: AlertParts = {
     environment,
     statusUrl,
     kind,
@@ -48,12 +50,17 @@ function toSightAlert({ kind, what }: SightNotice, context: AlertContext): Alert
       ? "What is blind is neither green nor red: see that the canary reaches the source, and that its token or certificate is good."
       : null,
     context: [`snapshot ${snapshotTime}`],
-  });
+  };
+  return makeAlert(parts, context.redact);
 }
 
 /** Makes the alert. Its key is unique: the cycle, the invariant and the kind. */
 export function toAlert(notice: Notice, context: AlertContext): Alert {
   if ("what" in notice) return toSightAlert(notice, context);
+  return makeAlert(partsOf(notice, context), context.redact);
+}
+
+function partsOf(notice: Exclude<Notice, SightNotice>, context: AlertContext): AlertParts {
   const { environment, statusUrl, snapshotTime, nowMs, idOf } = context;
   const { invariant, redSinceMs } = notice;
   const { kind } = notice;
@@ -68,14 +75,14 @@ export function toAlert(notice: Notice, context: AlertContext): Alert {
   const redFor = formatDuration(nowMs - redSinceMs);
   if ("subjects" in notice) {
     const { subjects } = notice;
-    return makeAlert({
+    return {
       ...of,
       severity: invariant.severity,
       summary: `green again, it was red for ${redFor}`,
       lines: subjects.length > 0 ? [`was red: ${subjects.join(", ")}`] : [],
       runbook: null,
       context: [`snapshot ${snapshotTime}`, `red since ${formatInstant(redSinceMs)}`],
-    });
+    };
   }
 
   const { findings, previousViolationAtMs } = notice;
@@ -91,7 +98,7 @@ export function toAlert(notice: Notice, context: AlertContext): Alert {
     spread: `red for ${redFor}`,
     reminder: `red for ${redFor}`,
   };
-  return makeAlert({
+  return {
     ...of,
     severity: notice.severity,
     summary: { broke: summary, spread: `joined: ${summary}`, reminder: `still red: ${summary}` }[notice.kind],
@@ -103,21 +110,17 @@ export function toAlert(notice: Notice, context: AlertContext): Alert {
       `${findings.length} violation(s)`,
       history[notice.kind],
     ],
-  });
+  };
 }
 
 interface AlertSource {
   readonly alerts: Pick<AlertContext, "environment" | "statusUrl">;
-  readonly redact: (line: string) => string;
+  readonly redact: AlertContext["redact"];
 }
 
 /** Makes the alerts of a cycle, without secrets. */
 export const toAlerts = (
   { alerts: { environment, statusUrl }, redact }: AlertSource,
   notices: readonly Notice[],
-  context: Omit<AlertContext, "environment" | "statusUrl">,
-): Alert[] =>
-  notices.map((notice) => {
-    const alert = toAlert(notice, { environment, statusUrl, ...context });
-    return { ...alert, summary: redact(alert.summary), lines: alert.lines.map(redact) };
-  });
+  context: Omit<AlertContext, "environment" | "statusUrl" | "redact">,
+): Alert[] => notices.map((notice) => toAlert(notice, { environment, statusUrl, redact, ...context }));

@@ -72,7 +72,7 @@ function headOf(
   if (checked_at === null) return ["never checked"];
   const head = [`checked ${checked_at}, ${cycle_duration_ms} ms`];
   const atMs = Date.parse(checked_at);
-  if (isFresh({ atMs }, nowMs)) return head;
+  if (isFresh(atMs, nowMs)) return head;
   const minutes = Math.floor((nowMs - atMs) / MINUTE_MS);
   return [...head, warn(`STALE: no full cycle for ${minutes} min; what follows is as it was then`)];
 }

@@ -1,15 +1,15 @@
 /** Delivering the outbox at the end of a cycle, within the time that is left. */
 import { deliver } from "../alerts/outbox.ts";
 import type { Canary } from "../canary.ts";
-import { describeError } from "../errors.ts";
 import type { Lease } from "../store/lease.ts";
 import { releaseLease, underLease } from "./lease.ts";
 import { memorySizes } from "./memory.ts";
 import type { AlertsOutcome, CycleRequest } from "./outcome.ts";
+import { stateLine } from "./state-line.ts";
 
 const DELIVERY_MS = 12_000;
 /** What delivery leaves of the caller's time, for the last write and the answer. */
-const LAST_WRITE_MS = 2_000;
+export const LAST_WRITE_MS = 2_000;
 
 /**
  * Sends what waits, then marks what was taken and gives the lease back. Where the marking fails, what was taken is sent
@@ -36,7 +36,7 @@ export async function deliverOutbox(
     () => null,
     async (error) => {
       await releaseLease(canary, lease.owner, LAST_WRITE_MS);
-      return `delivered alerts could not be marked: ${describeError(error)}`;
+      return stateLine(canary, error, "delivered alerts could not be marked: ");
     },
   );
   return {

@@ -1,11 +1,11 @@
 /** Reading everything that a cycle judges: the sources, and what earlier cycles left. */
 import type { Canary } from "../canary.ts";
 import { withDeadline } from "../deadline.ts";
-import { describeError } from "../errors.ts";
 import type { FactName, Reading, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
 import { type CollectOptions, collect } from "../sources/collect.ts";
 import type { Memory } from "./memory.ts";
+import { stateLine } from "./state-line.ts";
 import { timed } from "./timed.ts";
 
 export type AnyRecalled = Recalled<FactName, object>;
@@ -94,7 +94,7 @@ async function attempt(
     const recalled = recollection.recall(memory && partOf(recollection, memory.recall), entries);
     return [recollection, recalled ?? unreadable ?? "state: unread"];
   } catch (error) {
-    return [recollection, redact(`state: ${describeError(error)}`)];
+    return [recollection, stateLine({ redact }, error)];
   }
 }
 

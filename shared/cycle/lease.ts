@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import type { Canary } from "../canary.ts";
 import { withDeadline } from "../deadline.ts";
-import { describeError } from "../errors.ts";
 import type { Lease } from "../store/lease.ts";
 import type { CycleSettings } from "./outcome.ts";
+import { stateLine } from "./state-line.ts";
 import { timed } from "./timed.ts";
 
 /** Time for the writes at the end of a cycle, beyond its deadlines. */
@@ -23,7 +23,7 @@ export type Taken =
 /** Takes the lease. Throws nothing: a store that fails is an outcome. */
 export async function takeLease(canary: Canary, nowMs: number): Promise<Taken> {
   const owner = randomUUID();
-  const { store, settings, redact } = canary;
+  const { store, settings } = canary;
   try {
     const taken = await timed(canary, "lease", () =>
       withDeadline(settings.sourceDeadlineMs, () => store.lease.acquire(owner, nowMs, leaseMs(settings))),
@@ -32,7 +32,7 @@ export async function takeLease(canary: Canary, nowMs: number): Promise<Taken> {
       ? { kind: "busy", untilMs: taken.busyUntilMs }
       : { kind: "held", lease: taken };
   } catch (error) {
-    const reason = redact(`state: ${describeError(error)}`);
+    const reason = stateLine(canary, error);
     return { kind: "unreadable", reason, giveBack: () => releaseLease(canary, owner) };
   }
 }
@@ -46,6 +46,20 @@ export async function releaseLease(
   await withDeadline(deadlineMs, () => store.lease.release(owner)).catch(() => {});
 }
 
+/** What is left of the lease, in ms. */
+const leftMs = ({ now }: Canary, lease: Lease): number => Math.max(1, lease.untilMs - now());
+
 /** Cuts the work at the end of the lease: what takes longer may not count any more. */
-export const underLease = <T>({ now }: Canary, lease: Lease, work: () => Promise<T>): Promise<T> =>
-  withDeadline(Math.max(1, lease.untilMs - now()), work);
+export const underLease = <T>(canary: Canary, lease: Lease, work: () => Promise<T>): Promise<T> =>
+  withDeadline(leftMs(canary, lease), work);
+
+/**
+ * Cuts the work so early that enough of the lease is left for the commit.
+ * @param mostMs cuts it earlier
+ */
+export const beforeCommit = <T>(
+  canary: Canary,
+  lease: Lease,
+  work: (signal: AbortSignal) => Promise<T>,
+  mostMs: number,
+): Promise<T> => withDeadline(Math.min(mostMs, leftMs(canary, lease) / 2), work);

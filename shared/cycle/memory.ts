@@ -1,7 +1,8 @@
 /** What one cycle leaves to the next, and what of it may be left out where it does not fit in one item. */
-import type { Pending } from "../alerts/alert.ts";
+import type { Alert, Pending } from "../alerts/alert.ts";
 import type { AlertState, InvariantState, InvariantStates } from "../alerts/state.ts";
 import { partOf, type Recollection } from "../recall/recollection.ts";
+import { cut, MAX_LINE } from "../text.ts";
 
 /** Everything that the `MEMORY` item holds besides its lease. */
 export interface Memory extends AlertState {
@@ -54,6 +55,41 @@ const withSubjects =
     };
   };
 
+/** Cuts every text that says why something could not be read. */
+const withShortLines = (memory: Memory): Memory => ({
+  ...memory,
+  states: mapStates(memory.states, (state) => ({
+    ...state,
+    blindReason: state.blindReason && cut(state.blindReason, MAX_LINE),
+  })),
+  blindSources: Object.fromEntries(
+    Object.entries(memory.blindSources).map(([name, source]) => [
+      cut(name, MAX_LINE),
+      { ...source, reason: cut(source.reason, MAX_LINE) },
+    ]),
+  ),
+  lastFullCycle: memory.lastFullCycle && {
+    ...memory.lastFullCycle,
+    sourcesUnavailable: memory.lastFullCycle.sourcesUnavailable.map((line) => cut(line, MAX_LINE)),
+  },
+});
+
+/** The length of each text of an alert in the smallest form. A full outbox of them fits in an item. */
+const BRIEF = 40;
+
+/** Says that something happened, to what and how bad it is. */
+const brief = (alert: Alert): Alert => ({
+  ...alert,
+  environment: cut(alert.environment, BRIEF),
+  title: cut(alert.title, BRIEF),
+  summary: cut(alert.summary, BRIEF),
+  lines: [],
+  more: 0,
+  runbook: null,
+  context: [],
+  statusUrl: null,
+});
+
 /** A memory, and ever smaller forms of it, the whole first. */
 export interface MemorySizes extends Iterable<Memory> {
   readonly whole: Memory;
@@ -68,7 +104,8 @@ export const memorySizes = (memory: Memory, recollections: readonly Recollection
   [Symbol.iterator]: () => sizesOf(memory, recollections),
 });
 
-function* sizesOf(memory: Memory, recollections: readonly Recollection[]): Generator<Memory> {
+function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Generator<Memory> {
+  const memory = withShortLines(whole);
   yield memory;
   // The lines below an alert's summary go first: a shorter alert is still an alert.
   const terse = {
@@ -79,9 +116,11 @@ function* sizesOf(memory: Memory, recollections: readonly Recollection[]): Gener
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
   for (let most = MAX_SUBJECTS; most >= 1; most = Math.floor(most / 2))
     yield { ...keyless, states: mapStates(keyless.states, withSubjects(most)) };
+  // What is left is bounded in number and in length, whatever the cycle found.
   yield {
-    ...keyless,
     states: mapStates(keyless.states, withSubjects(0)),
+    outbox: memory.outbox.map((entry) => ({ ...entry, alert: brief(entry.alert) })),
+    lastFullCycle: memory.lastFullCycle && { ...memory.lastFullCycle, sourcesUnavailable: [] },
     recall: Object.assign(
       { ...memory.recall },
       ...recollections.map((r) => r.shrink?.(partOf(r, memory.recall))),

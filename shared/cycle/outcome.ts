@@ -29,8 +29,9 @@ export type CycleStep =
   | "evaluate"
   | "confirm"
   | "transition"
-  | "evidence"
+  | "journals"
   | "commit"
+  | "evidence"
   | "deliver";
 
 export interface CycleRequest {

@@ -1,17 +1,36 @@
 /** What a cycle answers and what it records, in wire names. Pure. */
-import type { Transition } from "../alerts/transition.ts";
+import { severityOf, type Transition } from "../alerts/transition.ts";
+import type { ViolationCount } from "../store/evidence.ts";
 import { cut } from "../text.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
+import { fitInto, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
 import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
 import { toTransitionRecords, toVerdictRecord, toViolation } from "../wire/serialize.ts";
 
+/**
+ * Violations that a cycle records and answers with; what is beyond is only counted. A partition of DynamoDB takes about a
+ * thousand a second, and a cycle has some seconds for them.
+ */
+const MAX_VIOLATIONS = 2_000;
+/** For the violations of an answer together, which leaves the rest of it some room. */
+const VIOLATIONS_BYTES = 0.8 * MAX_ANSWER_BYTES;
 /** Characters of what a cycle found of one invariant, in one line. */
 const MAX_SUMMARY = 600;
 /** Names in a list of a cycle's record, which must fit in an item. */
 const MAX_LISTED = 50;
 const MAX_SUBJECTS = 100;
+const MAX_LINES = 500;
 
 export type ViolationDraft = Omit<ViolationRecord, "id">;
+
+/** The violations of a cycle that are recorded. Those of one invariant follow one another. */
+export interface Drafts {
+  readonly violations: readonly ViolationDraft[];
+  /** What each of them is made of. */
+  readonly findings: readonly AnyFinding[];
+  /** How many there are, with those that are not recorded. */
+  readonly total: number;
+}
 
 /** What is known of a cycle before its state is written. */
 export interface CycleFacts {
@@ -24,41 +43,77 @@ export interface CycleFacts {
 
 type Redact = (line: string) => string;
 
-/** The violations of the verdicts, in their order. */
-export const violationDrafts = (verdicts: readonly Verdict[], snapshotTime: string): ViolationDraft[] =>
-  verdicts.flatMap((v) => v.findings.map((finding) => toViolation(v, finding, snapshotTime)));
+/** Takes the lines once each; those beyond a number are only counted. */
+export function distinctLines(lines: readonly string[]): string[] {
+  const distinct = [...new Set(lines)];
+  const left = distinct.length - MAX_LINES;
+  return left > 0 ? [...distinct.slice(0, MAX_LINES), `and ${left} more line(s)`] : distinct;
+}
+
+/** Drafts the violations of the verdicts, in their order: of each invariant the first, up to an equal share. */
+export function draftViolations(verdicts: readonly Verdict[], snapshotTime: string): Drafts {
+  const red = verdicts.filter(({ findings }) => findings.length > 0);
+  const share = Math.floor(MAX_VIOLATIONS / Math.max(1, red.length));
+  const drafted = red.flatMap((verdict) =>
+    verdict.findings.slice(0, share).map((finding) => ({ verdict, finding })),
+  );
+  const bytes = VIOLATIONS_BYTES / Math.max(1, drafted.length);
+  return {
+    violations: drafted.map(({ verdict, finding }) =>
+      fitInto(toViolation(verdict, finding, snapshotTime), bytes),
+    ),
+    findings: drafted.map(({ finding }) => finding),
+    total: red.reduce((sum, { findings }) => sum + findings.length, 0),
+  };
+}
+
+/** Counts the violations of the verdicts, by invariant and severity. */
+export function countViolations(verdicts: readonly Verdict[]): ViolationCount[] {
+  const counts = new Map<string, ViolationCount>();
+  for (const verdict of verdicts)
+    for (const finding of verdict.findings) {
+      const [invariantId, severity] = [verdict.invariant.id, severityOf(verdict, finding)];
+      const key = `${invariantId}/${severity}`;
+      counts.set(key, { invariantId, severity, count: (counts.get(key)?.count ?? 0) + 1 });
+    }
+  return [...counts.values()];
+}
 
 /**
- * Makes the answer of a cycle.
- * @param drafts the violations
- * @param ids of the violations, in their order; null where the state could not be written
+ * Makes the answer of a cycle, which is never larger than a function may answer.
+ * @param ids of the violations, in their order; null where they have none
  */
 export const toReport = (
   facts: CycleFacts,
-  drafts: readonly ViolationDraft[],
+  { violations, total }: Drafts,
   ids: readonly number[] | null,
   transitions: readonly Transition[],
   durationMs: number,
   redact: Redact,
-): CycleReport => ({
-  snapshot_time: facts.snapshotTime,
-  cycle_duration_ms: durationMs,
-  checks_run: facts.checksRun,
-  checks_off: facts.checksOff,
-  sources_unavailable: facts.sourcesUnavailable,
-  violations: drafts.map((draft, i) => ({ id: ids?.[i] ?? null, ...draft })),
-  ...toTransitionRecords(transitions),
-  verdicts: Object.fromEntries(
-    facts.verdicts.map((v) => {
-      const record = toVerdictRecord(v);
-      return [v.invariant.id, { ...record, reason: record.reason && redact(record.reason) }];
-    }),
-  ),
-});
+): CycleReport =>
+  fitInto(
+    {
+      snapshot_time: facts.snapshotTime,
+      cycle_duration_ms: durationMs,
+      checks_run: facts.checksRun,
+      checks_off: facts.checksOff,
+      sources_unavailable: facts.sourcesUnavailable,
+      violations: violations.map((draft, i) => ({ id: ids?.[i] ?? null, ...draft })),
+      violations_total: total,
+      ...toTransitionRecords(transitions),
+      verdicts: Object.fromEntries(
+        facts.verdicts.map((v) => {
+          const record = toVerdictRecord(v);
+          return [v.invariant.id, { ...record, reason: record.reason && redact(record.reason) }];
+        }),
+      ),
+    },
+    MAX_ANSWER_BYTES,
+  );
 
 /**
  * Says what was found of each invariant that has violations.
- * @param idOf the id of the violation that a finding became
+ * @param idOf the id of the violation that a finding became; undefined where it is not recorded
  */
 export function foundIn(
   verdicts: readonly Verdict[],
@@ -72,7 +127,7 @@ export function foundIn(
         invariant.id,
         {
           violations: findings.length,
-          first_violation_id: idOf(findings[0]!)!,
+          first_violation_id: idOf(findings[0]!) ?? null,
           summary: cut(redact(invariant.summarize(findings)), MAX_SUMMARY),
         },
       ]),
@@ -91,7 +146,7 @@ export const toCycleRecord = (
   checks_run: report.checks_run,
   checks_off: report.checks_off,
   sources_unavailable: report.sources_unavailable.slice(0, MAX_LISTED),
-  violation_count: report.violations.length,
+  violation_count: report.violations_total,
   found,
   verdicts: Object.fromEntries(
     Object.entries(report.verdicts).map(([id, verdict]) => [

@@ -3,42 +3,27 @@ import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import type { Canary } from "../canary.ts";
-import { describeError } from "../errors.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
-import { partOf } from "../recall/recollection.ts";
-import type { JournalAddition } from "../store/journals.ts";
 import { type Lease, LeaseLost } from "../store/lease.ts";
-import { dayOf, violationId } from "../store/table.ts";
 import { formatInstant } from "../time.ts";
-import { type AnyFinding, factsOf, isOff } from "../verdict/evaluate.ts";
+import { factsOf, isOff } from "../verdict/evaluate.ts";
 import { deliverOutbox } from "./deliver.ts";
-import { type Gathered, gather } from "./gather.ts";
+import type { Finished } from "./finished.ts";
+import { gather } from "./gather.ts";
 import { judge } from "./judge.ts";
 import { releaseLease, takeLease, underLease } from "./lease.ts";
+import { leave } from "./leave.ts";
 import { EMPTY_MEMORY, type Memory, memorySizes } from "./memory.ts";
 import type { AlertsOutcome, CycleOutcome, CycleRequest } from "./outcome.ts";
-import {
-  type CycleFacts,
-  foundIn,
-  toCycleRecord,
-  toReport,
-  type ViolationDraft,
-  violationDrafts,
-} from "./report.ts";
+import { reserveIds, writeRecord } from "./record.ts";
+import { distinctLines, draftViolations, toReport } from "./report.ts";
+import { stateLine } from "./state-line.ts";
 import { timed } from "./timed.ts";
 
 const LEASE_ENDED = "state: the cycle outlived its lease, and nothing of it counts";
 /** Lines of `sources_unavailable` that the memory keeps. */
 const MAX_REMEMBERED_LINES = 50;
-
-/** What a cycle read and judged. */
-interface Finished extends CycleFacts {
-  readonly request: CycleRequest;
-  readonly startedAtMs: number;
-  readonly gathered: Gathered;
-  readonly drafts: readonly ViolationDraft[];
-}
 
 /**
  * Runs one cycle.
@@ -55,22 +40,32 @@ async function runOnce(canary: Canary, request: CycleRequest): Promise<CycleOutc
   const taken = await takeLease(canary, startedAtMs);
   if (taken.kind === "busy") return busy(taken.untilMs, canary.now());
   const lease = taken.kind === "held" ? taken.lease : null;
-  const [finished] = await Promise.all([
-    readAndJudge(canary, request, lease, taken.kind === "unreadable" ? taken.reason : null, startedAtMs),
-    taken.kind === "unreadable" ? taken.giveBack() : null,
-  ]);
-  const { stateError } = finished.gathered;
-  if (lease === null || stateError !== null) {
-    if (lease) await releaseLease(canary, lease.owner);
-    return stateless(canary, finished, stateError ?? "state: unread");
+  let outcome: CycleOutcome | null = null;
+  try {
+    const unreadable = taken.kind === "unreadable" ? taken.reason : null;
+    const [finished] = await Promise.all([
+      readAndJudge(canary, request, lease, unreadable, startedAtMs),
+      taken.kind === "unreadable" ? taken.giveBack() : null,
+    ]);
+    outcome = await concluded(canary, lease, finished);
+    return outcome;
+  } finally {
+    // The last commit of a cycle that is done gives the lease back itself.
+    if (lease && outcome?.kind !== "done") await releaseLease(canary, lease.owner);
   }
+}
+
+/** Remembers what the cycle came to, if the state can be read and written. */
+async function concluded(canary: Canary, lease: Lease | null, finished: Finished): Promise<CycleOutcome> {
+  const { stateError } = finished.gathered;
+  if (lease === null || stateError !== null)
+    return stateless(canary, finished, stateError ?? "state: unread");
   if (canary.now() >= lease.untilMs) return stateless(canary, finished, LEASE_ENDED);
   try {
     return await remember(canary, lease, finished);
   } catch (error) {
-    if (error instanceof LeaseLost) return stateless(canary, finished, LEASE_ENDED);
-    await releaseLease(canary, lease.owner);
-    return stateless(canary, finished, canary.redact(`state: ${describeError(error)}`));
+    const reason = error instanceof LeaseLost ? LEASE_ENDED : stateLine(canary, error);
+    return stateless(canary, finished, reason);
   }
 }
 
@@ -97,37 +92,27 @@ async function readAndJudge(
     snapshotTime,
     checksRun: idsOf(selected.filter(isRun)),
     checksOff: idsOf(selected.filter((invariant) => !isRun(invariant))),
-    sourcesUnavailable: [...new Set([...snapshot.unavailable, ...judged.unavailable])],
+    sourcesUnavailable: distinctLines([...snapshot.unavailable, ...judged.unavailable]),
     verdicts: judged.verdicts,
-    drafts: violationDrafts(judged.verdicts, snapshotTime),
+    drafts: draftViolations(judged.verdicts, snapshotTime),
   };
 }
 
-/** Remembers and delivers: this needs the lease. Its commit is the moment at which the cycle has happened. */
+/**
+ * Remembers and delivers: this needs the lease. The commit is the moment at which the cycle has happened. Before it stands
+ * only what the next cycle would miss, after it what people read later.
+ */
 async function remember(canary: Canary, lease: Lease, finished: Finished): Promise<CycleOutcome> {
-  const { store, now, redact, recollections } = canary;
-  const { startedAtMs, verdicts, drafts, gathered, request } = finished;
+  const { startedAtMs, drafts, gathered, request } = finished;
   const channels = Object.keys(canary.alerts.senders);
   const change = timed(canary, "transition", () => changeOf(canary, lease, finished, channels.length > 0));
-
-  const ids = await underLease(canary, lease, () => reserveIds(canary, finished));
-  const durationMs = now() - startedAtMs;
-  const report = toReport(finished, drafts, ids, change.transitions, durationMs, redact);
-  const idOf = idLookup(finished, ids);
-  const left = leftBy(canary, lease.memory, finished);
-  const evidence = {
-    cycle: toCycleRecord(report, request.trigger, foundIn(verdicts, idOf, redact)),
-    violations: drafts.map((draft, i) => ({ id: ids[i]!, ...draft })),
-    journals: left.journals,
-  };
-  await timed(canary, "evidence", () =>
-    underLease(canary, lease, () => store.evidence.write(evidence, startedAtMs)),
+  const [left, reserved] = await timed(canary, "journals", () =>
+    Promise.all([leave(canary, lease, finished), reserveIds(canary, lease, finished)]),
   );
-
   const alerts = toAlerts(canary, change.notices, {
     snapshotTime: finished.snapshotTime,
     nowMs: startedAtMs,
-    idOf,
+    idOf: reserved.idOf,
   });
   const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, channels, startedAtMs);
   const memory: Memory = {
@@ -135,28 +120,45 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     blindSources: change.blindSources,
     outbox,
     recall: left.recall,
-    lastFullCycle: lastFullCycleAfter(lease.memory, finished, now() - startedAtMs),
+    lastFullCycle: lastFullCycleAfter(lease.memory, finished, canary.now() - startedAtMs),
   };
-  const willDeliver = isDue(outbox, now());
-  const committed = await timed(canary, "commit", () =>
-    underLease(canary, lease, () =>
-      store.lease.commit(lease, memorySizes(memory, recollections), {
-        release: !willDeliver,
-        nowMs: startedAtMs,
-      }),
-    ),
-  );
+  const willDeliver = isDue(outbox, canary.now());
+  const committed = await commit(canary, lease, memory, { release: !willDeliver, nowMs: startedAtMs });
+
+  const lines = [...finished.sourcesUnavailable, ...left.failures, ...reserved.failures];
+  const report = (more: readonly string[]) =>
+    toReport(
+      { ...finished, sourcesUnavailable: [...lines, ...more] },
+      drafts,
+      reserved.ids,
+      change.transitions,
+      canary.now() - startedAtMs,
+      canary.redact,
+    );
   const nothing: AlertsOutcome = { delivered: 0, pending: outbox.length, failures: [], dropped: [] };
-  const delivered = willDeliver
-    ? await timed(canary, "deliver", () => deliverOutbox(canary, committed, request))
-    : nothing;
+  const [failures, delivered] = await Promise.all([
+    writeRecord(canary, finished, report([]), reserved),
+    willDeliver ? timed(canary, "deliver", () => deliverOutbox(canary, committed, request)) : nothing,
+  ]);
   return {
     kind: "done",
-    report: { ...report, cycle_duration_ms: now() - startedAtMs },
+    report: report(failures),
     latencyMsBySource: gathered.snapshot.latencyMsBySource,
     alerts: { ...delivered, dropped: [...dropped, ...delivered.dropped] },
   };
 }
+
+const commit = (
+  canary: Canary,
+  lease: Lease,
+  memory: Memory,
+  next: { readonly release: boolean; readonly nowMs: number },
+): Promise<Lease> =>
+  timed(canary, "commit", () =>
+    underLease(canary, lease, () =>
+      canary.store.lease.commit(lease, memorySizes(memory, canary.recollections), next),
+    ),
+  );
 
 /** What changed, and who is notified of it. */
 function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
@@ -169,19 +171,6 @@ function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChann
     isFull: request.invariantIds === undefined,
   };
   return advance(memory, result, startedAtMs, { ...alerts.policy, hasChannel }, silences);
-}
-
-/** What the recollections leave to the next cycle. One that was not asked stays as it was. */
-function leftBy({ recollections }: Canary, memory: Memory, { gathered, verdicts, startedAtMs }: Finished) {
-  const seen = { readings: gathered.readings, verdicts, atMs: startedAtMs };
-  const recall: Record<string, unknown> = {};
-  const journals: JournalAddition[] = [];
-  for (const recollection of recollections) {
-    const left = gathered.recalled.get(recollection)?.next(seen);
-    Object.assign(recall, left?.part ?? partOf(recollection, memory.recall));
-    if (left && recollection.journal) journals.push({ ...recollection.journal, entries: left.entries });
-  }
-  return { recall, journals };
 }
 
 /** A run of some invariants says nothing of the others, or of their sources. */
@@ -199,19 +188,6 @@ const lastFullCycleAfter = (
         sourcesUnavailable: sourcesUnavailable.slice(0, MAX_REMEMBERED_LINES),
         latencyMsBySource: gathered.snapshot.latencyMsBySource,
       };
-
-async function reserveIds({ store }: Canary, { drafts, gathered }: Finished): Promise<number[]> {
-  if (drafts.length === 0) return [];
-  const { takenAtMs } = gathered.snapshot;
-  const day = dayOf(takenAtMs);
-  const first = await store.evidence.reserveIds(day, drafts, takenAtMs);
-  return drafts.map((_, i) => violationId(day, first + i));
-}
-
-function idLookup({ verdicts }: Finished, ids: readonly number[]) {
-  const byFinding = new Map(verdicts.flatMap((v) => v.findings).map((finding, i) => [finding, ids[i]]));
-  return (finding: AnyFinding) => byFinding.get(finding);
-}
 
 const busy = (untilMs: number, nowMs: number): CycleOutcome => ({
   kind: "busy",

@@ -16,7 +16,7 @@ interface Part {
 
 /** An execution is remembered for at least an hour after it was last read as finished; reads overlap by less than another. */
 const KEPT_SECONDS = 2 * 3600;
-/** What is pinned is in the journal too; this many are remembered through a pause of the canary. */
+/** So many are remembered through a pause of the canary. */
 const MAX_PINNED = 5_000;
 
 export const finishedRuns: Recollection = recollection<"finishedRuns", Part>({
@@ -24,6 +24,8 @@ export const finishedRuns: Recollection = recollection<"finishedRuns", Part>({
   initial: { endedCursor: null, pinned: [] },
   journal: { name: "TERMINAL", keptSeconds: KEPT_SECONDS },
   since: ({ endedCursor }) => ({ ended: endedCursor }),
+  // What is pinned is in the journal too.
+  shrink: ({ endedCursor, pinned }) => ({ endedCursor, pinned: pinned.slice(0, MAX_PINNED) }),
   recall(part, journal) {
     if (part === null) return null;
     const table = unpackEntries(journal, part.pinned);

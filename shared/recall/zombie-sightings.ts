@@ -7,6 +7,9 @@ interface Part {
   readonly zombieSightings: Readonly<Record<string, number>>;
 }
 
+/** More zombies than this are not told apart: those that are remembered make R-01 red. */
+const MAX_SIGHTINGS = 1_000;
+
 const NONE: Part = { zombieSightings: {} };
 
 /** @param dwellSeconds how long the same zombie has to be there before it counts */
@@ -46,5 +49,5 @@ function sightingsAfter(
       return [key, before[key] ?? atMs] as const;
     }),
   );
-  return Object.fromEntries([...kept, ...seen]);
+  return Object.fromEntries([...kept, ...seen].slice(0, MAX_SIGHTINGS));
 }

@@ -3,6 +3,7 @@
 import { withDeadline } from "../deadline.ts";
 import { describeError } from "../errors.ts";
 import type { FactName, Readings, Since, Snapshot } from "../facts/facts.ts";
+import { cut, MAX_LINE } from "../text.ts";
 import type { Source, SourceResult } from "./source.ts";
 
 /** A source, or why there is none: it is not named, or left out on purpose. */
@@ -21,12 +22,12 @@ export interface CollectOptions {
   readonly redact: (line: string) => string;
 }
 
-/** Redacts the reason of a fact that could not be read: it goes into verdicts, and from there into the state. */
-const withoutSecrets = (readings: Readings, redact: (line: string) => string): Readings =>
+/** Makes lines of the reasons of facts that could not be read: they go into verdicts, and from there into the state. */
+const withLines = (readings: Readings, toLine: (text: string) => string): Readings =>
   Object.fromEntries(
     Object.entries(readings).map(([fact, reading]) => [
       fact,
-      reading.read ? reading : { ...reading, reason: redact(reading.reason) },
+      reading.read ? reading : { ...reading, reason: toLine(reading.reason) },
     ]),
   );
 
@@ -35,7 +36,9 @@ const unread = (facts: Iterable<FactName>, reason: string, off?: true): Readings
 
 /** Reads each wanted fact that some source gives. A source that fails leaves its facts unread; it never throws. */
 export async function collect(options: CollectOptions): Promise<Snapshot> {
-  const { sources, wanted, deadlineMs, now, since, redact } = options;
+  const { sources, wanted, deadlineMs, now, since } = options;
+  // A secret that was cut in the middle would not be recognised.
+  const toLine = (text: string) => cut(options.redact(text), MAX_LINE);
   const takenAtMs = now();
   const latencyMsBySource: Record<string, number> = {};
   const asked = sources.filter((source) => source.gives.some((fact) => wanted.has(fact)));
@@ -52,7 +55,7 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
     try {
       return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted: own, since }));
     } catch (error) {
-      const reason = redact(`${source.name}: ${describeError(error)}`);
+      const reason = toLine(`${source.name}: ${describeError(error)}`);
       return { readings: unread(own, reason), unavailable: [reason] };
     } finally {
       latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);
@@ -60,8 +63,8 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
   }
   return {
     takenAtMs,
-    readings: withoutSecrets(Object.assign({}, ...results.map((r) => r.readings)), redact),
-    unavailable: results.flatMap((r) => r.unavailable).map(redact),
+    readings: withLines(Object.assign({}, ...results.map((r) => r.readings)), toLine),
+    unavailable: results.flatMap((r) => r.unavailable).map(toLine),
     latencyMsBySource,
     offSources: asked.filter((s) => "absent" in s && s.absent === "off").map((source) => source.name),
   };

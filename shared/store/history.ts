@@ -2,6 +2,7 @@
 import { QueryCommand, type QueryCommandInput } from "@aws-sdk/lib-dynamodb";
 import type { Severity, Tier } from "../invariants/invariant.ts";
 import { formatInstant } from "../time.ts";
+import { bytesOf, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
 import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { type Item, isExpired, type Table } from "./requests.ts";
@@ -74,8 +75,11 @@ interface DayListing<T> {
   read(item: Item): T | null;
 }
 
+/** A page of a list is an answer of a function, however large its items are. */
+const MAX_PAGE_BYTES = 0.8 * MAX_ANSWER_BYTES;
+
 /** Newest first over the days, from the cursor's item on; one query for each day that is reached. */
-async function listByDay<T>(
+async function listByDay<T extends object>(
   table: Table,
   { days, prefix, filter, read }: DayListing<T>,
   limit: number,
@@ -83,6 +87,7 @@ async function listByDay<T>(
 ): Promise<ListPage<T>> {
   const [fromDay, before] = cursor === null ? [null, null] : decodeCursor(cursor);
   const items: T[] = [];
+  let bytes = 0;
   let last = "";
   for (const day of days) {
     if (fromDay !== null && day > fromDay) continue;
@@ -101,7 +106,9 @@ async function listByDay<T>(
     for await (const item of pages) {
       const value = read(item);
       if (value === null) continue;
-      if (items.length === limit) return { items, cursor: last };
+      bytes += bytesOf(value);
+      const isFull = items.length === limit || bytes > MAX_PAGE_BYTES;
+      if (isFull && items.length > 0) return { items, cursor: last };
       items.push(value);
       last = encodeCursor(day, String(item.sk));
     }

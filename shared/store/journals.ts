@@ -15,6 +15,17 @@ export interface JournalAddition {
 export interface JournalStore {
   /** The entries of that journal that are kept, oldest first. */
   load(name: string, keptSeconds: number, nowMs: number): Promise<JournalEntry[]>;
+  /**
+   * Writes what a cycle adds.
+   * @param signal ends the tries
+   * @throws where some of it could not be written
+   */
+  append(
+    additions: readonly JournalAddition[],
+    snapshotTime: string,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** The length of `2026-11-23T10:30:00.123Z`; an item beyond a cycle's first has a number behind it. */
@@ -33,11 +44,16 @@ export function journalsOf(table: Table): JournalStore {
         entries.push({ bytes: ids as Uint8Array, atMs: Date.parse(String(sk).slice(0, INSTANT_LENGTH)) });
       return entries;
     },
+
+    append: (additions, snapshotTime, nowMs, signal) =>
+      table.write(
+        additions.flatMap((addition) => itemsOf(addition, snapshotTime, nowMs)),
+        signal,
+      ),
   };
 }
 
-/** The items that an addition makes. */
-export const journalItems = (
+const itemsOf = (
   { name, keptSeconds, entries }: JournalAddition,
   snapshotTime: string,
   nowMs: number,

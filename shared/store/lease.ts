@@ -8,9 +8,10 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { isInForce, type Silence } from "../alerts/silence.ts";
-import type { Memory, MemorySizes } from "../cycle/memory.ts";
-import { decodeMemory, encodeMemory } from "./memory-codec.ts";
-import type { Table } from "./requests.ts";
+import { EMPTY_MEMORY, type Memory, type MemorySizes } from "../cycle/memory.ts";
+import { MINUTE_MS } from "../time.ts";
+import { decodeMemory, encodeMemory, MemoryUnreadable } from "./memory-codec.ts";
+import type { Item, Table } from "./requests.ts";
 import { MEMORY_KEY, readSilences, silenceAttribute } from "./silences.ts";
 
 /** The right to run a cycle, until it is committed or ends. */
@@ -38,6 +39,7 @@ export class LeaseLost extends Error {
 export interface LeaseStore {
   /**
    * Takes the lease in one conditional update, which returns the memory.
+   * @throws MemoryUnreadable where the item holds none that this release reads; the lease is taken all the same
    * @param owner a name that no other cycle has; with it, `release` undoes a call whose answer was lost
    */
   acquire(owner: string, nowMs: number, leaseMs: number): Promise<Lease | Busy>;
@@ -55,11 +57,23 @@ export interface LeaseStore {
     sizes: MemorySizes,
     next: { readonly release: boolean; readonly nowMs: number },
   ): Promise<Lease>;
-  /** The memory and the silences as they are, without a lease. */
+  /** The memory and the silences as they are, without a lease. @throws MemoryUnreadable */
   read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
 }
 
-const IS_FREE_OR_MINE = "attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :owner";
+/**
+ * No cycle holds the lease for longer, whatever its deadlines are (in ms). One that stands further ahead was taken by a
+ * clock that is ahead, and would keep every other cycle away until then: it is nobody's. Who took it loses its commit.
+ */
+export const LONGEST_LEASE_MS = 10 * MINUTE_MS;
+
+const IS_FREE_OR_MINE = [
+  "attribute_not_exists(lease_until)",
+  "NOT attribute_type(lease_until, :number)",
+  "lease_until <= :now",
+  "lease_until > :longest",
+  "lease_owner = :owner",
+].join(" OR ");
 const IS_MINE = "lease_owner = :owner";
 const IS_MINE_AND_CURRENT = "lease_owner = :owner AND version = :version";
 
@@ -69,10 +83,24 @@ export const leaseOf = (table: Table): LeaseStore => ({
   commit: (lease, sizes, next) => commit(table, lease, sizes, next),
   async read() {
     const { pk, sk } = MEMORY_KEY;
-    const item = await table.get(pk, sk);
-    return { memory: decodeMemory(item?.memory), silences: readSilences(item ?? {}) };
+    const item = (await table.get(pk, sk)) ?? {};
+    return { memory: memoryIn(item), silences: readSilences(item) };
   },
 });
+
+/** The version that the item has. @throws MemoryUnreadable where it is no number */
+function versionIn({ version = 0 }: Item): number {
+  if (!Number.isSafeInteger(version)) throw new MemoryUnreadable("has a version that is no number");
+  return version;
+}
+
+/** The memory that the item holds. An item that was never committed has none. @throws MemoryUnreadable */
+function memoryIn(item: Item): Memory {
+  const version = versionIn(item);
+  if (item.memory === undefined && version > 0)
+    throw new MemoryUnreadable(`holds no memory, although its version is ${version}`);
+  return item.memory === undefined ? EMPTY_MEMORY : decodeMemory(item.memory);
+}
 
 async function acquire(
   { client, name }: Table,
@@ -89,15 +117,21 @@ async function acquire(
         UpdateExpression:
           "SET lease_owner = :owner, lease_until = :until, version = if_not_exists(version, :zero)",
         ConditionExpression: IS_FREE_OR_MINE,
-        ExpressionAttributeValues: { ":owner": owner, ":until": untilMs, ":now": nowMs, ":zero": 0 },
+        ExpressionAttributeValues: {
+          ":owner": owner,
+          ":until": untilMs,
+          ":now": nowMs,
+          ":longest": nowMs + LONGEST_LEASE_MS,
+          ":number": "N",
+          ":zero": 0,
+        },
         ReturnValues: "ALL_NEW",
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       }),
     );
     // An answer without the item must not read as an empty memory: every open red would be forgotten.
     if (Attributes?.lease_owner !== owner) throw new Error("DynamoDB did not return the MEMORY item");
-    const version = Number(Attributes.version);
-    const memory = decodeMemory(Attributes.memory);
+    const [version, memory] = [versionIn(Attributes), memoryIn(Attributes)];
     return { owner, version, untilMs, memory, silences: readSilences(Attributes) };
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error;

@@ -1,23 +1,26 @@
-/** The memory as it is stored: JSON, compressed to fit in one DynamoDB item. */
+/** The memory as it is stored: JSON with the number of its schema, compressed to fit in one DynamoDB item. */
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
-import { EMPTY_MEMORY, type Memory } from "../cycle/memory.ts";
+import { type InvariantState, NEVER_JUDGED } from "../alerts/state.ts";
+import type { Memory } from "../cycle/memory.ts";
 import { MAX_ITEM_BYTES } from "./table.ts";
 
-/** JSON longer than this is not even tried: compressing it takes seconds, and it would not fit. */
-const MAX_JSON = 4_000_000;
+/** Raise it with a change after which an older release would misread the memory. Memories without a number are of 0. */
+const SCHEMA = 1;
+
+/** JSON longer than this is not even tried: compressing it takes long, and it would hardly fit. */
+const MAX_JSON = 1_500_000;
+
+/** The `MEMORY` item can't be used: an unreadable memory must not be taken for an empty one. */
+export class MemoryUnreadable extends Error {
+  override readonly name = "MemoryUnreadable";
+  constructor(what: string, fix = "restore the table") {
+    super(`the MEMORY item ${what}: ${fix}, or delete that item to start from nothing`);
+  }
+}
 
 /** The parts of the recollections are stored among the other fields: their names do not overlap. */
 const toJson = ({ recall, lastFullCycle, ...memory }: Memory): string =>
-  JSON.stringify({ ...memory, ...recall, lastFullCycle });
-
-function fromJson(json: string): Memory {
-  const { states, blindSources, outbox, lastFullCycle, ...recall } = JSON.parse(json);
-  return { ...EMPTY_MEMORY, ...defined({ states, blindSources, outbox, lastFullCycle }), recall };
-}
-
-/** A memory of an older version may lack a field. */
-const defined = (fields: object): object =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  JSON.stringify({ schema: SCHEMA, ...memory, ...recall, lastFullCycle });
 
 /** Compresses the memory. Returns null where it does not fit. */
 function tryCompress(memory: Memory): Uint8Array | null {
@@ -41,14 +44,66 @@ export function encodeMemory(sizes: Iterable<Memory>): Uint8Array {
   throw new Error("the memory does not fit in one item");
 }
 
-/** @throws where the bytes are no memory: an unreadable memory must not be taken for an empty one */
-export function decodeMemory(bytes: Uint8Array | undefined): Memory {
-  if (!bytes) return EMPTY_MEMORY;
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isTime = (value: unknown) => Number.isFinite(value);
+const isEach = (value: unknown, is: (one: Fields) => boolean): value is Record<string, Fields> =>
+  isObject(value) && Object.values(value).every((one) => isObject(one) && is(one));
+
+const isRedSubject = ({ sinceMs, keys }: Fields) => isTime(sinceMs) && Array.isArray(keys);
+const isState = ({ status, sinceMs, red }: Fields) =>
+  ["green", "red", "unknown"].includes(String(status)) && isTime(sinceMs) && isEach(red, isRedSubject);
+const isBlindSource = ({ sinceMs, cycles }: Fields) => isTime(sinceMs) && isTime(cycles);
+const isPending = (entry: unknown) =>
+  isObject(entry) && isObject(entry.alert) && isTime(entry.createdAtMs) && isObject(entry.channels);
+const isFullCycle = (value: unknown) =>
+  value === null || (isObject(value) && isTime(value.atMs) && Array.isArray(value.sourcesUnavailable));
+
+/** Gives a state of an older release the fields that it lacks. */
+const completed = (states: Record<string, Fields>): Memory["states"] =>
+  Object.fromEntries(
+    Object.entries(states).map(([id, state]) => [
+      id,
+      { ...NEVER_JUDGED, ...state } as unknown as InvariantState,
+    ]),
+  );
+
+/** Reads the parsed JSON. Returns null where it has not the shape of a memory. */
+function fromJson(json: unknown): Memory | null {
+  if (!isObject(json)) return null;
+  const { schema: _, states, blindSources = {}, outbox = [], lastFullCycle = null, ...recall } = json;
+  const isWhole =
+    isEach(states, isState) &&
+    isEach(blindSources, isBlindSource) &&
+    Array.isArray(outbox) &&
+    outbox.every(isPending) &&
+    isFullCycle(lastFullCycle);
+  return isWhole
+    ? ({ states: completed(states), blindSources, outbox, recall, lastFullCycle } as unknown as Memory)
+    : null;
+}
+
+/**
+ * Decodes a memory of this release or an older one.
+ * @throws MemoryUnreadable where it is of a newer release, or where the bytes are no memory
+ */
+export function decodeMemory(bytes: Uint8Array): Memory {
+  let json: unknown;
   try {
-    return fromJson(brotliDecompressSync(bytes).toString("utf8"));
+    json = JSON.parse(brotliDecompressSync(bytes).toString("utf8"));
   } catch {
-    throw new Error(
-      "the MEMORY item can't be read: restore the table, or delete that item to start from nothing",
-    );
+    throw new MemoryUnreadable("can't be read");
   }
+  const schema = isObject(json) ? (json.schema ?? 0) : 0;
+  if (!Number.isSafeInteger(schema)) throw new MemoryUnreadable("has a schema that is no number");
+  if (Number(schema) > SCHEMA)
+    throw new MemoryUnreadable(
+      `was written by a newer release (schema ${schema}, this one reads up to ${SCHEMA})`,
+      "deploy that release again",
+    );
+  const memory = fromJson(json);
+  if (memory === null) throw new MemoryUnreadable("holds something that is no memory");
+  return memory;
 }

@@ -9,7 +9,9 @@ import {
 
 const BATCH_ITEMS = 25;
 const BATCHES_AT_ONCE = 4;
-const BATCH_TRIES = 6;
+/** The pause before a batch is sent again is at most this, doubled with each try. Jitter keeps batches apart. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 3_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: the SDK types attributes so; who reads an item knows its shape.
 export type Item = Record<string, any>;
@@ -22,23 +24,29 @@ export interface Table {
   /** The item with that key, undefined where there is none. */
   get(pk: string, sk: string): Promise<Item | undefined>;
   /**
-   * Writes all items, in batches.
-   * @throws where DynamoDB leaves some unwritten again and again
+   * Writes all items, in batches. What DynamoDB leaves unwritten or throttles is sent again until it is written.
+   * @param signal ends the tries
+   * @throws where some could not be written
    */
-  write(items: readonly Item[]): Promise<void>;
+  write(items: readonly Item[], signal: AbortSignal): Promise<void>;
 }
 
 export function openTable(client: DynamoDBDocumentClient, name: string): Table {
-  const writeBatch = async (items: readonly Item[]): Promise<void> => {
+  const writeBatch = async (items: readonly Item[], signal: AbortSignal): Promise<void> => {
     let requests = items.map((Item) => ({ PutRequest: { Item } }));
-    for (let attempt = 0; requests.length > 0; attempt += 1) {
-      if (attempt === BATCH_TRIES)
-        throw new Error(`DynamoDB left ${requests.length} item(s) of a batch unwritten`);
-      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt));
-      const { UnprocessedItems } = await client.send(
-        new BatchWriteCommand({ RequestItems: { [name]: requests } }),
+    for (let attempt = 0; ; attempt += 1) {
+      signal.throwIfAborted();
+      const batch = new BatchWriteCommand({ RequestItems: { [name]: requests } });
+      const left = await client.send(batch, { abortSignal: signal }).then(
+        ({ UnprocessedItems }) => (UnprocessedItems?.[name] ?? []) as typeof requests,
+        (error) => {
+          if (isThrottled(error)) return requests;
+          throw error;
+        },
       );
-      requests = (UnprocessedItems?.[name] ?? []) as typeof requests;
+      if (left.length === 0) return;
+      requests = left;
+      await pause(Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt), signal);
     }
   };
   return {
@@ -57,15 +65,33 @@ export function openTable(client: DynamoDBDocumentClient, name: string): Table {
     async get(pk, sk) {
       return (await client.send(new GetCommand({ TableName: name, Key: { pk, sk } }))).Item;
     },
-    async write(items) {
+    async write(items, signal) {
       const batches = Array.from({ length: Math.ceil(items.length / BATCH_ITEMS) }, (_, i) =>
         items.slice(i * BATCH_ITEMS, (i + 1) * BATCH_ITEMS),
       );
       for (let i = 0; i < batches.length; i += BATCHES_AT_ONCE)
-        await Promise.all(batches.slice(i, i + BATCHES_AT_ONCE).map(writeBatch));
+        await Promise.all(batches.slice(i, i + BATCHES_AT_ONCE).map((batch) => writeBatch(batch, signal)));
     },
   };
 }
+
+/** Whether the SDK gave up on a request that DynamoDB may take later. */
+const isThrottled = ({ name }: Error): boolean =>
+  ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"].includes(name);
+
+/** Waits. @throws the signal's reason, as soon as it is aborted */
+const pause = (ms: number, signal: AbortSignal) =>
+  new Promise<void>((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", end);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", end, { once: true });
+  });
 
 /** DynamoDB deletes late: what has expired is not there for a reader. */
 export const isExpired = (item: Item, nowMs: number): boolean => Number(item.expires_at) <= nowMs / 1000;

@@ -1,6 +1,7 @@
 /** The canary's state in one DynamoDB table: the lease and the memory, silences, the journals, and the history. */
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { type EvidenceStore, evidenceOf } from "./evidence.ts";
+import { type FreshnessStore, freshnessOf } from "./freshness.ts";
 import { type History, historyOf } from "./history.ts";
 import { type JournalStore, journalsOf } from "./journals.ts";
 import { type LeaseStore, leaseOf } from "./lease.ts";
@@ -13,6 +14,7 @@ export interface Store {
   readonly journals: JournalStore;
   /** What a cycle writes besides its memory. */
   readonly evidence: EvidenceStore;
+  readonly freshness: FreshnessStore;
   /** What API and pages read. */
   readonly history: History;
 }
@@ -28,6 +30,7 @@ export function dynamoStore(client: DynamoDBDocumentClient, name: string): Store
     silences: silencesOf(table),
     journals: journalsOf(table),
     evidence: evidenceOf(table),
+    freshness: freshnessOf(table),
     history: historyOf(table),
   };
 }

@@ -4,6 +4,7 @@ import { describeError } from "../errors.ts";
 import { type Coverage, coverageOf, NOTHING_SEEN, seenCount } from "../facts/coverage.ts";
 import type { FactName, Reading, Readings } from "../facts/facts.ts";
 import type { Finding, Invariant } from "../invariants/invariant.ts";
+import { cut, MAX_LINE } from "../text.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
 
@@ -60,7 +61,7 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
     const findings = [...checked.findings].sort(bySubject);
     return { invariant, coverage, findings, ...statusOf(findings, coverage) };
   } catch (error) {
-    return unknownVerdict(invariant, `the check failed: ${describeError(error)}`);
+    return unknownVerdict(invariant, cut(`the check failed: ${describeError(error)}`, MAX_LINE));
   }
 }
 

@@ -10,9 +10,15 @@ import type { SilenceBody, StatusBody } from "../wire/schemas.ts";
 /** Three scheduled cycles: one may be late, and one may fail. */
 const STALE_AFTER_MS = 15 * MINUTE_MS;
 
-/** Whether the last full cycle is recent enough to rely on. */
-export const isFresh = (lastFullCycle: { readonly atMs: number } | null, nowMs: number): boolean =>
-  lastFullCycle !== null && nowMs - lastFullCycle.atMs < STALE_AFTER_MS;
+/** Clocks differ by a little. A cycle further in the future was made by one that is wrong, and proves nothing. */
+const MOST_AHEAD_MS = MINUTE_MS;
+
+/**
+ * Whether the last full cycle is recent enough to rely on.
+ * @param atMs when it began; null where there was none
+ */
+export const isFresh = (atMs: number | null, nowMs: number): boolean =>
+  atMs !== null && nowMs - atMs < STALE_AFTER_MS && atMs - nowMs < MOST_AHEAD_MS;
 
 export const instantOrNull = (ms: number | null | undefined) => (ms == null ? null : formatInstant(ms));
 

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { describeError } from "../errors.ts";
+import { MemoryUnreadable } from "../store/memory-codec.ts";
 
 export const ErrorBody = z
   .object({ detail: z.string(), code: z.string(), request_id: z.string() })
@@ -27,7 +28,10 @@ export const describeIssues = (error: z.core.$ZodError): string =>
 
 /** Whether the store failed, the only service that these routes use. SDK errors have metadata, network errors a code. */
 export const isStateFault = (error: Error): boolean =>
-  "$metadata" in error || "code" in error || error.name === "TimeoutError";
+  "$metadata" in error ||
+  "code" in error ||
+  error.name === "TimeoutError" ||
+  error instanceof MemoryUnreadable;
 
 /** Describes a failed request for the log. */
 export const failureLine = (c: Context, error: Error): string =>

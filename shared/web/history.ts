@@ -69,8 +69,8 @@ export async function readHistory(
   const found = recent.length > 0 ? recent : await searchDays(view, id, counts, endMs);
   const shown = firstPage(found);
   const violations = await Promise.all(
-    shown.map(({ first_violation_id, violations }) =>
-      history.listViolationsFrom(first_violation_id, Math.min(violations, MAX_VIOLATIONS), nowMs),
+    shown.map(({ first_violation_id: first, violations }) =>
+      first === null ? [] : history.listViolationsFrom(first, Math.min(violations, MAX_VIOLATIONS), nowMs),
     ),
   );
   // The last 24 hours begin in the middle of a day, which may have earlier violations.

@@ -43,7 +43,7 @@ export async function readSummary({ store, channels, environment, now }: CanaryV
     status,
     /** Null before the first full cycle. */
     checkedAtMs: memory.lastFullCycle?.atMs ?? null,
-    isFresh: isFresh(memory.lastFullCycle, nowMs),
+    isFresh: isFresh(memory.lastFullCycle?.atMs ?? null, nowMs),
     /** In the registry's order. */
     invariants: status.invariants.map((invariant): InvariantSummary => {
       const state = invariant.status === "off" ? undefined : memory.states[invariant.id];

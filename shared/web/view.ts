@@ -4,7 +4,7 @@ import type { LeaseStore } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
 
 export interface CanaryView {
-  readonly store: Pick<Store, "history"> & { readonly lease: Pick<LeaseStore, "read"> };
+  readonly store: Pick<Store, "freshness" | "history"> & { readonly lease: Pick<LeaseStore, "read"> };
   /** The names of the alert channels, sorted. */
   readonly channels: readonly string[];
   readonly environment: string;

@@ -61,16 +61,20 @@ export const CycleResponse = z
     snapshot_time: Instant,
     cycle_duration_ms: z.number().int(),
     ...scope,
+    /** The first of each invariant, where there are many. */
     violations: list(Violation),
+    /** How many there are. */
+    violations_total: z.number().int(),
     ...changes,
     verdicts: z.record(z.string(), VerdictSchema),
   })
   .openapi("CycleResponse");
 
-/** What a cycle found of one invariant. The ids of its violations are consecutive. */
+/** What a cycle found of one invariant. The ids of its recorded violations are consecutive. */
 const Found = z.object({
   violations: z.number().int(),
-  first_violation_id: z.number().int(),
+  /** Null where none is recorded. */
+  first_violation_id: z.number().int().nullable(),
   /** All violations in one line. */
   summary: z.string(),
 });

@@ -18,6 +18,12 @@ export function explainViolation({ invariant_id, observed_state, signal_query }:
   }
 }
 
+/**
+ * Writes a number as it can be stored and shown: a whole number that JSON and DynamoDB keep exactly, any other as text.
+ */
+const exact = (value: unknown): unknown =>
+  typeof value !== "number" || Number.isSafeInteger(value) ? value : String(value);
+
 /** Makes the record of a violation, without its id. */
 export function toViolation(
   verdict: Verdict,
@@ -31,7 +37,10 @@ export function toViolation(
     severity: finding.severity ?? severity,
     subject: finding.subject,
     snapshot_time: snapshotTime,
-    observed_state: { ...finding.observed, snapshot_time: snapshotTime },
+    observed_state: {
+      ...Object.fromEntries(Object.entries(finding.observed).map(([name, value]) => [name, exact(value)])),
+      snapshot_time: snapshotTime,
+    },
     signal_query: finding.signalQuery,
   };
 }

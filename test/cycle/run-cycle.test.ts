@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
 import { leaseMs } from "../../shared/cycle/lease.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { SourceError } from "../../shared/errors.ts";
 import { INVARIANT_IDS, INVARIANTS, unknownIds } from "../../shared/invariants/index.ts";
 import type { TimeRange } from "../../shared/store/history.ts";
@@ -172,28 +173,28 @@ describe("a cycle that died while it held the lease", () => {
     expect((await canary.cycle()).transitions).toMatchObject([{ invariant_id: "S-01" }]);
   });
 
-  test("another, whose clock is ahead, took over while it wrote its evidence: its commit is refused", async () => {
+  test("another, whose clock is ahead, took over before its commit: the commit is refused", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
-    const { write } = canary.store.evidence;
-    canary.stateCalls("evidence.write", async (...evidence: Parameters<typeof write>) => {
-      await write(...evidence);
+    const { reserveIds } = canary.store.evidence;
+    canary.stateCalls("evidence.reserveIds", async (...args: Parameters<typeof reserveIds>) => {
       const aheadMs = canary.now() + leaseMs(canary.deps.settings);
       expect(await canary.store.lease.acquire("ahead", aheadMs, 60_000)).toHaveProperty("owner");
+      return reserveIds(...args);
     });
     expect(await canary.run()).toMatchObject(OUTLIVED);
     expect((await canary.memory()).states).toEqual({});
   });
 
-  test("its evidence took longer than its lease, and another ran meanwhile: it changes nothing any more", async () => {
+  test("it took longer than its lease, and another ran meanwhile: it changes nothing any more", async () => {
     const canary = await canaryOf();
     canary.set(LEAKED);
-    const { write } = canary.store.evidence;
-    canary.stateCalls("evidence.write", async (...evidence: Parameters<typeof write>) => {
-      await write(...evidence);
-      canary.stateCalls("evidence.write", write);
+    const { reserveIds } = canary.store.evidence;
+    canary.stateCalls("evidence.reserveIds", async (...args: Parameters<typeof reserveIds>) => {
+      canary.stateCalls("evidence.reserveIds", reserveIds);
       canary.advance(leaseMs(canary.deps.settings));
       expect((await canary.run(["S-02"])).kind).toBe("done");
+      return reserveIds(...args);
     });
     expect(await canary.run()).toMatchObject({ kind: "stateless", report: OUTLIVED.report });
     expect(Object.keys((await canary.memory()).states)).toEqual(["S-02"]);
@@ -281,8 +282,6 @@ describe("the state can't be reached", () => {
   test.each([
     ["when the lease is taken", ["lease.acquire"]],
     ["when the terminal memory is loaded", ["journals.load"]],
-    ["when ids are reserved", ["evidence.reserveIds"]],
-    ["when the evidence is written", ["evidence.write"]],
     ["at the commit", ["lease.commit"]],
   ] as const)("%s: the verdicts are told, nothing opens, and the next cycle works", async (_, calls) => {
     const canary = await canaryOf();
@@ -301,6 +300,47 @@ describe("the state can't be reached", () => {
     canary.stateRecovers();
     const next = await canary.run();
     expect(next).toMatchObject({ kind: "done", report: { transitions: [{ invariant_id: "S-01" }] } });
+  });
+
+  test("when ids are reserved: the cycle happens, and its violations are not recorded", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    canary.stateFails("evidence.reserveIds");
+    const report = await canary.cycle();
+    expect(report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
+    expect(report.violations).toMatchObject([{ id: null, invariant_id: "S-01", subject: "alpha" }]);
+    expect(report.sources_unavailable).toEqual(["state: the violations are not recorded: ECONNREFUSED"]);
+    expect((await violationsOf(canary)).items).toEqual([]);
+    const [recorded] = (await cyclesOf(canary)).items;
+    expect(recorded).toMatchObject({ found: { "S-01": { violations: 1, first_violation_id: null } } });
+  });
+
+  test("when the record is written: the cycle happens, and a line says what is missing", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    canary.stateFails("evidence.write");
+    const report = await canary.cycle();
+    expect(report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
+    expect(report.sources_unavailable).toEqual([
+      "state: the record of this cycle is not whole: ECONNREFUSED",
+    ]);
+    expect((await canary.memory()).states["S-01"]?.status).toBe("red");
+  });
+
+  test("when a journal is written: the cycle happens, and the next one reads what ended once more", async () => {
+    const canary = await canaryOf();
+    await canary.cycle();
+    const { endedCursor } = (await canary.memory()).recall;
+    canary.set(LEAKED);
+    canary.ends({ "e-9": "success" });
+    canary.stateFails("journals.append");
+    const report = await canary.cycle();
+    expect(report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
+    expect(report.sources_unavailable).toEqual(["state: the journal TERMINAL was not written: ECONNREFUSED"]);
+    expect((await canary.memory()).recall.endedCursor).toEqual(endedCursor);
+    canary.stateRecovers();
+    await canary.cycle();
+    expect(canary.reads.at(-1)?.endedSince ?? endedCursor).toEqual(endedCursor);
   });
 
   test("nothing closes either", async () => {
@@ -407,7 +447,37 @@ describe("the state can't be reached", () => {
     },
   );
 
-  test.each(["evidence.reserveIds", "evidence.write", "lease.commit"] as const)(
+  test.each(["evidence.reserveIds", "journals.append"] as const)(
+    "it never answers (%s), at the end of the lease: there is time for the commit",
+    async (call) => {
+      const canary = await canaryOf();
+      canary.set(LEAKED);
+      canary.ends({ "e-9": "success" });
+      canary.stateHangs(call);
+      canary.when("docker", async () =>
+        canary.advance(leaseMs(canary.deps.settings) - canary.deps.settings.confirmAfterMs - 2_000),
+      );
+      const report = await canary.cycle();
+      expect(report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
+      expect(report.sources_unavailable).toEqual([expect.stringMatching(/: no answer within 1000 ms$/)]);
+    },
+  );
+
+  test("it never answers when the record is written: the caller has its answer in time", async () => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    canary.stateHangs("evidence.write");
+    const outcome = await runCycle(canary.deps, { trigger: "schedule", timeLeftMs: () => 2_050 });
+    expect(outcome).toMatchObject({
+      kind: "done",
+      report: {
+        sources_unavailable: ["state: the record of this cycle is not whole: no answer within 50 ms"],
+        transitions: [{ invariant_id: "S-01" }],
+      },
+    });
+  });
+
+  test.each(["lease.commit"] as const)(
     "it never answers (%s): the cycle ends when its lease does, and the next one runs",
     async (call) => {
       const canary = await canaryOf();
@@ -601,8 +671,8 @@ describe("E-02: a finished run comes back to life", () => {
     expect(e02(await canary.cycle("E-02"))).toBe("red");
   });
 
-  test.each(["evidence.write", "lease.commit"] as const)(
-    "a cycle that failed (%s) forgets nothing, and reads from where the last good one ended",
+  test.each([["journals.append"], ["lease.commit"]] as const)(
+    "a cycle that could not be remembered (%s) forgets nothing, and the next reads from where the last good one ended",
     async (call) => {
       const canary = await canaryOf();
       canary.ends({ "e-1": "success" });
@@ -610,7 +680,8 @@ describe("E-02: a finished run comes back to life", () => {
       const { endedCursor } = (await canary.memory()).recall;
       canary.stateFails(call);
       canary.ends({ "e-2": "success" });
-      await canary.statelessCycle("E-02");
+      canary.advance(5 * MINUTE_MS);
+      await canary.run(["E-02"]);
       canary.stateRecovers();
       canary.ends({ "e-2": "success" });
       await canary.cycle("E-02");
@@ -874,7 +945,7 @@ describe("what is written down", () => {
       },
     });
     for (const [id, { first_violation_id, violations: count }] of Object.entries(found!)) {
-      const listed = await canary.store.history.listViolationsFrom(first_violation_id, count, canary.now());
+      const listed = await canary.store.history.listViolationsFrom(first_violation_id!, count, canary.now());
       expect(listed.map((v) => v.id)).toEqual(idsOf(id));
     }
   });
@@ -938,7 +1009,7 @@ describe("what is written down", () => {
     const report = await canary.cycle("S-01", "L-03");
     expect(report.transitions.map((t) => t.invariant_id)).toEqual(["S-01", "L-03"]);
     const { items } = await violationsOf(canary);
-    expect(items.map((v) => v.subject.length)).toEqual([10_001, 5]);
+    expect(items.map((v) => v.subject.length)).toEqual([10_000, 5]);
     expect((await canary.cycle("S-01", "L-03")).transitions).toEqual([]);
     canary.set(NO_SLOTS);
     expect((await canary.cycle("S-01", "L-03")).recoveries).toHaveLength(2);

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type LocalEnvironment, startEnvironment } from "../../infra/local/environment.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { NO_DEADLINE } from "../support/cycle.ts";
 import { chromiumPath, describeLive, until } from "../support/live.ts";
 
 const TOKEN = "token-of-the-page-test";
@@ -77,7 +78,11 @@ describeLive(["chromium"], "the status page in a browser", () => {
         recoveries: [],
       };
       if (ago !== 200)
-        await environment.canary.store.evidence.write({ cycle, violations: [], journals: [] }, nowMs);
+        await environment.canary.store.evidence.write(
+          { cycle, violations: [], fullCycleAtMs: null },
+          nowMs,
+          NO_DEADLINE,
+        );
     }
   }
 

@@ -11,7 +11,7 @@ import { type AwsClientStub, mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Alert } from "../../shared/alerts/alert.ts";
 import { leaseMs } from "../../shared/cycle/lease.ts";
-import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
+import type { CycleOutcome, CycleRequest } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
@@ -47,11 +47,15 @@ const refused = () =>
 const CALLS = {
   lease: [UpdateCommand, { ReturnValues: "ALL_NEW" }],
   "terminal memory": [QueryCommand, { ConsistentRead: true }],
-  ids: [UpdateCommand, { ReturnValues: "UPDATED_NEW" }],
-  evidence: [BatchWriteCommand, {}],
   commit: [UpdateCommand, { ConditionExpression: "lease_owner = :owner AND version = :version" }],
 } as const;
-type Call = keyof typeof CALLS;
+/** Those without which a cycle happens all the same. */
+const EVIDENCE_CALLS = {
+  ids: [UpdateCommand, { ReturnValues: "UPDATED_NEW" }],
+  evidence: [BatchWriteCommand, {}],
+} as const;
+const ALL_CALLS = { ...CALLS, ...EVIDENCE_CALLS };
+type Call = keyof typeof ALL_CALLS;
 
 describe("the table", () => {
   let canary: ScriptedCanary;
@@ -72,9 +76,10 @@ describe("the table", () => {
   });
 
   /** The mock's types want an input of that command; which command it is stands in the table above. */
-  const on = (call: Call) => table.on(CALLS[call][0] as typeof UpdateCommand, CALLS[call][1] as object);
+  const on = (call: Call) =>
+    table.on(ALL_CALLS[call][0] as typeof UpdateCommand, ALL_CALLS[call][1] as object);
   const calls = (call: Call) =>
-    table.commandCalls(CALLS[call][0] as typeof UpdateCommand, CALLS[call][1] as object).length;
+    table.commandCalls(ALL_CALLS[call][0] as typeof UpdateCommand, ALL_CALLS[call][1] as object).length;
   /** Sends past the faults. */
   const realSend = () =>
     table.send.wrappedMethod.bind(canary.client) as (command: unknown) => Promise<unknown>;
@@ -84,21 +89,21 @@ describe("the table", () => {
   }
 
   /** Five minutes pass, and a cycle runs that tells its alerts. */
-  async function cycle(): Promise<CycleOutcome> {
+  async function cycle(request: Pick<CycleRequest, "timeLeftMs"> = {}): Promise<CycleOutcome> {
     canary.advance(5 * MINUTE_MS);
-    return again();
+    return again(request);
   }
   /** A cycle runs right now. */
-  function again(): Promise<CycleOutcome> {
+  function again(request: Pick<CycleRequest, "timeLeftMs"> = {}): Promise<CycleOutcome> {
     const slack = async ({ key }: Alert) => void told.push(key);
     const alerts = { ...canary.deps.alerts, senders: { slack } };
-    return runCycle({ ...canary.deps, alerts }, { trigger: "schedule" });
+    return runCycle({ ...canary.deps, alerts }, { trigger: "schedule", ...request });
   }
   const transitionsOf = (outcome: CycleOutcome) =>
     outcome.kind === "busy" ? [] : outcome.report.transitions.map((t) => t.invariant_id);
 
   const EVERYWHERE = Object.entries(FAULTS).flatMap(([name, error]) =>
-    (Object.keys(CALLS) as Call[])
+    (Object.keys(CALLS) as (keyof typeof CALLS)[])
       .filter((call) => name !== "too large" || call !== "terminal memory")
       .map((call): [Call, string, Error] => [call, name, error]),
   );
@@ -127,8 +132,27 @@ describe("the table", () => {
     expect(told).toHaveLength(1);
   });
 
-  // Where nothing is red, no id is asked for.
-  test.for(["lease", "terminal memory", "evidence", "commit"] as const)(
+  const EVIDENCE_FAULTS = Object.entries(FAULTS).flatMap(([name, error]) =>
+    (["ids", "evidence"] as const).map((call) => [call, name, error] as const),
+  );
+
+  test.for(EVIDENCE_FAULTS)(
+    "%s, %s: the cycle happens, its alert is delivered, and a line says what is missing",
+    async ([call, , error]) => {
+      await cycle();
+      canary.set(LEAKED);
+      on(call).rejects(error);
+      const outcome = await cycle({ timeLeftMs: () => 3_500 });
+      expect(outcome).toMatchObject({ kind: "done", alerts: { delivered: 1 } });
+      expect(transitionsOf(outcome)).toEqual(["S-01"]);
+      expect(outcome).toHaveProperty("report.sources_unavailable", [expect.stringMatching(/^state: /)]);
+      recover();
+      expect((await canary.memory()).states["S-01"]?.status).toBe("red");
+      expect(told).toHaveLength(1);
+    },
+  );
+
+  test.for(["lease", "terminal memory", "commit"] as const)(
     "%s, throttled: nothing closes either",
     async (call) => {
       canary.set(LEAKED);
@@ -227,7 +251,7 @@ describe("the table", () => {
         const taken = requests.slice(unwritten.length);
         if (taken.length > 0) await real(new BatchWriteCommand({ RequestItems: { [canary.table]: taken } }));
         if (unwritten.length === 0) return {};
-        setImmediate(() => void vi.advanceTimersByTimeAsync(2_000));
+        setImmediate(() => vi.isFakeTimers() && void vi.advanceTimersByTimeAsync(2_000));
         return { UnprocessedItems: { [canary.table]: unwritten } };
       });
       return () => batches;
@@ -252,23 +276,19 @@ describe("the table", () => {
       expect(await written()).toEqual({ cycles: 1, violations: 1 });
     });
 
-    test("for ever: the cycle has not happened, and its evidence alone opens nothing", async () => {
+    test("for ever: the cycle happens all the same, and is told once", async () => {
       await cycle();
       canary.set(LEAKED);
       takesAllBut(1);
-      const failed = await cycle();
+      const outcome = await cycle();
       vi.useRealTimers();
-      expect(failed).toMatchObject({
-        kind: "stateless",
-        reason: "state: DynamoDB left 1 item(s) of a batch unwritten",
-      });
-      expect(told).toEqual([]);
+      expect(transitionsOf(outcome)).toEqual(["S-01"]);
+      expect(outcome).toHaveProperty("report.sources_unavailable", [
+        "state: the record of this cycle is not whole: no answer within 12000 ms",
+      ]);
       recover();
-      const next = await again();
-      expect(transitionsOf(next)).toEqual(["S-01"]);
+      expect(transitionsOf(await again())).toEqual([]);
       expect(told).toHaveLength(1);
-      // What the failed cycle wrote is there beside what the next one did, under another id.
-      expect((await written()).violations).toBe(2);
     });
   });
 });

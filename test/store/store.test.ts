@@ -12,6 +12,7 @@ import {
   unpackEntries,
 } from "../../shared/recall/run-journal.ts";
 import { BadCursor } from "../../shared/store/cursor.ts";
+import type { ViolationCount } from "../../shared/store/evidence.ts";
 import type { ListPage, TimeRange, ViolationFilter } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
@@ -25,6 +26,7 @@ import {
   MINUTE_MS,
   memoryAt,
   memoryIn,
+  NO_DEADLINE,
   START_MS,
   useCanaries,
 } from "../support/cycle.ts";
@@ -65,6 +67,16 @@ const terminalJournal = (entries: ReadonlyMap<string, TerminalStatus>) => ({
 const loadTerminal = async (store: Store, nowMs: number, pinned: readonly PinnedRun[] = []) =>
   unpackEntries(await store.journals.load(TERMINAL.name, TERMINAL.keptSeconds, nowMs), pinned);
 
+/** Counts the violations of each invariant and severity. */
+function countsOf(violations: readonly Omit<ViolationRecord, "id">[]): ViolationCount[] {
+  const counts = new Map<string, ViolationCount>();
+  for (const { invariant_id: invariantId, severity } of violations) {
+    const key = `${invariantId}/${severity}`;
+    counts.set(key, { invariantId, severity, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  return [...counts.values()];
+}
+
 /** Writes a cycle with these violations, as a cycle does: ids first. @returns the violations */
 async function writeCycle(
   store: Store,
@@ -83,12 +95,14 @@ async function writeCycle(
     signal_query: "q",
     ...draft,
   }));
-  const first = whole.length > 0 ? await store.evidence.reserveIds(day, whole, atMs) : 0;
+  const first =
+    whole.length > 0
+      ? await store.evidence.reserveIds(day, countsOf(whole), whole.length, atMs, NO_DEADLINE)
+      : 0;
   const violations = whole.map((draft, i) => ({ id: violationId(day, first + i), ...draft }));
-  await store.evidence.write(
-    { cycle: cycleAt(atMs), violations, journals: [terminalJournal(terminal)] },
-    atMs,
-  );
+  const cycle = cycleAt(atMs);
+  await store.journals.append([terminalJournal(terminal)], cycle.snapshot_time, atMs, NO_DEADLINE);
+  await store.evidence.write({ cycle, violations, fullCycleAtMs: null }, atMs, NO_DEADLINE);
   return violations;
 }
 
@@ -391,18 +405,20 @@ describe("a violation's id", () => {
 
   test("blocks that are reserved at the same time don't overlap", async () => {
     const store = await storeOf();
-    const block = Array.from({ length: 5 }, () => ({ invariant_id: "S-01", severity: "critical" as const }));
+    const block = [{ invariantId: "S-01", severity: "critical" as const, count: 5 }];
     const firsts = await Promise.all(
-      Array.from({ length: 8 }, () => store.evidence.reserveIds("2026-11-23", block, START_MS)),
+      Array.from({ length: 8 }, () =>
+        store.evidence.reserveIds("2026-11-23", block, 5, START_MS, NO_DEADLINE),
+      ),
     );
     expect(firsts.sort((a, b) => a - b)).toEqual([1, 6, 11, 16, 21, 26, 31, 36]);
   });
 
   test("each day begins at one", async () => {
     const store = await storeOf();
-    const block = [{ invariant_id: "S-01", severity: "critical" as const }];
-    expect(await store.evidence.reserveIds("2026-11-23", block, START_MS)).toBe(1);
-    expect(await store.evidence.reserveIds("2026-11-24", block, START_MS)).toBe(1);
+    const block = [{ invariantId: "S-01", severity: "critical" as const, count: 1 }];
+    expect(await store.evidence.reserveIds("2026-11-23", block, 1, START_MS, NO_DEADLINE)).toBe(1);
+    expect(await store.evidence.reserveIds("2026-11-24", block, 1, START_MS, NO_DEADLINE)).toBe(1);
   });
 });
 
@@ -610,7 +626,7 @@ describe("items that would be too large", () => {
     expect(await kept({ slot_ids: ids(4_000) })).toEqual({
       slot_ids: ids(1_000)
         .slice(0, 100)
-        .map((id) => `${id}…`),
+        .map((id) => `${id.slice(0, 999)}…`),
       slot_ids_total: 500,
     });
   });
@@ -621,7 +637,7 @@ describe("items that would be too large", () => {
     const [violation] = await writeCycle(store, START_MS, [
       { subject: id, signal_query: id, observed_state: { agent_name: id, sample_refs: [{ row_id: id }] } },
     ]);
-    const cut = `${"名".repeat(10_000)}…`;
+    const cut = `${"名".repeat(9_999)}…`;
     expect(await store.history.getViolation(violation!.id, START_MS)).toEqual({
       ...violation,
       subject: cut,
@@ -634,7 +650,7 @@ describe("items that would be too large", () => {
     const store = await storeOf();
     const said = Array.from({ length: 50 }, (_, i) => `docker.exec[${i}]: ${"x".repeat(9_000)}`);
     const cycle = { ...cycleAt(START_MS), sources_unavailable: said };
-    await store.evidence.write({ cycle, violations: [], journals: [] }, START_MS);
+    await store.evidence.write({ cycle, violations: [], fullCycleAtMs: null }, START_MS, NO_DEADLINE);
     const { items } = await store.history.listCycles(everything(START_MS), 10, null);
     expect(items).toMatchObject([{ trigger: "schedule", verdicts: cycle.verdicts }]);
     expect(items[0]?.sources_unavailable).toHaveLength(50);
@@ -701,13 +717,13 @@ describe("DynamoDB takes only a part of a batch", () => {
         signal_query: "q",
       }),
     ),
-    journals: [],
+    fullCycleAtMs: null,
   });
 
   test("the rest is sent again until all is taken", async () => {
     vi.useFakeTimers();
     const { store, taken, batches } = throttled(10);
-    const written = store.evidence.write(evidence(23), START_MS);
+    const written = store.evidence.write(evidence(23), START_MS, NO_DEADLINE);
     await vi.runAllTimersAsync();
     await written;
     expect(batches.map((b) => b.length)).toEqual([24, 14, 4]);
@@ -716,7 +732,7 @@ describe("DynamoDB takes only a part of a batch", () => {
 
   test("no batch has more than the 25 items that DynamoDB allows", async () => {
     const { store, batches } = throttled(25);
-    await store.evidence.write(evidence(260), START_MS);
+    await store.evidence.write(evidence(260), START_MS, NO_DEADLINE);
     expect(Math.max(...batches.map((b) => b.length))).toBe(25);
     expect(batches.flat()).toHaveLength(261);
   });
@@ -724,11 +740,12 @@ describe("DynamoDB takes only a part of a batch", () => {
   test("where nothing is ever taken, the cycle hears of it", async () => {
     vi.useFakeTimers();
     const { store, batches } = throttled(0);
-    const written = expect(store.evidence.write(evidence(4), START_MS)).rejects.toThrow(
-      /5 item\(s\).*unwritten/,
-    );
-    await vi.runAllTimersAsync();
-    await written;
+    const deadline = new AbortController();
+    const written = store.evidence.write(evidence(4), START_MS, deadline.signal);
+    const failed = expect(written).rejects.toThrow("no answer within 12000 ms");
+    await vi.advanceTimersByTimeAsync(60_000);
+    deadline.abort(new Error("no answer within 12000 ms"));
+    await failed;
     expect(batches.length).toBeGreaterThan(2);
   });
 });

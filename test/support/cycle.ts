@@ -125,6 +125,9 @@ export const commit = (store: Store, lease: Lease, memory: Memory): Promise<Leas
   store.lease.commit(lease, memorySizes(memory, []), { release: true, nowMs: START_MS });
 export const memoryIn = async (store: Store): Promise<Memory> => (await store.lease.read()).memory;
 
+/** For a write that nothing cuts. */
+export const NO_DEADLINE = new AbortController().signal;
+
 /** The error of a state that is down: it has an address with a password in its message, and a code. */
 export const stateDown = (): Error =>
   Object.assign(new Error("connect ECONNREFUSED http://user:hunter2@10.0.0.7:8000"), {
@@ -139,6 +142,7 @@ const copyOf = (store: Store): Store => ({
   silences: { ...store.silences },
   journals: { ...store.journals },
   evidence: { ...store.evidence },
+  freshness: { ...store.freshness },
   history: { ...store.history },
 });
 // biome-ignore lint/suspicious/noExplicitAny: each call has other arguments.

@@ -8,6 +8,7 @@ import {
   DAY_MS,
   HOUR_MS,
   MINUTE_MS,
+  NO_DEADLINE,
   type ScriptedCanary,
   START_MS,
   slot,
@@ -772,7 +773,11 @@ describe("a platform where everything is red", () => {
         spreads: [],
         recoveries: [],
       };
-      await canary.store.evidence.write({ cycle, violations: [], journals: [] }, canary.now());
+      await canary.store.evidence.write(
+        { cycle, violations: [], fullCycleAtMs: null },
+        canary.now(),
+        NO_DEADLINE,
+      );
     }
     return { ...browser, snapshot_time };
   }
@@ -831,7 +836,7 @@ describe("a platform where everything is red", () => {
       spreads: [],
       recoveries: [],
     };
-    await canary.store.evidence.write({ cycle, violations, journals: [] }, canary.now());
+    await canary.store.evidence.write({ cycle, violations, fullCycleAtMs: null }, canary.now(), NO_DEADLINE);
     for (const path of [`/cycles/${time}`, "/invariants/S-01"]) {
       const { status, text } = await ask(path);
       expect(status).toBe(200);

@@ -2,6 +2,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { keptRange } from "../../store/table.ts";
 import { DAY_MS } from "../../time.ts";
+import { fitInto, MAX_ANSWER_BYTES } from "../../wire/fit-into.ts";
 import { CyclesPage, Health, Status } from "../../wire/schemas.ts";
 import { describeStatus, instantOrNull, isFresh } from "../describe-status.ts";
 import { ErrorBody } from "../errors.ts";
@@ -36,7 +37,7 @@ const health = createRoute({
 export const registerStatus: RegisterRoutes = (app, { view: { store, now, channels } }) => {
   app.openapi(status, async (c) => {
     const { memory, silences } = await store.lease.read();
-    return c.json(describeStatus(memory, silences, channels, now()), 200);
+    return c.json(fitInto(describeStatus(memory, silences, channels, now()), MAX_ANSWER_BYTES), 200);
   });
 
   app.openapi(cycles, async (c) => {
@@ -48,9 +49,9 @@ export const registerStatus: RegisterRoutes = (app, { view: { store, now, channe
 
   app.openapi(health, async (c) => {
     try {
-      const { lastFullCycle } = (await store.lease.read()).memory;
-      const checked_at = instantOrNull(lastFullCycle?.atMs);
-      return isFresh(lastFullCycle, now())
+      const atMs = await store.freshness.lastFullCycleAtMs();
+      const checked_at = instantOrNull(atMs);
+      return isFresh(atMs, now())
         ? c.json({ status: "fresh" as const, checked_at }, 200)
         : c.json({ status: "stale" as const, checked_at }, 503);
     } catch {

@@ -25,7 +25,7 @@ async function readCycleData(view: CanaryView, atMs: number) {
     history.getCycle(formatInstant(atMs), nowMs),
   ]);
   if (!cycle) return null;
-  const firstIds = Object.values(cycle.found ?? {}).map((f) => f.first_violation_id);
+  const firstIds = Object.values(cycle.found ?? {}).flatMap(({ first_violation_id: id }) => id ?? []);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
   const violations =
     firstIds.length > 0 ? await history.listViolationsFrom(Math.min(...firstIds), most, nowMs) : [];

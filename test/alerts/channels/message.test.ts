@@ -121,6 +121,7 @@ function tell(verdicts: readonly Verdict[], { prior = NOTHING, nowMs = NOW_MS, c
       statusUrl: STATUS_URL,
       snapshotTime: SNAPSHOT_TIME,
       nowMs,
+      redact: (text) => text,
       idOf: (finding) => FIRST_ID + findings.indexOf(finding),
       ...context,
     }),
@@ -478,6 +479,7 @@ describe("what is blind", () => {
       statusUrl: null,
       snapshotTime: SNAPSHOT_TIME,
       nowMs: NOW_MS,
+      redact: (text) => text,
       idOf: () => undefined,
     });
     expect(alert.more).toBe(195);
@@ -505,12 +507,15 @@ describe("the link to the status page", () => {
 
 test("an alert is remembered small, whatever it is about", () => {
   const long = hostile("").repeat(20);
-  const alert = makeAlert({
-    ...brokeAlert("S-02"),
-    summary: long,
-    lines: Array.from({ length: 500 }, () => long),
-    context: [long],
-  });
+  const alert = makeAlert(
+    {
+      ...brokeAlert("S-02"),
+      summary: long,
+      lines: Array.from({ length: 500 }, () => long),
+      context: [long],
+    },
+    (text) => text,
+  );
   expect([alert.lines.length, alert.more]).toEqual([5, 495]);
   expect(JSON.stringify(alert).length).toBeLessThan(8000);
   for (const text of [alert.summary, ...alert.lines, ...alert.context]) {

@@ -1,0 +1,12 @@
+/** What a cycle read and judged, before its state is written. Types only. */
+import type { Gathered } from "./gather.ts";
+import type { CycleRequest } from "./outcome.ts";
+import type { CycleFacts, Drafts } from "./report.ts";
+
+export interface Finished extends CycleFacts {
+  readonly request: CycleRequest;
+  /** Unix ms. */
+  readonly startedAtMs: number;
+  readonly gathered: Gathered;
+  readonly drafts: Drafts;
+}
