@@ -10,7 +10,7 @@ import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { chromiumPath, describeLive, until } from "../support/live.ts";
 
-const TOKEN = "token-of-the-page-test";
+const TOKEN = "admin-token-of-the-page-test";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 const MAKES_PICTURES = process.env.SCREENSHOTS === "1";

@@ -16,7 +16,7 @@ import {
 import { rosterOf, slotsOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
-const TOKEN = "correct-horse-battery";
+const TOKEN = "correct-horse-battery-staple";
 const ORIGIN = "https://canary.example.com";
 const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
 const COMMANDS = ["/run-cycle", "/silences", "/silences/end", "/sign-out"];
@@ -177,8 +177,9 @@ describe("who is let in", () => {
     const [name, value = ""] = good.split("=");
     const decoded = decodeURIComponent(value);
     const later = decoded.replace(/^\d+/, (ms) => String(Number(ms) + DAY_MS));
-    const other = await browserOf({ adminToken: "another-token" });
-    await other.signIn("another-token");
+    const another = "another-token-that-is-long-enough";
+    const other = await browserOf({ adminToken: another });
+    await other.signIn(another);
     for (const forged of [
       `${name}=${encodeURIComponent(later)}`,
       `${name}=${encodeURIComponent(`${decoded.slice(0, -4)}AAA=`)}`,
@@ -197,7 +198,7 @@ describe("who is let in", () => {
 
   test("a rotated admin token ends every session", async () => {
     const before = await signedIn();
-    const after = await browserOf({ canary: before.canary, adminToken: "rotated-token" });
+    const after = await browserOf({ canary: before.canary, adminToken: "rotated-token-that-is-long-enough" });
     after.takeCookie(before.cookie());
     expect((await after.ask("/")).location).toBe("/sign-in");
   });
