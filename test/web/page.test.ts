@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
-import { createApp } from "../../shared/web/app.ts";
+import { type AppOptions, createApp } from "../../shared/web/app.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import {
   DAY_MS,
@@ -26,6 +26,21 @@ interface Options {
   readonly adminToken?: string | null;
   readonly publicBadge?: boolean;
   readonly environment?: string;
+  readonly onRefused?: NonNullable<AppOptions["onRefused"]>;
+}
+
+/** Notes each call of the canary's state from now on. */
+function stateCallsOf({ deps }: ScriptedCanary): string[] {
+  const calls: string[] = [];
+  for (const [part, functions] of Object.entries(deps.store))
+    for (const [name, call] of Object.entries(functions))
+      Object.assign(functions, {
+        [name]: (...args: unknown[]) => {
+          calls.push(`${part}.${name}`);
+          return (call as (...args: unknown[]) => unknown)(...args);
+        },
+      });
+  return calls;
 }
 
 /** A browser at one origin: it keeps its cookie, and sends the origin of its forms. */
@@ -146,21 +161,41 @@ describe("who is let in", () => {
   });
 
   test.each(["", "wrong", `${TOKEN}x`, TOKEN.slice(1), TOKEN.toUpperCase()])(
-    "the wrong token %j costs a second, and gives nothing",
+    "the wrong token %j gives nothing, and is refused at once: nobody waits, and no state is read",
     async (token) => {
-      const { signIn, ask, canary } = await browserOf();
+      const canary = await canaryOf();
+      const calls = stateCallsOf(canary);
+      const refused: string[] = [];
+      const { signIn, ask } = await browserOf({ canary, onRefused: (c) => refused.push(c.req.path) });
       const answer = await signIn(token);
       expect(answer.status).toBe(401);
       expect(answer.headers.get("set-cookie")).toBeNull();
       expect(textOf(answer.text)).toContain("That is not the admin token.");
-      expect(canary.naps).toEqual([1_000]);
+      expect(answer.text.length).toBeLessThan(2_000);
+      expect({ naps: canary.naps, calls, reads: canary.reads }).toEqual({ naps: [], calls: [], reads: [] });
+      expect(refused).toEqual(["/sign-in"]);
       expect((await ask("/")).status).toBe(303);
     },
   );
 
-  test("the right token costs nothing", async () => {
-    const { canary } = await signedIn();
-    expect(canary.naps).toEqual([]);
+  test("strangers who guess at every door read no state: the sign-in, pages, forms, the badge and the API", async () => {
+    const canary = await canaryOf();
+    const calls = stateCallsOf(canary);
+    const refused: string[] = [];
+    const { app, signIn } = await browserOf({ canary, onRefused: (c) => refused.push(c.req.path) });
+    const doors = [...new Set(app.routes.map(({ path }) => path))].filter((path) => path.startsWith("/"));
+    const open = /^\/(sign-in|assets\/.*|healthz|\*)$/;
+    const closed = doors.filter((path) => !open.test(path));
+    for (const path of closed)
+      for (const method of ["GET", "POST", "DELETE"])
+        await app.request(ORIGIN + path.replace(":id", "S-02").replace(":time", "2026-11-23T10:05:00.000Z"), {
+          method,
+          headers: { host: "canary.example.com", authorization: "Bearer guess", cookie: "__Host-canary=1.2" },
+        });
+    await signIn("guess");
+    expect(closed.length).toBeGreaterThan(10);
+    expect(refused.length).toBeGreaterThan(closed.length);
+    expect({ naps: canary.naps, calls, reads: canary.reads }).toEqual({ naps: [], calls: [], reads: [] });
   });
 
   test("a session ends after twelve hours, whatever the browser does", async () => {
