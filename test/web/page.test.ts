@@ -1,4 +1,5 @@
 /** The status page over a scripted canary: access, content, and forms. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
@@ -675,6 +676,72 @@ describe("acting", () => {
     expect([status, titleIn(text)]).toEqual([422, "? never checked · test canary"]);
     expect(textOf(text)).toContain("It was not silenced.");
   });
+
+  test("whatever a form says, about the page to go back to or anything else: an own page or a 422, never a 5xx", async () => {
+    const { send, formToken, ask, cookie, takeCookie, logged } = await signedIn();
+    const [form_token, session] = [await formToken(), cookie()];
+    const characters = (from: string, minLength: number) =>
+      fc.string({ unit: fc.constantFrom(...from), minLength, maxLength: 32 });
+    const number = (most: number, digits: number) =>
+      fc.integer({ min: 0, max: most }).map((n) => String(n).padStart(digits, "0"));
+    const address = fc.oneof(
+      fc.string({ unit: "binary" }),
+      characters("0123456789TZ:.-", 8).map((time) => `/cycles/${time}`),
+      fc
+        .tuple(
+          number(9_999, 4),
+          number(13, 2),
+          number(32, 2),
+          number(25, 2),
+          fc.constantFrom("Z", "-23:59", "+01"),
+        )
+        .map(([year, month, day, hour, zone]) => `/cycles/${year}-${month}-${day}T${hour}:30${zone}`),
+      fc
+        .tuple(fc.constantFrom("A", "S", "Z"), number(99, 2))
+        .map(([letter, n]) => `/invariants/${letter}-${n}`),
+      fc.constantFrom(
+        "",
+        "/",
+        "//evil.example",
+        "/\\evil.example",
+        "/sign-in",
+        "/cycles/",
+        "__proto__",
+        "constructor",
+      ),
+    );
+    const input = fc.record({
+      back: address,
+      invariant: fc.constantFrom("S-02", "X-99", ""),
+      reason: fc.oneof(fc.string({ unit: "binary" }), fc.constant("")),
+      length: fc.constantFrom("2h", "toString", ""),
+      until: address,
+      id: fc.oneof(fc.string({ unit: "binary" }), fc.constant("12345678")),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          { weight: 5, arbitrary: fc.constant("/silences") },
+          { weight: 1, arbitrary: fc.constantFrom("/silences/end", "/sign-in", "/run-cycle") },
+        ),
+        input,
+        async (path, fields) => {
+          // The sign-in begins another session, whose forms have another token.
+          takeCookie(session);
+          const answer = await send(path, { form_token, to: fields.back, token: TOKEN, ...fields });
+          if (answer.location === null) {
+            expect(answer.status).toBe(422);
+            expect(textOf(answer.text)).toContain("It was not silenced.");
+            return;
+          }
+          expect(answer.location).toMatch(/^\/((invariants|cycles)\/[\w:.-]+)?([?#].*)?$/);
+          expect((await ask(answer.location)).status).toBeLessThan(500);
+        },
+      ),
+      { numRuns: 50 },
+    );
+    expect(logged).toEqual([]);
+  }, 120_000);
 
   test("a page loads itself again each minute; one cycle and the answer to a form do not", async () => {
     const { ask, submit, canary } = await signedIn();
