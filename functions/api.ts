@@ -11,7 +11,7 @@ import { type AppOptions, createApp } from "../shared/web/app.ts";
 
 /** How long a rotated secret may still be used. */
 const SECRET_MAX_AGE_MS = 60_000;
-/** After a refused token or an invalid secret, the secret is read again: it may have changed. The delay limits guessing. */
+/** After a refused token or an invalid secret, the secret is read again: it may have changed. The delay bounds how often. */
 const SECRET_MAX_AGE_AFTER_REFUSAL_MS = 2_000;
 
 type HandleEvent = ReturnType<typeof handle>;

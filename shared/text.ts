@@ -21,8 +21,26 @@ export function listed(names: readonly string[], most: number): string {
  */
 export const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\ufffe\uffff]/gu;
 
+const INVISIBLE_OR_JOINER = new RegExp(`${INVISIBLE.source}|[\\u200c\\u200d]`, "gu");
+
 /** Replaces invisible characters, so that a name from the platform cannot move a terminal's cursor. */
 export const printable = (text: string): string => text.replace(INVISIBLE, "�");
+
+/** Writes the character as JSON does: one code for each UTF-16 unit. */
+export const codeOf = (character: string): string =>
+  character
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
+
+/**
+ * Writes the value as JSON on several lines. Invisible characters are written as codes, which does not change the value.
+ * Joiners are too: JSON is for programs.
+ */
+export const plainJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replace(INVISIBLE_OR_JOINER, (character) =>
+    character === "\n" ? character : codeOf(character),
+  );
 
 /** Replaces line breaks and direction marks by spaces, so that a name cannot start a line. */
 export const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, " ");

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
 import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
+import { plainJson } from "../../shared/text.ts";
 import type { Call } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
 
@@ -123,7 +124,7 @@ export function addDrillCommand(
               if (!json) print(renderProof(proof, colour));
             },
           });
-          print(json ? JSON.stringify({ proofs }, null, 2) : `\n${renderSummary(proofs, faults.length)}`);
+          print(json ? plainJson({ proofs }) : `\n${renderSummary(proofs, faults.length)}`);
           done(exitCodeOf(proofs, faults.length));
         } finally {
           await environment.close();

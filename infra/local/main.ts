@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
 import { loadLocal } from "../../shared/config/local.ts";
+import { ConfigError } from "../../shared/config/reader.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { DAY_MS, parseDuration, SECOND_MS } from "../../shared/time.ts";
 import { ALERT_NAMES } from "../../shared/variables.ts";
@@ -76,6 +77,6 @@ try {
   await environment.close();
   console.log("stopped, nothing is left running");
 } catch (error) {
-  console.error(error instanceof LocalError ? error.message : error);
+  console.error(error instanceof LocalError || error instanceof ConfigError ? error.message : error);
   process.exitCode = 1;
 }

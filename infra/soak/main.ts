@@ -1,5 +1,6 @@
 /** `npm run soak`: exits with 0 only without a false red and without a missed break. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { plainJson } from "../../shared/text.ts";
 import { SoakError } from "./harness.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
@@ -57,7 +58,7 @@ async function main(): Promise<number> {
       signal: stopping.signal,
       ...(!json && { onProgress: (line: string) => console.error(line) }),
     });
-    console.log(json ? JSON.stringify(report, null, 2) : renderSoak(report));
+    console.log(json ? plainJson(report) : renderSoak(report));
     const { falseReds, missed, voidBreaks } = report.judgement;
     return falseReds.length + missed.length + voidBreaks.length > 0 ? EXIT.wrong : EXIT.quiet;
   } catch (error) {

@@ -1,6 +1,7 @@
 /** What the commands share: their context, and a request whose answer is printed. */
 import type { Command } from "commander";
 import type { z } from "zod";
+import { plainJson } from "../text.ts";
 import { type Api, call } from "./client.ts";
 
 export const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as const;
@@ -52,6 +53,6 @@ interface Query<T> {
 export const show = <T>(context: CommandContext, { path, init, schema, json, render }: Query<T>) =>
   withApi(context, async (api) => {
     const { answer } = await call(api, path, schema, init);
-    context.print(json ? JSON.stringify(answer, null, 2) : render(answer));
+    context.print(json ? plainJson(answer) : render(answer));
     context.done(EXIT.green);
   });

@@ -1,12 +1,26 @@
 /** The variables of the API. */
 import { type Environment, reader } from "./reader.ts";
-import { oneOf, onOff, text } from "./variable.ts";
+import { matching, oneOf, onOff, text } from "./variable.ts";
+
+/** The fewest characters of the admin token. Nothing slows down guessing: the token's length makes it hopeless. */
+export const MIN_TOKEN_LENGTH = 24;
 
 export const API = {
   adminToken: text(
     "ADMIN_TOKEN",
-    "the token that callers of the API must send. Without one the API does not start; `npm start` makes one up",
-    { secret: true },
+    `the token that callers of the API must send: at least ${MIN_TOKEN_LENGTH} characters, such as \`openssl rand -hex ${MIN_TOKEN_LENGTH}\` prints. Without one the API does not start; \`npm start\` makes one up`,
+    {
+      secret: true,
+      checks: [
+        matching(/^\S*$/, "has a space in it, which no bearer token can have: give one without"),
+        (value, { problem }) => {
+          if (value.length < MIN_TOKEN_LENGTH)
+            problem(
+              `has fewer than ${MIN_TOKEN_LENGTH} characters, and could be guessed: make one with \`openssl rand -hex ${MIN_TOKEN_LENGTH}\``,
+            );
+        },
+      ],
+    },
   ),
   auth: oneOf(
     "API_AUTH",
@@ -28,14 +42,8 @@ export const API = {
 export function loadAccess(env: Environment) {
   const read = reader(env);
   const { adminToken, auth, publicBadge } = read.values(API);
-  if (auth === "bearer") {
-    if (adminToken === null)
-      read.problem(`${API.adminToken.name} is missing: give the token that callers of the API must send`);
-    else if (/\s/.test(adminToken))
-      read.problem(
-        `${API.adminToken.name} has a space in it, which no bearer token can have: give one without`,
-      );
-  }
+  if (auth === "bearer" && adminToken === null)
+    read.problem(`${API.adminToken.name} is missing: give the token that callers of the API must send`);
   read.end();
   return { adminToken: auth === "iam" ? null : adminToken, publicBadge };
 }

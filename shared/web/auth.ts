@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
+import { MIN_TOKEN_LENGTH } from "../config/api.ts";
 import { errorResponse } from "./errors.ts";
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
@@ -28,10 +29,10 @@ export function unauthorized(c: Context): Response {
   return errorResponse(c, 401, "unauthorized", "send the admin token: Authorization: Bearer <token>");
 }
 
-/** Accepts requests with the admin token, and all requests to `/healthz`. @throws if the token is empty */
+/** Accepts requests with the admin token, and all requests to `/healthz`. @throws if the token could be guessed */
 export function requireToken(adminToken: string): MiddlewareHandler {
-  // An empty token would equal that of an empty header.
-  if (!adminToken) throw new Error("the admin token must not be empty");
+  if (adminToken.length < MIN_TOKEN_LENGTH)
+    throw new Error(`the admin token must have at least ${MIN_TOKEN_LENGTH} characters`);
   return async (c, next) => (c.req.path === "/healthz" || hasToken(c, adminToken) ? next() : unauthorized(c));
 }
 

@@ -12,8 +12,9 @@ import { configureSources } from "../../shared/sources/index.ts";
 import { ALERT_NAMES, loadConfig } from "../../shared/variables.ts";
 
 const loadLocal = (env: Environment) => loadLocalWith(ALERT_NAMES, env);
+const ADMIN_TOKEN = "correct-horse-battery-staple";
 const loadAdminToken = (env: Environment) => loadAccess(env).adminToken;
-const loadPublicBadge = (env: Environment) => loadAccess({ ADMIN_TOKEN: "t", ...env }).publicBadge;
+const loadPublicBadge = (env: Environment) => loadAccess({ ADMIN_TOKEN, ...env }).publicBadge;
 
 const REDIS = {
   UPSTASH_REDIS_REST_URL: "https://redis.example.com",
@@ -339,7 +340,7 @@ describe("secrets", () => {
 
 describe("the tokens of the API and the command line", () => {
   test("ADMIN_TOKEN is what callers must send", () => {
-    expect(loadAdminToken({ ADMIN_TOKEN: " t0ken\n" })).toBe("t0ken");
+    expect(loadAdminToken({ ADMIN_TOKEN: ` ${ADMIN_TOKEN}\n` })).toBe(ADMIN_TOKEN);
   });
 
   test.each([{}, { ADMIN_TOKEN: "" }, { ADMIN_TOKEN: "   " }])("without it (%j) there is no API", (env) => {
@@ -348,12 +349,27 @@ describe("the tokens of the API and the command line", () => {
     ]);
   });
 
-  test.each(["two words", "a\ttab", "a\nline", "a\u00a0blank that is hard to see"])(
-    "ADMIN_TOKEN of %j: no bearer token can be that, so nobody could ever come in",
+  test.each([
+    "a token of some more words",
+    "a-token-with-a-tab-at-the-\tend",
+    "a-token-with-a-new-\nline-in-it",
+    "a-token-with-a\u00a0blank-that-is-hard-to-see",
+  ])("ADMIN_TOKEN of %j: no bearer token can be that, so nobody could ever come in", (token) => {
+    const problems = problemsOf(loadAdminToken, { ADMIN_TOKEN: token });
+    expect(problems).toEqual([expect.stringMatching(/^ADMIN_TOKEN has a .*: give one/)]);
+    expect(problems[0]).not.toContain(token);
+  });
+
+  test.each(["a", "hunter2", "x".repeat(23), ` ${"x".repeat(23)} `])(
+    "ADMIN_TOKEN of %j can be guessed: neither the API nor npm start takes it, and both say how to make one",
     (token) => {
-      const problems = problemsOf(loadAdminToken, { ADMIN_TOKEN: token });
-      expect(problems).toEqual([expect.stringMatching(/^ADMIN_TOKEN has a .*: give one/)]);
-      expect(problems[0]).not.toContain(token);
+      for (const load of [loadAdminToken, loadLocal]) {
+        const problems = problemsOf(load, { ADMIN_TOKEN: token });
+        expect(problems).toEqual([
+          "ADMIN_TOKEN has fewer than 24 characters, and could be guessed: make one with `openssl rand -hex 24`",
+        ]);
+      }
+      expect(loadAdminToken({ ADMIN_TOKEN: "x".repeat(24) })).toBe("x".repeat(24));
     },
   );
 
@@ -401,8 +417,8 @@ describe("the tokens of the API and the command line", () => {
       'PUBLIC_BADGE is "yes": give on or off, or leave it out for off',
     ]);
     expect(loadAdminToken({ API_AUTH: "iam" })).toBeNull();
-    expect(loadAdminToken({ API_AUTH: "bearer", ADMIN_TOKEN: "t" })).toBe("t");
-    expect(problemsOf(loadAdminToken, { API_AUTH: "IAM", ADMIN_TOKEN: "t" })).toEqual([
+    expect(loadAdminToken({ API_AUTH: "bearer", ADMIN_TOKEN })).toBe(ADMIN_TOKEN);
+    expect(problemsOf(loadAdminToken, { API_AUTH: "IAM", ADMIN_TOKEN })).toEqual([
       expect.stringMatching(/^API_AUTH is "IAM": give bearer or iam/),
     ]);
   });
@@ -439,10 +455,10 @@ describe("the tokens of the API and the command line", () => {
       publicBadge: false,
       alerts: {},
     });
-    expect(loadLocal({ DOCKER_HOST: "tcp://d:2376", DOCKER_CERT_PATH: "/certs", ADMIN_TOKEN: "t" })).toEqual({
+    expect(loadLocal({ DOCKER_HOST: "tcp://d:2376", DOCKER_CERT_PATH: "/certs", ADMIN_TOKEN })).toEqual({
       dockerHost: "tcp://d:2376",
       dockerCertPath: "/certs",
-      adminToken: "t",
+      adminToken: ADMIN_TOKEN,
       publicBadge: false,
       alerts: {},
     });

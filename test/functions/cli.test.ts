@@ -10,6 +10,7 @@ import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
 import { describeLive, until } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 
+const TOKEN = "admin-token-of-the-cli-test";
 const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, args);
 
 test("a value that can't be used is refused with its name and the fix, and 254", async () => {
@@ -119,8 +120,8 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   test("a running canary is asked over HTTP: cycle, status and violations", async () => {
     const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
     const deps = openCanary(local(), { state });
-    const api = await serve(createApp({ canary: deps, adminToken: "s3cret", logError: () => {} }), 0);
-    const remote = { CANARY_URL: `${api.url}/`, CANARY_TOKEN: "s3cret" };
+    const api = await serve(createApp({ canary: deps, adminToken: TOKEN, logError: () => {} }), 0);
+    const remote = { CANARY_URL: `${api.url}/`, CANARY_TOKEN: TOKEN };
     try {
       await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
       await platform.addSlot("ruby", "lost", { ageSeconds: 300 });

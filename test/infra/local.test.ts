@@ -81,6 +81,14 @@ describe("npm start", () => {
     await run.says(/(cycle of.*){3}/s);
   });
 
+  test("a token that could be guessed is one clear line, before anything is started", async () => {
+    const run = start(["--port", "0"], { ADMIN_TOKEN: "hunter2" });
+    expect(await run.exit()).toBe(1);
+    expect(run.output().trim()).toBe(
+      "ADMIN_TOKEN has fewer than 24 characters, and could be guessed: make one with `openssl rand -hex 24`",
+    );
+  });
+
   test("a busy port, a folder that is not there and a bad time are each one clear line", async () => {
     const port = await freePort();
     const other = createServer().listen(port, "127.0.0.1");

@@ -1,5 +1,5 @@
 /** The workflows refer to what exists, in the right order, without keys; the smoke check tells a live canary from a dead one. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { ENVIRONMENTS } from "../../infra/environments.ts";
 import { temporaryFolder } from "../support/live.ts";
 
@@ -44,10 +45,10 @@ describe.for(workflows)("$name", ({ text }) => {
     }
   });
 
-  test("takes actions by a version, and calls workflows that are there", () => {
-    for (const [, action] of text.matchAll(/\buses: (\S+)/g)) {
+  test("takes actions by the commit, with the version beside it, and calls workflows that are there", () => {
+    for (const [, action] of text.matchAll(/\buses: (.+)/g)) {
       if (action!.startsWith("./")) expect(existsSync(join(PROJECT, action!)), action).toBe(true);
-      else expect(action).toMatch(/^[\w-]+\/[\w-]+@(v\d+|[0-9a-f]{40})$/);
+      else expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
     }
   });
 
@@ -75,6 +76,72 @@ test("main is checked, deployed to staging, and then to prod; each is an environ
   expect(deploy).toContain("cancel-in-progress: false");
   expect(deploy!.indexOf("infra/aws/smoke-check.ts")).toBeGreaterThan(deploy!.indexOf("cdk deploy --strict"));
   expect(settingOf(jobsOf(workflow("checks.yml")).checks!, "node-version")).toBe("20");
+});
+
+test("an action is the same commit wherever it is used", () => {
+  const uses = workflows.flatMap(({ text }) => [...text.matchAll(/\buses: ([^.@]+)@(.+)/g)]);
+  const commits = new Map(uses.map(([, action, commit]) => [action!, commit!]));
+  expect(commits.size).toBeGreaterThan(1);
+  for (const [, action, commit] of uses) expect([action, commit]).toEqual([action, commits.get(action!)]);
+});
+
+test("a release leaves a list of what it is made of: each package of the lockfile, and what is bundled with its checksum", () => {
+  const { deploy } = jobsOf(workflow("deploy-environment.yml"));
+  expect(deploy).toContain("- run: npm run -s sbom >sbom.cdx.json");
+  expect(settingOf(deploy!, "path")).toBe("sbom.cdx.json");
+  expect(settingOf(deploy!, "if-no-files-found")).toBe("error");
+
+  const bom = JSON.parse(execFileSync("npm", ["run", "-s", "sbom"], { cwd: PROJECT, encoding: "utf8" }));
+  expect(bom.bomFormat).toBe("CycloneDX");
+  const components: { name: string; version: string; hashes?: unknown[] }[] = bom.components;
+  const listed = new Map(components.map((one) => [`${one.name}@${one.version}`, one]));
+  const packages: [string, { version: string }][] = Object.entries(
+    JSON.parse(read("package-lock.json")).packages,
+  );
+  for (const [path, { version }] of packages.filter(([path]) => path !== ""))
+    expect(listed.has(`${path.split("node_modules/").at(-1)}@${version}`), path).toBe(true);
+  for (const [name, version] of Object.entries(JSON.parse(read("package.json")).dependencies))
+    expect(listed.get(`${name}@${version}`)?.hashes, name).toHaveLength(1);
+});
+
+describe("Dependabot", () => {
+  interface Update {
+    readonly "package-ecosystem": string;
+    readonly directory: string;
+    readonly schedule: { readonly interval: string };
+    readonly groups?: Readonly<Record<string, { readonly patterns: readonly string[] }>>;
+    readonly ignore?: readonly { readonly "dependency-name": string }[];
+  }
+  const { version, updates } = parse(read(".github/dependabot.yml")) as {
+    version: number;
+    updates: Update[];
+  };
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read("package.json"));
+  const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
+  const matches = (pattern: string, name: string) =>
+    pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  const npm = updates.find((update) => update["package-ecosystem"] === "npm")!;
+  const groupOf = (name: string) =>
+    Object.entries(npm.groups!).find(([, { patterns }]) => patterns.some((one) => matches(one, name)))?.[0];
+
+  test("looks at the packages and at the actions, each week", () => {
+    expect(version).toBe(2);
+    expect(updates.map((update) => update["package-ecosystem"]).sort()).toEqual(["github-actions", "npm"]);
+    for (const { directory, schedule } of updates)
+      expect([directory, schedule.interval]).toEqual(["/", "weekly"]);
+  });
+
+  test("moves together what has to fit together, and names only what there is", () => {
+    for (const name of names.filter((one) => one.startsWith("@aws-sdk/")))
+      expect(groupOf(name)).toBe("aws-sdk");
+    for (const name of ["aws-cdk", "aws-cdk-lib", "constructs", "cdk-nag"]) expect(groupOf(name)).toBe("cdk");
+    const patterns = Object.values(npm.groups!).flatMap((group) => group.patterns);
+    for (const pattern of [...patterns, ...npm.ignore!.map((one) => one["dependency-name"])])
+      expect(
+        names.some((name) => matches(pattern, name)),
+        pattern,
+      ).toBe(true);
+  });
 });
 
 describe("smoke-check.ts", () => {
@@ -116,16 +183,18 @@ describe("smoke-check.ts", () => {
     return { code, said };
   }
   const now = () => new Date(Date.now() + 1000).toISOString();
+  /** "now" is the moment of the answer: the script starts late on a loaded machine. */
   const health =
     (...answers: (string | null)[]): RequestListener =>
     (request, response) => {
       expect(request.url).toBe("/healthz");
-      const checked_at = answers.length > 1 ? answers.shift()! : answers[0]!;
+      const answer = answers.length > 1 ? answers.shift()! : answers[0]!;
+      const checked_at = answer === "now" ? now() : answer;
       response.writeHead(checked_at ? 200 : 503).end(JSON.stringify({ status: "of the test", checked_at }));
     };
 
   test("waits for a cycle of the new version: one from before the deployment is none", async () => {
-    const { code, said } = await check(health("2026-01-01T00:00:00.000Z", null, now()));
+    const { code, said } = await check(health("2026-01-01T00:00:00.000Z", null, "now"));
     expect(code).toBe(0);
     expect(said).toMatch(
       /try 1 of 3.*last: 2026-01-01[\s\S]*try 2 of 3.*last: none\na full cycle was completed at/,
@@ -159,7 +228,7 @@ describe("smoke-check.ts", () => {
   });
 
   test("a file of another stack is refused", async () => {
-    const { code, said } = await check(health(now()), { Other: { Url: "https://example.com" } });
+    const { code, said } = await check(health("now"), { Other: { Url: "https://example.com" } });
     expect(code).toBe(1);
     expect(said).toContain("it has to name a CanaryApiUrl");
   });

@@ -32,7 +32,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
-const ADMIN_TOKEN = "admin-token-of-the-test";
+const ADMIN_TOKEN = "admin-token-of-the-alerts-test";
 const STATUS_URL = "https://canary.example.com/";
 const HANDLER = fileURLToPath(new URL("../../functions/cycle.ts", import.meta.url));
 

@@ -11,7 +11,7 @@ import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { NO_DEADLINE } from "../support/cycle.ts";
 import { chromiumPath, describeLive, until } from "../support/live.ts";
 
-const TOKEN = "token-of-the-page-test";
+const TOKEN = "admin-token-of-the-page-test";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 const MAKES_PICTURES = process.env.SCREENSHOTS === "1";

@@ -93,12 +93,8 @@ const STORY: Record<number, (canary: ScriptedCanary) => void | Promise<void>> = 
     c.set({ slots: slotsOf({ alpha: [slot("s-1", { ttlSeconds: 20 }), slot("s-2", { ttlSeconds: -2 })] }) });
     c.set({ executions: live(runningRow("s-1", "alpha"), runningRow("s-2", "alpha")) });
     const silence = { invariantId: "E-05", subject: "alpha", reason: "moving *it* <now>" };
-    await c.store.silences.put({
-      id: "0a1b2c3d",
-      ...silence,
-      untilMs: c.now() + HOUR_MS,
-      createdAtMs: c.now(),
-    });
+    const times = { untilMs: c.now() + HOUR_MS, createdAtMs: c.now() };
+    await c.store.silences.put({ id: "0a1b2c3d", ...silence, ...times }, c.now());
   },
   24: (c) => c.leaveOut("queue_counts", "off"),
   25: (c) => c.set({ executions: executionsOf([runningRow("s-1", "alpha")], ["beta"], ["s-2"]) }),

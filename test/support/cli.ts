@@ -29,8 +29,12 @@ export function runCanary(
   });
 }
 
-/** Runs `canary fleet …` in this process: many starts of a process take long on a loaded machine. */
-export async function runFleet(
+/** Runs `canary fleet …` in this process. */
+export const runFleet = (env: Readonly<Record<string, string>>, args: readonly string[]) =>
+  runHere(env, ["fleet", ...args]);
+
+/** Runs `canary` in this process: many starts of a process take long on a loaded machine. */
+export async function runHere(
   env: Readonly<Record<string, string>>,
   args: readonly string[],
 ): Promise<{ code: number; out: string; err: string }> {
@@ -50,11 +54,11 @@ export async function runFleet(
     }),
   ];
   process.env = { PATH: own.PATH, ...env };
-  process.argv = [process.execPath, CLI, "fleet", ...args];
+  process.argv = [process.execPath, CLI, ...args];
   try {
     const code = await runProgram({
       more: [(canary, { done }) => addFleetCommands(canary, done)],
-      startTable: () => Promise.reject(new Error("the fleet needs no table")),
+      startTable: () => Promise.reject(new Error("what runs here needs no table")),
     });
     return { code, out, err };
   } finally {

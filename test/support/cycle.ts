@@ -1,6 +1,6 @@
 /** A canary with a platform and a clock that the test sets, and its state in a real table of dynalite. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import type { Canary } from "../../shared/canary.ts";
@@ -205,6 +205,18 @@ export interface ScriptedCanary {
   cycle(...invariantIds: string[]): Promise<CycleReport>;
   /** Lets five minutes pass and runs a cycle that can't reach its state. @throws where it could */
   statelessCycle(...invariantIds: string[]): Promise<Extract<CycleOutcome, { kind: "stateless" }>>;
+}
+
+/** Another client of the same server, as another function has one. It waits as long as a loaded machine takes. */
+export async function patientClient(of: DynamoDBDocumentClient): Promise<DynamoDBDocumentClient> {
+  const { hostname, port } = await of.config.endpoint!();
+  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+  const client = new DynamoDBClient({
+    endpoint: `http://${hostname}:${port}`,
+    region: "local",
+    credentials,
+  });
+  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }
 
 /** Starts one dynalite for the test file. Gives a function that makes a canary with a new table. */

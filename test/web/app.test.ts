@@ -16,7 +16,7 @@ import {
 import { slotsOf, zombiesOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
-const TOKEN = "correct-horse-battery";
+const TOKEN = "correct-horse-battery-staple";
 const RUN = "/api/canary/run-cycle";
 const VIOLATIONS = "/api/canary/violations";
 const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
@@ -123,9 +123,9 @@ describe("nothing is open but /healthz", () => {
     expect(canary.reads).toEqual([]);
   });
 
-  test("an API without a token can't be made", async () => {
+  test.each(["", "a", "x".repeat(23)])("an API with the token %j can't be made", async (adminToken) => {
     const { deps } = await canaryOf();
-    expect(() => createApp({ canary: deps, adminToken: "", logError: () => {} })).toThrow(/empty/);
+    expect(() => createApp({ canary: deps, adminToken, logError: () => {} })).toThrow(/at least 24 char/);
   });
 });
 

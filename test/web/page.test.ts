@@ -1,8 +1,9 @@
 /** The status page over a scripted canary: access, content, and forms. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
-import { createApp } from "../../shared/web/app.ts";
+import { type AppOptions, createApp } from "../../shared/web/app.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import {
   DAY_MS,
@@ -17,7 +18,7 @@ import {
 import { rosterOf, slotsOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
-const TOKEN = "correct-horse-battery";
+const TOKEN = "correct-horse-battery-staple";
 const ORIGIN = "https://canary.example.com";
 const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
 const COMMANDS = ["/run-cycle", "/silences", "/silences/end", "/sign-out"];
@@ -27,6 +28,21 @@ interface Options {
   readonly adminToken?: string | null;
   readonly publicBadge?: boolean;
   readonly environment?: string;
+  readonly onRefused?: NonNullable<AppOptions["onRefused"]>;
+}
+
+/** Notes each call of the canary's state from now on. */
+function stateCallsOf({ deps }: ScriptedCanary): string[] {
+  const calls: string[] = [];
+  for (const [part, functions] of Object.entries(deps.store))
+    for (const [name, call] of Object.entries(functions))
+      Object.assign(functions, {
+        [name]: (...args: unknown[]) => {
+          calls.push(`${part}.${name}`);
+          return (call as (...args: unknown[]) => unknown)(...args);
+        },
+      });
+  return calls;
 }
 
 /** A browser at one origin: it keeps its cookie, and sends the origin of its forms. */
@@ -147,21 +163,41 @@ describe("who is let in", () => {
   });
 
   test.each(["", "wrong", `${TOKEN}x`, TOKEN.slice(1), TOKEN.toUpperCase()])(
-    "the wrong token %j costs a second, and gives nothing",
+    "the wrong token %j gives nothing, and is refused at once: nobody waits, and no state is read",
     async (token) => {
-      const { signIn, ask, canary } = await browserOf();
+      const canary = await canaryOf();
+      const calls = stateCallsOf(canary);
+      const refused: string[] = [];
+      const { signIn, ask } = await browserOf({ canary, onRefused: (c) => refused.push(c.req.path) });
       const answer = await signIn(token);
       expect(answer.status).toBe(401);
       expect(answer.headers.get("set-cookie")).toBeNull();
       expect(textOf(answer.text)).toContain("That is not the admin token.");
-      expect(canary.naps).toEqual([1_000]);
+      expect(answer.text.length).toBeLessThan(2_000);
+      expect({ naps: canary.naps, calls, reads: canary.reads }).toEqual({ naps: [], calls: [], reads: [] });
+      expect(refused).toEqual(["/sign-in"]);
       expect((await ask("/")).status).toBe(303);
     },
   );
 
-  test("the right token costs nothing", async () => {
-    const { canary } = await signedIn();
-    expect(canary.naps).toEqual([]);
+  test("strangers who guess at every door read no state: the sign-in, pages, forms, the badge and the API", async () => {
+    const canary = await canaryOf();
+    const calls = stateCallsOf(canary);
+    const refused: string[] = [];
+    const { app, signIn } = await browserOf({ canary, onRefused: (c) => refused.push(c.req.path) });
+    const doors = [...new Set(app.routes.map(({ path }) => path))].filter((path) => path.startsWith("/"));
+    const open = /^\/(sign-in|assets\/.*|healthz|\*)$/;
+    const closed = doors.filter((path) => !open.test(path));
+    for (const path of closed)
+      for (const method of ["GET", "POST", "DELETE"])
+        await app.request(ORIGIN + path.replace(":id", "S-02").replace(":time", "2026-11-23T10:05:00.000Z"), {
+          method,
+          headers: { host: "canary.example.com", authorization: "Bearer guess", cookie: "__Host-canary=1.2" },
+        });
+    await signIn("guess");
+    expect(closed.length).toBeGreaterThan(10);
+    expect(refused.length).toBeGreaterThan(closed.length);
+    expect({ naps: canary.naps, calls, reads: canary.reads }).toEqual({ naps: [], calls: [], reads: [] });
   });
 
   test("a session ends after twelve hours, whatever the browser does", async () => {
@@ -178,8 +214,9 @@ describe("who is let in", () => {
     const [name, value = ""] = good.split("=");
     const decoded = decodeURIComponent(value);
     const later = decoded.replace(/^\d+/, (ms) => String(Number(ms) + DAY_MS));
-    const other = await browserOf({ adminToken: "another-token" });
-    await other.signIn("another-token");
+    const another = "another-token-that-is-long-enough";
+    const other = await browserOf({ adminToken: another });
+    await other.signIn(another);
     for (const forged of [
       `${name}=${encodeURIComponent(later)}`,
       `${name}=${encodeURIComponent(`${decoded.slice(0, -4)}AAA=`)}`,
@@ -198,7 +235,7 @@ describe("who is let in", () => {
 
   test("a rotated admin token ends every session", async () => {
     const before = await signedIn();
-    const after = await browserOf({ canary: before.canary, adminToken: "rotated-token" });
+    const after = await browserOf({ canary: before.canary, adminToken: "rotated-token-that-is-long-enough" });
     after.takeCookie(before.cookie());
     expect((await after.ask("/")).location).toBe("/sign-in");
   });
@@ -640,6 +677,72 @@ describe("acting", () => {
     expect([status, titleIn(text)]).toEqual([422, "? never checked · test canary"]);
     expect(textOf(text)).toContain("It was not silenced.");
   });
+
+  test("whatever a form says, about the page to go back to or anything else: an own page or a 422, never a 5xx", async () => {
+    const { send, formToken, ask, cookie, takeCookie, logged } = await signedIn();
+    const [form_token, session] = [await formToken(), cookie()];
+    const characters = (from: string, minLength: number) =>
+      fc.string({ unit: fc.constantFrom(...from), minLength, maxLength: 32 });
+    const number = (most: number, digits: number) =>
+      fc.integer({ min: 0, max: most }).map((n) => String(n).padStart(digits, "0"));
+    const address = fc.oneof(
+      fc.string({ unit: "binary" }),
+      characters("0123456789TZ:.-", 8).map((time) => `/cycles/${time}`),
+      fc
+        .tuple(
+          number(9_999, 4),
+          number(13, 2),
+          number(32, 2),
+          number(25, 2),
+          fc.constantFrom("Z", "-23:59", "+01"),
+        )
+        .map(([year, month, day, hour, zone]) => `/cycles/${year}-${month}-${day}T${hour}:30${zone}`),
+      fc
+        .tuple(fc.constantFrom("A", "S", "Z"), number(99, 2))
+        .map(([letter, n]) => `/invariants/${letter}-${n}`),
+      fc.constantFrom(
+        "",
+        "/",
+        "//evil.example",
+        "/\\evil.example",
+        "/sign-in",
+        "/cycles/",
+        "__proto__",
+        "constructor",
+      ),
+    );
+    const input = fc.record({
+      back: address,
+      invariant: fc.constantFrom("S-02", "X-99", ""),
+      reason: fc.oneof(fc.string({ unit: "binary" }), fc.constant("")),
+      length: fc.constantFrom("2h", "toString", ""),
+      until: address,
+      id: fc.oneof(fc.string({ unit: "binary" }), fc.constant("12345678")),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          { weight: 5, arbitrary: fc.constant("/silences") },
+          { weight: 1, arbitrary: fc.constantFrom("/silences/end", "/sign-in", "/run-cycle") },
+        ),
+        input,
+        async (path, fields) => {
+          // The sign-in begins another session, whose forms have another token.
+          takeCookie(session);
+          const answer = await send(path, { form_token, to: fields.back, token: TOKEN, ...fields });
+          if (answer.location === null) {
+            expect(answer.status).toBe(422);
+            expect(textOf(answer.text)).toContain("It was not silenced.");
+            return;
+          }
+          expect(answer.location).toMatch(/^\/((invariants|cycles)\/[\w:.-]+)?([?#].*)?$/);
+          expect((await ask(answer.location)).status).toBeLessThan(500);
+        },
+      ),
+      { numRuns: 50 },
+    );
+    expect(logged).toEqual([]);
+  }, 120_000);
 
   test("a page loads itself again each minute; one cycle and the answer to a form do not", async () => {
     const { ask, submit, canary } = await signedIn();

@@ -1,4 +1,5 @@
 /** `canary cycle`: one cycle, now. */
+import { plainJson } from "../../text.ts";
 import type { CycleReport } from "../../wire/schemas.ts";
 import { type Api, CycleBusy, call, UsageError } from "../client.ts";
 import { type AddCommands, type CommandContext, EXIT, loadViews, withApi } from "../command.ts";
@@ -24,7 +25,7 @@ async function runCycle(
   const run = async (api: Api) => {
     const path = "/api/canary/run-cycle";
     const { answer: report, failed } = await call(api, path, CycleResponse, { method: "POST", body });
-    context.print(json ? JSON.stringify(report, null, 2) : renderCycle(report, context.colour));
+    context.print(json ? plainJson(report) : renderCycle(report, context.colour));
     const code = exitCodeOf(report);
     return failed && code === EXIT.green ? EXIT.unknown : code;
   };

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import { isInForce, type Silence } from "../../alerts/silence.ts";
 import type { Canary } from "../../canary.ts";
+import { MAX_SILENCES } from "../../store/silences.ts";
 import { DAY_MS } from "../../time.ts";
 import { SilenceSchema, SilencesList } from "../../wire/schemas.ts";
 import { toSilence } from "../describe-status.ts";
@@ -10,8 +11,6 @@ import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
 import { KnownId, Time } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";
 
-/** All silences are attributes of one item, whose size is limited. */
-const MAX_SILENCES = 50;
 const MAX_SILENCE_MS = 90 * DAY_MS;
 
 const SilenceRequest = z
@@ -58,12 +57,6 @@ export async function addSilence(canary: Canary, input: unknown): Promise<Silenc
   const { invariant_id, subject, until, reason } = request.data;
   if (until <= now() || until > now() + MAX_SILENCE_MS)
     return invalid("until: give a time in the next 90 days");
-  if ((await silencesInForce(canary)).length >= MAX_SILENCES)
-    return {
-      status: 409,
-      code: "too_many_silences",
-      detail: `there are ${MAX_SILENCES} silences: end one first`,
-    };
   const silence = {
     id: randomBytes(4).toString("hex"),
     invariantId: invariant_id,
@@ -72,8 +65,9 @@ export async function addSilence(canary: Canary, input: unknown): Promise<Silenc
     reason,
     createdAtMs: now(),
   };
-  await store.silences.put(silence);
-  return silence;
+  if (await store.silences.put(silence, now())) return silence;
+  const detail = `there are ${MAX_SILENCES} silences: end one first`;
+  return { status: 409, code: "too_many_silences", detail };
 }
 
 /** Ends a silence. Returns false if none has that id. */

@@ -1,14 +1,14 @@
 /** Components that several pages share. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Silence } from "../../alerts/silence.ts";
-import { cut } from "../../text.ts";
+import { cut, plainJson } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
 import { useNow } from "./context.ts";
 import { STATES } from "./states.ts";
-import { plain, plainJson } from "./texts.ts";
+import { plain } from "./texts.ts";
 
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;

@@ -1,22 +1,9 @@
 /** Escapes the platform's texts for pages and shells. JSX escapes markup only. */
-import { INVISIBLE } from "../../text.ts";
+import { codeOf, INVISIBLE } from "../../text.ts";
 import type { Viewer } from "./context.ts";
-
-/** Writes the character as JSON does: one code for each UTF-16 unit. */
-const codeOf = (character: string) =>
-  character
-    .split("")
-    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .join("");
 
 /** Replaces invisible characters by their codes: `a\u202eb`. */
 export const plain = (text: string): string => text.replace(INVISIBLE, codeOf);
-
-/** Writes the value as JSON on several lines, with codes for invisible characters, which does not change its meaning. */
-export const plainJson = (value: unknown): string =>
-  JSON.stringify(value, null, 2).replace(INVISIBLE, (character) =>
-    character === "\n" ? character : codeOf(character),
-  );
 
 /** Quotes the text as one word of a POSIX shell. */
 export const shellWord = (text: string): string =>

@@ -14,7 +14,7 @@ import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
 import { describeLive } from "../../support/live.ts";
 import { type LivePlatform, REST_TOKEN, startLivePlatform } from "../../support/live-platform.ts";
 
-const TOKEN = "admin-token-of-the-test";
+const TOKEN = "admin-token-of-the-drill-test";
 
 describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environment", () => {
   let platform: LivePlatform;

@@ -1,7 +1,8 @@
 /** Commands to copy: a shell sends any name exactly, and executes no part of it. */
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { curl, plain, plainJson } from "../../../shared/web/ui/texts.ts";
+import { plainJson } from "../../../shared/text.ts";
+import { curl, plain } from "../../../shared/web/ui/texts.ts";
 
 const NAMES = [
   "ruby",
