@@ -3,7 +3,7 @@ import type { Redis } from "@upstash/redis";
 import { SourceError } from "../../errors.ts";
 import { isReadableName } from "../../facts/facts.ts";
 import { scanPage } from "./answers.ts";
-import { bytesOf, MAX_COMMANDS, send } from "./requests.ts";
+import { bytesOf, MAX_COST, send } from "./requests.ts";
 import { LOST } from "./rest.ts";
 
 export const SLOTS_PREFIX = "agent:slots:";
@@ -20,7 +20,7 @@ const MAX_HOLDERS = 100_000;
 /** Further hashes are no loss: a slot whose hash was not listed is asked for it. */
 const MAX_HASHES = 300_000;
 /** TTL and HGET of each, beside the agent's ZRANGE, in one transaction. Further ones are read in the second pass. */
-const MAX_HASHES_OF_AGENT = Math.floor((MAX_COMMANDS - 1) / 2);
+const MAX_HASHES_OF_AGENT = Math.floor((MAX_COST - 1) / 2);
 const MAX_HASH_BYTES = 475_000;
 const MAX_SHOWN = 100;
 

@@ -7,10 +7,12 @@ import { AnswerTooLarge } from "../http.ts";
 /** Hosted Redis refuses bodies above 1 MB. */
 const CHUNK_BYTES = 950_000;
 /**
- * Redis runs a transaction in one go, and whoever comes meanwhile waits. A command of ours takes 2 µs of a busy machine,
- * so that the whole takes one millisecond: a fifth of what is allowed.
+ * What a transaction may cost, in small commands. Redis runs it in one go, and whoever comes meanwhile waits. A small
+ * command of ours takes 2 µs of a busy machine, so that the whole takes one millisecond: a fifth of what is allowed.
  */
-export const MAX_COMMANDS = 500;
+export const MAX_COST = 500;
+/** Redis gives a member of a range in 0.5 µs. */
+export const MEMBER_COST = 1 / 4;
 const CHUNKS_AT_ONCE = 2;
 /** Into how many parts a question is divided whose answer is too large: few of them repeat what is large. */
 const PARTS = 16;
@@ -32,8 +34,8 @@ export const bytesOf = (text: string) => Buffer.byteLength(JSON.stringify(text))
 
 /** Commands that have to be in the same request. */
 export interface Commands {
-  /** How many they are. */
-  readonly count: number;
+  /** How much Redis works for them, in small commands. */
+  readonly cost: number;
   /** Their size in JSON. */
   readonly bytes: number;
   addTo(pipeline: Pipeline): void;
@@ -45,13 +47,13 @@ export interface Commands {
 
 function chunked(all: readonly Commands[]): Commands[][] {
   const chunks: Commands[][] = [];
-  let [bytes, count] = [Number.POSITIVE_INFINITY, 0];
+  let [bytes, cost] = [Number.POSITIVE_INFINITY, 0];
   for (const commands of all) {
     bytes += commands.bytes;
-    count += commands.count;
-    if (bytes > CHUNK_BYTES || count > MAX_COMMANDS) {
+    cost += commands.cost;
+    if (bytes > CHUNK_BYTES || cost > MAX_COST) {
       chunks.push([]);
-      [bytes, count] = [commands.bytes, commands.count];
+      [bytes, cost] = [commands.bytes, commands.cost];
     }
     chunks.at(-1)!.push(commands);
   }

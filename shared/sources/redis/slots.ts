@@ -15,7 +15,14 @@ import {
   takeOf,
 } from "./collected.ts";
 import { type Holder, SLOTS_PREFIX, type SlotKeys } from "./keys.ts";
-import { bytesOf, type Commands, type Pipeline, type RedisAnswer, sendInChunks } from "./requests.ts";
+import {
+  bytesOf,
+  type Commands,
+  MEMBER_COST,
+  type Pipeline,
+  type RedisAnswer,
+  sendInChunks,
+} from "./requests.ts";
 
 /** How many members without a listed hash are asked for at first: starts in flight, sentinels, a leak or two. */
 const SPARE_MEMBERS = 4;
@@ -40,7 +47,7 @@ function askForHash(pipeline: Pipeline, hash: string): void {
 
 /** Reads an agent's members and their hashes, in one transaction: see `readSlots`. */
 const holderCommands = (collected: Collected, missed: Member[], question: Question): Commands => ({
-  count: 1 + 2 * question.holder.hashes.length,
+  cost: 1 + MEMBER_COST * question.most + 2 * question.holder.hashes.length,
   // ["zrange","agent:slots:…",0,1000,"withscores"], then the hashes
   bytes: bytesOf(question.holder.agent) + 60 + question.holder.bytes,
   addTo(pipeline) {
@@ -86,7 +93,7 @@ function takeMembers(
 
 /** Reads a slot again. One that was released meanwhile has no score. */
 const memberCommands = (collected: Collected, member: Member): Commands => ({
-  count: 3,
+  cost: 3,
   // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
   bytes: 3 * (bytesOf(member.agent) + bytesOf(member.id)) + 112,
   addTo(pipeline) {
@@ -103,7 +110,7 @@ const memberCommands = (collected: Collected, member: Member): Commands => ({
 
 /** Counts the members of a set of which only the first ones were read. Where that is refused, there is at least one more. */
 const countCommands = (collected: Collected, { holder: { agent }, most }: Question): Commands => ({
-  count: 1,
+  cost: 1,
   bytes: bytesOf(agent) + 30,
   addTo: (pipeline) => void pipeline.zcard(SLOTS_PREFIX + agent),
   take([zcard]) {
