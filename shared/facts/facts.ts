@@ -121,14 +121,31 @@ export interface Slot {
   readonly timeoutSeconds: number | null;
 }
 
+/** Names and ids with more characters are not read. */
+export const MAX_NAME_LENGTH = 1_000;
+export const isReadableName = (name: string): boolean => name.length <= MAX_NAME_LENGTH;
+
+/** How many members of one agent's set are there and were not read. Each of them holds a slot. */
+export interface UnreadMembers {
+  /** Id or score can't be read. */
+  readonly unreadable: number;
+  /** More than are read of one agent: any execution may be among them. */
+  readonly beyond: number;
+}
+
 export interface Slots {
-  /** Every member of `agent:slots:{agent}`, drain sentinels among them, for agents that have any. */
+  /** The members of `agent:slots:{agent}` that were read, drain sentinels among them, for agents that have any. */
   readonly byAgent: ReadonlyMap<string, readonly Slot[]>;
+  /** For agents that have any. */
+  readonly unread: ReadonlyMap<string, UnreadMembers>;
+  /** Keys whose agent can't be read: what can be shown of its name. */
+  readonly unreadKeys: readonly string[];
   readonly unseenAgents: ReadonlySet<string>;
 }
 
-/** Unix seconds of the last finished capacity sweep; null if it was never written. */
+/** The last finished capacity sweep. */
 export interface DrainTick {
+  /** Unix seconds, not in the future but of any age, also before 1970; null if it was never written. */
   readonly atSeconds: number | null;
 }
 

@@ -1,6 +1,15 @@
 import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { byAgent, countSubjects, nameSubjects, realSlots, secondsBetween } from "./rules.ts";
+import {
+  byAgent,
+  countSubjects,
+  hasUnseenSlots,
+  nameSubjects,
+  realSlots,
+  secondsBetween,
+  unreadSlotCount,
+  wholeOrText,
+} from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -8,8 +17,8 @@ interface Observed {
   slot_count: number;
   max_parallel_tasks: number;
   free_slots: number;
-  drain_tick_at: number | null;
-  drain_tick_age_seconds: number | null;
+  drain_tick_at: number | string | null;
+  drain_tick_age_seconds: number | string | null;
   drain_tick_grace_seconds: number;
 }
 
@@ -36,12 +45,12 @@ export const noQueuedWithoutSlotsFull = invariant({
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];
     for (const [agent, { maxParallelTasks }] of roster) {
-      if (maxParallelTasks === null || slots.unseenAgents.has(agent) || executions.unseenAgents.has(agent)) {
+      if (maxParallelTasks === null || hasUnseenSlots(slots, agent) || executions.unseenAgents.has(agent)) {
         unseen.push({ subject: agent });
         continue;
       }
       const queued = (executionsOf.get(agent) ?? []).filter((e) => e.status === "queued");
-      const slotCount = realSlots(slots, agent, times.slots).length;
+      const slotCount = realSlots(slots, agent, times.slots).length + unreadSlotCount(slots, agent);
       const freeSlots = maxParallelTasks - slotCount;
       if (queued.length === 0 || freeSlots <= 0) continue;
       if (tickAgeSeconds !== null && tickAgeSeconds <= GRACE_SECONDS) continue;
@@ -62,8 +71,8 @@ export const noQueuedWithoutSlotsFull = invariant({
           slot_count: slotCount,
           max_parallel_tasks: maxParallelTasks,
           free_slots: freeSlots,
-          drain_tick_at: atSeconds,
-          drain_tick_age_seconds: tickAgeSeconds,
+          drain_tick_at: atSeconds === null ? null : wholeOrText(atSeconds),
+          drain_tick_age_seconds: tickAgeSeconds === null ? null : wholeOrText(tickAgeSeconds),
           drain_tick_grace_seconds: GRACE_SECONDS,
         },
         signalQuery: `agent ${agent}: queued=${queued.length}, slots=${slotCount}/${maxParallelTasks} (free=${freeSlots}), drain_tick_age=${age}`,

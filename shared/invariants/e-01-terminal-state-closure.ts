@@ -1,6 +1,14 @@
 import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { byAgent, countSubjects, nameSubjects, SLOT_TTL_BUFFER_SECONDS, secondsBetween } from "./rules.ts";
+import {
+  byAgent,
+  countSubjects,
+  hasUnseenSlots,
+  nameSubjects,
+  SLOT_TTL_BUFFER_SECONDS,
+  secondsBetween,
+  unreadSlotCount,
+} from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -45,7 +53,10 @@ export const terminalStateClosure = invariant({
           lease?.expiresAtMs != null && lease.expiresAtMs > readAtMs - LEASE_REAPER_SECONDS * 1000;
         if (reaperOwnsIt) continue;
         const leaseUnread = lease !== null && lease.expiresAtMs === null;
-        const slotUnread = slots.unseenAgents.has(agent);
+        const slot = slots.byAgent.get(agent)?.find((held) => held.id === id);
+        // The row's slot may be a member that was not read.
+        const slotUnread =
+          hasUnseenSlots(slots, agent) || (slot === undefined && unreadSlotCount(slots, agent) > 0);
         if (
           startedAtMs === null ||
           executionTimeoutSeconds === null ||
@@ -56,11 +67,10 @@ export const terminalStateClosure = invariant({
           unseen.push({ subject: agent, key: id });
           continue;
         }
-        const slotTimeout = slots.byAgent.get(agent)?.find((slot) => slot.id === id)?.timeoutSeconds;
         const timeouts = [
           { source: "agent", seconds: executionTimeoutSeconds },
           { source: "schedule", seconds: scheduleTimeoutSeconds ?? 0 },
-          { source: "slot", seconds: slotTimeout ?? 0 },
+          { source: "slot", seconds: slot?.timeoutSeconds ?? 0 },
         ] as const;
         const effective = timeouts.reduce((longest, t) => (t.seconds > longest.seconds ? t : longest));
         const limitSeconds = effective.seconds + SLOT_TTL_BUFFER_SECONDS;

@@ -1,5 +1,5 @@
 import { type Finding, invariant } from "./invariant.ts";
-import { nameSubjects } from "./rules.ts";
+import { nameSubjects, unreadSlotCount, unreadSlotKeys } from "./rules.ts";
 
 interface Observed {
   ghost_agent_name: string;
@@ -30,8 +30,10 @@ export const deleteCascades = invariant({
     if (roster.size === 0) return "the roster is empty: every row would be an orphan";
     const isGhost = (agent: string) => !roster.has(agent);
     const slotCounts = new Map<string, number>();
-    for (const [agent, members] of slots.byAgent)
-      if (isGhost(agent) && members.length > 0) slotCounts.set(agent, members.length);
+    for (const agent of [...slots.byAgent.keys(), ...slots.unread.keys()]) {
+      const count = (slots.byAgent.get(agent)?.length ?? 0) + unreadSlotCount(slots, agent);
+      if (isGhost(agent) && count > 0) slotCounts.set(agent, count);
+    }
     const names = new Set([...[...orphans.ghosts.keys()].filter(isGhost), ...slotCounts.keys()]);
 
     const findings: Finding<Observed>[] = [...names].map((ghost) => {
@@ -62,7 +64,10 @@ export const deleteCascades = invariant({
     });
     return {
       subjects: [...roster.keys(), ...names],
-      unseen: [...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
+      unseen: [
+        ...[...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
+        ...unreadSlotKeys(slots),
+      ],
       findings,
       ...(orphans.unseenTables.length > 0 && {
         unlisted: `not searched: ${orphans.unseenTables.join(", ")}`,

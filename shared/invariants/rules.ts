@@ -1,5 +1,13 @@
 /** Rules of the platform that more than one invariant rests on. */
-import { type Execution, isDrainSentinel, type ReadingTime, type Slot, type Slots } from "../facts/facts.ts";
+import type { Unseen } from "../facts/coverage.ts";
+import {
+  type Execution,
+  isDrainSentinel,
+  isReadableName,
+  type ReadingTime,
+  type Slot,
+  type Slots,
+} from "../facts/facts.ts";
 import { listed } from "../text.ts";
 
 /** What the platform adds to a timeout before it cleans a slot up (its SLOT_TTL_BUFFER). */
@@ -23,6 +31,40 @@ export const realSlots = (slots: Slots, agent: string, time: ReadingTime): reado
   (slots.byAgent.get(agent) ?? []).filter(
     ({ id, score }) => !isDrainSentinel(id) || score * 1000 <= time.fromMs - SENTINEL_LEAK_MS,
   );
+
+/** Says whether nothing is known of the agent's slots. */
+export const hasUnseenSlots = (slots: Slots, agent: string): boolean =>
+  slots.unseenAgents.has(agent) || !isReadableName(agent);
+
+/** Counts the members of the agent's set that were not read. Each of them holds a slot. */
+export function unreadSlotCount(slots: Slots, agent: string): number {
+  const { unreadable = 0, beyond = 0 } = slots.unread.get(agent) ?? {};
+  return unreadable + beyond;
+}
+
+/** What observed_state shows of them, where there are any. */
+export const unreadSlotsShown = (count: number): { unread_slot_count?: number } =>
+  count > 0 ? { unread_slot_count: count } : {};
+
+/**
+ * The unseen parts of a check that judges an agent's slots one by one.
+ * @param key of a member whose id can't be read; no slot that can be read is that one
+ */
+export function unreadSlots(slots: Slots, agent: string, key: string): Unseen[] {
+  const { unreadable = 0, beyond = 0 } = slots.unread.get(agent) ?? {};
+  // Any slot may be one of those beyond.
+  if (beyond > 0) return [{ subject: agent }];
+  return unreadable > 0 ? [{ subject: agent, key }] : [];
+}
+
+/** Sets of slots whose agent can't be read. */
+export const unreadSlotKeys = (slots: Slots): Unseen[] => slots.unreadKeys.map((subject) => ({ subject }));
+
+/** A number as observed_state may hold it: whole, or as text where it is too large for that. */
+export function wholeOrText(value: number): number | string {
+  const whole = Math.floor(value);
+  return Number.isSafeInteger(whole) ? whole : String(value);
+}
 
 /** Whole seconds from then to the reading, at least 0. */
 export const secondsBetween = (thenMs: number, readAtMs: number): number =>

@@ -1,10 +1,21 @@
-import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { byAgent, countSubjects, isInFlight, nameSubjects, realSlots } from "./rules.ts";
+import {
+  byAgent,
+  countSubjects,
+  hasUnseenSlots,
+  isInFlight,
+  nameSubjects,
+  realSlots,
+  unreadSlotCount,
+  unreadSlotKeys,
+  unreadSlots,
+  unreadSlotsShown,
+} from "./rules.ts";
 
 interface Observed {
   agent_name: string;
   redis_slot_count: number;
+  unread_slot_count?: number;
   sql_running_count: number;
   in_redis_only: string[];
   in_sql_only: string[];
@@ -27,10 +38,10 @@ export const slotRowBijection = invariant({
 
   check({ roster, slots, executions }, { times }) {
     const executionsOf = byAgent(executions.live);
-    const unseen: Unseen[] = [];
+    const unseen = unreadSlotKeys(slots);
     const findings: Finding<Observed>[] = [];
     for (const agent of roster.keys()) {
-      if (slots.unseenAgents.has(agent) || executions.unseenAgents.has(agent)) {
+      if (hasUnseenSlots(slots, agent) || executions.unseenAgents.has(agent)) {
         unseen.push({ subject: agent });
         continue;
       }
@@ -46,20 +57,27 @@ export const slotRowBijection = invariant({
         .filter((slot) => !runningIds.has(slot.id) && !isInFlight(slot.score * 1000, times.slots))
         .map((slot) => slot.id)
         .sort();
-      const inSqlOnly = running
+      const withoutSlot = running
         .filter(
           (e) =>
             !heldIds.has(e.id) && (e.startedAtMs === null || !isInFlight(e.startedAtMs, times.executions)),
         )
         .map((e) => e.id)
         .sort();
+      const unread = unreadSlotCount(slots, agent);
+      // An unread member can be the slot of one of these rows, of any, but not of more than one.
+      const inSqlOnly = withoutSlot.slice(0, Math.max(0, withoutSlot.length - unread));
+      const heldBack = withoutSlot.slice(inSqlOnly.length);
+      unseen.push(...unreadSlots(slots, agent, redisKey("(unreadable)")));
+      unseen.push(...heldBack.map((id) => ({ subject: agent, key: sqlKey(id) })));
       if (inRedisOnly.length + inSqlOnly.length === 0) continue;
       findings.push({
         subject: agent,
         keys: [...inRedisOnly.map(redisKey), ...inSqlOnly.map(sqlKey)],
         observed: {
           agent_name: agent,
-          redis_slot_count: held.length,
+          redis_slot_count: held.length + unread,
+          ...unreadSlotsShown(unread),
           sql_running_count: running.length,
           in_redis_only: inRedisOnly,
           in_sql_only: inSqlOnly,

@@ -1,6 +1,13 @@
-import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects, realSlots } from "./rules.ts";
+import {
+  countSubjects,
+  hasUnseenSlots,
+  nameSubjects,
+  realSlots,
+  unreadSlotCount,
+  unreadSlotKeys,
+  unreadSlotsShown,
+} from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -8,6 +15,8 @@ interface Observed {
   max_parallel_tasks: number;
   overbooked_by: number;
   slot_ids: string[];
+  /** Slots that are counted, and whose ids could not be read. */
+  unread_slot_count?: number;
 }
 
 export const noOverbooking = invariant({
@@ -23,28 +32,31 @@ export const noOverbooking = invariant({
   confirm: true,
 
   check({ roster, slots }, { times }) {
-    const unseen: Unseen[] = [];
+    const unseen = unreadSlotKeys(slots);
     const findings: Finding<Observed>[] = [];
     for (const [agent, { maxParallelTasks }] of roster) {
-      if (maxParallelTasks === null || slots.unseenAgents.has(agent)) {
+      if (maxParallelTasks === null || hasUnseenSlots(slots, agent)) {
         unseen.push({ subject: agent });
         continue;
       }
       const slotIds = realSlots(slots, agent, times.slots)
         .map((slot) => slot.id)
         .sort();
-      if (slotIds.length <= maxParallelTasks) continue;
+      const unread = unreadSlotCount(slots, agent);
+      const slotCount = slotIds.length + unread;
+      if (slotCount <= maxParallelTasks) continue;
       findings.push({
         subject: agent,
         keys: [agent],
         observed: {
           agent_name: agent,
-          slot_count: slotIds.length,
+          slot_count: slotCount,
           max_parallel_tasks: maxParallelTasks,
-          overbooked_by: slotIds.length - maxParallelTasks,
+          overbooked_by: slotCount - maxParallelTasks,
           slot_ids: slotIds,
+          ...unreadSlotsShown(unread),
         },
-        signalQuery: `ZCARD(agent:slots:${agent}) - drain sentinels = ${slotIds.length} > max_parallel_tasks = ${maxParallelTasks}`,
+        signalQuery: `ZCARD(agent:slots:${agent}) - drain sentinels = ${slotCount} > max_parallel_tasks = ${maxParallelTasks}`,
       });
     }
     return { subjects: roster.keys(), unseen, findings };

@@ -1,7 +1,14 @@
-import type { Unseen } from "../facts/coverage.ts";
 import { isDrainSentinel } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, isInFlight, nameSubjects, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
+import {
+  countSubjects,
+  hasUnseenSlots,
+  isInFlight,
+  nameSubjects,
+  SLOT_TTL_BUFFER_SECONDS,
+  unreadSlotKeys,
+  unreadSlots,
+} from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -20,6 +27,9 @@ interface Observed {
 /** Redis gives whole seconds, and score and EXPIRE are two commands. */
 const TOLERANCE_SECONDS = 2;
 
+/** A score that is none says nothing of a slot's age. */
+const isInstant = (seconds: number): boolean => Math.abs(seconds) <= Number.MAX_SAFE_INTEGER;
+
 export const slotTtlFloor = invariant({
   id: "S-03",
   title: "Slot TTL floor",
@@ -33,18 +43,21 @@ export const slotTtlFloor = invariant({
   confirm: true,
 
   check({ roster, slots }, { times }) {
-    const unseen: Unseen[] = [];
+    const unseen = unreadSlotKeys(slots);
     const findings: Finding<Observed>[] = [];
     for (const [agent, { executionTimeoutSeconds: agentTimeout }] of roster) {
-      if (slots.unseenAgents.has(agent)) {
+      if (hasUnseenSlots(slots, agent)) {
         unseen.push({ subject: agent });
         continue;
       }
+      unseen.push(...unreadSlots(slots, agent, "(unreadable)"));
       for (const { id, score, ttlSeconds, timeoutSeconds: slotTimeout } of slots.byAgent.get(agent) ?? []) {
         if (isDrainSentinel(id)) continue;
         const timeout = slotTimeout === null ? agentTimeout : Math.floor(slotTimeout);
         const floorSeconds = timeout === null ? null : timeout + SLOT_TTL_BUFFER_SECONDS;
-        if (ttlSeconds === null || (ttlSeconds >= 0 && floorSeconds === null)) {
+        const isUnread =
+          ttlSeconds === null || (ttlSeconds >= 0 && (floorSeconds === null || !isInstant(score)));
+        if (isUnread) {
           unseen.push({ subject: agent, key: id });
           continue;
         }

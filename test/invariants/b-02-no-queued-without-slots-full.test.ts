@@ -251,3 +251,29 @@ describe("parts that could not be read", () => {
     expect(verdict.findings.map((f) => f.subject)).toEqual(["a"]);
   });
 });
+
+describe("members that could not be read hold a slot each", () => {
+  const slots = (unreadable: number) => slotsOf({}, [], { unread: { [AGENT]: { unreadable } } });
+
+  test("with them every slot is taken: the queue may wait", () => {
+    expect(statusOf(stalled(600, { slots: slots(2) }))).toBe("green");
+  });
+
+  test("with one of two a slot is free", () => {
+    const [observed] = observedOf(judge(B02, stalled(600, { slots: slots(1) })));
+    expect(observed).toMatchObject({ slot_count: 1, free_slots: 1 });
+  });
+});
+
+describe("a heartbeat of long ago, however long", () => {
+  test.each([
+    [0, 0, 1_795_435_200],
+    [-5.5, -6, 1_795_435_205],
+    [-1e300, "-1e+300", "1e+300"],
+    [-(2 ** 53), "-9007199254740992", "9007201050176192"],
+  ])("%d is a sweep of then: red, with numbers that can be written", (atSeconds, at, age) => {
+    const verdict = judge(B02, stalled(0, { drainTick: { atSeconds } }));
+    expect(observedOf(verdict)).toMatchObject([{ drain_tick_at: at, drain_tick_age_seconds: age }]);
+    expect(B02.explain(verdict.findings[0]!.observed as never)).toMatch(/last drain \S+ s ago$/);
+  });
+});

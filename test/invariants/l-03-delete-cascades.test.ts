@@ -122,13 +122,13 @@ describe("nothing names an agent that does not exist", () => {
   });
 
   test.each(["__proto__", "constructor", "toString", "123", ""])("a ghost called %j is found", (name) => {
-    const slots = { byAgent: new Map([[name, [slot("E")]]]), unseenAgents: new Set<string>() };
+    const slots = { ...slotsOf({}), byAgent: new Map([[name, [slot("E")]]]) };
     expect(judge(L03, { slots }).findings.map((f) => f.subject)).toEqual([name]);
   });
 
   test.each(["__proto__", "constructor"])("an agent called %j on the roster is no ghost", (name) => {
     const roster = new Map([[name, { maxParallelTasks: 3, executionTimeoutSeconds: 900 }]]);
-    const slots = { byAgent: new Map([[name, [slot("E")]]]), unseenAgents: new Set<string>() };
+    const slots = { ...slotsOf({}), byAgent: new Map([[name, [slot("E")]]]) };
     expect(judge(L03, { roster, slots }).status).toBe("green");
   });
 });
@@ -198,5 +198,30 @@ describe("an agent made between two reads", () => {
       orphans: orphansOf({ newborn: { rows: { agent_schedules: 1 } } }),
     };
     expect(judge(L03, facts).status).toBe("green");
+  });
+});
+
+describe("slots that could not be read", () => {
+  test("a set whose agent can't be read is an unseen part: it may be a ghost's", () => {
+    const slots = slotsOf({}, [], { unreadKeys: ["od\ufffd"] });
+    const verdict = judge(L03, { slots });
+    expect(recordOf(verdict)).toMatchObject({ status: "green", checked: 1, unseen: ["od\ufffd"] });
+    expect(verdict.coverage.isWhole).toBe(false);
+  });
+
+  test("a ghost's members count, whether their ids can be read or not", () => {
+    const some = slotsOf({ G: [slot("E")] }, [], { unread: { G: { unreadable: 1, beyond: 5 } } });
+    expect(observedOf(judge(L03, { slots: some }))).toMatchObject([
+      { ghost_agent_name: "G", redis_slot_count: 7, tables_hit: ["redis:agent:slots"] },
+    ]);
+    const none = slotsOf({}, [], { unread: { G: { unreadable: 1 } } });
+    expect(violationsOf(judge(L03, { slots: none }))).toMatchObject([
+      { severity: "critical", observed_state: { redis_slot_count: 1 } },
+    ]);
+  });
+
+  test("an unread member of an agent on the roster is not L-03's", () => {
+    const slots = slotsOf({}, [], { unread: { [AGENT]: { unreadable: 1 } } });
+    expect(recordOf(judge(L03, { slots }))).toMatchObject({ status: "green", unseen: [] });
   });
 });

@@ -150,6 +150,15 @@ const world: fc.Arbitrary<World> = fc
     sessions: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 6 }).map((ids) => new Set(ids)),
     byAgent: mapOf(fc.uniqueArray(slot, { selector: (s) => s.id, maxLength: 5 })),
     unseenSlots: rarely(someAgents(2), new Set<string>()),
+    unreadSlots: rarely(
+      mapOf(
+        fc
+          .record({ unreadable: fc.integer({ min: 0, max: 2 }), beyond: fc.constantFrom(0, 0, 2) })
+          .filter(({ unreadable, beyond }) => unreadable + beyond > 0),
+      ),
+      new Map(),
+    ),
+    unreadKeys: rarely<string[]>(fc.constant(["od\ufffd"]), []),
     ghosts: mapOf(mapOf(fc.integer({ min: 1, max: 9 }), table).filter((rows) => rows.size > 0)),
     unseenTables: rarely<string[]>(fc.constant(["chat_sessions"]), []),
     counts: mapOf(fc.integer({ min: 0, max: 3 })),
@@ -194,7 +203,12 @@ const world: fc.Arbitrary<World> = fc
         absentIsZero: !w.overHttp,
         around: w.overHttp ? [w.honest ? queuedOf : w.sides[0], w.sides[1]] : null,
       },
-      slots: { byAgent: w.byAgent, unseenAgents: w.unseenSlots },
+      slots: {
+        byAgent: w.byAgent,
+        unread: w.unreadSlots,
+        unreadKeys: w.unreadKeys,
+        unseenAgents: w.unseenSlots,
+      },
       drainTick: { atSeconds: w.tick === null ? null : secondsAgo(w.tick) },
       zombies: zombiesOf(w.containers, {
         unseenContainers: w.unseenContainers,
@@ -240,6 +254,19 @@ const within3s = (atMs: number, { fromMs, toMs }: ReadingTime) =>
   !(fromMs - atMs >= 3000) && !(atMs - toMs >= 3000);
 const sorted = (ids: string[]) => [...ids].sort();
 
+/** Members that are there and could not be read, of which nothing is known but that they hold a slot. */
+function unreadOf({ slots }: Facts, agent: string): number {
+  const members = slots.unread.get(agent);
+  return members ? members.unreadable + members.beyond : 0;
+}
+
+/** Where there are more members than are read, each slot may be one of these; else only a part without a name is. */
+function hiddenSlots({ slots }: Facts, agent: string, part: string): string[] {
+  const members = slots.unread.get(agent);
+  if (!members) return [];
+  return [members.beyond > 0 ? agent : `${agent}/${part}`];
+}
+
 /** A `drain-` member counts as a real slot from 10 s on. */
 function realSlotsOf({ slots }: Facts, agent: string, time: ReadingTime): Slot[] {
   const real: Slot[] = [];
@@ -253,7 +280,11 @@ function realSlotsOf({ slots }: Facts, agent: string, time: ReadingTime): Slot[]
 
 const RULES: Record<string, Rule> = {
   "S-01": (facts, times) => {
-    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    const stated: Stated = {
+      subjects: [...facts.roster.keys()],
+      unseen: [...facts.slots.unreadKeys],
+      red: [],
+    };
     for (const agent of stated.subjects) {
       if (facts.slots.unseenAgents.has(agent) || facts.executions.unseenAgents.has(agent)) {
         stated.unseen.push(agent);
@@ -278,11 +309,18 @@ const RULES: Record<string, Rule> = {
         const starting = row.startedAtMs !== null && within3s(row.startedAtMs, times.executions);
         if (!found && !starting) sqlOnly.push(row.id);
       }
+      // Each unread member may be the slot of one of these rows.
+      const unread = unreadOf(facts, agent);
+      sqlOnly.sort();
+      for (let n = 0; n < unread && sqlOnly.length > 0; n += 1)
+        stated.unseen.push(`${agent}/sql:${sqlOnly.pop()}`);
+      stated.unseen.push(...hiddenSlots(facts, agent, "redis:(unreadable)"));
       if (redisOnly.length > 0 || sqlOnly.length > 0)
         stated.red.push({
           subject: agent,
           agent_name: agent,
-          redis_slot_count: slots.length,
+          redis_slot_count: slots.length + unread,
+          unread_slot_count: unread || undefined,
           sql_running_count: rows.length,
           in_redis_only: sorted(redisOnly),
           in_sql_only: sorted(sqlOnly),
@@ -292,18 +330,25 @@ const RULES: Record<string, Rule> = {
   },
 
   "S-02": (facts, times) => {
-    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    const stated: Stated = {
+      subjects: [...facts.roster.keys()],
+      unseen: [...facts.slots.unreadKeys],
+      red: [],
+    };
     for (const [agent, { maxParallelTasks: cap }] of facts.roster) {
       if (cap === null || facts.slots.unseenAgents.has(agent)) stated.unseen.push(agent);
       else {
         const ids = realSlotsOf(facts, agent, times.slots).map((s) => s.id);
-        if (ids.length > cap)
+        const unread = unreadOf(facts, agent);
+        const count = ids.length + unread;
+        if (count > cap)
           stated.red.push({
             subject: agent,
             agent_name: agent,
-            slot_count: ids.length,
+            slot_count: count,
+            unread_slot_count: unread || undefined,
             max_parallel_tasks: cap,
-            overbooked_by: ids.length - cap,
+            overbooked_by: count - cap,
             slot_ids: sorted(ids),
           });
       }
@@ -312,17 +357,24 @@ const RULES: Record<string, Rule> = {
   },
 
   "S-03": (facts, times) => {
-    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    const stated: Stated = {
+      subjects: [...facts.roster.keys()],
+      unseen: [...facts.slots.unreadKeys],
+      red: [],
+    };
     for (const [agent, { executionTimeoutSeconds }] of facts.roster) {
       if (facts.slots.unseenAgents.has(agent)) {
         stated.unseen.push(agent);
         continue;
       }
+      stated.unseen.push(...hiddenSlots(facts, agent, "(unreadable)"));
       for (const s of facts.slots.byAgent.get(agent) ?? []) {
         if (s.id.slice(0, 6) === "drain-") continue;
         const allowed = s.timeoutSeconds !== null ? s.timeoutSeconds : executionTimeoutSeconds;
-        // How long a hash is to live must be known to call its life too short, not to call it gone or eternal.
-        if (s.ttlSeconds === null || (s.ttlSeconds >= 0 && allowed === null)) {
+        // How long a hash is to live, and since when, must be known to call its life too short, not to call it gone or
+        // eternal.
+        const isDated = s.score >= -Number.MAX_SAFE_INTEGER && s.score <= Number.MAX_SAFE_INTEGER;
+        if (s.ttlSeconds === null || (s.ttlSeconds >= 0 && (allowed === null || !isDated))) {
           stated.unseen.push(`${agent}/${s.id}`);
           continue;
         }
@@ -374,7 +426,9 @@ const RULES: Record<string, Rule> = {
         agent.executionTimeoutSeconds === null ||
         row.scheduleTimeoutSeconds === "unreadable" ||
         (row.lease && row.lease.expiresAtMs === null) ||
-        facts.slots.unseenAgents.has(row.agent);
+        facts.slots.unseenAgents.has(row.agent) ||
+        (unreadOf(facts, row.agent) > 0 &&
+          !(facts.slots.byAgent.get(row.agent) ?? []).some((s) => s.id === row.id));
       if (unreadable) {
         stated.unseen.push(`${row.agent}/${row.id}`);
         continue;
@@ -453,7 +507,11 @@ const RULES: Record<string, Rule> = {
     const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
     if (facts.orphans.unseenTables.length > 0) stated.blind = "not green";
     for (const name of facts.slots.unseenAgents) if (!facts.roster.has(name)) stated.unseen.push(name);
-    for (const ghost of new Set([...facts.orphans.ghosts.keys(), ...facts.slots.byAgent.keys()])) {
+    stated.unseen.push(...facts.slots.unreadKeys);
+    const named = [facts.orphans.ghosts, facts.slots.byAgent, facts.slots.unread].flatMap((m) => [
+      ...m.keys(),
+    ]);
+    for (const ghost of new Set(named)) {
       if (facts.roster.has(ghost)) continue;
       let rows = 0;
       const places: string[] = [];
@@ -461,7 +519,7 @@ const RULES: Record<string, Rule> = {
         rows += n;
         places.push(name);
       }
-      const slots = facts.slots.byAgent.get(ghost)?.length ?? 0;
+      const slots = (facts.slots.byAgent.get(ghost)?.length ?? 0) + unreadOf(facts, ghost);
       if (slots > 0) places.push("redis:agent:slots");
       // Nothing names it: a key that has no member any more is no key.
       if (places.length === 0) continue;
@@ -531,7 +589,7 @@ const RULES: Record<string, Rule> = {
         if (since === null) undated.push(`${agent}/${row.id}`);
         else longestWait = Math.max(longestWait, wholeSeconds(since, now));
       }
-      const taken = realSlotsOf(facts, agent, times.slots).length;
+      const taken = realSlotsOf(facts, agent, times.slots).length + unreadOf(facts, agent);
       if (waiting === 0 || taken >= cap) continue;
       const dead = tickAge === null || tickAge > 120;
       const late = tickAge !== null && tickAge > 60 && longestWait > 60;
@@ -544,7 +602,7 @@ const RULES: Record<string, Rule> = {
           slot_count: taken,
           max_parallel_tasks: cap,
           free_slots: cap - taken,
-          drain_tick_at: atSeconds,
+          drain_tick_at: atSeconds === null ? null : Math.floor(atSeconds),
           drain_tick_age_seconds: tickAge,
           drain_tick_grace_seconds: 60,
         });
@@ -631,6 +689,8 @@ function shuffled({ facts, ...rest }: World, random: () => number): World {
       queueCounts: { ...queueCounts, counts: mixMap(queueCounts.counts) },
       slots: {
         byAgent: new Map(mix(slots.byAgent).map(([agent, members]) => [agent, mix(members)])),
+        unread: mixMap(slots.unread),
+        unreadKeys: mix(slots.unreadKeys),
         unseenAgents: new Set(mix(slots.unseenAgents)),
       },
       zombies: {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { UnreadMembers } from "../../shared/facts/facts.ts";
 import { slotRowBijection as S01 } from "../../shared/invariants/s-01-slot-row-bijection.ts";
 import {
   AGENT,
@@ -304,5 +305,67 @@ describe("parts that could not be read", () => {
     for (const score of [Infinity, -Infinity, 0])
       expect(mismatchOf({ slots: held(slot("odd", { score })) })).toEqual({ redis: ["odd"], sql: [] });
     expect(mismatchOf({ slots: held(slot("now", { score: secondsAgo(0) })) })).toBeNull();
+  });
+});
+
+describe("members that could not be read", () => {
+  const withUnread = (members: Partial<UnreadMembers>, ...slots: ReturnType<typeof slot>[]) =>
+    slotsOf({ [AGENT]: slots }, [], { unread: { [AGENT]: members } });
+
+  test("a slot that can be read and has no row is red all the same", () => {
+    const facts = { slots: withUnread({ unreadable: 1 }, slot("leak")) };
+    expect(observedOf(judge(S01, facts))).toEqual([
+      expect.objectContaining({
+        redis_slot_count: 2,
+        unread_slot_count: 1,
+        in_redis_only: ["leak"],
+        in_sql_only: [],
+      }),
+    ]);
+  });
+
+  test("one row without a slot may be its run: neither red nor healthy, and no other row is hidden", () => {
+    const facts = { slots: withUnread({ unreadable: 1 }), executions: rows(running("lost")) };
+    const verdict = judge(S01, facts);
+    expect(recordOf(verdict)).toMatchObject({
+      status: "unknown",
+      unseen: [`${AGENT}/redis:(unreadable)`, `${AGENT}/sql:lost`],
+    });
+    expect(verdict.coverage.saw(AGENT, "sql:lost")).toBe(false);
+    expect(verdict.coverage.saw(AGENT, "sql:another")).toBe(true);
+    expect(verdict.coverage.saw(AGENT, "redis:leak")).toBe(true);
+  });
+
+  test.each([
+    [{ unreadable: 1 }, ["a", "b"]],
+    [{ unreadable: 2 }, ["a"]],
+    [{ unreadable: 1, beyond: 1 }, ["a"]],
+    [{ unreadable: 3 }, null],
+    [{ beyond: 1_000_000 }, null],
+  ])("of three rows without a slot as many are held back as members are unread: %j", (members, sql) => {
+    const facts = {
+      slots: withUnread(members, slot("run")),
+      executions: rows(running("c"), running("run"), running("a"), running("b")),
+    };
+    expect(mismatchOf(facts)).toEqual(sql && { redis: [], sql });
+  });
+
+  test("beyond those that are read there may be any slot: none that is absent was seen to be gone", () => {
+    const verdict = judge(S01, { slots: withUnread({ beyond: 1 }, slot("leak")) });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [AGENT] });
+    expect(verdict.coverage.saw(AGENT, "redis:released")).toBe(false);
+  });
+
+  test("a set whose agent can't be read is an unseen part, and hides no agent of the roster", () => {
+    const slots = slotsOf({}, [], { unreadKeys: ["od\ufffd"] });
+    const verdict = judge(S01, { slots });
+    expect(recordOf(verdict)).toMatchObject({ status: "green", checked: 1, unseen: ["od\ufffd"] });
+    expect(mismatchOf({ slots, executions: rows(running("lost")) })).toEqual({ redis: [], sql: ["lost"] });
+  });
+
+  test("the slots of an agent whose name is too long to be read are unseen, not none", () => {
+    const name = "n".repeat(1_001);
+    const facts = { roster: rosterOf({ [name]: {} }), executions: rows(running("run", { agent: name })) };
+    expect(recordOf(judge(S01, facts))).toMatchObject({ status: "unknown", unseen: [name] });
   });
 });

@@ -132,3 +132,33 @@ describe("parts that could not be read", () => {
     });
   });
 });
+
+describe("members that could not be read", () => {
+  test.each([
+    [{ unreadable: 1 }, 1],
+    [{ unreadable: 1, beyond: 2 }, 3],
+  ])("count: two slots of two, and %j", (members, by) => {
+    const slots = slotsOf({ [AGENT]: [slot("a"), slot("b")] }, [], { unread: { [AGENT]: members } });
+    const verdict = judge(S02, { roster: capOf(2), slots });
+    expect(observedOf(verdict)).toEqual([
+      expect.objectContaining({
+        slot_count: 2 + by,
+        overbooked_by: by,
+        slot_ids: ["a", "b"],
+        unread_slot_count: by,
+      }),
+    ]);
+    expect(verdict.findings[0]?.signalQuery).toContain(`= ${2 + by} > max_parallel_tasks = 2`);
+  });
+
+  test("within the cap they are green, and the agent was seen whole", () => {
+    const slots = slotsOf({ [AGENT]: [slot("a")] }, [], { unread: { [AGENT]: { unreadable: 1 } } });
+    const verdict = judge(S02, { roster: capOf(2), slots });
+    expect(recordOf(verdict)).toEqual({ status: "green", checked: 1, unseen: [], reason: null });
+  });
+
+  test("a set whose agent can't be read is an unseen part", () => {
+    const slots = slotsOf({}, [], { unreadKeys: ["od\ufffd"] });
+    expect(recordOf(judge(S02, { slots }))).toMatchObject({ status: "green", unseen: ["od\ufffd"] });
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Slot } from "../../shared/facts/facts.ts";
+import type { Slot, UnreadMembers } from "../../shared/facts/facts.ts";
 import { slotTtlFloor as S03 } from "../../shared/invariants/s-03-slot-ttl-floor.ts";
 import {
   AGENT,
@@ -294,4 +294,54 @@ describe("what S-03 does not judge", () => {
     const slots = slotsOf({}, [AGENT]);
     expect(recordOf(judge(S03, { slots }))).toMatchObject({ status: "unknown", unseen: [AGENT] });
   });
+});
+
+describe("members that could not be read", () => {
+  const withUnread = (unread: Partial<UnreadMembers>, ...slots: Slot[]) =>
+    slotsOf({ [AGENT]: slots }, [], { unread: { [AGENT]: unread } });
+
+  test("one that can't be read is unseen, and the others are judged", () => {
+    const slots = withUnread({ unreadable: 1 }, slot("gone", { ttlSeconds: -2 }), slot("fine"));
+    const verdict = judge(S03, { slots });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [`${AGENT}/(unreadable)`] });
+    expect(verdict.findings.map(({ keys }) => keys)).toEqual([["gone"]]);
+    expect(verdict.coverage.saw(AGENT, "fine")).toBe(true);
+  });
+
+  test("beyond those that are read there may be any slot", () => {
+    const verdict = judge(S03, { slots: withUnread({ beyond: 7 }, slot("gone", { ttlSeconds: -2 })) });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [AGENT] });
+    expect(verdict.coverage.saw(AGENT, "another")).toBe(false);
+  });
+
+  test("a set whose agent can't be read is an unseen part", () => {
+    const slots = slotsOf({}, [], { unreadKeys: ["od\ufffd"] });
+    expect(recordOf(judge(S03, { slots }))).toMatchObject({ status: "green", unseen: ["od\ufffd"] });
+  });
+});
+
+describe("scores of any size", () => {
+  const scores = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300, -1e300, 2 ** 53, -(2 ** 53)];
+
+  test.each(scores)(
+    "a score of %d says nothing of a slot's age: the life that it was given is unseen",
+    (score) => {
+      const slots = held(slot("odd", { score, ttlSeconds: 30 }));
+      expect(recordOf(judge(S03, { slots })).unseen).toEqual([`${AGENT}/odd`]);
+    },
+  );
+
+  test.each(scores)("a score of %d: a hash that is gone or eternal is wrong at any age", (score) => {
+    for (const ttlSeconds of [-2, -1])
+      expect(kindsOf({ slots: held(slot("odd", { score, ttlSeconds })) })).toHaveLength(1);
+  });
+
+  test.each([0, -5, 1e15, 2 ** 53 - 1])(
+    "a score of %d is an instant, and what is shown of it is whole",
+    (score) => {
+      for (const observed of observedOf(judge(S03, { slots: held(slot("odd", { score, ttlSeconds: 30 })) })))
+        for (const value of Object.values(observed))
+          if (typeof value === "number") expect(Number.isSafeInteger(value)).toBe(true);
+    },
+  );
 });

@@ -390,8 +390,56 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     expect(report.sources_unavailable).toEqual([expect.stringMatching(/^redis\.slots\[odd\]: WRONGTYPE/)]);
   });
 
+  test("a slot that leaked stays red beside a member that can't be read, which counts against the cap", async () => {
+    const key = `agent:slots:${AGENT}`;
+    for (const id of ["leak", "run"]) await platform.addSlot(AGENT, id, { ageSeconds: 30 });
+    await platform.addExecution({ id: "run", agent: AGENT, ageSeconds: 30 });
+    expect(statuses(await cycle())).toEqual({ ...green, "S-01": "red" });
+    await platform.redis.zadd(key, 1, Buffer.from([0xff]));
+    const report = await cycle();
+    expect(statuses(report)).toMatchObject({ "S-01": "red", "S-02": "red" });
+    expect(report.violations).toMatchObject([
+      {
+        invariant_id: "S-01",
+        observed_state: { in_redis_only: ["leak"], in_sql_only: [], redis_slot_count: 3 },
+      },
+      {
+        invariant_id: "S-02",
+        observed_state: { slot_count: 3, unread_slot_count: 1, slot_ids: ["leak", "run"] },
+      },
+    ]);
+    expect(report.recoveries).toEqual([]);
+    expect(report.sources_unavailable).toEqual([
+      expect.stringMatching(`^redis\\.slots\\[${AGENT}\\]: 1 member`),
+    ]);
+  });
+
+  test("a set of slots whose name is no UTF-8 is an unseen part of what judges slots, with a line", async () => {
+    await platform.redis.zadd(Buffer.from("agent:slots:od\xff", "latin1"), 1, "run");
+    const report = await cycle();
+    expect(statuses(report)).toEqual(green);
+    for (const id of ["S-01", "S-02", "S-03", "L-03"])
+      expect([id, report.verdicts[id]!.unseen]).toEqual([id, ["od\ufffd"]]);
+    expect(report.sources_unavailable).toEqual([expect.stringMatching(/^redis\.slots\[od\ufffd\]: /)]);
+  });
+
+  test("a heartbeat and a score of any size lose no violation, of theirs or of others", async () => {
+    await platform.addExecution({ id: "waiting", agent: AGENT, status: "queued", session: null });
+    await platform.addAgent("broken");
+    await platform.addSlot("broken", "leak", { ageSeconds: 30 });
+    await platform.redis.zadd("agent:slots:broken", "-inf", "older", "1e300", "newer");
+    await platform.redis.set("canary:drain_tick_at", "-1e300");
+    const report = await cycle();
+    expect(statuses(report)).toMatchObject({ "S-01": "red", "B-02": "red", "E-05": "green" });
+    expect(report.transitions.map((t) => t.invariant_id)).toEqual(expect.arrayContaining(["S-01", "B-02"]));
+    expect(report.violations.find((v) => v.invariant_id === "B-02")!.observed_state).toMatchObject({
+      drain_tick_at: "-1e+300",
+      drain_tick_age_seconds: "1e+300",
+    });
+  });
+
   test("a heartbeat that is no time makes B-02 unknown and touches nothing else", async () => {
-    for (const value of ["nan", "inf", "soon", "", String(Date.now() / 1000 + 3600)]) {
+    for (const value of ["nan", "inf", "1e400", "soon", "", String(Date.now() / 1000 + 3600)]) {
       await platform.redis.set("canary:drain_tick_at", value);
       const report = await cycle();
       expect(statuses(report)).toEqual({ ...green, "B-02": "unknown" });

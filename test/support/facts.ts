@@ -19,6 +19,7 @@ import type {
   Slot,
   Slots,
   TerminalStatus,
+  UnreadMembers,
   ZombieSightings,
   Zombies,
 } from "../../shared/facts/facts.ts";
@@ -126,8 +127,16 @@ export const cursorAt = (readAtMs: number): EndedCursor => ({ readAtMs, rowid: 0
 export const slotsOf = (
   byAgent: Record<string, readonly Slot[]>,
   unseenAgents: readonly string[] = [],
+  {
+    unread = {},
+    unreadKeys = [],
+  }: { unread?: Record<string, Partial<UnreadMembers>>; unreadKeys?: string[] } = {},
 ): Slots => ({
   byAgent: new Map(Object.entries(byAgent)),
+  unread: new Map(
+    Object.entries(unread).map(([agent, members]) => [agent, { unreadable: 0, beyond: 0, ...members }]),
+  ),
+  unreadKeys,
   unseenAgents: new Set(unseenAgents),
 });
 

@@ -4,6 +4,9 @@ import * as z from "zod/mini";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { SourceError } from "../../errors.ts";
+import { isReadableName, MAX_NAME_LENGTH } from "../../facts/facts.ts";
+import { ask } from "../http.ts";
+import { firstLines } from "../lines.ts";
 import type { Source, SourceSpec } from "../source.ts";
 import type { Database } from "../sqlite/database.ts";
 import { countQueues } from "../sqlite/facts/queue-counts.ts";
@@ -17,27 +20,50 @@ const QUEUE_COUNTS = {
   token: token("QUEUE_COUNTS_TOKEN", "sent to it as a bearer token"),
 };
 
+/** 10,000 agents are 0.4 MB. */
+const MAX_ANSWER_BYTES = 8_000_000;
+const MAX_COUNTS = 100_000;
+
 const Counts = z.object({ counts: z.record(z.string(), z.unknown()) });
 
 const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 
-async function ask(url: string, token: string | null, signal: AbortSignal) {
-  const response = await fetch(url, {
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** @returns the counts, and a line for each that can't be read */
+async function askAccessor(url: string, token: string | null, signal: AbortSignal) {
+  const { ok, status, body } = await ask({
+    url,
     signal,
     headers: { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+    maxBytes: MAX_ANSWER_BYTES,
+    variable: QUEUE_COUNTS.url.name,
   });
-  if (!response.ok) {
-    await response.body?.cancel();
-    const isRefused = response.status === 401 || response.status === 403;
+  if (!ok) {
+    const isRefused = status === 401 || status === 403;
     const fix = isRefused ? `, check ${QUEUE_COUNTS.token.name}` : "";
-    throw new SourceError(`the accessor answered HTTP ${response.status}${fix}`);
+    throw new SourceError(`the accessor answered HTTP ${status}${fix}`);
   }
-  const body = Counts.safeParse(await response.json().catch(() => null));
-  if (!body.success) throw new SourceError('the accessor did not answer {"counts": {"<agent>": <n>}}');
-  const entries = Object.entries(body.data.counts);
+  const answer = Counts.safeParse(parsed(body));
+  if (!answer.success) throw new SourceError('the accessor did not answer {"counts": {"<agent>": <n>}}');
+  const entries = Object.entries(answer.data.counts);
+  if (entries.length > MAX_COUNTS) throw new SourceError(`the accessor gave more than ${MAX_COUNTS} counts`);
+  const named = entries.filter(([agent]) => isReadableName(agent));
+  const tooLong = entries.length - named.length;
   return {
-    counts: new Map(entries.filter((entry): entry is [string, number] => isCount(entry[1]))),
-    unreadable: entries.filter(([, n]) => !isCount(n)).map(([agent]) => agent),
+    counts: new Map(named.filter((entry): entry is [string, number] => isCount(entry[1]))),
+    unreadable: [
+      ...named.filter(([, n]) => !isCount(n)).map(([agent]) => `queue_counts[${agent}]: not a count`),
+      ...(tooLong > 0
+        ? [`queue_counts: ${tooLong} name(s) are longer than ${MAX_NAME_LENGTH} characters`]
+        : []),
+    ],
   };
 }
 
@@ -47,13 +73,13 @@ const accessorReader =
   async ({ signal, now }) => {
     const fromMs = now();
     const before = await countQueues(database, signal);
-    const { counts, unreadable } = await ask(url, token, signal);
+    const { counts, unreadable } = await askAccessor(url, token, signal);
     const after = await countQueues(database, signal);
     const time = { fromMs, toMs: now() };
     const value = { counts, absentIsZero: false, around: [before, after] as const };
     return {
       readings: { queueCounts: { read: true, value, time } },
-      unavailable: unreadable.map((agent) => `queue_counts[${agent}]: not a count`),
+      unavailable: firstLines("queue_counts", unreadable),
     };
   };
 

@@ -5,10 +5,12 @@ import type { RedisAnswer } from "./requests.ts";
 
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
+/** No instant is written with more characters. */
+const MAX_TIME_LENGTH = 1_000;
 
 /** Returns the result of a command. @throws SourceError where it failed */
 export function resultOf({ error, result }: RedisAnswer): unknown {
-  if (error) throw new SourceError(error.slice(0, 120));
+  if (error) throw new SourceError(error);
   return result;
 }
 
@@ -26,16 +28,15 @@ export function scanPage(answer: RedisAnswer) {
   return { cursor: String(cursor), keys: stringsOf(keys) };
 }
 
-/** Parses a score as Redis prints it (a float, inf or -inf). */
-export function parseScore(text: string): number {
+/** Parses a score as Redis prints it (a float, inf or -inf). Returns null where it is none. */
+export function parseScore(text: string): number | null {
   const spelled = text.replace(/^([+-]?)inf$/i, "$1Infinity");
   const score = Number(spelled || Number.NaN);
-  if (Number.isNaN(score)) throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a score`);
-  return score;
+  return Number.isNaN(score) ? null : score;
 }
 
 /**
- * Parses the drain heartbeat.
+ * Parses the drain heartbeat. One of long ago is a sweep of long ago, however long.
  * @param value the result of GET
  * @param toSeconds when it was read
  * @throws SourceError where it is not an instant: the check that needs it must not guess
@@ -43,20 +44,24 @@ export function parseScore(text: string): number {
 export function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
   if (value === null || value === undefined) return { atSeconds: null };
   const text = String(value).trim();
+  if (text.length > MAX_TIME_LENGTH)
+    throw new SourceError(`a text of ${text.length} characters is not a time in seconds`);
   const atSeconds = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isFinite(atSeconds))
-    throw new SourceError(`${JSON.stringify(text.slice(0, 40))} is not a time in seconds`);
+  if (!Number.isFinite(atSeconds)) throw new SourceError(`${JSON.stringify(text)} is not a time in seconds`);
   if (atSeconds > toSeconds + MAX_CLOCK_SKEW_SECONDS)
-    throw new SourceError(`${text.slice(0, 40)} is ${Math.floor(atSeconds - toSeconds)} s in the future`);
+    throw new SourceError(`${text} is more than ${MAX_CLOCK_SKEW_SECONDS} s in the future`);
   return { atSeconds };
 }
 
 export type Hash = Pick<Slot, "ttlSeconds" | "timeoutSeconds">;
 
+/** Redis answers -2 for a key that is missing and -1 for one that never expires. */
+const isTtl = (seconds: number): boolean => Number.isInteger(seconds) && seconds >= -2;
+
 /** Parses the answers to TTL and HGET of a slot's hash. @throws SourceError where one of them can't be read */
 export function parseHash(ttl: RedisAnswer, timeout: RedisAnswer): Hash {
   const ttlSeconds = Number(resultOf(ttl) ?? Number.NaN);
-  if (!Number.isInteger(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
+  if (!isTtl(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
   const text = String(resultOf(timeout) ?? "").trim();
   return { ttlSeconds, timeoutSeconds: /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : null };
 }

@@ -1,14 +1,18 @@
 /** Redis over REST: the slots of every agent, and the drain heartbeat. */
-import { Redis } from "@upstash/redis";
+import type { Redis } from "@upstash/redis";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { DrainTick, Reading, ReadingTime, Slots } from "../../facts/facts.ts";
+import type { DrainTick, Reading } from "../../facts/facts.ts";
+import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
-import { parseDrainTick, resultOf, scanPage } from "./answers.ts";
-import { type RedisAnswer, send } from "./requests.ts";
+import { parseDrainTick, resultOf } from "./answers.ts";
+import { findSlotKeys } from "./keys.ts";
+import { send } from "./requests.ts";
+import { openRest } from "./rest.ts";
 import { readSlots } from "./slots.ts";
 
+const REDIS_NAME = "redis";
 const REDIS = {
   url: address(
     "UPSTASH_REDIS_REST_URL",
@@ -19,58 +23,41 @@ const REDIS = {
 };
 
 const DRAIN_TICK_KEY = "canary:drain_tick_at";
-/**
- * The sets of slots and their hashes: which hashes there are is known before anything asks for their TTL. One page holds
- * the keyspace of a thousand agents, so that a usual fleet costs one request.
- */
-const SCAN = { match: "agent:slot*", count: 10_000 };
 
-function readDrainTick(answer: RedisAnswer, time: ReadingTime): Reading<DrainTick> {
+/** Asked apart from the slots: a heartbeat of any size or shape leaves them alone. */
+async function readDrainTick(redis: Redis, { signal, now }: ReadContext): Promise<Reading<DrainTick>> {
+  const fromMs = now();
   try {
-    return { read: true, value: parseDrainTick(resultOf(answer), time.toMs / 1000), time };
+    const [answer] = await send(redis.pipeline().get(DRAIN_TICK_KEY));
+    const toMs = now();
+    return { read: true, value: parseDrainTick(resultOf(answer!), toMs / 1000), time: { fromMs, toMs } };
   } catch (error) {
-    return { read: false, reason: `redis.drain_tick: ${describeError(error)}` };
+    signal.throwIfAborted();
+    return { read: false, reason: `redis.drain_tick: ${describeError(explained(error))}` };
   }
-}
-
-/** Follows the cursor from the first page to the last. A key can be on several pages. */
-async function scanKeys(redis: Redis, first: RedisAnswer, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  let page = scanPage(first);
-  const keys = new Set(page.keys);
-  while (page.cursor !== "0") {
-    const [next] = await send(redis.pipeline().scan(page.cursor, SCAN), signal);
-    page = scanPage(next!);
-    for (const key of page.keys) keys.add(key);
-  }
-  return keys;
 }
 
 async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
-  const { signal, now, wanted } = context;
-  const readings: { slots?: Reading<Slots>; drainTick?: Reading<DrainTick> } = {};
+  const { wanted } = context;
   const unavailable: string[] = [];
-  const first = redis.pipeline().get(DRAIN_TICK_KEY);
-  if (wanted.has("slots")) first.scan("0", SCAN);
-  const fromMs = now();
-  const [tick, firstPage] = await send(first, signal);
-  if (wanted.has("drainTick")) {
-    readings.drainTick = readDrainTick(tick!, { fromMs, toMs: now() });
-    if (!readings.drainTick.read) unavailable.push(readings.drainTick.reason);
-  }
-  if (wanted.has("slots")) {
-    const keys = await scanKeys(redis, firstPage!, signal);
-    readings.slots = await readSlots(redis, keys, context, unavailable);
-  }
-  return { readings, unavailable };
+  const [drainTick, slots] = await Promise.all([
+    wanted.has("drainTick") ? readDrainTick(redis, context) : null,
+    wanted.has("slots")
+      ? findSlotKeys(redis).then((keys) => readSlots(redis, keys, context, unavailable))
+      : null,
+  ]);
+  if (drainTick?.read === false) unavailable.unshift(drainTick.reason);
+  return {
+    readings: { ...(drainTick && { drainTick }), ...(slots && { slots }) },
+    unavailable: firstLines(REDIS_NAME, unavailable),
+  };
 }
 
-/** Replaces the client's own texts, which carry commands and addresses, by the cause. */
+/** Replaces Redis's own words for a wrong token by what to do. */
 function explained(error: unknown): unknown {
   const text = error instanceof Error ? error.message : "";
   if (/unauthorized|WRONGPASS|NOAUTH/i.test(text))
     return new SourceError(`the token was refused, check ${REDIS.token.name}`);
-  if (/parse response body|is not a function/i.test(text))
-    return new SourceError(`the answer is not that of the Upstash REST protocol, check ${REDIS.url.name}`);
   return error;
 }
 
@@ -78,18 +65,9 @@ function explained(error: unknown): unknown {
 export const redisReader =
   ({ url, token }: { url: string; token: string }): Source["read"] =>
   async (context) => {
-    const redis = new Redis({
-      url,
-      token,
-      automaticDeserialization: false,
-      enableTelemetry: false,
-      enableAutoPipelining: false,
-      readYourWrites: false,
-      retry: { retries: 1, backoff: () => 100 },
-      signal: () => context.signal,
-    });
+    const variables = { url: REDIS.url.name, token: REDIS.token.name };
     try {
-      return await read(redis, context);
+      return await read(openRest({ url, token, signal: context.signal, variables }), context);
     } catch (error) {
       context.signal.throwIfAborted();
       throw explained(error);
@@ -97,7 +75,7 @@ export const redisReader =
   };
 
 export const redis = {
-  name: "redis",
+  name: REDIS_NAME,
   gives: ["slots", "drainTick"],
   variables: REDIS,
   check({ url, token }, problem) {

@@ -1,94 +1,43 @@
 /** The slots of every agent: their members, their scores, and the TTL and timeout of their hashes. */
 import type { Redis } from "@upstash/redis";
-import { describeError, SourceError } from "../../errors.ts";
-import { isDrainSentinel, type Reading, type Slot, type Slots } from "../../facts/facts.ts";
+import { isDrainSentinel, MAX_NAME_LENGTH, type Reading, type Slots } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
-import { type Hash, parseHash, parseScore, resultOf, stringsOf } from "./answers.ts";
+import { resultOf, stringsOf } from "./answers.ts";
+import {
+  addSlot,
+  addUnread,
+  type Collected,
+  failAgent,
+  type HashAnswers,
+  hashKey,
+  isReadableId,
+  type Member,
+  takeOf,
+} from "./collected.ts";
+import { type Holder, SLOTS_PREFIX, type SlotKeys } from "./keys.ts";
 import {
   bytesOf,
-  CHUNK_BYTES,
   type Commands,
+  MEMBER_COST,
   type Pipeline,
   type RedisAnswer,
   sendInChunks,
 } from "./requests.ts";
 
-const SLOTS_PREFIX = "agent:slots:";
-const HASH_PREFIX = "agent:slot:";
-/** The most hashes of one agent in one request; further ones are read in the second pass. */
-const MAX_HASH_BYTES = CHUNK_BYTES / 2;
-/** What the client makes of bytes that are not UTF-8: the id is lost, and its hash can't be asked for. */
-const LOST = "\ufffd";
-const NO_HASH: Hash = { ttlSeconds: null, timeoutSeconds: null };
+/** How many members without a listed hash are asked for at first: starts in flight, sentinels, a leak or two. */
+const SPARE_MEMBERS = 4;
+/** The most members that are read of one agent: ZRANGE of 1,000 takes half a millisecond of a busy machine. */
+const MAX_MEMBERS = 1_000;
+/** The most members that are read of all agents that have more of them than hashes. */
+const MAX_CROWD = 200_000;
 
-/** An agent that holds slots, and the hashes that belong to its slots by their names. */
-interface Holder {
-  readonly agent: string;
-  readonly hashes: string[];
-  /** The size of the commands that read the hashes. */
-  bytes: number;
-}
-
-/** A slot whose hash was not there when the keys were listed: made since, or missing. */
-interface Member {
-  readonly agent: string;
-  readonly id: string;
-}
-
-const hashKey = ({ agent, id }: Member) => `${HASH_PREFIX}${agent}:${id}`;
-
-function addHash(holder: Holder, hash: string): void {
-  // ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
-  const bytes = holder.bytes + 2 * bytesOf(hash) + 46;
-  if (bytes > MAX_HASH_BYTES) return;
-  holder.hashes.push(hash);
-  holder.bytes = bytes;
-}
-
-/** Finds the holders of slots among the keys. */
-function holdersOf(keys: ReadonlySet<string>): Holder[] {
-  const holders = new Map<string, Holder>();
-  for (const key of keys) {
-    const agent = key.slice(SLOTS_PREFIX.length);
-    if (key.startsWith(SLOTS_PREFIX)) holders.set(agent, { agent, hashes: [], bytes: 0 });
-  }
-  // An agent's name may hold a colon, and so may an execution's id: then the hash can belong to either. The longest name
-  // gets it. Where that guess is wrong, the slot is one whose hash was not found, and the second pass asks for it.
-  for (const key of keys) {
-    if (!key.startsWith(HASH_PREFIX)) continue;
-    for (let end = key.lastIndexOf(":"); end >= HASH_PREFIX.length; end = key.lastIndexOf(":", end - 1)) {
-      const holder = holders.get(key.slice(HASH_PREFIX.length, end));
-      if (!holder) continue;
-      addHash(holder, key);
-      break;
-    }
-  }
-  return [...holders.values()];
-}
-
-/** What was read so far. */
-interface Collected {
-  readonly byAgent: Map<string, Slot[]>;
-  readonly unseenAgents: Set<string>;
-  /** To be read in the second pass. */
-  readonly missed: Member[];
-  readonly unavailable: string[];
-}
-
-/** Parses the answers for one agent. If that fails, this agent is unseen, and no other. */
-function takeOf(collected: Collected, agent: string, take: () => void): void {
-  try {
-    take();
-  } catch (error) {
-    collected.unseenAgents.add(agent);
-    collected.unavailable.push(`redis.slots[${agent}]: ${describeError(error)}`);
-  }
-}
-
-function addSlot({ byAgent }: Collected, { agent, id }: Member, score: number, hash: Hash): void {
-  const slots = byAgent.get(agent) ?? [];
-  slots.push({ id, score, ...hash });
-  byAgent.set(agent, slots);
+/** What is asked of one holder. */
+interface Question {
+  readonly holder: Holder;
+  /** How many members are read, the oldest first. */
+  readonly most: number;
+  /** Called where there are more, with what takes the first of them. */
+  onMore(take: () => void): void;
 }
 
 function askForHash(pipeline: Pipeline, hash: string): void {
@@ -96,98 +45,162 @@ function askForHash(pipeline: Pipeline, hash: string): void {
   pipeline.hget(hash, "timeout_seconds");
 }
 
-/** A slot whose hash can't be read still counts as a slot. Only its TTL is unseen. */
-function hashOf(
-  { unavailable }: Collected,
-  { agent, id }: Member,
-  ttl: RedisAnswer,
-  timeout: RedisAnswer,
-): Hash {
-  try {
-    return parseHash(ttl, timeout);
-  } catch (error) {
-    unavailable.push(`redis.slots[${agent}/${id}]: ${describeError(error)}`);
-    return NO_HASH;
-  }
-}
-
 /** Reads an agent's members and their hashes, in one transaction: see `readSlots`. */
-const holderCommands = (collected: Collected, { agent, hashes, bytes }: Holder): Commands => ({
-  // ["zrange","agent:slots:…",0,-1,"withscores"], then the hashes
-  bytes: bytesOf(agent) + 60 + bytes,
+const holderCommands = (collected: Collected, missed: Member[], question: Question): Commands => ({
+  cost: 1 + MEMBER_COST * question.most + 2 * question.holder.hashes.length,
+  // ["zrange","agent:slots:…",0,1000,"withscores"], then the hashes
+  bytes: bytesOf(question.holder.agent) + 60 + question.holder.bytes,
   addTo(pipeline) {
-    pipeline.zrange(SLOTS_PREFIX + agent, 0, -1, { withScores: true });
-    for (const hash of hashes) askForHash(pipeline, hash);
+    const { holder, most } = question;
+    // One more than is read, to know whether there are more.
+    pipeline.zrange(SLOTS_PREFIX + holder.agent, 0, most, { withScores: true });
+    for (const hash of holder.hashes) askForHash(pipeline, hash);
   },
-  take: (answers) => takeOf(collected, agent, () => takeMembers(collected, agent, hashes, answers)),
+  take: (answers) =>
+    takeOf(collected, question.holder.agent, () => {
+      const { holder, most, onMore } = question;
+      const flat = stringsOf(resultOf(answers[0]!));
+      const take = () => takeMembers(collected, missed, holder, flat.slice(0, 2 * most), answers);
+      if (flat.length > 2 * most) onMore(take);
+      else take();
+    }),
+  fail: (error) => failAgent(collected, question.holder.agent, error),
 });
 
-/** Parses the answer to ZRANGE, and the two for each hash. */
+/**
+ * Parses members and their scores, and the answers for each hash.
+ * @param missed gets the members whose hash was not asked for
+ */
 function takeMembers(
   collected: Collected,
-  agent: string,
-  hashes: readonly string[],
+  missed: Member[],
+  { agent, hashes }: Holder,
+  flat: readonly string[],
   answers: readonly RedisAnswer[],
 ): void {
   const placeOf = new Map(hashes.map((hash, i) => [hash, 1 + 2 * i]));
-  const flat = stringsOf(resultOf(answers[0]!));
+  let unreadable = 0;
   for (let k = 0; k + 1 < flat.length; k += 2) {
-    const id = flat[k]!;
-    if (id.includes(LOST)) throw new SourceError("a slot's id can't be read");
-    const member = { agent, id };
+    const member = { agent, id: flat[k]! };
     const place = placeOf.get(hashKey(member));
-    if (place === undefined && !isDrainSentinel(id)) {
-      collected.missed.push(member);
-      continue;
-    }
-    const score = parseScore(flat[k + 1]!);
-    const hash = isDrainSentinel(id)
-      ? NO_HASH
-      : hashOf(collected, member, answers[place!]!, answers[place! + 1]!);
-    addSlot(collected, member, score, hash);
+    if (!isReadableId(member.id)) unreadable += 1;
+    else if (isDrainSentinel(member.id)) addSlot(collected, member, flat[k + 1]!, null);
+    else if (place === undefined) missed.push(member);
+    else addSlot(collected, member, flat[k + 1]!, answers.slice(place, place + 2) as unknown as HashAnswers);
   }
+  if (unreadable > 0) addUnread(collected, agent, { unreadable, beyond: 0 });
 }
 
 /** Reads a slot again. One that was released meanwhile has no score. */
 const memberCommands = (collected: Collected, member: Member): Commands => ({
+  cost: 3,
   // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
   bytes: 3 * (bytesOf(member.agent) + bytesOf(member.id)) + 112,
   addTo(pipeline) {
     pipeline.zscore(SLOTS_PREFIX + member.agent, member.id);
     askForHash(pipeline, hashKey(member));
   },
-  take: (answers) =>
+  take: ([zscore, ttl, timeout]) =>
     takeOf(collected, member.agent, () => {
-      const [zscore, ttl, timeout] = answers as [RedisAnswer, RedisAnswer, RedisAnswer];
-      const text = resultOf(zscore);
-      if (text === null) return;
-      const score = parseScore(String(text));
-      addSlot(collected, member, score, hashOf(collected, member, ttl, timeout));
+      const text = resultOf(zscore!);
+      if (text !== null) addSlot(collected, member, String(text), [ttl!, timeout!]);
     }),
+  fail: (error) => failAgent(collected, member.agent, error),
 });
 
-/** Reads the slots of these keys. @param unavailable gets a line for each part that could not be read */
+/** Counts the members of a set of which only the first ones were read. Where that is refused, there is at least one more. */
+const countCommands = (collected: Collected, { holder: { agent }, most }: Question): Commands => ({
+  cost: 1,
+  bytes: bytesOf(agent) + 30,
+  addTo: (pipeline) => void pipeline.zcard(SLOTS_PREFIX + agent),
+  take([zcard]) {
+    const { error, result } = zcard!;
+    const beyond = Number.isSafeInteger(result) ? Math.max(1, (result as number) - most) : 1;
+    addUnread(collected, agent, { unreadable: 0, beyond });
+    if (error) collected.unavailable.push(`redis.slots[${agent}]: ${error}`);
+  },
+  fail: (error) => failAgent(collected, agent, error),
+});
+
+/** Reads all members: first as many as there are hashes and some more, then the rest up to a limit. */
+async function readMembers(redis: Redis, collected: Collected, holders: readonly Holder[]): Promise<void> {
+  const missed: Member[] = [];
+  const ask = (questions: readonly Question[]) =>
+    sendInChunks(
+      () => redis.multi(),
+      questions.map((question) => holderCommands(collected, missed, question)),
+    );
+
+  const crowded: Holder[] = [];
+  await ask(
+    holders.map((holder) => ({
+      holder,
+      most: holder.hashes.length + SPARE_MEMBERS,
+      onMore: () => void crowded.push(holder),
+    })),
+  );
+  const most = Math.min(MAX_MEMBERS, Math.ceil(MAX_CROWD / Math.max(1, crowded.length)));
+  const cut: Question[] = [];
+  await ask(
+    crowded.map((holder) => {
+      const question: Question = {
+        holder,
+        most,
+        onMore(take) {
+          take();
+          cut.push(question);
+        },
+      };
+      return question;
+    }),
+  );
+  await sendInChunks(
+    () => redis.multi(),
+    missed.map((member) => memberCommands(collected, member)),
+  );
+  // Not in a transaction: a user who may not ZCARD would lose all of it.
+  await sendInChunks(
+    () => redis.pipeline(),
+    cut.map((question) => countCommands(collected, question)),
+  );
+}
+
+/** Names what was left out, by agent and key. */
+function reportUnread({ unread, unavailable }: Collected, keys: readonly string[]): void {
+  for (const name of keys)
+    unavailable.push(
+      `redis.slots[${name}]: the key's name can't be read (not UTF-8, or longer than ${MAX_NAME_LENGTH} characters)`,
+    );
+  for (const [agent, { unreadable, beyond }] of unread) {
+    if (unreadable > 0)
+      unavailable.push(
+        `redis.slots[${agent}]: ${unreadable} member(s) can't be read (not UTF-8, longer than ${MAX_NAME_LENGTH} characters, or without a score)`,
+      );
+    if (beyond > 0)
+      unavailable.push(`redis.slots[${agent}]: ${beyond} member(s) beyond those that are read at most`);
+  }
+}
+
+/**
+ * Reads the slots of these keys. Membership, TTL and timeout of a slot are read in one MULTI: read apart, a slot that is
+ * released in between looks like one whose hash is missing.
+ * @param unavailable gets a line for each part that could not be read
+ */
 export async function readSlots(
   redis: Redis,
-  keys: ReadonlySet<string>,
-  { signal, now }: ReadContext,
+  { holders, unread: unreadKeys }: SlotKeys,
+  { now }: ReadContext,
   unavailable: string[],
 ): Promise<Reading<Slots>> {
-  const collected: Collected = { byAgent: new Map(), unseenAgents: new Set(), missed: [], unavailable };
-  const holders = holdersOf(keys);
+  const collected: Collected = {
+    byAgent: new Map(),
+    unread: new Map(),
+    unseenAgents: new Set(),
+    unavailable,
+  };
   const fromMs = now();
-  // Membership, TTL and timeout of an agent's slots are read in one MULTI: read apart, a slot that is released in
-  // between looks like one whose hash is missing.
-  await sendInChunks(
-    redis,
-    holders.map((holder) => holderCommands(collected, holder)),
-    signal,
-  );
-  await sendInChunks(
-    redis,
-    collected.missed.map((member) => memberCommands(collected, member)),
-    signal,
-  );
-  const { byAgent, unseenAgents } = collected;
-  return { read: true, value: { byAgent, unseenAgents }, time: { fromMs, toMs: now() } };
+  await readMembers(redis, collected, holders);
+  reportUnread(collected, unreadKeys);
+  const { byAgent, unread, unseenAgents } = collected;
+  return { read: true, value: { byAgent, unread, unreadKeys, unseenAgents }, time: { fromMs, toMs: now() } };
 }

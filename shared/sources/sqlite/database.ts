@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../errors.ts";
+import { ask } from "../http.ts";
 
 /** A column of SQLite. Text that may hold broken bytes is packed or selected as a blob. */
 export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
@@ -27,25 +28,38 @@ export interface Database {
 const rowsOf = (result: ResultSet): SqlRow[] =>
   result.rows.map((row) => Array.from({ length: result.columns.length }, (_, i) => row[i] as SqlValue));
 
+/** A healthy answer for 10,000 agents has 4 MB, and sqld refuses to give more than 10. */
+const MAX_ANSWER_BYTES = 32_000_000;
+
+/** What the client sends its requests with. */
+function fetchFor(signal: AbortSignal) {
+  let origin: string | undefined;
+  return async (request: Request): Promise<Response> => {
+    // An answer of the protocol can name another server for the next request, which would get the token.
+    origin ??= new URL(request.url).origin;
+    if (new URL(request.url).origin !== origin)
+      throw new SourceError("the server names another address, which is not followed: check LIBSQL_URL");
+    const { ok, status, contentType, body } = await ask({
+      url: request.url,
+      method: request.method,
+      headers: Object.fromEntries(request.headers),
+      body: new Uint8Array(await request.arrayBuffer()),
+      signal,
+      maxBytes: MAX_ANSWER_BYTES,
+      variable: "LIBSQL_URL",
+    });
+    if (ok) return new Response(body, { headers: { "content-type": contentType } });
+    // libsql's own error is SERVER_ERROR for every status.
+    const fix = status === 401 || status === 403 ? ", check LIBSQL_AUTH_TOKEN" : "";
+    throw new SourceError(`the server answered HTTP ${status}${fix}`);
+  };
+}
+
 /** @param url `libsql://`, `https://` or `http://` of a libsql server (Turso, sqld) */
 function serverDatabase(url: string, authToken: string | undefined): Database {
-  // The client keeps no connection (fetch pools them), so each read makes a client that holds its signal.
+  // The client keeps no connection (`ask` does, for one read), so each read makes a client that holds its signal.
   const connect = (signal: AbortSignal) =>
-    createClient({
-      url,
-      ...(authToken && { authToken }),
-      intMode: "bigint",
-      fetch: async (request: Request) => {
-        // Compression costs more time than it saves: an answer is a few large texts.
-        request.headers.set("accept-encoding", "identity");
-        const response = await fetch(request, { signal });
-        if (response.ok) return response;
-        // libsql's own error is SERVER_ERROR for every status.
-        await response.body?.cancel();
-        const fix = response.status === 401 || response.status === 403 ? ", check LIBSQL_AUTH_TOKEN" : "";
-        throw new SourceError(`the server answered HTTP ${response.status}${fix}`);
-      },
-    });
+    createClient({ url, ...(authToken && { authToken }), intMode: "bigint", fetch: fetchFor(signal) });
   return {
     batch: async (statements, signal) => (await connect(signal).batch([...statements], "read")).map(rowsOf),
     async separately(statements, signal) {

@@ -1,0 +1,120 @@
+/** Requests to the sources that speak HTTP: no redirects, an answer of limited size, no connection that outlives its read. */
+import http from "node:http";
+import https from "node:https";
+import { SourceError } from "../errors.ts";
+
+export interface HttpRequest {
+  readonly url: string;
+  /** Default: GET. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Ends the request, and with it every connection that was made under this signal. */
+  readonly signal: AbortSignal;
+  readonly maxBytes: number;
+  /** The name of the variable that holds the address, for error texts. */
+  readonly variable: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** The status is from 200 to 299. */
+  readonly ok: boolean;
+  readonly contentType: string;
+  readonly body: Buffer<ArrayBuffer>;
+}
+
+interface Agents {
+  readonly "http:": http.Agent;
+  readonly "https:": https.Agent;
+}
+
+/**
+ * Connections are kept for one read, which has one signal. A function is frozen between two reads: a connection that was
+ * kept over the freeze may be dead without anyone having heard of its end, and a timer that should have closed it was
+ * frozen too.
+ */
+const agentsOfRead = new WeakMap<AbortSignal, Agents>();
+
+function agentsOf(signal: AbortSignal): Agents {
+  const known = agentsOfRead.get(signal);
+  if (known) return known;
+  const agents: Agents = {
+    "http:": new http.Agent({ keepAlive: true }),
+    "https:": new https.Agent({ keepAlive: true }),
+  };
+  agentsOfRead.set(signal, agents);
+  signal.addEventListener(
+    "abort",
+    () => Object.values(agents).forEach((agent: http.Agent) => void agent.destroy()),
+    {
+      once: true,
+    },
+  );
+  return agents;
+}
+
+/** @throws SourceError where the body is larger than allowed */
+async function bodyOf(response: http.IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Leaving the loop closes the connection: nothing more of an endless answer arrives.
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new AnswerTooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
+/** An answer that was cut: a smaller question may be answered. */
+export class AnswerTooLarge extends SourceError {
+  constructor(maxBytes: number) {
+    super(`the answer is larger than ${maxBytes / 1_000_000} MB`);
+  }
+}
+
+const send = (asked: HttpRequest, url: URL, agent: http.Agent | false): Promise<http.IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const { method = "GET", headers, body, signal } = asked;
+    const { request } = url.protocol === "https:" ? https : http;
+    request(url, { method, headers: { ...headers }, agent, signal })
+      .on("error", reject)
+      .on("response", resolve)
+      .end(body);
+  });
+
+const isReset = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+
+/**
+ * Sends a request that only reads. Where its connection is reset before an answer, it is sent once more on a new one.
+ * @returns the answer, of any status but a redirect
+ * @throws SourceError for a redirect, and for an answer above `maxBytes`; the reason of the signal once it is aborted;
+ *   otherwise the network's error
+ */
+export async function ask(asked: HttpRequest): Promise<HttpAnswer> {
+  const { signal, maxBytes, variable } = asked;
+  signal.throwIfAborted();
+  const url = new URL(asked.url);
+  const agent = agentsOf(signal)[url.protocol as keyof Agents];
+  try {
+    const response = await send(asked, url, agent).catch((error: unknown) => {
+      if (signal.aborted || !isReset(error)) throw error;
+      return send(asked, url, false);
+    });
+    const status = response.statusCode ?? 0;
+    if (status >= 300 && status < 400) {
+      response.destroy();
+      throw new SourceError(
+        `the answer is a redirect (HTTP ${status}), which is not followed: check ${variable}`,
+      );
+    }
+    const ok = status >= 200 && status < 300;
+    const contentType = response.headers["content-type"] ?? "";
+    return { status, ok, contentType, body: await bodyOf(response, maxBytes) };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}

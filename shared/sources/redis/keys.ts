@@ -1,0 +1,89 @@
+/** The keys of the slots: which agents hold some, and which hashes belong to them. */
+import type { Redis } from "@upstash/redis";
+import { SourceError } from "../../errors.ts";
+import { isReadableName } from "../../facts/facts.ts";
+import { scanPage } from "./answers.ts";
+import { bytesOf, MAX_COST, send } from "./requests.ts";
+import { LOST } from "./rest.ts";
+
+export const SLOTS_PREFIX = "agent:slots:";
+export const HASH_PREFIX = "agent:slot:";
+
+/**
+ * The sets of slots and their hashes: which hashes there are is known before anything asks for their TTL. Whoever comes
+ * meanwhile waits for a page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes a millisecond: a
+ * fifth of what is allowed.
+ */
+const PAGE = { match: "agent:slot*", count: 1_000 };
+/** Ten times the agents of the largest fleet that was measured. */
+const MAX_HOLDERS = 100_000;
+/** Further hashes are no loss: a slot whose hash was not listed is asked for it. */
+const MAX_HASHES = 300_000;
+/** TTL and HGET of each, beside the agent's ZRANGE, in one transaction. Further ones are read in the second pass. */
+const MAX_HASHES_OF_AGENT = Math.floor((MAX_COST - 1) / 2);
+const MAX_HASH_BYTES = 475_000;
+const MAX_SHOWN = 100;
+
+/** An agent that holds slots, and the hashes that belong to its slots by their names. */
+export interface Holder {
+  readonly agent: string;
+  readonly hashes: string[];
+  /** The size of the commands that read the hashes. */
+  bytes: number;
+}
+
+export interface SlotKeys {
+  readonly holders: readonly Holder[];
+  /** Names of sets that can't be read, as far as they can be shown. */
+  readonly unread: readonly string[];
+}
+
+const isReadable = (name: string): boolean => isReadableName(name) && !name.includes(LOST);
+
+function addHash(holder: Holder, hash: string): void {
+  // ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
+  const bytes = holder.bytes + 2 * bytesOf(hash) + 46;
+  if (bytes > MAX_HASH_BYTES || holder.hashes.length >= MAX_HASHES_OF_AGENT) return;
+  holder.hashes.push(hash);
+  holder.bytes = bytes;
+}
+
+/** Gives each hash to the agent that its name says. */
+function addHashes(holders: ReadonlyMap<string, Holder>, hashes: Iterable<string>): void {
+  // An agent's name may hold a colon, and so may an execution's id: then the hash can belong to either. The longest name
+  // gets it. Where that guess is wrong, the slot is one whose hash was not found, and the second pass asks for it.
+  for (const key of hashes)
+    for (let end = key.lastIndexOf(":"); end >= HASH_PREFIX.length; end = key.lastIndexOf(":", end - 1)) {
+      const holder = holders.get(key.slice(HASH_PREFIX.length, end));
+      if (!holder) continue;
+      addHash(holder, key);
+      break;
+    }
+}
+
+/**
+ * Lists the keys, page by page. A key can be on several pages.
+ * @throws SourceError where there are more sets than can be read
+ */
+export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
+  const holders = new Map<string, Holder>();
+  const hashes = new Set<string>();
+  const unread = new Set<string>();
+  let cursor = "0";
+  do {
+    const [answer] = await send(redis.pipeline().scan(cursor, PAGE));
+    const page = scanPage(answer!);
+    for (const key of page.keys) {
+      const agent = key.slice(SLOTS_PREFIX.length);
+      if (!key.startsWith(SLOTS_PREFIX)) {
+        if (hashes.size < MAX_HASHES && key.startsWith(HASH_PREFIX) && isReadable(key)) hashes.add(key);
+      } else if (isReadable(agent)) holders.set(agent, { agent, hashes: [], bytes: 0 });
+      else unread.add(agent.slice(0, MAX_SHOWN));
+    }
+    if (holders.size + unread.size > MAX_HOLDERS)
+      throw new SourceError(`there are more than ${MAX_HOLDERS} keys under ${SLOTS_PREFIX}*`);
+    cursor = page.cursor;
+  } while (cursor !== "0");
+  addHashes(holders, hashes);
+  return { holders: [...holders.values()], unread: [...unread] };
+}

@@ -1,0 +1,236 @@
+/** What is asked of a real Redis, by size, and what one unreadable part of it spoils. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { fillRedis } from "../../infra/bench/fleet.ts";
+import { type Recorder, startRecorder } from "../../infra/bench/recorder.ts";
+import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
+import { redisRestApp } from "../../infra/local/redis-rest.ts";
+import { serve } from "../../infra/local/serve.ts";
+import { withDeadline } from "../../shared/deadline.ts";
+import type { DrainTick, Reading, Slots } from "../../shared/facts/facts.ts";
+import { redisReader } from "../../shared/sources/redis/redis.ts";
+import { describeLive } from "../support/live.ts";
+
+const TOKEN = "token";
+const NOW_MS = Date.now();
+const bytes = (...parts: (string | number)[]) =>
+  Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from([part]))));
+const valueIn = <T>(reading: Reading<T> | undefined): T => {
+  if (!reading?.read) throw new Error(`it is unread: ${reading?.reason}`);
+  return reading.value;
+};
+
+describeLive(["redis-server"], "reading Redis", () => {
+  let redis: LocalRedis;
+  let rest: { url: string; close(): Promise<void> };
+  let recorder: Recorder;
+  beforeAll(async () => {
+    redis = await startRedis();
+    rest = await serve(redisRestApp(redis, TOKEN), 0);
+    recorder = await startRecorder(rest.url);
+  });
+  afterAll(async () => {
+    for (const part of [recorder, rest, redis]) await part?.close();
+  });
+  beforeEach(async () => {
+    await redis.client.flushall();
+    recorder.requests.length = 0;
+  });
+
+  async function read() {
+    const { readings, unavailable } = await withDeadline(60_000, (signal) =>
+      redisReader({ url: recorder.url, token: TOKEN })({
+        signal,
+        now: () => NOW_MS,
+        wanted: new Set(["slots", "drainTick"]),
+        since: { ended: null },
+      }),
+    );
+    const { slots, drainTick } = readings as { slots?: Reading<Slots>; drainTick?: Reading<DrainTick> };
+    return { slots, drainTick, unavailable };
+  }
+  /** Members of a set, with scores from 1 on. Redis makes them itself. */
+  const addMembers = (agent: string, count: number) =>
+    redis.client.eval(
+      "for n = 1, ARGV[1] do redis.call('ZADD', KEYS[1], n, 'run-' .. n) end",
+      1,
+      `agent:slots:${agent}`,
+      count,
+    );
+  const requests = () =>
+    recorder.requests.map(({ path, body, answer }) => ({
+      path,
+      commands: JSON.parse(Buffer.from(body, "base64").toString()) as (string | number)[][],
+      answerBytes: Buffer.byteLength(answer, "base64"),
+    }));
+
+  describe("how much is asked for at once", () => {
+    /** Redis gives a key of SCAN, a member of ZRANGE or a small command in 0.5 to 1.5 µs: each of these is 1 ms or less. */
+    function expectBounded() {
+      for (const { path, commands, answerBytes } of requests()) {
+        expect(commands.length).toBeLessThanOrEqual(500);
+        expect(answerBytes).toBeLessThan(400_000);
+        let members = 0;
+        for (const [name, ...args] of commands) {
+          const command = String(name).toUpperCase();
+          expect(["GET", "SCAN", "ZRANGE", "TTL", "HGET", "ZSCORE", "ZCARD"]).toContain(command);
+          expect(["SCAN", "GET", "ZCARD"].includes(command)).toBe(path === "/pipeline");
+          if (command === "SCAN") expect([commands.length, args.at(-1)]).toEqual([1, 1_000]);
+          if (command !== "ZRANGE") continue;
+          const [, from, to] = args.map(Number) as [number, number, number];
+          expect(from).toBe(0);
+          expect(to).toBeGreaterThan(0);
+          members += to + 1;
+        }
+        expect(members).toBeLessThanOrEqual(2_000);
+      }
+    }
+
+    test("of a fleet of 2,000 agents", async () => {
+      await fillRedis(redis.client, { agents: 2_000, oldRows: 0 }, NOW_MS);
+      const { slots, unavailable } = await read();
+      expect(unavailable).toEqual([]);
+      expect([...valueIn(slots).byAgent.values()].flat()).toHaveLength(4_000);
+      expectBounded();
+      const transactions = requests().filter(({ path }) => path === "/multi-exec");
+      // A ZRANGE of up to six members, and TTL and HGET of two slots, for each agent.
+      expect(transactions).toHaveLength(Math.ceil(2_000 / 76));
+    });
+
+    test("of 200 agents whose slots have lost their hashes", async () => {
+      for (let n = 0; n < 200; n += 1) await addMembers(`agent-${n}`, 12);
+      const { slots, unavailable } = await read();
+      expect(unavailable).toEqual([]);
+      expect([...valueIn(slots).byAgent.values()].flat()).toHaveLength(200 * 12);
+      expectBounded();
+    });
+
+    test("of a set of 200,000 members: the oldest thousand, and how many more there are", async () => {
+      await addMembers("crowded", 200_000);
+      await addMembers("fine", 2);
+      const { slots, unavailable } = await read();
+      const { byAgent, unread } = valueIn(slots);
+      expect(byAgent.get("crowded")).toHaveLength(1_000);
+      expect(
+        byAgent
+          .get("crowded")!
+          .map(({ score }) => score)
+          .sort((a, b) => a - b)
+          .at(-1),
+      ).toBe(1_000);
+      expect(unread).toEqual(new Map([["crowded", { unreadable: 0, beyond: 199_000 }]]));
+      expect(byAgent.get("fine")).toHaveLength(2);
+      expect(unavailable).toEqual([
+        "redis.slots[crowded]: 199000 member(s) beyond those that are read at most",
+      ]);
+      expectBounded();
+    });
+
+    test("of keys that belong to others: the same pages", async () => {
+      await redis.client.eval("for n = 1, 20000 do redis.call('SET', 'other:' .. n, '') end", 0);
+      await addMembers("fine", 1);
+      expect(valueIn((await read()).slots).byAgent.size).toBe(1);
+      expectBounded();
+    });
+
+    test("a user that may not count members still reads the first of them, and knows of one more", async () => {
+      await addMembers("crowded", 1_500);
+      await addMembers("fine", 2);
+      await redis.client.call("ACL", "SETUSER", "default", "-zcard");
+      try {
+        const { slots, unavailable } = await read();
+        expect(valueIn(slots).byAgent.get("fine")).toHaveLength(2);
+        expect(valueIn(slots).byAgent.get("crowded")).toHaveLength(1_000);
+        expect(valueIn(slots).unread.get("crowded")).toEqual({ unreadable: 0, beyond: 1 });
+        expect(unavailable[0]).toMatch(/^redis\.slots\[crowded\]: NOPERM /);
+      } finally {
+        await redis.client.call("ACL", "SETUSER", "default", "+zcard");
+      }
+    });
+  });
+
+  describe("what can't be read spoils itself only", () => {
+    beforeEach(async () => {
+      await redis.client.set("canary:drain_tick_at", String(NOW_MS / 1000));
+      await addMembers("fine", 2);
+    });
+    const fineIsRead = ({ slots, drainTick }: Awaited<ReturnType<typeof read>>) => {
+      expect(valueIn(slots).byAgent.get("fine")).toHaveLength(2);
+      expect(valueIn(drainTick)).toEqual({ atSeconds: NOW_MS / 1000 });
+    };
+
+    test("a member that is no UTF-8, and one that is too long", async () => {
+      await redis.client.zadd("agent:slots:odd", 1, bytes("id", 0xff));
+      await redis.client.hset(bytes("agent:slot:odd:id", 0xff), "timeout_seconds", "60");
+      await redis.client.zadd("agent:slots:odd", 2, "x".repeat(1_001), 3, "x".repeat(1_000), 4, "run");
+      const answer = await read();
+      fineIsRead(answer);
+      const { byAgent, unread, unseenAgents } = valueIn(answer.slots);
+      expect(
+        byAgent
+          .get("odd")!
+          .map(({ score }) => score)
+          .sort(),
+      ).toEqual([3, 4]);
+      expect(unread).toEqual(new Map([["odd", { unreadable: 2, beyond: 0 }]]));
+      expect(unseenAgents.size).toBe(0);
+      expect(answer.unavailable).toEqual([
+        "redis.slots[odd]: 2 member(s) can't be read (not UTF-8, longer than 1000 characters, or without a score)",
+      ]);
+    });
+
+    test("a set whose name is no UTF-8, and one whose name is too long", async () => {
+      await redis.client.zadd(bytes("agent:slots:od", 0xff), 1, "run");
+      await redis.client.zadd(`agent:slots:${"n".repeat(1_001)}`, 1, "run");
+      await redis.client.zadd(`agent:slots:${"n".repeat(1_000)}`, 1, "run");
+      const answer = await read();
+      fineIsRead(answer);
+      const { byAgent, unreadKeys } = valueIn(answer.slots);
+      expect([...byAgent.keys()].sort()).toEqual(["fine", "n".repeat(1_000)]);
+      expect([...unreadKeys].sort()).toEqual(["n".repeat(100), "od\ufffd"]);
+      expect([...answer.unavailable].sort()).toEqual([
+        `redis.slots[${"n".repeat(100)}]: the key's name can't be read (not UTF-8, or longer than 1000 characters)`,
+        "redis.slots[od\ufffd]: the key's name can't be read (not UTF-8, or longer than 1000 characters)",
+      ]);
+    });
+
+    test("a member that is larger than an answer may be: its agent", async () => {
+      await redis.client.zadd("agent:slots:huge", 1, Buffer.alloc(9_000_000, "x"));
+      const answer = await read();
+      fineIsRead(answer);
+      expect([...valueIn(answer.slots).unseenAgents]).toEqual(["huge"]);
+      expect(answer.unavailable).toEqual(["redis.slots[huge]: the answer is larger than 8 MB"]);
+    });
+
+    test("a heartbeat that is larger than an answer may be: the heartbeat", async () => {
+      await redis.client.set("canary:drain_tick_at", Buffer.alloc(9_000_000, "1"));
+      const { slots, drainTick, unavailable } = await read();
+      expect(valueIn(slots).byAgent.get("fine")).toHaveLength(2);
+      expect(drainTick).toEqual({
+        read: false,
+        reason: "redis.drain_tick: the answer is larger than 8 MB",
+      });
+      expect(unavailable).toEqual(["redis.drain_tick: the answer is larger than 8 MB"]);
+    });
+
+    test("hashes with a life or a timeout that is no number: their slots still count", async () => {
+      for (const [n, timeout] of ["1e400", "-5", "nan", "", "9".repeat(400), "60"].entries()) {
+        await redis.client.zadd("agent:slots:odd", n, `run-${n}`);
+        await redis.client.hset(`agent:slot:odd:run-${n}`, "timeout_seconds", timeout);
+      }
+      await redis.client.call("EXPIRE", "agent:slot:odd:run-5", String(9_000_000_000_000));
+      const answer = await read();
+      fineIsRead(answer);
+      const odd = [...valueIn(answer.slots).byAgent.get("odd")!].sort((a, b) => a.score - b.score);
+      expect(odd.map(({ timeoutSeconds }) => timeoutSeconds)).toEqual([null, null, null, null, null, 60]);
+      expect(odd[5]!.ttlSeconds).toBeGreaterThan(8_999_999_999_000);
+    });
+
+    test.each(["inf", "-inf", "1e300", "-1e300", "1e-300"])("a score of %s is a score", async (score) => {
+      await redis.client.zadd("agent:slots:odd", score, "run");
+      const answer = await read();
+      fineIsRead(answer);
+      expect(valueIn(answer.slots).byAgent.get("odd")).toMatchObject([{ id: "run" }]);
+      expect(answer.unavailable).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,153 @@
+/** What a server that speaks the Upstash REST protocol may answer, and what is made of it. */
+import { afterEach, describe, expect, test } from "vitest";
+import { describeError } from "../../shared/errors.ts";
+import type { DrainTick, Reading, Slots } from "../../shared/facts/facts.ts";
+import { parseDrainTick, parseHash } from "../../shared/sources/redis/answers.ts";
+import { redisReader } from "../../shared/sources/redis/redis.ts";
+import { type ScriptedServer, startScriptedServer } from "../support/scripted-server.ts";
+
+const NOW_SECONDS = 1_800_000_000;
+const TOKEN = "a-token-of-thirty-five-characters-x";
+
+describe("the heartbeat", () => {
+  const tick = (text: string) => {
+    try {
+      return parseDrainTick(text, NOW_SECONDS).atSeconds;
+    } catch (error) {
+      return describeError(error);
+    }
+  };
+
+  test("never written", () => expect(parseDrainTick(null, NOW_SECONDS)).toEqual({ atSeconds: null }));
+
+  test.each([
+    ["1799999990.25", 1_799_999_990.25],
+    [" 1800000060 ", 1_800_000_060],
+    ["0", 0],
+    ["-5", -5],
+    ["-1e300", -1e300],
+    ["1e-400", 0],
+  ])("%s is an instant, of however long ago", (text, at) => expect(tick(text)).toBe(at));
+
+  test.each([
+    "",
+    "soon",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "Infinity",
+    "1e400",
+    "-1e400",
+    "0x10",
+    "1_000",
+    "12 34",
+  ])("%j is no instant, and is shown whole", (text) =>
+    expect(tick(text)).toBe(`${JSON.stringify(text)} is not a time in seconds`),
+  );
+
+  test.each(["1800000060.001", "1e300", "9".repeat(300)])("%s is in the future", (text) => {
+    expect(tick(text)).toBe(`${text} is more than 60 s in the future`);
+  });
+
+  test("a text of any length is not repeated", () => {
+    expect(tick("9".repeat(1_001))).toBe("a text of 1001 characters is not a time in seconds");
+  });
+});
+
+describe("the hash of a slot", () => {
+  const hash = (ttl: unknown, timeout: unknown) => parseHash({ result: ttl }, { result: timeout });
+
+  test.each(["1e400", "-5", "nan", "inf", "", "1e9", "9999999999", null])(
+    "a timeout of %j is none",
+    (timeout) => {
+      expect(hash(30, timeout)).toEqual({ ttlSeconds: 30, timeoutSeconds: null });
+    },
+  );
+
+  test.each([-3, -1e300, Number.POSITIVE_INFINITY, 0.5, "soon", null, undefined, {}])(
+    "a life of %j can't be read",
+    (ttl) => {
+      expect(() => hash(ttl, "60")).toThrow("the answer to TTL is not a number");
+    },
+  );
+});
+
+describe("a server's own words", () => {
+  let server: ScriptedServer | undefined;
+  afterEach(async () => {
+    await server?.close();
+    server = undefined;
+  });
+
+  /** @param answers of the commands, by the first word of each */
+  async function read(answers: Record<string, (command: string[]) => object>) {
+    server = await startScriptedServer(({ body }, response) => {
+      const commands = JSON.parse(body) as string[][];
+      response.end(JSON.stringify(commands.map((command) => answers[command[0]!.toLowerCase()]!(command))));
+    });
+    const { readings, unavailable } = await redisReader({ url: server.url, token: TOKEN })({
+      signal: new AbortController().signal,
+      now: () => NOW_SECONDS * 1000,
+      wanted: new Set(["slots", "drainTick"]),
+      since: { ended: null },
+    });
+    const { slots, drainTick } = readings as { slots: Reading<Slots>; drainTick: Reading<DrainTick> };
+    return { slots, drainTick, unavailable };
+  }
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const page = (...keys: string[]) => ({ result: [base64("0"), keys.map(base64)] });
+  const none = { get: () => ({ result: null }), scan: () => page() };
+
+  test("are never cut before the secrets are taken out of them: a token is there whole, or not at all", async () => {
+    const error = `ERR ${"x".repeat(95)} ${TOKEN} at the end`;
+    const heartbeat = await read({ ...none, get: () => ({ error }) });
+    expect(heartbeat.unavailable).toEqual([`redis.drain_tick: ${error}`]);
+    await server?.close();
+    const value = `${"1".repeat(25)}${TOKEN}`;
+    const odd = await read({ ...none, get: () => ({ result: base64(value) }) });
+    expect(odd.unavailable).toEqual([`redis.drain_tick: "${value}" is not a time in seconds`]);
+    await server?.close();
+    await expect(read({ ...none, scan: () => ({ error }) })).rejects.toThrow(error);
+  });
+
+  test("an answer with more members than were asked for is one with more, not a longer one", async () => {
+    const flat = Array.from({ length: 5_000 }, (_, n) => [base64(`run-${n}`), base64("1")]).flat();
+    const { slots } = await read({
+      ...none,
+      scan: () => page("agent:slots:ruby"),
+      zrange: () => ({ result: flat }),
+      zscore: () => ({ result: base64("1") }),
+      ttl: () => ({ result: 60 }),
+      hget: () => ({ result: null }),
+      zcard: () => ({ result: 5_000 }),
+    });
+    if (!slots.read) throw new Error(slots.reason);
+    expect(slots.value.byAgent.get("ruby")).toHaveLength(1_000);
+    expect(slots.value.unread.get("ruby")).toEqual({ unreadable: 0, beyond: 4_000 });
+  });
+
+  test("very many parts that can't be read are a few lines, and a count", async () => {
+    const names = Array.from({ length: 500 }, (_, n) => `agent:slots:agent-${n}`);
+    const { slots, unavailable } = await read({
+      ...none,
+      scan: () => page(...names),
+      zrange: () => ({ error: "WRONGTYPE" }),
+    });
+    expect(slots.read && slots.value.unseenAgents.size).toBe(500);
+    expect(unavailable).toHaveLength(100);
+    expect(unavailable.at(-1)).toBe("redis: 401 more parts could not be read");
+  });
+
+  test.each([
+    [
+      "keys for ever",
+      () => page(...Array.from({ length: 100_001 }, (_, n) => `agent:slots:${n}`)),
+      /more than 100000 keys/,
+    ],
+    ["no cursor", () => ({ result: ["soon", []] }), /no cursor/],
+    ["no keys", () => ({ result: [base64("0"), "keys"] }), /not a list of strings/],
+  ])("%s in answer to SCAN: the slots are unread", async (_, scan, reason) => {
+    await expect(read({ ...none, scan })).rejects.toThrow(reason);
+  });
+});
