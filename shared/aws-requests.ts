@@ -5,15 +5,19 @@
  * and nobody has heard of that: a request on such a socket fails. A socket that was idle for this long is ended instead.
  */
 const IDLE_MS = 4_000;
-const agent = () => ({ keepAlive: true, timeout: IDLE_MS });
 
-/** Options of an SDK client that gives up in seconds: a cycle waits for it. */
-export const awsRequests = () => ({
+/**
+ * Options of an SDK client that gives up in seconds: a cycle waits for it. A request that takes such a socket before its
+ * timer has fired fails, and is sent again by the SDK.
+ * @param idleMs after how many ms an idle socket is ended
+ */
+export const awsRequests = (idleMs = IDLE_MS) => ({
+  maxAttempts: 3,
   requestHandler: {
     connectionTimeout: 1_000,
     requestTimeout: 3_000,
     throwOnRequestTimeout: true,
-    httpsAgent: agent(),
-    httpAgent: agent(),
+    httpsAgent: { keepAlive: true, timeout: idleMs },
+    httpAgent: { keepAlive: true, timeout: idleMs },
   },
 });

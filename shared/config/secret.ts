@@ -94,7 +94,7 @@ export function secretReader(
   };
 }
 
-const secretsClient = () => new SecretsManagerClient({ maxAttempts: 3, ...awsRequests() });
+const secretsClient = () => new SecretsManagerClient(awsRequests());
 
 /** Made by the first event, and kept while the function is warm. */
 let readSecret: ((maxAgeMs: number) => Promise<string>) | undefined;

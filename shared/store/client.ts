@@ -8,7 +8,6 @@ import { awsRequests } from "../aws-requests.ts";
  */
 export function documentClient(local?: { readonly endpoint: string }): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
-    maxAttempts: 3,
     ...awsRequests(),
     ...(local && {
       endpoint: local.endpoint,

@@ -48,7 +48,7 @@ export function plainMessage(alert: Alert): { subject: string; text: string } {
 function snsSender(topicArn: string): Send {
   // The topic's own region, which can be another than ours.
   const region = topicArn.split(":")[3]!;
-  const client = new SNSClient({ region, maxAttempts: 3, ...awsRequests() });
+  const client = new SNSClient({ region, ...awsRequests() });
   return async (alert, signal) => {
     const { subject, text } = plainMessage(alert);
     const publish = new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text });
