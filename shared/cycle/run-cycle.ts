@@ -1,6 +1,7 @@
 /** One cycle: take the lease, gather, judge, remember, deliver. */
 import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
+import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import type { Canary } from "../canary.ts";
 import { describeError } from "../errors.ts";
@@ -11,7 +12,7 @@ import type { JournalAddition } from "../store/journals.ts";
 import { type Lease, LeaseLost } from "../store/lease.ts";
 import { dayOf, violationId } from "../store/table.ts";
 import { formatInstant } from "../time.ts";
-import { type AnyFinding, factsOf, isOff } from "../verdict/evaluate.ts";
+import { type AnyFinding, factsOf, isOff, type Verdict } from "../verdict/evaluate.ts";
 import { deliverOutbox } from "./deliver.ts";
 import { type Gathered, gather } from "./gather.ts";
 import { judge } from "./judge.ts";
@@ -37,6 +38,8 @@ interface Finished extends CycleFacts {
   readonly request: CycleRequest;
   readonly startedAtMs: number;
   readonly gathered: Gathered;
+  /** The verdicts of this cycle alone. `verdicts` are what leaves the canary: with what is still red. */
+  readonly judged: readonly Verdict[];
   readonly drafts: readonly ViolationDraft[];
 }
 
@@ -98,7 +101,8 @@ async function readAndJudge(
     checksRun: idsOf(selected.filter(isRun)),
     checksOff: idsOf(selected.filter((invariant) => !isRun(invariant))),
     sourcesUnavailable: [...new Set([...snapshot.unavailable, ...judged.unavailable])],
-    verdicts: judged.verdicts,
+    judged: judged.verdicts,
+    verdicts: judged.verdicts.map((v) => withStillRed(v, memory.states[v.invariant.id])),
     drafts: violationDrafts(judged.verdicts, snapshotTime),
   };
 }
@@ -161,9 +165,9 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
 /** What changed, and who is notified of it. */
 function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
   const { memory, silences } = lease;
-  const { verdicts, gathered, sourcesUnavailable, request, startedAtMs } = finished;
+  const { judged, gathered, sourcesUnavailable, request, startedAtMs } = finished;
   const result = {
-    verdicts,
+    verdicts: judged,
     offSources: gathered.snapshot.offSources,
     unavailable: sourcesUnavailable,
     isFull: request.invariantIds === undefined,
@@ -172,8 +176,8 @@ function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChann
 }
 
 /** What the recollections leave to the next cycle. One that was not asked stays as it was. */
-function leftBy({ recollections }: Canary, memory: Memory, { gathered, verdicts, startedAtMs }: Finished) {
-  const seen = { readings: gathered.readings, verdicts, atMs: startedAtMs };
+function leftBy({ recollections }: Canary, memory: Memory, { gathered, judged, startedAtMs }: Finished) {
+  const seen = { readings: gathered.readings, verdicts: judged, atMs: startedAtMs };
   const recall: Record<string, unknown> = {};
   const journals: JournalAddition[] = [];
   for (const recollection of recollections) {

@@ -1,13 +1,22 @@
 /** From facts to verdicts. Pure. */
 
 import { describeError } from "../errors.ts";
-import { type Coverage, coverageOf, NOTHING_SEEN, seenCount } from "../facts/coverage.ts";
+import {
+  type Coverage,
+  coverageOf,
+  insufficientCoverage,
+  NOTHING_SEEN,
+  seenCount,
+} from "../facts/coverage.ts";
 import type { FactName, Reading, Readings } from "../facts/facts.ts";
 import type { Finding, Invariant } from "../invariants/invariant.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
 
-/** What one invariant came to in one cycle. */
+/** Every verdict rests on the roster: a database that has too few agents may be another platform's, and so all else. */
+const ROSTER: FactName = "roster";
+
+/** What one invariant came to in one cycle, without regard to earlier ones: see shared/alerts/still-red.ts. */
 export interface Verdict {
   readonly invariant: Invariant;
   readonly status: "green" | "red" | "unknown";
@@ -34,9 +43,19 @@ export const isOff = (invariant: Invariant, readings: Readings): boolean =>
     return reading?.read === false && reading.off === true;
   });
 
+/** Says why what the invariant rests on is too little to call it green by; null where it is enough. */
+function whyInsufficient(invariant: Invariant, readings: Readings): string | null {
+  for (const fact of [ROSTER, ...invariant.reads]) {
+    const reading = readings[fact];
+    if (reading?.read && reading.insufficient !== undefined) return reading.insufficient;
+  }
+  return null;
+}
+
 /**
  * Judges one invariant. A fact that was not read, a check that throws, and a check that saw nothing of what there is,
- * all make the verdict unknown; none of them touches another invariant.
+ * all make the verdict unknown; none of them touches another invariant. So do facts that are too little to call anything
+ * green by, except that what is found in them counts.
  */
 export function evaluate(invariant: Invariant, readings: Readings): Verdict {
   const facts: Record<string, unknown> = {};
@@ -56,7 +75,9 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
       { times, unlisted } as unknown as Parameters<Invariant["check"]>[1],
     );
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
-    const coverage = coverageOf(checked, Object.keys(unlisted).length > 0);
+    const looked = coverageOf(checked, Object.keys(unlisted).length > 0);
+    const why = whyInsufficient(invariant, readings);
+    const coverage = why === null ? looked : insufficientCoverage(looked, why);
     const findings = [...checked.findings].sort(bySubject);
     return { invariant, coverage, findings, ...statusOf(findings, coverage) };
   } catch (error) {
@@ -81,6 +102,6 @@ export function statusOf(
   return { status: "green", reason: null };
 }
 
-/** Lists the facts that these invariants read. */
+/** Lists the facts that the verdicts of these invariants rest on. */
 export const factsOf = (invariants: readonly Invariant[]): ReadonlySet<FactName> =>
-  new Set(invariants.flatMap((invariant) => invariant.reads));
+  new Set(invariants.flatMap((invariant) => [ROSTER, ...invariant.reads]));

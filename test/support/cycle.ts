@@ -104,7 +104,12 @@ const HEALTHY: World = {
 
 /** The settings of the canary; `dwellSeconds` is R-01's. */
 type Settings = CycleSettings & { readonly dwellSeconds: number };
-const DEFAULTS: Settings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
+const DEFAULTS: Settings = {
+  sourceDeadlineMs: 10_000,
+  confirmAfterMs: 3_000,
+  expectAgents: 0,
+  dwellSeconds: 0,
+};
 
 /** No alert is sent. */
 const SILENT: AlertSettings = {

@@ -33,6 +33,13 @@ function readDrainTick(answer: RedisAnswer, time: ReadingTime): Reading<DrainTic
   }
 }
 
+const NO_KEY = "Redis holds no key of the platform";
+
+function markInsufficient(readings: { slots?: Reading<Slots>; drainTick?: Reading<DrainTick> }, why: string) {
+  if (readings.slots?.read) readings.slots = { ...readings.slots, insufficient: why };
+  if (readings.drainTick?.read) readings.drainTick = { ...readings.drainTick, insufficient: why };
+}
+
 /** Follows the cursor from the first page to the last. A key can be on several pages. */
 async function scanKeys(redis: Redis, first: RedisAnswer, signal: AbortSignal): Promise<ReadonlySet<string>> {
   let page = scanPage(first);
@@ -60,6 +67,8 @@ async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
   if (wanted.has("slots")) {
     const keys = await scanKeys(redis, firstPage!, signal);
     readings.slots = await readSlots(redis, keys, context, unavailable);
+    // A flushed Redis, another database of it, or another Redis.
+    if (keys.size === 0 && tick!.result === null && !tick!.error) markInsufficient(readings, NO_KEY);
   }
   return { readings, unavailable };
 }
