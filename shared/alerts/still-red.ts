@@ -61,9 +61,7 @@ export function withStillRed(verdict: Verdict, prior: InvariantState | undefined
   if (names.length === 0 && besides === 0) return verdict;
   const who = nameStillRed(names, besides);
   const reason =
-    verdict.reason === null
-      ? `still red, could not be seen: ${who}`
-      : `${verdict.reason} (still red: ${who})`;
+    verdict.reason === null ? `still red but not seen: ${who}` : `${verdict.reason} (still red: ${who})`;
   const unseen = new Set(verdict.coverage.unseen.map(({ subject }) => subject));
   const isUnknown = verdict.status === "unknown" && !names.some((name) => unseen.has(name));
   return { ...verdict, status: isUnknown ? "unknown" : "red", reason };

@@ -56,8 +56,8 @@ function factsOf(invariant: InvariantStatus, silences: readonly SilenceBody[]): 
   const silenced = silences.map((s) => s.subject ?? "all of it");
   const facts = [
     silenced.length > 0 && `silenced: ${listed(silenced, MAX_SILENCED)}`,
-    checked !== null && checkedWords(checked, status),
     since && `since ${since}`,
+    checked !== null && checkedWords(checked, status),
     red_subjects.length > 0 && `red: ${listed(red_subjects, MAX_RED)}`,
     blind_since && `blind since ${blind_since}: ${blind_reason}`,
   ];
