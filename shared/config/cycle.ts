@@ -13,7 +13,7 @@ export const CYCLE = {
   }),
   expectAgents: wholeNumber(
     "EXPECT_AGENTS",
-    "how many agents the roster has at least: with fewer nothing is called green, but unknown. An empty roster is too few in any case",
+    "how many agents the roster has at least: with fewer, what rests on the roster is unknown, not green. An empty roster is too few in any case",
     { fallback: 0, range: [0, 100_000] },
   ),
   dwellSeconds: wholeNumber(

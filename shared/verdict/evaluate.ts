@@ -13,8 +13,11 @@ import type { Finding, Invariant } from "../invariants/invariant.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
 
-/** Every verdict rests on the roster: a database that has too few agents may be another platform's, and so all else. */
-const ROSTER: FactName = "roster";
+/** Who reads a fact rests on this one too. A database with too few agents may be another one, and so are its executions. */
+const RESTS_ON: Readonly<Partial<Record<FactName, FactName>>> = { executions: "roster" };
+
+const foundationOf = ({ reads }: Invariant): readonly FactName[] =>
+  reads.flatMap((fact) => [...(RESTS_ON[fact] ? [RESTS_ON[fact]] : []), fact]);
 
 /** What one invariant came to in one cycle, without regard to earlier ones: see shared/alerts/still-red.ts. */
 export interface Verdict {
@@ -45,7 +48,7 @@ export const isOff = (invariant: Invariant, readings: Readings): boolean =>
 
 /** Says why what the invariant rests on is too little to call it green by; null where it is enough. */
 function whyInsufficient(invariant: Invariant, readings: Readings): string | null {
-  for (const fact of [ROSTER, ...invariant.reads]) {
+  for (const fact of foundationOf(invariant)) {
     const reading = readings[fact];
     if (reading?.read && reading.insufficient !== undefined) return reading.insufficient;
   }
@@ -104,4 +107,4 @@ export function statusOf(
 
 /** Lists the facts that the verdicts of these invariants rest on. */
 export const factsOf = (invariants: readonly Invariant[]): ReadonlySet<FactName> =>
-  new Set(invariants.flatMap((invariant) => [ROSTER, ...invariant.reads]));
+  new Set(invariants.flatMap(foundationOf));

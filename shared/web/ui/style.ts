@@ -65,7 +65,7 @@ section, nav { margin-top: 24px; }
 .legend span { display: inline-flex; align-items: center; gap: 5px; }
 .legend .bars { width: 7px; height: 14px; }
 .rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); overflow: hidden; }
-.row { display: grid; grid-template-columns: 108px minmax(0, 1fr) 140px 112px minmax(0, 330px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row { display: grid; grid-template-columns: 108px minmax(0, 1fr) 140px 116px minmax(0, 292px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
 .row h3 a { color: inherit; text-decoration: none; }
