@@ -174,6 +174,7 @@ export const Settings = z
       apiConcurrency: wholeNumber(1, 1000, "how many requests at once").optional(),
       sourceDeadlineMs: numberOf(CYCLE.sourceDeadlineMs, "milliseconds for one read of a source"),
       confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
+      expectAgents: numberOf(CYCLE.expectAgents, "how many agents the roster has at least (0: one)"),
       zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
 
       alerts: AlertSettings.prefault({}),

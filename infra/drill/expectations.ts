@@ -88,9 +88,16 @@ export function expectations({ api, isAlone, signal }: Observer, { invariantId }
       const answer = await cycle();
       const red = relevant(answer);
       if (red.length > 0) throw new Disproof(`after the cure, still red: ${describe(red)}`);
+      const verdict = answer.verdicts[invariantId]!;
+      // It may be red without a violation: what was red and could not be looked at.
+      const isUnseen = verdict.unseen.some((part) => part === agent || part.startsWith(`${agent}/`));
+      if (isUnseen || (isAlone && verdict.status === "red"))
+        throw new Disproof(
+          `after the cure, not seen healthy: ${verdict.reason ?? verdict.unseen.join(", ")}`,
+        );
       const { red: times, recovered } = await transitions();
       // Where other agents are red, the invariant as a whole does not recover.
-      const expected = answer.verdicts[invariantId]?.status === "red" ? 0 : 1;
+      const expected = verdict.status === "red" ? 0 : 1;
       if (times !== 1 || recovered !== expected)
         throw new Disproof(`there were ${times} transitions to red and ${recovered} back`);
       return answer.cycle_duration_ms;

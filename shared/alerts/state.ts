@@ -27,6 +27,8 @@ export interface InvariantState {
   /** Since when verdicts have been unknown without a break; null while it is judged. */
   readonly blindSinceMs: number | null;
   readonly blindReason: string | null;
+  /** How many subjects the last verdict looked at. Absent in memories of older versions, and before the first verdict. */
+  readonly checked?: number;
 }
 export type InvariantStates = Readonly<Record<string, InvariantState>>;
 

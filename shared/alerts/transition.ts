@@ -1,5 +1,6 @@
 /** What changed between the last cycle and this one. Pure: who is notified of it is decided in notify.ts. */
 
+import { seenCount } from "../facts/coverage.ts";
 import { SEVERITIES, type Severity } from "../invariants/invariant.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import { isSilenced, type Silence } from "./silence.ts";
@@ -12,6 +13,7 @@ import {
   redSubjectOf,
   stateOf,
 } from "./state.ts";
+import { stillRed } from "./still-red.ts";
 
 /** An invariant went from green (or never judged) to red. */
 export interface Broke {
@@ -44,6 +46,7 @@ export type Transition = Broke | Spread | Recovered;
 
 /** The outcome of a cycle, as the alert machine needs it. */
 export interface CycleResult {
+  /** Of this cycle alone. */
   readonly verdicts: readonly Verdict[];
   /** Sources that are left out on purpose, by name. */
   readonly offSources: readonly string[];
@@ -103,10 +106,11 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
       blindSinceMs: prior.blindSinceMs ?? nowMs,
       blindReason: verdict.reason,
       blindCycles: prior.blindCycles + (isFull ? 1 : 0),
+      checked: seenCount(verdict.coverage),
     };
-  const red = redAfter(prior, verdict, nowMs);
-  // A verdict that saw everything names all that is red: there are no others left.
-  const redBesides = verdict.coverage.isWhole ? 0 : prior.redBesides;
+  const still = stillRed(prior, verdict);
+  const red = redAfter(prior, still.red, verdict, nowMs);
+  const redBesides = still.besides;
   const isRed = Object.keys(red).length > 0 || redBesides > 0;
   return {
     status: isRed ? "red" : "green",
@@ -119,18 +123,18 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
     blindAnnounced: false,
     blindSinceMs: null,
     blindReason: null,
+    checked: seenCount(verdict.coverage),
   };
 }
 
-/** Says whether all that was red of the subject could be looked at; otherwise it stays red. */
-const sawRed = ({ coverage }: Verdict, subject: string, { keys, more }: RedSubject): boolean =>
-  more || keys.length === 0 ? coverage.saw(subject) : keys.every((key) => coverage.saw(subject, key));
-
 /** The subjects that are red after this verdict: those with findings, and those that could not be seen healthy. */
-function redAfter(prior: InvariantState, verdict: Verdict, nowMs: number): Record<string, RedSubject> {
-  const red: Record<string, RedSubject> = Object.create(null);
-  for (const [subject, before] of Object.entries(prior.red))
-    if (!sawRed(verdict, subject, before)) red[subject] = before;
+function redAfter(
+  prior: InvariantState,
+  unseen: Readonly<Record<string, RedSubject>>,
+  verdict: Verdict,
+  nowMs: number,
+): Record<string, RedSubject> {
+  const red: Record<string, RedSubject> = Object.assign(Object.create(null), unseen);
   for (const { subject, keys } of verdict.findings) {
     const known = red[subject];
     const before = redSubjectOf(prior, subject);

@@ -2,6 +2,7 @@
 import pc from "picocolors";
 import { INVARIANTS } from "../invariants/index.ts";
 import { printable } from "../text.ts";
+import { checkedWords } from "../web/describe-status.ts";
 import type { CycleReport } from "../wire/schemas.ts";
 import { SYMBOLS } from "./symbols.ts";
 
@@ -20,7 +21,7 @@ export function renderCycle(report: CycleReport, colour: boolean): string {
     const violations = report.violations.filter((v) => v.invariant_id === id);
     const unseen = verdict?.unseen ?? [];
     const facts = [
-      verdict && `${verdict.checked} checked`,
+      verdict && checkedWords(verdict.checked, verdict.status),
       violations.length > 0 && `${violations.length} violation(s)`,
       unseen.length > 0 && `${unseen.length} unseen: ${unseen.slice(0, MAX_UNSEEN).join(", ")}`,
       verdict?.reason,

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { listed, printable } from "../text.ts";
 import { MINUTE_MS } from "../time.ts";
-import { isFresh } from "../web/describe-status.ts";
+import { checkedWords, isFresh } from "../web/describe-status.ts";
 import { type BarState, type UptimeBars, uptimesOf, worstOf } from "../web/uptime.ts";
 import type {
   CycleOutline,
@@ -52,11 +52,12 @@ export const renderSilences = ({ silences }: SilencesBody): string =>
 
 /** Describes an invariant beyond its state. */
 function factsOf(invariant: InvariantStatus, silences: readonly SilenceBody[]): string {
-  const { since, red_subjects, blind_since, blind_reason } = invariant;
+  const { status, since, checked, red_subjects, blind_since, blind_reason } = invariant;
   const silenced = silences.map((s) => s.subject ?? "all of it");
   const facts = [
     silenced.length > 0 && `silenced: ${listed(silenced, MAX_SILENCED)}`,
     since && `since ${since}`,
+    checked !== null && checkedWords(checked, status),
     red_subjects.length > 0 && `red: ${listed(red_subjects, MAX_RED)}`,
     blind_since && `blind since ${blind_since}: ${blind_reason}`,
   ];

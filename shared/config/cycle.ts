@@ -11,6 +11,11 @@ export const CYCLE = {
     fallback: 3_000,
     range: [0, 60_000],
   }),
+  expectAgents: wholeNumber(
+    "EXPECT_AGENTS",
+    "how many agents the roster has at least: with fewer, what rests on the roster is unknown, not green. An empty roster is too few in any case",
+    { fallback: 0, range: [0, 100_000] },
+  ),
   dwellSeconds: wholeNumber(
     "R01_DWELL_SECONDS",
     "how long the same zombie (the same pid in the same start of a container) has to be there, across cycles, before R-01 counts it",

@@ -1,4 +1,5 @@
 /** What a cycle read and judged, before its state is written. Types only. */
+import type { Verdict } from "../verdict/evaluate.ts";
 import type { Gathered } from "./gather.ts";
 import type { CycleRequest } from "./outcome.ts";
 import type { CycleFacts, Drafts } from "./report.ts";
@@ -8,5 +9,7 @@ export interface Finished extends CycleFacts {
   /** Unix ms. */
   readonly startedAtMs: number;
   readonly gathered: Gathered;
+  /** The verdicts of this cycle alone. `verdicts` are what leaves the canary: with what is still red. */
+  readonly judged: readonly Verdict[];
   readonly drafts: Drafts;
 }

@@ -6,6 +6,7 @@ import { partOf, type Recalled, type Recollection } from "../recall/recollection
 import { type CollectOptions, collect } from "../sources/collect.ts";
 import type { Memory } from "./memory.ts";
 import { stateLine } from "./state-line.ts";
+import { withSufficiency } from "./sufficient.ts";
 import { timed } from "./timed.ts";
 
 export type AnyRecalled = Recalled<FactName, object>;
@@ -57,14 +58,17 @@ export async function gather(
   const left = readingsOf(attempts, snapshot.takenAtMs);
   return {
     snapshot,
-    readings: { ...snapshot.readings, ...left },
+    readings: withSufficiency({ ...snapshot.readings, ...left }, settings.expectAgents),
     recalled: new Map(
       attempts.filter((entry): entry is [Recollection, AnyRecalled] => typeof entry[1] !== "string"),
     ),
     stateError: unreadable ?? reasons[0] ?? null,
     async readAgain(facts) {
       const { readings, unavailable } = await collect({ ...options, wanted: facts });
-      return { readings: { ...readings, ...left }, unavailable };
+      return {
+        readings: withSufficiency({ ...readings, ...left }, settings.expectAgents),
+        unavailable,
+      };
     },
   };
 }

@@ -16,8 +16,8 @@ const JOURNALS_MS = 10_000;
  */
 export async function leave(canary: Canary, lease: Lease, finished: Finished) {
   const { recollections, store } = canary;
-  const { gathered, verdicts, startedAtMs, snapshotTime } = finished;
-  const seen = { readings: gathered.readings, verdicts, atMs: startedAtMs };
+  const { gathered, judged, startedAtMs, snapshotTime } = finished;
+  const seen = { readings: gathered.readings, verdicts: judged, atMs: startedAtMs };
   const left = await Promise.all(
     recollections.map(async (recollection) => {
       const before = partOf(recollection, lease.memory.recall);

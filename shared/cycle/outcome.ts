@@ -10,6 +10,8 @@ export interface CycleSettings {
   readonly sourceDeadlineMs: number;
   /** How long after the first read a new red is read again. */
   readonly confirmAfterMs: number;
+  /** How many agents the roster has at least. */
+  readonly expectAgents: number;
 }
 
 /** Who is notified, of what, and under which name. */

@@ -1,6 +1,7 @@
 /** One cycle: take the lease, gather, judge, remember, deliver. */
 import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
+import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import type { Canary } from "../canary.ts";
 import { INVARIANTS } from "../invariants/index.ts";
@@ -93,7 +94,8 @@ async function readAndJudge(
     checksRun: idsOf(selected.filter(isRun)),
     checksOff: idsOf(selected.filter((invariant) => !isRun(invariant))),
     sourcesUnavailable: distinctLines([...snapshot.unavailable, ...judged.unavailable]),
-    verdicts: judged.verdicts,
+    judged: judged.verdicts,
+    verdicts: judged.verdicts.map((v) => withStillRed(v, memory.states[v.invariant.id])),
     drafts: draftViolations(judged.verdicts, snapshotTime),
   };
 }
@@ -163,9 +165,9 @@ const commit = (
 /** What changed, and who is notified of it. */
 function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
   const { memory, silences } = lease;
-  const { verdicts, gathered, sourcesUnavailable, request, startedAtMs } = finished;
+  const { judged, gathered, sourcesUnavailable, request, startedAtMs } = finished;
   const result = {
-    verdicts,
+    verdicts: judged,
     offSources: gathered.snapshot.offSources,
     unavailable: sourcesUnavailable,
     isFull: request.invariantIds === undefined,

@@ -69,6 +69,14 @@ export const NOTHING_SEEN: Coverage = {
   saw: () => false,
 };
 
+/** The coverage of a check of too few facts. It proves nothing healthy or gone, but what it finds is found. */
+export const insufficientCoverage = (coverage: Coverage, why: string): Coverage => ({
+  ...coverage,
+  unlisted: why,
+  isWhole: false,
+  saw: () => false,
+});
+
 /** The same coverage with more parts that were not seen. */
 export const withUnseen = (coverage: Coverage, more: readonly Unseen[]): Coverage => ({
   ...coverage,

@@ -19,6 +19,8 @@ export type Reading<T> =
       readonly time: ReadingTime;
       /** Why some entries could not be listed: what is absent may still be there. */
       readonly unlisted?: string;
+      /** Why so little was found that nothing can be called green by it: it may be of another platform, or of none. */
+      readonly insufficient?: string;
     }
   | { readonly read: false; readonly reason: string; readonly off?: true };
 

@@ -1,14 +1,26 @@
 /** From facts to verdicts. Pure. */
 
 import { describeError } from "../errors.ts";
-import { type Coverage, coverageOf, NOTHING_SEEN, seenCount } from "../facts/coverage.ts";
+import {
+  type Coverage,
+  coverageOf,
+  insufficientCoverage,
+  NOTHING_SEEN,
+  seenCount,
+} from "../facts/coverage.ts";
 import type { FactName, Reading, Readings } from "../facts/facts.ts";
 import type { Finding, Invariant } from "../invariants/invariant.ts";
 import { cut, MAX_LINE } from "../text.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
 
-/** What one invariant came to in one cycle. */
+/** Who reads a fact rests on this one too. A database with too few agents may be another one, and so are its executions. */
+const RESTS_ON: Readonly<Partial<Record<FactName, FactName>>> = { executions: "roster" };
+
+const foundationOf = ({ reads }: Invariant): readonly FactName[] =>
+  reads.flatMap((fact) => [...(RESTS_ON[fact] ? [RESTS_ON[fact]] : []), fact]);
+
+/** What one invariant came to in one cycle, without regard to earlier ones: see shared/alerts/still-red.ts. */
 export interface Verdict {
   readonly invariant: Invariant;
   readonly status: "green" | "red" | "unknown";
@@ -35,9 +47,19 @@ export const isOff = (invariant: Invariant, readings: Readings): boolean =>
     return reading?.read === false && reading.off === true;
   });
 
+/** Says why what the invariant rests on is too little to call it green by; null where it is enough. */
+function whyInsufficient(invariant: Invariant, readings: Readings): string | null {
+  for (const fact of foundationOf(invariant)) {
+    const reading = readings[fact];
+    if (reading?.read && reading.insufficient !== undefined) return reading.insufficient;
+  }
+  return null;
+}
+
 /**
  * Judges one invariant. A fact that was not read, a check that throws, and a check that saw nothing of what there is,
- * all make the verdict unknown; none of them touches another invariant.
+ * all make the verdict unknown; none of them touches another invariant. So do facts that are too little to call anything
+ * green by, except that what is found in them counts.
  */
 export function evaluate(invariant: Invariant, readings: Readings): Verdict {
   const facts: Record<string, unknown> = {};
@@ -57,7 +79,9 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
       { times, unlisted } as unknown as Parameters<Invariant["check"]>[1],
     );
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
-    const coverage = coverageOf(checked, Object.keys(unlisted).length > 0);
+    const looked = coverageOf(checked, Object.keys(unlisted).length > 0);
+    const why = whyInsufficient(invariant, readings);
+    const coverage = why === null ? looked : insufficientCoverage(looked, why);
     const findings = [...checked.findings].sort(bySubject);
     return { invariant, coverage, findings, ...statusOf(findings, coverage) };
   } catch (error) {
@@ -82,6 +106,6 @@ export function statusOf(
   return { status: "green", reason: null };
 }
 
-/** Lists the facts that these invariants read. */
+/** Lists the facts that the verdicts of these invariants rest on. */
 export const factsOf = (invariants: readonly Invariant[]): ReadonlySet<FactName> =>
-  new Set(invariants.flatMap((invariant) => invariant.reads));
+  new Set(invariants.flatMap(foundationOf));

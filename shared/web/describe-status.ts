@@ -32,6 +32,12 @@ export const toSilence = (s: Silence): SilenceBody => ({
   created_at: formatInstant(s.createdAtMs),
 });
 
+/** `12 checked`. Where nothing was looked at, whether there was nothing to look at, or it could not be seen. */
+export function checkedWords(checked: number, status: string): string {
+  if (checked > 0) return `${checked.toLocaleString("en")} checked`;
+  return status === "green" ? "nothing to check" : "none checked";
+}
+
 function describeState(
   { id, title, tier, severity }: Invariant,
   remembered: InvariantState | undefined,
@@ -52,6 +58,7 @@ function describeState(
     red_subjects: Object.keys(state?.red ?? {}).sort(),
     blind_since: instantOrNull(state?.blindSinceMs),
     blind_reason: state?.blindReason ?? null,
+    checked: state?.checked ?? null,
   };
 }
 

@@ -47,8 +47,10 @@ const Recovery = z.object({
 export const VerdictSchema = z
   .object({
     status: z.enum(["green", "red", "unknown"]),
+    /** How many subjects were looked at: agents, and for L-03 ghosts. */
     checked: z.number().int(),
     unseen: list(z.string()),
+    /** Why it is unknown, or red without a violation: what was red could not be looked at. */
     reason: z.string().nullable(),
   })
   .openapi("Verdict");
@@ -150,6 +152,8 @@ export const Status = z
         red_subjects: list(z.string()),
         blind_since: Instant.nullable(),
         blind_reason: z.string().nullable(),
+        /** How many subjects the last cycle that ran it looked at. */
+        checked: z.number().int().nullable(),
       }),
     ),
   })

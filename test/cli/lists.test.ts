@@ -1,9 +1,11 @@
-/** The text of `canary status` for states other than green. */
+/** The tables of `canary status` and `canary cycle`. */
 import { expect, test } from "vitest";
+import { renderCycle } from "../../shared/cli/cycle-table.ts";
 import { renderStatus } from "../../shared/cli/lists.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { describeStatus } from "../../shared/web/describe-status.ts";
+import type { CycleReport, StatusBody, VerdictRecord } from "../../shared/wire/schemas.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00.000Z");
 const MINUTE_MS = 60_000;
@@ -58,4 +60,33 @@ test("a check that was turned off while it was red is off, and red of nobody", (
   });
   expect(text).toMatch(/– S-02 {2}off/);
   expect(text).not.toContain("red: ruby");
+});
+
+test.each([
+  [{ status: "green", checked: 12 }, "12 checked"],
+  [{ status: "green", checked: 40_000 }, "40,000 checked"],
+  [{ status: "green", checked: 0 }, "nothing to check"],
+  [{ status: "unknown", checked: 0 }, "none checked"],
+  [{ status: "red", checked: 0 }, "none checked"],
+] as const)("of %o both tables say: %s", (given, words) => {
+  const { status } = shown(1);
+  const invariants = status.invariants.map((i) => (i.id === "E-05" ? { ...i, ...given } : i));
+  const table = renderStatus({ ...status, invariants } as StatusBody, [], NOW, false);
+  expect(table).toMatch(new RegExp(` E-05 {2}${given.status} .*since \\S+, ${words}$`, "m"));
+
+  const verdict: VerdictRecord = { ...given, unseen: [], reason: null };
+  const report = {
+    snapshot_time: "2026-11-23T10:00:00.000Z",
+    cycle_duration_ms: 1,
+    ...{ checks_run: ["E-05"], checks_off: [], sources_unavailable: [], violations: [] },
+    ...{ transitions: [], spreads: [], recoveries: [] },
+    verdicts: { "E-05": verdict },
+  } satisfies CycleReport;
+  expect(renderCycle(report, false)).toMatch(new RegExp(` E-05 {2}${given.status} .* {2}${words}$`, "m"));
+});
+
+test("a canary whose memory does not know how many were checked says nothing of it", () => {
+  const { status, text } = shown(1);
+  expect(status.invariants.map(({ checked }) => checked)).toEqual(INVARIANTS.map(() => null));
+  expect(text).not.toMatch(/\d checked|none checked|nothing to check/);
 });

@@ -57,7 +57,7 @@ describe("an environment without any variable", () => {
       blindAfterCycles: 3,
     },
     stateTable: null,
-    cycle: { confirmAfterMs: 3_000, sourceDeadlineMs: 10_000, dwellSeconds: 0 },
+    cycle: { confirmAfterMs: 3_000, sourceDeadlineMs: 10_000, expectAgents: 0, dwellSeconds: 0 },
     secrets: [],
   };
   const names = [
@@ -74,6 +74,7 @@ describe("an environment without any variable", () => {
     "STATE_TABLE",
     "CONFIRM_AFTER_MS",
     "SOURCE_DEADLINE_MS",
+    "EXPECT_AGENTS",
     "R01_DWELL_SECONDS",
     "CANARY_ENVIRONMENT",
     "CANARY_STATUS_URL",

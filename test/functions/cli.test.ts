@@ -117,6 +117,76 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     expect((await canary(local(), "cycle")).code).toBe(1);
   });
 
+  test("nothing of a platform: an empty database and an empty Redis are not green, and 2", async () => {
+    await platform.database.execute("DELETE FROM agent_ownership");
+    await platform.redis.flushall();
+    const empty = await canary(local(), "cycle");
+    expect(empty.code).toBe(2);
+    expect(empty.out).toMatch(/\? E-05 {2}unknown .* {2}none checked, the roster is empty/);
+    expect(empty.out).not.toMatch(/green|nothing to check/);
+
+    await platform.addAgent("ruby");
+    const flushed = await canary(local(), "cycle");
+    expect(flushed.code).toBe(2);
+    expect(flushed.out).toMatch(/\? S-01 {2}unknown .* {2}1 checked, Redis holds no key of the platform/);
+    expect(flushed.out).toMatch(/✓ E-05 {2}green .* {2}nothing to check/);
+
+    await platform.redis.set("canary:drain_tick_at", String(Date.now() / 1000));
+    expect((await canary(local(), "cycle")).code).toBe(0);
+  });
+
+  test("fewer agents than EXPECT_AGENTS: unknown, with both numbers, and 2", async () => {
+    const { code, out } = await canary({ ...local(), EXPECT_AGENTS: "2" }, "cycle");
+    expect(code).toBe(2);
+    expect(out).toMatch(/\? S-02 {2}unknown .*the roster has 1 agent\(s\), EXPECT_AGENTS says at least 2/);
+    expect(out).not.toContain("green");
+  });
+
+  test("a red agent whose slots can't be read any more is red: the table, the exit code, the record, status", async () => {
+    const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
+    const deps = openCanary(local(), { state });
+    const api = await serve(createApp({ canary: deps, adminToken: "s3cret", logError: () => {} }), 0);
+    const remote = { CANARY_URL: api.url, CANARY_TOKEN: "s3cret" };
+    const cycle = () => canary(remote, "cycle", "--invariants", "S-01");
+    try {
+      await platform.addAgent("opal");
+      await platform.addSlot("ruby", "leaked", { ageSeconds: 30 });
+      expect(await cycle()).toMatchObject({ code: 1, out: expect.stringContaining("broke      S-01") });
+
+      // A member that is not UTF-8.
+      await platform.redis.zadd("agent:slots:ruby", 1, Buffer.from([0xff]));
+      const spoiled = await cycle();
+      expect([spoiled.code, /✗ S-01 {2}red /.test(spoiled.out)]).toEqual([1, true]);
+
+      await platform.redis.del("agent:slots:ruby");
+      await platform.redis.set("agent:slots:ruby", "no set at all");
+      const { code, out } = await cycle();
+      expect(code).toBe(1);
+      expect(out).toMatch(/✗ S-01 {2}red .* {2}1 checked, 1 unseen: ruby, still red but not seen: ruby/);
+      expect(out).not.toMatch(/violation|broke|spread|recovered/);
+      expect((await canary(remote, "status")).out).toMatch(/✗ S-01 {2}red .*, 1 checked, red: ruby/);
+      const { cycles } = (await (
+        await fetch(`${api.url}/api/canary/cycles?limit=1`, { headers: { authorization: "Bearer s3cret" } })
+      ).json()) as { cycles: { verdicts: Record<string, object>; violation_count: number }[] };
+      expect(cycles[0]).toMatchObject({
+        violation_count: 0,
+        verdicts: { "S-01": { status: "red", reason: "still red but not seen: ruby" } },
+      });
+
+      // Nothing of Redis at all: whether it is still red nobody knows, and nothing says that all is well.
+      platform.rest.fault = "resets";
+      const blind = await cycle();
+      expect(blind.code).toBe(2);
+      expect(blind.out).toMatch(/\? S-01 {2}unknown .*\(still red: ruby\)/);
+
+      platform.rest.fault = "none";
+      await platform.redis.del("agent:slots:ruby");
+      expect(await cycle()).toMatchObject({ code: 0, out: expect.stringContaining("recovered  S-01") });
+    } finally {
+      await api.close();
+    }
+  });
+
   test("a running canary is asked over HTTP: cycle, status and violations", async () => {
     const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
     const deps = openCanary(local(), { state });

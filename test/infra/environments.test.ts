@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { ENVIRONMENTS, findEnvironment, parseEnvironment } from "../../infra/environments.ts";
+import { ENVIRONMENTS, findEnvironment, parseEnvironment, variablesOf } from "../../infra/environments.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -29,6 +29,7 @@ test("what an entry leaves out has a default", () => {
     cycleTimeoutSeconds: 90,
     sourceDeadlineMs: 10_000,
     confirmAfterMs: 3_000,
+    expectAgents: 0,
     logDays: 30,
     alerts: {
       onRecovery: true,
@@ -38,6 +39,12 @@ test("what an entry leaves out has a default", () => {
       blindAfterCycles: 3,
     },
   });
+});
+
+test("how many agents are expected becomes the variable of both functions", () => {
+  const settings = parseEnvironment("small", { ...STAGING, expectAgents: 12 });
+  for (const reader of ["cycle", "api"] as const)
+    expect(variablesOf("small", settings, reader)).toMatchObject({ EXPECT_AGENTS: "12" });
 });
 
 test("an environment that is not there, or not named", () => {
@@ -57,6 +64,7 @@ describe("a field that can't be used is named, with the fix", () => {
   test.for<[string, object, RegExp]>([
     ["a misspelt field", { memoryMB: 512 }, /^staging\.memoryMB is not a setting of an environment/],
     ["a misspelt policy", { alerts: { remindHours: 3 } }, /^staging\.alerts\.remindHours is not a setting/],
+    ["fewer agents than none", { expectAgents: -1 }, /^staging\.expectAgents: .*agents .*from 0 to 100000/],
     ["a field that is missing", { redisUrl: undefined }, /^staging\.redisUrl is missing: give https:\/\//],
     [
       "a token in an address",

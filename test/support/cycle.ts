@@ -104,7 +104,12 @@ const HEALTHY: World = {
 
 /** The settings of the canary; `dwellSeconds` is R-01's. */
 type Settings = CycleSettings & { readonly dwellSeconds: number };
-const DEFAULTS: Settings = { sourceDeadlineMs: 10_000, confirmAfterMs: 3_000, dwellSeconds: 0 };
+const DEFAULTS: Settings = {
+  sourceDeadlineMs: 10_000,
+  confirmAfterMs: 3_000,
+  expectAgents: 0,
+  dwellSeconds: 0,
+};
 
 /** No alert is sent. */
 const SILENT: AlertSettings = {
@@ -184,6 +189,8 @@ export interface ScriptedCanary {
   ends(rows: Record<string, TerminalStatus>): void;
   /** Makes one fact unreadable, until it is set again. */
   unread(fact: GivenFact, reason: string): void;
+  /** Says of one fact, whenever it is read, why it lacks entries, or is too little. */
+  marks(fact: GivenFact, marks: { readonly unlisted?: string; readonly insufficient?: string }): void;
   /** Sets what a read of that source does first: it may throw, hang or be slow. Without a function the source is healthy. */
   when(source: SourceName, asked?: (signal: AbortSignal) => Promise<void>): void;
   /** Turns that source off. */
@@ -249,6 +256,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
   const world: World = { ...HEALTHY };
   const nextRead = new Map<FactName, World[GivenFact]>();
   const unreadFacts = new Map<FactName, string>();
+  const marked = new Map<FactName, object>();
   const behaviour = new Map<SourceName, (signal: AbortSignal) => Promise<void>>();
   const reads: ScriptedCanary["reads"] = [];
   const naps: number[] = [];
@@ -259,7 +267,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
     const given = nextRead.get(fact) ?? world[fact];
     nextRead.delete(fact);
     const value = typeof given === "function" ? given(nowMs) : given;
-    return { read: true, value, time: { fromMs: nowMs, toMs: nowMs } };
+    return { read: true, value, time: { fromMs: nowMs, toMs: nowMs }, ...marked.get(fact) };
   };
   const scripted = (name: SourceName): ConfiguredSource => ({
     name,
@@ -319,6 +327,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
       nextRead.set("ended", (at: number) => ({ rows: ended, cursor: cursorAt(at) }));
     },
     unread: (fact, reason) => void unreadFacts.set(fact, reason),
+    marks: (fact, marks) => void marked.set(fact, marks),
     when(source, asked) {
       if (asked) behaviour.set(source, asked);
       else behaviour.delete(source);

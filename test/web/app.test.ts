@@ -583,6 +583,21 @@ describe("GET status", () => {
     expect((await get("/api/canary/status")).body.sources_unavailable).toEqual(["redis: not configured"]);
   });
 
+  test("how many subjects each looked at, in the last cycle that ran it", async () => {
+    const { get, canary } = await apiOf();
+    expect((await statusOf(get, "S-02")).checked).toBeNull();
+    await canary.cycle();
+    expect((await statusOf(get, "S-02")).checked).toBe(2);
+    expect((await statusOf(get, "E-05")).checked).toBe(0);
+    canary.set({ slots: slotsOf({}, ["alpha"]) });
+    await canary.cycle("S-02");
+    expect((await statusOf(get, "S-02")).checked).toBe(1);
+    expect((await statusOf(get, "S-01")).checked).toBe(2);
+    canary.unread("slots", "redis: ETIMEDOUT");
+    await canary.cycle("S-02");
+    expect((await statusOf(get, "S-02")).checked).toBe(0);
+  });
+
   test("an invariant whose source is left out is off", async () => {
     const { get, canary } = await apiOf();
     canary.leaveOut("docker", "off");

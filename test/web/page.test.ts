@@ -1,6 +1,7 @@
 /** The status page over a scripted canary: access, content, and forms. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { memorySizes } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
 import { type AppOptions, createApp } from "../../shared/web/app.ts";
@@ -499,6 +500,74 @@ describe("the first page", () => {
     expect(textOf(text)).toMatch(/The canary.+s state can.+t be read/);
     expect(text).not.toMatch(/10\.0\.0\.7|hunter2|ECONNREFUSED/);
     expect(logged).toHaveLength(1);
+  });
+});
+
+describe("how many subjects each verdict looked at", () => {
+  /** The text of an invariant's row. */
+  const rowText = (html: string, id: string) =>
+    textOf(new RegExp(`<li class="row[^"]*" id="${id}">(.*?)<svg class="bars"`, "s").exec(html)![1]!);
+
+  test("stands in its row of the first page, on its own page and on the cycle's: also that there was nothing", async () => {
+    const { ask, canary } = await signedIn();
+    const { snapshot_time } = await canary.cycle();
+    const { text } = await ask("/");
+    expect(rowText(text, "S-01")).toMatch(/ 2 checked $/);
+    expect(rowText(text, "E-05")).toMatch(/ nothing to check $/);
+    expect(textOf((await ask("/invariants/S-01")).text)).toMatch(/green since [^,]*, 2 checked/);
+    expect(textOf((await ask("/invariants/E-05")).text)).toMatch(/green since [^,]*, nothing to check/);
+    const cycle = textOf((await ask(`/cycles/${snapshot_time}`)).text);
+    expect(cycle).toMatch(/S-01 Slot–row bijection 2 checked/);
+    expect(cycle).toMatch(/E-05 Dispatched rows have a session nothing to check/);
+    expect(cycle).not.toMatch(/\b0 checked/);
+  });
+
+  test("an invariant that could not be judged has checked none, which is not the same as nothing to check", async () => {
+    const { ask, canary } = await signedIn();
+    await canary.cycle();
+    canary.unread("slots", "redis: ETIMEDOUT");
+    await canary.cycle();
+    expect(rowText((await ask("/")).text, "S-01")).toMatch(/ none checked $/);
+  });
+
+  test("before the first cycle, or where it is off, nothing is said", async () => {
+    const { ask, canary } = await signedIn();
+    expect(textOf((await ask("/")).text)).not.toMatch(/\d checked|none checked|nothing to check/);
+    canary.leaveOut("docker", "off");
+    await canary.cycle();
+    expect(rowText((await ask("/")).text, "R-01")).not.toContain("check");
+  });
+
+  test("a memory of a version that did not count says nothing, until the next cycle", async () => {
+    const { ask, canary } = await signedIn();
+    await canary.cycle();
+    const { lease } = canary.store;
+    const taken = await lease.acquire("the-test", canary.now(), 60_000);
+    if (!("memory" in taken)) throw new Error("the lease is taken");
+    const states = Object.fromEntries(
+      Object.entries(taken.memory.states).map(([id, { checked: _none, ...state }]) => [id, state]),
+    );
+    const sizes = memorySizes({ ...taken.memory, states }, []);
+    await lease.commit(taken, sizes, { release: true, nowMs: canary.now() });
+    const { text } = await ask("/");
+    expect(rowsIn(text)).toContainEqual(["S-01", "green"]);
+    expect(rowText(text, "S-01")).not.toContain("check");
+    await canary.cycle();
+    expect(rowText((await ask("/")).text, "S-01")).toMatch(/ 2 checked $/);
+  });
+});
+
+describe("a red that can't be looked at", () => {
+  test("is red on every page, with its reason on the cycle's", async () => {
+    const { ask, canary, submit } = await signedIn();
+    canary.set(LEAKED);
+    await canary.cycle();
+    canary.set({ slots: slotsOf({}, ["alpha"]) });
+    const { snapshot_time } = await canary.cycle();
+    expect(rowsIn((await ask("/")).text)).toContainEqual(["S-01", "red"]);
+    const cycle = (await ask(`/cycles/${snapshot_time}`)).text;
+    expect(cycle).toMatch(/<li class="row red">.{0,900}still red but not seen: alpha/s);
+    expect((await submit("/run-cycle", { back: "/" })).location).toBe("/?said=ran&red=1&unknown=0");
   });
 });
 
@@ -1018,12 +1087,26 @@ describe("GET /metrics", () => {
       'trinity_canary_invariant_status{invariant="S-02",severity="critical",status="green"} 1',
       'trinity_canary_red_subjects{invariant="S-01"} 2',
       'trinity_canary_red_subjects{invariant="S-02"} 0',
+      'trinity_canary_checked_subjects{invariant="S-01"} 2',
+      'trinity_canary_checked_subjects{invariant="E-05"} 0',
       "trinity_canary_alerts_pending 0",
       "trinity_canary_sources_unavailable 0",
     ])
       expect(lines).toContain(line);
     expect(text).toMatch(/^trinity_canary_source_latency_seconds\{source="redis"\} [\d.]+$/m);
     expect(Number(/^trinity_canary_last_cycle_age_seconds (\S+)/m.exec(text)![1])).toBeGreaterThanOrEqual(60);
+  });
+
+  test("nothing says how many were checked before the first cycle, or of a check that is off", async () => {
+    const browser = await browserOf();
+    const { canary } = browser;
+    expect((await scrape(browser)).text).not.toMatch(/^trinity_canary_checked_subjects\{/m);
+    await canary.cycle();
+    canary.leaveOut("docker", "off");
+    await canary.cycle();
+    const { text } = await scrape(browser);
+    expect(text).toMatch(/^trinity_canary_checked_subjects\{invariant="S-01"\} 2$/m);
+    expect(text).not.toMatch(/^trinity_canary_checked_subjects\{invariant="R-01"/m);
   });
 
   test("is well formed: help and type before each family's samples, no line twice, a line's end at the end", async () => {

@@ -36,6 +36,8 @@ export interface SlotKeys {
   readonly holders: readonly Holder[];
   /** Names of sets that can't be read, as far as they can be shown. */
   readonly unread: readonly string[];
+  /** There is no key of a slot at all, readable or not. */
+  readonly isEmpty: boolean;
 }
 
 const isReadable = (name: string): boolean => isReadableName(name) && !name.includes(LOST);
@@ -69,10 +71,12 @@ export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
   const holders = new Map<string, Holder>();
   const hashes = new Set<string>();
   const unread = new Set<string>();
+  let isEmpty = true;
   let cursor = "0";
   do {
     const [answer] = await send(redis.pipeline().scan(cursor, PAGE));
     const page = scanPage(answer!);
+    if (page.keys.length > 0) isEmpty = false;
     for (const key of page.keys) {
       const agent = key.slice(SLOTS_PREFIX.length);
       if (!key.startsWith(SLOTS_PREFIX)) {
@@ -85,5 +89,5 @@ export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
     cursor = page.cursor;
   } while (cursor !== "0");
   addHashes(holders, hashes);
-  return { holders: [...holders.values()], unread: [...unread] };
+  return { holders: [...holders.values()], unread: [...unread], isEmpty };
 }

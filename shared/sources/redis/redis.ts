@@ -37,18 +37,25 @@ async function readDrainTick(redis: Redis, { signal, now }: ReadContext): Promis
   }
 }
 
+const NO_KEY = "Redis holds no key of the platform";
+
 async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
   const { wanted } = context;
   const unavailable: string[] = [];
-  const [drainTick, slots] = await Promise.all([
-    wanted.has("drainTick") ? readDrainTick(redis, context) : null,
-    wanted.has("slots")
-      ? findSlotKeys(redis).then((keys) => readSlots(redis, keys, context, unavailable))
-      : null,
+  const [drainTick, keys] = await Promise.all([
+    readDrainTick(redis, context),
+    wanted.has("slots") ? findSlotKeys(redis) : null,
   ]);
-  if (drainTick?.read === false) unavailable.unshift(drainTick.reason);
+  const slots = keys && (await readSlots(redis, keys, context, unavailable));
+  if (wanted.has("drainTick") && !drainTick.read) unavailable.unshift(drainTick.reason);
+  // A flushed Redis, another database of it, or another Redis.
+  const isNothing = keys?.isEmpty && drainTick.read && drainTick.value.atSeconds === null;
+  const insufficient = isNothing ? { insufficient: NO_KEY } : {};
   return {
-    readings: { ...(drainTick && { drainTick }), ...(slots && { slots }) },
+    readings: {
+      ...(wanted.has("drainTick") && { drainTick: { ...drainTick, ...insufficient } }),
+      ...(slots && { slots: { ...slots, ...insufficient } }),
+    },
     unavailable: firstLines(REDIS_NAME, unavailable),
   };
 }

@@ -53,6 +53,13 @@ const invariantGauges = (invariants: Summary["invariants"]): string[] => [
     "Subjects that are red.",
     invariants.map(({ id, redCount }) => [{ invariant: id }, redCount]),
   ),
+  ...gauge(
+    "checked_subjects",
+    "Subjects that the last cycle which ran the invariant looked at.",
+    invariants.flatMap(({ id, checked }): Sample[] =>
+      checked === null ? [] : [[{ invariant: id }, checked]],
+    ),
+  ),
 ];
 
 const cycleGauges = ({ status, checkedAtMs, nowMs }: Summary): string[] => [

@@ -3,6 +3,7 @@
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord } from "../../wire/schemas.ts";
+import { checkedWords } from "../describe-status.ts";
 import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
@@ -44,7 +45,7 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
           <li class={`row ${verdict?.status ?? "off"}`}>
             <State state={verdict?.status ?? "off"} />
             <InvariantLink id={id} title={title} />
-            <p class="since">{verdict ? `${verdict.checked} checked` : "not run"}</p>
+            <p class="since">{verdict ? checkedWords(verdict.checked, verdict.status) : "not run"}</p>
             <div class="words">
               {of && (
                 <p>

@@ -3,6 +3,7 @@
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
+import { checkedWords } from "../describe-status.ts";
 import { readHistory } from "../history.ts";
 import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { readSummary } from "../summary.ts";
@@ -94,6 +95,7 @@ const Heading = ({ row }: { row: InvariantRow }) => (
     </h1>
     <p>
       <State state={row.shown} /> {row.since && <SinceInstant ms={Date.parse(row.since)} />}
+      {row.checked !== null && `, ${checkedWords(row.checked, row.status)}`}
     </p>
     {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
     <Blind row={row} />

@@ -1,5 +1,6 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import { checkedWords } from "../describe-status.ts";
 import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { healthOf, readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
 import { BAR_HEIGHTS, Uptime } from "../ui/bars.tsx";
@@ -92,6 +93,7 @@ const RowItem = ({ row }: { row: InvariantRow }) => (
         <span class="dim">not judged yet</span>
       )}
     </p>
+    <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>
     <Uptime bars={row.uptime} of={row.id} />
     <RowWords row={row} />
   </li>

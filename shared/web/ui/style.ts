@@ -65,16 +65,16 @@ section, nav { margin-top: 24px; }
 .legend span { display: inline-flex; align-items: center; gap: 5px; }
 .legend .bars { width: 7px; height: 14px; }
 .rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); overflow: hidden; }
-.row { display: grid; grid-template-columns: 108px minmax(0, 1fr) 140px minmax(0, 400px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row { display: grid; grid-template-columns: 108px minmax(0, 1fr) 140px 116px minmax(0, 292px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
 .row h3 a { color: inherit; text-decoration: none; }
 .row h3 a:hover { text-decoration: underline; }
 .row .id { color: var(--dim); margin-inline-end: 6px; }
-.since { font-size: 14px; white-space: nowrap; }
+.since, .checked { font-size: 14px; white-space: nowrap; }
 .words { grid-column: 2 / -1; font-size: 14px; display: grid; gap: 4px; }
 .words:not(:empty) { padding: 4px 0 2px; }
-.rows.plain .row { grid-template-columns: 108px minmax(0, 1fr) 110px; }
+.rows.plain .row { grid-template-columns: 108px minmax(0, 1fr) 112px; }
 .names { display: flex; flex-wrap: wrap; gap: 4px 6px; }
 .names li { padding: 0 7px; border: 1px solid var(--line); border-radius: 4px; background: var(--paper); font: 13px/1.6 var(--mono); }
 .names .more { border-color: transparent; background: none; color: var(--dim); font-family: inherit; padding-inline: 2px; }
@@ -140,7 +140,7 @@ dd pre { margin: 0; }
   .row { grid-template-columns: minmax(0, 1fr) auto; gap: 4px 12px; }
   .row h3 { grid-column: 1; grid-row: 1; }
   .row .state { grid-column: 2; grid-row: 1; }
-  .row .since, .row .bars, .words { grid-column: 1 / -1; }
+  .row .bars, .words { grid-column: 1 / -1; }
   .rows.plain .row { grid-template-columns: minmax(0, 1fr) auto; }
   .since { color: var(--dim); }
   .cards, .cards.two { grid-template-columns: minmax(0, 1fr); }

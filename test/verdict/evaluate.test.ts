@@ -1,0 +1,77 @@
+/** Facts that are too little to call anything green by: an empty database, a Redis without a key. */
+import { describe, expect, test } from "vitest";
+import type { FactName, Facts, Readings } from "../../shared/facts/facts.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { confirmed } from "../../shared/verdict/confirm.ts";
+import { evaluate, factsOf } from "../../shared/verdict/evaluate.ts";
+import { AGENT, executionsOf, readingsOf, recordOf, running, slot, slotsOf } from "../support/facts.ts";
+
+const WHY = "too little was found";
+
+/** A platform with these differences, one fact of which is marked. */
+function doubting(fact: FactName, facts: Partial<Facts> = {}): Readings {
+  const readings = readingsOf(facts);
+  return { ...readings, [fact]: { ...readings[fact], insufficient: WHY } };
+}
+
+const reading = (fact: FactName) => INVARIANTS.filter(({ reads }) => reads.includes(fact));
+const S02 = INVARIANTS.find(({ id }) => id === "S-02")!;
+const E05 = INVARIANTS.find(({ id }) => id === "E-05")!;
+const OVERBOOKED = { slots: slotsOf({ [AGENT]: ["a", "b", "c", "d"].map((id) => slot(id)) }) };
+
+describe("a fact that is too little to call anything green by", () => {
+  const onRoster = [...new Set([...reading("roster"), ...reading("executions")])];
+  test.each(onRoster.map((i) => [i.id, i] as const))("the roster: %s is unknown, with the reason", (_, i) => {
+    expect(evaluate(i, doubting("roster"))).toMatchObject({ status: "unknown", reason: WHY });
+  });
+
+  test.each(reading("slots").map((i) => [i.id, i] as const))("the slots: %s is unknown", (_, invariant) => {
+    expect(evaluate(invariant, doubting("slots"))).toMatchObject({ status: "unknown", reason: WHY });
+  });
+
+  test("touches no invariant that does not rest on it", () => {
+    for (const invariant of INVARIANTS.filter(({ reads }) => !reads.includes("slots")))
+      expect(evaluate(invariant, doubting("slots"))).toMatchObject({ status: "green", reason: null });
+  });
+
+  test("what is found in it is found: a red is red", () => {
+    const verdict = evaluate(S02, doubting("slots", OVERBOOKED));
+    expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: [], reason: null });
+    expect(verdict.findings).toHaveLength(1);
+  });
+
+  test("nothing in it is proven healthy or gone, not even an agent that was looked at", () => {
+    const { coverage } = evaluate(S02, doubting("roster"));
+    expect([coverage.isWhole, coverage.saw(AGENT), coverage.saw(AGENT, AGENT), coverage.saw("gone")]).toEqual(
+      [false, false, false, false],
+    );
+  });
+
+  test("a red that is not found again is dismissed into unknown, not into green", () => {
+    const lost = executionsOf([running("lost", { ageSeconds: 120 })]);
+    const first = evaluate(E05, doubting("roster", { executions: lost }));
+    expect(first.status).toBe("red");
+    const second = confirmed(first, readingsOf({ executions: executionsOf([]) }), () => false);
+    expect(second).toMatchObject({ status: "unknown", reason: WHY, findings: [] });
+  });
+
+  test("a second read that finds too little confirms nothing", () => {
+    const first = evaluate(S02, readingsOf(OVERBOOKED));
+    const second = confirmed(first, doubting("slots"), () => false);
+    expect(second).toMatchObject({ status: "unknown", reason: `a red could not be confirmed: ${WHY}` });
+  });
+});
+
+describe("an idle platform with a roster and a heartbeat", () => {
+  test.each(INVARIANTS.map((i) => [i.id, i] as const))("has nothing wrong: %s is green", (_, invariant) => {
+    expect(evaluate(invariant, readingsOf())).toMatchObject({ status: "green", reason: null });
+  });
+});
+
+test("who reads executions has the roster read as well, and who reads neither has not", () => {
+  for (const invariant of INVARIANTS) {
+    const { reads } = invariant;
+    const all = reads.includes("executions") ? ["roster", ...reads] : reads;
+    expect([...factsOf([invariant])].sort()).toEqual([...new Set(all)].sort());
+  }
+});
