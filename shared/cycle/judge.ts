@@ -2,15 +2,19 @@
 import { wasRedIn } from "../alerts/state.ts";
 import type { Canary } from "../canary.ts";
 import type { Invariant } from "../invariants/invariant.ts";
+import { cut } from "../text.ts";
 import { confirmed, needConfirmation } from "../verdict/confirm.ts";
 import { evaluate, factsOf, type Verdict } from "../verdict/evaluate.ts";
 import type { Gathered } from "./gather.ts";
 import type { Memory } from "./memory.ts";
 import { timed } from "./timed.ts";
 
+/** Characters of a check's line for `sources_unavailable`. */
+const MAX_NOTE = 300;
+
 export interface Judged {
   readonly verdicts: readonly Verdict[];
-  /** Lines for what could not be read when a red was read again. */
+  /** Lines for what could not be read when a red was read again, and for what no check is to judge. */
   readonly unavailable: readonly string[];
 }
 
@@ -39,5 +43,6 @@ export async function judge(
       unavailable.push(...again.unavailable);
     });
   }
-  return { verdicts, unavailable };
+  const notes = verdicts.flatMap((v) => v.notes ?? []).map((note) => cut(canary.redact(note), MAX_NOTE));
+  return { verdicts, unavailable: [...unavailable, ...notes] };
 }

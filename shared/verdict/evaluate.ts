@@ -16,6 +16,8 @@ export interface Verdict {
   readonly coverage: Coverage;
   /** Sorted by subject. */
   readonly findings: readonly AnyFinding[];
+  /** Lines for `sources_unavailable`. */
+  readonly notes?: readonly string[];
 }
 
 /** A verdict that judges nothing, with the reason. */
@@ -58,7 +60,14 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
     const coverage = coverageOf(checked, Object.keys(unlisted).length > 0);
     const findings = [...checked.findings].sort(bySubject);
-    return { invariant, coverage, findings, ...statusOf(findings, coverage) };
+    const { notes = [] } = checked;
+    return {
+      invariant,
+      coverage,
+      findings,
+      ...(notes.length > 0 && { notes }),
+      ...statusOf(findings, coverage),
+    };
   } catch (error) {
     return unknownVerdict(invariant, `the check failed: ${describeError(error)}`);
   }

@@ -716,7 +716,7 @@ describe("sources that are not there", () => {
     const report = await canary.cycle();
     expect(report.verdicts["S-01"]?.reason).toBe("sqlite: the token was refused (401)");
     expect(report.verdicts["E-02"]?.reason).toBe("sqlite: the token was refused (401)");
-    expect(report.verdicts["R-01"]?.status).toBe("green");
+    expect(report.verdicts["R-01"]?.reason).toBe("sqlite: the token was refused (401)");
   });
 });
 
