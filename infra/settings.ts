@@ -124,13 +124,12 @@ export const Settings = z
         sqlite.variables.url,
         z.union(
           [
-            none,
             address("libsql|https?", "libsql://db.example.com"),
             matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
           ],
           {
             error:
-              'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
+              "give libsql://…, https://… or http://… of a libsql server without a token in it, or file:/mnt/… with a fileSystem: every invariant reads it",
           },
         ),
       ),
@@ -218,8 +217,6 @@ export const Settings = z
           field,
           "would send its token in the clear: give https://, or the network in which it is private",
         );
-    if (libsqlUrl === "none")
-      refuse("libsqlUrl", "is none, and every invariant reads the database: nothing would be checked");
     if (settings.publicBadge && settings.functionUrl.auth === "iam")
       refuse(
         "publicBadge",

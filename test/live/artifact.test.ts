@@ -501,7 +501,9 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
           const processes = await dockerd.docker("exec", "agent-zed", "ps", "-eo", "stat,comm");
           if (!/^Z.*claude/m.test(processes)) throw new Error(`no zombie yet: ${processes}`);
         });
-        const red = await ask(await start(stack.api), runCycle());
+        const young = await ask(await start(stack.api), runCycle('{"invariants": ["R-01"]}'));
+        expect(young.body.verdicts["R-01"]).toMatchObject({ status: "green", checked: 2 });
+        const red = await ask(await start(stack.api, { R01_DWELL_SECONDS: "0" }), runCycle());
         expect(statusesOf(red.body.verdicts)).toEqual({ ...green, "R-01": "red" });
         expect(red.body.violations).toMatchObject([
           { invariant_id: "R-01", subject: "zed", observed_state: { zombie_count: 1 } },

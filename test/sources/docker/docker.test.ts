@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { docker } from "../../../shared/sources/docker/docker.ts";
+import { loadConfig } from "../../../shared/variables.ts";
 import { containerId, type DockerApi, startDockerApi } from "../../support/docker-api.ts";
 
 const PS = ["ps", "-eo", "stat,pid,comm"];
@@ -19,7 +20,7 @@ afterEach(async () => {
 /** Reads them as a cycle does. */
 async function read(apis: readonly DockerApi[], sourceDeadlineMs = 60_000) {
   const values = { hosts: apis.map(({ host }) => host), ca: null, cert: null, key: null };
-  const cycle = { sourceDeadlineMs, confirmAfterMs: 0, dwellSeconds: 0 };
+  const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: String(sourceDeadlineMs) });
   const reader = docker.configure(values, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
   const { signal } = new AbortController();
