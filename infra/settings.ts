@@ -13,6 +13,8 @@ import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 /** The time to start and to read the secret, before a cycle takes its lease. */
 const START_SECONDS = 10;
+/** As Trinity's own canary: a zombie that lasts into one look, and is gone by the next, pages nobody. */
+const DEPLOYED_DWELL_SECONDS = 600;
 
 const address = (schemes: string, example: string) =>
   z.string().regex(new RegExp(`^(${schemes})://[^\\s/?#@]+(/[^\\s?#@]*)?$`), {
@@ -46,8 +48,8 @@ function writes<T, S extends z.ZodType>(
   return schema;
 }
 
-const numberOf = (variable: WholeNumber, what: string) =>
-  writes(variable, wholeNumber(...variable.range, what).default(variable.fallback));
+const numberOf = (variable: WholeNumber, what: string, fallback = variable.fallback) =>
+  writes(variable, wholeNumber(...variable.range, what).default(fallback));
 const flagOf = (variable: Variable<boolean>) =>
   writes(variable, z.boolean({ error: "give true or false" }).default(variable.fallback));
 const choiceOf = <T extends string>(variable: Choice<T>) =>
@@ -122,13 +124,12 @@ export const Settings = z
         sqlite.variables.url,
         z.union(
           [
-            none,
             address("libsql|https?", "libsql://db.example.com"),
             matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
           ],
           {
             error:
-              'give libsql://…, https://… or http://… of a libsql server without a token in it, file:/mnt/… with a fileSystem, or "none" to leave it out on purpose',
+              "give libsql://…, https://… or http://… of a libsql server without a token in it, or file:/mnt/… with a fileSystem: every invariant reads it",
           },
         ),
       ),
@@ -175,7 +176,11 @@ export const Settings = z
       sourceDeadlineMs: numberOf(CYCLE.sourceDeadlineMs, "milliseconds for one read of a source"),
       confirmAfterMs: numberOf(CYCLE.confirmAfterMs, "milliseconds before a new red is read again"),
       expectAgents: numberOf(CYCLE.expectAgents, "how many agents the roster has at least (0: one)"),
-      zombieDwellSeconds: numberOf(CYCLE.dwellSeconds, "seconds that a zombie has to be there"),
+      zombieDwellSeconds: numberOf(
+        CYCLE.dwellSeconds,
+        "seconds that a zombie has to be there",
+        DEPLOYED_DWELL_SECONDS,
+      ),
 
       alerts: AlertSettings.prefault({}),
       /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
@@ -213,11 +218,6 @@ export const Settings = z
           field,
           "would send its token in the clear: give https://, or the network in which it is private",
         );
-    if ([libsqlUrl, settings.redisUrl, settings.dockerHosts].every((setting) => setting === "none"))
-      refuse(
-        "libsqlUrl",
-        "is none, and so are redisUrl and dockerHosts: nothing would be checked, so name one of them",
-      );
     if (settings.publicBadge && settings.functionUrl.auth === "iam")
       refuse(
         "publicBadge",

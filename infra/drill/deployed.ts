@@ -61,9 +61,14 @@ const redisOf = ({ url, token }: SourceValues["redis"]): Target["redis"] =>
 
 async function dockerOf(
   { hosts, ...certificates }: SourceValues["docker"],
+  dwellSeconds: number,
   image: string | undefined,
 ): Promise<Target["docker"]> {
   if (hosts === null || hosts === NONE) return absent("its environment names no dockerHosts");
+  if (dwellSeconds > 0)
+    return absent(
+      `its canary counts a zombie after ${dwellSeconds} s, and a drill does not wait: deploy it with zombieDwellSeconds 0, and drill R-01 then`,
+    );
   const { hostname, port } = new URL(hosts[0]!);
   const tls = dockerTls(certificates);
   const daemon = new Docker({ protocol: "https", host: hostname, port, ...tls, timeout: REQUEST_MS });
@@ -101,7 +106,7 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Drill
     target: {
       database,
       redis: redisOf(sources.redis),
-      docker: await dockerOf(sources.docker, image),
+      docker: await dockerOf(sources.docker, settings.zombieDwellSeconds, image),
       controls: CONTROLS,
       journal: NO_JOURNAL,
     },

@@ -49,7 +49,17 @@ export interface Dockerd {
 }
 
 /** Named after the tools in the image that R-01 can use. */
-export type Image = "procps" | "busybox-ps" | "no-ps" | "odd-ps" | "silent-ps" | "hanging-ps" | "bare";
+export type Image =
+  | "procps"
+  | "busybox-ps"
+  | "no-ps"
+  | "odd-ps"
+  | "silent-ps"
+  | "short-ps"
+  | "hanging-ps"
+  | "endless-ps"
+  | "hanging-sh"
+  | "bare";
 
 /** Makes the images from a file system of BusyBox, and from procps' `ps` with its libraries. */
 async function importImages(folder: string, docker: Dockerd["docker"]): Promise<void> {
@@ -73,11 +83,20 @@ async function importImages(folder: string, docker: Dockerd["docker"]): Promise<
   for (const [image, text] of [
     ["odd-ps", "echo \"ps: invalid option -- 'e'\" >&2; exit 1"],
     ["silent-ps", "exit 0"],
+    // Lists nobody but itself.
+    ["short-ps", 'echo "STAT PID COMMAND"; echo "R 4711 ps"'],
     ["hanging-ps", "sleep 600"],
+    ["endless-ps", 'while echo "STAT PID COMMAND"; do :; done'],
   ] as const) {
     await script("ps", text);
     await save(image);
   }
+  await unlink(ps);
+  await unlink(join(root, "bin/sh"));
+  await writeFile(join(root, "bin/sh"), "#!/bin/busybox sh\nsleep 600\n", { mode: 0o755 });
+  await save("hanging-sh");
+  await unlink(join(root, "bin/sh"));
+  await symlink("busybox", join(root, "bin/sh"));
   await copyFile("/usr/bin/ps", ps);
   const { stdout } = await run("ldd", ["/usr/bin/ps"]);
   for (const library of stdout.match(/\/\S+/g) ?? []) {
@@ -141,7 +160,8 @@ export async function startDockerd(): Promise<Dockerd> {
     certificates: server,
     docker,
     async runAgent(agent, image, script) {
-      const command = image === "bare" ? ["/bin/sleep", "600"] : ["sh", "-c", script];
+      const command =
+        image === "bare" || image === "hanging-sh" ? ["/bin/sleep", "600"] : ["sh", "-c", script];
       const label = `${AGENT_LABEL.name}=${AGENT_LABEL.value}`;
       const options = ["-d", "--network", "none", "--name", containerName(agent), "-l", label];
       await docker("run", ...options, image, ...command);

@@ -18,7 +18,7 @@ export const CYCLE = {
   ),
   dwellSeconds: wholeNumber(
     "R01_DWELL_SECONDS",
-    "how long the same zombie (the same pid in the same start of a container) has to be there, across cycles, before R-01 counts it",
+    "how long the same zombie (the same pid in the same start of a container) has to be there, across cycles, before R-01 counts it. A deployed environment has 600 by default",
     { fallback: 0, range: [0, 86_400] },
   ),
 };

@@ -2,6 +2,7 @@
 import { wasRedIn } from "../alerts/state.ts";
 import type { Canary } from "../canary.ts";
 import type { Invariant } from "../invariants/invariant.ts";
+import { cut, MAX_LINE } from "../text.ts";
 import { confirmed, needConfirmation } from "../verdict/confirm.ts";
 import { evaluate, factsOf, type Verdict } from "../verdict/evaluate.ts";
 import type { Gathered } from "./gather.ts";
@@ -10,7 +11,7 @@ import { timed } from "./timed.ts";
 
 export interface Judged {
   readonly verdicts: readonly Verdict[];
-  /** Lines for what could not be read when a red was read again. */
+  /** Lines for what could not be read when a red was read again, and for what no check is to judge. */
   readonly unavailable: readonly string[];
 }
 
@@ -39,5 +40,6 @@ export async function judge(
       unavailable.push(...again.unavailable);
     });
   }
-  return { verdicts, unavailable };
+  const notes = verdicts.flatMap((v) => v.notes ?? []).map((note) => cut(canary.redact(note), MAX_LINE));
+  return { verdicts, unavailable: [...unavailable, ...notes] };
 }

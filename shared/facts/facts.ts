@@ -156,8 +156,9 @@ export interface ContainerProcesses {
   readonly agent: string;
   readonly containerId: string;
   readonly daemon: string;
-  /** When this start of the container began, as Docker says it; read only when a dwell is asked for. */
+  /** When this start of the container began, as Docker says it. */
   readonly startedAt: string | null;
+  /** Sorted; the first thousand. */
   readonly zombiePids: readonly number[];
 }
 
@@ -184,6 +185,8 @@ export interface ZombieSightings {
   readonly dwellSeconds: number;
   /** When each zombie was first seen (unix ms), by `zombieKey`. */
   readonly firstSeenMs: ReadonlyMap<string, number>;
+  /** When the first of those was seen that had no place in the memory; null where all are in `firstSeenMs`. */
+  readonly othersSinceMs: number | null;
 }
 
 /** All facts. An invariant's `reads` names keys of this. */

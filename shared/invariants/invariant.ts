@@ -22,6 +22,8 @@ export interface Finding<Observed> {
 /** What a check found, and what of the facts it could look at. */
 export interface Checked<Observed> extends CoverageParts {
   readonly findings: readonly Finding<Observed>[];
+  /** Lines for `sources_unavailable`: what was read and is not the check's to judge. */
+  readonly notes?: readonly string[];
 }
 
 /** The facts that a check named in `reads`, each with when it was read. */

@@ -1,4 +1,5 @@
-import { zombieKey } from "../facts/facts.ts";
+import { type Roster, type Zombies, zombieKey } from "../facts/facts.ts";
+import { listed } from "../text.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects } from "./rules.ts";
 
@@ -20,16 +21,23 @@ export const noZombieClaude = invariant({
   guards: "Zombie claude processes pile up until the container can start no process at all.",
   runbook:
     "The parent does not wait for its children: restart the container to clear them, and see that its init (PID 1) reaps.",
-  reads: ["zombies", "zombieSightings"],
+  reads: ["roster", "zombies", "zombieSightings"],
   // A zombie is a normal state for the milliseconds before its parent waits: look twice.
   confirm: true,
 
-  check({ zombies, zombieSightings: { dwellSeconds, firstSeenMs } }, { times }) {
+  check(
+    { roster, zombies, zombieSightings: { dwellSeconds, firstSeenMs, othersSinceMs } },
+    { times, unlisted },
+  ) {
+    const isAgents = ({ agent }: { readonly agent: string }) => roster.has(agent);
+    const containers = zombies.containers.filter(isAgents);
+    const unseenContainers = zombies.unseenContainers.filter(isAgents);
+    const strangers = strangersAmong(zombies, roster);
     const findings: Finding<Observed>[] = [];
-    for (const container of zombies.containers) {
+    for (const container of containers) {
       const { agent, containerId, daemon } = container;
       const zombiePids = container.zombiePids.filter((pid) => {
-        const sinceMs = firstSeenMs.get(zombieKey(container, pid)) ?? times.zombies.fromMs;
+        const sinceMs = firstSeenMs.get(zombieKey(container, pid)) ?? othersSinceMs ?? times.zombies.fromMs;
         return times.zombies.fromMs - sinceMs >= dwellSeconds * 1000;
       });
       if (zombiePids.length === 0) continue;
@@ -46,17 +54,23 @@ export const noZombieClaude = invariant({
         signalQuery: signalQuery(agent, zombiePids.length),
       });
     }
-    const seenElsewhere = new Set(zombies.containers.map((c) => c.agent));
+    const reason = whyUnlisted(roster, zombies, unlisted.roster);
+    const seenElsewhere = new Set(containers.map((c) => c.agent));
     return {
       subjects: seenElsewhere,
       // An agent can have two containers: the one that was read still counts.
-      unseen: zombies.unseenContainers.map(({ agent, containerId }) =>
+      unseen: unseenContainers.map(({ agent, containerId }) =>
         seenElsewhere.has(agent) ? { subject: agent, key: containerId } : { subject: agent },
       ),
       findings,
-      ...(zombies.unseenDaemons.length > 0 && {
-        unlisted: `not read: ${zombies.unseenDaemons.join(", ")}`,
-        sawKey: (key: string) => zombies.containers.some((c) => key.startsWith(`${c.containerId}/`)),
+      ...(strangers.length > 0 && {
+        notes: [
+          `docker.roster: ${strangers.length} running container(s) of no agent on the roster: ${listed(strangers, 5)}`,
+        ],
+      }),
+      ...(reason !== null && {
+        unlisted: reason,
+        sawKey: (key: string) => containers.some((c) => key.startsWith(`${c.containerId}/`)),
       }),
     };
   },
@@ -79,6 +93,30 @@ export const noZombieClaude = invariant({
     };
   },
 });
+
+/** The names of running containers that no agent on the roster has, sorted. */
+const strangersAmong = ({ containers, unseenContainers }: Zombies, roster: Roster): string[] =>
+  [...containers, ...unseenContainers]
+    .map(({ agent }) => agent)
+    .filter((agent) => !roster.has(agent))
+    .sort();
+
+/**
+ * Says why more agents' containers may run than were listed; null where none do.
+ * @param hiddenAgents why the roster may have more agents than are known
+ */
+function whyUnlisted(roster: Roster, zombies: Zombies, hiddenAgents: string | undefined): string | null {
+  if (zombies.unseenDaemons.length > 0) return `not read: ${zombies.unseenDaemons.join(", ")}`;
+  if (hiddenAgents !== undefined && strangersAmong(zombies, roster).length > 0)
+    return `${hiddenAgents}: a container may be that agent's`;
+  if (roster.size === 0) return "the roster is empty: no container is known to be an agent's";
+  const isRunning = [...zombies.containers, ...zombies.unseenContainers].some(({ agent }) =>
+    roster.has(agent),
+  );
+  return isRunning
+    ? null
+    : `no running container of ${roster.size} ${roster.size === 1 ? "agent" : "agents"}`;
+}
 
 function signalQuery(agent: string, count: number): string {
   return `docker exec agent-${agent} sh -c "ps -eo stat,comm | grep '^Z.*claude' | wc -l" = ${count}`;

@@ -5,12 +5,14 @@ import { type Recollection, recollection } from "./recollection.ts";
 interface Part {
   /** When each zombie was first seen (unix ms), by `zombieKey`. */
   readonly zombieSightings: Readonly<Record<string, number>>;
+  /** When the first of those was seen that had no place here. */
+  readonly otherZombiesSinceMs: number | null;
 }
 
-/** More zombies than this are not told apart: those that are remembered make R-01 red. */
+/** Zombies beyond this number have one age together. */
 const MAX_SIGHTINGS = 1_000;
 
-const NONE: Part = { zombieSightings: {} };
+const NONE: Part = { zombieSightings: {}, otherZombiesSinceMs: null };
 
 /** @param dwellSeconds how long the same zombie has to be there before it counts */
 export const zombieSightings = (dwellSeconds: number): Recollection =>
@@ -20,34 +22,50 @@ export const zombieSightings = (dwellSeconds: number): Recollection =>
     recall(part, _journal) {
       // Without a dwell nobody asks how long a zombie has been there, and the memory is not needed.
       if (part === null && dwellSeconds > 0) return null;
-      const before = part?.zombieSightings ?? {};
+      const before = part ?? NONE;
       return {
-        fact: { dwellSeconds, firstSeenMs: new Map(Object.entries(before)) },
+        fact: {
+          dwellSeconds,
+          firstSeenMs: new Map(Object.entries(before.zombieSightings)),
+          othersSinceMs: before.otherZombiesSinceMs,
+        },
         next({ readings: { zombies } }) {
           if (dwellSeconds === 0) return { part: NONE, entries: [] };
           const after = zombies?.read ? sightingsAfter(before, zombies.value, zombies.time.fromMs) : before;
-          return { part: { zombieSightings: after }, entries: [] };
+          return { part: after, entries: [] };
         },
       };
     },
-    shrink: () => NONE,
+    // A zombie that is forgotten would begin anew, and its red would turn green. So what is left is one age for all.
+    shrink({ zombieSightings, otherZombiesSinceMs }) {
+      const ages = Object.values(zombieSightings);
+      const oldest = ages.reduce((least, ms) => Math.min(least, ms), otherZombiesSinceMs ?? Infinity);
+      return { zombieSightings: {}, otherZombiesSinceMs: Number.isFinite(oldest) ? oldest : null };
+    },
   });
 
 /** The zombies that are there now, and those that could not be looked at, each with when it was first seen. */
 function sightingsAfter(
-  before: Part["zombieSightings"],
+  { zombieSightings: before, otherZombiesSinceMs }: Part,
   { containers, unseenContainers, unseenDaemons }: Zombies,
   atMs: number,
-): Part["zombieSightings"] {
+): Part {
   const unseen = new Set(unseenContainers.map((c) => c.containerId));
+  const isBlind = unseenDaemons.length > 0;
   const kept = Object.entries(before).filter(
-    ([key]) => unseenDaemons.length > 0 || unseen.has(key.slice(0, key.indexOf("/"))),
+    ([key]) => isBlind || unseen.has(key.slice(0, key.indexOf("/"))),
   );
   const seen = containers.flatMap((container) =>
     container.zombiePids.map((pid) => {
       const key = zombieKey(container, pid);
-      return [key, before[key] ?? atMs] as const;
+      return [key, before[key] ?? otherZombiesSinceMs ?? atMs] as const;
     }),
   );
-  return Object.fromEntries([...kept, ...seen].slice(0, MAX_SIGHTINGS));
+  const all = [...kept, ...seen];
+  const left = all.length > MAX_SIGHTINGS || isBlind || unseen.size > 0;
+  return {
+    zombieSightings: Object.fromEntries(all.slice(0, MAX_SIGHTINGS)),
+    // Those in containers that could not be looked at are still without a place.
+    otherZombiesSinceMs: left ? (otherZombiesSinceMs ?? (all.length > MAX_SIGHTINGS ? atMs : null)) : null,
+  };
 }

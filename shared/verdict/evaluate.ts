@@ -29,6 +29,8 @@ export interface Verdict {
   readonly coverage: Coverage;
   /** Sorted by subject. */
   readonly findings: readonly AnyFinding[];
+  /** Lines for `sources_unavailable`. */
+  readonly notes?: readonly string[];
 }
 
 /** A verdict that judges nothing, with the reason. */
@@ -83,7 +85,14 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
     const why = whyInsufficient(invariant, readings);
     const coverage = why === null ? looked : insufficientCoverage(looked, why);
     const findings = [...checked.findings].sort(bySubject);
-    return { invariant, coverage, findings, ...statusOf(findings, coverage) };
+    const { notes = [] } = checked;
+    return {
+      invariant,
+      coverage,
+      findings,
+      ...(notes.length > 0 && { notes }),
+      ...statusOf(findings, coverage),
+    };
   } catch (error) {
     return unknownVerdict(invariant, cut(`the check failed: ${describeError(error)}`, MAX_LINE));
   }

@@ -78,7 +78,7 @@ test.each([
   const report = {
     snapshot_time: "2026-11-23T10:00:00.000Z",
     cycle_duration_ms: 1,
-    ...{ checks_run: ["E-05"], checks_off: [], sources_unavailable: [], violations: [] },
+    ...{ checks_run: ["E-05"], checks_off: [], sources_unavailable: [], violations: [], violations_total: 0 },
     ...{ transitions: [], spreads: [], recoveries: [] },
     verdicts: { "E-05": verdict },
   } satisfies CycleReport;

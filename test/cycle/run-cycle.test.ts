@@ -790,7 +790,27 @@ describe("sources that are not there", () => {
     const report = await canary.cycle();
     expect(report.verdicts["S-01"]?.reason).toBe("sqlite: the token was refused (401)");
     expect(report.verdicts["E-02"]?.reason).toBe("sqlite: the token was refused (401)");
-    expect(report.verdicts["R-01"]?.status).toBe("green");
+    expect(report.verdicts["R-01"]?.reason).toBe("sqlite: the token was refused (401)");
+  });
+});
+
+describe("containers of agents that are not on the roster", () => {
+  test("one line in all, without secrets and cut to its length; it is remembered as others are", async () => {
+    const canary = await canaryOf();
+    const names = ["hunter2", ...Array.from({ length: 9 }, (_, n) => String(n).repeat(500))];
+    canary.set({ zombies: zombiesOf([...names.map((name) => container(name, [7])), container("alpha")]) });
+    const report = await canary.cycle();
+    expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 1, unseen: [] });
+    expect(report.sources_unavailable).toHaveLength(1);
+    const [line] = report.sources_unavailable;
+    expect(line).toMatch(/^docker\.roster: 10 running container\(s\) of no agent on the roster: 0{9}/);
+    expect(line).toHaveLength(300);
+    expect((await canary.memory()).blindSources).toHaveProperty(["docker.roster"]);
+
+    canary.set({ zombies: zombiesOf([container("hunter2"), container("alpha")]) });
+    expect((await canary.cycle()).sources_unavailable).toEqual([
+      "docker.roster: 1 running container(s) of no agent on the roster: ***",
+    ]);
   });
 });
 

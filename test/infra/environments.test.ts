@@ -30,6 +30,8 @@ test("what an entry leaves out has a default", () => {
     sourceDeadlineMs: 10_000,
     confirmAfterMs: 3_000,
     expectAgents: 0,
+    // On the command line and with npm start it is 0.
+    zombieDwellSeconds: 600,
     logDays: 30,
     alerts: {
       onRecovery: true,
@@ -141,8 +143,8 @@ describe("a field that can't be used is named, with the fix", () => {
     ],
     [
       "nothing to check",
-      { libsqlUrl: "none", redisUrl: "none", dockerHosts: "none" },
-      /^staging\.libsqlUrl is none, and so are .* nothing would be checked/,
+      { libsqlUrl: "none" },
+      /^staging\.libsqlUrl: give libsql:.* every invariant reads it$/,
     ],
     [
       "a way out of the mounted folder",

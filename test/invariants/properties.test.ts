@@ -217,6 +217,7 @@ const world: fc.Arbitrary<World> = fc
       finishedRuns: { statusOf: (id: string) => w.remembered.get(id) },
       zombieSightings: {
         dwellSeconds: w.dwellSeconds,
+        othersSinceMs: null,
         firstSeenMs: new Map([
           ...w.sightings.map(([c, pid, seconds]) => [zombieKey(c, pid), msAgo(seconds)] as const),
           ...w.sightingsOfThese.flatMap((seconds, i) =>
@@ -611,9 +612,12 @@ const RULES: Record<string, Rule> = {
   },
 
   "R-01": (facts, times, dwellSeconds) => {
-    const { containers, unseenContainers, unseenDaemons } = facts.zombies;
+    const { roster, zombies } = facts;
+    const containers = zombies.containers.filter((c) => roster.has(c.agent));
+    const unseenContainers = zombies.unseenContainers.filter((c) => roster.has(c.agent));
     const stated: Stated = { subjects: containers.map((c) => c.agent), unseen: [], red: [] };
-    if (unseenDaemons.length > 0) stated.blind = "not green";
+    const isNothing = containers.length === 0 && unseenContainers.length === 0;
+    if (zombies.unseenDaemons.length > 0 || isNothing) stated.blind = "not green";
     for (const { agent, containerId } of unseenContainers)
       stated.unseen.push(stated.subjects.includes(agent) ? `${agent}/${containerId}` : agent);
     for (const c of containers) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type ContainerProcesses, zombieKey } from "../../shared/facts/facts.ts";
+import { type ContainerProcesses, type Zombies, zombieKey } from "../../shared/facts/facts.ts";
 import { noZombieClaude as R01 } from "../../shared/invariants/r-01-no-zombie-claude.ts";
+import { evaluate } from "../../shared/verdict/evaluate.ts";
 import {
   AGENT,
   container,
@@ -9,7 +10,9 @@ import {
   msAgo,
   observedOf,
   readBetween,
+  readingsOf,
   recordOf,
+  rosterOf,
   sightingsOf,
   testUnreadFacts,
   violationsOf,
@@ -28,10 +31,18 @@ const unreadContainer = (agent: string, containerId: string) => ({
 });
 
 describe("no running agent container holds zombie claude processes", () => {
-  test("containers without zombies are green, and so is a fleet without containers", () => {
-    const facts = seenIn(container([]), container([], { agent: "other", containerId: "beef" }));
+  test("containers without zombies are green", () => {
+    const facts = {
+      roster: rosterOf({ [AGENT]: {}, other: {} }),
+      ...seenIn(container([]), container([], { agent: "other", containerId: "beef" })),
+    };
     expect(recordOf(judge(R01, facts))).toEqual({ status: "green", checked: 2, unseen: [], reason: null });
-    expect(recordOf(judge(R01, seenIn()))).toMatchObject({ status: "green", checked: 0 });
+    expect(judge(R01, facts).notes).toBeUndefined();
+  });
+
+  test("an agent on the roster whose container does not run is no agent to look at, while another's runs", () => {
+    const facts = { roster: rosterOf({ [AGENT]: {}, asleep: {} }), ...seenIn(container([])) };
+    expect(recordOf(judge(R01, facts))).toMatchObject({ status: "green", checked: 1, unseen: [] });
   });
 
   test("one zombie in agent-cornelius-m, as in the seed", () => {
@@ -138,6 +149,15 @@ describe("R01_DWELL_SECONDS", () => {
     expect(judgeSeenFor(86_400, 600, container([43], { startedAt: started }))).toBe("green");
   });
 
+  test("one whose age had no place in the memory counts as old as the oldest of those", () => {
+    const forgotten = (seconds: number) => ({
+      ...seenIn(zombie),
+      zombieSightings: { ...sightingsOf({}, 600), othersSinceMs: msAgo(seconds) },
+    });
+    expect(judge(R01, forgotten(700)).status).toBe("red");
+    expect(judge(R01, forgotten(500)).status).toBe("green");
+  });
+
   test("of several zombies only those that dwelt are counted", () => {
     const facts = {
       ...seenIn(container([42, 43], { startedAt: started })),
@@ -158,10 +178,81 @@ describe("R01_DWELL_SECONDS", () => {
   });
 });
 
+describe("where there is nothing to look at, nothing is green", () => {
+  test("not one container of the roster's agents runs", () => {
+    const facts = { roster: rosterOf({ [AGENT]: {}, other: {} }), ...seenIn() };
+    expect(recordOf(judge(R01, facts))).toEqual({
+      status: "unknown",
+      checked: 0,
+      unseen: [],
+      reason: "no running container of 2 agents",
+    });
+  });
+
+  test("what was red is not taken for gone when the last container stops", () => {
+    const verdict = judge(R01, seenIn());
+    expect(verdict.reason).toBe("no running container of 1 agent");
+    expect(verdict.coverage.isWhole).toBe(false);
+    expect(verdict.coverage.saw(AGENT, "c0ffee/4711")).toBe(false);
+  });
+
+  test("the roster is empty: no container is an agent's", () => {
+    const verdict = judge(R01, { roster: rosterOf({}), ...seenIn(container([1])) });
+    expect(recordOf(verdict)).toEqual({
+      status: "unknown",
+      checked: 0,
+      unseen: [],
+      reason: "the roster is empty: no container is known to be an agent's",
+    });
+    expect(judge(R01, { roster: rosterOf({}), ...seenIn() }).status).toBe("unknown");
+  });
+});
+
+describe("containers of another installation, or of agents that were deleted", () => {
+  const stranger = (n: number, pids: number[] = []) =>
+    container(pids, { agent: `stranger-${n}`, containerId: `s${n}` });
+
+  test("are not judged, and one line says how many there are", () => {
+    const strangers = [1, 2, 3, 4, 5, 6].map((n) => stranger(n, [n]));
+    const verdict = judge(R01, {
+      zombies: zombiesOf([...strangers, container([])], unreadContainer("mute", "dead")),
+    });
+    expect(recordOf(verdict)).toEqual({ status: "green", checked: 1, unseen: [], reason: null });
+    expect(verdict.notes).toEqual([
+      "docker.roster: 7 running container(s) of no agent on the roster: mute, stranger-1, stranger-2, stranger-3, stranger-4 and 2 more",
+    ]);
+  });
+
+  test("alone, they leave nothing to be green", () => {
+    const verdict = judge(R01, seenIn(stranger(1)));
+    expect(verdict).toMatchObject({ status: "unknown", reason: "no running container of 1 agent" });
+    expect(verdict.notes).toHaveLength(1);
+  });
+
+  test("while an agent's row can't be read, its container may be one of them: not green", () => {
+    const readings = (zombies: Zombies) => ({
+      ...readingsOf({ zombies }),
+      roster: {
+        read: true,
+        value: rosterOf({ [AGENT]: {} }),
+        time: readBetween(0, 0),
+        unlisted: "sqlite.roster: 1 name is not UTF-8",
+      } as const,
+    });
+    const alone = evaluate(R01, readings(zombiesOf([container([])])));
+    expect(alone).toMatchObject({ status: "green", coverage: { isWhole: false } });
+    const beside = evaluate(R01, readings(zombiesOf([container([]), stranger(1)])));
+    expect(beside).toMatchObject({
+      status: "unknown",
+      reason: "sqlite.roster: 1 name is not UTF-8: a container may be that agent's",
+    });
+  });
+});
+
 describe("containers and daemons that could not be read", () => {
   test("a container whose processes could not be listed is unseen, and the others are judged", () => {
     const zombies = zombiesOf([container([1])], unreadContainer("mute", "dead"));
-    const verdict = judge(R01, { zombies });
+    const verdict = judge(R01, { roster: rosterOf({ [AGENT]: {}, mute: {} }), zombies });
     expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: ["mute"], reason: null });
   });
 
@@ -179,6 +270,15 @@ describe("containers and daemons that could not be read", () => {
     expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [`${AGENT}/second`] });
     const clean = judge(R01, { zombies: zombiesOf([container([])], unreadContainer(AGENT, "second")) });
     expect(recordOf(clean)).toMatchObject({ status: "unknown", checked: 0, unseen: [`${AGENT}/second`] });
+  });
+
+  test("a container without a readable name may be anybody's: nobody who is absent is taken for gone", () => {
+    const unlisted = "docker.names: 1 running container(s) without a readable name";
+    const time = readBetween(0, 0);
+    const zombies = { read: true, value: zombiesOf([container([])]), time, unlisted } as const;
+    const verdict = evaluate(R01, { ...readingsOf(), zombies });
+    expect(verdict.coverage.isWhole).toBe(false);
+    expect(verdict.coverage.saw("moved")).toBe(false);
   });
 
   test("a daemon that could not be listed: no zombie elsewhere is unknown, and nobody is taken for gone", () => {

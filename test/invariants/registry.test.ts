@@ -125,7 +125,7 @@ describe("the registry", () => {
       "L-03": ["orphans", "roster", "slots"],
       "B-01": ["executions", "queueCounts", "roster"],
       "B-02": ["drainTick", "executions", "roster", "slots"],
-      "R-01": ["zombieSightings", "zombies"],
+      "R-01": ["roster", "zombieSightings", "zombies"],
     });
   });
 
@@ -217,10 +217,11 @@ describe("one cycle", () => {
   });
 
   test("a summary names five agents and counts the others", () => {
-    const zombies = zombiesOf(
-      ["g", "f", "e", "d", "c", "b", "a"].map((agent) => container([1], { agent, containerId: agent })),
-    );
-    const { findings, invariant } = judge(byId("R-01"), { zombies });
+    const agents = ["g", "f", "e", "d", "c", "b", "a"];
+    const { findings, invariant } = judge(byId("R-01"), {
+      roster: rosterOf(Object.fromEntries(agents.map((agent) => [agent, {}]))),
+      zombies: zombiesOf(agents.map((agent) => container([1], { agent, containerId: agent }))),
+    });
     expect(invariant.summarize(findings)).toBe(
       "7 zombie claude process(es) across 7 agent(s): a, b, c, d, e and 2 more",
     );
@@ -255,7 +256,6 @@ describe("one cycle", () => {
     expect(statuses.filter(([, status]) => status !== "unknown")).toEqual([
       ["E-02", "red"],
       ["E-05", "red"],
-      ["R-01", "red"],
     ]);
   });
 

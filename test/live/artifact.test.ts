@@ -182,6 +182,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     // Ends the parts that started, even where another could not start.
     await Promise.allSettled(starting);
     await Promise.all(starting);
+    await dockerd.runAgent("ruby", "procps", "exec sleep 600");
   }, 180_000);
   afterAll(async () => {
     for (const part of [platform, dockerd]) await part?.close();
@@ -493,21 +494,24 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("a zombie in a real container, over TLS with the certificates of the secret", async () => {
-      await dockerd.runAgent("ruby", "procps", "claude & exec sleep 600");
+      await platform.addAgent("zed");
+      await dockerd.runAgent("zed", "procps", "claude & exec sleep 600");
       try {
         await until(async () => {
-          const processes = await dockerd.docker("exec", "agent-ruby", "ps", "-eo", "stat,comm");
+          const processes = await dockerd.docker("exec", "agent-zed", "ps", "-eo", "stat,comm");
           if (!/^Z.*claude/m.test(processes)) throw new Error(`no zombie yet: ${processes}`);
         });
-        const red = await ask(await start(stack.api), runCycle());
+        const young = await ask(await start(stack.api), runCycle('{"invariants": ["R-01"]}'));
+        expect(young.body.verdicts["R-01"]).toMatchObject({ status: "green", checked: 2 });
+        const red = await ask(await start(stack.api, { R01_DWELL_SECONDS: "0" }), runCycle());
         expect(statusesOf(red.body.verdicts)).toEqual({ ...green, "R-01": "red" });
         expect(red.body.violations).toMatchObject([
-          { invariant_id: "R-01", subject: "ruby", observed_state: { zombie_count: 1 } },
+          { invariant_id: "R-01", subject: "zed", observed_state: { zombie_count: 1 } },
         ]);
         // The function does not know its address: it is in the request.
         expect(topic.publications[0]!.message).toContain(STATUS_PAGE);
       } finally {
-        await dockerd.docker("rm", "-f", "agent-ruby");
+        await dockerd.docker("rm", "-f", "agent-zed");
       }
     });
 

@@ -7,7 +7,8 @@ import { describeLive } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 import { idsReading } from "../support/registry.ts";
 
-const SQL_CHECKS = idsReading("sqlite");
+/** Docker is left out here. */
+const SQL_CHECKS = idsReading("sqlite").filter((id) => !idsReading("docker").includes(id));
 const REDIS_CHECKS = idsReading("redis");
 /** A short deadline only where the source hangs: a source that answers may be slow on a loaded machine. */
 const WELL = { SOURCE_DEADLINE_MS: "60000", DOCKER_HOSTS: "none" };

@@ -185,6 +185,7 @@ export const rememberedOf = (statuses: Record<string, TerminalStatus>): Finished
 export const sightingsOf = (firstSeenMs: Record<string, number>, dwellSeconds = 0): ZombieSightings => ({
   dwellSeconds,
   firstSeenMs: new Map(Object.entries(firstSeenMs)),
+  othersSinceMs: null,
 });
 
 /** A running container of the agent with these zombies. */

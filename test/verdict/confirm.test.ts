@@ -5,7 +5,7 @@ import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { confirmed, needConfirmation } from "../../shared/verdict/confirm.ts";
 import { evaluate } from "../../shared/verdict/evaluate.ts";
 import { container, live, runningRow, START_MS, slot, useCanaries } from "../support/cycle.ts";
-import { sightingsOf, slotsOf, zombiesOf } from "../support/facts.ts";
+import { rosterOf, sightingsOf, slotsOf, zombiesOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
 
@@ -264,6 +264,7 @@ describe("which findings are suspects", () => {
   const at = { fromMs: START_MS, toMs: START_MS };
   const read = <T>(value: T): Reading<T> => ({ read: true, value, time: at });
   const readings = (zombies: Facts["zombies"]): Readings => ({
+    roster: read(rosterOf(Object.fromEntries(zombies.containers.map(({ agent }) => [agent, {}])))),
     zombies: read(zombies),
     zombieSightings: read(sightingsOf({})),
   });
@@ -298,8 +299,8 @@ describe("which findings are suspects", () => {
   test("a red of one key that could not be confirmed leaves nothing but an unseen agent", () => {
     const first = evaluate(r01, readings(zombiesOf([container("alpha", [11])])));
     const second: Readings = {
+      ...readings(zombiesOf([])),
       zombies: { read: false, reason: "docker: ETIMEDOUT" },
-      zombieSightings: read(sightingsOf({})),
     };
     expect(confirmed(first, second, wasRedIn({}))).toMatchObject({
       status: "unknown",

@@ -81,6 +81,7 @@ function redFacts(id: string, names: readonly string[]): Partial<Facts> {
       };
     case "R-01":
       return {
+        roster,
         zombies: zombiesOf(names.map((agent, i) => container([7, 8, 9], { agent, containerId: `c${i}` }))),
       };
     default:

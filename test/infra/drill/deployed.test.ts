@@ -50,6 +50,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
       network: { vpcId: "vpc-0a1b2c3d", subnetIds: ["subnet-0a1b2c3d"] },
       functionUrl: { auth: "bearer" },
       removal: "delete",
+      zombieDwellSeconds: 0,
     }),
     ...more,
   });
@@ -208,6 +209,12 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     ],
     ["no Redis", { redisUrl: "none" }, "E-05", "its environment names no redisUrl"],
     ["no Docker", { dockerHosts: "none" }, "R-01", "its environment names no dockerHosts"],
+    [
+      "a dwell, the default",
+      { zombieDwellSeconds: 600 },
+      "R-01",
+      "its canary counts a zombie after 600 s, and a drill does not wait: deploy it with zombieDwellSeconds 0, and drill R-01 then",
+    ],
     [
       "a daemon that is down",
       { dockerHosts: ["tcp://127.0.0.1:1"] },

@@ -77,7 +77,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       expect(exitCodeOf([proof!], 1)).toBe(1);
       await expectNothingLeft();
     },
-    20_000,
+    60_000,
   );
 
   test.each(IDS)(
@@ -101,7 +101,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       // The fault was removed with its agent, so the next drill finds a green canary.
       expect(await drill([find(id)])).toMatchObject([{ outcome: "proven" }]);
     },
-    20_000,
+    60_000,
   );
 
   test("a fault that breaks more than its invariant is not exact, and fails", async () => {

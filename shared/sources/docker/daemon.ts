@@ -1,0 +1,111 @@
+/** One daemon: the agents' containers that run on it, and the zombies in each. */
+import type Docker from "dockerode";
+import pMap from "p-map";
+import { withDeadline } from "../../deadline.ts";
+import { describeError, SourceError } from "../../errors.ts";
+import type { ContainerProcesses } from "../../facts/facts.ts";
+import { cut } from "../../text.ts";
+import { connect, type DockerTls } from "./connect.ts";
+import { ContainerGone, processesOf, zombiePidsOf } from "./processes.ts";
+
+const LABEL = "trinity.platform=agent";
+const NAME_PREFIX = "agent-";
+/** A name has some dozen characters: anything longer than this is something else. */
+const MAX_NAME = 1_000;
+const MAX_NAME_IN_LINE = 100;
+/** Pids of one container that are kept. */
+const MAX_ZOMBIES = 1_000;
+const AT_ONCE = 16;
+/** The process list of one container must arrive within this part of the source's deadline. */
+const EXEC_SHARE = 0.5;
+
+/** What is common to the daemons of one read. */
+export interface ReadOfAll {
+  readonly tls: DockerTls;
+  readonly deadlineMs: number;
+  /** Aborted at the source's deadline. */
+  readonly signal: AbortSignal;
+  /** Aborted a little earlier, so that what was read by then is returned. */
+  readonly softSignal: AbortSignal;
+  /** Runs the work when its turn among the containers of all daemons comes. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+export interface DaemonRead {
+  readonly containers: readonly ContainerProcesses[];
+  readonly unseenContainers: readonly { readonly agent: string; readonly containerId: string }[];
+  /** Running containers without a readable name. */
+  readonly nameless: number;
+  readonly unavailable: readonly string[];
+}
+
+/** Gives null where the container has no name that can be read. */
+function agentOf({ Id, Names }: Docker.ContainerInfo): string | null {
+  // A linked container also has the names of its links, with a second slash.
+  const own = Names?.find((name) => name.lastIndexOf("/") === 0) ?? Names?.[0] ?? Id;
+  const name = own.replace(/^\//, "");
+  if (name.length > MAX_NAME) return null;
+  return name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
+}
+
+/** Another order in each read: where time is short for all, it is not always the same containers that are left out. */
+function shuffled<T>(list: readonly T[]): T[] {
+  const order = list.map((item) => [Math.random(), item] as const);
+  return order.sort(([a], [b]) => a - b).map(([, item]) => item);
+}
+
+/**
+ * Reads the containers of one daemon.
+ * @throws where the containers can't be listed
+ */
+export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonRead> {
+  const { tls, deadlineMs, signal, softSignal, inTurn } = read;
+  const containers: ContainerProcesses[] = [];
+  const unseenContainers: { agent: string; containerId: string }[] = [];
+  const unavailable: string[] = [];
+  let nameless = 0;
+  const { docker, close } = connect(host, tls);
+  // Each request ends at its own deadline. This ends whatever is left at the last one.
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    const list = await withDeadline(
+      deadlineMs,
+      (abortSignal) => docker.listContainers({ filters: { label: [LABEL] }, abortSignal }),
+      softSignal,
+    );
+    if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
+    await pMap(shuffled(list), readContainer, { concurrency: AT_ONCE });
+    return { containers, unseenContainers, nameless, unavailable };
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
+  }
+
+  async function readContainer(info: Docker.ContainerInfo): Promise<void> {
+    const { Id: containerId } = info;
+    const agent = agentOf(info);
+    if (agent === null) {
+      nameless += 1;
+      return;
+    }
+    const line = (text: string) => unavailable.push(`docker.exec[${cut(agent, MAX_NAME_IN_LINE)}]: ${text}`);
+    const container = docker.getContainer(containerId);
+    try {
+      const { startedAt, processes } = await inTurn(() =>
+        withDeadline(
+          Math.floor(deadlineMs * EXEC_SHARE),
+          (execSignal) => processesOf(docker, container, execSignal),
+          softSignal,
+        ),
+      );
+      const pids = zombiePidsOf(processes);
+      if (pids.length > MAX_ZOMBIES) line(`${pids.length} zombies: the first ${MAX_ZOMBIES} are looked at`);
+      const zombiePids = pids.slice(0, MAX_ZOMBIES);
+      containers.push({ agent, containerId, daemon: host, startedAt, zombiePids });
+    } catch (error) {
+      if (error instanceof ContainerGone) return;
+      unseenContainers.push({ agent, containerId });
+      line(describeError(error));
+    }
+  }
+}

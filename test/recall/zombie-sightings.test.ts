@@ -1,0 +1,51 @@
+/** What R-01 remembers of zombies, and what is left of it where the memory has no place. */
+import { expect, test } from "vitest";
+import { noZombieClaude as R01 } from "../../shared/invariants/r-01-no-zombie-claude.ts";
+import { zombieSightings } from "../../shared/recall/zombie-sightings.ts";
+import { container, judge, NOW_MS, readingsOf, zombiesOf } from "../support/facts.ts";
+
+const MINUTE_MS = 60_000;
+const DWELL = zombieSightings(600);
+const zombie = container([7], { startedAt: "2026-11-23T08:00:00Z" });
+
+/** The part after a cycle at the fixed instant that saw these zombies. */
+function after(part: object | null, zombies = zombiesOf([zombie])) {
+  const readings = readingsOf({ zombies });
+  return DWELL.recall(part ?? DWELL.initial, [])!.next({ readings, verdicts: [], atMs: NOW_MS }).part;
+}
+const judged = (part: object) => {
+  const { fact } = DWELL.recall(part, [])!;
+  return judge(R01, { zombies: zombiesOf([zombie]), zombieSightings: fact as never }).status;
+};
+const seenSince = (ms: number) => ({
+  zombieSightings: { [`${zombie.containerId}/${zombie.startedAt}/7`]: ms },
+  otherZombiesSinceMs: null,
+});
+
+test("a red zombie stays red where its age had no place in the memory", () => {
+  const old = seenSince(NOW_MS - 11 * MINUTE_MS);
+  expect(judged(old)).toBe("red");
+  const small = DWELL.shrink!(old);
+  expect(JSON.stringify(small).length).toBeLessThan(100);
+  expect(judged(small)).toBe("red");
+  // And in the cycle after, which has a place for it again.
+  expect(after(small)).toEqual(old);
+});
+
+test("a young one does not turn red by it, and an empty memory has no age", () => {
+  expect(judged(DWELL.shrink!(seenSince(NOW_MS - MINUTE_MS)))).toBe("green");
+  expect(DWELL.shrink!(DWELL.initial)).toEqual(DWELL.initial);
+});
+
+test("the age is kept for those that can't be looked at meanwhile, and dropped once all were", () => {
+  const small = DWELL.shrink!(seenSince(NOW_MS - 11 * MINUTE_MS));
+  const hidden = { unseenContainers: [{ agent: zombie.agent, containerId: zombie.containerId }] };
+  expect(judged(after(small, zombiesOf([], hidden)))).toBe("red");
+  expect(judged(after(small, zombiesOf([], { unseenDaemons: ["tcp://docker-2:2376"] })))).toBe("red");
+  expect(after(small, zombiesOf([container([])]))).toEqual(DWELL.initial);
+});
+
+test("the memory of a release that had no such age is read as it is", () => {
+  const { otherZombiesSinceMs: _none, ...older } = seenSince(NOW_MS - 11 * MINUTE_MS);
+  expect(judged({ ...DWELL.initial, ...older })).toBe("red");
+});
