@@ -135,7 +135,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     blindSources: change.blindSources,
     outbox,
     recall: left.recall,
-    lastFullCycle: lastFullCycleAfter(lease.memory, finished, now() - startedAtMs),
+    lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, now() - startedAtMs),
   };
   const willDeliver = isDue(outbox, now());
   const committed = await timed(canary, "commit", () =>
@@ -188,6 +188,7 @@ function leftBy({ recollections }: Canary, memory: Memory, { gathered, verdicts,
 const lastFullCycleAfter = (
   memory: Memory,
   { request, startedAtMs, checksOff, sourcesUnavailable, gathered }: Finished,
+  channels: readonly string[],
   durationMs: number,
 ): Memory["lastFullCycle"] =>
   request.invariantIds
@@ -198,6 +199,7 @@ const lastFullCycleAfter = (
         checksOff,
         sourcesUnavailable: sourcesUnavailable.slice(0, MAX_REMEMBERED_LINES),
         latencyMsBySource: gathered.snapshot.latencyMsBySource,
+        channels: [...channels].sort(),
       };
 
 async function reserveIds({ store }: Canary, { drafts, gathered }: Finished): Promise<number[]> {

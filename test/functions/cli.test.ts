@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
 import { openCanary } from "../../shared/canary.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
@@ -119,7 +120,15 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   test("a running canary is asked over HTTP: cycle, status and violations", async () => {
     const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
     const deps = openCanary(local(), { state });
-    const api = await serve(createApp({ canary: deps, adminToken: "s3cret", logError: () => {} }), 0);
+    const api = await serve(
+      createApp({
+        canary: deps,
+        runCycle: (request) => runCycle(deps, request),
+        adminToken: "s3cret",
+        logError: () => {},
+      }),
+      0,
+    );
     const remote = { CANARY_URL: `${api.url}/`, CANARY_TOKEN: "s3cret" };
     try {
       await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });

@@ -33,10 +33,10 @@ const health = createRoute({
   responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
 });
 
-export const registerStatus: RegisterRoutes = (app, { view: { store, now, channels } }) => {
+export const registerStatus: RegisterRoutes = (app, { view: { store, now } }) => {
   app.openapi(status, async (c) => {
     const { memory, silences } = await store.lease.read();
-    return c.json(describeStatus(memory, silences, channels, now()), 200);
+    return c.json(describeStatus(memory, silences, now()), 200);
   });
 
   app.openapi(cycles, async (c) => {
