@@ -1,13 +1,14 @@
-/** The entry point of the function URL: the Hono app behind AWS Lambda. */
+/** The entry point of the function URL: the Hono app behind AWS Lambda. Another function runs the cycles. */
+import type { Context } from "hono";
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
-import { openCanary } from "../shared/canary.ts";
-import { ALERTS } from "../shared/config/alerts.ts";
-import { loadAccess } from "../shared/config/api.ts";
+import { openAppCanary } from "../shared/app-canary.ts";
+import { API_SECRET_NAMES, loadAccess, loadCycleFunction } from "../shared/config/api.ts";
 import { ConfigError, type Environment } from "../shared/config/reader.ts";
 import { deployedEnvironment } from "../shared/config/secret.ts";
-import { cycleTelemetry } from "../shared/telemetry.ts";
-import { SECRET_NAMES } from "../shared/variables.ts";
-import { type AppOptions, createApp } from "../shared/web/app.ts";
+import { wrongTokenTelemetry } from "../shared/telemetry.ts";
+import { createApp } from "../shared/web/app.ts";
+import type { ApiEnv } from "../shared/web/env.ts";
+import { invokeCycles } from "../shared/web/invoke-cycle.ts";
 
 /** How long a rotated secret may still be used. */
 const SECRET_MAX_AGE_MS = 60_000;
@@ -16,30 +17,45 @@ const SECRET_MAX_AGE_AFTER_REFUSAL_MS = 2_000;
 
 type HandleEvent = ReturnType<typeof handle>;
 type Answer = Awaited<ReturnType<HandleEvent>>;
-type FunctionUrlEvent = LambdaEvent & { readonly requestContext: { readonly domainName: string } };
+
+/** The app with one version of the secret. */
+interface Kept {
+  readonly env: Environment;
+  readonly handleEvent: HandleEvent;
+  readonly countWrongToken: () => void;
+}
 
 /** Created by the first event and kept until the secret changes. */
-let kept: { readonly env: Environment; readonly handleEvent: HandleEvent } | undefined;
+let kept: Kept | undefined;
 /** Whether the last event found a valid configuration. */
 let isConfigured = true;
-/** The events whose caller was refused. */
-const refused = new WeakSet<object>();
+/** The events whose caller was refused, and whether a token was sent. */
+const refused = new WeakMap<object, { readonly hadToken: boolean }>();
 
-async function handlerFor(event: FunctionUrlEvent, maxAgeMs: number): Promise<HandleEvent> {
-  // The function's address is unknown when it is deployed, but each request has it.
-  const address = `https://${event.requestContext.domainName}/`;
+/** Whether the caller sent a token: who sent none has not guessed. */
+const hasSentToken = ({ req }: Context<ApiEnv>): boolean =>
+  req.header("authorization") !== undefined || (req.method === "POST" && req.path === "/sign-in");
+
+function openApp(env: Environment): Kept {
+  const canary = openAppCanary(env);
+  const app = createApp({
+    canary,
+    runCycle: invokeCycles(loadCycleFunction(env)),
+    ...loadAccess(env),
+    logError: (line) => console.error(line),
+    onRefused: (c) => c.env.event && refused.set(c.env.event, { hadToken: hasSentToken(c) }),
+  });
+  const countWrongToken = wrongTokenTelemetry(canary.alerts.environment);
+  return { env, handleEvent: handle(app), countWrongToken };
+}
+
+async function appFor(maxAgeMs: number): Promise<Kept> {
   const allowedAgeMs = isConfigured ? maxAgeMs : SECRET_MAX_AGE_AFTER_REFUSAL_MS;
   isConfigured = false;
-  const env = await deployedEnvironment(allowedAgeMs, SECRET_NAMES, { [ALERTS.statusUrl.name]: address });
-  if (kept?.env !== env) {
-    const canary = openCanary(env, { observe: cycleTelemetry });
-    const logError = (line: string) => console.error(line);
-    const onRefused: AppOptions["onRefused"] = (c) => c.env.event && refused.add(c.env.event);
-    const app = createApp({ canary, ...loadAccess(env), logError, onRefused });
-    kept = { env, handleEvent: handle(app) };
-  }
+  const env = await deployedEnvironment(allowedAgeMs, API_SECRET_NAMES);
+  if (kept?.env !== env) kept = openApp(env);
   isConfigured = true;
-  return kept.handleEvent;
+  return kept;
 }
 
 /** Makes the answer to an invalid configuration. It has no details: without a configuration no caller is authorized. */
@@ -55,13 +71,18 @@ function misconfigured(error: ConfigError, { awsRequestId }: LambdaContext): Ans
 }
 
 /** Answers one HTTP request. */
-export async function handler(event: FunctionUrlEvent, context: LambdaContext): Promise<Answer> {
+export async function handler(event: LambdaEvent, context: LambdaContext): Promise<Answer> {
   try {
-    const handleEvent = await handlerFor(event, SECRET_MAX_AGE_MS);
-    const response = await handleEvent(event, context);
+    const app = await appFor(SECRET_MAX_AGE_MS);
+    let response = await app.handleEvent(event, context);
     if (!refused.has(event)) return response;
-    const renewed = await handlerFor(event, SECRET_MAX_AGE_AFTER_REFUSAL_MS);
-    return renewed === handleEvent ? response : await renewed(event, context);
+    const renewed = await appFor(SECRET_MAX_AGE_AFTER_REFUSAL_MS);
+    if (renewed !== app) {
+      refused.delete(event);
+      response = await renewed.handleEvent(event, context);
+    }
+    if (refused.get(event)?.hadToken) renewed.countWrongToken();
+    return response;
   } catch (error) {
     if (error instanceof ConfigError) return misconfigured(error, context);
     throw error;

@@ -1,8 +1,13 @@
-/** The entry point of the schedule: EventBridge Scheduler invokes it every five minutes to run one cycle. */
-import type { Context, ScheduledEvent } from "aws-lambda";
+/**
+ * The entry point of the function that runs cycles. EventBridge Scheduler invokes it every five minutes, and the API
+ * function whenever somebody asks for a cycle.
+ */
+import type { Context } from "aws-lambda";
 import { type Canary, openCanary } from "../shared/canary.ts";
 import type { Environment } from "../shared/config/reader.ts";
 import { deployedEnvironment } from "../shared/config/secret.ts";
+import { readCall } from "../shared/cycle/call.ts";
+import type { CycleOutcome } from "../shared/cycle/outcome.ts";
 import { runCycle } from "../shared/cycle/run-cycle.ts";
 import { cycleTelemetry } from "../shared/telemetry.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
@@ -15,14 +20,19 @@ let kept: { readonly env: Environment; readonly canary: Canary } | undefined;
 
 /**
  * Runs one cycle.
- * @throws if the configuration is invalid, or the state could not be read or written: the invocation then counts as failed
+ * @param event a call of the API function; anything else is the event of the schedule
+ * @returns the outcome for a call: the caller says what it means, and the invocation has not failed
+ * @throws if the configuration is invalid; for a schedule also if the state could not be read or written: the invocation
+ *   then counts as failed
  */
-export async function handler(_event: ScheduledEvent, context?: Context): Promise<void> {
+export async function handler(event: unknown, context?: Context): Promise<CycleOutcome | undefined> {
+  const ownLeftMs = () => context?.getRemainingTimeInMillis() ?? Infinity;
+  const call = readCall(event, Date.now);
   const env = await deployedEnvironment(SECRET_MAX_AGE_MS, SECRET_NAMES);
   if (kept?.env !== env) kept = { env, canary: openCanary(env, { observe: cycleTelemetry }) };
-  const outcome = await runCycle(kept.canary, {
-    trigger: "schedule",
-    ...(context && { timeLeftMs: () => context.getRemainingTimeInMillis() }),
-  });
+  if (call)
+    return runCycle(kept.canary, { ...call, timeLeftMs: () => Math.min(ownLeftMs(), call.timeLeftMs()) });
+  const outcome = await runCycle(kept.canary, { trigger: "schedule", timeLeftMs: ownLeftMs });
   if (outcome.kind === "stateless") throw new Error(outcome.reason);
+  return undefined;
 }

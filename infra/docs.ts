@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CHANNELS } from "../shared/alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
-import { API } from "../shared/config/api.ts";
+import { API, CYCLE_FUNCTION } from "../shared/config/api.ts";
 import { CYCLE, STATE } from "../shared/config/cycle.ts";
 import { LOCAL } from "../shared/config/local.ts";
 import { PLATFORM } from "../shared/config/platform.ts";
@@ -24,7 +24,7 @@ export const GROUPS = {
   sources: SOURCES.map(({ variables }) => variables),
   cycle: [CYCLE],
   alerts: [...CHANNELS.map(({ variables }) => variables), ALERTS, ALERT_POLICY],
-  stateAndAccess: [STATE, SECRET, API],
+  stateAndAccess: [STATE, SECRET, API, CYCLE_FUNCTION],
   commandLine: [REMOTE, PLATFORM],
   local: [LOCAL],
 } as const satisfies Record<string, readonly VariableTable[]>;

@@ -31,7 +31,7 @@ const API_NAMES: readonly string[] = Object.values(API).map(({ name }) => name);
 /**
  * Converts an environment's settings to variables.
  * @param environment the environment's name
- * @param reader the function that gets them: only the API function gets the API's own variables
+ * @param reader the function that gets them: the API function gets its own only, and the cycle function all others
  */
 export function variablesOf(
   environment: string,
@@ -44,7 +44,7 @@ export function variablesOf(
       const written = WRITTEN.get(schema);
       const text = written?.text(values?.[field]);
       if (written === undefined || text === undefined) continue;
-      if (reader === "api" || !API_NAMES.includes(written.variable)) variables[written.variable] = text;
+      if ((reader === "api") === API_NAMES.includes(written.variable)) variables[written.variable] = text;
     }
   return variables;
 }
@@ -94,8 +94,27 @@ export function parseEnvironment(name: string, input: unknown): EnvironmentSetti
       `${JSON.stringify(name)} can't name an environment: use lower case letters, digits and hyphens, 30 at most`,
     ]);
   const parsed = Settings.safeParse(input);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    checkSize(name, parsed.data);
+    return parsed.data;
+  }
   throw new ConfigError(parsed.error.issues.flatMap((issue) => describeIssue(name, input, issue)));
+}
+
+/** What Lambda takes of a function's variables, as the JSON of all of them. */
+const MAX_VARIABLES_BYTES = 4096;
+/** The stack's own variables: the names of the table, the secret, the topic, and the address of the status page. */
+const STACK_BYTES = 700;
+
+/** @throws ConfigError where the cycle function's variables would be too large */
+function checkSize(name: string, settings: EnvironmentSettings): void {
+  const own = variablesOf(name, settings);
+  const bytes = Buffer.byteLength(JSON.stringify(own)) + STACK_BYTES;
+  if (bytes <= MAX_VARIABLES_BYTES) return;
+  const daemons = Array.isArray(settings.dockerHosts) ? settings.dockerHosts.length : 0;
+  throw new ConfigError([
+    `${name}.dockerHosts: ${daemons} daemon(s) make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: name the daemons by IP address, which is shorter, or share them out among several environments`,
+  ]);
 }
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>

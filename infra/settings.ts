@@ -168,7 +168,7 @@ export const Settings = z
       /** Where the daemons, or another source, are private. Left out: the functions run outside of any VPC. */
       network: Network.optional(),
 
-      memoryMb: wholeNumber(128, 10_240, "the functions' memory in MB").default(512),
+      memoryMb: wholeNumber(256, 10_240, "the functions' memory in MB").default(512),
       cycleTimeoutSeconds: wholeNumber(10, 240, "the cycle function's time limit in seconds").default(90),
       apiTimeoutSeconds: wholeNumber(10, 240, "the API function's time limit in seconds").default(90),
       /** How many requests the API answers at once. Left out: as many as the account allows, shared with the cycles. */
@@ -201,11 +201,13 @@ export const Settings = z
       context.addIssue({ code: "custom", path: [field], message });
     const { libsqlUrl, fileSystem, network } = settings;
     const least = Math.ceil(leaseMs(settings) / 1000) + START_SECONDS;
+    // The API's function starts first, and then the one that it has run a cycle.
+    const needed = { cycleTimeoutSeconds: least, apiTimeoutSeconds: least + START_SECONDS };
     for (const field of ["cycleTimeoutSeconds", "apiTimeoutSeconds"] as const)
-      if (settings[field] < least)
+      if (settings[field] < needed[field])
         refuse(
           field,
-          `is ${settings[field]}, but a cycle with three reads of sourceDeadlineMs and confirmAfterMs may take ${least}: give at least that, or shorten the others`,
+          `is ${settings[field]}, but a cycle with three reads of sourceDeadlineMs and confirmAfterMs may take ${needed[field]}: give at least that, or shorten the others`,
         );
     if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
       refuse(

@@ -1,4 +1,4 @@
-/** One wide log line and one set of metrics for each cycle. */
+/** One wide log line and one set of metrics for each cycle, and a metric of wrong tokens. */
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { CycleOutcome } from "./cycle/outcome.ts";
@@ -6,8 +6,26 @@ import { INVARIANTS } from "./invariants/index.ts";
 
 /** The metrics' namespace and `service` dimension, which alarms and the dashboard use. */
 export const METRICS = { namespace: "TrinityCanary", service: "trinity-canary" } as const;
+/** The name of the metric that counts wrong tokens. */
+export const WRONG_TOKENS = "WrongTokens";
 /** A log line holds 256 kB; lists of names are cut far below that. */
 const MAX_LISTED = 50;
+
+const metricsOf = (environment: string) =>
+  new Metrics({
+    namespace: METRICS.namespace,
+    serviceName: METRICS.service,
+    defaultDimensions: { environment },
+  });
+
+/** Makes the function that counts a request with a wrong token. @param environment the dimension of the metric */
+export function wrongTokenTelemetry(environment: string): () => void {
+  const metrics = metricsOf(environment);
+  return () => {
+    metrics.addMetric(WRONG_TOKENS, MetricUnit.Count, 1);
+    metrics.publishStoredMetrics();
+  };
+}
 
 /**
  * Makes the function that a canary calls at the end of each cycle.
@@ -15,8 +33,7 @@ const MAX_LISTED = 50;
  */
 export function cycleTelemetry(environment: string): (outcome: CycleOutcome, trigger: string) => void {
   const logger = new Logger({ serviceName: METRICS.service, persistentKeys: { environment } });
-  const { namespace, service: serviceName } = METRICS;
-  const metrics = new Metrics({ namespace, serviceName, defaultDimensions: { environment } });
+  const metrics = metricsOf(environment);
   const count = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Count, value);
 
   return (outcome, trigger) => {

@@ -43,8 +43,8 @@ const mapOwnSourcesOnly: Plugin = {
 /**
  * Bundles one function.
  * @param entry a file of the project, `functions/cycle.ts`
- * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files; it
- *   is created if it does not exist
+ * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files where
+ *   the function uses it; it is created if it does not exist
  * @param options `splitting: false` puts all into one file, `minify: false` keeps names and lines
  * @throws esbuild's errors, with its messages printed
  */
@@ -80,7 +80,9 @@ export async function bundleFunction(
   });
   await mkdir(outputFolder, { recursive: true });
   for (const { path, contents } of outputFiles) await writeFile(join(outputFolder, basename(path)), contents);
-  await copyFile(join(PROJECT, "shared/sources/sqlite", FILE_WORKER), join(outputFolder, FILE_WORKER));
+  const isUsed = outputFiles.some(({ path, text }) => path.endsWith(".mjs") && text.includes(FILE_WORKER));
+  if (isUsed)
+    await copyFile(join(PROJECT, "shared/sources/sqlite", FILE_WORKER), join(outputFolder, FILE_WORKER));
 }
 
 const [, script, entry, outputFolder] = process.argv;

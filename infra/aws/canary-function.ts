@@ -12,7 +12,13 @@ import {
   Validations,
 } from "aws-cdk-lib";
 import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup, Vpc } from "aws-cdk-lib/aws-ec2";
-import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  Effect,
+  PolicyStatement,
+  type PolicyStatementProps,
+  Role,
+  ServicePrincipal,
+} from "aws-cdk-lib/aws-iam";
 import {
   Architecture,
   type AssetCode,
@@ -47,7 +53,17 @@ function portsOf(settings: EnvironmentSettings): number[] {
   return [...new Set([...own, ...ports])].sort((a, b) => a - b);
 }
 
-/** Puts the functions into a VPC, where a source is private. Returns undefined where they run outside of any VPC. */
+/** What Lambda does, with the function's role, to give the function an address in the VPC. */
+const NETWORK_ACTIONS = [
+  "ec2:CreateNetworkInterface",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSubnets",
+  "ec2:DeleteNetworkInterface",
+  "ec2:AssignPrivateIpAddresses",
+  "ec2:UnassignPrivateIpAddresses",
+];
+
+/** Puts a function into a VPC, where a source is private. Returns undefined where it runs outside of any VPC. */
 export function placeIn(scope: Construct, settings: EnvironmentSettings): Place | undefined {
   const { network } = settings;
   if (!network) return undefined;
@@ -69,6 +85,18 @@ export function placeIn(scope: Construct, settings: EnvironmentSettings): Place 
   for (const port of portsOf(settings)) securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(port));
   return { vpc, securityGroups: [securityGroup] };
 }
+
+/**
+ * The ARN of a function of that name in the stack. It is no reference to the function, which depends on what uses it:
+ * on its role's policy, or on the other function.
+ */
+export const functionArnOf = (scope: Construct, name: string): string =>
+  Stack.of(scope).formatArn({
+    service: "lambda",
+    resource: "function",
+    resourceName: name,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
 
 /** Makes the function's asset. It is hashed by its content, and so is the same for every environment. */
 function bundled(entry: string): AssetCode {
@@ -95,13 +123,18 @@ function bundled(entry: string): AssetCode {
 export interface CanaryFunctionProps {
   readonly settings: EnvironmentSettings;
   readonly description: string;
+  /** Left out: CloudFormation makes one. A function that another part of the stack names before it exists needs its own. */
+  readonly name?: string;
   /** A file of `functions/`. */
   readonly entry: string;
   readonly timeoutSeconds: number;
   /** How many events it handles at once; undefined for as many as the account allows. */
   readonly concurrency?: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
-  readonly place: Place | undefined;
+  /** Left out: it runs outside of any VPC. */
+  readonly place?: Place | undefined;
+  /** Left out: nothing is mounted. */
+  readonly fileSystem?: EnvironmentSettings["fileSystem"];
 }
 
 /** A function on Node 24 and arm64, with a role that gets each right separately. */
@@ -112,16 +145,17 @@ export class CanaryFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: CanaryFunctionProps) {
     super(scope, id);
-    const { settings, place } = props;
+    const { settings, name, place, fileSystem } = props;
     this.logGroup = new LogGroup(this, "Log", {
       retention: settings.logDays,
       removalPolicy: settings.removal === "keep" ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
     this.role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
     this.logGroup.grantWrite(this.role);
-    if (place) this.grantNetwork();
+    if (place) this.grantNetwork(name);
 
     this.lambda = new LambdaFunction(this, "Function", {
+      ...(name !== undefined && { functionName: name }),
       description: props.description,
       code: bundled(props.entry),
       handler: "index.handler",
@@ -136,7 +170,7 @@ export class CanaryFunction extends Construct {
       tracing: Tracing.ACTIVE,
       ...place,
     });
-    if (settings.fileSystem) this.mount(settings.fileSystem);
+    if (fileSystem) this.mount(fileSystem);
     Validations.of(this.role).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",
       reason: "Traces (X-Ray) and network interfaces (in a VPC) have no resource that a policy could name.",
@@ -146,24 +180,28 @@ export class CanaryFunction extends Construct {
   /** Gives the function a variable, and the right to use what it names. */
   grant(variable: Readonly<Record<string, string>>, actions: readonly string[], resource: string): void {
     for (const [name, value] of Object.entries(variable)) this.lambda.addEnvironment(name, value);
-    this.role.addToPolicy(new PolicyStatement({ actions: [...actions], resources: [resource] }));
+    this.allow({ actions: [...actions], resources: [resource] });
   }
 
-  /** Lambda itself uses the role to give the function an address in the VPC. The resources do not exist yet. */
-  private grantNetwork(): void {
-    this.role.addToPolicy(
-      new PolicyStatement({
-        actions: [
-          "ec2:CreateNetworkInterface",
-          "ec2:DescribeNetworkInterfaces",
-          "ec2:DescribeSubnets",
-          "ec2:DeleteNetworkInterface",
-          "ec2:AssignPrivateIpAddresses",
-          "ec2:UnassignPrivateIpAddresses",
-        ],
-        resources: ["*"],
-      }),
-    );
+  /** Gives the function a right. */
+  allow(right: PolicyStatementProps): void {
+    this.role.addToPolicy(new PolicyStatement(right));
+  }
+
+  /**
+   * Lambda itself uses the role to give the function an address in the VPC. The resources do not exist yet. The function's
+   * own code may not: only its calls carry the function's ARN, those of Lambda do not.
+   */
+  private grantNetwork(name: string | undefined): void {
+    if (name === undefined)
+      throw new Error("a function in a VPC needs a name: its role's policy has its ARN");
+    this.allow({ actions: NETWORK_ACTIONS, resources: ["*"] });
+    this.allow({
+      effect: Effect.DENY,
+      actions: NETWORK_ACTIONS,
+      resources: ["*"],
+      conditions: { ArnEquals: { "lambda:SourceFunctionArn": functionArnOf(this, name) } },
+    });
   }
 
   /** Mounts an access point, read-only. */

@@ -1,5 +1,5 @@
 /** Watches the canary itself: alarms for when it is dead, slow or blind, and a dashboard. */
-import { Duration } from "aws-cdk-lib";
+import { Duration, Stack } from "aws-cdk-lib";
 import {
   Alarm,
   type AlarmProps,
@@ -17,11 +17,13 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Topic } from "aws-cdk-lib/aws-sns";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { METRICS } from "../../shared/telemetry.ts";
+import { METRICS, WRONG_TOKENS } from "../../shared/telemetry.ts";
 
 const DEAD_AFTER_MINUTES = 15;
 /** A duration above this part of the time limit will exceed the limit one day. */
 const NEAR_THE_LIMIT = 0.8;
+/** Somebody who guesses, not somebody who has mistyped. */
+const WRONG_TOKENS_LIMIT = { count: 20, minutes: 5 };
 const GRAPH_WIDTH = 12;
 
 export interface CanaryWatchProps {
@@ -33,17 +35,23 @@ export interface CanaryWatchProps {
   readonly deadLetters: Queue;
   /** Gets a message when an alarm starts and when it ends. */
   readonly topic: Topic;
+  /** Whether the API asks for a token. */
+  readonly isOpen: boolean;
 }
 
 export class CanaryWatch extends Construct {
+  /** The names' part that tells this canary from one in another region, or at another place in an app. */
+  private readonly place: string;
+
   constructor(scope: Construct, id: string, props: CanaryWatchProps) {
     super(scope, id);
+    this.place = `${Stack.of(this).region}-${this.node.addr.slice(-8)}`;
     this.addAlarms(props);
     this.addDashboard(props);
   }
 
   private addAlarms(props: CanaryWatchProps): void {
-    const { environment, everyMinutes, blindAfterCycles, cycle, deadLetters, topic } = props;
+    const { environment, everyMinutes, blindAfterCycles, cycle, deadLetters, topic, isOpen } = props;
     const period = Duration.minutes(everyMinutes);
     const metric = (metricName: string, statistic: string, over = period) =>
       canaryMetric(environment, metricName, statistic, over);
@@ -103,6 +111,15 @@ export class CanaryWatch extends Construct {
       "Invariants could not be judged for some cycles in a row: a source can't be read. status names it.",
       { metric: metric("UnknownInvariants", Stats.MAXIMUM), evaluationPeriods: blindAfterCycles },
     );
+    if (isOpen)
+      alarm(
+        "WrongTokens",
+        "Somebody guesses the admin token, or uses an old one again and again: look at the API function's log.",
+        {
+          metric: metric(WRONG_TOKENS, Stats.SUM, Duration.minutes(WRONG_TOKENS_LIMIT.minutes)),
+          threshold: WRONG_TOKENS_LIMIT.count,
+        },
+      );
   }
 
   /** Makes a function that adds an alarm: `what` is for the operator who gets it. */
@@ -118,7 +135,7 @@ export class CanaryWatch extends Construct {
       }: Pick<AlarmProps, "metric"> & Partial<AlarmProps>,
     ) => {
       const alarm = new Alarm(this, name, {
-        alarmName: `trinity-canary ${environment}: ${name}`,
+        alarmName: `trinity-canary ${environment} ${this.place}: ${name}`,
         alarmDescription: what,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treatMissingData: TreatMissingData.NOT_BREACHING,
@@ -132,7 +149,7 @@ export class CanaryWatch extends Construct {
     };
   }
 
-  private addDashboard({ environment, everyMinutes, cycle, api }: CanaryWatchProps) {
+  private addDashboard({ environment, everyMinutes, cycle, api, isOpen }: CanaryWatchProps) {
     const period = Duration.minutes(everyMinutes);
     const metric = (metricName: string, statistic: string) =>
       canaryMetric(environment, metricName, statistic, period);
@@ -146,7 +163,8 @@ export class CanaryWatch extends Construct {
       period,
     });
     new Dashboard(this, "Dashboard", {
-      dashboardName: `trinity-canary-${environment}`,
+      // Dashboards of all regions share their names.
+      dashboardName: `trinity-canary-${environment}-${this.place}`,
       defaultInterval: Duration.days(1),
       widgets: [
         [
@@ -180,6 +198,7 @@ export class CanaryWatch extends Construct {
           graph("API", [
             api.metricInvocations({ period, label: "requests" }),
             api.metricErrors({ period, label: "errors" }),
+            ...(isOpen ? [metric(WRONG_TOKENS, Stats.SUM).with({ label: "wrong tokens" })] : []),
           ]),
         ],
       ],

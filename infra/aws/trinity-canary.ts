@@ -13,13 +13,14 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { sns } from "../../shared/alerts/channels/sns.ts";
 import { ALERTS } from "../../shared/config/alerts.ts";
-import { API } from "../../shared/config/api.ts";
+import { API, CYCLE_FUNCTION } from "../../shared/config/api.ts";
 import { STATE } from "../../shared/config/cycle.ts";
 import { REMOTE } from "../../shared/config/remote.ts";
 import { SECRET } from "../../shared/config/secret.ts";
+import { MEMORY_KEY, SILENCES_VERSION, silenceAttribute } from "../../shared/store/silences.ts";
 import { TABLE } from "../../shared/store/table.ts";
 import { type EnvironmentSettings, variablesOf } from "../environments.ts";
-import { CanaryFunction, placeIn } from "./canary-function.ts";
+import { CanaryFunction, functionArnOf, placeIn } from "./canary-function.ts";
 import { CanaryWatch } from "./canary-watch.ts";
 
 /** How often a failed cycle is retried, until the next one is due. */
@@ -27,13 +28,32 @@ const RETRIES = 2;
 const DEAD_LETTER_DAYS = 14;
 const ADMIN_TOKEN_LENGTH = 48;
 
+const READ_ACTIONS = ["dynamodb:GetItem", "dynamodb:Query"];
 /** What a cycle does with the table. It gets an item to see whether a write succeeded whose answer was lost. */
-const TABLE_ACTIONS = [
-  "dynamodb:UpdateItem",
-  "dynamodb:Query",
-  "dynamodb:BatchWriteItem",
-  "dynamodb:GetItem",
-];
+const CYCLE_ACTIONS = [...READ_ACTIONS, "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"];
+/**
+ * What the API may write: the silences, which are attributes of the `MEMORY` item, and nothing else of it. DynamoDB asks for
+ * the keys among the attributes, and that a write gives back no others.
+ */
+const ONLY_SILENCES = {
+  "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [MEMORY_KEY[TABLE.partitionKey]] },
+  "ForAllValues:StringLike": {
+    "dynamodb:Attributes": [TABLE.partitionKey, TABLE.sortKey, silenceAttribute("*"), SILENCES_VERSION],
+  },
+  StringEqualsIfExists: { "dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"] },
+  // `ForAllValues` is true of a request that names none.
+  Null: { "dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false" },
+};
+
+const READ_SECRET = ["secretsmanager:GetSecretValue"];
+
+/**
+ * The cycle function's name, which the API function has as a variable. It is the construct's own, since each of the two
+ * functions names the other, and CloudFormation could make neither first. The end of the construct's address is in it, so
+ * that the construct can be moved.
+ */
+const cycleName = (scope: Construct, environment: string): string =>
+  `trinity-canary-${environment}-cycle-${scope.node.addr.slice(-8)}`;
 
 export interface TrinityCanaryProps {
   /** What the canary is called in alerts, metrics and alarms: `prod`. */
@@ -42,10 +62,16 @@ export interface TrinityCanaryProps {
   readonly settings: EnvironmentSettings;
 }
 
-/** Two functions, a schedule, a table, a secret, a topic, and their alarms. */
+/**
+ * Two functions, a schedule, a table, a secret for each function, a topic, and their alarms. The function that faces the
+ * Internet has no token of a source and no right to send alerts: it invokes the other one, which runs the cycles.
+ */
 export class TrinityCanary extends Construct {
   readonly table: Table;
+  /** The sources' tokens and the channels' addresses, for the cycle function. */
   readonly secret: Secret;
+  /** The admin token, for the API function; undefined where AWS checks callers. */
+  readonly apiSecret: Secret | undefined;
   readonly topic: Topic;
   readonly deadLetters: Queue;
   readonly cycle: CanaryFunction;
@@ -58,41 +84,36 @@ export class TrinityCanary extends Construct {
     const removalPolicy = isKept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 
     this.table = this.makeTable(isKept, removalPolicy);
-    this.secret = this.makeSecret(environment, removalPolicy);
+    const secretOf = (id: string, what: string) =>
+      this.makeSecret(id, `trinity-canary ${environment}: ${what}`, removalPolicy);
+    // It also has an admin token, which nobody reads: it was the only secret once, and its operators' values must stay.
+    this.secret = secretOf("Secret", "the tokens and certificates that the canary reads with");
+    const isOpen = settings.functionUrl.auth === "bearer";
+    this.apiSecret = isOpen ? secretOf("ApiSecret", "the token that callers of the API send") : undefined;
     this.topic = this.makeTopic(environment, settings);
     this.deadLetters = this.makeDeadLetters();
 
-    const place = placeIn(this, settings);
-    const common = { settings, place };
+    const name = cycleName(this, environment);
     this.cycle = new CanaryFunction(this, "Cycle", {
-      ...common,
+      settings,
       description: `trinity-canary ${environment}: one cycle`,
+      name,
       entry: "cycle.ts",
       timeoutSeconds: settings.cycleTimeoutSeconds,
       environment: variablesOf(environment, settings, "cycle"),
+      place: placeIn(this, settings),
+      fileSystem: settings.fileSystem,
     });
     this.api = new CanaryFunction(this, "Api", {
-      ...common,
+      settings,
       description: `trinity-canary ${environment}: the API`,
       entry: "api.ts",
       timeoutSeconds: settings.apiTimeoutSeconds,
       concurrency: settings.apiConcurrency,
       environment: variablesOf(environment, settings, "api"),
     });
-    // The API runs cycles too, and so needs the same rights.
-    for (const part of [this.cycle, this.api]) {
-      part.grant({ [STATE.table.name]: this.table.tableName }, TABLE_ACTIONS, this.table.tableArn);
-      part.grant(
-        { [SECRET.id.name]: this.secret.secretArn },
-        ["secretsmanager:GetSecretValue"],
-        this.secret.secretArn,
-      );
-      part.grant(
-        { [sns.variables.topicArn.name]: this.topic.topicArn },
-        ["sns:Publish"],
-        this.topic.topicArn,
-      );
-    }
+    this.grantCycle();
+    this.grantApi(name);
     this.schedule(settings);
     this.apiUrl = this.openApi(settings);
     this.cycle.lambda.addEnvironment(ALERTS.statusUrl.name, this.apiUrl.url);
@@ -105,13 +126,42 @@ export class TrinityCanary extends Construct {
       api: this.api.lambda,
       deadLetters: this.deadLetters,
       topic: this.topic,
+      isOpen,
     });
     const output = (id: string, value: string, description: string) =>
       new CfnOutput(this, id, { value, description });
     output("ApiUrl", this.apiUrl.url, `${REMOTE.url.name} of the command line`);
-    output("SecretArn", this.secret.secretArn, "Put the secrets in here");
+    output("SecretArn", this.secret.secretArn, "Put the sources' tokens and the webhook in here");
+    if (this.apiSecret)
+      output(
+        "ApiSecretArn",
+        this.apiSecret.secretArn,
+        `It holds ${API.adminToken.name}, for callers of the API`,
+      );
     output("TopicArn", this.topic.topicArn, "Subscribe to it for alerts");
     output("TableName", this.table.tableName, STATE.table.name);
+  }
+
+  /** Lets the cycle function read its secret, keep its state, and send alerts. */
+  private grantCycle(): void {
+    const { cycle, table, secret, topic } = this;
+    cycle.grant({ [STATE.table.name]: table.tableName }, CYCLE_ACTIONS, table.tableArn);
+    cycle.grant({ [SECRET.id.name]: secret.secretArn }, READ_SECRET, secret.secretArn);
+    cycle.grant({ [sns.variables.topicArn.name]: topic.topicArn }, ["sns:Publish"], topic.topicArn);
+  }
+
+  /** Lets the API function read its secret and the state, silence, and have the other function run a cycle. */
+  private grantApi(name: string): void {
+    const { api, table, apiSecret } = this;
+    api.grant({ [STATE.table.name]: table.tableName }, READ_ACTIONS, table.tableArn);
+    api.allow({
+      actions: ["dynamodb:UpdateItem"],
+      resources: [table.tableArn],
+      conditions: ONLY_SILENCES,
+    });
+    if (apiSecret) api.grant({ [SECRET.id.name]: apiSecret.secretArn }, READ_SECRET, apiSecret.secretArn);
+    // Named, not referenced: the cycle function depends on the API's address.
+    api.grant({ [CYCLE_FUNCTION.name.name]: name }, ["lambda:InvokeFunction"], functionArnOf(this, name));
   }
 
   /** Makes the table of the state. */
@@ -127,10 +177,10 @@ export class TrinityCanary extends Construct {
     });
   }
 
-  /** Makes the secret, which operators fill. */
-  private makeSecret(environment: string, removalPolicy: RemovalPolicy): Secret {
-    const secret = new Secret(this, "Secret", {
-      description: `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
+  /** Makes a secret with an admin token in it. */
+  private makeSecret(id: string, description: string, removalPolicy: RemovalPolicy): Secret {
+    const secret = new Secret(this, id, {
+      description,
       // A change here makes CloudFormation generate the whole value again, and overwrite what the operators put in.
       generateSecretString: {
         secretStringTemplate: "{}",
@@ -197,7 +247,7 @@ export class TrinityCanary extends Construct {
       role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
     mayUse(["lambda:InvokeFunction"], this.cycle.lambda.functionArn);
     mayUse(["sqs:SendMessage"], this.deadLetters.queueArn);
-    new Schedule(this, "Schedule", {
+    const schedule = new Schedule(this, "Schedule", {
       description: "One cycle of the canary",
       schedule: ScheduleExpression.rate(Duration.minutes(everyMinutes)),
       target: new LambdaInvoke(this.cycle.lambda, {
@@ -208,6 +258,8 @@ export class TrinityCanary extends Construct {
         maxEventAge,
       }),
     });
+    // The target knows the role without its policy: the first call must find the right to it.
+    schedule.node.addDependency(role);
     this.cycle.lambda.configureAsyncInvoke({
       retryAttempts: RETRIES,
       maxEventAge,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHANNEL_VARIABLES } from "../../shared/alerts/channels/index.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { scaledClock } from "../platform/clock.ts";
 import { type AgentContainers, agentContainers } from "../platform/containers.ts";
@@ -181,6 +182,7 @@ async function serveCanary(
   const canary = openCanary(env, { state: dynamo });
   const app = createApp({
     canary,
+    runCycle: (request) => runCycle(canary, request),
     adminToken: token,
     publicBadge: options.publicBadge ?? false,
     logError: (line) => console.error(line),

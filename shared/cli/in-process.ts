@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { openCanary } from "../canary.ts";
 import { environmentWith } from "../config/reader.ts";
+import { runCycle } from "../cycle/run-cycle.ts";
 import { loadConfig } from "../variables.ts";
 import { createApp } from "../web/app.ts";
 import { type Api, type LocalTable, UsageError } from "./client.ts";
@@ -22,9 +23,11 @@ export async function openInProcess(
     );
   const local = stateTable ? null : await startTable();
   const adminToken = randomUUID();
+  // Without a lasting memory each run would notify again, and lose the alerts that no channel accepted.
+  const canary = openCanary(env, local ? { state: local, senders: {} } : {});
   const app = createApp({
-    // Without a lasting memory each run would notify again, and lose the alerts that no channel accepted.
-    canary: openCanary(env, local ? { state: local, senders: {} } : {}),
+    canary,
+    runCycle: (request) => runCycle(canary, request),
     adminToken,
     trigger: "cli",
     logError: (line) => console.error(line),

@@ -1,4 +1,4 @@
-/** The environment's one secret in AWS Secrets Manager: read at run time, kept for a while, and never printed. */
+/** A function's one secret in AWS Secrets Manager: read at run time, kept for a while, and never printed. */
 import {
   GetSecretValueCommand,
   SecretsManagerClient,
@@ -105,21 +105,16 @@ let kept: { readonly secret: string | null; readonly env: Environment } | undefi
  * object until the secret changes.
  * @param maxAgeMs how old the secret's text may be
  * @param names the variables that the secret may hold
- * @param defaults variables that are used where the function's own environment has none
  * @throws ConfigError where the secret can't be used; the next call tries again
  */
-export async function deployedEnvironment(
-  maxAgeMs: number,
-  names: readonly string[],
-  defaults: Environment = {},
-): Promise<Environment> {
+export async function deployedEnvironment(maxAgeMs: number, names: readonly string[]): Promise<Environment> {
   const { id } = reader(environmentWith()).values(SECRET);
   const warn = (line: string) => console.warn(line);
   if (id !== null) readSecret ??= secretReader(secretsClient(), id, { now: Date.now, warn });
   const secret = id === null ? null : await readSecret!(maxAgeMs);
   if (kept === undefined || kept.secret !== secret) {
     const values = secret === null ? {} : parseSecret(secret, id!, names);
-    kept = { secret, env: { ...defaults, ...environmentWith(values) } };
+    kept = { secret, env: environmentWith(values) };
   }
   return kept.env;
 }

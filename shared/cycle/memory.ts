@@ -17,6 +17,8 @@ export interface Memory extends AlertState {
     readonly checksOff: readonly string[];
     readonly sourcesUnavailable: readonly string[];
     readonly latencyMsBySource: Readonly<Record<string, number>>;
+    /** The names of its alert channels, sorted. Absent in a memory of an older version. */
+    readonly channels?: readonly string[];
   } | null;
 }
 

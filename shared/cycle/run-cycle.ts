@@ -122,7 +122,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     blindSources: change.blindSources,
     outbox,
     recall: left.recall,
-    lastFullCycle: lastFullCycleAfter(lease.memory, finished, canary.now() - startedAtMs),
+    lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
   };
   const willDeliver = isDue(outbox, canary.now());
   const committed = await commit(canary, lease, memory, { release: !willDeliver, nowMs: startedAtMs });
@@ -179,6 +179,7 @@ function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChann
 const lastFullCycleAfter = (
   memory: Memory,
   { request, startedAtMs, checksOff, sourcesUnavailable, gathered }: Finished,
+  channels: readonly string[],
   durationMs: number,
 ): Memory["lastFullCycle"] =>
   request.invariantIds
@@ -189,6 +190,7 @@ const lastFullCycleAfter = (
         checksOff,
         sourcesUnavailable: sourcesUnavailable.slice(0, MAX_REMEMBERED_LINES),
         latencyMsBySource: gathered.snapshot.latencyMsBySource,
+        channels: [...channels].sort(),
       };
 
 const busy = (untilMs: number, nowMs: number): CycleOutcome => ({

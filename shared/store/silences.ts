@@ -23,7 +23,7 @@ export interface SilenceStore {
 export const MEMORY_KEY = { [TABLE.partitionKey]: "MEMORY", [TABLE.sortKey]: "MEMORY" };
 const PREFIX = "silence_";
 /** Changes with each silence that is added: of those that are added at once, one is written, and the others count again. */
-const VERSION = "silences_version";
+export const SILENCES_VERSION = "silences_version";
 /** Each lost try is the success of another call, and these run out of room. Only silences that end meanwhile make more. */
 const TRIES = 2 * MAX_SILENCES;
 /** The longest wait before another try. */
@@ -49,7 +49,7 @@ export const silencesOf = (table: Table): SilenceStore => ({
       const ended = stored.filter((other) => !isInForce(other, nowMs));
       if (stored.length - ended.length >= MAX_SILENCES) return false;
       try {
-        await add(table, silence, ended, item[VERSION]);
+        await add(table, silence, ended, item[SILENCES_VERSION]);
         return true;
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException) || left === 1) throw error;
@@ -82,9 +82,11 @@ async function add(
     new UpdateCommand({
       TableName: name,
       Key: MEMORY_KEY,
-      UpdateExpression: `SET #silence = :silence, ${VERSION} = :next${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}`,
+      UpdateExpression: `SET #silence = :silence, ${SILENCES_VERSION} = :next${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}`,
       ConditionExpression:
-        version === undefined ? `attribute_not_exists(${VERSION})` : `${VERSION} = :version`,
+        version === undefined
+          ? `attribute_not_exists(${SILENCES_VERSION})`
+          : `${SILENCES_VERSION} = :version`,
       ExpressionAttributeNames: {
         "#silence": silenceAttribute(id),
         ...Object.fromEntries(ended.map((other, i) => [`#ended${i}`, silenceAttribute(other.id)])),

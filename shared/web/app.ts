@@ -5,7 +5,6 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
-import type { Canary } from "../canary.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
 import { registerMetrics } from "./api/metrics.ts";
@@ -15,10 +14,11 @@ import { registerSilences } from "./api/silences.ts";
 import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
 import { requireSignature, requireToken } from "./auth.ts";
+import { CycleNotRun, type RunCycle } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
 import { createSite } from "./site.ts";
-import { viewOf } from "./view.ts";
+import { type AppCanary, viewOf } from "./view.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -32,7 +32,9 @@ const ROUTES: readonly RegisterRoutes[] = [
 ];
 
 export interface AppOptions {
-  readonly canary: Canary;
+  readonly canary: AppCanary;
+  /** Runs a cycle, in this process or in another one. */
+  readonly runCycle: RunCycle;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
   /** Whether `/badge.svg` is public. Otherwise it needs the token too. */
@@ -62,6 +64,11 @@ function handleErrors(app: App, log: (line: string) => void): void {
     if (error instanceof BadCursor) return errorResponse(c, 422, "invalid_request", error.message);
     if (error instanceof HTTPException && error.status < 500)
       return errorResponse(c, error.status, "invalid_request", error.message);
+    if (error instanceof CycleNotRun) {
+      log(failureLine(c, error));
+      if (error.retryAfterSeconds !== null) c.header("Retry-After", String(error.retryAfterSeconds));
+      return errorResponse(c, error.status, error.code, error.message);
+    }
     if (isStateFault(error)) {
       log(`${c.get("requestId")} state: ${describeError(error)}`);
       return errorResponse(c, 503, "state_unavailable", "the canary's state could not be read; try again");
@@ -76,7 +83,7 @@ function handleErrors(app: App, log: (line: string) => void): void {
  * Without an admin token every request needs a signature.
  */
 export function createApp(options: AppOptions): App {
-  const { canary, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
+  const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -97,7 +104,7 @@ export function createApp(options: AppOptions): App {
     await next();
     if (c.get("isRefused")) onRefused?.(c);
   });
-  app.route("/", createSite({ canary, view, adminToken, publicBadge, log }));
+  app.route("/", createSite({ canary, runCycle, view, adminToken, publicBadge, log }));
   app.use(adminToken === null ? requireSignature : requireToken(adminToken));
   app.use(
     bodyLimit({
@@ -105,7 +112,7 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  for (const register of ROUTES) register(app, { canary, view, trigger });
+  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

@@ -65,21 +65,20 @@ function describeState(
 /**
  * Makes the body of `/api/canary/status`.
  * @param silences may include ended ones
- * @param channels names of the alert channels, sorted
  */
 export function describeStatus(
   { states, lastFullCycle, outbox }: Memory,
   silences: readonly Silence[],
-  channels: readonly string[],
   nowMs: number,
 ): StatusBody {
+  const channels = lastFullCycle?.channels;
   return {
     checked_at: instantOrNull(lastFullCycle?.atMs),
     cycle_duration_ms: lastFullCycle?.durationMs ?? null,
     sources_unavailable: lastFullCycle?.sourcesUnavailable ?? [],
     alerts: {
-      status: channels.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
-      channels,
+      status: channels?.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
+      channels: channels ?? [],
       pending: outbox.length,
     },
     silences: silences.filter((s) => isInForce(s, nowMs)).map(toSilence),

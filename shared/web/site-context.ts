@@ -1,11 +1,12 @@
-import type { Canary } from "../canary.ts";
+import type { RunCycle } from "./cycles.ts";
 import type { Guards, Problem } from "./guards.ts";
 import type { Sessions } from "./session.ts";
-import type { CanaryView } from "./view.ts";
+import type { AppCanary, CanaryView } from "./view.ts";
 
 /** The context that the routes of the site share. */
 export interface Site {
-  readonly canary: Canary;
+  readonly canary: AppCanary;
+  readonly runCycle: RunCycle;
   readonly view: CanaryView;
   /** Null where the function URL checks callers: nobody signs in, and each request must be signed. */
   readonly adminToken: string | null;

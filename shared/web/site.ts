@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { registerRunCycleForm } from "./actions/run-cycle.ts";
 import { registerSilenceForms } from "./actions/silences.ts";
 import { requireSignature } from "./auth.ts";
+import { CycleNotRun } from "./cycles.ts";
 import { failureLine, isStateFault } from "./errors.ts";
 import { guardsOf, type Problem } from "./guards.ts";
 import { registerBadge } from "./pages/badge.ts";
@@ -35,6 +36,13 @@ export function createSite(options: Omit<Site, "sessions" | "guards" | "problem"
   const app = new Hono<PageEnv>();
   app.onError((error, c) => {
     log(failureLine(c, error));
+    if (error instanceof CycleNotRun)
+      return problem(
+        c,
+        error.status,
+        "The cycle gave no result",
+        `There is nothing to show of it: ${error.message}.`,
+      );
     if (!isStateFault(error))
       return problem(c, 500, "This went wrong", `The log says why, under request ${c.get("requestId")}.`);
     const text = "Try again in a minute. If it stays so, look at the table and the function's log.";

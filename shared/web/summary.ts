@@ -33,10 +33,10 @@ function shownAs(
 }
 
 /** Reads the memory once and summarizes it. */
-export async function readSummary({ store, channels, environment, now }: CanaryView) {
+export async function readSummary({ store, environment, now }: CanaryView) {
   const nowMs = now();
   const { memory, silences } = await store.lease.read();
-  const status = describeStatus(memory, silences, channels, nowMs);
+  const status = describeStatus(memory, silences, nowMs);
   return {
     environment,
     nowMs,

@@ -1,20 +1,27 @@
-/** The readable part of a canary. Pages get this, so they can't take the lease or send alerts. */
+/** What the app needs of a canary, and what of it pages get. */
 import type { Canary } from "../canary.ts";
+import type { AlertSettings } from "../cycle/outcome.ts";
 import type { LeaseStore } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
 
+/** A canary as the app needs it: its state, and neither its sources nor its channels. */
+export interface AppCanary extends Pick<Canary, "now" | "redact"> {
+  readonly store: Pick<Store, "freshness" | "history" | "silences"> & {
+    readonly lease: Pick<LeaseStore, "read">;
+  };
+  readonly alerts: Pick<AlertSettings, "environment">;
+}
+
+/** The readable part of a canary. Pages get this, so they can't silence or run a cycle. */
 export interface CanaryView {
-  readonly store: Pick<Store, "freshness" | "history"> & { readonly lease: Pick<LeaseStore, "read"> };
-  /** The names of the alert channels, sorted. */
-  readonly channels: readonly string[];
+  readonly store: Pick<AppCanary["store"], "freshness" | "history" | "lease">;
   readonly environment: string;
   /** Unix ms. */
   readonly now: () => number;
 }
 
-export const viewOf = ({ store, alerts, now }: Canary): CanaryView => ({
+export const viewOf = ({ store, alerts, now }: AppCanary): CanaryView => ({
   store,
-  channels: Object.keys(alerts.senders).sort(),
   environment: alerts.environment,
   now,
 });

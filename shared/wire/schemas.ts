@@ -135,6 +135,7 @@ export const Status = z
     sources_unavailable: list(z.string()),
     alerts: z.object({
       status: z.enum(["no channel", "delivered", "pending"]),
+      /** Those of the last full cycle; empty before the first. */
       channels: list(z.string()),
       pending: z.number().int(),
     }),

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
 import type { Canary } from "../../shared/canary.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { plainJson } from "../../shared/text.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { runHere } from "../support/cli.ts";
@@ -21,7 +22,15 @@ afterAll(() => Promise.all(servers.map((server) => server.close())));
 
 /** Serves the canary, and gives the variables that name it. */
 async function serveCanary(canary: Canary): Promise<Record<string, string>> {
-  const server = await serve(createApp({ canary, adminToken: TOKEN, logError() {} }), 0);
+  const server = await serve(
+    createApp({
+      canary,
+      runCycle: (request) => runCycle(canary, request),
+      adminToken: TOKEN,
+      logError() {},
+    }),
+    0,
+  );
   servers.push(server);
   return { CANARY_URL: server.url, CANARY_TOKEN: TOKEN };
 }

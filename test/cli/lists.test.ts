@@ -36,7 +36,7 @@ function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & objec
     reason: "r",
     createdAtMs: 0,
   };
-  const status = describeStatus(memory, silenced ? [silence] : [], [], NOW);
+  const status = describeStatus(memory, silenced ? [silence] : [], NOW);
   return { status, text: renderStatus(status, [], NOW, false) };
 }
 

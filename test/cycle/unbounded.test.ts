@@ -1,6 +1,7 @@
 /** Whatever a cycle finds, it is remembered, operators are notified, and the answer is one that a function can give. */
 import { describe, expect, test } from "vitest";
 import { redactor } from "../../shared/config/redactor.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { SourceError } from "../../shared/errors.ts";
 import { collect } from "../../shared/sources/collect.ts";
 import type { DayStats } from "../../shared/store/history.ts";
@@ -64,7 +65,12 @@ describe("an answer", () => {
     return canary;
   }
   const app = (canary: ScriptedCanary) =>
-    createApp({ canary: canary.deps, adminToken: "a-token-of-more-than-24-characters", logError: () => {} });
+    createApp({
+      canary: canary.deps,
+      runCycle: (request) => runCycle(canary.deps, request),
+      adminToken: "a-token-of-more-than-24-characters",
+      logError: () => {},
+    });
 
   test("of any route is smaller than Lambda's limit, and is valid JSON or text", async () => {
     const canary = await hostile();

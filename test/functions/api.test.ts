@@ -14,15 +14,15 @@ const ENV = {
   AWS_REGION: "eu-west-1",
   AWS_ACCESS_KEY_ID: "local",
   AWS_SECRET_ACCESS_KEY: "local",
-  LIBSQL_URL: "none",
-  UPSTASH_REDIS_REST_URL: "none",
-  DOCKER_HOSTS: "none",
+  CYCLE_FUNCTION: "canary-cycle",
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: the stub is generic in the service's inputs and outputs
 let service: AwsStub<any, any, any>;
 let nowMs: number;
 let logged: string[];
+/** The lines from which CloudWatch makes metrics. */
+let metrics: string[];
 interface Answer {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
@@ -41,6 +41,11 @@ beforeEach(async () => {
   logged = [];
   for (const method of ["warn", "error"] as const)
     vi.spyOn(console, method).mockImplementation((line) => void logged.push(line));
+  metrics = [];
+  vi.spyOn(process.stdout, "write").mockImplementation((line) => {
+    metrics.push(String(line));
+    return true;
+  });
   // Each test needs fresh module state.
   vi.resetModules();
   const { handler } = await import("../../functions/api.ts");
@@ -180,4 +185,33 @@ describe("the status page behind a function URL", () => {
     nowMs += 2_000;
     expect(await look(cookie)).toBe(404);
   });
+});
+
+test.each(["CYCLE_FUNCTION", "STATE_TABLE"])(
+  "without %s it says what is missing, and answers nobody",
+  async (name) => {
+    vi.stubEnv(name, "");
+    holdsToken("token-1");
+    expect(await ask("token-1")).toBe(503);
+    expect(logged.join("\n")).toContain(`request-1 configuration: ${name} is missing`);
+  },
+);
+
+test("it needs no variable of a source, and one that can't be used does not close it", async () => {
+  vi.stubEnv("DOCKER_HOSTS", "not an address");
+  holdsToken("token-1");
+  expect(await ask("token-1")).toBe(200);
+});
+
+test("a wrong token that was the right one a moment ago is not counted, a wrong one is", async () => {
+  holdsToken("token-1");
+  await ask("token-1");
+  holdsToken("token-2");
+  nowMs += 2_000;
+  expect(await ask("token-2")).toBe(200);
+  expect(metrics).toEqual([]);
+  expect(await ask("token-3")).toBe(401);
+  expect(metrics.map((line) => JSON.parse(line))).toMatchObject([
+    { WrongTokens: 1, environment: "local", service: "trinity-canary" },
+  ]);
 });

@@ -3,6 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { beforeEach, describe, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { runCanary } from "../support/cli.ts";
 import { useCanaries } from "../support/cycle.ts";
@@ -75,7 +76,12 @@ describe("a function URL with auth iam", () => {
   let remote: Record<string, string>;
   beforeEach(async () => {
     const { deps } = await canaryOf();
-    const app = createApp({ canary: deps, adminToken: null, logError: () => {} });
+    const app = createApp({
+      canary: deps,
+      runCycle: (request) => runCycle(deps, request),
+      adminToken: null,
+      logError: () => {},
+    });
     // Like the function URL: an unsigned request never reaches the function.
     const fetch = async (request: Request) =>
       (await isSigned(request))
@@ -110,7 +116,12 @@ describe("a function URL with auth iam", () => {
 
   test("lets nothing in that it has not checked: a right-looking header is no signature", async () => {
     const { deps } = await canaryOf();
-    const app = createApp({ canary: deps, adminToken: null, logError: () => {} });
+    const app = createApp({
+      canary: deps,
+      runCycle: (request) => runCycle(deps, request),
+      adminToken: null,
+      logError: () => {},
+    });
     const headers = { authorization: "AWS4-HMAC-SHA256 Credential=x" };
     for (const path of ["/healthz", "/api/canary/status"])
       expect((await app.request(path, { headers })).status).toBe(401);

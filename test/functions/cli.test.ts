@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { serve } from "../../infra/local/serve.ts";
-import { openCanary } from "../../shared/canary.ts";
+import { type Canary, openCanary } from "../../shared/canary.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
@@ -12,6 +13,17 @@ import { type LivePlatform, startLivePlatform } from "../support/live-platform.t
 
 const TOKEN = "admin-token-of-the-cli-test";
 const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, args);
+/** Serves the API of a canary on a port of its own. */
+const serveApi = (deps: Canary) =>
+  serve(
+    createApp({
+      canary: deps,
+      runCycle: (request) => runCycle(deps, request),
+      adminToken: TOKEN,
+      logError: () => {},
+    }),
+    0,
+  );
 
 test("a value that can't be used is refused with its name and the fix, and 254", async () => {
   const env = { SOURCE_DEADLINE_MS: "soon", DOCKER_HOSTS: "localhost:2376", LIBSQL_URL: "mysql://x" };
@@ -145,8 +157,8 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   test("a red agent whose slots can't be read any more is red: the table, the exit code, the record, status", async () => {
     const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
     const deps = openCanary(local(), { state });
-    const api = await serve(createApp({ canary: deps, adminToken: "s3cret", logError: () => {} }), 0);
-    const remote = { CANARY_URL: api.url, CANARY_TOKEN: "s3cret" };
+    const api = await serveApi(deps);
+    const remote = { CANARY_URL: api.url, CANARY_TOKEN: TOKEN };
     const cycle = () => canary(remote, "cycle", "--invariants", "S-01");
     try {
       await platform.addAgent("opal");
@@ -166,7 +178,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       expect(out).not.toMatch(/violation|broke|spread|recovered/);
       expect((await canary(remote, "status")).out).toMatch(/✗ S-01 {2}red .*, 1 checked, red: ruby/);
       const { cycles } = (await (
-        await fetch(`${api.url}/api/canary/cycles?limit=1`, { headers: { authorization: "Bearer s3cret" } })
+        await fetch(`${api.url}/api/canary/cycles?limit=1`, { headers: { authorization: `Bearer ${TOKEN}` } })
       ).json()) as { cycles: { verdicts: Record<string, object>; violation_count: number }[] };
       expect(cycles[0]).toMatchObject({
         violation_count: 0,
@@ -190,7 +202,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   test("a running canary is asked over HTTP: cycle, status and violations", async () => {
     const state = { endpoint: platform.dynamoProxy.url, table: platform.dynamo.table };
     const deps = openCanary(local(), { state });
-    const api = await serve(createApp({ canary: deps, adminToken: TOKEN, logError: () => {} }), 0);
+    const api = await serveApi(deps);
     const remote = { CANARY_URL: `${api.url}/`, CANARY_TOKEN: TOKEN };
     try {
       await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });

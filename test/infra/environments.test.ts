@@ -137,6 +137,22 @@ describe("a field that can't be used is named, with the fix", () => {
       /^staging\.cycleTimeoutSeconds is 20, but a cycle .* may take 73: give at least that/,
     ],
     [
+      "an API that can't wait for such a cycle",
+      { apiTimeoutSeconds: 73 },
+      /^staging\.apiTimeoutSeconds is 73, but a cycle .* may take 83: give at least that/,
+    ],
+    ["too little memory for Node", { memoryMb: 128 }, /^staging\.memoryMb: give .* from 256 to 10240/],
+    [
+      "more daemons than fit into a function's variables",
+      {
+        dockerHosts: Array.from(
+          { length: 100 },
+          (_, i) => `tcp://docker-${100 + i}.eu-west-1.trinity.example.com:2376`,
+        ),
+      },
+      /^staging\.dockerHosts: 100 daemon\(s\) make some \d{4} bytes of variables, and .* takes 4096: name the daemons by IP address/,
+    ],
+    [
       "a token that would go in the clear",
       { redisUrl: "http://203.0.113.9:8079" },
       /^staging\.redisUrl would send its token in the clear: give https:\/\//,

@@ -122,6 +122,7 @@ function canaryWith(channels: Record<string, string>, over: Partial<Canary> = {}
   const deps = { ...made, sources, now: () => nowMs, observe: cycleTelemetry("staging"), ...over };
   const app = createApp({
     canary: deps,
+    runCycle: (request) => runCycle(deps, request),
     adminToken: ADMIN_TOKEN,
     logError: (line) => void printed.push(line),
   });

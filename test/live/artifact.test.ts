@@ -21,19 +21,22 @@ import {
 } from "../support/built-functions.ts";
 import { type Dockerd, startDockerd } from "../support/dockerd.ts";
 import { type Invocation, type LambdaProcess, startLambda } from "../support/lambda-runtime.ts";
+import { type InvokeFault, type LambdaService, startLambdaService } from "../support/lambda-service.ts";
 import { describeLive, temporaryFolder, until } from "../support/live.ts";
 import { type LivePlatform, REST_TOKEN, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
 import { idsReading } from "../support/registry.ts";
-import { type SecretsManager, startSecretsManager } from "../support/secrets-manager.ts";
+import { type Secret, type SecretsManager, startSecretsManager } from "../support/secrets-manager.ts";
 import { startTopic, startWebhook, type Topic, type Webhook } from "../support/webhook.ts";
 
 const ENVIRONMENT = "staging";
 const SECRET_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:Canary-a1B2c3`;
+const API_SECRET_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:CanaryApi-d4E5f6`;
 const TOPIC_ARN = `arn:aws:sns:${REGION}:${ACCOUNT}:canary`;
 const TABLE_NAME = "trinity-canary";
 const DOMAIN = `abcdefghij.lambda-url.${REGION}.on.aws`;
 const STATUS_PAGE = `https://${DOMAIN}/`;
 const ADMIN_TOKEN = "AdminTokenOfTheTest0123456789";
+const OLD_ADMIN_TOKEN = "OldAdminTokenOfTheTest0123456789";
 
 /** The event of EventBridge Scheduler for a schedule without an input. */
 const SCHEDULED = {
@@ -153,9 +156,13 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   let platform: LivePlatform;
   let dockerd: Dockerd;
   let secrets: SecretsManager;
+  /** The secret of the cycle function, and that of the API function. */
+  let secret: Secret;
+  let apiSecret: Secret;
+  let lambda: LambdaService;
   let webhook: Webhook;
   let topic: Topic;
-  /** The secret's value, as the operators write it. */
+  /** The value of the cycle function's secret, as the operators write it. */
   let values: Record<string, string>;
   /** Texts that may appear nowhere. */
   let hidden: Set<string>;
@@ -164,7 +171,8 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   beforeAll(async () => {
     const made = {
       "AWS::DynamoDB::Table": TABLE_NAME,
-      "AWS::SecretsManager::Secret": SECRET_ARN,
+      CanarySecret: SECRET_ARN,
+      CanaryApiSecret: API_SECRET_ARN,
       "AWS::SNS::Topic": TOPIC_ARN,
       "AWS::Lambda::Url.FunctionUrl": `https://${DOMAIN}/`,
     };
@@ -192,8 +200,11 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   beforeEach(async () => {
     await platform.reset();
     await platform.addAgent("ruby");
-    [secrets, webhook, topic] = [
-      await startSecretsManager(SECRET_ARN),
+    secret = { value: "{}", fault: "none" };
+    apiSecret = { value: "{}", fault: "none" };
+    [secrets, lambda, webhook, topic] = [
+      await startSecretsManager({ [SECRET_ARN]: secret, [API_SECRET_ARN]: apiSecret }),
+      await startLambdaService(),
       await startWebhook(),
       await startTopic(),
     ];
@@ -206,15 +217,17 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       DOCKER_TLS_CA: await readFile(DOCKER_TLS_CA, "utf8"),
       DOCKER_TLS_CERT: await readFile(DOCKER_TLS_CERT, "utf8"),
       DOCKER_TLS_KEY,
-      ADMIN_TOKEN,
+      // The only secret of an older version had it, and it may still be there: it opens nothing.
+      ADMIN_TOKEN: OLD_ADMIN_TOKEN,
       SLACK_WEBHOOK_URL: webhook.url,
     };
     put({});
+    putToken(ADMIN_TOKEN);
   });
   afterEach(async () => {
     const output = running.map((process) => process.output()).join("\n");
-    for (const part of [...running, secrets, webhook, topic]) await part.close();
-    for (const secret of hidden) expect(output).not.toContain(secret);
+    for (const part of [...running, secrets, lambda, webhook, topic]) await part.close();
+    for (const text of hidden) expect(output).not.toContain(text);
   });
 
   /** Adds the text to those that may appear nowhere. */
@@ -223,25 +236,48 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     for (const part of text.split("\n")) if (part.length >= 8 && !part.startsWith("-----")) hidden.add(part);
   }
 
-  /** Stores a new version of the secret. */
+  /** Stores a new version of the cycle function's secret. */
   function put(changed: Record<string, string>) {
     values = { ...values, ...changed };
     for (const value of [...Object.values(values), webhook.token]) hide(value);
-    secrets.value = JSON.stringify(values);
+    secret.value = JSON.stringify(values);
+  }
+  /** Stores a new version of the API function's secret. */
+  function putToken(token: string) {
+    hide(token);
+    apiSecret.value = JSON.stringify({ ADMIN_TOKEN: token });
   }
 
-  async function start(built: BuiltFunction, more: Record<string, string> = {}): Promise<LambdaProcess> {
+  async function start(built: BuiltFunction, more: Record<string, string>): Promise<LambdaProcess> {
     const started = await startLambda(built, {
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
       AWS_ENDPOINT_URL_DYNAMODB: platform.dynamoProxy.url,
+      ...more,
+    });
+    running.push(started);
+    return started;
+  }
+  const startCycle = (more: Record<string, string> = {}, built = stack.cycle): Promise<LambdaProcess> =>
+    start(built, {
       AWS_ENDPOINT_URL_SNS: topic.endpoint,
       LIBSQL_URL: platform.sqld.url,
       UPSTASH_REDIS_REST_URL: platform.rest.url,
       DOCKER_HOSTS: dockerd.env.DOCKER_HOSTS,
       ...more,
     });
-    running.push(started);
-    return started;
+  /** Starts the API function alone: no variable of it says where a source is. */
+  const startApi = (more: Record<string, string> = {}, built = stack.api): Promise<LambdaProcess> =>
+    start(built, { AWS_ENDPOINT_URL_LAMBDA: lambda.url, ...more });
+  /** Starts both functions. `cycles` gets what the cycle function did for the API. */
+  async function startBoth(more: Record<string, string> = {}, ofCycle: Record<string, string> = {}) {
+    const [api, cycle] = [await startApi(more), await startCycle(ofCycle)];
+    const cycles: Invocation[] = [];
+    lambda.add(stack.cycle.name, async (event) => {
+      const invocation = await cycle.invoke(event);
+      cycles.push(invocation);
+      return invocation;
+    });
+    return { api, cycle, cycles };
   }
 
   /** Calls the API. */
@@ -256,6 +292,13 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     };
     const text = isBase64Encoded ? Buffer.from(body, "base64").toString() : body;
     return { ...invocation, status: statusCode, headers, body: JSON.parse(text) };
+  }
+  /** Makes S-02 red for ruby. */
+  async function overbook() {
+    for (const id of ["run-1", "run-2", "run-3"]) {
+      await platform.addExecution({ id, agent: "ruby", ageSeconds: 20 });
+      await platform.addSlot("ruby", id, { ageSeconds: 20 });
+    }
   }
   const runCycle = (body?: string, more: Partial<Request> = {}): Request => ({
     method: "POST",
@@ -291,7 +334,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
 
   describe("the schedule", () => {
     test("a cycle of a well platform: recorded, logged, and measured as the alarms look for it", async () => {
-      const cycle = await start(stack.cycle);
+      const cycle = await startCycle();
       const invocation = await cycle.invoke(SCHEDULED);
       expectGreen(invocation);
       expect(invocation.result).toBeNull();
@@ -302,7 +345,11 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       });
       expect(statusesOf((await lastCycle())?.verdicts)).toEqual(green);
 
-      const metrics = metricsIn(invocation.stdout);
+      const refused = await ask(await startApi(), {
+        path: "/metrics",
+        token: "WrongTokenOfTheTest0123456789",
+      });
+      const metrics = metricsIn(invocation.stdout + refused.stdout);
       const watched = stack
         .resources("AWS::CloudWatch::Alarm")
         // A computed metric has its source metric inside.
@@ -322,8 +369,13 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       expect(metrics.get(`${METRICS.namespace} UnknownInvariants ${of}`)).toBe(0);
     });
 
-    test("every metric of the dashboard is one that a cycle writes", async () => {
-      const metrics = metricsIn((await (await start(stack.cycle)).invoke(SCHEDULED)).stdout);
+    test("every metric of the dashboard is one that a function writes", async () => {
+      const { stdout } = await (await startCycle()).invoke(SCHEDULED);
+      const refused = await ask(await startApi(), {
+        path: "/metrics",
+        token: "WrongTokenOfTheTest0123456789",
+      });
+      const metrics = metricsIn(stdout + refused.stdout);
       const [{ DashboardBody }] = stack.resources("AWS::CloudWatch::Dashboard");
       const rows = JSON.parse(DashboardBody).widgets.flatMap(
         (widget: { properties: { metrics: unknown[][] } }) => widget.properties.metrics,
@@ -355,11 +407,8 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("an overbooked agent: told once in Slack and to the topic, with the way to the status", async () => {
-      const cycle = await start(stack.cycle);
-      for (const id of ["run-1", "run-2", "run-3"]) {
-        await platform.addExecution({ id, agent: "ruby", ageSeconds: 20 });
-        await platform.addSlot("ruby", id, { ageSeconds: 20 });
-      }
+      const cycle = await startCycle();
+      await overbook();
       const red = await cycle.invoke(SCHEDULED);
       expect(red.error).toBeUndefined();
       expect(lineOf(red)).toMatchObject({ red: ["S-02"], unknown: [], violation_count: 1 });
@@ -379,7 +428,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("a state that can't be reached: the invocation fails, and says where in our own sources", async () => {
-      const cycle = await start(stack.cycle);
+      const cycle = await startCycle();
       platform.dynamoProxy.fault = "http 500";
       const { error, stdout, stderr } = await cycle.invoke(SCHEDULED);
       expect(error).toMatchObject({ errorType: "Error", errorMessage: expect.stringMatching(/^state: /) });
@@ -394,7 +443,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("another cycle in progress is no error of this one", async () => {
-      const cycle = await start(stack.cycle);
+      const cycle = await startCycle();
       await store().lease.acquire("another", Date.now(), 60_000);
       const invocation = await cycle.invoke(SCHEDULED);
       expect(invocation.error).toBeUndefined();
@@ -414,7 +463,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
           args: [secondsAgo(180)],
         });
         await platform.addSlot("ruby", "lost", { ageSeconds: 180 });
-        const cycle = await start(stack.cycle, { LIBSQL_URL: url });
+        const cycle = await startCycle({ LIBSQL_URL: url });
         const red = await cycle.invoke(SCHEDULED);
         expect(lineOf(red)).toMatchObject({ red: ["E-05"], unknown: [], sources_unavailable: [] });
         await database.execute("UPDATE schedule_executions SET claude_session_id = 'here'");
@@ -436,18 +485,19 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   });
 
   describe("the function URL", () => {
-    test("asks for the admin token, runs cycles, and tells how the platform is", async () => {
-      const api = await start(stack.api);
+    test("asks for the admin token, has cycles run, and tells how the platform is", async () => {
+      const { api, cycles } = await startBoth();
       expect(await ask(api, { path: "/healthz" })).toMatchObject({
         status: 503,
         body: { status: "stale" },
       });
-      for (const token of [undefined, "WrongTokenOfTheTest0123456789"])
-        expect(await ask(api, { ...runCycle(), ...(token ? { token } : { token: "" }) })).toMatchObject({
+      for (const token of ["", "WrongTokenOfTheTest0123456789", OLD_ADMIN_TOKEN])
+        expect(await ask(api, { ...runCycle(), token })).toMatchObject({
           status: 401,
           headers: { "www-authenticate": "Bearer" },
           body: { code: "unauthorized" },
         });
+      expect(lambda.events).toEqual([]);
       expect(await lastCycle()).toBeUndefined();
 
       const ran = await ask(api, runCycle());
@@ -456,7 +506,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         body: { checks_run: INVARIANT_IDS, sources_unavailable: [] },
       });
       expect(statusesOf(ran.body.verdicts)).toEqual(green);
-      expectGreen(ran);
+      expectGreen(cycles[0]!);
       expect(await lastCycle()).toMatchObject({ trigger: "http" });
       expect(await ask(api, { path: "/healthz" })).toMatchObject({
         status: 200,
@@ -474,6 +524,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         status: 400,
         body: { code: "invalid_json" },
       });
+      expect(cycles).toHaveLength(2);
 
       const status = await ask(api, { path: "/api/canary/status", token: ADMIN_TOKEN });
       expect(status).toMatchObject({ status: 200, body: { alerts: { channels: ["slack", "sns"] } } });
@@ -485,12 +536,135 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       });
     });
 
-    test("409 with the time to come back, while another cycle holds the lease", async () => {
-      const api = await start(stack.api);
+    test("who holds the API function holds the admin token, and nothing of a source or a channel", async () => {
+      const { api } = await startBoth();
+      const before = secrets.asked.length;
+      expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
+      expect(secrets.asked.slice(before)).toContain(API_SECRET_ARN);
+      const alone = await startApi();
+      const asked = secrets.asked.length;
+      for (const path of ["/healthz", "/api/canary/status", "/metrics", "/api/canary/cycles"])
+        expect(await alone.invoke(urlEvent({ path, token: ADMIN_TOKEN }))).toMatchObject({
+          error: undefined,
+        });
+      expect([...new Set(secrets.asked.slice(asked))]).toEqual([API_SECRET_ARN]);
+      expect(Object.keys(stack.api.environment).sort()).toEqual([
+        "API_AUTH",
+        "CANARY_ENVIRONMENT",
+        "CANARY_SECRET_ID",
+        "CYCLE_FUNCTION",
+        "NODE_OPTIONS",
+        "PUBLIC_BADGE",
+        "STATE_TABLE",
+      ]);
+      // The value of the other secret is refused: what it holds would be in the reach of strangers.
+      apiSecret.value = JSON.stringify(values);
+      const closed = await ask(await startApi(), { path: "/api/canary/status", token: OLD_ADMIN_TOKEN });
+      expect(closed).toMatchObject({ status: 503, body: { code: "misconfigured" } });
+      expect(closed.stderr).toMatch(/may hold ADMIN_TOKEN$/m);
+    });
+
+    test("409 with the time to come back, while another cycle holds the lease: no error of the cycle function", async () => {
+      const { api, cycles } = await startBoth();
       await store().lease.acquire("another", Date.now(), 60_000);
       const busy = await ask(api, runCycle());
       expect(busy).toMatchObject({ status: 409, body: { code: "cycle_in_progress" } });
       expect(Number(busy.headers["retry-after"])).toBeGreaterThan(0);
+      expect(cycles.map(({ error }) => error)).toEqual([undefined]);
+    });
+
+    test("503 with the verdicts where the state failed: no error of the cycle function either", async () => {
+      const { api, cycles } = await startBoth();
+      expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
+      platform.dynamoProxy.fault = "http 500";
+      const failed = await ask(api, runCycle());
+      platform.dynamoProxy.fault = "none";
+      expect(failed).toMatchObject({
+        status: 503,
+        body: { code: "state_unavailable", detail: expect.stringMatching(/^state: /) },
+      });
+      expect(Object.keys(failed.body.verdicts)).toEqual(INVARIANT_IDS);
+      expect(cycles.map(({ error }) => error)).toEqual([undefined, undefined]);
+    });
+
+    test.for<[InvokeFault, number, string, RegExp]>([
+      ["throttled", 503, "cycle_throttled", /no cycle was started/],
+      ["denied", 502, "cycle_not_started", /no cycle was started: Lambda answered HTTP 403/],
+      ["http 500", 502, "cycle_unanswered", /Lambda answered HTTP 500; if the cycle is running/],
+      ["timed out", 504, "cycle_unanswered", /did not answer in time/],
+      ["crashed", 502, "cycle_failed", /failed \(Runtime\.ExitError\); its log says more/],
+      ["too large", 502, "cycle_failed", /failed \(Function\.ResponseSizeTooLarge\)/],
+      ["odd", 502, "cycle_failed", /no outcome of a cycle/],
+      ["lost", 502, "cycle_unanswered", /gave no answer \(UND_ERR_SOCKET\); if the cycle is running/],
+    ])("Lambda, %s: %i, and the next cycle is a whole one", async ([fault, status, code, detail]) => {
+      const { api, cycles } = await startBoth();
+      lambda.fault = fault;
+      const failed = await ask(api, runCycle());
+      expect(failed).toMatchObject({ status, body: { code, detail: expect.stringMatching(detail) } });
+      expect(failed.headers["retry-after"]).toBe(fault === "throttled" ? "10" : undefined);
+      expect(failed.stderr).toContain(failed.body.request_id);
+      // A lost answer is of a cycle that has happened; of the others there is none.
+      expect(cycles).toHaveLength(fault === "lost" ? 1 : 0);
+      expect((await lastCycle())?.trigger).toBe(fault === "lost" ? "http" : undefined);
+      lambda.fault = "none";
+      expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
+      expectGreen(cycles.at(-1)!);
+    });
+
+    test("a cycle that does not answer: 504 before the API's own time is over", async () => {
+      const limited = { ...stack.api, timeoutSeconds: 8 };
+      const api = await startApi({}, limited);
+      // The start of a process does not count.
+      expect(await ask(api, { path: "/healthz" })).toMatchObject({ status: 503 });
+      lambda.fault = "hangs";
+      expect(await ask(api, runCycle())).toMatchObject({
+        status: 504,
+        body: { code: "cycle_unanswered", detail: expect.stringContaining("see the status") },
+      });
+      const [{ event } = { event: null }] = lambda.events;
+      expect(event).toEqual({
+        run_cycle: { trigger: "http", invariants: null, answer_by: expect.any(Number) },
+      });
+    });
+
+    test("the time that the caller has left is the cycle's: alerts that do not fit into it wait", async () => {
+      const { api, cycle } = await startBoth();
+      await overbook();
+      const call = { trigger: "http", invariants: ["S-02"], answer_by: Date.now() };
+      const late = await cycle.invoke({ run_cycle: call });
+      expect(late.result).toMatchObject({ kind: "done", alerts: { delivered: 0, pending: 1 } });
+      expect(webhook.posts).toEqual([]);
+      expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
+      expect(webhook.posts).toHaveLength(1);
+    });
+
+    test("wrong tokens are counted, at the API and at the sign-in; visitors without one are not", async () => {
+      const api = await startApi();
+      const countOf = async (event: unknown) =>
+        [...metricsIn((await api.invoke(event)).stdout)].filter(([name]) => name.includes(" WrongTokens "));
+      const once = [
+        [`${METRICS.namespace} WrongTokens environment=${ENVIRONMENT} service=${METRICS.service}`, 1],
+      ];
+      const wrong = "WrongTokenOfTheTest0123456789";
+      expect(await countOf(urlEvent({ path: "/api/canary/status", token: wrong }))).toEqual(once);
+      const form = (token: string) => {
+        const event = urlEvent({
+          method: "POST",
+          path: "/sign-in",
+          body: String(new URLSearchParams({ token })),
+          type: "application/x-www-form-urlencoded",
+        });
+        return { ...event, headers: { ...event.headers, "sec-fetch-site": "same-origin" } };
+      };
+      expect(await countOf(form(wrong))).toEqual(once);
+      for (const quiet of [
+        form(ADMIN_TOKEN),
+        urlEvent({ path: "/" }),
+        urlEvent({ path: "/.env" }),
+        urlEvent({ path: "/healthz" }),
+        urlEvent({ path: "/api/canary/status", token: ADMIN_TOKEN }),
+      ])
+        expect(await countOf(quiet)).toEqual([]);
     });
 
     test("a zombie in a real container, over TLS with the certificates of the secret", async () => {
@@ -501,14 +675,13 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
           const processes = await dockerd.docker("exec", "agent-zed", "ps", "-eo", "stat,comm");
           if (!/^Z.*claude/m.test(processes)) throw new Error(`no zombie yet: ${processes}`);
         });
-        const young = await ask(await start(stack.api), runCycle('{"invariants": ["R-01"]}'));
+        const young = await ask((await startBoth()).api, runCycle('{"invariants": ["R-01"]}'));
         expect(young.body.verdicts["R-01"]).toMatchObject({ status: "green", checked: 2 });
-        const red = await ask(await start(stack.api, { R01_DWELL_SECONDS: "0" }), runCycle());
+        const red = await ask((await startBoth({}, { R01_DWELL_SECONDS: "0" })).api, runCycle());
         expect(statusesOf(red.body.verdicts)).toEqual({ ...green, "R-01": "red" });
         expect(red.body.violations).toMatchObject([
           { invariant_id: "R-01", subject: "zed", observed_state: { zombie_count: 1 } },
         ]);
-        // The function does not know its address: it is in the request.
         expect(topic.publications[0]!.message).toContain(STATUS_PAGE);
       } finally {
         await dockerd.docker("rm", "-f", "agent-zed");
@@ -516,12 +689,15 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("with API_AUTH=iam a signature that AWS checked lets in, and nothing else does", async () => {
-      const { ADMIN_TOKEN: _, ...others } = values;
-      secrets.value = JSON.stringify(others);
-      const api = await start(stack.api, { API_AUTH: "iam" });
+      // As the stack makes it then: without a secret of its own.
+      const { CANARY_SECRET_ID: _, ...environment } = stack.api.environment;
+      const api = await startApi({ API_AUTH: "iam" }, { ...stack.api, environment });
+      const cycle = await startCycle();
+      lambda.add(stack.cycle.name, cycle.invoke);
       expect(await ask(api, { ...runCycle(), token: "", signed: true })).toMatchObject({ status: 200 });
       for (const request of [runCycle(), { path: "/healthz" }])
         expect(await ask(api, request)).toMatchObject({ status: 401, body: { code: "unauthorized" } });
+      expect(secrets.asked).not.toContain(API_SECRET_ARN);
     });
   });
 
@@ -531,16 +707,16 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       [
         "missing",
         /could not be read \(ResourceNotFoundException.*check that it exists/,
-        () => (secrets.fault = "missing"),
+        () => (secret.fault = "missing"),
       ],
       [
         "not ours to read",
         /could not be read \(AccessDenied.*role may read it/,
-        () => (secrets.fault = "denied"),
+        () => (secret.fault = "denied"),
       ],
-      ["binary", /is binary: give a JSON text/, () => (secrets.value = Buffer.from(JSON.stringify(values)))],
-      ["no JSON", /is not JSON: give an object/, () => (secrets.value = `ADMIN_TOKEN=${ADMIN_TOKEN}`)],
-      ["a list", /is not a JSON object/, () => (secrets.value = JSON.stringify(Object.values(values)))],
+      ["binary", /is binary: give a JSON text/, () => (secret.value = Buffer.from(JSON.stringify(values)))],
+      ["no JSON", /is not JSON: give an object/, () => (secret.value = `ADMIN_TOKEN=${OLD_ADMIN_TOKEN}`)],
+      ["a list", /is not a JSON object/, () => (secret.value = JSON.stringify(Object.values(values)))],
       [
         "with an unknown name",
         /has ADMIN_TOKE, which means nothing: it may hold .*ADMIN_TOKEN/,
@@ -551,7 +727,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         /has a LIBSQL_AUTH_TOKEN that is not a text: put it in quotes/,
         () => {
           hide("40961237");
-          secrets.value = JSON.stringify({ ...values, LIBSQL_AUTH_TOKEN: 40961237 });
+          secret.value = JSON.stringify({ ...values, LIBSQL_AUTH_TOKEN: 40961237 });
         },
       ],
       [
@@ -559,16 +735,16 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         /DOCKER_TLS_CERT is neither a PEM nor a file/,
         () => {
           hide("CertificateThatIsNone");
-          secrets.value = JSON.stringify({ ...values, DOCKER_TLS_CERT: "CertificateThatIsNone" });
+          secret.value = JSON.stringify({ ...values, DOCKER_TLS_CERT: "CertificateThatIsNone" });
         },
       ],
     ];
     test.for(BROKEN)(
-      "%s: both functions say so, and the way to mend it; mended, a cycle runs",
+      "%s: a cycle says so, and the way to mend it; who asks for one learns no more than that; mended, it runs",
       async ([, says, breakIt]) => {
         const whole = values;
         breakIt();
-        const [cycle, api] = [await start(stack.cycle), await start(stack.api)];
+        const { api, cycle, cycles } = await startBoth();
         const failed = await cycle.invoke(SCHEDULED);
         expect(failed.error).toMatchObject({
           errorType: "ConfigError",
@@ -579,26 +755,39 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
         const refused = await ask(api, runCycle());
         expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
         expect(refused.body.detail).not.toContain(SECRET_ARN);
-        expect(refused.stderr).toMatch(says);
+        expect(cycles[0]!.stderr).toMatch(says);
         expect(refused.stderr).toContain(refused.body.request_id);
 
-        secrets.fault = "none";
-        secrets.value = JSON.stringify(whole);
+        secret.fault = "none";
+        secret.value = JSON.stringify(whole);
         expectGreen(await cycle.invoke(SCHEDULED));
       },
     );
 
-    test("without the admin token the API is closed until it is there, and cycles go on", async () => {
-      const { ADMIN_TOKEN: _, ...others } = values;
-      secrets.value = JSON.stringify(others);
-      expectGreen(await (await start(stack.cycle)).invoke(SCHEDULED));
-      const api = await start(stack.api);
-      const refused = await ask(api, { path: "/healthz" });
-      expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
-      expect(refused.stderr).toMatch(/ADMIN_TOKEN is missing/);
-      put({});
-      await until(async () => expect((await ask(api, runCycle())).status).toBe(200));
-    });
+    const CLOSED: [string, RegExp, () => void][] = [
+      ["missing", /could not be read \(ResourceNotFoundException/, () => (apiSecret.fault = "missing")],
+      ["not ours to read", /could not be read \(AccessDenied/, () => (apiSecret.fault = "denied")],
+      ["without the admin token", /ADMIN_TOKEN is missing/, () => (apiSecret.value = "{}")],
+      ["no JSON", /is not JSON/, () => (apiSecret.value = `ADMIN_TOKEN=${ADMIN_TOKEN}`)],
+    ];
+    test.for(CLOSED)(
+      "of the API, %s: it is closed until that is mended, and cycles go on",
+      async ([, says, breakIt]) => {
+        breakIt();
+        const { api, cycle } = await startBoth();
+        expectGreen(await cycle.invoke(SCHEDULED));
+        for (const path of ["/healthz", "/api/canary/status"]) {
+          const refused = await ask(api, { path, token: ADMIN_TOKEN });
+          expect(refused).toMatchObject({ status: 503, body: { code: "misconfigured" } });
+          expect(refused.body.detail).not.toContain(API_SECRET_ARN);
+          expect(refused.stderr).toMatch(says);
+          expect(refused.stderr).toContain(refused.body.request_id);
+        }
+        apiSecret.fault = "none";
+        putToken(ADMIN_TOKEN);
+        await until(async () => expect((await ask(api, runCycle())).status).toBe(200));
+      },
+    );
 
     test("the Redis token rotated on both sides: blind in between, and well with the next cycle", async () => {
       const redis = await startRedis();
@@ -606,7 +795,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       let app = redisRestApp(redis, REST_TOKEN);
       const rest = await serve({ fetch: (request) => app.fetch(request) }, 0);
       try {
-        const cycle = await start(stack.cycle, { UPSTASH_REDIS_REST_URL: rest.url });
+        const cycle = await startCycle({ UPSTASH_REDIS_REST_URL: rest.url });
         expectGreen(await cycle.invoke(SCHEDULED));
         const rotated = "RotatedRedisToken0123456789";
         app = redisRestApp(redis, rotated);
@@ -625,11 +814,11 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("the admin token rotated: the new one is let in, and the old one no more", async () => {
-      const api = await start(stack.api);
+      const api = await startApi();
       const status = (token: string) => ask(api, { path: "/api/canary/status", token });
       expect((await status(ADMIN_TOKEN)).status).toBe(200);
       const rotated = "RotatedAdminToken0123456789";
-      put({ ADMIN_TOKEN: rotated });
+      putToken(rotated);
       // After a wrong token, the secret is read again two seconds later at the earliest.
       await until(async () => expect((await status(rotated)).status).toBe(200));
       expect((await status(ADMIN_TOKEN)).status).toBe(401);
@@ -638,9 +827,9 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     test.for(["throttled", "http 500", "hangs"] as const)(
       "Secrets Manager, %s: what was read before still counts, and a process without it says so",
       async (fault) => {
-        const [warm, cold] = [await start(stack.cycle), await start(stack.cycle)];
+        const [warm, cold] = [await startCycle(), await startCycle()];
         expectGreen(await warm.invoke(SCHEDULED));
-        secrets.fault = fault;
+        secret.fault = fault;
         const [went, failed] = await Promise.all([warm.invoke(SCHEDULED), cold.invoke(SCHEDULED)]);
         expectGreen(went);
         expect(went.stderr).toContain(`the secret ${SECRET_ARN} could not be read`);
@@ -651,7 +840,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
             /could not be read .*check the function's way to Secrets Manager/,
           ),
         });
-        secrets.fault = "none";
+        secret.fault = "none";
         expectGreen(await cold.invoke(SCHEDULED));
       },
     );
@@ -661,12 +850,13 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     const MB = 1_000_000;
     test.for([
       ["cycle", 1.5 * MB],
-      ["api", 1.8 * MB],
+      ["api", 1.4 * MB],
     ] as const)("of the %s function is small, and has nothing native in it", async ([name, limit]) => {
       const { asset, handler } = stack[name];
       const files = await readdir(asset, { recursive: true });
       expect(handler).toBe("index.handler");
-      expect(files).toEqual(expect.arrayContaining(["file-worker.mjs", "index.mjs", "index.mjs.map"]));
+      expect(files).toEqual(expect.arrayContaining(["index.mjs", "index.mjs.map"]));
+      expect(files.includes("file-worker.mjs")).toBe(name === "cycle");
       expect(files.filter((file) => !/\.mjs(\.map)?$/.test(file))).toEqual([]);
       const sizes = await Promise.all(files.map(async (file) => (await stat(join(asset, file))).size));
       expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(limit);
@@ -677,6 +867,10 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       const sources: string[] = (await textOf(".map")).flatMap((map) => JSON.parse(map).sources);
       expect(sources).toContain(`functions/${name}.ts`);
       expect(sources.join("\n")).not.toMatch(/node_modules\/(ssh2|@grpc|protobufjs|cpu-features)\//);
+      // What can read a source or send an alert is not in the reach of strangers.
+      const reads =
+        /node_modules\/(dockerode|@libsql|@upstash|@aws-sdk\/client-sns)\/|shared\/(sources|alerts\/channels)\//;
+      expect(sources.some((source) => reads.test(source))).toBe(name === "cycle");
       // Texts that each package would bring into the code: SSH's service, gRPC's header, protobuf's types, a native binary.
       const code = (await textOf(".mjs")).join("\n");
       for (const trace of ["ssh-userauth", "grpc-status", "google.protobuf", '.node"'])
@@ -684,13 +878,31 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     });
 
     test("a cycle with every source, and an API that ran one, stay under 128 MB", async () => {
-      const cycle = await start(stack.cycle);
+      const { api, cycle } = await startBoth();
       expectGreen(await cycle.invoke(SCHEDULED));
-      const api = await start(stack.api);
       expect(await ask(api, runCycle())).toMatchObject({ status: 200 });
       for (const { peakMemoryBytes } of [cycle, api])
         expect(peakMemoryBytes()).toBeLessThan(128 * 1024 * 1024);
       console.log(`peak memory: cycle ${cycle.peakMemoryBytes()} bytes, api ${api.peakMemoryBytes()} bytes`);
+    });
+
+    test("the suite's Lambda is as strict as Lambda: 6 MB of an answer, 4 kB of variables", async () => {
+      const folder = await temporaryFolder();
+      try {
+        await mkdir(join(folder.path, "asset"));
+        const code = 'export const handler = ({ bytes }) => "x".repeat(bytes - 2);';
+        await writeFile(join(folder.path, "asset/index.mjs"), code);
+        const talkative = { ...stack.cycle, asset: join(folder.path, "asset") };
+        const lambdaProcess = await startCycle({}, talkative);
+        expect((await lambdaProcess.invoke({ bytes: 6_291_556 })).error).toBeUndefined();
+        expect((await lambdaProcess.invoke({ bytes: 6_291_557 })).error).toMatchObject({
+          errorType: "Function.ResponseSizeTooLarge",
+        });
+        const variables = { ...talkative, environment: { DOCKER_HOSTS: "x".repeat(4096) } };
+        await expect(startCycle({}, variables)).rejects.toThrow(/exceeded the 4KB limit/);
+      } finally {
+        await folder.remove();
+      }
     });
 
     test("runs where no package is found: one that was left outside would be missed", async () => {
@@ -703,7 +915,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
           join(folder.path, "asset/index.mjs"),
           'import "dockerode"; export const handler = () => "ran";',
         );
-        const leaky = await start({ ...stack.cycle, asset: join(folder.path, "asset") });
+        const leaky = await startCycle({}, { ...stack.cycle, asset: join(folder.path, "asset") });
         const { error } = await leaky.invoke(SCHEDULED);
         expect(error!.errorMessage).toMatch(/Cannot find package 'dockerode'/);
       } finally {

@@ -173,7 +173,12 @@ test("thirty cycles leave what they left when they were recorded", async () => {
   await expect(json(told)).toMatchFileSnapshot("messages.json");
   await expect(json(await itemsOf(canary))).toMatchFileSnapshot("items.json");
 
-  const app = createApp({ canary: deps, adminToken: TOKEN, logError: () => {} });
+  const app = createApp({
+    canary: deps,
+    runCycle: (request) => runCycle(deps, request),
+    adminToken: TOKEN,
+    logError: () => {},
+  });
   const answers: Record<string, string> = {};
   for (const path of PATHS) {
     const response = await app.request(path, {

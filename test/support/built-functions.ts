@@ -37,8 +37,8 @@ export interface BuiltStack {
 }
 
 /**
- * Stand-ins for resources that only the account would make: for `Ref` by their type, for `Fn::GetAtt` by type and
- * attribute, `AWS::Lambda::Url.FunctionUrl`.
+ * Stand-ins for resources that only the account would make: for `Ref` by their logical id without its hash or by their
+ * type, for `Fn::GetAtt` by type and attribute, `AWS::Lambda::Url.FunctionUrl`.
  */
 export type Made = Readonly<Record<string, string>>;
 
@@ -48,7 +48,7 @@ function resolved(template: Json, made: Made, value: Json): Json {
   if (value === null || typeof value !== "object") return value;
   const of = (id: string, attribute?: string) => {
     const key = [template.Resources[id]?.Type ?? id, attribute].filter(Boolean).join(".");
-    return made[key] ?? `${key} ${id}`;
+    return made[id.replace(/[0-9A-F]{8}$/, "")] ?? made[key] ?? `${key} ${id}`;
   };
   const [[name, inner] = ["", undefined], ...more] = Object.entries<Json>(value);
   if (more.length === 0 && name === "Ref") return of(inner);
@@ -89,10 +89,11 @@ export async function buildStack(environment: string, made: Made): Promise<Built
 
   const builtFunction = (arn: Json): BuiltFunction => {
     const id: string = arn["Fn::GetAtt"][0];
-    const { Code, Handler, Environment, Timeout, MemorySize } = template.Resources[id].Properties;
+    const { FunctionName, Code, Handler, Environment, Timeout, MemorySize } =
+      template.Resources[id].Properties;
     const { source } = assets.files[Code.S3Key.replace(/\.zip$/, "")];
     return {
-      name: id,
+      name: FunctionName ?? id,
       asset: join(folder.path, source.path),
       handler: Handler,
       environment: resolved(template, made, Environment.Variables),

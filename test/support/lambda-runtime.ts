@@ -13,6 +13,10 @@ import { temporaryFolder } from "./live.ts";
 
 const BOOTSTRAP = fileURLToPath(new URL("./lambda-bootstrap.mjs", import.meta.url));
 const PREFIX = "/2018-06-01/runtime/";
+/** The longest answer that Lambda hands on. */
+const MAX_ANSWER_BYTES = 6_291_556;
+/** What the JSON of all variables of a function may be. */
+const MAX_VARIABLES_BYTES = 4096;
 
 /** An error as the caller of a function gets it. */
 export interface FunctionError {
@@ -47,6 +51,15 @@ const failure = (errorType: string, errorMessage: string): Outcome => ({
   error: { errorType, errorMessage, trace: [] },
 });
 
+/** The answer as the caller gets it. */
+const answerOf = (body: string): Outcome =>
+  Buffer.byteLength(body) <= MAX_ANSWER_BYTES
+    ? { result: JSON.parse(body) }
+    : failure(
+        "Function.ResponseSizeTooLarge",
+        `Response payload size exceeded maximum allowed payload size (${MAX_ANSWER_BYTES} bytes).`,
+      );
+
 async function bodyOf(incoming: IncomingMessage): Promise<string> {
   let body = "";
   for await (const chunk of incoming.setEncoding("utf8")) body += chunk;
@@ -80,11 +93,16 @@ const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) =>
  * it finds only the packages in it, and with only its own variables, Lambda's and `more`. It is frozen while it has
  * nothing to do.
  * @param more the addresses of local servers
+ * @throws where the function's variables are larger than Lambda takes
  */
 export async function startLambda(
   built: BuiltFunction,
   more: Readonly<Record<string, string>>,
 ): Promise<LambdaProcess> {
+  if (Buffer.byteLength(JSON.stringify(built.environment)) > MAX_VARIABLES_BYTES)
+    throw new Error(
+      "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit.",
+    );
   const temporary = await temporaryFolder();
   const folder = join(temporary.path, "task");
   await cp(built.asset, folder, { recursive: true });
@@ -106,7 +124,7 @@ export async function startLambda(
     outgoing.writeHead(202).end('{"status":"OK"}');
     if (path === "init/error") ended = { error: JSON.parse(body) };
     else if (path === `invocation/${current?.id}/error`) current?.settle({ error: JSON.parse(body) });
-    else if (path === `invocation/${current?.id}/response`) current?.settle({ result: JSON.parse(body) });
+    else if (path === `invocation/${current?.id}/response`) current?.settle(answerOf(body));
     else throw new Error(`the runtime API was asked for ${incoming.method} ${incoming.url}`);
     return undefined;
   });

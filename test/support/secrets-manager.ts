@@ -1,4 +1,4 @@
-/** AWS Secrets Manager on the loopback. It has one secret, whose value and fault a test can change. */
+/** AWS Secrets Manager on the loopback. It has a few secrets, whose values and faults a test can change. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,12 +12,16 @@ export type SecretFault =
   /** Takes the request and never answers. */
   | "hangs";
 
-export interface SecretsManager {
-  readonly url: string;
-  readonly arn: string;
+export interface Secret {
   /** Bytes for a binary secret. */
   value: string | Uint8Array;
   fault: SecretFault;
+}
+
+export interface SecretsManager {
+  readonly url: string;
+  /** The ARNs that were asked for. */
+  readonly asked: string[];
   close(): Promise<void>;
 }
 
@@ -28,9 +32,11 @@ const ERRORS = {
   "http 500": [500, "InternalServiceError", "An error occurred on the server side."],
 } as const;
 
-/** @param arn the one secret */
-export async function startSecretsManager(arn: string): Promise<SecretsManager> {
-  const manager = { arn, value: "{}" as string | Uint8Array, fault: "none" as SecretFault };
+/** @param secrets by their ARNs */
+export async function startSecretsManager(
+  secrets: Readonly<Record<string, Secret>>,
+): Promise<SecretsManager> {
+  const asked: string[] = [];
   const server = createServer(async (incoming, outgoing) => {
     let text = "";
     for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
@@ -43,10 +49,13 @@ export async function startSecretsManager(arn: string): Promise<SecretsManager> 
       return refuse([400, "UnknownOperationException", `there is no ${target} here`]);
     if (!/^AWS4-HMAC-SHA256 Credential=\S+\/secretsmanager\/aws4_request/.test(authorization))
       return refuse([400, "MissingAuthenticationTokenException", "the request is not signed"]);
-    const { fault, value } = manager;
+    const arn: string = JSON.parse(text).SecretId;
+    asked.push(arn);
+    const secret = secrets[arn];
+    if (!secret) return refuse(ERRORS.missing);
+    const { fault, value } = secret;
     if (fault === "hangs") return undefined;
     if (fault !== "none") return refuse(ERRORS[fault]);
-    if (JSON.parse(text).SecretId !== arn) return refuse(ERRORS.missing);
     const content =
       typeof value === "string"
         ? { SecretString: value }
@@ -55,11 +64,12 @@ export async function startSecretsManager(arn: string): Promise<SecretsManager> 
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return Object.assign(manager, {
+  return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
-  });
+  };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { createApp } from "../../shared/web/app.ts";
+import { CycleNotRun } from "../../shared/web/cycles.ts";
 import { CycleResponse } from "../../shared/wire/schemas.ts";
 import {
   container,
@@ -32,7 +34,12 @@ interface Answer {
 async function apiOf(canary?: ScriptedCanary) {
   const scripted = canary ?? (await canaryOf());
   const logged: string[] = [];
-  const app = createApp({ canary: scripted.deps, adminToken: TOKEN, logError: (line) => logged.push(line) });
+  const app = createApp({
+    canary: scripted.deps,
+    runCycle: (request) => runCycle(scripted.deps, request),
+    adminToken: TOKEN,
+    logError: (line) => logged.push(line),
+  });
   const call = async (path: string, init: RequestInit = {}): Promise<Answer> => {
     const headers = { authorization: `Bearer ${TOKEN}`, ...init.headers };
     const response = await app.request(path, { ...init, headers });
@@ -59,6 +66,35 @@ function expectError({ status, body, headers }: Answer, expected: number, code: 
 /** Without pages, which redirect unknown viewers to the sign-in: test/web/page.test.ts covers them. */
 const isOfApi = ({ method, path }: { method: string; path: string }) =>
   method !== "ALL" && /^\/(api\/|openapi\.json$|healthz$|metrics$)/.test(path);
+
+test("a cycle of another function whose outcome is not known: the reason, and when to try again", async () => {
+  const { deps } = await canaryOf();
+  const logged: string[] = [];
+  const fails: CycleNotRun[] = [
+    new CycleNotRun(503, "cycle_throttled", "no cycle was started; try again", 10),
+    new CycleNotRun(504, "cycle_unanswered", "the cycle function did not answer in time"),
+  ];
+  const app = createApp({
+    canary: deps,
+    runCycle: () => Promise.reject(fails.shift()),
+    adminToken: TOKEN,
+    logError: (line) => logged.push(line),
+  });
+  const post = async () => {
+    const response = await app.request(RUN, {
+      method: "POST",
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  };
+  const throttled = await post();
+  expectError(throttled, 503, "cycle_throttled", /no cycle was started/);
+  expect(throttled.headers.get("retry-after")).toBe("10");
+  const late = await post();
+  expectError(late, 504, "cycle_unanswered", /did not answer in time/);
+  expect(late.headers.get("retry-after")).toBeNull();
+  expect(logged).toHaveLength(2);
+});
 
 describe("nothing is open but /healthz", () => {
   const routesOf = async () => {
@@ -125,7 +161,14 @@ describe("nothing is open but /healthz", () => {
 
   test.each(["", "a", "x".repeat(23)])("an API with the token %j can't be made", async (adminToken) => {
     const { deps } = await canaryOf();
-    expect(() => createApp({ canary: deps, adminToken, logError: () => {} })).toThrow(/at least 24 char/);
+    expect(() =>
+      createApp({
+        canary: deps,
+        runCycle: (request) => runCycle(deps, request),
+        adminToken,
+        logError: () => {},
+      }),
+    ).toThrow(/at least 24 char/);
   });
 });
 

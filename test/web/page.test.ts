@@ -2,9 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { memorySizes } from "../../shared/cycle/memory.ts";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
 import { type AppOptions, createApp } from "../../shared/web/app.ts";
+import { CycleNotRun, type RunCycle } from "../../shared/web/cycles.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
 import {
   DAY_MS,
@@ -30,6 +32,8 @@ interface Options {
   readonly publicBadge?: boolean;
   readonly environment?: string;
   readonly onRefused?: NonNullable<AppOptions["onRefused"]>;
+  /** Left out: cycles run in this process. */
+  readonly runCycle?: RunCycle;
 }
 
 /** Notes each call of the canary's state from now on. */
@@ -51,7 +55,13 @@ async function browserOf({ canary, adminToken = TOKEN, environment = "test", ...
   const scripted = canary ?? (await canaryOf());
   const logged: string[] = [];
   const deps = { ...scripted.deps, alerts: { ...scripted.deps.alerts, environment } };
-  const app = createApp({ canary: deps, adminToken, logError: (line) => logged.push(line), ...options });
+  const app = createApp({
+    canary: deps,
+    runCycle: (request) => runCycle(deps, request),
+    adminToken,
+    logError: (line) => logged.push(line),
+    ...options,
+  });
   let cookie = "";
   const ask = async (path: string, init: RequestInit = {}, origin = ORIGIN) => {
     const headers = { host: new URL(origin).host, ...(cookie && { cookie }), ...init.headers };
@@ -474,6 +484,15 @@ describe("the first page", () => {
     expect(text).toContain("No channel: nobody is notified.");
   });
 
+  test("before the first full cycle nobody is told that there is no channel", async () => {
+    const { ask, canary } = await signedIn();
+    expect(textOf((await ask("/")).text)).toContain("The next full cycle says which channels there are.");
+    const slack = { ...canary.deps, alerts: { ...canary.deps.alerts, senders: { slack: async () => {} } } };
+    await runCycle(slack, { trigger: "schedule" });
+    // What shows the page has no sender: the cycle has left the names.
+    expect(textOf((await ask("/")).text)).toContain("All delivered, by slack.");
+  });
+
   test("a silence of all that is red makes it silenced, of another subject not; the rest still counts", async () => {
     const { ask, submit, canary } = await signedIn();
     canary.set({ slots: slotsOf({ alpha: [slot("e-1")], beta: [slot("e-2")] }) });
@@ -682,6 +701,15 @@ describe("acting", () => {
       /Another cycle is in progress\. Nothing was started; try again in \d+ s\./,
     );
     expect(canary.reads).toEqual([]);
+  });
+
+  test("a cycle of another function whose outcome is not known is no success either", async () => {
+    const why = "the cycle function did not answer in time";
+    const runCycle = () => Promise.reject(new CycleNotRun(504, "cycle_unanswered", why));
+    const { submit } = await signedIn({ runCycle });
+    const { status, text } = await submit("/run-cycle", { back: "/" });
+    expect(status).toBe(504);
+    expect(textOf(text)).toContain(why);
   });
 
   test("a cycle that could not be written is no success", async () => {

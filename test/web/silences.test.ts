@@ -1,5 +1,6 @@
 /** The cap on silences, against callers who come at once. */
 import { expect, test } from "vitest";
+import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { formatInstant } from "../../shared/time.ts";
 import { createApp } from "../../shared/web/app.ts";
@@ -16,6 +17,7 @@ test("45 silences, and 24 more at once from each of 8 functions: five are taken,
   const apps = clients.map((own) =>
     createApp({
       canary: { ...deps, store: dynamoStore(own, table) },
+      runCycle: (request) => runCycle(deps, request),
       adminToken: TOKEN,
       logError: () => {},
     }),

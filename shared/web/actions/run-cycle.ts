@@ -1,15 +1,14 @@
 /** The form that runs a cycle. */
 import type { Hono } from "hono";
-import { runCycle } from "../../cycle/run-cycle.ts";
 import { timeLimitOf } from "../env.ts";
 import { ownAddress } from "../pages/index.ts";
 import type { PageEnv } from "../pages/page.ts";
 import type { Site } from "../site-context.ts";
 
-export function registerRunCycleForm(app: Hono<PageEnv>, { canary, guards, problem }: Site): void {
+export function registerRunCycleForm(app: Hono<PageEnv>, { runCycle, guards, problem }: Site): void {
   app.post("/run-cycle", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {
     const back = ownAddress(c.get("form").back);
-    const outcome = await runCycle(canary, { trigger: "page", ...timeLimitOf(c) });
+    const outcome = await runCycle({ trigger: "page", ...timeLimitOf(c) });
     if (outcome.kind === "busy")
       return c.redirect(`${back}?said=busy&wait=${outcome.retryAfterSeconds}`, 303);
     if (outcome.kind === "stateless")

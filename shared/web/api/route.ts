@@ -1,11 +1,12 @@
 /** What the groups of routes share. */
-import type { Canary } from "../../canary.ts";
+import type { RunCycle } from "../cycles.ts";
 import type { App } from "../env.ts";
-import type { CanaryView } from "../view.ts";
+import type { AppCanary, CanaryView } from "../view.ts";
 
 export interface RouteContext {
   /** For routes that act. */
-  readonly canary: Canary;
+  readonly canary: AppCanary;
+  readonly runCycle: RunCycle;
   /** For routes that only read. */
   readonly view: CanaryView;
   /** The trigger in the record of a cycle. */

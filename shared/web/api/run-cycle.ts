@@ -1,7 +1,6 @@
 /** `POST /api/canary/run-cycle`: one cycle, now. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { runCycle } from "../../cycle/run-cycle.ts";
 import { KNOWN_IDS, unknownIds } from "../../invariants/index.ts";
 import { CycleResponse } from "../../wire/schemas.ts";
 import { timeLimitOf } from "../env.ts";
@@ -30,6 +29,8 @@ const route = createRoute({
       CycleResponse.extend(ErrorBody.shape),
     ),
     413: jsonBody("The body is too large", ErrorBody),
+    502: jsonBody("The function that runs cycles could not be called, or failed", ErrorBody),
+    504: jsonBody("It did not answer in time", ErrorBody),
   },
 });
 
@@ -52,12 +53,12 @@ async function readIds(c: Context): Promise<{ readonly ids: string[] | undefined
   return errorResponse(c, 422, "unknown_invariant", detail);
 }
 
-export const registerRunCycle: RegisterRoutes = (app, { canary, trigger }) => {
+export const registerRunCycle: RegisterRoutes = (app, { runCycle, trigger }) => {
   app.openAPIRegistry.registerPath(route);
   app.post(route.path, async (c) => {
     const read = await readIds(c);
     if (read instanceof Response) return read;
-    const outcome = await runCycle(canary, { invariantIds: read.ids, trigger, ...timeLimitOf(c) });
+    const outcome = await runCycle({ invariantIds: read.ids, trigger, ...timeLimitOf(c) });
     if (outcome.kind === "done") return c.json(outcome.report);
     if (outcome.kind === "busy") {
       c.header("Retry-After", String(outcome.retryAfterSeconds));

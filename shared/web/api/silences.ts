@@ -2,12 +2,12 @@
 import { randomBytes } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import { isInForce, type Silence } from "../../alerts/silence.ts";
-import type { Canary } from "../../canary.ts";
 import { MAX_SILENCES } from "../../store/silences.ts";
 import { DAY_MS } from "../../time.ts";
 import { SilenceSchema, SilencesList } from "../../wire/schemas.ts";
 import { toSilence } from "../describe-status.ts";
 import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
+import type { AppCanary } from "../view.ts";
 import { KnownId, Time } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";
 
@@ -40,7 +40,7 @@ interface Refused {
 }
 
 /** Reads the silences that have not ended, oldest first. */
-async function silencesInForce({ store, now }: Canary): Promise<Silence[]> {
+async function silencesInForce({ store, now }: AppCanary): Promise<Silence[]> {
   return (await store.lease.read()).silences.filter((s) => isInForce(s, now()));
 }
 
@@ -49,7 +49,7 @@ async function silencesInForce({ store, now }: Canary): Promise<Silence[]> {
  * @param input an unchecked `SilenceRequest`
  * @returns the silence, which is in force at once, or why it was refused
  */
-export async function addSilence(canary: Canary, input: unknown): Promise<Silence | Refused> {
+export async function addSilence(canary: AppCanary, input: unknown): Promise<Silence | Refused> {
   const { store, now } = canary;
   const invalid = (detail: string): Refused => ({ status: 422, code: "invalid_request", detail });
   const request = SilenceRequest.safeParse(input);
@@ -71,7 +71,7 @@ export async function addSilence(canary: Canary, input: unknown): Promise<Silenc
 }
 
 /** Ends a silence. Returns false if none has that id. */
-export const endSilence = async ({ store }: Canary, id: string): Promise<boolean> =>
+export const endSilence = async ({ store }: AppCanary, id: string): Promise<boolean> =>
   /^[0-9a-f]{8}$/.test(id) && (await store.silences.remove(id));
 
 const add = createRoute({

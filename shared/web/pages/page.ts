@@ -44,7 +44,7 @@ export interface Page {
 export function showPage(
   c: PageContext,
   html: string,
-  status: 200 | 401 | 403 | 404 | 409 | 413 | 422 | 500 | 503 = 200,
+  status: 200 | 401 | 403 | 404 | 409 | 413 | 422 | 500 | 502 | 503 | 504 = 200,
 ): Response | Promise<Response> {
   c.header("Cache-Control", "no-store");
   return c.html(html, status);

@@ -45,17 +45,18 @@ export function Sources({ status }: { status: StatusBody }) {
   );
 }
 
+function channelsLine({ status, channels }: StatusBody["alerts"], pendingCount: number): string {
+  if (status === "no channel")
+    return "No channel: nobody is notified. Set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN.";
+  if (channels.length === 0) return "The next full cycle says which channels there are.";
+  return `${pendingCount === 0 ? "All delivered" : `${pendingCount} pending`}, by ${channels.join(" and ")}.`;
+}
+
 /** The alert channels and the pending alerts. */
 export const Alerts = ({ summary: { status, pending } }: { summary: Summary }) => (
   <section>
     <h2>Alerts</h2>
-    <p>
-      {status.alerts.channels.length === 0
-        ? "No channel: nobody is notified. Set SLACK_WEBHOOK_URL or ALERT_TOPIC_ARN."
-        : pending.length === 0
-          ? `All delivered, by ${status.alerts.channels.join(" and ")}.`
-          : `${pending.length} pending, by ${status.alerts.channels.join(" and ")}.`}
-    </p>
+    <p>{channelsLine(status.alerts, pending.length)}</p>
     {pending.length > 0 && (
       <ul class="facts">
         {pending.slice(0, MAX_LISTED).map((alert) => (

@@ -1,15 +1,22 @@
 /** The templates of the environments, point by point. */
-import { App, Validations } from "aws-cdk-lib";
+import { DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { App, Stack, Validations } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
+import { mockClient } from "aws-sdk-client-mock";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CanaryStack } from "../../../infra/aws/canary-stack.ts";
+import { TrinityCanary } from "../../../infra/aws/trinity-canary.ts";
 import {
   ENVIRONMENTS,
   type EnvironmentInput,
   findEnvironment,
   parseEnvironment,
 } from "../../../infra/environments.ts";
+import { EMPTY_MEMORY, memorySizes } from "../../../shared/cycle/memory.ts";
+import { documentClient } from "../../../shared/store/client.ts";
+import type { Lease } from "../../../shared/store/lease.ts";
+import { dynamoStore, type Store } from "../../../shared/store/store.ts";
 
 /** Does not bundle: bundles have their own tests. */
 const withoutBundling = () => new App({ context: { "aws:cdk:bundling-stacks": [] } });
@@ -26,30 +33,68 @@ const allOf = (template: Template, type: string): Resource[] => Object.values(te
 const idOf = (template: Template, type: string, match: RegExp): string =>
   Object.keys(template.findResources(type)).find((id) => match.test(id))!;
 
-/** Lists a role's rights as `action resource`, with the resource's logical id. */
-function rightsOf(template: Template, role: RegExp): string[] {
+/** The statements of a role's policies. */
+function statementsOf(template: Template, role: RegExp): Resource[] {
   const roleId = idOf(template, "AWS::IAM::Role", role);
-  const nameOf = (resource: Resource): string =>
-    typeof resource === "string"
-      ? resource
-      : (resource.Ref ?? resource["Fn::GetAtt"]?.[0] ?? JSON.stringify(resource));
   const own = allOf(template, "AWS::IAM::Role").find(
     (_, i) => Object.keys(template.findResources("AWS::IAM::Role"))[i] === roleId,
   );
   expect(own.Properties.ManagedPolicyArns).toBeUndefined();
   return allOf(template, "AWS::IAM::Policy")
     .filter(({ Properties }) => Properties.Roles.some((r: Resource) => r.Ref === roleId))
-    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .flatMap(({ Effect, Action, Resource: resource }: Resource) => {
-      expect(Effect).toBe("Allow");
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
+}
+
+/** A function's ARN in the template, by its name. */
+const functionArn = (name: string) => ({
+  "Fn::Join": [
+    "",
+    [
+      "arn:",
+      { Ref: "AWS::Partition" },
+      ":lambda:",
+      { Ref: "AWS::Region" },
+      ":",
+      { Ref: "AWS::AccountId" },
+      `:function:${name}`,
+    ],
+  ],
+});
+
+/**
+ * Lists a role's rights as `action resource`, with the resource's logical id, or the last part of an ARN; `some` before
+ * one that has a condition, `never` before one that is denied.
+ */
+function rightsOf(template: Template, role: RegExp): string[] {
+  const nameOf = (resource: Resource): string =>
+    typeof resource === "string"
+      ? resource
+      : (resource.Ref ?? resource["Fn::GetAtt"]?.[0] ?? resource["Fn::Join"][1].at(-1).split(":").at(-1));
+  return statementsOf(template, role)
+    .flatMap(({ Effect, Action, Condition, Resource: resource }: Resource) => {
+      const how = Effect === "Deny" ? "never " : Condition ? "some " : "";
       return [Action]
         .flat()
         .flatMap((action: string) =>
-          [resource].flat().map((r: Resource) => `${action} ${nameOf(r).replace(/[0-9A-F]{8}$/, "")}`),
+          [resource].flat().map((r: Resource) => `${how}${action} ${nameOf(r).replace(/[0-9A-F]{8}$/, "")}`),
         );
     })
     .sort();
 }
+
+/** The name of the function that runs the cycles. */
+const cycleNameOf = (template: Template): string =>
+  template.findResources("AWS::Lambda::Function")[idOf(template, "AWS::Lambda::Function", /CycleFunction/)]!
+    .Properties.FunctionName;
+const variablesOfFunction = (template: Template, match: RegExp): Record<string, Resource> =>
+  template.findResources("AWS::Lambda::Function")[idOf(template, "AWS::Lambda::Function", match)]!.Properties
+    .Environment.Variables;
+/** A name that CloudFormation puts together, with the region as `REGION`. */
+const textOf = (name: Resource): string =>
+  typeof name === "string"
+    ? name
+    : name["Fn::Join"][1].map((part: Resource) => (part.Ref === "AWS::Region" ? "REGION" : part)).join("");
+const isOpen = (environment: string) => findEnvironment(environment).functionUrl.auth === "bearer";
 
 const SIGNS: Record<string, string> = { GreaterThanOrEqualToThreshold: ">=", LessThanThreshold: "<" };
 
@@ -58,11 +103,11 @@ function describeAlarm({ Properties: alarm }: Resource): [string, object] {
   const stats = (alarm.Metrics ?? []).find((m: Resource) => m.MetricStat)?.MetricStat;
   const expression = (alarm.Metrics ?? []).find((m: Resource) => m.Expression)?.Expression;
   const { Namespace, MetricName, Dimensions } = stats?.Metric ?? alarm;
-  const textOf = (value: Resource): string =>
+  const nameOf = (value: Resource): string =>
     typeof value === "string" ? value : (value.Ref ?? value["Fn::GetAtt"][0]).replace(/[0-9A-F]{8}$/, "");
-  const dimensions = Dimensions.map((d: Resource) => `${d.Name}=${textOf(d.Value)}`);
+  const dimensions = Dimensions.map((d: Resource) => `${d.Name}=${nameOf(d.Value)}`);
   return [
-    alarm.AlarmName.split(": ")[1],
+    textOf(alarm.AlarmName).split(": ")[1]!,
     {
       metric: [Namespace, MetricName, ...dimensions].join(" "),
       stat: stats?.Stat ?? alarm.Statistic,
@@ -125,22 +170,43 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
   });
 
   test("no secret is in a function's environment, and what it needs is", () => {
-    for (const { Properties } of allOf(template, "AWS::Lambda::Function")) {
-      const { Variables } = Properties.Environment;
-      expect(Object.keys(Variables).filter((name) => /TOKEN|TLS|WEBHOOK/.test(name))).toEqual([]);
-      expect(Variables).toMatchObject({
-        CANARY_ENVIRONMENT: environment,
-        LIBSQL_URL: ENVIRONMENTS[environment]!.libsqlUrl,
-        STATE_TABLE: { Ref: expect.stringMatching(/^CanaryState/) },
-        CANARY_SECRET_ID: { Ref: expect.stringMatching(/^CanarySecret/) },
-        ALERT_TOPIC_ARN: { Ref: expect.stringMatching(/^CanaryAlerts/) },
-      });
-    }
+    for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
+      expect(
+        Object.keys(Properties.Environment.Variables).filter((name) => /TOKEN|TLS|WEBHOOK/.test(name)),
+      ).toEqual([]);
+    expect(variablesOfFunction(template, /^CanaryCycle/)).toMatchObject({
+      CANARY_ENVIRONMENT: environment,
+      LIBSQL_URL: ENVIRONMENTS[environment]!.libsqlUrl,
+      STATE_TABLE: { Ref: expect.stringMatching(/^CanaryState/) },
+      CANARY_SECRET_ID: { Ref: expect.stringMatching(/^CanarySecret/) },
+      ALERT_TOPIC_ARN: { Ref: expect.stringMatching(/^CanaryAlerts/) },
+    });
+  });
+
+  test("the function that faces the Internet knows no source and no channel, and is in no network of ours", () => {
+    expect(variablesOfFunction(template, /^CanaryApi/)).toEqual({
+      API_AUTH: findEnvironment(environment).functionUrl.auth,
+      CANARY_ENVIRONMENT: environment,
+      CYCLE_FUNCTION: cycleNameOf(template),
+      NODE_OPTIONS: "--enable-source-maps",
+      PUBLIC_BADGE: "off",
+      STATE_TABLE: { Ref: expect.stringMatching(/^CanaryState/) },
+      ...(isOpen(environment) && { CANARY_SECRET_ID: { Ref: expect.stringMatching(/^CanaryApiSecret/) } }),
+    });
+    const api =
+      template.findResources("AWS::Lambda::Function")[idOf(template, "AWS::Lambda::Function", /^CanaryApi/)]!;
+    expect(api.Properties).not.toHaveProperty("VpcConfig");
+    expect(api.Properties).not.toHaveProperty("FileSystemConfigs");
   });
 
   test("the schedule runs a cycle every five minutes; what fails is retried, and then among the dead letters", () => {
     const queue = { "Fn::GetAtt": [expect.stringMatching(/^CanaryDeadLetters/), "Arn"] };
     const [schedule] = allOf(template, "AWS::Scheduler::Schedule");
+    // Its first call must find the right to it, and the right must outlive its last.
+    expect(schedule.DependsOn).toEqual([
+      expect.stringMatching(/^CanaryScheduleRoleDefaultPolicy/),
+      expect.stringMatching(/^CanaryScheduleRole/),
+    ]);
     expect(schedule.Properties).toMatchObject({
       ScheduleExpression: "rate(5 minutes)",
       State: "ENABLED",
@@ -182,53 +248,67 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     });
   });
 
-  test("one secret; an upgrade must not make CloudFormation write it again", () => {
-    const secrets = allOf(template, "AWS::SecretsManager::Secret");
-    expect(secrets).toHaveLength(1);
-    expect(secrets[0].Properties.GenerateSecretString).toEqual({
-      SecretStringTemplate: "{}",
-      GenerateStringKey: "ADMIN_TOKEN",
-      PasswordLength: 48,
-      ExcludePunctuation: true,
-    });
+  test("a secret for each function that needs one; an upgrade must not make CloudFormation write one again", () => {
+    const secrets = template.findResources("AWS::SecretsManager::Secret");
+    expect(Object.keys(secrets).map((id) => id.replace(/[0-9A-F]{8}$/, ""))).toEqual(
+      isOpen(environment) ? ["CanarySecret", "CanaryApiSecret"] : ["CanarySecret"],
+    );
+    for (const { Properties } of Object.values(secrets))
+      expect(Properties.GenerateSecretString).toEqual({
+        SecretStringTemplate: "{}",
+        GenerateStringKey: "ADMIN_TOKEN",
+        PasswordLength: 48,
+        ExcludePunctuation: true,
+      });
+    // The logical id and the description that it had when it was the only one.
+    expect(secrets.CanarySecretBE55161E!.Properties.Description).toBe(
+      `trinity-canary ${environment}: the tokens and certificates that the canary reads with`,
+    );
+    const outputs = Object.keys(template.findOutputs("*")).map((id) => id.replace(/[0-9A-F]{8}$/, ""));
+    expect(outputs).toEqual([
+      "CanaryApiUrl",
+      "CanarySecretArn",
+      ...(isOpen(environment) ? ["CanaryApiSecretArn"] : []),
+      "CanaryTopicArn",
+      "CanaryTableName",
+    ]);
   });
 
   test("each role has the rights that its function uses, and no other", () => {
-    const network = findEnvironment(environment).network
-      ? [
-          "ec2:AssignPrivateIpAddresses *",
-          "ec2:CreateNetworkInterface *",
-          "ec2:DeleteNetworkInterface *",
-          "ec2:DescribeNetworkInterfaces *",
-          "ec2:DescribeSubnets *",
-          "ec2:UnassignPrivateIpAddresses *",
-        ]
-      : [];
-    const shared = [
-      "secretsmanager:GetSecretValue CanarySecret",
-      "sns:Publish CanaryAlerts",
-      ...TRACES,
-      ...network,
+    const actions = [
+      "ec2:AssignPrivateIpAddresses *",
+      "ec2:CreateNetworkInterface *",
+      "ec2:DeleteNetworkInterface *",
+      "ec2:DescribeNetworkInterfaces *",
+      "ec2:DescribeSubnets *",
+      "ec2:UnassignPrivateIpAddresses *",
     ];
+    const network = findEnvironment(environment).network
+      ? [...actions, ...actions.map((action) => `never ${action}`)]
+      : [];
     expect(rightsOf(template, /^CanaryCycleRole/)).toEqual(
       [
         "dynamodb:BatchWriteItem CanaryState",
         "dynamodb:GetItem CanaryState",
         "dynamodb:Query CanaryState",
         "dynamodb:UpdateItem CanaryState",
+        "secretsmanager:GetSecretValue CanarySecret",
+        "sns:Publish CanaryAlerts",
         ...LOGS.map((action) => `${action} CanaryCycleLog`),
         ...QUEUE.map((action) => `${action} CanaryDeadLetters`),
-        ...shared,
+        ...TRACES,
+        ...network,
       ].sort(),
     );
     expect(rightsOf(template, /^CanaryApiRole/)).toEqual(
       [
-        "dynamodb:BatchWriteItem CanaryState",
         "dynamodb:GetItem CanaryState",
         "dynamodb:Query CanaryState",
-        "dynamodb:UpdateItem CanaryState",
+        "some dynamodb:UpdateItem CanaryState",
+        `lambda:InvokeFunction ${cycleNameOf(template)}`,
+        ...(isOpen(environment) ? ["secretsmanager:GetSecretValue CanaryApiSecret"] : []),
         ...LOGS.map((action) => `${action} CanaryApiLog`),
-        ...shared,
+        ...TRACES,
       ].sort(),
     );
     expect(rightsOf(template, /^CanaryScheduleRole/)).toEqual([
@@ -237,9 +317,19 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     ]);
   });
 
-  test("seven alarms, each to the topic when it starts and when it ends", () => {
+  test("in a VPC Lambda may make network interfaces with the role, and the function's own code may not", () => {
+    const denied = statementsOf(template, /^CanaryCycleRole/).filter(({ Effect }) => Effect === "Deny");
+    expect(denied.map(({ Condition }) => Condition)).toEqual(
+      findEnvironment(environment).network
+        ? [{ ArnEquals: { "lambda:SourceFunctionArn": functionArn(cycleNameOf(template)) } }]
+        : [],
+    );
+  });
+
+  test("an alarm for each way to fail, each to the topic when it starts and when it ends", () => {
     const alarms = allOf(template, "AWS::CloudWatch::Alarm");
-    expect(alarms.map(({ Properties }) => Properties.AlarmName).sort()).toEqual(
+    const names = alarms.map(({ Properties }) => textOf(Properties.AlarmName)).sort();
+    expect(names.map((name) => name.replace(/REGION-[0-9a-f]{8}/, "PLACE"))).toEqual(
       [
         "AlertsDropped",
         "AlertsPending",
@@ -248,7 +338,8 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
         "DeadLetters",
         "DurationNearLimit",
         "NoCompletedCycle",
-      ].map((name) => `trinity-canary ${environment}: ${name}`),
+        ...(isOpen(environment) ? ["WrongTokens"] : []),
+      ].map((name) => `trinity-canary ${environment} PLACE: ${name}`),
     );
     const topic = [{ Ref: expect.stringMatching(/^CanaryAlerts/) }];
     for (const { Properties } of alarms)
@@ -300,6 +391,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
       AlertsPending: own("AlertsPending", "Maximum", { of: "3 of 3" }),
       AlertsDropped: own("AlertsDropped", "Sum"),
       BlindInvariants: own("UnknownInvariants", "Maximum", { of: "3 of 3" }),
+      ...(isOpen(environment) && { WrongTokens: own("WrongTokens", "Sum", { when: ">= 20" }) }),
     });
   });
 
@@ -314,6 +406,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
       "AlertsDelivered",
       "AlertsPending",
       "AlertsDropped",
+      ...(isOpen(environment) ? ["WrongTokens"] : []),
     ])
       expect(body).toContain(shown);
   });
@@ -328,7 +421,6 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
 });
 
 test("the pack is not blind: a stack that is careless does not pass it", async () => {
-  const { Stack } = await import("aws-cdk-lib");
   const { Queue } = await import("aws-cdk-lib/aws-sqs");
   const app = withoutBundling();
   new Queue(new Stack(app, "Careless"), "Queue");
@@ -336,7 +428,7 @@ test("the pack is not blind: a stack that is careless does not pass it", async (
   expect(() => app.synth()).toThrow(/SQS/);
 });
 
-test("prod keeps its table, its secret and its logs, and can't be deleted by a slip; dev leaves nothing", () => {
+test("prod keeps its table, its secrets and its logs, and can't be deleted by a slip; dev leaves nothing", () => {
   const policies = (template: Template) =>
     ["AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"].flatMap((type) =>
       allOf(template, type).map(({ DeletionPolicy }) => DeletionPolicy),
@@ -346,7 +438,7 @@ test("prod keeps its table, its secret and its logs, and can't be deleted by a s
   expect(prod.stack.terminationProtection).toBe(true);
   prod.template.hasResourceProperties("AWS::DynamoDB::Table", { DeletionProtectionEnabled: true });
   const dev = synthesize("dev");
-  expect(policies(dev.template)).toEqual(Array(4).fill("Delete"));
+  expect(policies(dev.template)).toEqual(Array(5).fill("Delete"));
   dev.template.hasResourceProperties("AWS::DynamoDB::Table", { DeletionProtectionEnabled: false });
 });
 
@@ -402,14 +494,16 @@ test("everybody may see the badge where the environment says so, and only there"
   expect([badgeOf(), badgeOf(false), badgeOf(true)]).toEqual([["off"], ["off"], ["on"]]);
 });
 
-test("private daemons: the functions are in the subnets, and can only go to the ports of what they read", () => {
+test("private daemons: the cycle function is in the subnets, and can only go to the ports of what it reads", () => {
   const { template } = synthesize("prod", {
     ...ENVIRONMENTS.prod!,
     dockerHosts: ["tcp://10.0.0.5:2376", "tcp://10.0.0.6:2377"],
     redisUrl: "http://redis.internal:8079",
   });
-  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
-    expect(Properties.VpcConfig.SubnetIds).toEqual(ENVIRONMENTS.prod!.network!.subnetIds);
+  expect(allOf(template, "AWS::Lambda::Function").map((f) => f.Properties.VpcConfig?.SubnetIds)).toEqual([
+    ENVIRONMENTS.prod!.network!.subnetIds,
+    undefined,
+  ]);
   const [group] = allOf(template, "AWS::EC2::SecurityGroup");
   expect(group.Properties.SecurityGroupEgress.map((rule: Resource) => rule.FromPort)).toEqual([
     443, 2376, 2377, 8079,
@@ -426,17 +520,19 @@ test("a mounted database: the access point is mounted, to read, and nothing else
     libsqlUrl: "file:/mnt/trinity/trinity.db",
     fileSystem: { accessPointArn, fileSystemId: "fs-0123456789abcdef0", mountPath: "/mnt/trinity" },
   });
-  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
-    expect(Properties.FileSystemConfigs).toEqual([{ Arn: accessPointArn, LocalMountPath: "/mnt/trinity" }]);
+  expect(allOf(template, "AWS::Lambda::Function").map((f) => f.Properties.FileSystemConfigs)).toEqual([
+    [{ Arn: accessPointArn, LocalMountPath: "/mnt/trinity" }],
+    undefined,
+  ]);
   const rights = rightsOf(template, /^CanaryCycleRole/).filter((right) =>
-    right.startsWith("elasticfilesystem"),
+    right.includes("elasticfilesystem"),
   );
-  expect(rights).toEqual([expect.stringMatching(/^elasticfilesystem:ClientMount /)]);
+  expect(rights).toEqual(["some elasticfilesystem:ClientMount file-system/fs-0123456789abcdef0"]);
   const [group] = allOf(template, "AWS::EC2::SecurityGroup");
   expect(group.Properties.SecurityGroupEgress.map((rule: Resource) => rule.FromPort)).toContain(2049);
 });
 
-test("what an environment sets reaches the functions, each setting by its variable", () => {
+test("what an environment sets reaches the cycle function, each setting by its variable", () => {
   const { template } = synthesize("eu", {
     ...ENVIRONMENTS.staging!,
     dockerHosts: ["tcp://a.example.com:2376", "tcp://b.example.com:2376"],
@@ -454,22 +550,21 @@ test("what an environment sets reaches the functions, each setting by its variab
       blindAfterCycles: 5,
     },
   });
-  for (const { Properties } of allOf(template, "AWS::Lambda::Function"))
-    expect(Properties.Environment.Variables).toMatchObject({
-      CANARY_ENVIRONMENT: "eu",
-      LIBSQL_URL: "libsql://trinity-staging.example.com",
-      UPSTASH_REDIS_REST_URL: "https://redis-staging.example.com",
-      DOCKER_HOSTS: "tcp://a.example.com:2376,tcp://b.example.com:2376",
-      QUEUE_COUNTS_URL: "https://trinity.example.com/counts",
-      SOURCE_DEADLINE_MS: "4000",
-      CONFIRM_AFTER_MS: "500",
-      R01_DWELL_SECONDS: "60",
-      ALERT_ON_RECOVERY: "off",
-      ALERT_ON_SPREAD: "off",
-      ALERT_REMIND_HOURS: "6",
-      ALERT_MIN_SEVERITY: "major",
-      ALERT_BLIND_CYCLES: "5",
-    });
+  expect(variablesOfFunction(template, /^CanaryCycle/)).toMatchObject({
+    CANARY_ENVIRONMENT: "eu",
+    LIBSQL_URL: "libsql://trinity-staging.example.com",
+    UPSTASH_REDIS_REST_URL: "https://redis-staging.example.com",
+    DOCKER_HOSTS: "tcp://a.example.com:2376,tcp://b.example.com:2376",
+    QUEUE_COUNTS_URL: "https://trinity.example.com/counts",
+    SOURCE_DEADLINE_MS: "4000",
+    CONFIRM_AFTER_MS: "500",
+    R01_DWELL_SECONDS: "60",
+    ALERT_ON_RECOVERY: "off",
+    ALERT_ON_SPREAD: "off",
+    ALERT_REMIND_HOURS: "6",
+    ALERT_MIN_SEVERITY: "major",
+    ALERT_BLIND_CYCLES: "5",
+  });
   template.hasResourceProperties("AWS::Scheduler::Schedule", { ScheduleExpression: "rate(2 minutes)" });
   const reserved = allOf(template, "AWS::Lambda::Function").map(
     (f) => f.Properties.ReservedConcurrentExecutions,
@@ -500,4 +595,149 @@ test("an address of the examples is warned of, so that a strict deploy refuses i
     redisUrl: "https://eu1.upstash.io",
   };
   expect(warnings("dev", real)).toEqual([]);
+});
+
+describe("names", () => {
+  /** The names that an account or a region has only once. */
+  function namesIn(app: App, id: string, construct = "Canary"): string[] {
+    const settings = findEnvironment("staging");
+    const stack = new Stack(app, id);
+    new TrinityCanary(stack, construct, { environment: "staging", settings });
+    const template = Template.fromStack(stack);
+    return [
+      ...allOf(template, "AWS::CloudWatch::Alarm").map(({ Properties }) => textOf(Properties.AlarmName)),
+      ...allOf(template, "AWS::CloudWatch::Dashboard").map(({ Properties }) =>
+        textOf(Properties.DashboardName),
+      ),
+      cycleNameOf(template),
+    ];
+  }
+
+  test("are the same at each synthesis, and others where the canary is moved or is there twice", () => {
+    const names = namesIn(withoutBundling(), "One");
+    expect(namesIn(withoutBundling(), "One")).toEqual(names);
+    const others = [namesIn(withoutBundling(), "Two"), namesIn(withoutBundling(), "One", "Moved")].flat();
+    expect(names.filter((name) => others.includes(name))).toEqual([]);
+  });
+
+  test("of the dashboard has the region in it: dashboards of all regions share their names", () => {
+    const { template } = synthesize("staging");
+    const [dashboard] = allOf(template, "AWS::CloudWatch::Dashboard");
+    expect(textOf(dashboard.Properties.DashboardName)).toMatch(/^trinity-canary-staging-REGION-[0-9a-f]{8}$/);
+  });
+
+  test("of the cycle function fits into the 64 characters of Lambda, for the longest environment", () => {
+    const { template } = synthesize("a".repeat(30), ENVIRONMENTS.staging!);
+    expect(cycleNameOf(template)).toMatch(/^[\w-]{1,64}$/);
+  });
+});
+
+test("as many daemons as an entry may name fit into a function's variables, with what the stack adds", () => {
+  const environment = "a".repeat(30);
+  const inputOf = (daemons: number): EnvironmentInput => ({
+    ...ENVIRONMENTS.staging!,
+    dockerHosts: Array.from({ length: daemons }, (_, i) => `tcp://10.20.30.${100 + i}:2376`),
+  });
+  const isAccepted = (daemons: number) => {
+    try {
+      return parseEnvironment(environment, inputOf(daemons)).dockerHosts.length === daemons;
+    } catch {
+      return false;
+    }
+  };
+  let most = 1;
+  while (isAccepted(most + 1)) most += 1;
+  expect(most).toBeGreaterThan(100);
+  const { template } = synthesize(environment, inputOf(most));
+  // As long as AWS makes them.
+  const made = {
+    STATE_TABLE: `TrinityCanary-${environment}-CanaryState319B71DA-ABCDEFGHIJKLM`,
+    CANARY_SECRET_ID:
+      "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:CanarySecretBE55161E-AbCdEfGhIjKl-AbCdEf",
+    ALERT_TOPIC_ARN: `arn:aws:sns:ap-southeast-2:123456789012:TrinityCanary-${environment}-CanaryAlerts4E0B4A1F-AbCdEfGhIjKl`,
+    CANARY_STATUS_URL: "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.ap-southeast-2.on.aws/",
+  };
+  const variables = variablesOfFunction(template, /^CanaryCycle/);
+  expect(Object.keys(variables)).toEqual(expect.arrayContaining(Object.keys(made)));
+  expect(Buffer.byteLength(JSON.stringify({ ...variables, ...made }))).toBeLessThanOrEqual(4096);
+});
+
+describe("what the API may write", () => {
+  /** The names that a request has for what it writes, or looks at for that. */
+  function attributesOf({ input }: UpdateCommand): string[] {
+    const { UpdateExpression = "", ConditionExpression = "", ExpressionAttributeNames = {}, Key } = input;
+    const words = `${UpdateExpression} ${ConditionExpression}`.match(/[#:]?\w+/g) ?? [];
+    const known = /^(SET|REMOVE|AND|OR|attribute_exists|attribute_not_exists|if_not_exists)$/;
+    return [
+      ...Object.keys(Key ?? {}),
+      ...words
+        .filter((word) => !word.startsWith(":") && !known.test(word))
+        .map((word) => ExpressionAttributeNames[word] ?? word),
+    ];
+  }
+
+  /** Does the work against a table that is not there, and gives what it asked for. */
+  async function requestsOf(work: (store: Store) => Promise<unknown>): Promise<UpdateCommand[]> {
+    const client = mockClient(DynamoDBDocumentClient);
+    client.on(UpdateCommand).resolves({ Attributes: { lease_owner: "me", version: 0 } });
+    await work(dynamoStore(documentClient({ endpoint: "http://127.0.0.1:9" }), "canary"));
+    const requests = client.commandCalls(UpdateCommand).map(({ args: [command] }) => command);
+    client.restore();
+    return requests;
+  }
+
+  const { Condition } = statementsOf(synthesize("staging").template, /^CanaryApiRole/).find(
+    ({ Action }) => Action === "dynamodb:UpdateItem",
+  );
+
+  /** Whether the API's right to write covers the request, as IAM would say. */
+  function isAllowed(request: UpdateCommand): boolean {
+    const names: string[] = Condition["ForAllValues:StringLike"]["dynamodb:Attributes"];
+    const keys: string[] = Condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"];
+    const returned: string[] = Condition.StringEqualsIfExists["dynamodb:ReturnValues"];
+    const isLike = (name: string, pattern: string) =>
+      pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+    return (
+      keys.includes(request.input.Key!.pk) &&
+      attributesOf(request).every((name) => names.some((pattern) => isLike(name, pattern))) &&
+      returned.includes(request.input.ReturnValues ?? "NONE")
+    );
+  }
+
+  const silence = {
+    id: "0a1b2c3d",
+    invariantId: "S-01",
+    subject: null,
+    untilMs: 2,
+    reason: "resizing",
+    createdAtMs: 1,
+  };
+
+  test("a silence, and its end", async () => {
+    const requests = await requestsOf(async ({ silences }) => {
+      await silences.put(silence, 1);
+      await silences.remove(silence.id);
+    });
+    expect(requests).toHaveLength(2);
+    expect(requests.map(isAllowed)).toEqual([true, true]);
+  });
+
+  test("not the lease, not the memory with what waits to be sent, and no other item", async () => {
+    const requests = await requestsOf(async ({ lease, evidence }) => {
+      const held = (await lease.acquire("me", 1, 1000)) as Lease;
+      await lease.commit(held, memorySizes(EMPTY_MEMORY, []), { release: true, nowMs: 1 });
+      await lease.release("me");
+      await evidence.reserveIds(
+        "2026-11-23",
+        [{ invariantId: "S-01", severity: "critical", count: 1 }],
+        1,
+        1,
+        new AbortController().signal,
+      );
+    });
+    expect(requests).toHaveLength(4);
+    expect(requests.map(isAllowed)).toEqual([false, false, false, false]);
+    const everything = requests.map((request) => attributesOf(request));
+    expect(everything[1]).toEqual(expect.arrayContaining(["memory", "version", "lease_owner"]));
+  });
 });

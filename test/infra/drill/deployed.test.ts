@@ -8,6 +8,7 @@ import { type EnvironmentSettings, parseEnvironment } from "../../../infra/envir
 import type { Fault } from "../../../infra/faults/fault.ts";
 import { DRILLED } from "../../../infra/faults/index.ts";
 import { openCanary } from "../../../shared/canary.ts";
+import { runCycle } from "../../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import { createApp } from "../../../shared/web/app.ts";
 import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
@@ -66,7 +67,12 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     const { dynamo, env } = platform;
     const variables = { ...env, ...dockerd.env, CONFIRM_AFTER_MS: "60", ...more };
     const canary = openCanary(variables, { state: dynamo });
-    const app = createApp({ canary, adminToken: TOKEN, logError() {} });
+    const app = createApp({
+      canary,
+      runCycle: (request) => runCycle(canary, request),
+      adminToken: TOKEN,
+      logError() {},
+    });
     return async (path, init) =>
       app.request(path, {
         ...init,

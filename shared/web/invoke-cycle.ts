@@ -1,0 +1,89 @@
+/** Has cycles run by another function of AWS Lambda, which holds the sources' tokens. */
+import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { AwsClient } from "aws4fetch";
+import type { CycleFunction } from "../config/api.ts";
+import { toCall } from "../cycle/call.ts";
+import type { CycleOutcome } from "../cycle/outcome.ts";
+import { describeError } from "../errors.ts";
+import { CycleNotRun, type RunCycle } from "./cycles.ts";
+import { OutcomeSchema } from "./outcome-schema.ts";
+
+/** What the answer to our own caller takes, after the cycle's. */
+const ANSWER_MS = 1_000;
+/** The longest time limit of a function. */
+const LONGEST_MS = 900_000;
+const TRY_AGAIN_SECONDS = 10;
+
+const unanswered = (status: 502 | 504, why: string) =>
+  new CycleNotRun(
+    status,
+    "cycle_unanswered",
+    `${why}; if the cycle is running, it ends by itself: see the status`,
+  );
+const late = () => unanswered(504, "the cycle function did not answer in time");
+const failed = (what: string) =>
+  new CycleNotRun(502, "cycle_failed", `the cycle function ${what}; its log says more`);
+
+/**
+ * Makes the function that runs a cycle by a synchronous call of Lambda. It is never sent twice: a second call would only
+ * meet the lease of the first. Where the call fails, the cycle has either happened as a whole or not at all.
+ */
+export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycle {
+  const credentials = defaultProvider();
+  const url = `${endpoint}/2015-03-31/functions/${encodeURIComponent(name)}/invocations`;
+
+  return async (request) => {
+    const leftMs = Math.max(0, (request.timeLeftMs?.() ?? LONGEST_MS) - ANSWER_MS);
+    const signal = AbortSignal.timeout(leftMs);
+    const body = JSON.stringify(toCall(request, Date.now() + leftMs));
+    try {
+      const client = new AwsClient({ ...(await credentials()), service: "lambda", region });
+      const headers = { "x-amz-invocation-type": "RequestResponse" };
+      const signed = await client.sign(url, { method: "POST", headers, body });
+      const response = await fetch(signed, { redirect: "manual", signal });
+      return outcomeOf(response, await response.text());
+    } catch (error) {
+      if (error instanceof CycleNotRun) throw error;
+      if (signal.aborted) throw late();
+      throw unanswered(502, `the cycle function gave no answer (${describeError(error)})`);
+    }
+  };
+}
+
+/** Reads Lambda's answer. @throws CycleNotRun where it is not the outcome of a cycle */
+function outcomeOf({ status, headers }: Response, text: string): CycleOutcome {
+  if (status === 429) {
+    const seconds = Math.ceil(Number(headers.get("retry-after"))) || TRY_AGAIN_SECONDS;
+    const why = "no cycle was started: Lambda runs as many functions as it may; try again";
+    throw new CycleNotRun(503, "cycle_throttled", why, seconds);
+  }
+  if (status >= 500) throw unanswered(502, `Lambda answered HTTP ${status}`);
+  if (status !== 200) {
+    const why = `no cycle was started: Lambda answered HTTP ${status}`;
+    throw new CycleNotRun(502, "cycle_not_started", why);
+  }
+  const body = parsed(text);
+  if (headers.has("x-amz-function-error")) throw errorOf(Object(body));
+  const outcome = OutcomeSchema.safeParse(body);
+  if (!outcome.success) throw failed("gave an answer that is no outcome of a cycle");
+  return outcome.data;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Describes an error of the function. Its message stays unseen: it can name what only operators may know. */
+function errorOf({ errorType, errorMessage }: { errorType?: unknown; errorMessage?: unknown }): CycleNotRun {
+  if (errorType === "ConfigError") {
+    const why = "the canary's configuration can't be used; the cycle function's log says what is wrong";
+    return new CycleNotRun(503, "misconfigured", why);
+  }
+  if (/Task timed out/.test(String(errorMessage))) return late();
+  const type = typeof errorType === "string" && /^[\w.]{1,60}$/.test(errorType) ? ` (${errorType})` : "";
+  return failed(`failed${type}`);
+}
