@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 const DATABASE = fileURLToPath(new URL("../../shared/sources/sqlite/database.ts", import.meta.url));
 const QUIET = "--disable-warning=ExperimentalWarning";
 
-/** A statement without an end. */
+/** A statement without an end, on a database with one table. */
 export const ENDLESS =
-  "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+  "WITH RECURSIVE n (i) AS (SELECT count(*) FROM sqlite_master UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
 /** Runs the statements on the file in a process of its own, which closes it. */
 export function writeFile(path: string, ...statements: string[]): void {
