@@ -1,6 +1,13 @@
 import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { byAgent, countSubjects, nameSubjects, SLOT_TTL_BUFFER_SECONDS, secondsBetween } from "./rules.ts";
+import {
+  byAgent,
+  countSubjects,
+  nameSubjects,
+  partsOf,
+  SLOT_TTL_BUFFER_SECONDS,
+  secondsBetween,
+} from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -31,13 +38,13 @@ export const terminalStateClosure = invariant({
   check({ roster, executions, slots }, { times }) {
     const readAtMs = times.executions.fromMs;
     const executionsOf = byAgent(executions.live);
-    const unseen: Unseen[] = [];
+    const unseen: Unseen[] = partsOf(
+      executions.unreadable.filter(
+        (e) => e.status === "running" && (e.agent === null || roster.has(e.agent)),
+      ),
+    );
     const findings: Finding<Observed>[] = [];
     for (const [agent, { executionTimeoutSeconds }] of roster) {
-      if (executions.unseenAgents.has(agent)) {
-        unseen.push({ subject: agent });
-        continue;
-      }
       for (const execution of executionsOf.get(agent) ?? []) {
         const { id, status, startedAt, startedAtMs, lease, scheduleTimeoutSeconds } = execution;
         if (status !== "running") continue;
@@ -60,7 +67,7 @@ export const terminalStateClosure = invariant({
         const timeouts = [
           { source: "agent", seconds: executionTimeoutSeconds },
           { source: "schedule", seconds: scheduleTimeoutSeconds ?? 0 },
-          { source: "slot", seconds: slotTimeout ?? 0 },
+          { source: "slot", seconds: Math.floor(slotTimeout ?? 0) },
         ] as const;
         const effective = timeouts.reduce((longest, t) => (t.seconds > longest.seconds ? t : longest));
         const limitSeconds = effective.seconds + SLOT_TTL_BUFFER_SECONDS;

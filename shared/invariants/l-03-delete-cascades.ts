@@ -1,5 +1,5 @@
 import { type Finding, invariant } from "./invariant.ts";
-import { nameSubjects } from "./rules.ts";
+import { nameSubjects, UNREADABLE_AGENT } from "./rules.ts";
 
 interface Observed {
   ghost_agent_name: string;
@@ -62,7 +62,10 @@ export const deleteCascades = invariant({
     });
     return {
       subjects: [...roster.keys(), ...names],
-      unseen: [...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
+      unseen: [
+        ...[...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
+        ...orphans.tablesWithUnreadable.map((table) => ({ subject: UNREADABLE_AGENT, key: table })),
+      ],
       findings,
       ...(orphans.unseenTables.length > 0 && {
         unlisted: `not searched: ${orphans.unseenTables.join(", ")}`,

@@ -2,7 +2,7 @@
 import { type Ended, type EndedCursor, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import { formatInstant } from "../../../time.ts";
 import { needsExecutionsColumn, type SqlFact } from "../fact.ts";
-import { eachRow, packed, rowsOf } from "../packing.ts";
+import { eachRow, packed, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, indexedBy, quoted } from "../sql.ts";
 
@@ -63,7 +63,7 @@ export const ended: SqlFact<Ended> = {
     const rows: Ended["rows"][number][] = [];
     eachRow(answer, COLUMNS, ({ id, status }) => {
       if (typeof id === "string") rows.push({ id, status: TERMINAL_STATUSES[Number(status)]! });
-      else report("sqlite.ended: a row's id can't be read");
+      else report(`sqlite.ended: a row's id ${UNREADABLE}`);
     });
     const bounds = rowsOf(cursorRows);
     const cursor: EndedCursor = {
