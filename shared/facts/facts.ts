@@ -74,11 +74,11 @@ export interface EndedCursor {
   /** Unix ms of the last reading. */
   readonly readAtMs: number;
   /**
-   * The highest rowid then. A row that became `skipped` since, which sets no completed_at, was made since, or was live
-   * then: rows above this, the newest below it, or one of `oldLive`.
+   * No row was live then from this rowid down, but for those in `oldLive`: a row that has become terminal since, and whose
+   * completed_at does not say when, is above this or one of these.
    */
   readonly rowid: number;
-  /** Rowids that were live then and are not among the newest. */
+  /** Rowids that were live then and are far below the newest. */
   readonly oldLive: readonly number[];
 }
 
