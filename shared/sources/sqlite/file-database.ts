@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { SourceError } from "../../errors.ts";
 import type { Database, SqlRow } from "./database.ts";
 
-/** A writer that waits this long does not notice it; a platform's own timeouts for a lock are seconds. */
-export const LOCK_MS = 250;
+/** With it, no commit takes a quarter of a second: a commit takes time itself, and the end of a process a few ms. */
+export const LOCK_MS = 150;
 /** A cold page cache, or a processor that is taken away, slows the first try only. */
 const TRIES = 3;
 const PAUSE_MS = 1_000;

@@ -10,7 +10,12 @@ const port = parentPort;
 if (!port) throw new Error("file-worker.mjs runs as a worker thread only");
 
 /** A writer that commits holds the file for a tenth of a second at most, on a slow disk for longer. */
-const LOCK_WAIT_MS = 2_000;
+const LOCK_WAIT_MS = 4_000;
+/**
+ * SQLite's own wait looks every 100 ms. On a slow disk, a writer that commits all the time leaves the file for some tenths
+ * of a ms between two commits.
+ */
+const LOCK_STEP_MS = 0.2;
 /** A value above this is an error of its statement. Longer ones need memory that a function may not have. */
 const MAX_VALUE_BYTES = 100_000_000;
 const MAX_ANSWER_BYTES = 64_000_000;
@@ -59,9 +64,11 @@ function modeOf(/** @type {string} */ path) {
   );
 }
 
-/** @param {unknown} error of opening, or of taking the lock */
+const codeOf = (/** @type {unknown} */ error) => /** @type {{ errcode?: number }} */ (error).errcode ?? 0;
+
+/** @param {unknown} error of taking the lock */
 function explained(error) {
-  const code = /** @type {{ errcode?: number }} */ (error).errcode ?? 0;
+  const code = codeOf(error);
   if (code === HOT_JOURNAL)
     return new Refusal(
       "a writer was cut off, and its journal has to be rolled back, which is a write: let the platform open the database",
@@ -75,6 +82,24 @@ function explained(error) {
       `the database is locked: a writer held it for ${LOCK_WAIT_MS} ms, see whether one hangs`,
     );
   return error;
+}
+
+const sleep = (/** @type {number} */ ms) =>
+  void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+/** Takes the lock of a reader, which the first read of a transaction does. */
+function takeLock(/** @type {DatabaseSync} */ database) {
+  const until = performance.now() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      run(database, "PRAGMA schema_version");
+      return;
+    } catch (error) {
+      const isBusy = (codeOf(error) & 0xff) === BUSY;
+      if (!isBusy || performance.now() > until) throw explained(error);
+      sleep(LOCK_STEP_MS);
+    }
+  }
 }
 
 /** @param {DatabaseSync} database @param {string} text */
@@ -122,17 +147,12 @@ function runAll(database, { statements, separately }) {
  */
 function readIn(request, mode) {
   const address = `${pathToFileURL(request.path)}?${mode}`;
-  const database = new DatabaseSync(address, { readOnly: true, timeout: LOCK_WAIT_MS });
+  const database = new DatabaseSync(address, { readOnly: true });
   try {
     // Node 22 has no such limit.
     if (database.limits) database.limits.length = MAX_VALUE_BYTES;
     database.exec("BEGIN");
-    try {
-      // The first read takes the lock.
-      run(database, "PRAGMA schema_version");
-    } catch (error) {
-      throw explained(error);
-    }
+    takeLock(database);
     // Readers of a database in WAL mode keep nobody waiting.
     if (mode === "") {
       reads += 1;
@@ -169,7 +189,7 @@ function read(request) {
     )
       return results;
     // The deadline ends a wait that takes too long.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, CLOCK_STEP_MS);
+    sleep(CLOCK_STEP_MS);
   }
 }
 

@@ -22,9 +22,10 @@ export const UNREADABLE = `can't be read (it is not UTF-8, or longer than ${MAX_
 /** Whether the value is too long. It is not loaded for this: SQLite keeps the length of a value beside it. */
 const isTooLong = (value: string) => `octet_length(${value}) > ${MAX_BYTES}`;
 
-/** The value as a blob; where it is too long, one that is not UTF-8. */
-export const blob = (value: string): string =>
-  `CASE WHEN ${isTooLong(value)} THEN x'ff' ELSE CAST(${value} AS BLOB) END`;
+/** The value; where it is too long, a blob that is not UTF-8. */
+export const bounded = (value: string): string =>
+  `CASE WHEN ${isTooLong(value)} THEN x'ff' ELSE ${value} END`;
+export const blob = (value: string): string => `CAST(${bounded(value)} AS BLOB)`;
 
 /** For `length` and GLOB a text ends at its first NUL, and a blob doesn't: neither may count as printable. */
 const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
