@@ -1,9 +1,11 @@
 /**
  * `npm run file-locks [SECONDS] [ROWS]`: what reads of a database file cost the platform that writes it. A writer in
- * rollback-journal mode commits every 10 ms, now alone, now beside back-to-back reads of every fact.
+ * rollback-journal mode commits every 10 ms: alone, beside back-to-back reads of every fact of another file (which need
+ * as much of the machine, and no lock of its own), and beside the same of its file.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -17,7 +19,7 @@ import { temporaryFolder } from "../local/temporary-folder.ts";
 import { openDatabaseFile } from "../platform/file-client.ts";
 import { createSchema } from "../platform/schema.ts";
 
-/** The time beside reads is cut into blocks, each after a fifth as long without them: what else the machine does hits both. */
+/** The time is cut into blocks: what else the machine does then hits each part. */
 const BLOCKS = 5;
 const LATE_MS = 250;
 const DEADLINE_MS = 10_000;
@@ -48,53 +50,72 @@ function describeCommits(what: string, commitsMs: readonly number[]): string {
   return `${what}: ${sorted.length} commits, median ${at(sorted, 0.5)} ms, 99 % ${at(sorted, 0.99)} ms, longest ${at(sorted, 1)} ms, over ${LATE_MS} ms: ${late}`;
 }
 
-export async function measure(seconds: number, rows: number): Promise<void> {
-  const folder = await temporaryFolder();
-  const path = join(folder.path, "trinity.db");
-  await fill(path, rows);
-  const writer = fork(fileURLToPath(new URL("./file-writer.ts", import.meta.url)), [path]);
-  const take = async (): Promise<number[]> => {
-    writer.send("take");
-    return (await once(writer, "message"))[0];
-  };
+/** What came of the reads of one file. */
+function readerOf(path: string) {
   const read = sqliteReader(openDatabase(`file:${path}`));
   const wanted: ReadonlySet<FactName> = new Set(sqlite.gives);
-  const alone: number[] = [];
-  const beside: number[] = [];
-  const readsMs: number[] = [];
-  const failures = new Map<string, number>();
-  let locksLeft = 0;
+  const tookMs: number[] = [];
+  const failures: Record<string, number> = {};
   let since: Since = { ended: null };
-  for (let block = 0; block < BLOCKS; block += 1) {
-    await take();
-    await setTimeout((seconds * 1000) / BLOCKS / 5);
-    alone.push(...(await take()));
-    const until = performance.now() + (seconds * 1000) / BLOCKS;
-    while (performance.now() < until) {
+  const failed = (why: string) => {
+    failures[why] = (failures[why] ?? 0) + 1;
+  };
+  return {
+    tookMs,
+    failures,
+    async once() {
       const startedAt = performance.now();
       try {
         const { readings } = await withDeadline(DEADLINE_MS, (signal) =>
           read({ signal, wanted, since, now: Date.now }),
         );
         if (readings.ended?.read) since = { ended: readings.ended.value.cursor };
-        for (const reading of Object.values(readings))
-          if (!reading.read) failures.set(reading.reason, (failures.get(reading.reason) ?? 0) + 1);
+        for (const reading of Object.values(readings)) if (!reading.read) failed(reading.reason);
       } catch (error) {
-        failures.set(describeError(error), (failures.get(describeError(error)) ?? 0) + 1);
+        failed(describeError(error));
       }
-      readsMs.push(performance.now() - startedAt);
+      tookMs.push(performance.now() - startedAt);
+    },
+  };
+}
+
+/** @param seconds that the file is read for; it is left alone, and another one is read, for a fifth of that each */
+async function measure(seconds: number, rows: number): Promise<void> {
+  const folder = await temporaryFolder();
+  const path = join(folder.path, "trinity.db");
+  const otherPath = join(folder.path, "other.db");
+  await fill(path, rows);
+  await copyFile(path, otherPath);
+  const writer = fork(fileURLToPath(new URL("./file-writer.ts", import.meta.url)), [path]);
+  const take = async (): Promise<number[]> => {
+    writer.send("take");
+    return (await once(writer, "message"))[0];
+  };
+  const [reader, otherReader] = [readerOf(path), readerOf(otherPath)];
+  const commits = { alone: [] as number[], besideOther: [] as number[], beside: [] as number[] };
+  let locksLeft = 0;
+  for (let block = 0; block < BLOCKS; block += 1) {
+    const blockMs = (seconds * 1000) / BLOCKS;
+    await take();
+    await setTimeout(blockMs / 5);
+    commits.alone.push(...(await take()));
+    for (const until = performance.now() + blockMs / 5; performance.now() < until; ) await otherReader.once();
+    commits.besideOther.push(...(await take()));
+    for (const until = performance.now() + blockMs; performance.now() < until; ) {
+      await reader.once();
       locksLeft += locksOn(path).filter(({ pid }) => pid !== writer.pid).length;
     }
-    beside.push(...(await take()));
+    commits.beside.push(...(await take()));
   }
   writer.disconnect();
   await once(writer, "exit");
   await folder.remove();
-  const sorted = readsMs.sort((a, b) => a - b);
-  console.log(describeCommits("alone", alone));
-  console.log(describeCommits("beside reads", beside));
+  console.log(describeCommits("alone", commits.alone));
+  console.log(describeCommits("beside reads of another file", commits.besideOther));
+  console.log(describeCommits("beside reads of its file", commits.beside));
+  const sorted = reader.tookMs.sort((a, b) => a - b);
   console.log(
-    `${sorted.length} reads of ${rows} rows: median ${at(sorted, 0.5)} ms, longest ${at(sorted, 1)} ms; locks left: ${locksLeft}; failed: ${JSON.stringify(Object.fromEntries(failures))}`,
+    `${sorted.length} reads of ${rows} rows: median ${at(sorted, 0.5)} ms, longest ${at(sorted, 1)} ms; locks left: ${locksLeft}; failed: ${JSON.stringify(reader.failures)}`,
   );
 }
 
