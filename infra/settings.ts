@@ -133,6 +133,10 @@ export const Settings = z
           },
         ),
       ),
+      libsqlLockMs: numberOf(
+        sqlite.variables.lockMs,
+        "milliseconds that a read of a file may keep the platform from committing",
+      ),
       /** An EFS access point, where libsqlUrl names a file. */
       fileSystem: FileSystem.optional(),
       redisUrl: writes(

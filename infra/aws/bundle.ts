@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const FILE_WORKER = "file-worker.mjs";
+/** The process that reads database files, and its thread: they are started by their paths. */
+const FILE_READER = ["file-process.mjs", "file-worker.mjs"] as const;
 
 /**
  * What the canary never calls: dockerode's SSH, BuildKit and archives; libsql over WebSocket; zod's texts in other
@@ -43,8 +44,8 @@ const mapOwnSourcesOnly: Plugin = {
 /**
  * Bundles one function.
  * @param entry a file of the project, `functions/cycle.ts`
- * @param outputFolder gets `index.mjs` with its parts and their source maps, and the worker that reads database files where
- *   the function uses it; it is created if it does not exist
+ * @param outputFolder gets `index.mjs` with its parts and their source maps, and what reads database files where the
+ *   function uses it; it is created if it does not exist
  * @param options `splitting: false` puts all into one file, `minify: false` keeps names and lines
  * @throws esbuild's errors, with its messages printed
  */
@@ -80,9 +81,9 @@ export async function bundleFunction(
   });
   await mkdir(outputFolder, { recursive: true });
   for (const { path, contents } of outputFiles) await writeFile(join(outputFolder, basename(path)), contents);
-  const isUsed = outputFiles.some(({ path, text }) => path.endsWith(".mjs") && text.includes(FILE_WORKER));
-  if (isUsed)
-    await copyFile(join(PROJECT, "shared/sources/sqlite", FILE_WORKER), join(outputFolder, FILE_WORKER));
+  const isUsed = outputFiles.some(({ path, text }) => path.endsWith(".mjs") && text.includes(FILE_READER[0]));
+  for (const name of isUsed ? FILE_READER : [])
+    await copyFile(join(PROJECT, "shared/sources/sqlite", name), join(outputFolder, name));
 }
 
 const [, script, entry, outputFolder] = process.argv;

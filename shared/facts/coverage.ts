@@ -4,6 +4,8 @@
 export interface Unseen {
   readonly subject: string;
   readonly key?: string;
+  /** The subject's name can't be read, and `subject` only stands for it: it may be any. */
+  readonly ofAnySubject?: true;
 }
 
 /** What a check says of what it looked at. */
@@ -32,7 +34,7 @@ export interface Coverage extends Required<Omit<CoverageParts, "subjects" | "unl
 const isHidden = (unseen: readonly Unseen[], subject: string, key: string | undefined): boolean =>
   unseen.some(
     (part) =>
-      part.subject === subject &&
+      (part.subject === subject || part.ofAnySubject) &&
       (part.key === undefined || key === undefined || key === part.key || key.startsWith(`${part.key}/`)),
   );
 

@@ -52,12 +52,16 @@ export interface Execution {
   readonly scheduleTimeoutSeconds: number | null | "unreadable";
 }
 
+/** A live row whose id or agent, or both, can't be read: that is null. */
+export interface UnreadableRow extends Omit<Execution, "id" | "agent"> {
+  readonly id: string | null;
+  readonly agent: string | null;
+}
+
 export interface Executions {
   readonly live: readonly Execution[];
-  /** Agents with a live row whose id can't be read: what they run is not known. */
-  readonly unseenAgents: ReadonlySet<string>;
-  /** Ids of live rows whose agent can't be read: their slots are no leaks. */
-  readonly unseenIds: ReadonlySet<string>;
+  /** Live rows that can't be named. They spoil nothing but themselves: there is such a row, and it counts. */
+  readonly unreadable: readonly UnreadableRow[];
 }
 
 /** Rows that became terminal since the cursor (a superset: a row may have been seen before). */
@@ -72,11 +76,11 @@ export interface EndedCursor {
   /** Unix ms of the last reading. */
   readonly readAtMs: number;
   /**
-   * The highest rowid then. A row that became `skipped` since, which sets no completed_at, was made since, or was live
-   * then: rows above this, the newest below it, or one of `oldLive`.
+   * No row was live then from this rowid down, but for those in `oldLive`: a row that has become terminal since, and whose
+   * completed_at does not say when, is above this or one of these.
    */
   readonly rowid: number;
-  /** Rowids that were live then and are not among the newest. */
+  /** Rowids that were live then and are far below the newest. */
   readonly oldLive: readonly number[];
 }
 
@@ -99,6 +103,8 @@ export interface Orphans {
   >;
   /** Tables that are there but could not be searched. */
   readonly unseenTables: readonly string[];
+  /** Tables with rows of agents whose name can't be read. */
+  readonly tablesWithUnreadable: readonly string[];
 }
 
 /** Queue lengths as the platform's own accessor gives them. */

@@ -22,21 +22,22 @@ export const queueStatusCoherence = invariant({
   confirm: true,
 
   check({ roster, executions, queueCounts: { counts, absentIsZero, around } }) {
-    const executionsOf = byAgent(executions.live);
+    // A row that can't be named is a row that counts.
+    const rowsOf = byAgent([...executions.live, ...executions.unreadable]);
+    const isNameHidden = executions.unreadable.some((e) => e.agent === null && e.status === "queued");
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];
-    const subjects = new Set([...roster.keys(), ...executionsOf.keys(), ...counts.keys()]);
+    const subjects = new Set([...roster.keys(), ...rowsOf.keys(), ...counts.keys()]);
     for (const agent of subjects) {
       const serviceCount = counts.get(agent) ?? (absentIsZero ? 0 : undefined);
-      if (serviceCount === undefined || executions.unseenAgents.has(agent)) {
+      // The accessor may know by another spelling what can't be read here.
+      const mayBeHidden = isNameHidden && !roster.has(agent) && !rowsOf.has(agent);
+      if (serviceCount === undefined || mayBeHidden) {
         unseen.push({ subject: agent });
         continue;
       }
-      const snapshotQueuedIds = (executionsOf.get(agent) ?? [])
-        .filter((e) => e.status === "queued")
-        .map((e) => e.id)
-        .sort();
-      if (serviceCount === snapshotQueuedIds.length) continue;
+      const queued = (rowsOf.get(agent) ?? []).filter((e) => e.status === "queued");
+      if (serviceCount === queued.length) continue;
       // On a busy queue the numbers are of different moments: only one outside what was counted around it is wrong.
       const counted = around?.map((side) => side.get(agent) ?? 0);
       if (counted && serviceCount >= Math.min(...counted) && serviceCount <= Math.max(...counted)) continue;
@@ -46,10 +47,10 @@ export const queueStatusCoherence = invariant({
         observed: {
           agent_name: agent,
           service_count: serviceCount,
-          snapshot_count: snapshotQueuedIds.length,
-          snapshot_queued_ids: snapshotQueuedIds,
+          snapshot_count: queued.length,
+          snapshot_queued_ids: queued.flatMap((e) => e.id ?? []).sort(),
         },
-        signalQuery: `db.get_queued_count('${agent}') = ${serviceCount} != |queued ids in snapshot| = ${snapshotQueuedIds.length}`,
+        signalQuery: `db.get_queued_count('${agent}') = ${serviceCount} != |queued ids in snapshot| = ${queued.length}`,
       });
     }
     return { subjects, unseen, findings };

@@ -7,6 +7,7 @@ import {
   nameSubjects,
   realSlots,
   secondsBetween,
+  UNREADABLE_ID,
   unreadSlotCount,
   wholeOrText,
 } from "./rules.ts";
@@ -39,23 +40,24 @@ export const noQueuedWithoutSlotsFull = invariant({
   confirm: true,
 
   check({ roster, executions, slots, drainTick: { atSeconds } }, { times }) {
-    const executionsOf = byAgent(executions.live);
+    // A row that can't be named waits like any other.
+    const rowsOf = byAgent([...executions.live, ...executions.unreadable]);
     const readAtMs = times.drainTick.fromMs;
     const tickAgeSeconds = atSeconds === null ? null : secondsBetween(atSeconds * 1000, readAtMs);
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];
     for (const [agent, { maxParallelTasks }] of roster) {
-      if (maxParallelTasks === null || hasUnseenSlots(slots, agent) || executions.unseenAgents.has(agent)) {
+      if (maxParallelTasks === null || hasUnseenSlots(slots, agent)) {
         unseen.push({ subject: agent });
         continue;
       }
-      const queued = (executionsOf.get(agent) ?? []).filter((e) => e.status === "queued");
+      const queued = (rowsOf.get(agent) ?? []).filter((e) => e.status === "queued");
       const slotCount = realSlots(slots, agent, times.slots).length + unreadSlotCount(slots, agent);
       const freeSlots = maxParallelTasks - slotCount;
       if (queued.length === 0 || freeSlots <= 0) continue;
       if (tickAgeSeconds !== null && tickAgeSeconds <= GRACE_SECONDS) continue;
       if (tickAgeSeconds !== null && tickAgeSeconds <= DEAD_SECONDS) {
-        const since = queued.map((e) => ({ id: e.id, ms: e.queuedAtMs ?? e.startedAtMs }));
+        const since = queued.map((e) => ({ id: e.id ?? UNREADABLE_ID, ms: e.queuedAtMs ?? e.startedAtMs }));
         if (!since.some(({ ms }) => ms !== null && secondsBetween(ms, readAtMs) > GRACE_SECONDS)) {
           for (const { id, ms } of since) if (ms === null) unseen.push({ subject: agent, key: id });
           continue;

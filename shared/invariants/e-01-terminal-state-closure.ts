@@ -5,6 +5,7 @@ import {
   countSubjects,
   hasUnseenSlots,
   nameSubjects,
+  partsOf,
   SLOT_TTL_BUFFER_SECONDS,
   secondsBetween,
   unreadSlotCount,
@@ -39,13 +40,13 @@ export const terminalStateClosure = invariant({
   check({ roster, executions, slots }, { times }) {
     const readAtMs = times.executions.fromMs;
     const executionsOf = byAgent(executions.live);
-    const unseen: Unseen[] = [];
+    const unseen: Unseen[] = partsOf(
+      executions.unreadable.filter(
+        (e) => e.status === "running" && (e.agent === null || roster.has(e.agent)),
+      ),
+    );
     const findings: Finding<Observed>[] = [];
     for (const [agent, { executionTimeoutSeconds }] of roster) {
-      if (executions.unseenAgents.has(agent)) {
-        unseen.push({ subject: agent });
-        continue;
-      }
       for (const execution of executionsOf.get(agent) ?? []) {
         const { id, status, startedAt, startedAtMs, lease, scheduleTimeoutSeconds } = execution;
         if (status !== "running") continue;
@@ -70,7 +71,7 @@ export const terminalStateClosure = invariant({
         const timeouts = [
           { source: "agent", seconds: executionTimeoutSeconds },
           { source: "schedule", seconds: scheduleTimeoutSeconds ?? 0 },
-          { source: "slot", seconds: slot?.timeoutSeconds ?? 0 },
+          { source: "slot", seconds: Math.floor(slot?.timeoutSeconds ?? 0) },
         ] as const;
         const effective = timeouts.reduce((longest, t) => (t.seconds > longest.seconds ? t : longest));
         const limitSeconds = effective.seconds + SLOT_TTL_BUFFER_SECONDS;

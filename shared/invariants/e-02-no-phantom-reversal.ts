@@ -1,6 +1,6 @@
 import { TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects } from "./rules.ts";
+import { countSubjects, nameSubjects, partsOf } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -45,7 +45,7 @@ export const noPhantomReversal = invariant({
     }
     return {
       subjects: executions.live.map((e) => e.agent),
-      unseen: [...executions.unseenAgents].map((subject) => ({ subject })),
+      unseen: partsOf(executions.unreadable),
       findings,
     };
   },

@@ -1,6 +1,6 @@
 import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects, secondsBetween } from "./rules.ts";
+import { countSubjects, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -27,7 +27,7 @@ export const dispatchedRowsHaveASession = invariant({
   confirm: true,
 
   check({ executions, sessions }, { times }) {
-    const unseen: Unseen[] = [...executions.unseenAgents].map((subject) => ({ subject }));
+    const unseen: Unseen[] = partsOf(executions.unreadable.filter((e) => e.status === "running"));
     const findings: Finding<Observed>[] = [];
     const running = executions.live.filter((e) => e.status === "running");
     for (const { id, agent, startedAt, startedAtMs } of running) {

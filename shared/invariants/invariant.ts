@@ -54,7 +54,7 @@ interface InvariantSpec<R extends FactName, Observed extends object, Id extends 
   summarize(findings: readonly Finding<Observed>[]): string;
   /** One finding in one line, with the fields that matter for triage. */
   explain(observed: Observed): string;
-  /** A finding with several keys, cut down to those that were confirmed. */
+  /** A finding with several keys, cut down to those that were confirmed. Without any key left, it is none. */
   narrow?(finding: Finding<Observed>, keep: ReadonlySet<string>): Finding<Observed>;
 }
 

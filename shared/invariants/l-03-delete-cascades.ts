@@ -1,5 +1,5 @@
 import { type Finding, invariant } from "./invariant.ts";
-import { nameSubjects, unreadSlotCount, unreadSlotKeys } from "./rules.ts";
+import { nameSubjects, UNREADABLE_AGENT, unreadSlotCount, unreadSlotKeys } from "./rules.ts";
 
 interface Observed {
   ghost_agent_name: string;
@@ -67,6 +67,7 @@ export const deleteCascades = invariant({
       unseen: [
         ...[...slots.unseenAgents].filter(isGhost).map((subject) => ({ subject })),
         ...unreadSlotKeys(slots),
+        ...orphans.tablesWithUnreadable.map((table) => ({ subject: UNREADABLE_AGENT, key: table })),
       ],
       findings,
       ...(orphans.unseenTables.length > 0 && {

@@ -1,12 +1,12 @@
 /** Rules of the platform that more than one invariant rests on. */
 import type { Unseen } from "../facts/coverage.ts";
 import {
-  type Execution,
   isDrainSentinel,
   isReadableName,
   type ReadingTime,
   type Slot,
   type Slots,
+  type UnreadableRow,
 } from "../facts/facts.ts";
 import { listed } from "../text.ts";
 
@@ -70,15 +70,32 @@ export function wholeOrText(value: number): number | string {
 export const secondsBetween = (thenMs: number, readAtMs: number): number =>
   Math.max(0, Math.floor((readAtMs - thenMs) / 1000));
 
-/** Groups the executions by agent. */
-export function byAgent(executions: readonly Execution[]): ReadonlyMap<string, readonly Execution[]> {
-  const groups = new Map<string, Execution[]>();
-  for (const execution of executions) {
-    const group = groups.get(execution.agent);
-    if (group) group.push(execution);
-    else groups.set(execution.agent, [execution]);
+/** Groups the rows by agent. A row whose agent can't be read is in no group. */
+export function byAgent<R extends { readonly agent: string | null }>(
+  rows: readonly R[],
+): ReadonlyMap<string, readonly R[]> {
+  const groups = new Map<string, R[]>();
+  for (const row of rows) {
+    if (row.agent === null) continue;
+    const group = groups.get(row.agent);
+    if (group) group.push(row);
+    else groups.set(row.agent, [row]);
   }
   return groups;
+}
+
+/** What stands for a name, or for an id, that can't be read. */
+export const UNREADABLE_AGENT = "(unreadable name)";
+export const UNREADABLE_ID = "(unreadable id)";
+
+/** The parts that such rows are, each once. @param keyOf makes the key of a finding from an id */
+export function partsOf(rows: readonly UnreadableRow[], keyOf = (id: string) => id): Unseen[] {
+  const parts = rows.map(({ id, agent }) => ({
+    subject: agent ?? UNREADABLE_AGENT,
+    key: keyOf(id ?? UNREADABLE_ID),
+    ...(agent === null && { ofAnySubject: true as const }),
+  }));
+  return [...new Map(parts.map((part) => [`${part.subject}/${part.key}`, part])).values()];
 }
 
 /** Names the subjects of findings, sorted, the first few: `a, b, c and 4 more`. */

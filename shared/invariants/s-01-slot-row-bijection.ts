@@ -5,6 +5,7 @@ import {
   hasUnseenSlots,
   isInFlight,
   nameSubjects,
+  partsOf,
   realSlots,
   unreadSlotCount,
   unreadSlotKeys,
@@ -19,6 +20,8 @@ interface Observed {
   sql_running_count: number;
   in_redis_only: string[];
   in_sql_only: string[];
+  /** Only where there are some: as many of in_redis_only may be theirs. */
+  unreadable_running_rows?: number;
 }
 
 const redisKey = (id: string) => `redis:${id}`;
@@ -38,10 +41,15 @@ export const slotRowBijection = invariant({
 
   check({ roster, slots, executions }, { times }) {
     const executionsOf = byAgent(executions.live);
-    const unseen = unreadSlotKeys(slots);
+    const { unreadable } = executions;
+    const idsOfHiddenAgents = new Set(unreadable.map((e) => e.id));
+    const hidden = unreadable.filter(
+      (e) => e.status === "running" && e.lease === null && (e.agent === null || roster.has(e.agent)),
+    );
+    const unseen = [...unreadSlotKeys(slots), ...partsOf(hidden, sqlKey)];
     const findings: Finding<Observed>[] = [];
     for (const agent of roster.keys()) {
-      if (hasUnseenSlots(slots, agent) || executions.unseenAgents.has(agent)) {
+      if (hasUnseenSlots(slots, agent)) {
         unseen.push({ subject: agent });
         continue;
       }
@@ -52,8 +60,10 @@ export const slotRowBijection = invariant({
       );
       const heldIds = new Set(held.map((slot) => slot.id));
       const runningIds = new Set(running.map((e) => e.id));
+      const ofHiddenAgents = held.filter((slot) => idsOfHiddenAgents.has(slot.id));
+      unseen.push(...ofHiddenAgents.map(({ id }) => ({ subject: agent, key: redisKey(id) })));
       const inRedisOnly = held
-        .filter((slot) => !executions.unseenIds.has(slot.id))
+        .filter((slot) => !idsOfHiddenAgents.has(slot.id))
         .filter((slot) => !runningIds.has(slot.id) && !isInFlight(slot.score * 1000, times.slots))
         .map((slot) => slot.id)
         .sort();
@@ -70,6 +80,11 @@ export const slotRowBijection = invariant({
       const heldBack = withoutSlot.slice(inSqlOnly.length);
       unseen.push(...unreadSlots(slots, agent, redisKey("(unreadable)")));
       unseen.push(...heldBack.map((id) => ({ subject: agent, key: sqlKey(id) })));
+      // A row without a readable id may be that of one slot, but not of two.
+      const mayBeHere = hidden.filter((e) => e.id === null && (e.agent === agent || e.agent === null));
+      const hiddenRows = mayBeHere.length;
+      if (hiddenRows > 0) unseen.push(...inRedisOnly.map((id) => ({ subject: agent, key: redisKey(id) })));
+      if (inRedisOnly.length <= hiddenRows) inRedisOnly.length = 0;
       if (inRedisOnly.length + inSqlOnly.length === 0) continue;
       findings.push({
         subject: agent,
@@ -78,9 +93,10 @@ export const slotRowBijection = invariant({
           agent_name: agent,
           redis_slot_count: held.length + unread,
           ...unreadSlotsShown(unread),
-          sql_running_count: running.length,
+          sql_running_count: running.length + mayBeHere.filter((e) => e.agent === agent).length,
           in_redis_only: inRedisOnly,
           in_sql_only: inSqlOnly,
+          ...(hiddenRows > 0 && { unreadable_running_rows: hiddenRows }),
         },
         signalQuery: `set(ZRANGE agent:slots:${agent}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${agent}' AND status = 'running')`,
       });
@@ -93,16 +109,18 @@ export const slotRowBijection = invariant({
     const unslotted = findings.reduce((n, f) => n + f.observed.in_sql_only.length, 0);
     return `${leaked} slot(s) without a running row and ${unslotted} running row(s) without a slot across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
   },
-  explain: ({ agent_name, redis_slot_count, sql_running_count, in_redis_only, in_sql_only }) =>
-    `${agent_name}: ${redis_slot_count} slot(s), ${sql_running_count} running row(s); in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}`,
+  explain: ({ agent_name, redis_slot_count, sql_running_count, in_redis_only, in_sql_only, ...rest }) =>
+    `${agent_name}: ${redis_slot_count} slot(s), ${sql_running_count} running row(s); in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${rest.unreadable_running_rows} running row(s) whose id can't be read` : ""}`,
 
-  narrow: (finding, keep) => ({
-    ...finding,
-    keys: finding.keys.filter((key) => keep.has(key)),
-    observed: {
-      ...finding.observed,
-      in_redis_only: finding.observed.in_redis_only.filter((id) => keep.has(redisKey(id))),
-      in_sql_only: finding.observed.in_sql_only.filter((id) => keep.has(sqlKey(id))),
-    },
-  }),
+  narrow(finding, keep) {
+    const { observed } = finding;
+    const slotIds = observed.in_redis_only.filter((id) => keep.has(redisKey(id)));
+    const inRedisOnly = slotIds.length > (observed.unreadable_running_rows ?? 0) ? slotIds : [];
+    const inSqlOnly = observed.in_sql_only.filter((id) => keep.has(sqlKey(id)));
+    return {
+      ...finding,
+      keys: [...inRedisOnly.map(redisKey), ...inSqlOnly.map(sqlKey)],
+      observed: { ...observed, in_redis_only: inRedisOnly, in_sql_only: inSqlOnly },
+    };
+  },
 });

@@ -22,7 +22,8 @@ function restrictTo(
   const keep = new Set(finding.keys.filter(holds));
   if (keep.size === 0) return null;
   if (keep.size === finding.keys.length) return finding;
-  return verdict.invariant.narrow?.(finding, keep) ?? finding;
+  const narrowed = verdict.invariant.narrow?.(finding, keep) ?? finding;
+  return narrowed.keys.length > 0 ? narrowed : null;
 }
 
 function keysBySubject(findings: readonly AnyFinding[]): ReadonlyMap<string, ReadonlySet<string>> {

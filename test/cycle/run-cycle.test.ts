@@ -22,7 +22,7 @@ import {
   slot,
   useCanaries,
 } from "../support/cycle.ts";
-import { cursorAt, executionsOf, slotsOf, zombiesOf } from "../support/facts.ts";
+import { cursorAt, executionsOf, slotsOf, withoutAgent, withoutId, zombiesOf } from "../support/facts.ts";
 import { idsReading } from "../support/registry.ts";
 
 const canaryOf = useCanaries();
@@ -597,15 +597,27 @@ describe("E-02: a finished run comes back to life", () => {
     expect(report.transitions).toEqual([]);
   });
 
-  test("stays red while the agent's rows are unseen for hours, and is found again after", async () => {
+  test("stays red while the agent of its row can't be read for hours, and is found again after", async () => {
     const { canary } = await reversed();
-    canary.set({ executions: executionsOf([runningRow("e-9", "beta")], ["alpha"]) });
+    const hidden = [withoutAgent(runningRow("e-1", "alpha"))];
+    canary.set({ executions: executionsOf([runningRow("e-9", "beta")], hidden) });
     canary.advance(3 * HOUR_MS);
     expect((await canary.cycle("E-02")).recoveries).toEqual([]);
     canary.set({ executions: back });
     const report = await canary.cycle("E-02");
     expect(e02(report)).toBe("red");
     expect(report.transitions).toEqual([]);
+  });
+
+  test("recovers when the run has ended, also beside a row whose id can't be read: an id does not change", async () => {
+    const { canary } = await reversed();
+    canary.set({ executions: executionsOf([], [withoutId(runningRow("another", "alpha"))]) });
+    canary.ends({ "e-1": "success" });
+    const again = executionsOf([runningRow("e-9", "beta")], [withoutId(runningRow("another", "alpha"))]);
+    canary.set({ executions: again });
+    const report = await canary.cycle("E-02");
+    expect(report.recoveries).toMatchObject([{ invariant_id: "E-02", subjects: ["alpha"] }]);
+    expect(report.verdicts["E-02"]!.unseen).toEqual(["alpha/(unreadable id)"]);
   });
 
   test("recovers when the run has ended again", async () => {
@@ -921,7 +933,9 @@ describe("what is written down", () => {
   test("a violation is as severe as its finding: a ghost that left a tag behind is major, L-03 is critical", async () => {
     const canary = await canaryOf();
     const tag = { rowsByTable: new Map([["agent_tags", 1]]), samples: [] };
-    canary.set({ orphans: { ghosts: new Map([["ghost", tag]]), unseenTables: [] } });
+    canary.set({
+      orphans: { ghosts: new Map([["ghost", tag]]), unseenTables: [], tablesWithUnreadable: [] },
+    });
     const report = await canary.cycle("L-03");
     expect(report.violations).toMatchObject([{ subject: "ghost", severity: "major" }]);
     expect(report.transitions).toMatchObject([{ severity: "major" }]);

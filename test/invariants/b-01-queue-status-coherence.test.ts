@@ -14,6 +14,8 @@ import {
   running,
   testUnreadFacts,
   violationsOf,
+  withoutAgent,
+  withoutId,
 } from "../support/facts.ts";
 
 testUnreadFacts(B01);
@@ -182,7 +184,25 @@ describe("over HTTP the two counts are of different moments", () => {
   });
 });
 
-test("an agent with a row whose id can't be read is unseen: how many are queued is not known", () => {
-  const facts = { executions: executionsOf([queued("q")], [AGENT]), queueCounts: countsOf({ [AGENT]: 2 }) };
-  expect(recordOf(judge(B01, facts))).toMatchObject({ status: "unknown", unseen: [AGENT] });
+test("a queued row whose id can't be read is one queued row, as the accessor counts it", () => {
+  const executions = executionsOf([queued("q")], [withoutId(queued("x")), withoutId(running("y"))]);
+  const said = (n: number) => judge(B01, { executions, queueCounts: countsOf({ [AGENT]: n }) });
+  expect(recordOf(said(2))).toMatchObject({ status: "green", checked: 1, unseen: [] });
+  expect(observedOf(said(1))).toMatchObject([
+    { service_count: 1, snapshot_count: 2, snapshot_queued_ids: ["q"] },
+  ]);
+});
+
+test("queued rows of an agent whose name can't be read: a name that only the accessor knows is unseen", () => {
+  const queueCounts = httpCountsOf({ [AGENT]: 0, "ru\ufffdby": 1 }, {});
+  const hidden = executionsOf([], [withoutAgent(queued("q"))]);
+  expect(recordOf(judge(B01, { executions: hidden, queueCounts }))).toMatchObject({
+    status: "green",
+    unseen: ["ru\ufffdby"],
+  });
+  const wrong = httpCountsOf({ [AGENT]: 1, "ru\ufffdby": 1 }, {});
+  expect(judge(B01, { executions: hidden, queueCounts: wrong }).findings.map((f) => f.subject)).toEqual([
+    AGENT,
+  ]);
+  expect(judge(B01, { queueCounts }).findings.map((f) => f.subject)).toEqual(["ru\ufffdby"]);
 });

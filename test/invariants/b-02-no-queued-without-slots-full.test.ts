@@ -19,6 +19,7 @@ import {
   slotsOf,
   testUnreadFacts,
   violationsOf,
+  withoutId,
 } from "../support/facts.ts";
 
 testUnreadFacts(B02);
@@ -234,9 +235,24 @@ describe("parts that could not be read", () => {
   test.each([
     ["max_parallel_tasks", { roster: rosterOf({ [AGENT]: { maxParallelTasks: null } }) }],
     ["the agent's slots", { slots: slotsOf({}, [AGENT]) }],
-    ["the id of one of its rows", { executions: executionsOf([queued("q")], [AGENT]) }],
   ])("%s unread: the agent is unseen, and alone it makes the verdict unknown", (_what, facts) => {
     expect(recordOf(judge(B02, stalled(600, facts)))).toMatchObject({ status: "unknown", unseen: [AGENT] });
+  });
+
+  test("a queued row whose id can't be read waits like any other", () => {
+    const waiting = executionsOf([], [withoutId(queued("q", { waitedSeconds: 600 }))]);
+    expect(observedOf(judge(B02, stalled(600, { executions: waiting })))).toMatchObject([
+      { agent_name: AGENT, queued_count: 1 },
+    ]);
+    expect(recordOf(judge(B02, stalled(10, { executions: waiting })))).toMatchObject({
+      status: "green",
+      unseen: [],
+    });
+    const undated = executionsOf([], [withoutId(queued("q", { queuedAtMs: null, startedAtMs: null }))]);
+    expect(recordOf(judge(B02, stalled(90, { executions: undated })))).toMatchObject({
+      status: "unknown",
+      unseen: [`${AGENT}/(unreadable id)`],
+    });
   });
 
   test("one unseen agent does not hide the others", () => {

@@ -18,6 +18,8 @@ import {
   slotsOf,
   testUnreadFacts,
   violationsOf,
+  withoutAgent,
+  withoutId,
 } from "../support/facts.ts";
 
 testUnreadFacts(E01);
@@ -137,6 +139,11 @@ describe("the limit is the longest that the platform would honour", () => {
     expect(idsOf(facts)).toEqual(["r"]);
   });
 
+  test("a slot's timeout of 600.5 s is one of 600 s", () => {
+    expect(limits(60, null, 600.5, 901)).toEqual([[60, 600, "slot"]]);
+    expect(limits(60, null, 600.5, 900)).toEqual([]);
+  });
+
   test("the limit that was passed stands in the signal query", () => {
     const facts = oneMinute(running("r", { ageSeconds: 8000, scheduleTimeoutSeconds: 7200 }));
     expect(judge(E01, facts).findings[0]?.signalQuery).toContain("age=8000s > timeout+buffer=7500s");
@@ -199,8 +206,22 @@ describe("rows that can't be judged are unseen and spoil no other", () => {
     expect(recordOf(verdict)).toMatchObject({ status: "unknown", unseen: [`${AGENT}/old`] });
   });
 
-  test("an agent with a row whose id can't be read is unseen", () => {
-    const executions = executionsOf([running("stuck", { ageSeconds: 90_000 })], [AGENT]);
-    expect(recordOf(judge(E01, { executions }))).toMatchObject({ status: "unknown", unseen: [AGENT] });
+  test("a run stuck for two hours is red, also beside rows of its agent whose ids can't be read", () => {
+    const hidden = [withoutId(running("a")), withoutId(running("b")), withoutId(queued("c"))];
+    const executions = executionsOf([running("stuck", { ageSeconds: 7200 })], hidden);
+    const verdict = judge(E01, { roster: timeoutOf(60), executions });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [`${AGENT}/(unreadable id)`] });
+    expect(verdict.findings.map((f) => f.keys)).toEqual([["stuck"]]);
+    expect(recordOf(judge(E01, { executions: executionsOf([], hidden) })).status).toBe("unknown");
+  });
+
+  test("a row whose agent can't be read is unseen under its id; one of an agent that is not on the roster isn't", () => {
+    const hidden = [withoutAgent(running("x")), withoutId(running("y", { agent: "ghost" }))];
+    const { coverage, ...verdict } = judge(E01, { executions: executionsOf([], hidden) });
+    expect(recordOf({ ...verdict, coverage })).toMatchObject({
+      status: "green",
+      unseen: ["(unreadable name)/x"],
+    });
+    expect(coverage.saw(AGENT, "x")).toBe(false);
   });
 });

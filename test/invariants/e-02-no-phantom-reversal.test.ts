@@ -13,6 +13,8 @@ import {
   running,
   testUnreadFacts,
   violationsOf,
+  withoutAgent,
+  withoutId,
 } from "../support/facts.ts";
 
 testUnreadFacts(E02);
@@ -127,16 +129,27 @@ describe("legal moves", () => {
 });
 
 describe("parts that could not be read", () => {
-  test("an agent with a row whose id can't be read is unseen, its readable rows are judged all the same", () => {
-    const executions = executionsOf([running("E"), running("other", { agent: "fine" })], [AGENT]);
+  test("a row whose id can't be read is unseen, the other rows of its agent are judged all the same", () => {
+    const hidden = [withoutId(running("a")), withoutId(queued("b"))];
+    const executions = executionsOf([running("E"), running("other", { agent: "fine" })], hidden);
     const verdict = judge(E02, { executions, finishedRuns: rememberedOf({ E: "success" }) });
-    expect(recordOf(verdict)).toMatchObject({ status: "red", checked: 1, unseen: [AGENT] });
-    expect(recordOf(judge(E02, { executions }))).toMatchObject({
+    const unseen = [`${AGENT}/(unreadable id)`];
+    expect(recordOf(verdict)).toMatchObject({ status: "red", checked: 1, unseen });
+    expect(verdict.coverage.saw(AGENT, "E")).toBe(true);
+    expect(recordOf(judge(E02, { executions }))).toMatchObject({ status: "green", checked: 1, unseen });
+    expect(recordOf(judge(E02, { executions: executionsOf([], hidden) })).status).toBe("unknown");
+  });
+
+  test("a row whose agent can't be read may be any agent's: its id is unseen for all of them", () => {
+    const executions = executionsOf([running("other")], [withoutAgent(running("E"))]);
+    const { coverage, ...verdict } = judge(E02, { executions, finishedRuns: rememberedOf({ E: "success" }) });
+    expect(recordOf({ ...verdict, coverage })).toMatchObject({
       status: "green",
-      checked: 1,
-      unseen: [AGENT],
+      unseen: ["(unreadable name)/E"],
     });
-    expect(recordOf(judge(E02, { executions: executionsOf([], [AGENT]) })).status).toBe("unknown");
+    expect(coverage.saw(AGENT, "E")).toBe(false);
+    expect(coverage.saw("gone", "E")).toBe(false);
+    expect(coverage.saw(AGENT, "other")).toBe(true);
   });
 
   test("a memory that breaks while it is asked makes the verdict unknown", () => {

@@ -13,6 +13,8 @@ import {
   running,
   testUnreadFacts,
   violationsOf,
+  withoutAgent,
+  withoutId,
 } from "../support/facts.ts";
 
 testUnreadFacts(E05);
@@ -130,9 +132,16 @@ describe("rows that can't be judged are unseen and spoil no other", () => {
     });
   });
 
-  test("an agent with a row whose id can't be read is unseen", () => {
-    const executions = executionsOf([running("lost", { ageSeconds: 90, agent: "other" })], [AGENT]);
-    expect(recordOf(judge(E05, { executions }))).toMatchObject({ status: "red", unseen: [AGENT] });
-    expect(recordOf(judge(E05, { executions: executionsOf([], [AGENT]) })).status).toBe("unknown");
+  test("a row whose id or agent can't be read is unseen, and hides no other of its agent", () => {
+    const unreadable = [withoutId(running("a")), withoutAgent(running("b")), withoutId(queued("c"))];
+    const lost = executionsOf([running("lost", { ageSeconds: 90 })], unreadable);
+    expect(recordOf(judge(E05, { executions: lost }))).toMatchObject({
+      status: "red",
+      unseen: ["(unreadable name)/b", `${AGENT}/(unreadable id)`],
+    });
+    expect(recordOf(judge(E05, { executions: executionsOf([], unreadable) })).status).toBe("unknown");
+    expect(recordOf(judge(E05, { executions: executionsOf([], [withoutId(queued("c"))]) })).unseen).toEqual(
+      [],
+    );
   });
 });

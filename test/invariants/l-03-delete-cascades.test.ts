@@ -174,6 +174,18 @@ describe("when it can't judge", () => {
     });
   });
 
+  test("rows of agents whose name can't be read are an unseen part for each table, and hide no ghost", () => {
+    const unseen = ["(unreadable name)/agent_tags", "(unreadable name)/schedule_executions"];
+    const tables = ["schedule_executions", "agent_tags"];
+    expect(recordOf(judge(L03, { orphans: orphansOf({}, [], tables) }))).toMatchObject({
+      status: "green",
+      unseen,
+    });
+    const verdict = judge(L03, { orphans: orphansOf({ G: { rows: { agent_tags: 1 } } }, [], tables) });
+    expect(recordOf(verdict)).toMatchObject({ status: "red", unseen });
+    expect(verdict.coverage.isWhole).toBe(false);
+  });
+
   test("a known agent's unreadable key is not L-03's: it is no ghost either way", () => {
     expect(recordOf(judge(L03, { slots: slotsOf({}, [AGENT]) }))).toMatchObject({
       status: "green",

@@ -10,6 +10,7 @@ import {
   type ReadingTime,
   type Slot,
   TERMINAL_STATUSES,
+  type UnreadableRow,
   zombieKey,
 } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
@@ -95,6 +96,14 @@ const execution: fc.Arbitrary<Execution> = fc
     queuedAtMs: queuedSecondsAgo === null ? null : msAgo(queuedSecondsAgo),
   }));
 
+const unreadableRow: fc.Arbitrary<UnreadableRow> = fc
+  .tuple(execution, fc.constantFrom("id", "id", "id", "agent", "both"))
+  .map(([row, hidden]) => ({
+    ...row,
+    id: hidden === "agent" ? row.id : null,
+    agent: hidden === "id" ? row.agent : null,
+  }));
+
 const slot: fc.Arbitrary<Slot> = fc
   .record({
     id: fc.constantFrom(...IDS),
@@ -143,10 +152,8 @@ const world: fc.Arbitrary<World> = fc
       KNOWN.length,
     ),
     live: fc.uniqueArray(execution, { selector: (e) => e.id, maxLength: 7 }),
-    unseenRows: rarely(someAgents(2), new Set<string>()),
-    unseenIds: rarely(fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 2 }), []).map(
-      (ids) => new Set(ids),
-    ),
+    unreadable: rarely(fc.array(unreadableRow, { maxLength: 3 }), []),
+    unreadableTables: rarely<string[]>(fc.constant(["agent_tags"]), []),
     sessions: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 6 }).map((ids) => new Set(ids)),
     byAgent: mapOf(fc.uniqueArray(slot, { selector: (s) => s.id, maxLength: 5 })),
     unseenSlots: rarely(someAgents(2), new Set<string>()),
@@ -186,17 +193,18 @@ const world: fc.Arbitrary<World> = fc
   .map((w) => {
     // An accessor that mostly tells the truth, so that what is wrong is wrong by one.
     const queuedOf = new Map<string, number>();
-    for (const e of w.live)
-      if (e.status === "queued") queuedOf.set(e.agent, (queuedOf.get(e.agent) ?? 0) + 1);
+    for (const e of [...w.live, ...w.unreadable])
+      if (e.status === "queued" && e.agent !== null) queuedOf.set(e.agent, (queuedOf.get(e.agent) ?? 0) + 1);
     const counts = new Map(w.honest ? [...queuedOf, ...[...w.counts].slice(0, 1)] : w.counts);
     const here = w.containers.flatMap((c) => c.zombiePids.map((pid) => zombieKey(c, pid)));
     const read = readingsOf({
       roster: w.roster,
-      executions: { live: w.live, unseenAgents: w.unseenRows, unseenIds: w.unseenIds },
+      executions: { live: w.live, unreadable: w.unreadable },
       sessions: w.sessions,
       orphans: {
         ghosts: new Map([...w.ghosts].map(([name, rowsByTable]) => [name, { rowsByTable, samples: [] }])),
         unseenTables: w.unseenTables,
+        tablesWithUnreadable: w.unreadableTables,
       },
       queueCounts: {
         counts,
@@ -254,6 +262,9 @@ const wholeSeconds = (fromMs: number, toMs: number) => {
 const within3s = (atMs: number, { fromMs, toMs }: ReadingTime) =>
   !(fromMs - atMs >= 3000) && !(atMs - toMs >= 3000);
 const sorted = (ids: string[]) => [...ids].sort();
+/** A row that can't be named, as a part that is unseen. */
+const nameless = ({ id, agent }: UnreadableRow, keyBefore = "") =>
+  `${agent === null ? "(unreadable name)" : agent}/${keyBefore}${id === null ? "(unreadable id)" : id}`;
 
 /** Members that are there and could not be read, of which nothing is known but that they hold a slot. */
 function unreadOf({ slots }: Facts, agent: string): number {
@@ -286,8 +297,12 @@ const RULES: Record<string, Rule> = {
       unseen: [...facts.slots.unreadKeys],
       red: [],
     };
+    const holdsSlot = (row: UnreadableRow) => row.status === "running" && !row.lease;
+    for (const row of facts.executions.unreadable)
+      if (holdsSlot(row) && (row.agent === null || facts.roster.has(row.agent)))
+        stated.unseen.push(nameless(row, "sql:"));
     for (const agent of stated.subjects) {
-      if (facts.slots.unseenAgents.has(agent) || facts.executions.unseenAgents.has(agent)) {
+      if (facts.slots.unseenAgents.has(agent)) {
         stated.unseen.push(agent);
         continue;
       }
@@ -300,9 +315,24 @@ const RULES: Record<string, Rule> = {
         let found = false;
         for (const row of rows) if (row.id === s.id) found = true;
         // Its row is there, only whose it is can't be read.
-        for (const id of facts.executions.unseenIds) if (id === s.id) found = true;
+        for (const { id } of facts.executions.unreadable)
+          if (id === s.id) {
+            found = true;
+            stated.unseen.push(`${agent}/redis:${s.id}`);
+          }
         if (!found && !within3s(s.score * 1000, times.slots)) redisOnly.push(s.id);
       }
+      // As many slots without a row may be those of rows that can't be named: which ones they are can't be said.
+      let ofThisAgent = 0;
+      let ofAnyAgent = 0;
+      for (const row of facts.executions.unreadable) {
+        if (row.id !== null || !holdsSlot(row)) continue;
+        if (row.agent === agent) ofThisAgent += 1;
+        if (row.agent === null) ofAnyAgent += 1;
+      }
+      const nameless = ofThisAgent + ofAnyAgent;
+      if (nameless > 0) for (const id of redisOnly) stated.unseen.push(`${agent}/redis:${id}`);
+      if (nameless >= redisOnly.length) redisOnly.length = 0;
       const sqlOnly: string[] = [];
       for (const row of rows) {
         let found = false;
@@ -322,7 +352,7 @@ const RULES: Record<string, Rule> = {
           agent_name: agent,
           redis_slot_count: slots.length + unread,
           unread_slot_count: unread || undefined,
-          sql_running_count: rows.length,
+          sql_running_count: rows.length + ofThisAgent,
           in_redis_only: sorted(redisOnly),
           in_sql_only: sorted(sqlOnly),
         });
@@ -413,11 +443,12 @@ const RULES: Record<string, Rule> = {
   "E-01": (facts, times) => {
     const now = times.executions.fromMs;
     const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
-    for (const agent of stated.subjects)
-      if (facts.executions.unseenAgents.has(agent)) stated.unseen.push(agent);
+    for (const row of facts.executions.unreadable)
+      if (row.status === "running" && (row.agent === null || facts.roster.has(row.agent)))
+        stated.unseen.push(nameless(row));
     for (const row of facts.executions.live) {
       const agent = facts.roster.get(row.agent);
-      if (!agent || row.status !== "running" || facts.executions.unseenAgents.has(row.agent)) continue;
+      if (!agent || row.status !== "running") continue;
       if (row.lease && row.lease.expiresAtMs !== null) {
         const overdueMs = now - row.lease.expiresAtMs;
         if (overdueMs < 600_000) continue;
@@ -463,7 +494,8 @@ const RULES: Record<string, Rule> = {
   },
 
   "E-02": (facts) => {
-    const stated: Stated = { subjects: [], unseen: [...facts.executions.unseenAgents], red: [] };
+    const unseen = facts.executions.unreadable.map((row) => nameless(row));
+    const stated: Stated = { subjects: [], unseen, red: [] };
     for (const row of facts.executions.live) {
       stated.subjects.push(row.agent);
       const was = facts.finishedRuns.statusOf(row.id);
@@ -481,7 +513,10 @@ const RULES: Record<string, Rule> = {
   },
 
   "E-05": (facts, times) => {
-    const stated: Stated = { subjects: [], unseen: [...facts.executions.unseenAgents], red: [] };
+    const unseen = facts.executions.unreadable
+      .filter((row) => row.status === "running")
+      .map((row) => nameless(row));
+    const stated: Stated = { subjects: [], unseen, red: [] };
     for (const row of facts.executions.live) {
       if (row.status !== "running") continue;
       stated.subjects.push(row.agent);
@@ -507,6 +542,7 @@ const RULES: Record<string, Rule> = {
     if (facts.roster.size === 0) return { blind: "no verdict", subjects: [], unseen: [], red: [] };
     const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
     if (facts.orphans.unseenTables.length > 0) stated.blind = "not green";
+    for (const name of facts.orphans.tablesWithUnreadable) stated.unseen.push(`(unreadable name)/${name}`);
     for (const name of facts.slots.unseenAgents) if (!facts.roster.has(name)) stated.unseen.push(name);
     stated.unseen.push(...facts.slots.unreadKeys);
     const named = [facts.orphans.ghosts, facts.slots.byAgent, facts.slots.unread].flatMap((m) => [
@@ -539,30 +575,37 @@ const RULES: Record<string, Rule> = {
 
   "B-01": (facts) => {
     const { counts, absentIsZero, around } = facts.queueCounts;
-    const agents = [...facts.roster.keys(), ...facts.executions.live.map((e) => e.agent), ...counts.keys()];
+    const rows = [...facts.executions.live, ...facts.executions.unreadable];
+    const agents = [...facts.roster.keys(), ...rows.flatMap((e) => e.agent ?? []), ...counts.keys()];
     const stated: Stated = { subjects: [...new Set(agents)], unseen: [], red: [] };
     for (const agent of stated.subjects) {
       let said = counts.get(agent);
       if (said === undefined && absentIsZero) said = 0;
-      if (said === undefined || facts.executions.unseenAgents.has(agent)) {
+      const isKnown = facts.roster.has(agent) || rows.some((row) => row.agent === agent);
+      const isSpeltOtherwise = rows.some((row) => row.agent === null && row.status === "queued") && !isKnown;
+      if (said === undefined || isSpeltOtherwise) {
         stated.unseen.push(agent);
         continue;
       }
+      let queued = 0;
       const ids: string[] = [];
-      for (const row of facts.executions.live)
-        if (row.agent === agent && row.status === "queued") ids.push(row.id);
+      for (const row of rows)
+        if (row.agent === agent && row.status === "queued") {
+          queued += 1;
+          if (row.id !== null) ids.push(row.id);
+        }
       // Of the two counts around the answer, one is as low and one as high as it: then it may have been true.
       let maybeTrue = false;
       if (around !== null) {
         const [before, after] = [around[0].get(agent) ?? 0, around[1].get(agent) ?? 0];
         maybeTrue = (before <= said && said <= after) || (after <= said && said <= before);
       }
-      if (said !== ids.length && !maybeTrue)
+      if (said !== queued && !maybeTrue)
         stated.red.push({
           subject: agent,
           agent_name: agent,
           service_count: said,
-          snapshot_count: ids.length,
+          snapshot_count: queued,
           snapshot_queued_ids: sorted(ids),
         });
     }
@@ -575,19 +618,18 @@ const RULES: Record<string, Rule> = {
     const tickAge = atSeconds === null ? null : wholeSeconds(atSeconds * 1000, now);
     const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
     for (const [agent, { maxParallelTasks: cap }] of facts.roster) {
-      const unread = facts.slots.unseenAgents.has(agent) || facts.executions.unseenAgents.has(agent);
-      if (cap === null || unread) {
+      if (cap === null || facts.slots.unseenAgents.has(agent)) {
         stated.unseen.push(agent);
         continue;
       }
       let waiting = 0;
       let longestWait = -1;
       const undated: string[] = [];
-      for (const row of facts.executions.live) {
+      for (const row of [...facts.executions.live, ...facts.executions.unreadable]) {
         if (row.agent !== agent || row.status !== "queued") continue;
         waiting += 1;
         const since = row.queuedAtMs !== null ? row.queuedAtMs : row.startedAtMs;
-        if (since === null) undated.push(`${agent}/${row.id}`);
+        if (since === null) undated.push(nameless(row));
         else longestWait = Math.max(longestWait, wholeSeconds(since, now));
       }
       const taken = realSlotsOf(facts, agent, times.slots).length + unreadOf(facts, agent);
@@ -679,7 +721,7 @@ function shuffled({ facts, ...rest }: World, random: () => number): World {
     facts: {
       ...facts,
       roster: mixMap(facts.roster),
-      executions: executionsOf(mix(executions.live), mix(executions.unseenAgents), mix(executions.unseenIds)),
+      executions: executionsOf(mix(executions.live), mix(executions.unreadable)),
       sessions: new Set(mix(facts.sessions)),
       orphans: {
         ...orphans,

@@ -21,6 +21,8 @@ import {
   slotsOf,
   testUnreadFacts,
   violationsOf,
+  withoutAgent,
+  withoutId,
 } from "../support/facts.ts";
 
 testUnreadFacts(S01);
@@ -282,13 +284,88 @@ describe("drain sentinels", () => {
 });
 
 describe("parts that could not be read", () => {
-  test("slots or rows of one agent unread: that agent is unseen, never called leaked, and the others are judged", () => {
-    const roster = rosterOf({ a: {}, b: {}, c: {} });
-    const slots = slotsOf({ b: [slot("run-b")], c: [slot("leak")] }, ["a"]);
-    const executions = executionsOf([running("run-a", { agent: "a" })], ["b"]);
+  test("slots of one agent unread: that agent is unseen, never called leaked, and the others are judged", () => {
+    const roster = rosterOf({ a: {}, c: {} });
+    const slots = slotsOf({ c: [slot("leak")] }, ["a"]);
+    const executions = executionsOf([running("run-a", { agent: "a" })]);
     const verdict = judge(S01, { roster, slots, executions });
-    expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: ["a", "b"], reason: null });
+    expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: ["a"], reason: null });
     expect(verdict.findings.map((f) => f.subject)).toEqual(["c"]);
+  });
+
+  describe("a running row whose id can't be read", () => {
+    const UNREAD = `${AGENT}/sql:(unreadable id)`;
+    const beside = (slotIds: readonly string[], hidden = [withoutId(running("x"))]) => ({
+      slots: held(slot("run-1"), ...slotIds.map((id) => slot(id))),
+      executions: executionsOf([running("run-1")], hidden),
+    });
+
+    test("is unseen, and a slot without a row may be its slot: neither is called red", () => {
+      expect(recordOf(judge(S01, beside([])))).toMatchObject({ status: "unknown", unseen: [UNREAD] });
+      expect(recordOf(judge(S01, beside(["a"])))).toMatchObject({
+        status: "unknown",
+        unseen: [`${AGENT}/redis:a`, UNREAD],
+      });
+    });
+
+    test("has one slot at most: of two slots without a row one has leaked", () => {
+      const verdict = judge(S01, beside(["a", "b"]));
+      expect(observedOf(verdict)).toEqual([
+        expect.objectContaining({
+          redis_slot_count: 3,
+          sql_running_count: 2,
+          in_redis_only: ["a", "b"],
+          in_sql_only: [],
+          unreadable_running_rows: 1,
+        }),
+      ]);
+      expect(S01.explain(verdict.findings[0]!.observed)).toMatch(
+        /1 running row\(s\) whose id can't be read$/,
+      );
+      expect(
+        recordOf(judge(S01, beside(["a", "b"], [withoutId(running("x")), withoutId(running("y"))]))),
+      ).toMatchObject({
+        status: "unknown",
+        unseen: [`${AGENT}/redis:a`, `${AGENT}/redis:b`, UNREAD],
+      });
+    });
+
+    test("does not hide a run that lost its slot", () => {
+      const facts = { executions: executionsOf([running("lost")], [withoutId(running("x"))]) };
+      expect(mismatchOf(facts)).toEqual({ redis: [], sql: ["lost"] });
+    });
+
+    test("excuses no slot where it holds none itself, or is another agent's", () => {
+      for (const other of [
+        queued("x"),
+        running("x", { lease: { expiresAtMs: NOW_MS } }),
+        running("x", { agent: "other" }),
+      ])
+        expect(mismatchOf(beside(["leak"], [withoutId(other)]))).toEqual({ redis: ["leak"], sql: [] });
+    });
+
+    test("is counted again at the second look: one slot each time, but never the same two, is no leak", () => {
+      const verdict = judgeTwice(S01, beside(["a", "b"]), beside(["b", "c"]));
+      expect(recordOf(verdict)).toMatchObject({
+        status: "unknown",
+        unseen: expect.arrayContaining([UNREAD]),
+      });
+      expect(judgeTwice(S01, beside(["a", "b"]), beside(["a", "b", "c"])).findings[0]!.keys).toEqual([
+        "redis:a",
+        "redis:b",
+      ]);
+    });
+  });
+
+  test("a slot of a row whose agent can't be read is unseen, and so is the row", () => {
+    const facts = {
+      slots: held(slot("x"), slot("leak")),
+      executions: executionsOf([], [withoutAgent(running("x"))]),
+    };
+    const verdict = judge(S01, facts);
+    expect(observedOf(verdict)).toEqual([expect.objectContaining({ in_redis_only: ["leak"] })]);
+    expect(recordOf(verdict).unseen).toEqual(["(unreadable name)/sql:x", `${AGENT}/redis:x`]);
+    expect(verdict.coverage.saw("gone", "sql:x")).toBe(false);
   });
 
   test("nobody seen at all is unknown, not green", () => {

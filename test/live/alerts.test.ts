@@ -77,6 +77,8 @@ beforeAll(async () => {
     // The second read of a red needs no wait: these tests are about the alerts.
     CONFIRM_AFTER_MS: "0",
     LIBSQL_URL: url,
+    // A loaded machine may be slow.
+    LIBSQL_LOCK_MS: "10000",
     UPSTASH_REDIS_REST_URL: "none",
     DOCKER_HOSTS: "none",
     CANARY_ENVIRONMENT: "staging",

@@ -463,7 +463,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
           args: [secondsAgo(180)],
         });
         await platform.addSlot("ruby", "lost", { ageSeconds: 180 });
-        const cycle = await startCycle({ LIBSQL_URL: url });
+        const cycle = await startCycle({ LIBSQL_URL: url, LIBSQL_LOCK_MS: "10000" });
         const red = await cycle.invoke(SCHEDULED);
         expect(lineOf(red)).toMatchObject({ red: ["E-05"], unknown: [], sources_unavailable: [] });
         await database.execute("UPDATE schedule_executions SET claude_session_id = 'here'");
@@ -856,7 +856,8 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       const files = await readdir(asset, { recursive: true });
       expect(handler).toBe("index.handler");
       expect(files).toEqual(expect.arrayContaining(["index.mjs", "index.mjs.map"]));
-      expect(files.includes("file-worker.mjs")).toBe(name === "cycle");
+      for (const reader of ["file-process.mjs", "file-worker.mjs"])
+        expect(files.includes(reader)).toBe(name === "cycle");
       expect(files.filter((file) => !/\.mjs(\.map)?$/.test(file))).toEqual([]);
       const sizes = await Promise.all(files.map(async (file) => (await stat(join(asset, file))).size));
       expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(limit);

@@ -114,6 +114,8 @@ async function startWorld() {
   const env = {
     CONFIRM_AFTER_MS: "0",
     LIBSQL_URL: `file:${path}`,
+    // A loaded machine may be slow.
+    LIBSQL_LOCK_MS: "10000",
     UPSTASH_REDIS_REST_URL: "none",
     DOCKER_HOSTS: "none",
     SOURCE_DEADLINE_MS: "20000",

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { UNREADABLE } from "../../shared/sources/sqlite/packing.ts";
 import { describeLive } from "../support/live.ts";
 import { type LivePlatform, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
 import { idsNotReading } from "../support/registry.ts";
@@ -364,13 +365,55 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     const report = await cycle();
     expect(report.violations).toEqual([]);
     expect([...report.sources_unavailable].sort()).toEqual([
-      "sqlite.executions[spoiled]: a live row's id can't be read",
-      "sqlite.roster: a row's agent_name can't be read",
+      `sqlite.executions[spoiled]: a live row's id ${UNREADABLE}`,
+      `sqlite.roster: a row's agent_name ${UNREADABLE}`,
       "sqlite.roster[spoiled]: execution_timeout_seconds can't be read",
       "sqlite.roster[spoiled]: max_parallel_tasks can't be read",
     ]);
     expect(report.verdicts["S-02"]).toMatchObject({ status: "green", checked: 1, unseen: ["spoiled"] });
-    expect(report.verdicts["E-05"]).toMatchObject({ unseen: [`${AGENT}/no-start`, "spoiled"] });
+    expect(report.verdicts["E-05"]).toMatchObject({
+      unseen: [`${AGENT}/no-start`, "spoiled/(unreadable id)"],
+    });
+  });
+
+  test("a run stuck for two hours beside a row whose id can't be read: E-01 is red, and the row is unseen", async () => {
+    await platform.database.execute("UPDATE agent_ownership SET execution_timeout_seconds = 60");
+    for (const id of ["stuck", "other"]) {
+      await platform.addExecution({ id, agent: AGENT, ageSeconds: 7200 });
+      await platform.addSlot(AGENT, id, { ageSeconds: 10 });
+    }
+    await platform.database.execute(
+      "UPDATE schedule_executions SET id = CAST(x'ff' AS TEXT) WHERE id = 'other'",
+    );
+    const report = await cycle();
+    expect(report.violations.map((v) => [v.invariant_id, v.observed_state.execution_id])).toEqual([
+      ["E-01", "stuck"],
+    ]);
+    expect(report.verdicts["E-01"]!.unseen).toEqual([`${AGENT}/(unreadable id)`]);
+    // The slot may be that of the row.
+    expect(report.verdicts["S-01"]!.unseen).toEqual([`${AGENT}/redis:other`, `${AGENT}/sql:(unreadable id)`]);
+    expect(report.sources_unavailable).toEqual([
+      `sqlite.executions[${AGENT}]: a live row's id ${UNREADABLE}`,
+    ]);
+  });
+
+  test("rows of a deleted agent whose name can't be read are an unseen part of L-03, with a line each", async () => {
+    await platform.database.execute(
+      "INSERT INTO agent_tags (agent_name, tag) VALUES (CAST(x'ff80' AS TEXT), 't')",
+    );
+    await platform.addExecution({ id: "lost", agent: AGENT, ageSeconds: 10 });
+    await platform.database.execute("UPDATE schedule_executions SET agent_name = CAST(x'ff80' AS TEXT)");
+    const report = await cycle();
+    expect(report.violations).toEqual([]);
+    expect(report.verdicts["L-03"]!.unseen).toEqual([
+      "(unreadable name)/agent_tags",
+      "(unreadable name)/schedule_executions",
+    ]);
+    expect([...report.sources_unavailable].sort()).toEqual([
+      `sqlite.executions: a live row's agent_name ${UNREADABLE}`,
+      `sqlite.orphans[agent_tags]: a row's agent_name ${UNREADABLE}`,
+      `sqlite.orphans[schedule_executions]: a row's agent_name ${UNREADABLE}`,
+    ]);
   });
 
   test("a status that the contract does not know is reported, and taken for neither live nor terminal", async () => {

@@ -24,7 +24,16 @@ import {
   slot,
   useCanaries,
 } from "../support/cycle.ts";
-import { countsOf, executionsOf, orphansOf, rosterOf, slotsOf, zombiesOf } from "../support/facts.ts";
+import {
+  countsOf,
+  executionsOf,
+  orphansOf,
+  rosterOf,
+  slotsOf,
+  withoutAgent,
+  withoutId,
+  zombiesOf,
+} from "../support/facts.ts";
 
 const TOKEN = "the-token-of-the-recorded-history";
 const canaryOf = useCanaries();
@@ -97,7 +106,13 @@ const STORY: Record<number, (canary: ScriptedCanary) => void | Promise<void>> = 
     await c.store.silences.put({ id: "0a1b2c3d", ...silence, ...times }, c.now());
   },
   24: (c) => c.leaveOut("queue_counts", "off"),
-  25: (c) => c.set({ executions: executionsOf([runningRow("s-1", "alpha")], ["beta"], ["s-2"]) }),
+  25: (c) =>
+    c.set({
+      executions: executionsOf(
+        [runningRow("s-1", "alpha")],
+        [withoutId(runningRow("s-3", "beta")), withoutAgent(runningRow("s-2", "beta"))],
+      ),
+    }),
   26: (c) => c.stateFails("lease.commit"),
   27: (c) => c.stateRecovers(),
   28: (c) => c.advance(25 * HOUR_MS),

@@ -19,6 +19,7 @@ import type {
   Slot,
   Slots,
   TerminalStatus,
+  UnreadableRow,
   UnreadMembers,
   ZombieSightings,
   Zombies,
@@ -94,13 +95,13 @@ export const NO_STARTED_AT = { startedAt: "yesterday-ish", startedAtMs: null } a
 
 export const executionsOf = (
   live: readonly Execution[],
-  unseenAgents: readonly string[] = [],
-  unseenIds: readonly string[] = [],
-): Executions => ({
-  live,
-  unseenAgents: new Set(unseenAgents),
-  unseenIds: new Set(unseenIds),
-});
+  unreadable: readonly UnreadableRow[] = [],
+): Executions => ({ live, unreadable });
+
+/** A row, of `running` or `queued`, whose id can't be read. */
+export const withoutId = (row: Execution): UnreadableRow => ({ ...row, id: null });
+/** A row whose agent can't be read. */
+export const withoutAgent = (row: Execution): UnreadableRow => ({ ...row, agent: null });
 
 /** A slot acquired 30 s ago, with a life of exactly its floor. */
 export function slot(
@@ -144,6 +145,7 @@ export const slotsOf = (
 export const orphansOf = (
   ghosts: Record<string, { rows: Record<string, number>; samples?: readonly OrphanRef[] }>,
   unseenTables: readonly string[] = [],
+  tablesWithUnreadable: readonly string[] = [],
 ): Orphans => ({
   ghosts: new Map(
     Object.entries(ghosts).map(([name, { rows, samples = [] }]) => [
@@ -152,6 +154,7 @@ export const orphansOf = (
     ]),
   ),
   unseenTables,
+  tablesWithUnreadable,
 });
 
 /** Counts of the SQL accessor. */

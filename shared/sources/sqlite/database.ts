@@ -1,11 +1,8 @@
 /** A libsql server over HTTP, or a database file. */
-import { once } from "node:events";
-import { statSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { MessageChannel, Worker } from "node:worker_threads";
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../errors.ts";
 import { ask } from "../http.ts";
+import { type FileOptions, fileDatabase } from "./file-database.ts";
 
 /** A column of SQLite. Text that may hold broken bytes is packed or selected as a blob. */
 export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
@@ -76,53 +73,11 @@ function serverDatabase(url: string, authToken: string | undefined): Database {
   };
 }
 
-/** @param url `file:` and a path */
-function fileDatabase(url: string): Database {
-  const path = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
-  let worker: Worker | undefined;
-
-  async function ask(statements: readonly string[], separately: boolean, signal: AbortSignal) {
-    // Aborted reads end the worker, which others may be waiting for.
-    signal.throwIfAborted();
-    // The driver's own error does not name the file.
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile())
-      throw new SourceError(`there is no file ${path || "named"}, check LIBSQL_URL`);
-    worker ??= new Worker(new URL("./file-worker.mjs", import.meta.url), {
-      workerData: { path },
-      // Some releases of Node call their SQLite experimental on stderr, which is a function's log.
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-    });
-    const mine = worker;
-    // Only a read that waits keeps the process alive, through its channel.
-    mine.unref();
-    const { port1, port2 } = new MessageChannel();
-    const ended = new AbortController();
-    const until = { signal: AbortSignal.any([signal, ended.signal]) };
-    let answer: { results?: (SqlRow[] | { error: string })[]; error?: string };
-    try {
-      const failed = once(mine, "error", until).then(([error]) => Promise.reject(error));
-      mine.postMessage({ reply: port2, statements, separately }, [port2]);
-      [answer] = await Promise.race([once(port1, "message", until), failed]);
-    } catch (error) {
-      if (worker === mine) worker = undefined;
-      void mine.terminate();
-      signal.throwIfAborted();
-      throw error;
-    } finally {
-      ended.abort();
-      port1.close();
-    }
-    if (answer.results) return answer.results;
-    throw new Error(answer.error);
-  }
-  return {
-    batch: async (statements, signal) => (await ask(statements, false, signal)) as SqlRow[][],
-    separately: async (statements, signal) =>
-      (await ask(statements, true, signal)).map((r) => (Array.isArray(r) ? r : new Error(r.error))),
-  };
-}
-
-/** Opens a libsql server (`libsql://`, `https://` or `http://`) or a database file (`file:`). */
-export function openDatabase(url: string, authToken?: string): Database {
-  return url.startsWith("file:") ? fileDatabase(url) : serverDatabase(url, authToken);
+/**
+ * Opens a libsql server (`libsql://`, `https://` or `http://`) or a database file (`file:`).
+ * @param authToken of the server
+ * @param file how a file may be read
+ */
+export function openDatabase(url: string, authToken?: string, file?: FileOptions): Database {
+  return url.startsWith("file:") ? fileDatabase(url, file) : serverDatabase(url, authToken);
 }

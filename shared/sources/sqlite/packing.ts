@@ -1,21 +1,35 @@
 /**
  * Many rows in one text: a server writes each cell of an answer as a JSON object, refuses answers above its limit, and
- * answers 500 for text that is not UTF-8. A field is a netstring, so that no value can end it early: its length, a colon,
+ * answers 500 for text that is not UTF-8. A value that is too long to be a name does not travel. A field is a netstring, so that no value can end it early: its length, a colon,
  * and its characters; or, where these are not all printable ASCII, its length, an x, and its bytes in hex. A NULL is a
  * colon alone.
  */
 import { SourceError } from "../../errors.ts";
 import type { SqlRow } from "./database.ts";
 
-/** Text, null for NULL, undefined for bytes that are not UTF-8. */
+/** Text, null for NULL, undefined for what can't be read: bytes that are not UTF-8, or too many of them. */
 export type Field = string | null | undefined;
 
 const COLON = 58;
 const HEX = 120;
 const ZERO = 48;
 
+/** A longer value is no name or id. It is not cut: what is left would be another name. */
+export const MAX_BYTES = 1_000;
+/** What a line says of a name or an id that can't be read. */
+export const UNREADABLE = `can't be read (it is not UTF-8, or longer than ${MAX_BYTES} bytes)`;
+
+/** Whether the value is too long. It is not loaded for this: SQLite keeps the length of a value beside it. */
+const isTooLong = (value: string) => `octet_length(${value}) > ${MAX_BYTES}`;
+
+/** The value; where it is too long, a blob that is not UTF-8. */
+export const bounded = (value: string): string =>
+  `CASE WHEN ${isTooLong(value)} THEN x'ff' ELSE ${value} END`;
+export const blob = (value: string): string => `CAST(${bounded(value)} AS BLOB)`;
+
 /** For `length` and GLOB a text ends at its first NUL, and a blob doesn't: neither may count as printable. */
 const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
+WHEN ${isTooLong(value)} THEN '2xff'
 WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
 THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB))) || 'x' || hex(${value}) END`;
 

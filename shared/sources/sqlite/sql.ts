@@ -6,7 +6,8 @@ export const EXECUTIONS = "schedule_executions";
 
 export const quoted = (values: readonly string[]) => values.map((v) => `'${v}'`).join(", ");
 const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
-export const blob = (column: string) => `CAST(${column} AS BLOB)`;
+/** The beginning of a text that is only shown, as a blob. */
+export const shown = (column: string) => `CAST(substr(${column}, 1, 100) AS BLOB)`;
 /** An INTEGER column can hold anything: what is not an integer becomes '?'. */
 export const integer = (column: string) =>
   `CASE typeof(${column}) WHEN 'integer' THEN ${column} WHEN 'null' THEN NULL ELSE '?' END`;

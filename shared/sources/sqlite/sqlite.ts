@@ -1,6 +1,6 @@
 /** SQLite: the roster, the live and the newly ended executions, orphans, and the queue as its accessor counts it. */
 import { address, NONE } from "../../config/source-variables.ts";
-import { token, type Values } from "../../config/variable.ts";
+import { token, type Values, wholeNumber } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { Reading } from "../../facts/facts.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
@@ -11,6 +11,7 @@ import { executions, sessions } from "./facts/executions.ts";
 import { orphans } from "./facts/orphans.ts";
 import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
+import { LOCK_MS } from "./file-database.ts";
 import { type QueryAnswer, rowsOf } from "./packing.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "./schema.ts";
 
@@ -24,6 +25,11 @@ const SQLITE = {
     },
   ),
   authToken: token("LIBSQL_AUTH_TOKEN", "the libsql server's token, where it asks for one"),
+  lockMs: wholeNumber(
+    "LIBSQL_LOCK_MS",
+    "how long one read of a database file in rollback-journal mode may keep the platform from committing; one that would take longer is ended, and tried again",
+    { fallback: LOCK_MS, range: [10, 60_000] },
+  ),
 };
 
 const FACTS = { roster, executions, sessions, ended, orphans, queueCounts };
@@ -110,8 +116,8 @@ export function sqliteReader(database: Database): Source["read"] {
 }
 
 /** Opens the database that is named. Returns null where none is. */
-export const openNamed = ({ url, authToken }: Values<typeof SQLITE>): Database | null =>
-  url === null || url === NONE ? null : openDatabase(url, authToken ?? undefined);
+export const openNamed = ({ url, authToken, lockMs }: Values<typeof SQLITE>): Database | null =>
+  url === null || url === NONE ? null : openDatabase(url, authToken ?? undefined, { lockMs });
 
 export const sqlite = {
   name: "sqlite",

@@ -42,6 +42,8 @@ function stories(engine: "file" | "sqld") {
     platform = await startPlatform({ ...bench.options, clock: scaledClock(20) });
     const env = {
       LIBSQL_URL: bench.url,
+      // A loaded machine may be slow.
+      LIBSQL_LOCK_MS: "10000",
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: "token",
       QUEUE_COUNTS_URL: accessor.url,

@@ -57,7 +57,7 @@ describe("a database file", () => {
     await expect(database.batch([ANSWER, "SELECT b FROM t"], never)).rejects.toThrow("no such column: b");
     const [good, bad] = await database.separately([ANSWER, "SELECT b FROM t"], never);
     expect(good).toEqual([[42n]]);
-    expect(bad).toEqual(new Error("no such column: b"));
+    expect(bad).toEqual(new Error("SQLite error: no such column: b"));
   });
 
   test("that is missing, or is none, is named so", async () => {

@@ -35,6 +35,9 @@ describe("packed rows", () => {
     ["no UTF-8", "CAST(x'ff41' AS TEXT)", undefined],
     ["no UTF-8 behind a NUL", "CAST(x'41004141ff' AS TEXT)", undefined],
     ["a blob", "x'4100ff'", undefined],
+    ["what is as long as a name may be", "CAST(hex(zeroblob(500)) AS TEXT)", "0".repeat(1_000)],
+    ["what is longer than a name", "hex(zeroblob(500)) || '1'", undefined],
+    ["what is longer in bytes", `CAST(x'${"c3a4".repeat(501)}' AS TEXT)`, undefined],
   ] as const)("%s", async (_, sql, expected) => {
     await database.batch(
       ["DELETE FROM t", `INSERT INTO t VALUES (${sql}, ${sql})`, "INSERT INTO t VALUES ('next', 'row')"],

@@ -60,4 +60,11 @@ describe("on the indexes that a platform has", () => {
     expect(steps.join("\n")).toContain("(completed_at>?)");
     expect(steps.join("\n")).toContain("(completed_at=? AND rowid>?)");
   });
+
+  test("rows that ended with a completed_at of another shape are looked for among the newest rows only", async () => {
+    for (const since of [null, cursor])
+      expect(await plan(endedQuery(schema, since, NOW))).toContain(
+        "SEARCH schedule_executions USING INTEGER PRIMARY KEY (rowid>?)",
+      );
+  });
 });

@@ -1,10 +1,16 @@
 /** The queued and running rows of the executions, and which of them have a Claude session. */
-import { type Execution, type Facts, type LiveStatus, TERMINAL_STATUSES } from "../../../facts/facts.ts";
-import { timestampReader } from "../../../time.ts";
+import {
+  type Execution,
+  type Facts,
+  type LiveStatus,
+  TERMINAL_STATUSES,
+  type UnreadableRow,
+} from "../../../facts/facts.ts";
+import { type parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
-import { eachRow, packed, rowsOf } from "../packing.ts";
+import { eachRow, packed, type Row, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
-import { blob, countOf, EXECUTIONS, indexedBy, integer, quoted, textOf } from "../sql.ts";
+import { countOf, EXECUTIONS, indexedBy, integer, quoted, shown, textOf } from "../sql.ts";
 
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
@@ -41,14 +47,28 @@ WHERE e.status IN ('queued', 'running')`,
 /** Selects the statuses that are not in the contract. It steps through the index from one distinct value to the next. */
 export function unknownStatusesQuery(schema: Schema): string {
   if (!schema.statusIndex)
-    return `SELECT DISTINCT ${blob("status")} FROM ${EXECUTIONS} WHERE status NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
+    return `SELECT DISTINCT ${shown("status")} FROM ${EXECUTIONS} WHERE status NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
   const from = `FROM ${EXECUTIONS} ${indexedBy(schema.statusIndex)}`;
   return `WITH RECURSIVE distinct_status(value) AS (
 SELECT (SELECT min(status) ${from})
 UNION ALL
 SELECT (SELECT min(status) ${from} WHERE status > value) FROM distinct_status WHERE value IS NOT NULL)
-SELECT ${blob("value")} FROM distinct_status
+SELECT ${shown("value")} FROM distinct_status
 WHERE value IS NOT NULL AND value NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
+}
+
+/** What a row says beside its id and its agent. */
+function stateOf(row: Row<(typeof COLUMNS)[number]>, timestamp: typeof parseTimestamp) {
+  const { started = null, lease } = row;
+  return {
+    status: row.status as LiveStatus,
+    startedAt: started,
+    startedAtMs: timestamp(started),
+    queuedAtMs: timestamp(row.queued ?? null),
+    lease: lease === null || lease === "" ? null : { expiresAtMs: timestamp(lease ?? null) },
+    retryScheduled: row.retried === "1",
+    scheduleTimeoutSeconds: countOf(row.timeout),
+  };
 }
 
 export const executions: SqlFact<Facts["executions"]> = {
@@ -56,35 +76,24 @@ export const executions: SqlFact<Facts["executions"]> = {
   statements: (schema) => [executionsQuery(schema), unknownStatusesQuery(schema)],
   parse([answer, unknownStatuses], { report }) {
     const live: Execution[] = [];
-    const unseenAgents = new Set<string>();
-    const unseenIds = new Set<string>();
-    const parseTimestamp = timestampReader();
+    const unreadable: UnreadableRow[] = [];
+    const timestamp = timestampReader();
     eachRow(answer, COLUMNS, (row) => {
-      const { id, agent, started = null, lease } = row;
-      if (typeof agent !== "string") {
-        if (typeof id === "string") unseenIds.add(id);
-        report("sqlite.executions: a live row's agent_name can't be read");
-      } else if (typeof id !== "string") {
-        unseenAgents.add(agent);
-        report(`sqlite.executions[${agent}]: a live row's id can't be read`);
-      } else
-        live.push({
-          id,
-          agent,
-          status: row.status as LiveStatus,
-          startedAt: started,
-          startedAtMs: parseTimestamp(started),
-          queuedAtMs: parseTimestamp(row.queued ?? null),
-          lease: lease === null || lease === "" ? null : { expiresAtMs: parseTimestamp(lease ?? null) },
-          retryScheduled: row.retried === "1",
-          scheduleTimeoutSeconds: countOf(row.timeout),
-        });
+      const { id, agent } = row;
+      const state = stateOf(row, timestamp);
+      if (typeof id === "string" && typeof agent === "string") {
+        live.push({ id, agent, ...state });
+        return;
+      }
+      if (typeof agent !== "string") report(`sqlite.executions: a live row's agent_name ${UNREADABLE}`);
+      else report(`sqlite.executions[${agent}]: a live row's id ${UNREADABLE}`);
+      unreadable.push({ id: id ?? null, agent: agent ?? null, ...state });
     });
     for (const [status] of rowsOf(unknownStatuses))
       report(
-        `sqlite.executions: unknown status ${JSON.stringify(textOf(status) ?? "(no UTF-8)")}, taken for neither live nor terminal`,
+        `sqlite.executions: unknown status ${JSON.stringify(textOf(status) ?? "(not UTF-8)")}, taken for neither live nor terminal`,
       );
-    return { live, unseenAgents, unseenIds };
+    return { live, unreadable };
   },
 };
 

@@ -3,8 +3,9 @@ import { describeError } from "../../../errors.ts";
 import { type OrphanRef, type Orphans, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import type { SqlRow } from "../database.ts";
 import { needsTable, type ParseContext, type SqlFact } from "../fact.ts";
+import { blob, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
-import { blob, EXECUTIONS, indexedBy, textOf } from "../sql.ts";
+import { EXECUTIONS, indexedBy, textOf } from "../sql.ts";
 
 /** A table that is searched for rows of agents that are not on the roster. */
 interface OrphanTable {
@@ -39,16 +40,16 @@ const NOT_TERMINAL = [...TERMINAL_STATUSES, null].map((status, i) => {
 
 /** Selects (agent_name, count of its rows, key columns…), at most `SAMPLES` rows for each name. */
 export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable): string {
-  const columns = key.map((column, i) => `t.${column} AS key${i}`).join(", ");
+  const columns = key.map((column, i) => `${blob(`t.${column}`)} AS key${i}`).join(", ");
   const select = (index: string, where: string) =>
-    `SELECT t.agent_name AS agent, ${columns} FROM ${table} t ${index} WHERE ${where} AND t.agent_name IS NOT NULL
+    `SELECT ${blob("t.agent_name")} AS agent, ${columns} FROM ${table} t ${index} WHERE ${where} AND t.agent_name IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM agent_ownership o WHERE o.agent_name = t.agent_name)`;
   const rows =
     table === EXECUTIONS
       ? NOT_TERMINAL.map((range) => select(indexedBy(schema.statusIndex), range)).join("\nUNION ALL ")
       : select("", filter ?? "1");
   const keys = key.map((_, i) => `key${i}`);
-  return `SELECT ${blob("agent")}, total, ${keys.map(blob).join(", ")} FROM (
+  return `SELECT agent, total, ${keys.join(", ")} FROM (
 SELECT agent, ${keys.join(", ")}, COUNT(*) OVER (PARTITION BY agent) AS total,
 ROW_NUMBER() OVER (PARTITION BY agent ORDER BY ${keys.join(", ")}) AS place FROM (${rows}))
 WHERE place <= ${SAMPLES}`;
@@ -67,17 +68,19 @@ interface Ghost {
   readonly samples: OrphanRef[];
 }
 
-/** Adds the rows that were found in one table. */
+/** Adds the rows that were found in one table. Returns whether some are of agents whose name can't be read. */
 function addRows(
   ghosts: Map<string, Ghost>,
   { table, key }: OrphanTable,
   answer: readonly SqlRow[],
   report: ParseContext["report"],
-): void {
+): boolean {
+  let hasUnreadable = false;
   for (const [nameBytes, total, ...keys] of answer) {
     const name = textOf(nameBytes);
     if (typeof name !== "string") {
-      report(`sqlite.orphans[${table}]: a row's agent_name can't be read`);
+      report(`sqlite.orphans[${table}]: a row's agent_name ${UNREADABLE}`);
+      hasUnreadable = true;
       continue;
     }
     const ghost: Ghost = ghosts.get(name) ?? { rowsByTable: new Map(), samples: [] };
@@ -88,6 +91,7 @@ function addRows(
       values.length === 1 ? values[0]! : values.map((value, k) => `${key[k]}=${value}`).join(", ");
     if (ghost.samples.length < SAMPLES) ghost.samples.push({ table, column: "agent_name", rowId });
   }
+  return hasUnreadable;
 }
 
 export const orphans: SqlFact<Orphans> = {
@@ -96,6 +100,7 @@ export const orphans: SqlFact<Orphans> = {
   parse(answers, { schema, report }) {
     const ghosts = new Map<string, Ghost>();
     const unseenTables: string[] = [];
+    const tablesWithUnreadable: string[] = [];
     const miss = (table: string, why: string) => {
       unseenTables.push(table);
       report(`sqlite.orphans[${table}]: ${why}`);
@@ -106,9 +111,9 @@ export const orphans: SqlFact<Orphans> = {
     }
     for (const [i, spec] of searched(schema).entries()) {
       const answer = answers[i];
-      if (Array.isArray(answer)) addRows(ghosts, spec, answer, report);
-      else miss(spec.table, describeError(answer));
+      if (!Array.isArray(answer)) miss(spec.table, describeError(answer));
+      else if (addRows(ghosts, spec, answer, report)) tablesWithUnreadable.push(spec.table);
     }
-    return { ghosts, unseenTables };
+    return { ghosts, unseenTables, tablesWithUnreadable };
   },
 };

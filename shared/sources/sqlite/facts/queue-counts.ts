@@ -2,15 +2,15 @@
 import type { Facts } from "../../../facts/facts.ts";
 import type { Database } from "../database.ts";
 import { needsExecutions, type SqlFact } from "../fact.ts";
-import { eachRow, packed, type QueryAnswer } from "../packing.ts";
+import { bounded, eachRow, packed, type QueryAnswer } from "../packing.ts";
 import { EXECUTIONS } from "../sql.ts";
 
 const COLUMNS = ["agent_name", "total"] as const;
 
-// The + keeps the planner from walking the agent_name index, and with it the whole history, for the grouping.
+// A group by the bare agent_name would walk its index, and with it the whole history.
 export const QUEUED_COUNTS = packed(
   COLUMNS,
-  `SELECT agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY +agent_name`,
+  `SELECT ${bounded("agent_name")} AS agent_name, COUNT(*) AS total FROM ${EXECUTIONS} WHERE status = 'queued' GROUP BY 1`,
 );
 
 function parseCounts(answer: QueryAnswer | undefined): Map<string, number> {

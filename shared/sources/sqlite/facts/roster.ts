@@ -1,7 +1,7 @@
 /** The agents of the roster. */
 import type { Facts, RosterAgent } from "../../../facts/facts.ts";
 import { needsTable, type SqlFact } from "../fact.ts";
-import { eachRow, type Field, packed } from "../packing.ts";
+import { eachRow, type Field, packed, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { countOf, integer } from "../sql.ts";
 
@@ -32,7 +32,7 @@ export const roster: SqlFact<Facts["roster"]> = {
     const agents = new Map<string, RosterAgent>();
     eachRow(answer, COLUMNS, ({ name, parallel, timeout }) => {
       if (typeof name !== "string") {
-        report("sqlite.roster: a row's agent_name can't be read");
+        report(`sqlite.roster: a row's agent_name ${UNREADABLE}`);
         markUnlisted("a roster row's agent_name can't be read");
         return;
       }

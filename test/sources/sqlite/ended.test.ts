@@ -1,0 +1,103 @@
+/** A run that ended is found by the next read, however the platform wrote when that was; what ended long ago is not read again. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
+import { createSchema } from "../../../infra/platform/schema.ts";
+import type { EndedCursor } from "../../../shared/facts/facts.ts";
+import { ended } from "../../../shared/sources/sqlite/facts/ended.ts";
+import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
+import { MINUTE_MS } from "../../../shared/time.ts";
+
+const NOW = Date.parse("2026-11-23T10:00:00Z");
+
+describe("the rows that ended since the last read", () => {
+  let database: SqlClient;
+  let schema: Schema;
+  beforeEach(async () => {
+    database = openDatabaseFile("file::memory:");
+    await createSchema(database);
+    schema = parseSchema(await rowsOf(INTROSPECTION));
+  });
+  afterEach(() => database.close());
+
+  async function rowsOf(sql: string) {
+    const { rows, columns } = await database.execute(sql);
+    return rows.map((row) => columns.map((column) => row[column] as string));
+  }
+  async function read(since: EndedCursor | null, nowMs: number) {
+    const context = { since: { ended: since }, now: () => nowMs, signal: never, wanted: new Set<never>() };
+    const answers = await Promise.all(ended.statements(schema, context).map(rowsOf));
+    const { rows, cursor } = ended.parse(answers, {
+      schema,
+      time: { fromMs: nowMs, toMs: nowMs },
+      report: () => {},
+      markUnlisted: () => {},
+    });
+    return { ids: [...new Set(rows.map(({ id }) => id))].sort(), cursor };
+  }
+  const never = new AbortController().signal;
+  const add = (id: string, status: string, completedAt: string | number | null) =>
+    database.execute({
+      sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, message, triggered_by)
+            VALUES (?, 's', 'ruby', ?, '2026-11-23T09:00:00Z', ?, 'm', 'manual')`,
+      args: [id, status, completedAt],
+    });
+  /** Rows between, so that what stands before them is not among the newest that are always looked at. */
+  const addHistory = (n: number) =>
+    database.execute(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n})
+INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, message, triggered_by)
+SELECT 'old-' || hex(randomblob(8)), 's', 'ruby', 'success', '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z', 'm', 'manual' FROM n`);
+
+  test.for([
+    ["as the backend writes it", "2026-11-23T10:03:00.123456Z"],
+    ["as the scheduler writes it, naive", "2026-11-23T10:03:00.123456"],
+    ["as SQLite's datetime() writes it", "2026-11-23 10:03:00"],
+    ["with +00:00", "2026-11-23T10:03:00+00:00"],
+    ["in California", "2026-11-23T02:03:00.123456-08:00"],
+    ["in California, with a space", "2026-11-23 02:03:00-0800"],
+    ["in India", "2026-11-23T15:33:00+05:30"],
+    ["a date alone", "2026-11-23"],
+    ["empty", ""],
+    ["unix seconds", 1_795_428_180],
+    ["unix milliseconds", 1_795_428_180_123],
+    ["a day and a month first", "11/23/2026 10:03"],
+    ["a word", "(unknown)"],
+    ["not at all", null],
+  ] as const)("completed_at %s", async ([, completedAt]) => {
+    await addHistory(50);
+    await add("long", "running", null);
+    await addHistory(1_500);
+    await add("short", "queued", null);
+    const { cursor } = await read(null, NOW);
+    await database.execute({
+      sql: "UPDATE schedule_executions SET status = 'failed', completed_at = ? WHERE id IN ('long', 'short')",
+      args: [completedAt],
+    });
+    await add("new", "success", completedAt);
+    const { ids } = await read(cursor, NOW + 5 * MINUTE_MS);
+    expect(ids).toEqual(["long", "new", "short"]);
+  });
+
+  test("a row that was live far below the newest ones", async () => {
+    await add("weeks", "running", null);
+    await addHistory(12_000);
+    const { cursor } = await read(null, NOW);
+    await database.execute(
+      "UPDATE schedule_executions SET status = 'failed', completed_at = '2026-11-23T02:03:00-08:00' WHERE id = 'weeks'",
+    );
+    expect((await read(cursor, NOW + 5 * MINUTE_MS)).ids).toEqual(["weeks"]);
+  });
+
+  test("rows of another shape that ended long ago are not read again, and neither is any of the usual shape", async () => {
+    await add("california", "success", "2026-01-01T00:01:00-08:00");
+    await addHistory(1_500);
+    const { ids, cursor } = await read(null, NOW);
+    expect(ids).toEqual([]);
+    expect(cursor).toMatchObject({ rowid: 1_501, oldLive: [] });
+  });
+
+  test("a retry that waits for ever does not make each read look back to it", async () => {
+    await add("retried", "pending_retry", "2026-11-23T09:30:00Z");
+    await addHistory(1_500);
+    expect((await read(null, NOW)).cursor).toMatchObject({ rowid: 1_501, oldLive: [] });
+  });
+});

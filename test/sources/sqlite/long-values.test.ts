@@ -1,0 +1,116 @@
+/** One value of many MB in a column that is read spoils its own row: it does not travel, and the other rows are read. */
+import { join } from "node:path";
+import { type Client, createClient } from "@libsql/client/http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
+import { createSchema } from "../../../infra/platform/schema.ts";
+import type { Facts, Readings } from "../../../shared/facts/facts.ts";
+import { type Database, openDatabase } from "../../../shared/sources/sqlite/database.ts";
+import { UNREADABLE } from "../../../shared/sources/sqlite/packing.ts";
+import { sqliteReader } from "../../../shared/sources/sqlite/sqlite.ts";
+import { describeLive, startSqld, temporaryFolder } from "../../support/live.ts";
+
+const NOW = Date.parse("2026-11-23T10:00:00Z");
+const MB = 1_000_000;
+/** SQL of a text of that many bytes, which the database makes itself. */
+const textOf = (bytes: number) => `CAST(hex(zeroblob(${bytes / 2})) AS TEXT)`;
+
+const row = (id: string, agent: string, status: string, startedAt = "'2026-11-23T09:59:00Z'") =>
+  `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by)
+VALUES (${id}, 's', ${agent}, ${status}, ${startedAt}, 'm', 'manual')`;
+
+/** @param most the longest value that the server takes */
+async function fill(database: SqlClient, most: number): Promise<void> {
+  const HUGE = textOf(most);
+  const LONG = textOf(Math.min(most, 7 * MB));
+  await createSchema(database);
+  for (const statement of [
+    "INSERT INTO agent_ownership (agent_name) VALUES ('ruby')",
+    row("'fine'", "'ruby'", "'running'"),
+    row(HUGE, "'ruby'", "'running'"),
+    row("'of-huge'", HUGE, "'queued'"),
+    row("'undated'", "'ruby'", "'running'", LONG),
+    row("'odd'", "'ruby'", LONG),
+    `INSERT INTO agent_tags (agent_name, tag) VALUES ('ghost', ${LONG}), (${LONG}, 't')`,
+    `INSERT INTO agent_sharing (agent_name) VALUES (${textOf(1_002)})`,
+  ])
+    await database.execute(statement);
+}
+
+/** The facts, and how many characters and bytes came back for them. */
+async function read(database: Database) {
+  let size = 0;
+  const counted: Database = {
+    ...database,
+    async batch(statements, signal) {
+      const answers = await database.batch(statements, signal);
+      for (const cell of answers.flat(2))
+        size += typeof cell === "string" ? cell.length : cell instanceof Object ? cell.byteLength : 8;
+      return answers;
+    },
+  };
+  const { readings, unavailable } = await sqliteReader(counted)({
+    signal: new AbortController().signal,
+    now: () => NOW,
+    wanted: new Set(["roster", "executions", "sessions", "ended", "orphans", "queueCounts"] as const),
+    since: { ended: null },
+  });
+  const value = <F extends keyof Facts>(fact: F) =>
+    (readings[fact] as Extract<Readings[F], { read: true }>).value as Facts[F];
+  return { value, unavailable, size };
+}
+
+async function expectSpoiltRowsOnly(database: Database): Promise<void> {
+  const { value, unavailable, size } = await read(database);
+  expect(size).toBeLessThan(50_000);
+  expect([...value("roster").keys()]).toEqual(["ruby"]);
+  const { live, unreadable } = value("executions");
+  expect(live.map(({ id, startedAtMs }) => [id, startedAtMs !== null]).sort()).toEqual([
+    ["fine", true],
+    ["undated", false],
+  ]);
+  expect(unreadable.map(({ id, agent, status }) => [id, agent, status]).sort()).toEqual([
+    [null, "ruby", "running"],
+    ["of-huge", null, "queued"],
+  ]);
+  const { ghosts, tablesWithUnreadable } = value("orphans");
+  expect([...ghosts]).toMatchObject([
+    ["ghost", { samples: [{ rowId: "agent_name=ghost, tag=(unreadable)" }] }],
+  ]);
+  expect(tablesWithUnreadable).toEqual(["agent_sharing", "agent_tags", "schedule_executions"]);
+  const lines = [
+    `sqlite.executions[ruby]: a live row's id ${UNREADABLE}`,
+    `sqlite.executions: a live row's agent_name ${UNREADABLE}`,
+    `sqlite.executions: unknown status "${"0".repeat(100)}", taken for neither live nor terminal`,
+    ...["agent_sharing", "agent_tags", "schedule_executions"].map(
+      (table) => `sqlite.orphans[${table}]: a row's agent_name ${UNREADABLE}`,
+    ),
+  ];
+  expect([...unavailable].sort()).toEqual(lines.sort());
+}
+
+test("in a database file", async () => {
+  const folder = await temporaryFolder();
+  const url = `file:${join(folder.path, "trinity.db")}`;
+  const writer = openDatabaseFile(url);
+  await fill(writer, 50 * MB);
+  writer.close();
+  await expectSpoiltRowsOnly(openDatabase(url, undefined, { lockMs: 60_000 }));
+  await folder.remove();
+});
+
+describeLive(["sqld"], "over a libsql server", () => {
+  let sqld: { url: string; close(): Promise<void> };
+  let writer: Client;
+  beforeAll(async () => {
+    sqld = await startSqld();
+    writer = createClient({ url: sqld.url });
+    await fill(writer, 4 * MB);
+  });
+  afterAll(async () => {
+    writer?.close();
+    await sqld?.close();
+  });
+
+  test("in each column that is read", () => expectSpoiltRowsOnly(openDatabase(sqld.url)));
+});
