@@ -573,7 +573,7 @@ describe("what was delivered but could not be marked", () => {
     const canary = withSlack({ store: forgetful });
     await strand("ruby");
     const { report, alerts } = await canary.cycle();
-    expect(alerts.failures).toEqual(["delivered alerts could not be marked: the state went away"]);
+    expect(alerts.failures).toEqual(["state: delivered alerts could not be marked: the state went away"]);
     await canary.cycle();
     expect(webhook.read).toEqual(Array(2).fill(`${report.snapshot_time}/E-05/broke`));
     await canary.cycle();
@@ -999,7 +999,7 @@ describe("the log and the metrics of a scheduled cycle", () => {
   });
 
   test("another cycle that runs: one line, no failure", async () => {
-    await store.lease.acquire("another", Date.now(), HOUR_MS);
+    await store.lease.acquire("another", Date.now(), 5 * MINUTE_MS);
     const { code, log, emf } = await invoke();
     expect(code).toBe(0);
     expect(log).toMatchObject([{ message: "cycle in progress", retry_after_seconds: expect.any(Number) }]);

@@ -8,6 +8,7 @@ import {
   container,
   DAY_MS,
   live,
+  HOUR_MS,
   MINUTE_MS,
   runningRow,
   type ScriptedCanary,
@@ -704,6 +705,24 @@ describe("GET /healthz", () => {
     expect((await get("/healthz")).status).toBe(503);
   });
 
+  test("a cycle of a clock that is ahead does not make it fresh", async () => {
+    const { get, canary } = await apiOf();
+    canary.advance(HOUR_MS);
+    await canary.cycle();
+    canary.advance(-HOUR_MS);
+    expect(await get("/healthz")).toMatchObject({ status: 503, body: { status: "stale" } });
+    // It would be fresh by its age alone.
+    canary.advance(50 * MINUTE_MS);
+    expect((await get("/healthz")).status).toBe(503);
+  });
+
+  test("reads one small item, and not the memory", async () => {
+    const { get, canary } = await apiOf();
+    await canary.cycle();
+    canary.stateFails("lease.read");
+    expect((await get("/healthz")).status).toBe(200);
+  });
+
   test("a red platform is no reason to be unwell", async () => {
     const { get, canary } = await apiOf();
     canary.set(LEAKED);
@@ -713,7 +732,7 @@ describe("GET /healthz", () => {
 
   test("the state is down: 503, and no word of why", async () => {
     const { get, canary } = await apiOf();
-    canary.stateFails("lease.read");
+    canary.stateFails("freshness.lastFullCycleAtMs");
     expect(await get("/healthz")).toMatchObject({ status: 503 });
     expect((await get("/healthz")).body).toEqual({ status: "unknown", checked_at: null });
   });
