@@ -1,6 +1,6 @@
 /** Runs the parts of the chaos one after another, each on a stage of its own, and accounts for each. */
 import { type Account, account } from "./accounting.ts";
-import { type Counts, type Course, noCounts } from "./course.ts";
+import { ChaosError, type Counts, type Course, noCounts } from "./course.ts";
 import { runKills } from "./kills.ts";
 import type { Ledger } from "./ledger.ts";
 import { runPair } from "./pairs.ts";
@@ -69,8 +69,17 @@ export interface PartReport {
   readonly atEnd: readonly string[];
 }
 
+/** A part in which nothing happened shows nothing. */
+const emptinessOf = ({ account: { transitions }, counts, ledger }: PartReport): string[] => [
+  ...(transitions.length === 0 ? ["nothing changed"] : []),
+  ...(ledger.posts.some(({ isConfirmed }) => isConfirmed) ? [] : ["nothing was delivered"]),
+  ...(counts.kills > 0 && counts.within === 0 ? ["no kill landed within a cycle"] : []),
+];
+
 /** What of a part did not hold; nothing where all did. */
-export const failuresOf = ({ account: { lost, longLeases, wrong }, atEnd }: PartReport): string[] => [
+export const failuresOf = (report: PartReport): string[] => [...failuresIn(report), ...emptinessOf(report)];
+
+const failuresIn = ({ account: { lost, longLeases, wrong }, atEnd }: PartReport): string[] => [
   ...lost.map((line) => `lost: ${line}`),
   ...longLeases,
   ...wrong,
@@ -127,7 +136,11 @@ async function runPart(
     };
     onProgress?.(`${title}: begins`);
     const counts = noCounts();
-    const atEnd = await run({ stage, counts, signal, progress }, options);
+    const atEnd = await run({ stage, counts, signal, progress }, options).catch((error: Error) => {
+      if (signal.aborted || error instanceof ChaosError) throw error;
+      // What happened until then is accounted for all the same.
+      return [`it broke off: ${error.message}`];
+    });
     const { ledger, leaseMs } = stage;
     return {
       name,

@@ -12,9 +12,18 @@ export interface Counts {
   busy: number;
   /** Cycles whose state could not be read or written, or that gave way to another. */
   stateless: number;
+  /** Requests to the table that went wrong on purpose. */
+  faults: number;
 }
 
-export const noCounts = (): Counts => ({ kills: 0, within: 0, done: 0, busy: 0, stateless: 0 });
+export const noCounts = (): Counts => ({ kills: 0, within: 0, done: 0, busy: 0, stateless: 0, faults: 0 });
+
+/** More alerts than the canary keeps would be lost by design: with so many the platform stays as it is. */
+const MOST_WAITING = 300;
+
+/** Whether the platform may change: every change may make an alert. */
+export const hasRoom = ({ ledger }: Stage): boolean =>
+  (ledger.commits.at(-1)?.outbox.length ?? 0) < MOST_WAITING;
 
 export interface Course {
   readonly stage: Stage;
@@ -29,13 +38,21 @@ export class ChaosError extends Error {
   override readonly name = "ChaosError";
 }
 
-/** Runs a cycle and counts it. */
+/** A cycle has a deadline for everything it waits for. One that takes this long, also on a busy machine, hangs. */
+const HANGS_AFTER_MS = 300_000;
+
+/** Runs a cycle and counts it. @throws where its process ends by itself, or hangs */
 export async function countedCycle(
   { counts, signal }: Pick<Course, "counts" | "signal">,
   canary: CanaryProcess,
   onStart?: () => void,
 ): Promise<CycleEnd> {
-  const end = await canary.cycle(onStart);
+  let timer: NodeJS.Timeout | undefined;
+  const hang = new Promise<never>((_, reject) => {
+    const error = new Error(`the canary ${canary.name} has not ended its cycle within ${HANGS_AFTER_MS} ms`);
+    timer = setTimeout(() => reject(error), HANGS_AFTER_MS);
+  });
+  const end = await Promise.race([canary.cycle(onStart), hang]).finally(() => clearTimeout(timer));
   signal.throwIfAborted();
   if (end.outcome !== "killed") counts[end.outcome] += 1;
   return end;

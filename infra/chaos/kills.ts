@@ -1,6 +1,6 @@
 /** kill -9, again and again, at random points within a cycle. Each time a new process takes over. */
 import type { CanaryProcess, Way } from "./canary-process.ts";
-import { begin, type Course, countedCycle, finish, passLease } from "./course.ts";
+import { begin, type Course, countedCycle, finish, hasRoom, passLease } from "./course.ts";
 import type { Stage } from "./stage.ts";
 
 /** Where in a cycle a kill lands. */
@@ -18,8 +18,6 @@ const drawBlow = ({ random }: Stage): Blow =>
 /** Whole cycles that a process runs before it is killed. */
 const WHOLE_CYCLES = [0, 0, 0, 1, 1, 2] as const;
 const CHANGE_EVERY_MS = [200, 1_200] as const;
-/** More alerts than the canary keeps would be lost by design. */
-export const MOST_WAITING = 300;
 
 /** How long cycles took lately. The first one of a process compiles and connects, and takes longer. */
 function stopwatch() {
@@ -101,12 +99,19 @@ export async function runKills(course: Course, kills: number): Promise<string[]>
   const first = stage.start(way);
   await begin(course, first);
   await first.close();
-  const weather = new AbortController();
-  const hasRoom = () => (stage.ledger.commits.at(-1)?.outbox.length ?? 0) < MOST_WAITING;
-  const changing = stage.platform.change(CHANGE_EVERY_MS, AbortSignal.any([weather.signal, signal]), hasRoom);
+  const over = new AbortController();
+  const changing = stage.platform
+    .change(CHANGE_EVERY_MS, AbortSignal.any([over.signal, signal]), () => hasRoom(stage))
+    .catch((error) => {
+      over.abort(error);
+      throw error;
+    });
+  // It is awaited below.
+  changing.catch(() => {});
   const watch = stopwatch();
   try {
     while (counts.kills < kills) {
+      over.signal.throwIfAborted();
       const canary = stage.start(way);
       if (await live(course, way, canary, watch)) counts.within += 1;
       await canary.close();
@@ -114,7 +119,7 @@ export async function runKills(course: Course, kills: number): Promise<string[]>
       course.progress(() => `${counts.kills} of ${kills} kills, ${counts.within} within a cycle`);
     }
   } finally {
-    weather.abort();
+    over.abort();
     await changing;
   }
   return finish(course, stage.start(way));

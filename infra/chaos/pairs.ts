@@ -2,8 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { seededRandom } from "../soak/random.ts";
 import type { CanaryProcess } from "./canary-process.ts";
-import { begin, ChaosError, type Course, countedCycle, finish } from "./course.ts";
-import { MOST_WAITING } from "./kills.ts";
+import { begin, ChaosError, type Course, countedCycle, finish, hasRoom } from "./course.ts";
 import { drawFault, NO_FAULT } from "./table-faults.ts";
 
 export interface PairOptions {
@@ -40,14 +39,18 @@ export async function runPair(course: Course, { ms, aheadMs, faultSeed }: PairOp
   await begin(course, first);
   if (faultSeed !== null) {
     const random = seededRandom(faultSeed, "table");
-    for (const { keeper } of ways) keeper.fault = (operation) => drawFault(random, operation);
+    for (const { keeper } of ways)
+      keeper.fault = (operation) => {
+        const fault = drawFault(random, operation);
+        if (fault !== NO_FAULT) counts.faults += 1;
+        return fault;
+      };
   }
   const failed = new AbortController();
   const ended = AbortSignal.any([AbortSignal.timeout(ms), signal, failed.signal]);
   const from = performance.now();
   const phase = () =>
     Math.min(aheadMs.length - 1, Math.floor(((performance.now() - from) / ms) * aheadMs.length));
-  const hasRoom = () => (stage.ledger.commits.at(-1)?.outbox.length ?? 0) < MOST_WAITING;
   const telling = setInterval(
     () =>
       course.progress(
@@ -59,7 +62,7 @@ export async function runPair(course: Course, { ms, aheadMs, faultSeed }: PairOp
   const work = [
     run(course, first, ended, () => 0),
     run(course, second, ended, () => aheadMs[phase()]!),
-    stage.platform.change(CHANGE_EVERY_MS, ended, hasRoom),
+    stage.platform.change(CHANGE_EVERY_MS, ended, () => hasRoom(stage)),
   ];
   try {
     // One that fails ends the others, and all have ended before anything is closed.

@@ -53,15 +53,17 @@ async function startSources(folder: string) {
       sql: `INSERT INTO ${ROSTER} (agent_name, max_parallel_tasks, execution_timeout_seconds) VALUES (?, 5, ?)`,
       args: [agent, LONG_SECONDS],
     });
-    // One run with a slot, and one that a pull worker has claimed: that one has none.
-    for (const [id, lease] of [
-      [`${agent}-held`, null],
-      [`${agent}-pulled`, leaseUntil!],
-    ] as const)
+    // One run with a slot; one that a pull worker has claimed, which needs none; and one that has ended.
+    const runs = [
+      ["held", "running", null],
+      ["pulled", "running", leaseUntil!],
+      ["ended", "success", leaseUntil!],
+    ] as const;
+    for (const [name, status, lease] of runs)
       await database.execute({
         sql: `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, message, triggered_by,
-              claude_session_id, lease_expires_at) VALUES (?, 's', ?, 'running', ?, 'm', 'schedule', 'session', ?)`,
-        args: [id, agent, startedAt!, lease],
+              claude_session_id, lease_expires_at) VALUES (?, 's', ?, ?, ?, 'm', 'schedule', 'session', ?)`,
+        args: [`${agent}-${name}`, agent, status, startedAt!, lease],
       });
     await addSlot(redis.client, agent, `${agent}-held`);
   }
@@ -100,6 +102,14 @@ function spotsOf({ database, redis }: Sources): Spot[] {
         database.execute({
           sql: `UPDATE ${EXECUTIONS} SET claude_session_id = ? WHERE id = ?`,
           args: [isBroken ? null : "session", `${agent}-pulled`],
+        }),
+      ),
+    ),
+    ...AGENTS.slice(0, 2).map((agent) =>
+      spot("E-02", agent, (isBroken) =>
+        database.execute({
+          sql: `UPDATE ${EXECUTIONS} SET status = ? WHERE id = ?`,
+          args: [isBroken ? "running" : "success", `${agent}-ended`],
         }),
       ),
     ),

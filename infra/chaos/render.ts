@@ -10,6 +10,7 @@ const COLUMNS: readonly (readonly [string, (report: PartReport) => string | numb
   ["cycles", ({ counts }) => counts.done],
   ["busy", ({ counts }) => counts.busy],
   ["gave way", ({ counts }) => counts.stateless],
+  ["faults", ({ counts }) => counts.faults || "–"],
   ["transitions", ({ account }) => account.atEnd.transitions],
   ["sight", ({ account }) => account.atEnd.sight],
   ["delivered", ({ account }) => account.atEnd.delivered],
