@@ -160,10 +160,10 @@ function fencesOf({ leases, commits }: Ledger, { leaseMs }: Rules): string[] {
         ({ version, runner, owner }) =>
           `version ${version} is by ${runner}, and the lease was ${owner === null ? "nobody's" : `${holder.get(owner)}'s`}`,
       ),
-    ...commits
-      .slice(1)
-      .filter(({ version }, i) => version !== commits[i]!.version + 1)
-      .map(({ version }, i) => `version ${version} follows on version ${commits[i]!.version}`),
+    ...commits.slice(1).flatMap(({ version }, i) => {
+      const before = commits[i]!.version;
+      return version === before + 1 ? [] : [`version ${version} follows on version ${before}`];
+    }),
   ];
 }
 

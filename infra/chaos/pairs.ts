@@ -1,8 +1,8 @@
 /** Two canaries at the same table for some minutes: with the same clock, with clocks apart, or on a table that fails. */
 import { setTimeout as wait } from "node:timers/promises";
 import { seededRandom } from "../soak/random.ts";
-import type { CanaryProcess } from "./canary-process.ts";
-import { begin, ChaosError, type Course, countedCycle, finish, hasRoom } from "./course.ts";
+import type { CanaryProcess, Way } from "./canary-process.ts";
+import { begin, type Course, countedCycle, finish, hasRoom } from "./course.ts";
 import { drawFault, NO_FAULT } from "./table-faults.ts";
 
 export interface PairOptions {
@@ -16,64 +16,79 @@ export interface PairOptions {
 const CHANGE_EVERY_MS = [300, 1_500] as const;
 const PAUSE_MS = 250;
 
-/** Runs cycles until the signal is aborted. @param clockAt gives how far the clock is ahead now */
-async function run(
-  course: Course,
-  canary: CanaryProcess,
-  ended: AbortSignal,
-  aheadMs: () => number,
-): Promise<void> {
-  const { random } = course.stage;
-  while (!ended.aborted) {
-    canary.aheadMs = aheadMs();
-    await countedCycle(course, canary);
-    await wait(random.fraction() * PAUSE_MS, undefined, { signal: ended }).catch(() => {});
-  }
+/** Each canary does at least so many cycles, however slow the machine is. */
+const LEAST_CYCLES = 2;
+
+/** Whose clock is how far ahead: each distance for an equal part of the time, and for some cycles of both canaries. */
+function schedule({ ms, aheadMs }: PairOptions, over: AbortController) {
+  let [place, fromMs] = [0, performance.now()];
+  let done = new Map<CanaryProcess, number>();
+  return {
+    aheadMs: () => aheadMs[place] ?? aheadMs.at(-1)!,
+    /** To be called with each cycle that was done. */
+    onDone(canary: CanaryProcess) {
+      done.set(canary, (done.get(canary) ?? 0) + 1);
+      const both = done.size === 2 && [...done.values()].every((n) => n >= LEAST_CYCLES);
+      if (!both || performance.now() - fromMs < ms / aheadMs.length) return;
+      [place, fromMs, done] = [place + 1, performance.now(), new Map()];
+      if (place >= aheadMs.length) over.abort();
+    },
+  };
 }
 
 /** @returns what did not hold at the end */
-export async function runPair(course: Course, { ms, aheadMs, faultSeed }: PairOptions): Promise<string[]> {
+export async function runPair(course: Course, options: PairOptions): Promise<string[]> {
   const { stage, counts, signal } = course;
+  const { ms, aheadMs, faultSeed } = options;
   const ways = [await stage.way("first"), await stage.way("second")];
   const [first, second] = ways.map((way) => stage.start(way)) as [CanaryProcess, CanaryProcess];
   await begin(course, first);
-  if (faultSeed !== null) {
-    const random = seededRandom(faultSeed, "table");
-    for (const { keeper } of ways)
-      keeper.fault = (operation) => {
-        const fault = drawFault(random, operation);
-        if (fault !== NO_FAULT) counts.faults += 1;
-        return fault;
-      };
-  }
-  const failed = new AbortController();
-  const ended = AbortSignal.any([AbortSignal.timeout(ms), signal, failed.signal]);
+  if (faultSeed !== null) failFrom(course, ways, faultSeed);
+  const over = new AbortController();
+  const ended = AbortSignal.any([signal, over.signal]);
+  const plan = schedule(options, over);
   const from = performance.now();
-  const phase = () =>
-    Math.min(aheadMs.length - 1, Math.floor(((performance.now() - from) / ms) * aheadMs.length));
-  const telling = setInterval(
-    () =>
+  const seconds = (time: number) => Math.round(time / 1000);
+
+  async function run(canary: CanaryProcess, ahead: () => number): Promise<void> {
+    while (!ended.aborted) {
+      canary.aheadMs = ahead();
+      if ((await countedCycle(course, canary)).outcome === "done") plan.onDone(canary);
       course.progress(
         () =>
-          `${Math.round((performance.now() - from) / 1000)} of ${Math.round(ms / 1000)} s, ${counts.done} cycles, ${counts.busy} busy, ${counts.stateless} gave way or failed`,
-      ),
-    1_000,
-  );
-  const work = [
-    run(course, first, ended, () => 0),
-    run(course, second, ended, () => aheadMs[phase()]!),
-    stage.platform.change(CHANGE_EVERY_MS, ended, () => hasRoom(stage)),
-  ];
-  try {
-    // One that fails ends the others, and all have ended before anything is closed.
-    await Promise.all(work.map((part) => part.catch((error) => failed.abort(error))));
-  } finally {
-    clearInterval(telling);
+          `${seconds(performance.now() - from)} of ${seconds(ms)} s, ${counts.done} cycles, ${counts.busy} busy, ${counts.stateless} gave way or failed`,
+      );
+      await wait(stage.random.fraction() * PAUSE_MS, undefined, { signal: ended }).catch(() => {});
+    }
   }
+
+  let failure: unknown;
+  const work = [
+    run(first, () => 0),
+    run(second, plan.aheadMs),
+    stage.platform.change(CHANGE_EVERY_MS, ended, () => hasRoom(stage)),
+  ].map((part) =>
+    part.catch((error) => {
+      failure ??= error;
+      over.abort();
+    }),
+  );
+  // One that fails ends the others, and all have ended before anything is closed.
+  await Promise.all(work);
+  if (failure !== undefined) throw failure;
   signal.throwIfAborted();
-  failed.signal.throwIfAborted();
-  if (counts.done < 2) throw new ChaosError("no cycle was done in that time: give more --minutes");
   for (const { keeper } of ways) keeper.fault = () => NO_FAULT;
   first.aheadMs = Math.max(0, ...aheadMs);
   return finish(course, first);
+}
+
+/** Lets the table fail from now on. */
+function failFrom({ counts }: Course, ways: readonly Way[], seed: number): void {
+  const random = seededRandom(seed, "table");
+  for (const { keeper } of ways)
+    keeper.fault = (operation) => {
+      const fault = drawFault(random, operation);
+      if (fault !== NO_FAULT) counts.faults += 1;
+      return fault;
+    };
 }
