@@ -1,6 +1,13 @@
 /** `npm run chaos`: exits with 0 only if everything held. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { type ChaosOptions, failuresOf, PART_NAMES, type PartName, runChaos } from "./chaos.ts";
+import {
+  type ChaosOptions,
+  failuresOf,
+  PART_NAMES,
+  type PartName,
+  type PartReport,
+  runChaos,
+} from "./chaos.ts";
 import { ChaosError } from "./course.ts";
 import { renderChaos } from "./render.ts";
 
@@ -44,7 +51,11 @@ async function main(): Promise<number> {
       process.once(name, () => stopping.abort(new ChaosError(`stopped by ${name} before its end`)));
     const onProgress = (line: string) => console.error(line);
     onProgress(`seed ${options.seed}`);
-    const reports = await runChaos({ ...options, signal: stopping.signal, onProgress });
+    const onPart = (report: PartReport) => {
+      const failures = failuresOf(report).length;
+      onProgress(`${report.title}: ${failures === 0 ? "everything held" : `${failures} did not hold`}`);
+    };
+    const reports = await runChaos({ ...options, signal: stopping.signal, onProgress, onPart });
     console.log(renderChaos(reports, options));
     return reports.some((report) => failuresOf(report).length > 0) ? EXIT.broken : EXIT.held;
   } catch (error) {

@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { seededRandom } from "../soak/random.ts";
 import type { CanaryProcess, Way } from "./canary-process.ts";
 import { begin, type Course, countedCycle, finish, hasRoom } from "./course.ts";
-import { drawFault, NO_FAULT } from "./table-faults.ts";
+import { faultsOf, NO_FAULT } from "./table-faults.ts";
 
 export interface PairOptions {
   readonly ms: number;
@@ -84,10 +84,10 @@ export async function runPair(course: Course, options: PairOptions): Promise<str
 
 /** Lets the table fail from now on. */
 function failFrom({ counts }: Course, ways: readonly Way[], seed: number): void {
-  const random = seededRandom(seed, "table");
+  const faults = faultsOf(seededRandom(seed, "table"));
   for (const { keeper } of ways)
     keeper.fault = (operation) => {
-      const fault = drawFault(random, operation);
+      const fault = faults(operation);
       if (fault !== NO_FAULT) counts.faults += 1;
       return fault;
     };

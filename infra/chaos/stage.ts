@@ -18,7 +18,7 @@ export interface Stage {
   readonly platform: ChaosPlatform;
   readonly table: ChaosTable;
   readonly webhook: {
-    /** Whether half of the posts fail: 500, or taken and cut off, or taken and never answered. */
+    /** Whether it fails about half of the time: 500, or taken and cut off, or taken and never answered. */
     isFailing: boolean;
     /** Called as each post arrives. */
     onPost: () => void;
@@ -48,12 +48,33 @@ const SETTINGS = {
 
 const FAILURES: readonly WebhookAnswer[] = ["http 500", "resets", "hangs"];
 
+/**
+ * How many posts in a row are answered well, and how many fail. After one that fails a canary leaves the webhook alone for a
+ * while, so that a few of them take as long as many that are answered well.
+ */
+const RUNS = { good: [1, 12], failing: [1, 3] } as const;
+
+/** Draws the answer to each post. */
+function answersOf(random: Random): () => WebhookAnswer {
+  let [isGood, left] = [true, 0];
+  return () => {
+    if (left === 0) {
+      isGood = !isGood;
+      const [least, most] = isGood ? RUNS.good : RUNS.failing;
+      left = random.whole(least, most);
+    }
+    left -= 1;
+    return isGood ? "ok" : random.one(FAILURES);
+  };
+}
+
 /** Starts Slack's stand-in. Each post is in the ledger. */
 async function startFailingWebhook(ledger: Ledger, random: Random) {
   const server = await startWebhook();
   const webhook = { isFailing: false, onPost() {}, url: server.url, close: server.close };
+  const draw = answersOf(random);
   server.answer = (key) => {
-    const answer = webhook.isFailing && random.percent(50) ? random.one(FAILURES) : "ok";
+    const answer = webhook.isFailing ? draw() : "ok";
     const isConfirmed = answer === "ok";
     ledger.posts.push({ key, isTaken: answer !== "http 500", isConfirmed, atMs: performance.now() });
     webhook.onPost();

@@ -14,28 +14,42 @@ export const LATE_MS = 3_500;
 
 /** In percent of the requests. All others are answered well. */
 const CHANCES: readonly (readonly [number, TableFault])[] = [
-  [10, { kind: "throttled", isTaken: "never" }],
-  [4, { kind: "http 500", isTaken: "never" }],
-  [4, { kind: "http 500", isTaken: "at once" }],
-  [2, { kind: "cut", isTaken: "never" }],
-  [2, { kind: "cut", isTaken: "at once" }],
+  [6, { kind: "throttled", isTaken: "never" }],
+  [2, { kind: "http 500", isTaken: "never" }],
+  [2, { kind: "http 500", isTaken: "at once" }],
+  [1, { kind: "cut", isTaken: "never" }],
+  [1, { kind: "cut", isTaken: "at once" }],
   [1, { kind: "late", isTaken: "never" }],
   [1, { kind: "late", isTaken: "at once" }],
   [1, { kind: "late", isTaken: "late" }],
 ];
+/** A third of the faults come in a row, longer than the canary's client tries again (3 times). */
+const ROW_PERCENT = 33;
+const ROW = [2, 8] as const;
 
-/** Draws what goes wrong with a request. */
-export function drawFault(random: Random, operation: string): TableFault {
+function drawOne(random: Random): TableFault {
   let place = random.fraction() * 100;
   for (const [chance, fault] of CHANCES) {
     place -= chance;
-    if (place >= 0) continue;
+    if (place < 0) return fault;
+  }
+  return NO_FAULT;
+}
+
+/** Draws what goes wrong with each request. */
+export function faultsOf(random: Random): (operation: string) => TableFault {
+  let [fault, left] = [NO_FAULT, 0];
+  return (operation) => {
+    if (left > 0) left -= 1;
+    else {
+      fault = drawOne(random);
+      if (fault !== NO_FAULT && random.percent(ROW_PERCENT)) left = random.whole(...ROW);
+    }
     // A batch is throttled item by item, under status 200.
     return fault.kind === "throttled" && operation === "BatchWriteItem" && random.percent(50)
       ? { ...fault, kind: "unprocessed" }
       : fault;
-  }
-  return NO_FAULT;
+  };
 }
 
 const THROTTLING = {
