@@ -12,20 +12,20 @@ export const NO_FAULT: TableFault = { kind: "none", isTaken: "at once" };
 /** Later than the canary's client waits (3 s). */
 export const LATE_MS = 3_500;
 
-/** In percent of the requests. All others are answered well. */
+/** In percent of the requests outside of a row. All others are answered well. */
 const CHANCES: readonly (readonly [number, TableFault])[] = [
-  [6, { kind: "throttled", isTaken: "never" }],
-  [2, { kind: "http 500", isTaken: "never" }],
-  [2, { kind: "http 500", isTaken: "at once" }],
-  [1, { kind: "cut", isTaken: "never" }],
-  [1, { kind: "cut", isTaken: "at once" }],
-  [1, { kind: "late", isTaken: "never" }],
-  [1, { kind: "late", isTaken: "at once" }],
-  [1, { kind: "late", isTaken: "late" }],
+  [4, { kind: "throttled", isTaken: "never" }],
+  [1, { kind: "http 500", isTaken: "never" }],
+  [1, { kind: "http 500", isTaken: "at once" }],
+  [0.5, { kind: "cut", isTaken: "never" }],
+  [0.5, { kind: "cut", isTaken: "at once" }],
+  [0.5, { kind: "late", isTaken: "never" }],
+  [0.5, { kind: "late", isTaken: "at once" }],
+  [0.5, { kind: "late", isTaken: "late" }],
 ];
-/** A third of the faults come in a row, longer than the canary's client tries again (3 times). */
-const ROW_PERCENT = 33;
-const ROW = [2, 8] as const;
+/** Half of the faults come in a row, longer than the canary's client tries again (3 times). */
+const ROW_PERCENT = 50;
+const ROW = [3, 9] as const;
 
 function drawOne(random: Random): TableFault {
   let place = random.fraction() * 100;
