@@ -60,7 +60,8 @@ export function startCanary(
     execArgv: [],
     // In its own process group: Ctrl-C then reaches only this process, which ends its parts in order.
     detached: true,
-    env: { PATH: process.env.PATH },
+    // Its variables are in its orders: nothing of this process may reach it.
+    env: {},
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const ended = once(child, "close");
