@@ -116,22 +116,5 @@ export async function finish(course: Course, canary: CanaryProcess): Promise<str
   await stage.platform.cureAll();
   const undrainedCured = await drain(course, canary);
   await stage.table.look();
-  await readRecords(stage, canary.clock());
   return [...undrained, ...undrainedCured, ...statesOf(stage)];
-}
-
-/** Reads the records of all cycles of the part into the ledger. */
-async function readRecords({ table, ledger }: Stage, nowMs: number): Promise<void> {
-  const range = { startMs: nowMs - 60 * 24 * HOUR_MS, endMs: nowMs + 24 * HOUR_MS, nowMs };
-  let cursor: string | null = null;
-  do {
-    const page = await table.store.history.listCycles(range, 1_000, cursor);
-    for (const { snapshot_time, transitions, spreads, recoveries } of page.items)
-      ledger.records.set(snapshot_time, [
-        ...transitions.map(({ invariant_id }) => `${invariant_id}/broke`),
-        ...spreads.map(({ invariant_id }) => `${invariant_id}/spread`),
-        ...recoveries.map(({ invariant_id }) => `${invariant_id}/recovered`),
-      ]);
-    cursor = page.cursor;
-  } while (cursor !== null);
 }

@@ -64,7 +64,7 @@ export interface Ledger {
   readonly posts: Posted[];
   /** Why the memory could not be read, each time that it could not. */
   readonly unreadable: string[];
-  /** The cycles' records in the table: what changed in each (`S-01/broke`), by snapshot time. */
+  /** The records of the cycles that made alerts: what changed in each (`S-01/broke`), by snapshot time. */
   readonly records: Map<string, readonly string[]>;
   /** When the chaos ended. From then on everything works, and the outbox is drained. */
   endedMs: number;

@@ -6,7 +6,7 @@ import { bundleFunction } from "../aws/bundle.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import { type Random, seededRandom } from "../soak/random.ts";
 import { type CanaryProcess, openWay, startCanary, type Way } from "./canary-process.ts";
-import type { ChaosClock } from "./clock.ts";
+import { startClock } from "./clock.ts";
 import { emptyLedger, type Ledger } from "./ledger.ts";
 import { type ChaosPlatform, startChaosPlatform } from "./platform.ts";
 import { type ChaosTable, openTable } from "./table.ts";
@@ -113,7 +113,7 @@ export async function openStage(options: {
     closing.push(table.close);
     const env = { ...platform.env, ...SETTINGS, SLACK_WEBHOOK_URL: webhook.url };
     const { settings } = openCanary(env, { state: table.store });
-    const clock: ChaosClock = { epochMs: Date.now(), speed };
+    const clock = startClock(speed);
     const canaries = new Set<CanaryProcess>();
     const killAll = () => {
       for (const canary of canaries) canary.kill();

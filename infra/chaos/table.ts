@@ -14,6 +14,7 @@ import type { InvariantState } from "../../shared/alerts/state.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { MEMORY_KEY } from "../../shared/store/silences.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
+import type { CycleRecord } from "../../shared/wire/schemas.ts";
 import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
 import type { Ledger, StateSeen } from "./ledger.ts";
 import { answerOf, LATE_MS, type TableFault } from "./table-faults.ts";
@@ -59,6 +60,12 @@ const stateSeen = ({ status, red, blindSinceMs }: InvariantState): StateSeen => 
   isBlind: blindSinceMs !== null,
 });
 
+const changesIn = ({ transitions, spreads, recoveries }: CycleRecord): string[] => [
+  ...transitions.map(({ invariant_id }) => `${invariant_id}/broke`),
+  ...spreads.map(({ invariant_id }) => `${invariant_id}/spread`),
+  ...recoveries.map(({ invariant_id }) => `${invariant_id}/recovered`),
+];
+
 /** Sends a request on as it is. */
 function forward(endpoint: string, { headers, text }: Passed) {
   const { hostname, port } = new URL(endpoint);
@@ -102,14 +109,29 @@ function memoryWatch(dynamo: LocalDynamo, ledger: Ledger) {
     if ((item.version ?? 0) === (before.version ?? 0)) return;
     const memory = await readMemory();
     if (memory === null) return;
+    const outbox = memory.outbox.map(({ alert }) => alert.key);
+    await readRecords(outbox, clockMs);
     ledger.commits.push({
       version: Number(item.version),
       runner,
       owner: before.lease_owner ?? null,
       arrivedMs,
       states: Object.fromEntries(Object.entries(memory.states).map(([id, state]) => [id, stateSeen(state)])),
-      outbox: memory.outbox.map(({ alert }) => alert.key),
+      outbox,
     });
+  }
+
+  /**
+   * Reads the records of the cycles whose alerts are new. At the commit, not later: where clocks differ, another cycle may
+   * have the same snapshot time, and its record then takes the place of this one.
+   */
+  async function readRecords(outbox: readonly string[], nowMs: number): Promise<void> {
+    const known = new Set(ledger.commits.at(-1)?.outbox);
+    const snapshots = outbox.filter((key) => !known.has(key)).map((key) => key.split("/")[0]!);
+    for (const snapshot of new Set(snapshots)) {
+      const record = await store.history.getCycle(snapshot, nowMs);
+      if (record) ledger.records.set(snapshot, changesIn(record));
+    }
   }
 
   async function readMemory() {
