@@ -48,7 +48,7 @@ export const PARTS = {
   },
   dynamodb: {
     title: "DynamoDB fails",
-    speed: 5,
+    speed: 10,
     needsRecords: false,
     run: (course, { minutes, seed }) =>
       runPair(course, { ms: 0.4 * minutes * MINUTE_MS, aheadMs: [0], faultSeed: seed }),

@@ -14,16 +14,19 @@ export const LATE_MS = 3_500;
 
 /** In percent of the requests outside of a row. All others are answered well. */
 const CHANCES: readonly (readonly [number, TableFault])[] = [
-  [4, { kind: "throttled", isTaken: "never" }],
-  [1, { kind: "http 500", isTaken: "never" }],
-  [1, { kind: "http 500", isTaken: "at once" }],
+  [3, { kind: "throttled", isTaken: "never" }],
+  [0.8, { kind: "http 500", isTaken: "never" }],
+  [0.8, { kind: "http 500", isTaken: "at once" }],
   [0.5, { kind: "cut", isTaken: "never" }],
   [0.5, { kind: "cut", isTaken: "at once" }],
   [0.5, { kind: "late", isTaken: "never" }],
   [0.5, { kind: "late", isTaken: "at once" }],
   [0.5, { kind: "late", isTaken: "late" }],
 ];
-/** Half of the faults come in a row, longer than the canary's client tries again (3 times). */
+/**
+ * Half of the faults come in a row, longer than the canary's client tries again (3 times). Not those that are late: a row of
+ * them would be most of the time.
+ */
 const ROW_PERCENT = 50;
 const ROW = [3, 9] as const;
 
@@ -43,7 +46,8 @@ export function faultsOf(random: Random): (operation: string) => TableFault {
     if (left > 0) left -= 1;
     else {
       fault = drawOne(random);
-      if (fault !== NO_FAULT && random.percent(ROW_PERCENT)) left = random.whole(...ROW);
+      const mayRepeat = fault !== NO_FAULT && fault.kind !== "late";
+      if (mayRepeat && random.percent(ROW_PERCENT)) left = random.whole(...ROW);
     }
     // A batch is throttled item by item, under status 200.
     return fault.kind === "throttled" && operation === "BatchWriteItem" && random.percent(50)
