@@ -42,7 +42,7 @@ function problemsOf(load: (env: Environment) => unknown, env: Environment): read
 describe("an environment without any variable", () => {
   const nothing = {
     sources: {
-      sqlite: { url: null, authToken: null, lockMs: 150 },
+      sqlite: { url: null, authToken: null, lockMs: 100 },
       queue_counts: { url: null, token: null },
       redis: { url: null, token: null },
       docker: { hosts: null, ca: null, cert: null, key: null },
@@ -105,11 +105,11 @@ describe("sources that are named", () => {
     "http://127.0.0.1:8080",
     "file:/data/trinity.db",
   ])("LIBSQL_URL=%s", (url) => {
-    expect(loadConfig({ LIBSQL_URL: url }).sources.sqlite).toEqual({ url, authToken: null, lockMs: 150 });
+    expect(loadConfig({ LIBSQL_URL: url }).sources.sqlite).toEqual({ url, authToken: null, lockMs: 100 });
     expect(loadConfig({ LIBSQL_URL: ` ${url}\n`, LIBSQL_AUTH_TOKEN: "jwt" }).sources.sqlite).toEqual({
       url,
       authToken: "jwt",
-      lockMs: 150,
+      lockMs: 100,
     });
   });
 

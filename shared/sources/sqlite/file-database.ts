@@ -7,8 +7,11 @@ import { fileURLToPath } from "node:url";
 import { SourceError } from "../../errors.ts";
 import type { Database, SqlRow } from "./database.ts";
 
-/** With it, no commit takes a quarter of a second: a commit takes time itself, and the end of a process a few ms. */
-export const LOCK_MS = 150;
+/**
+ * With it, no commit should take a quarter of a second: the process needs some ms to end, a writer looks for the lock in
+ * steps of up to 50 ms by then, and its commit takes time itself.
+ */
+export const LOCK_MS = 100;
 /** A cold page cache, or a processor that is taken away, slows the first try only. */
 const TRIES = 3;
 const PAUSE_MS = 1_000;

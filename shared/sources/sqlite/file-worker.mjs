@@ -15,7 +15,7 @@ const LOCK_WAIT_MS = 4_000;
  * SQLite's own wait looks every 100 ms. On a slow disk, a writer that commits all the time leaves the file for some tenths
  * of a ms between two commits.
  */
-const LOCK_STEP_MS = 0.2;
+const LOCK_STEP_MS = 0.5;
 /** A value above this is an error of its statement. Longer ones need memory that a function may not have. */
 const MAX_VALUE_BYTES = 100_000_000;
 const MAX_ANSWER_BYTES = 64_000_000;
