@@ -17,18 +17,20 @@ export interface JournalStore {
   load(name: string, keptSeconds: number, nowMs: number): Promise<JournalEntry[]>;
   /**
    * Writes what a cycle adds.
+   * @param version of the memory that the cycle began with: the clocks of two cycles may show the same instant
    * @param signal ends the tries
    * @throws where some of it could not be written
    */
   append(
     additions: readonly JournalAddition[],
     snapshotTime: string,
+    version: number,
     nowMs: number,
     signal: AbortSignal,
   ): Promise<void>;
 }
 
-/** The length of `2026-11-23T10:30:00.123Z`; an item beyond a cycle's first has a number behind it. */
+/** The length of `2026-11-23T10:30:00.123Z`, which a sort key begins with. */
 const INSTANT_LENGTH = 24;
 
 export function journalsOf(table: Table): JournalStore {
@@ -45,22 +47,18 @@ export function journalsOf(table: Table): JournalStore {
       return entries;
     },
 
-    append: (additions, snapshotTime, nowMs, signal) =>
+    append: (additions, snapshotTime, version, nowMs, signal) =>
       table.write(
-        additions.flatMap((addition) => itemsOf(addition, snapshotTime, nowMs)),
+        additions.flatMap((addition) => itemsOf(addition, `${snapshotTime}#${version}`, nowMs)),
         signal,
       ),
   };
 }
 
-const itemsOf = (
-  { name, keptSeconds, entries }: JournalAddition,
-  snapshotTime: string,
-  nowMs: number,
-): Item[] =>
+const itemsOf = ({ name, keptSeconds, entries }: JournalAddition, sortKey: string, nowMs: number): Item[] =>
   entries.map((ids, i) => ({
     pk: name,
-    sk: i === 0 ? snapshotTime : `${snapshotTime}#${i}`,
+    sk: i === 0 ? sortKey : `${sortKey}#${i}`,
     expires_at: expiresAt(nowMs, keptSeconds),
     ids,
   }));

@@ -206,67 +206,63 @@ const DEATHS = (["when it arrives", "when it was carried out, but not answered"]
 );
 
 describe.concurrent("a cycle that is killed", () => {
-  test.for(DEATHS)(
-    "as it %s, %s: the next one loses nothing",
-    { timeout: 90_000 },
-    async ([step, when]) => {
-      const world = await startWorld();
-      try {
-        const place = STEPS.indexOf(step);
-        const isCarriedOut = when !== "when it arrives";
-        const wasDone = (other: Step) =>
-          place > STEPS.indexOf(other) || (place === STEPS.indexOf(other) && isCarriedOut);
-        Object.assign(world.trap, { request: REQUESTS[step], when });
-        expect(await world.cycleInChild(0)).toBeNull();
+  test.for(DEATHS)("as it %s, %s: the next one loses nothing", { timeout: 90_000 }, async ([step, when]) => {
+    const world = await startWorld();
+    try {
+      const place = STEPS.indexOf(step);
+      const isCarriedOut = when !== "when it arrives";
+      const wasDone = (other: Step) =>
+        place > STEPS.indexOf(other) || (place === STEPS.indexOf(other) && isCarriedOut);
+      Object.assign(world.trap, { request: REQUESTS[step], when });
+      expect(await world.cycleInChild(0)).toBeNull();
 
-        const { memory: left } = await world.store.lease.read();
-        const isCommitted = left.states["E-02"]?.status === "red";
-        const isMarked = isCommitted && left.outbox.length === 0;
-        const sentBefore = world.webhook.read.length;
-        expect(isCommitted).toBe(wasDone("commits"));
-        // How far the delivery was when the record was being written is not known.
-        if (step !== "writes the record") {
-          expect(isMarked).toBe(wasDone("marks what was delivered, gives the lease back"));
-          const sends = ["notifies of E-02", "notifies of E-05"] as const;
-          expect(sentBefore).toBe(sends.filter(wasDone).length);
+      const { memory: left } = await world.store.lease.read();
+      const isCommitted = left.states["E-02"]?.status === "red";
+      const isMarked = isCommitted && left.outbox.length === 0;
+      const sentBefore = world.webhook.read.length;
+      expect(isCommitted).toBe(wasDone("commits"));
+      // How far the delivery was when the record was being written is not known.
+      if (step !== "writes the record") {
+        expect(isMarked).toBe(wasDone("marks what was delivered, gives the lease back"));
+        const sends = ["notifies of E-02", "notifies of E-05"] as const;
+        expect(sentBefore).toBe(sends.filter(wasDone).length);
+      }
+
+      // Its lease blocks other cycles until it expires, and no longer.
+      if (wasDone("takes the lease") && !isMarked)
+        expect(await world.cycle(1_000)).toMatchObject({ kind: "busy" });
+      world.trap.request = null;
+      const next = await world.cycleInChild(world.leaseMs + 1_000);
+      expect(brokeIn(next)).toEqual(isCommitted ? [] : ["E-02", "E-05"]);
+
+      const { memory } = await world.store.lease.read();
+      expect(memory.states).toMatchObject({ "E-02": { status: "red" }, "E-05": { status: "red" } });
+      expect(memory.outbox).toEqual([]);
+      const keys = [...new Set(world.webhook.read)];
+      expect(keys.map(invariantOf).sort()).toEqual(["E-02", "E-05"]);
+      // Only an alert that was sent and not marked is sent twice, with the same key.
+      expect(world.webhook.read).toHaveLength(2 + (isMarked ? 0 : sentBefore));
+
+      const nowMs = Date.now() + HOUR_MS;
+      const range = { startMs: nowMs - 2 * HOUR_MS, endMs: nowMs, nowMs };
+      const { items: violations } = await world.store.history.listViolations(range, 100, null);
+      expect([...new Set(violations.map((v) => v.invariant_id))].sort()).toEqual(["E-02", "E-05"]);
+      const { items: cycles } = await world.store.history.listCycles(range, 100, null);
+      expect(cycles[0]).toMatchObject({ violation_count: 2 });
+      // A cycle that died between its commit and its record has left alerts that name violations which are not there.
+      if (!isCommitted)
+        for (const { body } of world.webhook.posts) {
+          const [, id] = /violation (\d+)/.exec(JSON.stringify(body))!;
+          expect(violations.map((v) => v.id)).toContain(Number(id));
         }
 
-        // Its lease blocks other cycles until it expires, and no longer.
-        if (wasDone("takes the lease") && !isMarked)
-          expect(await world.cycle(1_000)).toMatchObject({ kind: "busy" });
-        world.trap.request = null;
-        const next = await world.cycleInChild(world.leaseMs + 1_000);
-        expect(brokeIn(next)).toEqual(isCommitted ? [] : ["E-02", "E-05"]);
-
-        const { memory } = await world.store.lease.read();
-        expect(memory.states).toMatchObject({ "E-02": { status: "red" }, "E-05": { status: "red" } });
-        expect(memory.outbox).toEqual([]);
-        const keys = [...new Set(world.webhook.read)];
-        expect(keys.map(invariantOf).sort()).toEqual(["E-02", "E-05"]);
-        // Only an alert that was sent and not marked is sent twice, with the same key.
-        expect(world.webhook.read).toHaveLength(2 + (isMarked ? 0 : sentBefore));
-
-        const nowMs = Date.now() + HOUR_MS;
-        const range = { startMs: nowMs - 2 * HOUR_MS, endMs: nowMs, nowMs };
-        const { items: violations } = await world.store.history.listViolations(range, 100, null);
-        expect([...new Set(violations.map((v) => v.invariant_id))].sort()).toEqual(["E-02", "E-05"]);
-        const { items: cycles } = await world.store.history.listCycles(range, 100, null);
-        expect(cycles[0]).toMatchObject({ violation_count: 2 });
-        // A cycle that died between its commit and its record has left alerts that name violations which are not there.
-        if (!isCommitted)
-          for (const { body } of world.webhook.posts) {
-            const [, id] = /violation (\d+)/.exec(JSON.stringify(body))!;
-            expect(violations.map((v) => v.id)).toContain(Number(id));
-          }
-
-        const { length } = world.webhook.posts;
-        const third = await world.cycle(2 * world.leaseMs);
-        expect(third).toMatchObject({ kind: "done", alerts: { delivered: 0, pending: 0, failures: [] } });
-        expect(brokeIn(third)).toEqual([]);
-        expect(world.webhook.posts).toHaveLength(length);
-      } finally {
-        await world.close();
-      }
-    },
-  );
+      const { length } = world.webhook.posts;
+      const third = await world.cycle(2 * world.leaseMs);
+      expect(third).toMatchObject({ kind: "done", alerts: { delivered: 0, pending: 0, failures: [] } });
+      expect(brokeIn(third)).toEqual([]);
+      expect(world.webhook.posts).toHaveLength(length);
+    } finally {
+      await world.close();
+    }
+  });
 });

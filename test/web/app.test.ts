@@ -7,8 +7,8 @@ import { CycleResponse } from "../../shared/wire/schemas.ts";
 import {
   container,
   DAY_MS,
-  live,
   HOUR_MS,
+  live,
   MINUTE_MS,
   runningRow,
   type ScriptedCanary,

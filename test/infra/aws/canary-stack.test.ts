@@ -1,5 +1,5 @@
 /** The templates of the environments, point by point. */
-import { DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { App, Stack, Validations } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { mockClient } from "aws-sdk-client-mock";
@@ -679,6 +679,7 @@ describe("what the API may write", () => {
   /** Does the work against a table that is not there, and gives what it asked for. */
   async function requestsOf(work: (store: Store) => Promise<unknown>): Promise<UpdateCommand[]> {
     const client = mockClient(DynamoDBDocumentClient);
+    client.on(GetCommand).resolves({});
     client.on(UpdateCommand).resolves({ Attributes: { lease_owner: "me", version: 0 } });
     await work(dynamoStore(documentClient({ endpoint: "http://127.0.0.1:9" }), "canary"));
     const requests = client.commandCalls(UpdateCommand).map(({ args: [command] }) => command);
