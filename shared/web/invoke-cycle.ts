@@ -5,6 +5,7 @@ import type { CycleFunction } from "../config/api.ts";
 import { toCall } from "../cycle/call.ts";
 import type { CycleOutcome } from "../cycle/outcome.ts";
 import { describeError } from "../errors.ts";
+import { type HttpAnswer, send } from "../http.ts";
 import { CycleNotRun, type RunCycle } from "./cycles.ts";
 import { OutcomeSchema } from "./outcome-schema.ts";
 
@@ -13,6 +14,8 @@ const ANSWER_MS = 1_000;
 /** The longest time limit of a function. */
 const LONGEST_MS = 900_000;
 const TRY_AGAIN_SECONDS = 10;
+/** More than a function may answer. */
+const MAX_ANSWER_BYTES = 8_000_000;
 
 const unanswered = (status: 502 | 504, why: string) =>
   new CycleNotRun(
@@ -40,8 +43,17 @@ export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycl
       const client = new AwsClient({ ...(await credentials()), service: "lambda", region });
       const headers = { "x-amz-invocation-type": "RequestResponse" };
       const signed = await client.sign(url, { method: "POST", headers, body });
-      const response = await fetch(signed, { redirect: "manual", signal });
-      return outcomeOf(response, await response.text());
+      // On a connection of its own: one that was kept over the function's freeze may be dead.
+      const answer = await send({
+        url,
+        method: "POST",
+        headers: Object.fromEntries(signed.headers),
+        body,
+        maxBytes: MAX_ANSWER_BYTES,
+        isOnce: true,
+        signal,
+      });
+      return outcomeOf(answer);
     } catch (error) {
       if (error instanceof CycleNotRun) throw error;
       if (signal.aborted) throw late();
@@ -51,9 +63,9 @@ export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycl
 }
 
 /** Reads Lambda's answer. @throws CycleNotRun where it is not the outcome of a cycle */
-function outcomeOf({ status, headers }: Response, text: string): CycleOutcome {
+function outcomeOf({ status, headers, body: bytes }: HttpAnswer): CycleOutcome {
   if (status === 429) {
-    const seconds = Math.ceil(Number(headers.get("retry-after"))) || TRY_AGAIN_SECONDS;
+    const seconds = Math.ceil(Number(headers["retry-after"])) || TRY_AGAIN_SECONDS;
     const why = "no cycle was started: Lambda runs as many functions as it may; try again";
     throw new CycleNotRun(503, "cycle_throttled", why, seconds);
   }
@@ -62,8 +74,8 @@ function outcomeOf({ status, headers }: Response, text: string): CycleOutcome {
     const why = `no cycle was started: Lambda answered HTTP ${status}`;
     throw new CycleNotRun(502, "cycle_not_started", why);
   }
-  const body = parsed(text);
-  if (headers.has("x-amz-function-error")) throw errorOf(Object(body));
+  const body = parsed(bytes.toString("utf8"));
+  if (headers["x-amz-function-error"] !== undefined) throw errorOf(Object(body));
   const outcome = OutcomeSchema.safeParse(body);
   if (!outcome.success) throw failed("gave an answer that is no outcome of a cycle");
   return outcome.data;

@@ -1,6 +1,8 @@
 /** Slack, by an incoming webhook. */
 import type { HeaderBlock, KnownBlock } from "@slack/types";
+
 import { headerToken, matching, text } from "../../config/variable.ts";
+import { send } from "../../http.ts";
 import { cut } from "../../text.ts";
 import type { Alert } from "../alert.ts";
 import { type ChannelSpec, NotDelivered, type Send } from "./channel.ts";
@@ -68,6 +70,9 @@ export function slackMessage(alert: Alert): { text: string; blocks: KnownBlock[]
   };
 }
 
+/** Slack answers with a word. */
+const MAX_ANSWER_BYTES = 100_000;
+
 /** Parses the header, which has seconds or a date, to ms. */
 function parseRetryAfter(header: string | null, nowMs: number): number | null {
   if (header === null) return null;
@@ -77,14 +82,17 @@ function parseRetryAfter(header: string | null, nowMs: number): number | null {
 }
 
 async function post(url: string, message: object, signal: AbortSignal) {
-  const response = await fetch(url, {
+  const { status, headers, body } = await send({
+    url,
     method: "POST",
     headers: { "content-type": "application/json; charset=utf-8" },
     body: JSON.stringify(message),
-    redirect: "manual",
+    maxBytes: MAX_ANSWER_BYTES,
+    // A post whose connection was reset may have arrived: the outbox sends it again later.
+    isOnce: true,
     signal,
   });
-  return { status: response.status, headers: response.headers, body: (await response.text()).trim() };
+  return { status, headers, body: body.toString("utf8").trim() };
 }
 
 const slackSender =
@@ -92,13 +100,13 @@ const slackSender =
   async (alert, signal) => {
     const { status, headers, body } = await post(url, slackMessage(alert), signal).catch((error) => {
       if (signal.aborted) throw new NotDelivered("slack: no answer in time");
-      throw new NotDelivered(`slack: ${error.cause?.code ?? "the connection failed"}`);
+      throw new NotDelivered(`slack: ${error.code ?? "the connection failed"}`);
     });
     // Slack answers 200 with another text for some faults: only "ok" confirms the message.
     if (status === 200 && body === "ok") return;
     const reason = /^[a-z_]{1,40}$/.test(body) ? ` ${body}` : "";
     throw new NotDelivered(`slack: HTTP ${status}${reason}`, {
-      retryAfterMs: parseRetryAfter(headers.get("retry-after"), Date.now()),
+      retryAfterMs: parseRetryAfter(headers["retry-after"] ?? null, Date.now()),
       refused: status === 400 || status === 413,
     });
   };

@@ -5,7 +5,7 @@ import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { SourceError } from "../../errors.ts";
 import { isReadableName, MAX_NAME_LENGTH } from "../../facts/facts.ts";
-import { ask } from "../http.ts";
+import { ask } from "../../http.ts";
 import { firstLines } from "../lines.ts";
 import type { Source, SourceSpec } from "../source.ts";
 import type { Database } from "../sqlite/database.ts";

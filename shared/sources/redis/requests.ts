@@ -2,7 +2,7 @@
 import type { Redis } from "@upstash/redis";
 import pMap from "p-map";
 import { SourceError } from "../../errors.ts";
-import { AnswerTooLarge } from "../http.ts";
+import { AnswerTooLarge } from "../../http.ts";
 
 /** Hosted Redis refuses bodies above 1 MB. */
 const CHUNK_BYTES = 950_000;

@@ -1,7 +1,7 @@
 /** The client of Redis over the Upstash REST protocol, with the sources' own way to send a request. */
 import { Redis, type Requester } from "@upstash/redis";
 import { SourceError } from "../../errors.ts";
-import { ask } from "../http.ts";
+import { ask } from "../../http.ts";
 
 /** A page of keys has 0.07 MB on a healthy platform of any size, a transaction less. */
 export const MAX_ANSWER_BYTES = 8_000_000;

@@ -1,7 +1,7 @@
 /** A libsql server over HTTP, or a database file. */
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../errors.ts";
-import { ask } from "../http.ts";
+import { ask } from "../../http.ts";
 import { type FileOptions, fileDatabase } from "./file-database.ts";
 
 /** A column of SQLite. Text that may hold broken bytes is packed or selected as a blob. */
@@ -36,7 +36,7 @@ function fetchFor(signal: AbortSignal) {
     origin ??= new URL(request.url).origin;
     if (new URL(request.url).origin !== origin)
       throw new SourceError("the server names another address, which is not followed: check LIBSQL_URL");
-    const { ok, status, contentType, body } = await ask({
+    const { ok, status, headers, body } = await ask({
       url: request.url,
       method: request.method,
       headers: Object.fromEntries(request.headers),
@@ -45,7 +45,7 @@ function fetchFor(signal: AbortSignal) {
       maxBytes: MAX_ANSWER_BYTES,
       variable: "LIBSQL_URL",
     });
-    if (ok) return new Response(body, { headers: { "content-type": contentType } });
+    if (ok) return new Response(body, { headers: { "content-type": headers["content-type"] ?? "" } });
     // libsql's own error is SERVER_ERROR for every status.
     const fix = status === 401 || status === 403 ? ", check LIBSQL_AUTH_TOKEN" : "";
     throw new SourceError(`the server answered HTTP ${status}${fix}`);

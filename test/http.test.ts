@@ -1,21 +1,21 @@
 /** What the three sources that speak HTTP have in common: where they go, how much they take, how long they stay. */
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
-import { withDeadline } from "../../shared/deadline.ts";
-import { describeError } from "../../shared/errors.ts";
-import type { FactName, Readings } from "../../shared/facts/facts.ts";
-import { ask, type HttpRequest } from "../../shared/sources/http.ts";
-import { queueCounts } from "../../shared/sources/queue-counts/queue-counts.ts";
-import { redisReader } from "../../shared/sources/redis/redis.ts";
-import type { Source, SourceContext } from "../../shared/sources/source.ts";
-import { openDatabase } from "../../shared/sources/sqlite/database.ts";
-import { startLostFinProxy } from "../support/lost-fin-proxy.ts";
+import { withDeadline } from "../shared/deadline.ts";
+import { describeError } from "../shared/errors.ts";
+import type { FactName, Readings } from "../shared/facts/facts.ts";
+import { ask, type SourceRequest } from "../shared/http.ts";
+import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
+import { redisReader } from "../shared/sources/redis/redis.ts";
+import type { Source, SourceContext } from "../shared/sources/source.ts";
+import { openDatabase } from "../shared/sources/sqlite/database.ts";
+import { startLostFinProxy } from "./support/lost-fin-proxy.ts";
 import {
   type Asked,
   type ScriptedServer,
   sendForEver,
   startScriptedServer,
-} from "../support/scripted-server.ts";
+} from "./support/scripted-server.ts";
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -145,7 +145,7 @@ test("a libsql server that names another one for the next request does not get i
 });
 
 describe("asking", () => {
-  const to = (url: string, signal: AbortSignal, differs: Partial<HttpRequest> = {}): HttpRequest => ({
+  const to = (url: string, signal: AbortSignal, differs: Partial<SourceRequest> = {}): SourceRequest => ({
     url,
     signal,
     maxBytes: 1_000_000,
@@ -162,7 +162,7 @@ describe("asking", () => {
     expect(answer).toEqual({
       status: 418,
       ok: false,
-      contentType: "text/plain",
+      headers: expect.objectContaining({ "content-type": "text/plain" }),
       body: Buffer.from([0xff, 0x00]),
     });
     expect(server.asked).toMatchObject([

@@ -1,7 +1,7 @@
-/** Requests to the sources that speak HTTP: no redirects, an answer of limited size, no connection that outlives its read. */
+/** Requests over HTTP: no redirects, an answer of limited size, no connection that outlives its signal. */
 import http from "node:http";
 import https from "node:https";
-import { SourceError } from "../errors.ts";
+import { SourceError } from "./errors.ts";
 
 export interface HttpRequest {
   readonly url: string;
@@ -12,6 +12,12 @@ export interface HttpRequest {
   /** Ends the request, and with it every connection that was made under this signal. */
   readonly signal: AbortSignal;
   readonly maxBytes: number;
+  /** It has a connection of its own, and is not sent a second time. Left out: false. */
+  readonly isOnce?: boolean;
+}
+
+/** A request to a source. */
+export interface SourceRequest extends HttpRequest {
   /** The name of the variable that holds the address, for error texts. */
   readonly variable: string;
 }
@@ -20,7 +26,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** The status is from 200 to 299. */
   readonly ok: boolean;
-  readonly contentType: string;
+  readonly headers: http.IncomingHttpHeaders;
   readonly body: Buffer<ArrayBuffer>;
 }
 
@@ -30,7 +36,7 @@ interface Agents {
 }
 
 /**
- * Connections are kept for one read, which has one signal. A function is frozen between two reads: a connection that was
+ * Connections are kept for one signal, such as that of the read of a source. A function is frozen between two reads: a connection that was
  * kept over the freeze may be dead without anyone having heard of its end, and a timer that should have closed it was
  * frozen too.
  */
@@ -74,7 +80,7 @@ export class AnswerTooLarge extends SourceError {
   }
 }
 
-const send = (asked: HttpRequest, url: URL, agent: http.Agent | false): Promise<http.IncomingMessage> =>
+const open = (asked: HttpRequest, url: URL, agent: http.Agent | false): Promise<http.IncomingMessage> =>
   new Promise((resolve, reject) => {
     const { method = "GET", headers, body, signal } = asked;
     const { request } = url.protocol === "https:" ? https : http;
@@ -88,33 +94,40 @@ const isReset = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
 
 /**
- * Sends a request that only reads. Where its connection is reset before an answer, it is sent once more on a new one.
- * @returns the answer, of any status but a redirect
- * @throws SourceError for a redirect, and for an answer above `maxBytes`; the reason of the signal once it is aborted;
- *   otherwise the network's error
+ * Sends a request. Where its connection is reset before an answer, it is sent once more on a new one.
+ * @returns the answer, of any status; a redirect is not followed
+ * @throws AnswerTooLarge for an answer above `maxBytes`; the reason of the signal once it is aborted; otherwise the
+ *   network's error
  */
-export async function ask(asked: HttpRequest): Promise<HttpAnswer> {
-  const { signal, maxBytes, variable } = asked;
+export async function send(asked: HttpRequest): Promise<HttpAnswer> {
+  const { signal, maxBytes, isOnce = false } = asked;
   signal.throwIfAborted();
   const url = new URL(asked.url);
-  const agent = agentsOf(signal)[url.protocol as keyof Agents];
+  const agent = isOnce ? false : agentsOf(signal)[url.protocol as keyof Agents];
   try {
-    const response = await send(asked, url, agent).catch((error: unknown) => {
-      if (signal.aborted || !isReset(error)) throw error;
-      return send(asked, url, false);
+    const response = await open(asked, url, agent).catch((error: unknown) => {
+      if (isOnce || signal.aborted || !isReset(error)) throw error;
+      return open(asked, url, false);
     });
     const status = response.statusCode ?? 0;
-    if (status >= 300 && status < 400) {
-      response.destroy();
-      throw new SourceError(
-        `the answer is a redirect (HTTP ${status}), which is not followed: check ${variable}`,
-      );
-    }
-    const ok = status >= 200 && status < 300;
-    const contentType = response.headers["content-type"] ?? "";
-    return { status, ok, contentType, body: await bodyOf(response, maxBytes) };
+    const body = await bodyOf(response, maxBytes);
+    return { status, ok: status >= 200 && status < 300, headers: response.headers, body };
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   }
+}
+
+/**
+ * Asks a source.
+ * @returns the answer, of any status but a redirect
+ * @throws SourceError for a redirect; otherwise as `send`
+ */
+export async function ask(asked: SourceRequest): Promise<HttpAnswer> {
+  const answer = await send(asked);
+  if (answer.status >= 300 && answer.status < 400)
+    throw new SourceError(
+      `the answer is a redirect (HTTP ${answer.status}), which is not followed: check ${asked.variable}`,
+    );
+  return answer;
 }
