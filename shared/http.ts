@@ -36,9 +36,9 @@ interface Agents {
 }
 
 /**
- * Connections are kept for one signal, such as that of the read of a source. A function is frozen between two reads: a connection that was
- * kept over the freeze may be dead without anyone having heard of its end, and a timer that should have closed it was
- * frozen too.
+ * Connections are kept for one signal, such as that of the read of a source. A function is frozen between two reads: a
+ * connection that was kept over the freeze may be dead without anyone having heard of its end, and a timer that should
+ * have closed it was frozen too.
  */
 const agentsOfRead = new WeakMap<AbortSignal, Agents>();
 

@@ -110,7 +110,6 @@ function memoryWatch(dynamo: LocalDynamo, ledger: Ledger) {
     const memory = await readMemory();
     if (memory === null) return;
     const outbox = memory.outbox.map(({ alert }) => alert.key);
-    await readRecords(outbox, clockMs);
     ledger.commits.push({
       version: Number(item.version),
       runner,
@@ -122,16 +121,14 @@ function memoryWatch(dynamo: LocalDynamo, ledger: Ledger) {
   }
 
   /**
-   * Reads the records of the cycles whose alerts are new. At the commit, not later: where clocks differ, another cycle may
-   * have the same snapshot time, and its record then takes the place of this one.
+   * Reads the record of a cycle that was just written. Where clocks differ, two cycles may have the same snapshot time, and
+   * the later record takes the place of the other: so what both say counts.
    */
-  async function readRecords(outbox: readonly string[], nowMs: number): Promise<void> {
-    const known = new Set(ledger.commits.at(-1)?.outbox);
-    const snapshots = outbox.filter((key) => !known.has(key)).map((key) => key.split("/")[0]!);
-    for (const snapshot of new Set(snapshots)) {
-      const record = await store.history.getCycle(snapshot, nowMs);
-      if (record) ledger.records.set(snapshot, changesIn(record));
-    }
+  async function readRecord(text: string, nowMs: number): Promise<void> {
+    const [, snapshot] = /"CYCLE#[^"]*"\},"sk":\{"S":"([^"]*)"/.exec(text) ?? [];
+    if (snapshot === undefined) return;
+    const record = await store.history.getCycle(snapshot, nowMs);
+    if (record) ledger.records.set(snapshot, [...(ledger.records.get(snapshot) ?? []), ...changesIn(record)]);
   }
 
   async function readMemory() {
@@ -145,6 +142,7 @@ function memoryWatch(dynamo: LocalDynamo, ledger: Ledger) {
 
   return {
     store,
+    readRecord,
     lease: () => last.lease_until ?? null,
     readMemory,
     /** Carries out one write after the other, each with the look at what it left. */
@@ -193,6 +191,7 @@ export async function openTable(ledger: Ledger): Promise<ChaosTable> {
       const answer = isMemoryWrite(passed)
         ? await watch.inTurn(carryOut, runner, keeper.clock, arrivedMs)
         : await carryOut();
+      await watch.readRecord(text, keeper.clock());
       if (keeper.isStruck("carried out")) return;
       if (fault.kind === "none") outgoing.writeHead(answer.status, answer.headers).end(answer.text);
     }

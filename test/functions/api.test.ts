@@ -191,26 +191,26 @@ test.each(["CYCLE_FUNCTION", "STATE_TABLE"])(
   "without %s it says what is missing, and answers nobody",
   async (name) => {
     vi.stubEnv(name, "");
-    holdsToken("token-1");
-    expect(await ask("token-1")).toBe(503);
+    holdsToken(ONE);
+    expect(await ask(ONE)).toBe(503);
     expect(logged.join("\n")).toContain(`request-1 configuration: ${name} is missing`);
   },
 );
 
 test("it needs no variable of a source, and one that can't be used does not close it", async () => {
   vi.stubEnv("DOCKER_HOSTS", "not an address");
-  holdsToken("token-1");
-  expect(await ask("token-1")).toBe(200);
+  holdsToken(ONE);
+  expect(await ask(ONE)).toBe(200);
 });
 
 test("a wrong token that was the right one a moment ago is not counted, a wrong one is", async () => {
-  holdsToken("token-1");
-  await ask("token-1");
-  holdsToken("token-2");
+  holdsToken(ONE);
+  await ask(ONE);
+  holdsToken(TWO);
   nowMs += 2_000;
-  expect(await ask("token-2")).toBe(200);
+  expect(await ask(TWO)).toBe(200);
   expect(metrics).toEqual([]);
-  expect(await ask("token-3")).toBe(401);
+  expect(await ask("token-3-of-this-function-url")).toBe(401);
   expect(metrics.map((line) => JSON.parse(line))).toMatchObject([
     { WrongTokens: 1, environment: "local", service: "trinity-canary" },
   ]);

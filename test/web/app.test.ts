@@ -189,6 +189,7 @@ describe("POST run-cycle", () => {
           "checks_off",
           "sources_unavailable",
           "violations",
+          "violations_total",
           "transitions",
           "spreads",
           "recoveries",
