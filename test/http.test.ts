@@ -212,6 +212,19 @@ describe("asking", () => {
     expect(server.asked).toHaveLength(2);
   });
 
+  test("a request that is sent once is not sent again, and its connection is its own", async () => {
+    const server = await serverOf((_, response) => response.socket?.resetAndDestroy());
+    const failure = inTime((signal) => ask({ ...to(server.url, signal), isOnce: true }));
+    expect(await failure.then(() => "it was read", describeError)).toBe("ECONNRESET");
+    expect(server.asked).toHaveLength(1);
+
+    const healthy = await serverOf((_, response) => response.end("ok"));
+    await inTime(async (signal) => {
+      for (let n = 0; n < 2; n += 1) await ask({ ...to(healthy.url, signal), isOnce: true });
+    });
+    expect(new Set(healthy.asked.map(({ port }) => port)).size).toBe(2);
+  });
+
   test("an answer that was begun is not asked for again", async () => {
     const server = await serverOf((_, response) => {
       response

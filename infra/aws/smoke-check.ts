@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { environmentWith } from "../../shared/config/reader.ts";
+import { isFresh } from "../../shared/web/describe-status.ts";
 
 /** Together longer than the five minutes to the next cycle and the duration of that cycle. */
 const [TRIES, PAUSE_SECONDS] = [32, 15];
@@ -40,7 +41,8 @@ async function main([file, tries = TRIES, pauseSeconds = PAUSE_SECONDS]: readonl
   const startedAtMs = Date.now();
   for (let attempt = 1; attempt <= Number(tries); attempt += 1) {
     const last = await checkedAt(url).catch((error: Error) => `no answer (${error.message.split("\n")[0]})`);
-    if (Date.parse(last ?? "") > startedAtMs) {
+    const atMs = Date.parse(last ?? "");
+    if (atMs > startedAtMs && isFresh(atMs, Date.now())) {
       console.log(`a full cycle was completed at ${last}`);
       return null;
     }

@@ -86,7 +86,7 @@ export class TrinityCanary extends Construct {
     this.table = this.makeTable(isKept, removalPolicy);
     const secretOf = (id: string, what: string) =>
       this.makeSecret(id, `trinity-canary ${environment}: ${what}`, removalPolicy);
-    // It also has an admin token, which nobody reads: it was the only secret once, and its operators' values must stay.
+    // It also has an admin token, which nobody reads: another generator would overwrite the values that operators put in.
     this.secret = secretOf("Secret", "the tokens and certificates that the canary reads with");
     const isOpen = settings.functionUrl.auth === "bearer";
     this.apiSecret = isOpen ? secretOf("ApiSecret", "the token that callers of the API send") : undefined;

@@ -45,9 +45,9 @@ function nameStillRed(names: readonly string[], besides: number): string {
 }
 
 /**
- * Makes the verdict that leaves the canary: it agrees with the state after the cycle. What is still red makes a green
- * verdict red, and is named in its reason. An unknown verdict stays unknown, unless it says itself that it could not see
- * one of these subjects. No finding is added.
+ * Makes the verdict that leaves the canary. What is still red makes a green verdict red, and is named in its reason. A
+ * verdict whose facts were not read stays unknown, and names it too; one that looked, and could not see such a subject, is
+ * red. No finding is added.
  * @param verdict of the cycle alone
  * @param prior the state before the cycle; undefined where the invariant was never judged
  */

@@ -38,6 +38,9 @@ export function renderCycle(report: CycleReport, colour: boolean): string {
     lines.push(c.red(`spread     ${t.invariant_id}: ${printable(t.subjects.join(", "))}`));
   for (const t of report.recoveries)
     lines.push(c.green(`recovered  ${t.invariant_id}, red since ${t.red_since}`));
+  const left = report.violations_total - report.violations.length;
+  if (left > 0)
+    lines.push(`${report.violations_total} violation(s) in all, ${left} of them are only counted`);
   for (const line of report.sources_unavailable) lines.push(c.yellow(`unread     ${printable(line)}`));
   return lines.join("\n");
 }

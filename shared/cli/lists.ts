@@ -1,8 +1,7 @@
 /** Violations, silences and states as lines of a terminal. */
 import pc from "picocolors";
 import { listed, printable } from "../text.ts";
-import { MINUTE_MS } from "../time.ts";
-import { checkedWords, isFresh } from "../web/describe-status.ts";
+import { checkedWords, describeAge, isFresh } from "../web/describe-status.ts";
 import { type BarState, type UptimeBars, uptimesOf, worstOf } from "../web/uptime.ts";
 import type {
   CycleOutline,
@@ -74,8 +73,8 @@ function headOf(
   const head = [`checked ${checked_at}, ${cycle_duration_ms} ms`];
   const atMs = Date.parse(checked_at);
   if (isFresh(atMs, nowMs)) return head;
-  const minutes = Math.floor((nowMs - atMs) / MINUTE_MS);
-  return [...head, warn(`STALE: no full cycle for ${minutes} min; what follows is as it was then`)];
+  const age = describeAge(atMs, nowMs);
+  return [...head, warn(`STALE: the last full cycle was ${age}; what follows is as it was then`)];
 }
 
 function alertsLine({ status, pending, channels }: StatusBody["alerts"]): string {

@@ -4,6 +4,7 @@ import { withDeadline } from "../deadline.ts";
 import type { FactName, Reading, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
 import { type CollectOptions, collect } from "../sources/collect.ts";
+import { MemoryUnreadable } from "../store/memory-codec.ts";
 import type { Memory } from "./memory.ts";
 import { stateLine } from "./state-line.ts";
 import { withSufficiency } from "./sufficient.ts";
@@ -39,15 +40,15 @@ export async function gather(
   nowMs: number,
 ): Promise<Gathered> {
   const { sources, settings, now, redact } = canary;
+  const needed = canary.recollections.filter(({ gives }) => wanted.has(gives));
   const options: CollectOptions = {
     sources,
     wanted,
     deadlineMs: settings.sourceDeadlineMs,
     now,
-    since: sinceOf(canary.recollections, memory),
+    since: sinceOf(needed, memory),
     redact,
   };
-  const needed = canary.recollections.filter(({ gives }) => wanted.has(gives));
   const [attempts, snapshot] = await Promise.all([
     timed(canary, "recollections", () =>
       Promise.all(needed.map((recollection) => attempt(canary, recollection, memory, unreadable, nowMs))),
@@ -73,11 +74,17 @@ export async function gather(
   };
 }
 
-const sinceOf = (recollections: readonly Recollection[], memory: Memory | null): Since =>
-  Object.assign(
+function sinceOf(recollections: readonly Recollection[], memory: Memory | null): Since {
+  const parts = recollections.map((recollection) => ({
+    recollection,
+    part: partOf(recollection, memory?.recall ?? {}),
+  }));
+  const readable = parts.filter(({ recollection, part }) => recollection.isPart(part));
+  return Object.assign(
     { ended: null },
-    ...(memory ? recollections.map((r) => r.since?.(partOf(r, memory.recall))) : []),
+    ...readable.map(({ recollection, part }) => recollection.since?.(part)),
   );
+}
 
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
@@ -89,6 +96,8 @@ async function attempt(
 ): Promise<Attempt> {
   const { journal } = recollection;
   try {
+    if (memory && !recollection.isPart(partOf(recollection, memory.recall)))
+      throw new MemoryUnreadable(`has a part for ${recollection.gives} that is none`);
     const entries =
       journal && memory
         ? await withDeadline(settings.sourceDeadlineMs, () =>

@@ -28,7 +28,7 @@ export async function judge(
 ): Promise<Judged> {
   const { settings, sleep } = canary;
   const wasRed = wasRedIn(memory.states);
-  const unavailable: string[] = [];
+  let unavailable: readonly string[] = [];
   let verdicts = timed(canary, "evaluate", () => invariants.map((i) => evaluate(i, readings)));
   for (const waitMs of [settings.confirmAfterMs, 0]) {
     const doubtful = needConfirmation(verdicts, wasRed);
@@ -37,7 +37,7 @@ export async function judge(
       if (waitMs > 0) await sleep(waitMs);
       const again = await readAgain(factsOf(doubtful.map((v) => v.invariant)));
       verdicts = verdicts.map((v) => (doubtful.includes(v) ? confirmed(v, again.readings, wasRed) : v));
-      unavailable.push(...again.unavailable);
+      unavailable = unavailable.concat(again.unavailable);
     });
   }
   const notes = verdicts.flatMap((v) => v.notes ?? []).map((note) => cut(canary.redact(note), MAX_LINE));

@@ -1,7 +1,7 @@
 /** What a cycle answers and what it records, in wire names. Pure. */
 import { severityOf, type Transition } from "../alerts/transition.ts";
 import type { ViolationCount } from "../store/evidence.ts";
-import { cut } from "../text.ts";
+import { cut, MAX_LINE } from "../text.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import { fitInto, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
 import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
@@ -104,7 +104,10 @@ export const toReport = (
       verdicts: Object.fromEntries(
         facts.verdicts.map((v) => {
           const record = toVerdictRecord(v);
-          return [v.invariant.id, { ...record, reason: record.reason && redact(record.reason) }];
+          return [
+            v.invariant.id,
+            { ...record, reason: record.reason && cut(redact(record.reason), MAX_LINE) },
+          ];
         }),
       ),
     },

@@ -61,7 +61,7 @@ export const slotRowBijection = invariant({
       const heldIds = new Set(held.map((slot) => slot.id));
       const runningIds = new Set(running.map((e) => e.id));
       const ofHiddenAgents = held.filter((slot) => idsOfHiddenAgents.has(slot.id));
-      unseen.push(...ofHiddenAgents.map(({ id }) => ({ subject: agent, key: redisKey(id) })));
+      for (const { id } of ofHiddenAgents) unseen.push({ subject: agent, key: redisKey(id) });
       const inRedisOnly = held
         .filter((slot) => !idsOfHiddenAgents.has(slot.id))
         .filter((slot) => !runningIds.has(slot.id) && !isInFlight(slot.score * 1000, times.slots))
@@ -79,11 +79,11 @@ export const slotRowBijection = invariant({
       const inSqlOnly = withoutSlot.slice(0, Math.max(0, withoutSlot.length - unread));
       const heldBack = withoutSlot.slice(inSqlOnly.length);
       unseen.push(...unreadSlots(slots, agent, redisKey("(unreadable)")));
-      unseen.push(...heldBack.map((id) => ({ subject: agent, key: sqlKey(id) })));
+      for (const id of heldBack) unseen.push({ subject: agent, key: sqlKey(id) });
       // A row without a readable id may be that of one slot, but not of two.
       const mayBeHere = hidden.filter((e) => e.id === null && (e.agent === agent || e.agent === null));
       const hiddenRows = mayBeHere.length;
-      if (hiddenRows > 0) unseen.push(...inRedisOnly.map((id) => ({ subject: agent, key: redisKey(id) })));
+      if (hiddenRows > 0) for (const id of inRedisOnly) unseen.push({ subject: agent, key: redisKey(id) });
       if (inRedisOnly.length <= hiddenRows) inRedisOnly.length = 0;
       if (inRedisOnly.length + inSqlOnly.length === 0) continue;
       findings.push({

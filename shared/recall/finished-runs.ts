@@ -2,7 +2,7 @@
  * E-02's memory: which executions earlier cycles saw finished. They are in a journal, since two hours of a busy platform
  * are more than the memory's item holds. An execution that is red is pinned: it is remembered until it is seen otherwise.
  */
-import type { EndedCursor } from "../facts/facts.ts";
+import { type EndedCursor, TERMINAL_STATUSES } from "../facts/facts.ts";
 import type { Verdict } from "../verdict/evaluate.ts";
 import { type Recollection, recollection } from "./recollection.ts";
 import { asFact, hashOf, newEntries, type PinnedRun, packEntries, unpackEntries } from "./run-journal.ts";
@@ -19,9 +19,22 @@ const KEPT_SECONDS = 2 * 3600;
 /** So many are remembered through a pause of the canary. */
 const MAX_PINNED = 5_000;
 
+const isCursor = (stored: unknown): boolean => {
+  const { readAtMs, rowid, oldLive } = Object(stored) as { [F in keyof EndedCursor]: unknown };
+  return (
+    [readAtMs, rowid].every(Number.isFinite) && Array.isArray(oldLive) && oldLive.every(Number.isSafeInteger)
+  );
+};
+const isPinned = (stored: unknown): boolean => {
+  const { hash, status } = Object(stored) as { [F in keyof PinnedRun]: unknown };
+  return typeof hash === "string" && TERMINAL_STATUSES.some((one) => one === status);
+};
+
 export const finishedRuns: Recollection = recollection<"finishedRuns", Part>({
   gives: "finishedRuns",
   initial: { endedCursor: null, pinned: [] },
+  isPart: ({ endedCursor, pinned }) =>
+    (endedCursor === null || isCursor(endedCursor)) && Array.isArray(pinned) && pinned.every(isPinned),
   journal: { name: "TERMINAL", keptSeconds: KEPT_SECONDS },
   since: ({ endedCursor }) => ({ ended: endedCursor }),
   // What is pinned is in the journal too.
@@ -53,7 +66,7 @@ function pinnedAfter(
 ): readonly PinnedRun[] {
   const verdict = verdicts.find((v) => v.invariant.reads.includes("finishedRuns"));
   if (!verdict || verdict.status === "unknown") return before;
-  const kept = verdict.coverage.unseen.length > 0 ? before : [];
+  const kept = verdict.coverage.isWhole ? [] : before;
   const red = verdict.findings.flatMap((f) => f.keys.map((key) => hashOf(key)));
   const pinned = new Map(kept.map((p) => [p.hash, p]));
   for (const hash of red) {

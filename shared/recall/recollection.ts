@@ -38,6 +38,8 @@ export interface RecollectionSpec<Name extends FactName, Part extends object> {
   readonly gives: Name;
   /** Its part of the memory before the first cycle. */
   readonly initial: Part;
+  /** Says whether what was stored is a part of this recollection, with the fields of `initial` where it lacks some. */
+  isPart(stored: { readonly [F in keyof Part]: unknown }): boolean;
   /** Entries that are too many for the memory: the name of their journal, and for how long they are kept. */
   readonly journal?: { readonly name: string; readonly keptSeconds: number };
   /** From where on a source has to read what is new. */

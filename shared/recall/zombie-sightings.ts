@@ -19,6 +19,9 @@ export const zombieSightings = (dwellSeconds: number): Recollection =>
   recollection<"zombieSightings", Part>({
     gives: "zombieSightings",
     initial: NONE,
+    isPart: ({ zombieSightings, otherZombiesSinceMs }) =>
+      Object.values(Object(zombieSightings)).every(Number.isFinite) &&
+      (otherZombiesSinceMs === null || Number.isFinite(otherZombiesSinceMs)),
     recall(part, _journal) {
       // Without a dwell nobody asks how long a zombie has been there, and the memory is not needed.
       if (part === null && dwellSeconds > 0) return null;

@@ -49,12 +49,23 @@ type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isTime = (value: unknown) => Number.isFinite(value);
+const isTimeOrNull = (value: unknown) => value === null || isTime(value);
+const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
 const isEach = (value: unknown, is: (one: Fields) => boolean): value is Record<string, Fields> =>
   isObject(value) && Object.values(value).every((one) => isObject(one) && is(one));
 
 const isRedSubject = ({ sinceMs, keys }: Fields) => isTime(sinceMs) && Array.isArray(keys);
-const isState = ({ status, sinceMs, red }: Fields) =>
-  ["green", "red", "unknown"].includes(String(status)) && isTime(sinceMs) && isEach(red, isRedSubject);
+const isState = (stored: Fields) => {
+  const state: Fields = { ...NEVER_JUDGED, ...stored };
+  const { lastRedAtMs, announcedAtMs, blindSinceMs, redBesides, blindCycles } = state;
+  return (
+    ["green", "red", "unknown"].includes(String(stored.status)) &&
+    isTime(stored.sinceMs) &&
+    isEach(stored.red, isRedSubject) &&
+    [lastRedAtMs, announcedAtMs, blindSinceMs].every(isTimeOrNull) &&
+    [redBesides, blindCycles].every(isCount)
+  );
+};
 const isBlindSource = ({ sinceMs, cycles }: Fields) => isTime(sinceMs) && isTime(cycles);
 const isPending = (entry: unknown) =>
   isObject(entry) && isObject(entry.alert) && isTime(entry.createdAtMs) && isObject(entry.channels);

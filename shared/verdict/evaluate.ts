@@ -49,11 +49,15 @@ export const isOff = (invariant: Invariant, readings: Readings): boolean =>
     return reading?.read === false && reading.off === true;
   });
 
-/** Says why what the invariant rests on is too little to call it green by; null where it is enough. */
-function whyInsufficient(invariant: Invariant, readings: Readings): string | null {
+/**
+ * Says why what the invariant rests on is too little to call it green by; null where it is enough. What it rests on without
+ * a read of its own may be unread, unless there was nothing to look at either.
+ */
+function whyInsufficient(invariant: Invariant, readings: Readings, isNothing: boolean): string | null {
   for (const fact of foundationOf(invariant)) {
     const reading = readings[fact];
     if (reading?.read && reading.insufficient !== undefined) return reading.insufficient;
+    if (isNothing && reading?.read === false && !reading.off) return reading.reason;
   }
   return null;
 }
@@ -82,7 +86,7 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
     );
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
     const looked = coverageOf(checked, Object.keys(unlisted).length > 0);
-    const why = whyInsufficient(invariant, readings);
+    const why = whyInsufficient(invariant, readings, seenCount(looked) === 0);
     const coverage = why === null ? looked : insufficientCoverage(looked, why);
     const findings = [...checked.findings].sort(bySubject);
     const { notes = [] } = checked;

@@ -4,7 +4,7 @@ import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
 import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
-import { formatInstant, MINUTE_MS } from "../time.ts";
+import { formatDuration, formatInstant, MINUTE_MS } from "../time.ts";
 import type { SilenceBody, StatusBody } from "../wire/schemas.ts";
 
 /** Three scheduled cycles: one may be late, and one may fail. */
@@ -13,12 +13,22 @@ const STALE_AFTER_MS = 15 * MINUTE_MS;
 /** Clocks differ by a little. A cycle further in the future was made by one that is wrong, and proves nothing. */
 const MOST_AHEAD_MS = MINUTE_MS;
 
+/** Whether that instant is too far in the future to be one of a clock that is right. */
+export const isAhead = (atMs: number, nowMs: number): boolean => atMs - nowMs >= MOST_AHEAD_MS;
+
 /**
  * Whether the last full cycle is recent enough to rely on.
  * @param atMs when it began; null where there was none
  */
 export const isFresh = (atMs: number | null, nowMs: number): boolean =>
-  atMs !== null && nowMs - atMs < STALE_AFTER_MS && atMs - nowMs < MOST_AHEAD_MS;
+  atMs !== null && nowMs - atMs < STALE_AFTER_MS && !isAhead(atMs, nowMs);
+
+/**
+ * Says how long ago that was; for a cycle of a clock that is ahead, in how long it will be.
+ * @param atMs when the last full cycle began
+ */
+export const describeAge = (atMs: number, nowMs: number): string =>
+  atMs > nowMs ? `${formatDuration(atMs - nowMs)} in the future` : `${formatDuration(nowMs - atMs)} ago`;
 
 export const instantOrNull = (ms: number | null | undefined) => (ms == null ? null : formatInstant(ms));
 

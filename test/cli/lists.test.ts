@@ -43,7 +43,7 @@ function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & objec
 test("a canary that has not looked for a quarter of an hour is called stale before anything green", () => {
   expect(shown(14).text).not.toContain("STALE");
   const lines = shown(16).text.split("\n");
-  expect(lines[1]).toBe("STALE: no full cycle for 16 min; what follows is as it was then");
+  expect(lines[1]).toBe("STALE: the last full cycle was 16 min ago; what follows is as it was then");
 });
 
 test("silenced subjects are named next to red ones", () => {

@@ -144,6 +144,28 @@ describe("a number that can't be stored", () => {
   );
 });
 
+test("200,000 lines of what could not be read, also where a red is read again", async () => {
+  const canary = await canaryOf();
+  const lines = Array.from({ length: 200_000 }, (_, i) => `redis.slots[${i}]: WRONGTYPE`);
+  canary.set({ slots: slotsOf({ alpha: [slot("e-1")] }) });
+  const sources = canary.deps.sources.map((source) =>
+    source.name === "redis" && "read" in source
+      ? {
+          ...source,
+          read: async (context: Parameters<typeof source.read>[0]) => ({
+            ...(await source.read(context)),
+            unavailable: lines,
+          }),
+        }
+      : source,
+  );
+  const outcome = await runCycle({ ...canary.deps, sources }, { trigger: "test" });
+  if (outcome.kind !== "done") throw new Error("the cycle did not happen");
+  expect(outcome.report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
+  expect(outcome.report.sources_unavailable).toHaveLength(501);
+  expect(outcome.report.sources_unavailable.at(-1)).toBe("and 199500 more line(s)");
+});
+
 describe("a line", () => {
   const TOKEN = "token-that-redis-sends-back-1234567890";
 

@@ -111,6 +111,22 @@ describe("a server's own words", () => {
     await expect(read({ ...none, scan: () => ({ error }) })).rejects.toThrow(error);
   });
 
+  test.each([
+    ["never written", { result: null }, true],
+    ["one that may not be read", { error: "NOPERM this user has no permissions" }, true],
+    ["one of another type", { error: "WRONGTYPE Operation against a key" }, false],
+    ["one that is no time", { result: base64("soon") }, false],
+    ["one of now", { result: base64(String(NOW_SECONDS)) }, false],
+  ])(
+    "no slots, and a heartbeat that is %s: whether Redis holds any key of the platform",
+    async (_, get, isEmpty) => {
+      const { slots } = await read({ ...none, get: () => get });
+      expect(slots).toMatchObject({ read: true });
+      const { insufficient } = slots as { insufficient?: string };
+      expect(insufficient).toBe(isEmpty ? "Redis holds no key of the platform" : undefined);
+    },
+  );
+
   test("an answer with more members than were asked for is one with more, not a longer one", async () => {
     const flat = Array.from({ length: 5_000 }, (_, n) => [base64(`run-${n}`), base64("1")]).flat();
     const { slots } = await read({

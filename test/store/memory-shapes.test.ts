@@ -38,6 +38,11 @@ describe("is a named error, and nothing opens, closes or is lost", () => {
       schema: 1,
       states: { "S-01": { status: "red", sinceMs: 1, red: { alpha: { sinceMs: 1 } } } },
     }),
+    "with a count of red subjects that is none": packed({
+      schema: 1,
+      states: { "S-01": { ...red, redBesides: null } },
+    }),
+    "with a time that is a text": packed({ schema: 1, states: { "S-01": { ...red, blindSinceMs: "now" } } }),
     "with blind sources that are null": packed({ schema: 1, states: {}, blindSources: null }),
     "with an outbox that is no list": packed({ schema: 1, states: {}, outbox: {} }),
     "with an alert without channels": packed({
@@ -64,6 +69,22 @@ describe("is a named error, and nothing opens, closes or is lost", () => {
       new GetCommand({ TableName: canary.table, Key: { pk: "MEMORY", sk: "MEMORY" } }),
     );
     expect([Item?.version, Buffer.from(Item?.memory)]).toEqual([5, Buffer.from(memory)]);
+  });
+
+  test.each([
+    ["a cursor that is none", { endedCursor: {} }],
+    ["a pinned run that is none", { pinned: [{ hash: 5 }] }],
+  ])("a memory with %s, which a recollection reads", async (_, part) => {
+    const canary = await canaryOf();
+    canary.set(LEAKED);
+    const memory = packed({ schema: 1, states: {}, ...part });
+    await put(canary, { version: 5, memory });
+    const { reason, report } = await canary.statelessCycle();
+    expect(reason).toMatch(
+      /^state: the MEMORY item has a part for finishedRuns that is none: restore the table/,
+    );
+    expect(report.verdicts["S-01"]?.status).toBe("red");
+    expect(await canary.store.lease.acquire("other", canary.now(), 1_000)).toMatchObject({ version: 5 });
   });
 
   test.each([

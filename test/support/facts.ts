@@ -27,7 +27,7 @@ import type {
 import type { Invariant } from "../../shared/invariants/invariant.ts";
 import { formatInstant } from "../../shared/time.ts";
 import { confirmed } from "../../shared/verdict/confirm.ts";
-import { evaluate, type Verdict } from "../../shared/verdict/evaluate.ts";
+import { evaluate, factsOf, type Verdict } from "../../shared/verdict/evaluate.ts";
 import { toVerdictRecord, toViolation } from "../../shared/wire/serialize.ts";
 
 /** The default instant of every reading, unix ms. */
@@ -294,7 +294,7 @@ export function testUnreadFacts(invariant: Invariant): void {
     const readings = Object.fromEntries(
       Object.entries(readingsOf()).map(([name, reading]) => [
         name,
-        invariant.reads.includes(name as FactName) ? reading : { read: false, reason: "down" },
+        factsOf([invariant]).has(name as FactName) ? reading : { read: false, reason: "down" },
       ]),
     ) as Readings;
     expect(evaluate(invariant, readings).status).toBe("green");

@@ -29,6 +29,17 @@ describe("a fact that is too little to call anything green by", () => {
     expect(evaluate(invariant, doubting("slots"))).toMatchObject({ status: "unknown", reason: WHY });
   });
 
+  test("a roster that can't be read at all, and no row either, is no more than an empty one", () => {
+    const roster = { read: false, reason: "table agent_ownership is missing" } as const;
+    expect(evaluate(E05, { ...readingsOf(), roster })).toMatchObject({
+      status: "unknown",
+      reason: roster.reason,
+    });
+    const executions = executionsOf([running("run")]);
+    const sessions = new Set(["run"]);
+    expect(evaluate(E05, { ...readingsOf({ executions, sessions }), roster }).status).toBe("green");
+  });
+
   test("touches no invariant that does not rest on it", () => {
     for (const invariant of INVARIANTS.filter(({ reads }) => !reads.includes("slots")))
       expect(evaluate(invariant, doubting("slots"))).toMatchObject({ status: "green", reason: null });

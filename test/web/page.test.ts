@@ -1125,6 +1125,15 @@ describe("GET /metrics", () => {
     expect(Number(/^trinity_canary_last_cycle_age_seconds (\S+)/m.exec(text)![1])).toBeGreaterThanOrEqual(60);
   });
 
+  test("a cycle of a clock that is ahead is infinitely old, so that an alert on the age fires", async () => {
+    const browser = await browserOf({});
+    browser.canary.advance(60 * MINUTE_MS);
+    await browser.canary.cycle();
+    browser.canary.advance(-60 * MINUTE_MS);
+    const { text } = await scrape(browser);
+    expect(text).toContain("\ntrinity_canary_last_cycle_age_seconds +Inf\n");
+  });
+
   test("nothing says how many were checked before the first cycle, or of a check that is off", async () => {
     const browser = await browserOf();
     const { canary } = browser;

@@ -4,6 +4,7 @@ import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { ReadingTime } from "../../facts/facts.ts";
+import { firstLines } from "../lines.ts";
 import type { Source, SourceResult, SourceSpec } from "../source.ts";
 import type { DockerTls } from "./connect.ts";
 import { type DaemonRead, readDaemon } from "./daemon.ts";
@@ -93,7 +94,10 @@ interface UnreadDaemon {
 /** Makes one reading of what the daemons gave. */
 function combined(daemons: readonly (DaemonRead | UnreadDaemon)[], time: ReadingTime): SourceResult {
   const seen = daemons.filter((daemon) => "containers" in daemon);
-  const unavailable = daemons.flatMap((daemon) => daemon.unavailable);
+  const unavailable = firstLines(
+    "docker",
+    daemons.flatMap((daemon) => daemon.unavailable),
+  );
   if (seen.length === 0)
     return { readings: { zombies: { read: false, reason: unavailable.join("; ") } }, unavailable };
   const value = {

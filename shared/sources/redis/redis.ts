@@ -4,6 +4,7 @@ import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { DrainTick, Reading } from "../../facts/facts.ts";
+import { AnswerTooLarge } from "../../http.ts";
 import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
 import { parseDrainTick, resultOf } from "./answers.ts";
@@ -24,16 +25,26 @@ const REDIS = {
 
 const DRAIN_TICK_KEY = "canary:drain_tick_at";
 
+interface Heartbeat {
+  readonly reading: Reading<DrainTick>;
+  /** There is such a key, whatever it holds. */
+  readonly isThere: boolean;
+}
+
 /** Asked apart from the slots: a heartbeat of any size or shape leaves them alone. */
-async function readDrainTick(redis: Redis, { signal, now }: ReadContext): Promise<Reading<DrainTick>> {
+async function readHeartbeat(redis: Redis, { signal, now }: ReadContext): Promise<Heartbeat> {
   const fromMs = now();
+  let isThere = false;
   try {
     const [answer] = await send(redis.pipeline().get(DRAIN_TICK_KEY));
     const toMs = now();
-    return { read: true, value: parseDrainTick(resultOf(answer!), toMs / 1000), time: { fromMs, toMs } };
+    isThere = answer!.result != null || /WRONGTYPE/.test(answer!.error ?? "");
+    const value = parseDrainTick(resultOf(answer!), toMs / 1000);
+    return { reading: { read: true, value, time: { fromMs, toMs } }, isThere };
   } catch (error) {
     signal.throwIfAborted();
-    return { read: false, reason: `redis.drain_tick: ${describeError(explained(error))}` };
+    const reason = `redis.drain_tick: ${describeError(explained(error))}`;
+    return { reading: { read: false, reason }, isThere: isThere || error instanceof AnswerTooLarge };
   }
 }
 
@@ -42,18 +53,20 @@ const NO_KEY = "Redis holds no key of the platform";
 async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
   const { wanted } = context;
   const unavailable: string[] = [];
-  const [drainTick, keys] = await Promise.all([
-    readDrainTick(redis, context),
+  const [{ reading: drainTick, isThere }, keys] = await Promise.all([
+    readHeartbeat(redis, context),
     wanted.has("slots") ? findSlotKeys(redis) : null,
   ]);
   const slots = keys && (await readSlots(redis, keys, context, unavailable));
   if (wanted.has("drainTick") && !drainTick.read) unavailable.unshift(drainTick.reason);
-  // A flushed Redis, another database of it, or another Redis.
-  const isNothing = keys?.isEmpty && drainTick.read && drainTick.value.atSeconds === null;
+  // A flushed Redis, another database of it, or another Redis. A heartbeat that may not be read proves no key either.
+  const isNothing = keys?.isEmpty && !isThere;
   const insufficient = isNothing ? { insufficient: NO_KEY } : {};
   return {
     readings: {
-      ...(wanted.has("drainTick") && { drainTick: { ...drainTick, ...insufficient } }),
+      ...(wanted.has("drainTick") && {
+        drainTick: drainTick.read ? { ...drainTick, ...insufficient } : drainTick,
+      }),
       ...(slots && { slots: { ...slots, ...insufficient } }),
     },
     unavailable: firstLines(REDIS_NAME, unavailable),

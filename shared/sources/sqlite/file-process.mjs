@@ -8,6 +8,9 @@ import { Worker } from "node:worker_threads";
 const lockedBy = new Int32Array(new SharedArrayBuffer(4));
 const worker = new Worker(new URL("./file-worker.mjs", import.meta.url), { workerData: { lockedBy } });
 
+/** A canary that is no longer used, in a process that goes on, leaves its reader behind. The next read starts another. */
+const IDLE_MS = 15 * 60_000;
+
 /** The kernel ends the process at once: `process.exit` would wait for the thread. */
 const end = (/** @type {NodeJS.Signals} */ signal) => process.kill(process.pid, signal);
 
@@ -20,7 +23,11 @@ worker.on("error", (error) => {
 // Ctrl-C reaches the whole group of processes: when this one ends is for the canary to say.
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, () => {});
 
-process.on("message", (request) => worker.postMessage(request));
+const idle = setTimeout(() => end("SIGKILL"), IDLE_MS);
+process.on("message", (request) => {
+  idle.refresh();
+  worker.postMessage(request);
+});
 worker.on("message", ({ locked, reply }) => {
   if (reply) {
     process.send?.(reply);

@@ -1,8 +1,8 @@
 /**
  * Many rows in one text: a server writes each cell of an answer as a JSON object, refuses answers above its limit, and
- * answers 500 for text that is not UTF-8. A value that is too long to be a name does not travel. A field is a netstring, so that no value can end it early: its length, a colon,
- * and its characters; or, where these are not all printable ASCII, its length, an x, and its bytes in hex. A NULL is a
- * colon alone.
+ * answers 500 for text that is not UTF-8. A value that is too long to be a name does not travel. A field is a netstring, so
+ * that no value can end it early: its length, a colon, and its characters; or, where these are not all printable ASCII, its
+ * length, an x, and its bytes in hex. A NULL is a colon alone.
  */
 import { SourceError } from "../../errors.ts";
 import type { SqlRow } from "./database.ts";

@@ -3,6 +3,7 @@ import { address, NONE } from "../../config/source-variables.ts";
 import { token, type Values, wholeNumber } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { Reading } from "../../facts/facts.ts";
+import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
 import { type Database, openDatabase } from "./database.ts";
 import type { SqlFact } from "./fact.ts";
@@ -111,7 +112,10 @@ export function sqliteReader(database: Database): Source["read"] {
         report(reason);
       }
     }
-    return { readings: readings as SourceResult["readings"], unavailable: [...unavailable] };
+    return {
+      readings: readings as SourceResult["readings"],
+      unavailable: firstLines("sqlite", [...unavailable]),
+    };
   };
 }
 

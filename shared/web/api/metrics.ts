@@ -1,5 +1,6 @@
 /** `/metrics`: the state in Prometheus' text format. */
 import { createRoute } from "@hono/zod-openapi";
+import { isAhead } from "../describe-status.ts";
 import { ErrorBody } from "../errors.ts";
 import { readSummary, type Summary } from "../summary.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";
@@ -26,7 +27,7 @@ const inLabel = (text: string) =>
 function gauge(name: string, help: string, samples: readonly Sample[]): string[] {
   const lines = samples.map(([labels, value]) => {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${inLabel(text)}"`);
-    return `trinity_canary_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
+    return `trinity_canary_${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value === Number.POSITIVE_INFINITY ? "+Inf" : value}`;
   });
   return [`# HELP trinity_canary_${name} ${help}`, `# TYPE trinity_canary_${name} gauge`, ...lines];
 }
@@ -62,13 +63,15 @@ const invariantGauges = (invariants: Summary["invariants"]): string[] => [
   ),
 ];
 
+/** A cycle of a clock that is ahead says nothing of the present: it counts as infinitely old. */
+function ageSecondsOf(atMs: number | null, nowMs: number): number | null {
+  if (atMs === null) return null;
+  return isAhead(atMs, nowMs) ? Number.POSITIVE_INFINITY : Math.max(0, nowMs - atMs) / 1000;
+}
+
 const cycleGauges = ({ status, checkedAtMs, nowMs }: Summary): string[] => [
   ...gauge("last_cycle_timestamp_seconds", "When the last full cycle began.", seconds(checkedAtMs)),
-  ...gauge(
-    "last_cycle_age_seconds",
-    "How long ago that was.",
-    seconds(checkedAtMs === null ? null : Math.max(0, nowMs - checkedAtMs)),
-  ),
+  ...gauge("last_cycle_age_seconds", "How long ago that was.", single(ageSecondsOf(checkedAtMs, nowMs))),
   ...gauge("last_cycle_duration_seconds", "How long it took.", seconds(status.cycle_duration_ms)),
   ...gauge(
     "source_latency_seconds",

@@ -5,6 +5,7 @@ import { cut, plainJson } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
 import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
+import { describeAge } from "../describe-status.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
 import { useNow } from "./context.ts";
 import { STATES } from "./states.ts";
@@ -192,8 +193,8 @@ export function StaleLine({ summary }: { summary: Summary }) {
           </>
         ) : (
           <>
-            <b>Stale.</b> The last full cycle was {formatDuration(nowMs - checkedAtMs)} ago. What stands here
-            may be out of date: check that the schedule runs.
+            <b>Stale.</b> The last full cycle was {describeAge(checkedAtMs, nowMs)}. What stands here may be
+            out of date: check that the schedule runs.
           </>
         )}
       </span>
