@@ -117,6 +117,7 @@ async function measure(seconds: number, rows: number): Promise<void> {
   console.log(
     `${sorted.length} reads of ${rows} rows: median ${at(sorted, 0.5)} ms, longest ${at(sorted, 1)} ms; locks left: ${locksLeft}; failed: ${JSON.stringify(reader.failures)}`,
   );
+  if (locksLeft > 0 || Object.keys(reader.failures).length > 0) process.exitCode = 1;
 }
 
 const [, script, seconds = "300", rows = "200000"] = process.argv;

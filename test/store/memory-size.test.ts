@@ -53,6 +53,19 @@ const shape = fc.record({
 });
 type Shape = typeof shape extends fc.Arbitrary<infer S> ? S : never;
 
+/** The most of each at once. */
+const EVERYTHING: Shape = {
+  isWide: true,
+  red: times(INVARIANT_IDS.length, () => ({ subjects: 2_000, name: 100, keys: 20 })),
+  reason: 1_000_000,
+  lines: [50, 100_000],
+  blind: [200, 20_000],
+  outbox: [500, 5_000],
+  pinned: 60_000,
+  oldLive: 2_000,
+  zombies: 1_000,
+};
+
 function memoryOf(s: Shape): Memory {
   const text = textsOf(s.isWide);
   const state = ({ subjects, name, keys }: Shape["red"][number]): InvariantState => ({
@@ -128,6 +141,6 @@ test("texts of any length in any number fit, every red stays red, and no alert i
       expect(back.recall.endedCursor).toEqual(memory.recall.endedCursor);
       expect(back.lastFullCycle?.atMs).toBe(START_MS);
     }),
-    { numRuns: 10 },
+    { numRuns: 10, examples: [[EVERYTHING], [{ ...EVERYTHING, isWide: false }]] },
   );
 });
