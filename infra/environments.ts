@@ -103,7 +103,7 @@ export function parseEnvironment(name: string, input: unknown): EnvironmentSetti
 
 /** What Lambda takes of a function's variables, as the JSON of all of them. */
 const MAX_VARIABLES_BYTES = 4096;
-/** The stack's own variables: the names of the table, the secret, the topic, and the address of the status page. */
+/** The stack's own variables: the names of the table, a secret, the topic, and the address of the status page. */
 const STACK_BYTES = 700;
 
 /** @throws ConfigError where the cycle function's variables would be too large */

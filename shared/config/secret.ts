@@ -16,7 +16,7 @@ export const SECRET = {
   ),
 };
 
-const EXAMPLE = '{"ADMIN_TOKEN": "…", "UPSTASH_REDIS_REST_TOKEN": "…"}';
+const EXAMPLE = '{"UPSTASH_REDIS_REST_TOKEN": "…"}';
 
 /**
  * Parses the text of a secret: a JSON object of strings, named like the variables.
