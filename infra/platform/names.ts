@@ -21,7 +21,7 @@ export const DEFAULT_MAX_PARALLEL_TASKS = 3;
 /** The timeout of a new roster row. */
 export const ROSTER_TIMEOUT_SECONDS = 3600;
 /** The capacity manager's timeout where the roster has none. */
-export const FALLBACK_TIMEOUT_SECONDS = 900;
+export const FALLBACK_TIMEOUT_SECONDS = 3600;
 
 /** The name of an agent's container, and the label of all of them. */
 export const containerName = (agent: string): string => `agent-${agent}`;

@@ -7,7 +7,7 @@ import { countOf, integer } from "../sql.ts";
 
 /** The platform's own defaults, where the roster's column is NULL. */
 const DEFAULT_MAX_PARALLEL_TASKS = 3;
-const DEFAULT_EXECUTION_TIMEOUT_SECONDS = 900;
+const DEFAULT_EXECUTION_TIMEOUT_SECONDS = 3600;
 
 const COLUMNS = ["name", "parallel", "timeout"] as const;
 
