@@ -1,4 +1,5 @@
 import type { Unseen } from "../facts/coverage.ts";
+import type { Execution } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
 
@@ -27,9 +28,12 @@ export const dispatchedRowsHaveASession = invariant({
   confirm: true,
 
   check({ executions, sessions }, { times }) {
-    const unseen: Unseen[] = partsOf(executions.unreadable.filter((e) => e.status === "running"));
+    // A row that a pull worker claimed gets its session when it ends.
+    const isDispatched = ({ status, lease }: Pick<Execution, "status" | "lease">) =>
+      status === "running" && lease === null;
+    const unseen: Unseen[] = partsOf(executions.unreadable.filter(isDispatched));
     const findings: Finding<Observed>[] = [];
-    const running = executions.live.filter((e) => e.status === "running");
+    const running = executions.live.filter(isDispatched);
     for (const { id, agent, startedAt, startedAtMs } of running) {
       if (sessions.has(id)) continue;
       if (startedAtMs === null) {

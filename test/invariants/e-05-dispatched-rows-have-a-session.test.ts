@@ -91,9 +91,13 @@ describe("a run has a Claude session within 60 s", () => {
     expect(idsOf(facts)).toEqual(["a", "b"]);
   });
 
-  test("a row that a pull worker has claimed needs a session too", () => {
-    const pulled = running("pulled", { ageSeconds: 90, lease: { expiresAtMs: msAgo(-600) } });
-    expect(idsOf({ executions: executionsOf([pulled]) })).toEqual(["pulled"]);
+  test.each([
+    ["runs on", { expiresAtMs: msAgo(-600) }],
+    ["ran out", { expiresAtMs: msAgo(600) }],
+    ["can't be read", { expiresAtMs: null }],
+  ])("a row that a pull worker claimed, with a lease that %s, gets its session when it ends", (_, lease) => {
+    const pulled = running("pulled", { ageSeconds: 90, lease });
+    expect(idsOf({ executions: executionsOf([pulled]) })).toEqual([]);
   });
 });
 

@@ -514,11 +514,11 @@ const RULES: Record<string, Rule> = {
 
   "E-05": (facts, times) => {
     const unseen = facts.executions.unreadable
-      .filter((row) => row.status === "running")
+      .filter((row) => row.status === "running" && !row.lease)
       .map((row) => nameless(row));
     const stated: Stated = { subjects: [], unseen, red: [] };
     for (const row of facts.executions.live) {
-      if (row.status !== "running") continue;
+      if (row.status !== "running" || row.lease) continue;
       stated.subjects.push(row.agent);
       if (facts.sessions.has(row.id)) continue;
       if (row.startedAtMs === null) stated.unseen.push(`${row.agent}/${row.id}`);
