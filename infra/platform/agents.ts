@@ -44,6 +44,7 @@ const belongings = (name: string): Statement[] => [
   { sql: "INSERT INTO agent_tags (agent_name, tag) VALUES (?, 'fleet'), (?, 'echo')", args: [name, name] },
   { sql: "INSERT INTO agent_shared_files (id, agent_name) VALUES (?, ?)", args: [`${name}-file`, name] },
   { sql: "INSERT INTO agent_public_links (id, agent_name) VALUES (?, ?)", args: [`${name}-link`, name] },
+  { sql: "INSERT INTO agent_reports (id, agent_name) VALUES (?, ?)", args: [`${name}-report`, name] },
   { sql: "INSERT INTO operator_queue (id, agent_name) VALUES (?, ?)", args: [`${name}-question`, name] },
   { sql: "INSERT INTO access_requests (id, agent_name) VALUES (?, ?)", args: [`${name}-request`, name] },
   {

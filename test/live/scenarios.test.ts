@@ -254,6 +254,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
       "chat_sessions",
       "agent_shared_files",
       "agent_public_links",
+      "agent_reports",
       "operator_queue",
       "access_requests",
     ])
@@ -267,6 +268,14 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
       `INSERT INTO mcp_api_keys VALUES ('key', '${ghost}', 'agent'), ('user-key', '${ghost}', 'user'), ('none', NULL, 'agent')`,
     );
     await platform.addExecution({ id: "live", agent: ghost, status: "pending_retry" });
+    await platform.database.execute(
+      "UPDATE schedule_executions SET retry_scheduled_at = '2026-11-23T10:00:00Z' WHERE id = 'live'",
+    );
+    // Its retry was made: it is finished, and a purge keeps it.
+    await platform.addExecution({ id: "retried", agent: ghost, status: "pending_retry" });
+    await platform.database.execute(
+      "INSERT INTO operator_queue (id, agent_name) VALUES ('an-alarm', '_retention-guard')",
+    );
     await platform.addExecution({ id: "over", agent: ghost, status: "success", completedAt: secondsAgo(5) });
     await platform.addSlot(ghost, "slot", { ageSeconds: 10 });
     const [violation] = await expectStory(["L-03"], async () => {
@@ -275,6 +284,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
         "chat_sessions",
         "agent_shared_files",
         "agent_public_links",
+        "agent_reports",
         "operator_queue",
         "access_requests",
         "agent_sharing",
@@ -289,14 +299,15 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     expect(violation).toMatchObject({
       severity: "critical",
       subject: ghost,
-      signal_query: `agent_name '${ghost}' referenced by 11 SQL row(s) and 1 Redis slot(s) but absent from agent_ownership`,
+      signal_query: `agent_name '${ghost}' referenced by 12 SQL row(s) and 1 Redis slot(s) but absent from agent_ownership`,
       observed_state: {
         ghost_agent_name: ghost,
-        orphan_count: 11,
+        orphan_count: 12,
         redis_slot_count: 1,
         tables_hit: [
           "access_requests",
           "agent_public_links",
+          "agent_reports",
           "agent_schedules",
           "agent_shared_files",
           "agent_sharing",

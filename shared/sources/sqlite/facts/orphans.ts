@@ -20,6 +20,7 @@ interface OrphanTable {
 export const ORPHAN_TABLES: readonly OrphanTable[] = [
   { table: "access_requests", key: ["id"], filterColumn: "status", filter: "t.status = 'pending'" },
   { table: "agent_public_links", key: ["id"] },
+  { table: "agent_reports", key: ["id"] },
   { table: "agent_schedules", key: ["id"] },
   { table: "agent_shared_files", key: ["id"] },
   { table: "agent_sharing", key: ["id"] },
@@ -27,7 +28,13 @@ export const ORPHAN_TABLES: readonly OrphanTable[] = [
   { table: "agent_tags", key: ["agent_name", "tag"] },
   { table: "chat_sessions", key: ["id"], filterColumn: "status", filter: "t.status = 'active'" },
   { table: "mcp_api_keys", key: ["id"], filterColumn: "scope", filter: "t.scope = 'agent'" },
-  { table: "operator_queue", key: ["id"], filterColumn: "status", filter: "t.status = 'pending'" },
+  {
+    table: "operator_queue",
+    key: ["id"],
+    filterColumn: "status",
+    // The platform's own alarms stand there under names that no agent can have.
+    filter: "t.status = 'pending' AND substr(t.agent_name, 1, 1) <> '_'",
+  },
   { table: EXECUTIONS, key: ["id"], filterColumn: "status" },
 ];
 const SAMPLES = 10;
@@ -44,9 +51,15 @@ export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable
   const select = (index: string, where: string) =>
     `SELECT ${blob("t.agent_name")} AS agent, ${columns} FROM ${table} t ${index} WHERE ${where} AND t.agent_name IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM agent_ownership o WHERE o.agent_name = t.agent_name)`;
+  // A retry is another row: one whose retry was made stays `pending_retry` for ever, and a purge keeps it.
+  const unfinished = schema.hasColumn(EXECUTIONS, "retry_scheduled_at")
+    ? " AND (t.status <> 'pending_retry' OR t.retry_scheduled_at IS NOT NULL)"
+    : "";
   const rows =
     table === EXECUTIONS
-      ? NOT_TERMINAL.map((range) => select(indexedBy(schema.statusIndex), range)).join("\nUNION ALL ")
+      ? NOT_TERMINAL.map((range) => select(indexedBy(schema.statusIndex), range + unfinished)).join(
+          "\nUNION ALL ",
+        )
       : select("", filter ?? "1");
   const keys = key.map((_, i) => `key${i}`);
   return `SELECT agent, total, ${keys.join(", ")} FROM (
