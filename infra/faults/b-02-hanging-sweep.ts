@@ -2,7 +2,7 @@ import { between, type Fault } from "./fault.ts";
 import { present } from "./target.ts";
 
 /** Late for a row that has waited as long. From 120 s on, queues of other agents would be red too. */
-const LATE_SECONDS = 90;
+const LATE_SECONDS = 100;
 
 export const hangingSweep: Fault = {
   invariantId: "B-02",

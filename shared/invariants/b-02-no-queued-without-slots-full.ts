@@ -25,7 +25,9 @@ interface Observed {
 
 /** The sweep runs this often. */
 const GRACE_SECONDS = 60;
-/** The sweep takes time itself: until here it may only be late, and a row counts only if it has waited itself. */
+/** It begins up to 15 s later, and takes time itself: before this it is late at most. */
+const LATE_SECONDS = 90;
+/** Until here it may only be late, and a row counts only if it has waited itself. */
 const DEAD_SECONDS = 120;
 
 export const noQueuedWithoutSlotsFull = invariant({
@@ -55,7 +57,7 @@ export const noQueuedWithoutSlotsFull = invariant({
       const slotCount = realSlots(slots, agent, times.slots).length + unreadSlotCount(slots, agent);
       const freeSlots = maxParallelTasks - slotCount;
       if (queued.length === 0 || freeSlots <= 0) continue;
-      if (tickAgeSeconds !== null && tickAgeSeconds <= GRACE_SECONDS) continue;
+      if (tickAgeSeconds !== null && tickAgeSeconds < LATE_SECONDS) continue;
       if (tickAgeSeconds !== null && tickAgeSeconds <= DEAD_SECONDS) {
         const since = queued.map((e) => ({ id: e.id ?? UNREADABLE_ID, ms: e.queuedAtMs ?? e.startedAtMs }));
         if (!since.some(({ ms }) => ms !== null && secondsBetween(ms, readAtMs) > GRACE_SECONDS)) {

@@ -635,8 +635,8 @@ const RULES: Record<string, Rule> = {
       const taken = realSlotsOf(facts, agent, times.slots).length + unreadOf(facts, agent);
       if (waiting === 0 || taken >= cap) continue;
       const dead = tickAge === null || tickAge > 120;
-      const late = tickAge !== null && tickAge > 60 && longestWait > 60;
-      if (!dead && !late && tickAge > 60) stated.unseen.push(...undated);
+      const late = tickAge !== null && tickAge >= 90 && longestWait > 60;
+      if (!dead && !late && tickAge >= 90) stated.unseen.push(...undated);
       if (dead || late)
         stated.red.push({
           subject: agent,
