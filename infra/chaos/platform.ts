@@ -53,10 +53,9 @@ async function startSources(folder: string) {
       sql: `INSERT INTO ${ROSTER} (agent_name, max_parallel_tasks, execution_timeout_seconds) VALUES (?, 5, ?)`,
       args: [agent, LONG_SECONDS],
     });
-    // One run with a slot; one that a pull worker has claimed, which needs none; and one that has ended.
+    // One run with a slot, and one that has ended. A pull worker had claimed that one: without a slot it may come back.
     const runs = [
       ["held", "running", null],
-      ["pulled", "running", leaseUntil!],
       ["ended", "success", leaseUntil!],
     ] as const;
     for (const [name, status, lease] of runs)
@@ -101,7 +100,7 @@ function spotsOf({ database, redis }: Sources): Spot[] {
       spot("E-05", agent, (isBroken) =>
         database.execute({
           sql: `UPDATE ${EXECUTIONS} SET claude_session_id = ? WHERE id = ?`,
-          args: [isBroken ? null : "session", `${agent}-pulled`],
+          args: [isBroken ? null : "session", `${agent}-held`],
         }),
       ),
     ),
