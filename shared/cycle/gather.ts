@@ -25,6 +25,12 @@ export interface Gathered {
   readAgain(wanted: ReadonlySet<FactName>): Promise<Pick<Snapshot, "readings" | "unavailable">>;
 }
 
+/** A recollection with its part of the memory; null where there is no memory. */
+interface Remembered {
+  readonly recollection: Recollection;
+  readonly part: object | null;
+}
+
 /** A recollection in this cycle, or the reason why it can't be read. */
 type Attempt = readonly [Recollection, AnyRecalled | string];
 
@@ -40,71 +46,67 @@ export async function gather(
   nowMs: number,
 ): Promise<Gathered> {
   const { sources, settings, now, redact } = canary;
-  const needed = canary.recollections.filter(({ gives }) => wanted.has(gives));
+  const needed = canary.recollections
+    .filter(({ gives }) => wanted.has(gives))
+    .map((recollection) => ({ recollection, part: memory && partOf(recollection, memory.recall) }));
   const options: CollectOptions = {
     sources,
     wanted,
     deadlineMs: settings.sourceDeadlineMs,
     now,
-    since: sinceOf(needed, memory),
+    since: sinceOf(needed),
     redact,
   };
   const [attempts, snapshot] = await Promise.all([
     timed(canary, "recollections", () =>
-      Promise.all(needed.map((recollection) => attempt(canary, recollection, memory, unreadable, nowMs))),
+      Promise.all(needed.map((remembered) => attempt(canary, remembered, unreadable, nowMs))),
     ),
     timed(canary, "sources", () => collect(options)),
   ]);
   const reasons = attempts.flatMap(([, recalled]) => (typeof recalled === "string" ? [recalled] : []));
   const left = readingsOf(attempts, snapshot.takenAtMs);
+  const whole = (readings: Readings) => withSufficiency({ ...readings, ...left }, settings.expectAgents);
   return {
     snapshot,
-    readings: withSufficiency({ ...snapshot.readings, ...left }, settings.expectAgents),
+    readings: whole(snapshot.readings),
     recalled: new Map(
       attempts.filter((entry): entry is [Recollection, AnyRecalled] => typeof entry[1] !== "string"),
     ),
     stateError: unreadable ?? reasons[0] ?? null,
     async readAgain(facts) {
       const { readings, unavailable } = await collect({ ...options, wanted: facts });
-      return {
-        readings: withSufficiency({ ...readings, ...left }, settings.expectAgents),
-        unavailable,
-      };
+      return { readings: whole(readings), unavailable };
     },
   };
 }
 
-function sinceOf(recollections: readonly Recollection[], memory: Memory | null): Since {
-  const parts = recollections.map((recollection) => ({
-    recollection,
-    part: partOf(recollection, memory?.recall ?? {}),
-  }));
-  const readable = parts.filter(({ recollection, part }) => recollection.isPart(part));
-  return Object.assign(
+/** From where on the sources read what is new. A part that can't be read says nothing of it. */
+const sinceOf = (needed: readonly Remembered[]): Since =>
+  Object.assign(
     { ended: null },
-    ...readable.map(({ recollection, part }) => recollection.since?.(part)),
+    ...needed.map(({ recollection, part }) =>
+      part && recollection.isPart(part) ? recollection.since?.(part) : {},
+    ),
   );
-}
 
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
   { store, settings, redact }: Canary,
-  recollection: Recollection,
-  memory: Memory | null,
+  { recollection, part }: Remembered,
   unreadable: string | null,
   nowMs: number,
 ): Promise<Attempt> {
   const { journal } = recollection;
   try {
-    if (memory && !recollection.isPart(partOf(recollection, memory.recall)))
-      throw new MemoryUnreadable(`has a part for ${recollection.gives} that is none`);
+    if (part && !recollection.isPart(part))
+      throw new MemoryUnreadable(`has a part for ${recollection.gives} that can't be used`);
     const entries =
-      journal && memory
+      journal && part
         ? await withDeadline(settings.sourceDeadlineMs, () =>
             store.journals.load(journal.name, journal.keptSeconds, nowMs),
           )
         : [];
-    const recalled = recollection.recall(memory && partOf(recollection, memory.recall), entries);
+    const recalled = recollection.recall(part, entries);
     return [recollection, recalled ?? unreadable ?? "state: unread"];
   } catch (error) {
     return [recollection, stateLine({ redact }, error)];

@@ -28,7 +28,7 @@ export async function leave(canary: Canary, lease: Lease, finished: Finished) {
       const { journal } = recollection;
       if (!journal || entries.length === 0) return { part, failures: [] };
       const append = (signal: AbortSignal) =>
-        store.journals.append([{ ...journal, entries }], snapshotTime, lease.version, startedAtMs, signal);
+        store.journals.append({ ...journal, entries }, snapshotTime, lease.version, startedAtMs, signal);
       try {
         await beforeCommit(canary, lease, append, JOURNALS_MS);
         return { part, failures: [] };

@@ -55,14 +55,14 @@ export async function writeRecord(
   report: CycleReport,
   { ids, idOf }: Reserved,
 ): Promise<string[]> {
-  const evidence = {
-    cycle: toCycleRecord(report, request.trigger, foundIn(verdicts, idOf, canary.redact)),
-    violations: ids === null ? [] : drafts.violations.map((draft, i) => ({ id: ids[i]!, ...draft })),
-    fullCycleAtMs: request.invariantIds ? null : startedAtMs,
-  };
   const timeLeftMs = Math.min(WRITE_MS, (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS);
-  const write = (signal: AbortSignal) => canary.store.evidence.write(evidence, startedAtMs, signal);
   try {
+    const evidence = {
+      cycle: toCycleRecord(report, request.trigger, foundIn(verdicts, idOf, canary.redact)),
+      violations: ids === null ? [] : drafts.violations.map((draft, i) => ({ id: ids[i]!, ...draft })),
+      fullCycleAtMs: request.invariantIds ? null : startedAtMs,
+    };
+    const write = (signal: AbortSignal) => canary.store.evidence.write(evidence, startedAtMs, signal);
     await timed(canary, "evidence", () => withDeadline(Math.max(1, timeLeftMs), write));
     return [];
   } catch (error) {

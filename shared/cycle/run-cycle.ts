@@ -48,7 +48,7 @@ async function runOnce(canary: Canary, request: CycleRequest): Promise<CycleOutc
       readAndJudge(canary, request, lease, unreadable, startedAtMs),
       taken.kind === "unreadable" ? taken.giveBack() : null,
     ]);
-    outcome = await concluded(canary, lease, finished);
+    outcome = await conclude(canary, lease, finished);
     return outcome;
   } finally {
     // The last commit of a cycle that is done gives the lease back itself.
@@ -57,7 +57,7 @@ async function runOnce(canary: Canary, request: CycleRequest): Promise<CycleOutc
 }
 
 /** Remembers what the cycle came to, if the state can be read and written. */
-async function concluded(canary: Canary, lease: Lease | null, finished: Finished): Promise<CycleOutcome> {
+async function conclude(canary: Canary, lease: Lease | null, finished: Finished): Promise<CycleOutcome> {
   const { stateError } = finished.gathered;
   if (lease === null || stateError !== null)
     return stateless(canary, finished, stateError ?? "state: unread");
@@ -127,24 +127,27 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   const willDeliver = isDue(outbox, canary.now());
   const committed = await commit(canary, lease, memory, { release: !willDeliver, nowMs: startedAtMs });
 
-  const lines = [...finished.sourcesUnavailable, ...left.failures, ...reserved.failures];
-  const report = (more: readonly string[]) =>
-    toReport(
-      { ...finished, sourcesUnavailable: [...lines, ...more] },
-      drafts,
-      reserved.ids,
-      change.transitions,
-      canary.now() - startedAtMs,
-      canary.redact,
-    );
+  const sourcesUnavailable = [...finished.sourcesUnavailable, ...left.failures, ...reserved.failures];
+  const report = toReport(
+    { ...finished, sourcesUnavailable },
+    drafts,
+    reserved.ids,
+    change.transitions,
+    canary.now() - startedAtMs,
+    canary.redact,
+  );
   const nothing: AlertsOutcome = { delivered: 0, pending: outbox.length, failures: [], dropped: [] };
   const [failures, delivered] = await Promise.all([
-    writeRecord(canary, finished, report([]), reserved),
+    writeRecord(canary, finished, report, reserved),
     willDeliver ? timed(canary, "deliver", () => deliverOutbox(canary, committed, request)) : nothing,
   ]);
   return {
     kind: "done",
-    report: report(failures),
+    report: {
+      ...report,
+      cycle_duration_ms: canary.now() - startedAtMs,
+      sources_unavailable: [...report.sources_unavailable, ...failures],
+    },
     latencyMsBySource: gathered.snapshot.latencyMsBySource,
     alerts: { ...delivered, dropped: [...dropped, ...delivered.dropped] },
   };

@@ -16,13 +16,13 @@ export interface JournalStore {
   /** The entries of that journal that are kept, oldest first. */
   load(name: string, keptSeconds: number, nowMs: number): Promise<JournalEntry[]>;
   /**
-   * Writes what a cycle adds.
+   * Writes what a cycle adds to a journal.
    * @param version of the memory that the cycle began with: the clocks of two cycles may show the same instant
    * @param signal ends the tries
    * @throws where some of it could not be written
    */
   append(
-    additions: readonly JournalAddition[],
+    addition: JournalAddition,
     snapshotTime: string,
     version: number,
     nowMs: number,
@@ -47,11 +47,8 @@ export function journalsOf(table: Table): JournalStore {
       return entries;
     },
 
-    append: (additions, snapshotTime, version, nowMs, signal) =>
-      table.write(
-        additions.flatMap((addition) => itemsOf(addition, `${snapshotTime}#${version}`, nowMs)),
-        signal,
-      ),
+    append: (addition, snapshotTime, version, nowMs, signal) =>
+      table.write(itemsOf(addition, `${snapshotTime}#${version}`, nowMs), signal),
   };
 }
 

@@ -81,7 +81,7 @@ describe("is a named error, and nothing opens, closes or is lost", () => {
     await put(canary, { version: 5, memory });
     const { reason, report } = await canary.statelessCycle();
     expect(reason).toMatch(
-      /^state: the MEMORY item has a part for finishedRuns that is none: restore the table/,
+      /^state: the MEMORY item has a part for finishedRuns that can't be used: restore the table/,
     );
     expect(report.verdicts["S-01"]?.status).toBe("red");
     expect(await canary.store.lease.acquire("other", canary.now(), 1_000)).toMatchObject({ version: 5 });

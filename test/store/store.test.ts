@@ -101,7 +101,7 @@ async function writeCycle(
       : 0;
   const violations = whole.map((draft, i) => ({ id: violationId(day, first + i), ...draft }));
   const cycle = cycleAt(atMs);
-  await store.journals.append([terminalJournal(terminal)], cycle.snapshot_time, 1, atMs, NO_DEADLINE);
+  await store.journals.append(terminalJournal(terminal), cycle.snapshot_time, 1, atMs, NO_DEADLINE);
   await store.evidence.write({ cycle, violations, fullCycleAtMs: null }, atMs, NO_DEADLINE);
   return violations;
 }
