@@ -6,13 +6,13 @@
  *        └── until `untilMs`; then another cycle can take the lease, and the first one's commit fails (LeaseLost)
  */
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import { EMPTY_MEMORY, type Memory, type MemorySizes } from "../cycle/memory.ts";
 import { MINUTE_MS } from "../time.ts";
 import { decodeMemory, encodeMemory, MemoryUnreadable } from "./memory-codec.ts";
 import type { Item, Table } from "./requests.ts";
-import { MEMORY_KEY, readSilences, silenceAttribute } from "./silences.ts";
+import { MEMORY_KEY, readMemoryItem, readSilences, silenceAttribute } from "./silences.ts";
 
 /** The right to run a cycle, until it is committed or ends. */
 export interface Lease {
@@ -203,9 +203,7 @@ async function commit(
 }
 
 /** A write whose answer was lost is sent again by the SDK, and then fails on its own success. */
-async function isWritten({ client, name }: Table, version: number, bytes: Uint8Array): Promise<boolean> {
-  const { Item } = await client.send(
-    new GetCommand({ TableName: name, Key: MEMORY_KEY, ConsistentRead: true }),
-  );
-  return Item?.version === version && Buffer.compare(Item.memory, bytes) === 0;
+async function isWritten(table: Table, version: number, bytes: Uint8Array): Promise<boolean> {
+  const item = await readMemoryItem(table);
+  return item?.version === version && Buffer.compare(item.memory, bytes) === 0;
 }

@@ -21,8 +21,11 @@ export interface Table {
   readonly name: string;
   /** The items of all pages of a query. */
   query(input: Omit<QueryCommandInput, "TableName">): AsyncGenerator<Item>;
-  /** The item with that key, undefined where there is none. */
-  get(pk: string, sk: string): Promise<Item | undefined>;
+  /**
+   * The item with that key, undefined where there is none.
+   * @param options `isConsistent`: with every write that was answered before; it costs twice as much. Default: false.
+   */
+  get(pk: string, sk: string, options?: { readonly isConsistent: boolean }): Promise<Item | undefined>;
   /**
    * Writes all items, in batches. What DynamoDB leaves unwritten or throttles is sent again until it is written.
    * @param signal ends the tries
@@ -62,8 +65,9 @@ export function openTable(client: DynamoDBDocumentClient, name: string): Table {
         start = page.LastEvaluatedKey;
       } while (start);
     },
-    async get(pk, sk) {
-      return (await client.send(new GetCommand({ TableName: name, Key: { pk, sk } }))).Item;
+    async get(pk, sk, { isConsistent } = { isConsistent: false }) {
+      const key = { TableName: name, Key: { pk, sk }, ConsistentRead: isConsistent };
+      return (await client.send(new GetCommand(key))).Item;
     },
     async write(items, signal) {
       const batches = Array.from({ length: Math.ceil(items.length / BATCH_ITEMS) }, (_, i) =>

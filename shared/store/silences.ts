@@ -1,7 +1,7 @@
 /** Silences: attributes of the `MEMORY` item, one each, so that neither a cycle nor another silence can overwrite one. */
 import { setTimeout } from "node:timers/promises";
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import type { Item, Table } from "./requests.ts";
 import { TABLE } from "./table.ts";
@@ -21,6 +21,11 @@ export interface SilenceStore {
 }
 
 export const MEMORY_KEY = { [TABLE.partitionKey]: "MEMORY", [TABLE.sortKey]: "MEMORY" };
+
+/** The item as the last write left it, undefined before the first. */
+export const readMemoryItem = ({ get }: Pick<Table, "get">): Promise<Item | undefined> =>
+  get(MEMORY_KEY.pk, MEMORY_KEY.sk, { isConsistent: true });
+
 const PREFIX = "silence_";
 /** Changes with each silence that is added: of those that are added at once, one is written, and the others count again. */
 export const SILENCES_VERSION = "silences_version";
@@ -42,7 +47,7 @@ export const readSilences = (item: Item): Silence[] =>
 export const silencesOf = (table: Table): SilenceStore => ({
   async put(silence, nowMs) {
     for (let left = TRIES; ; left -= 1) {
-      const item = await readItem(table);
+      const item = (await readMemoryItem(table)) ?? {};
       const stored = readSilences(item);
       // An update whose answer was lost is sent again by the SDK, and then fails on its own success.
       if (left < TRIES && stored.some(({ id }) => id === silence.id)) return true;
@@ -59,13 +64,6 @@ export const silencesOf = (table: Table): SilenceStore => ({
   },
   remove: (id) => remove(table, id),
 });
-
-async function readItem({ client, name }: Table): Promise<Item> {
-  const { Item } = await client.send(
-    new GetCommand({ TableName: name, Key: MEMORY_KEY, ConsistentRead: true }),
-  );
-  return Item ?? {};
-}
 
 /**
  * Adds the silence if none was added since the item was read. What was removed since does no harm: there is more room.
