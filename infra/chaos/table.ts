@@ -9,14 +9,10 @@ import {
   request,
   type ServerResponse,
 } from "node:http";
-import { GetCommand } from "@aws-sdk/lib-dynamodb";
-import type { InvariantState } from "../../shared/alerts/state.ts";
-import { documentClient } from "../../shared/store/client.ts";
-import { MEMORY_KEY } from "../../shared/store/silences.ts";
-import { dynamoStore, type Store } from "../../shared/store/store.ts";
-import type { CycleRecord } from "../../shared/wire/schemas.ts";
-import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
-import type { Ledger, StateSeen } from "./ledger.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { startDynamo } from "../local/dynamodb.ts";
+import type { Ledger } from "./ledger.ts";
+import { type MemoryWatch, memoryWatch } from "./memory-watch.ts";
 import { answerOf, LATE_MS, type TableFault } from "./table-faults.ts";
 import { bodyOf, listen } from "./webhook.ts";
 
@@ -42,29 +38,11 @@ export interface ChaosTable {
   close(): Promise<void>;
 }
 
-interface MemoryItem {
-  readonly version?: number;
-  readonly lease_owner?: string;
-  readonly lease_until?: number;
-}
-
 interface Passed {
   readonly operation: string;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
-
-const stateSeen = ({ status, red, blindSinceMs }: InvariantState): StateSeen => ({
-  status,
-  red: Object.keys(red),
-  isBlind: blindSinceMs !== null,
-});
-
-const changesIn = ({ transitions, spreads, recoveries }: CycleRecord): string[] => [
-  ...transitions.map(({ invariant_id }) => `${invariant_id}/broke`),
-  ...spreads.map(({ invariant_id }) => `${invariant_id}/spread`),
-  ...recoveries.map(({ invariant_id }) => `${invariant_id}/recovered`),
-];
 
 /** Sends a request on as it is. */
 function forward(endpoint: string, { headers, text }: Passed) {
@@ -85,128 +63,72 @@ const isMemoryWrite = ({ operation, text }: Passed): boolean =>
   /^(UpdateItem|PutItem|DeleteItem|BatchWriteItem|TransactWriteItems)$/.test(operation) &&
   text.includes('"MEMORY"');
 
-/** Keeps the ledger of the memory: who takes the lease, and what is committed. */
-function memoryWatch(dynamo: LocalDynamo, ledger: Ledger) {
-  const client = documentClient(dynamo);
-  const store = dynamoStore(client, dynamo.table);
-  let last: MemoryItem = {};
-  let work: Promise<unknown> = Promise.resolve();
-
-  async function readBack(runner: string, clockMs: number, arrivedMs: number): Promise<void> {
-    const key = { TableName: dynamo.table, Key: MEMORY_KEY, ConsistentRead: true };
-    const item = ((await client.send(new GetCommand(key))).Item ?? {}) as MemoryItem;
-    const before = last;
-    last = item;
-    if (item.lease_owner !== undefined && item.lease_owner !== before.lease_owner)
-      ledger.leases.push({
-        runner,
-        owner: item.lease_owner,
-        atMs: arrivedMs,
-        untilMs: Number(item.lease_until),
-        clockMs,
-        replacedUntilMs: before.lease_until ?? null,
-      });
-    if ((item.version ?? 0) === (before.version ?? 0)) return;
-    const memory = await readMemory();
-    if (memory === null) return;
-    const outbox = memory.outbox.map(({ alert }) => alert.key);
-    ledger.commits.push({
-      version: Number(item.version),
-      runner,
-      owner: before.lease_owner ?? null,
-      arrivedMs,
-      states: Object.fromEntries(Object.entries(memory.states).map(([id, state]) => [id, stateSeen(state)])),
-      outbox,
-    });
-  }
-
-  /**
-   * Reads the record of a cycle that was just written. Where clocks differ, two cycles may have the same snapshot time, and
-   * the later record takes the place of the other: so what both say counts.
-   */
-  async function readRecord(text: string, nowMs: number): Promise<void> {
-    const [, snapshot] = /"CYCLE#[^"]*"\},"sk":\{"S":"([^"]*)"/.exec(text) ?? [];
-    if (snapshot === undefined) return;
-    const record = await store.history.getCycle(snapshot, nowMs);
-    if (record) ledger.records.set(snapshot, [...(ledger.records.get(snapshot) ?? []), ...changesIn(record)]);
-  }
-
-  async function readMemory() {
-    try {
-      return (await store.lease.read()).memory;
-    } catch (error) {
-      ledger.unreadable.push(String(error instanceof Error ? error.message : error));
-      return null;
-    }
-  }
-
+/** Holds requests back, until the table is closed. */
+function lateness() {
+  const held = new Set<NodeJS.Timeout>();
   return {
-    store,
-    readRecord,
-    lease: () => last.lease_until ?? null,
-    readMemory,
-    /** Carries out one write after the other, each with the look at what it left. */
-    inTurn<T>(write: () => Promise<T>, runner: string, clock: () => number, arrivedMs: number): Promise<T> {
-      const done = work.then(async () => {
-        const answer = await write();
-        await readBack(runner, clock(), arrivedMs);
-        return answer;
-      });
-      work = done.catch(() => {});
-      return done;
+    late: () =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(() => resolve(void held.delete(timer)), LATE_MS);
+        held.add(timer);
+      }),
+    close() {
+      for (const timer of held) clearTimeout(timer);
     },
-    settled: () => work,
-    close: () => client.destroy(),
   };
+}
+
+/** What all doors lead to. */
+interface Room {
+  readonly endpoint: string;
+  readonly watch: MemoryWatch;
+  readonly late: () => Promise<void>;
+}
+
+/** Passes a request of that runner on, or does to it what its keeper draws. */
+async function pass(
+  { endpoint, watch, late }: Room,
+  runner: string,
+  keeper: DoorKeeper,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const text = await bodyOf(incoming);
+  const operation = String(incoming.headers["x-amz-target"]).replace(/^.*\./, "");
+  const passed = { operation, headers: incoming.headers, text };
+  const fault = keeper.fault(operation);
+  if (keeper.isStruck("arrives")) return;
+  const refused = answerOf(fault, text);
+  if (fault.isTaken === "late") await late();
+  if (fault.isTaken !== "never") {
+    const carryOut = () => forward(endpoint, passed);
+    const arrivedMs = performance.now();
+    const answer = isMemoryWrite(passed)
+      ? await watch.inTurn(carryOut, runner, keeper.clock, arrivedMs)
+      : await carryOut();
+    await watch.readRecord(text, keeper.clock());
+    if (keeper.isStruck("carried out")) return;
+    if (fault.kind === "none") outgoing.writeHead(answer.status, answer.headers).end(answer.text);
+  }
+  if (fault.kind === "late" && fault.isTaken !== "late") await late();
+  if (fault.kind === "late" || fault.kind === "cut") incoming.socket.destroy();
+  if (refused) outgoing.writeHead(...refused.head).end(refused.text);
 }
 
 /** Starts dynalite with the canary's table. */
 export async function openTable(ledger: Ledger): Promise<ChaosTable> {
   const dynamo = await startDynamo();
   const watch = memoryWatch(dynamo, ledger);
+  const delays = lateness();
+  const room = { endpoint: dynamo.endpoint, watch, late: delays.late };
   const closing: (() => Promise<void>)[] = [];
-  const held = new Set<NodeJS.Timeout>();
-  const late = () =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(() => resolve(void held.delete(timer)), LATE_MS);
-      held.add(timer);
-    });
-
-  async function pass(
-    runner: string,
-    keeper: DoorKeeper,
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-  ) {
-    const text = await bodyOf(incoming);
-    const operation = String(incoming.headers["x-amz-target"]).replace(/^.*\./, "");
-    const passed = { operation, headers: incoming.headers, text };
-    const fault = keeper.fault(operation);
-    if (keeper.isStruck("arrives")) return;
-    const refused = answerOf(fault, text);
-    if (fault.isTaken === "late") await late();
-    if (fault.isTaken !== "never") {
-      const carryOut = () => forward(dynamo.endpoint, passed);
-      const arrivedMs = performance.now();
-      const answer = isMemoryWrite(passed)
-        ? await watch.inTurn(carryOut, runner, keeper.clock, arrivedMs)
-        : await carryOut();
-      await watch.readRecord(text, keeper.clock());
-      if (keeper.isStruck("carried out")) return;
-      if (fault.kind === "none") outgoing.writeHead(answer.status, answer.headers).end(answer.text);
-    }
-    if (fault.kind === "late" && fault.isTaken !== "late") await late();
-    if (fault.kind === "late" || fault.kind === "cut") incoming.socket.destroy();
-    if (refused) outgoing.writeHead(...refused.head).end(refused.text);
-  }
-
   return {
     name: dynamo.table,
     store: watch.store,
     async door(runner, keeper) {
       const server = createServer((incoming, outgoing) => {
         // A request that breaks off is one of a process that was killed.
-        pass(runner, keeper, incoming, outgoing).catch(() => incoming.socket.destroy());
+        pass(room, runner, keeper, incoming, outgoing).catch(() => incoming.socket.destroy());
       });
       const { address, close } = await listen(server);
       closing.push(close);
@@ -218,7 +140,7 @@ export async function openTable(ledger: Ledger): Promise<ChaosTable> {
       await watch.readMemory();
     },
     async close() {
-      for (const timer of held) clearTimeout(timer);
+      delays.close();
       for (const end of closing) await end();
       await watch.settled();
       watch.close();
