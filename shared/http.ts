@@ -40,23 +40,18 @@ interface Agents {
  * connection that was kept over the freeze may be dead without anyone having heard of its end, and a timer that should
  * have closed it was frozen too.
  */
-const agentsOfRead = new WeakMap<AbortSignal, Agents>();
+const agentsOfSignal = new WeakMap<AbortSignal, Agents>();
 
 function agentsOf(signal: AbortSignal): Agents {
-  const known = agentsOfRead.get(signal);
+  const known = agentsOfSignal.get(signal);
   if (known) return known;
   const agents: Agents = {
     "http:": new http.Agent({ keepAlive: true }),
     "https:": new https.Agent({ keepAlive: true }),
   };
-  agentsOfRead.set(signal, agents);
-  signal.addEventListener(
-    "abort",
-    () => Object.values(agents).forEach((agent: http.Agent) => void agent.destroy()),
-    {
-      once: true,
-    },
-  );
+  agentsOfSignal.set(signal, agents);
+  const destroy = () => Object.values(agents).forEach((agent: http.Agent) => void agent.destroy());
+  signal.addEventListener("abort", destroy, { once: true });
   return agents;
 }
 
@@ -115,6 +110,15 @@ export async function send(asked: HttpRequest): Promise<HttpAnswer> {
   } catch (error) {
     signal.throwIfAborted();
     throw error;
+  }
+}
+
+/** The JSON of a body; undefined where it is something else: no JSON gives that. */
+export function jsonOf({ body }: HttpAnswer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
   }
 }
 

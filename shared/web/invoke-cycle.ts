@@ -5,7 +5,7 @@ import type { CycleFunction } from "../config/api.ts";
 import { toCall } from "../cycle/call.ts";
 import type { CycleOutcome } from "../cycle/outcome.ts";
 import { describeError } from "../errors.ts";
-import { type HttpAnswer, send } from "../http.ts";
+import { type HttpAnswer, jsonOf, send } from "../http.ts";
 import { CycleNotRun, type RunCycle } from "./cycles.ts";
 import { OutcomeSchema } from "./outcome-schema.ts";
 
@@ -63,7 +63,8 @@ export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycl
 }
 
 /** Reads Lambda's answer. @throws CycleNotRun where it is not the outcome of a cycle */
-function outcomeOf({ status, headers, body: bytes }: HttpAnswer): CycleOutcome {
+function outcomeOf(answer: HttpAnswer): CycleOutcome {
+  const { status, headers } = answer;
   if (status === 429) {
     const seconds = Math.ceil(Number(headers["retry-after"])) || TRY_AGAIN_SECONDS;
     const why = "no cycle was started: Lambda runs as many functions as it may; try again";
@@ -74,19 +75,11 @@ function outcomeOf({ status, headers, body: bytes }: HttpAnswer): CycleOutcome {
     const why = `no cycle was started: Lambda answered HTTP ${status}`;
     throw new CycleNotRun(502, "cycle_not_started", why);
   }
-  const body = parsed(bytes.toString("utf8"));
+  const body = jsonOf(answer);
   if (headers["x-amz-function-error"] !== undefined) throw errorOf(Object(body));
   // The body itself is relayed: the schema would leave out what it does not name.
   if (!OutcomeSchema.safeParse(body).success) throw failed("gave an answer that is no outcome of a cycle");
   return body as CycleOutcome;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 /** Describes an error of the function. Its message stays unseen: it can name what only operators may know. */

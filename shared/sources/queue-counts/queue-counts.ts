@@ -5,7 +5,7 @@ import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { SourceError } from "../../errors.ts";
 import { isReadableName, MAX_NAME_LENGTH } from "../../facts/facts.ts";
-import { ask } from "../../http.ts";
+import { ask, jsonOf } from "../../http.ts";
 import { firstLines } from "../lines.ts";
 import type { Source, SourceSpec } from "../source.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -28,31 +28,24 @@ const Counts = z.object({ counts: z.record(z.string(), z.unknown()) });
 
 const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return null;
-  }
-}
-
 /** @returns the counts, and a line for each that can't be read */
 async function askAccessor(url: string, token: string | null, signal: AbortSignal) {
-  const { ok, status, body } = await ask({
+  const answer = await ask({
     url,
     signal,
     headers: { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) },
     maxBytes: MAX_ANSWER_BYTES,
     variable: QUEUE_COUNTS.url.name,
   });
+  const { ok, status } = answer;
   if (!ok) {
     const isRefused = status === 401 || status === 403;
     const fix = isRefused ? `, check ${QUEUE_COUNTS.token.name}` : "";
     throw new SourceError(`the accessor answered HTTP ${status}${fix}`);
   }
-  const answer = Counts.safeParse(parsed(body));
-  if (!answer.success) throw new SourceError('the accessor did not answer {"counts": {"<agent>": <n>}}');
-  const entries = Object.entries(answer.data.counts);
+  const parsed = Counts.safeParse(jsonOf(answer));
+  if (!parsed.success) throw new SourceError('the accessor did not answer {"counts": {"<agent>": <n>}}');
+  const entries = Object.entries(parsed.data.counts);
   if (entries.length > MAX_COUNTS) throw new SourceError(`the accessor gave more than ${MAX_COUNTS} counts`);
   const named = entries.filter(([agent]) => isReadableName(agent));
   const tooLong = entries.length - named.length;

@@ -1,7 +1,7 @@
 /** The client of Redis over the Upstash REST protocol, with the sources' own way to send a request. */
 import { Redis, type Requester } from "@upstash/redis";
 import { SourceError } from "../../errors.ts";
-import { ask } from "../../http.ts";
+import { ask, jsonOf } from "../../http.ts";
 
 /** A page of keys has 0.07 MB on a healthy platform of any size, a transaction less. */
 export const MAX_ANSWER_BYTES = 8_000_000;
@@ -33,14 +33,6 @@ function decode(value: unknown): unknown {
 const NOT_REST = ({ url }: RestOptions["variables"]) =>
   new SourceError(`the answer is not that of the Upstash REST protocol, check ${url}`);
 
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
 const errorOf = (answer: unknown): string | null => {
   const error = typeof answer === "object" && answer !== null && "error" in answer ? answer.error : null;
   return typeof error === "string" ? error : null;
@@ -63,7 +55,7 @@ function requester({ url, token, signal, variables }: RestOptions): Requester {
       maxBytes: MAX_ANSWER_BYTES,
       variable: variables.url,
     });
-    const value = parsed(answer.body);
+    const value = jsonOf(answer);
     if (answer.status === 401 || answer.status === 403)
       throw new SourceError(`the token was refused, check ${variables.token}`);
     const error = errorOf(value);
