@@ -1,6 +1,5 @@
 /** Slack, by an incoming webhook. */
 import type { HeaderBlock, KnownBlock } from "@slack/types";
-
 import { headerToken, matching, text } from "../../config/variable.ts";
 import { send } from "../../http.ts";
 import { cut } from "../../text.ts";

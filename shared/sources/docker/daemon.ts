@@ -3,15 +3,13 @@ import type Docker from "dockerode";
 import pMap from "p-map";
 import { withDeadline } from "../../deadline.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { ContainerProcesses } from "../../facts/facts.ts";
+import { type ContainerProcesses, isReadableName } from "../../facts/facts.ts";
 import { cut } from "../../text.ts";
 import { connect, type DockerTls } from "./connect.ts";
 import { ContainerGone, processesOf, zombiePidsOf } from "./processes.ts";
 
 const LABEL = "trinity.platform=agent";
 const NAME_PREFIX = "agent-";
-/** A name has some dozen characters: anything longer than this is something else. */
-const MAX_NAME = 1_000;
 const MAX_NAME_IN_LINE = 100;
 /** Pids of one container that are kept. */
 const MAX_ZOMBIES = 1_000;
@@ -44,7 +42,7 @@ function agentOf({ Id, Names }: Docker.ContainerInfo): string | null {
   // A linked container also has the names of its links, with a second slash.
   const own = Names?.find((name) => name.lastIndexOf("/") === 0) ?? Names?.[0] ?? Id;
   const name = own.replace(/^\//, "");
-  if (name.length > MAX_NAME) return null;
+  if (!isReadableName(name)) return null;
   return name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
 }
 
