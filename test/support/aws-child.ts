@@ -1,11 +1,11 @@
 /** A process that sends requests to a stand-in for AWS when it is told to, by the canary's own clients. */
 import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
-import { makeAlert } from "../../shared/alerts/alert.ts";
 import { sns } from "../../shared/alerts/channels/sns.ts";
 import { awsRequests } from "../../shared/aws-requests.ts";
 import { deployedEnvironment } from "../../shared/config/secret.ts";
 import { documentClient } from "../../shared/store/client.ts";
+import { ANY_ALERT } from "./alert.ts";
 
 export type Service = "dynamodb" | "secretsmanager" | "sns" | "patient";
 export interface RequestOrder {
@@ -14,21 +14,6 @@ export interface RequestOrder {
   /** How many requests are sent at once. */
   readonly atOnce: number;
 }
-
-const alert = makeAlert(
-  {
-    ...{
-      key: "k",
-      kind: "broke",
-      environment: "test",
-      invariantId: "S-02",
-      title: "t",
-      severity: "critical",
-    },
-    ...{ summary: "s", lines: [], runbook: null, context: [], statusUrl: null },
-  },
-  (text) => text,
-);
 
 const OPEN: Record<Service, (endpoint: string) => () => Promise<unknown>> = {
   dynamodb(endpoint) {
@@ -42,7 +27,7 @@ const OPEN: Record<Service, (endpoint: string) => () => Promise<unknown>> = {
   sns(endpoint) {
     process.env.AWS_ENDPOINT_URL_SNS = endpoint;
     const send = sns.configure({ topicArn: "arn:aws:sns:eu-west-1:123456789012:t" })!;
-    return () => send(alert, new AbortController().signal);
+    return () => send(ANY_ALERT, new AbortController().signal);
   },
   // Not one of the canary's: its sockets are kept for as long as the other side keeps them.
   patient(endpoint) {

@@ -1,5 +1,4 @@
 /** A process that reads sources on order, so that it can be frozen between two reads as a function is. */
-import { makeAlert } from "../../shared/alerts/alert.ts";
 import { slack } from "../../shared/alerts/channels/slack.ts";
 import { withDeadline } from "../../shared/deadline.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
@@ -7,6 +6,7 @@ import { queueCounts } from "../../shared/sources/queue-counts/queue-counts.ts";
 import { redisReader } from "../../shared/sources/redis/redis.ts";
 import type { Source, SourceContext } from "../../shared/sources/source.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
+import { ANY_ALERT } from "./alert.ts";
 
 export type Reader = "redis" | "database" | "accessor" | "slack" | "fetch";
 export interface ReadOrder {
@@ -24,21 +24,6 @@ async function readFacts(read: Source["read"] | string, wanted: FactName[], sign
   return (await read(context)).unavailable.join();
 }
 
-const ALERT = makeAlert(
-  {
-    ...{
-      key: "k",
-      kind: "broke",
-      environment: "test",
-      invariantId: "S-02",
-      title: "t",
-      severity: "critical",
-    },
-    ...{ summary: "s", lines: [], runbook: null, context: [], statusUrl: null },
-  },
-  (text) => text,
-);
-
 /** Each returns what could not be read. */
 const READERS: Record<Reader, (url: string, signal: AbortSignal) => Promise<string>> = {
   redis: (url, signal) => readFacts(redisReader({ url, token: "token" }), ["slots", "drainTick"], signal),
@@ -51,7 +36,7 @@ const READERS: Record<Reader, (url: string, signal: AbortSignal) => Promise<stri
     return readFacts(queueCounts.configure({ url, token: null }, context), ["queueCounts"], signal);
   },
   async slack(url, signal) {
-    await slack.configure({ webhookUrl: url })!(ALERT, signal);
+    await slack.configure({ webhookUrl: url })!(ANY_ALERT, signal);
     return "";
   },
   // Not a source: it shows that the connections of this process do die.
