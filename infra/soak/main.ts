@@ -1,19 +1,10 @@
 /** `npm run soak`: exits with 0 only without a false red and without a missed break. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { plainJson } from "../../shared/text.ts";
+import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
 import { SoakError } from "./harness.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
-
-const EXIT = { quiet: 0, wrong: 1, usage: 254, crash: 255 } as const;
-
-const numberFrom =
-  (least: number, most: number, { whole = true } = {}) =>
-  (text: string): number => {
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
-    throw new InvalidArgumentError(`give a ${whole ? "whole " : ""}number from ${least} to ${most}.`);
-  };
 
 async function main(): Promise<number> {
   const command = new Command("npm run soak --")
@@ -39,38 +30,24 @@ async function main(): Promise<number> {
     .option("--jump-back-ms <n>", "the largest jump back", numberFrom(0, 10 ** 9), 45_000)
     .option("--json", "the report and nothing else")
     .exitOverride();
-  try {
-    const { json, agents, seed, ...rest } = command.parse().opts<
-      Omit<SoakOptions, "agentCount" | "seed"> & {
-        agents: number;
-        seed?: number;
-        json?: boolean;
-      }
-    >();
-    const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
-    if (options.breaks > 0 && agents < 5)
-      throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
-    const stopping = new AbortController();
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-      process.once(signal, () => stopping.abort(new SoakError(`stopped by ${signal} before its end`)));
-    const report = await runSoak({
-      ...options,
-      signal: stopping.signal,
-      ...(!json && { onProgress: (line: string) => console.error(line) }),
-    });
-    console.log(json ? plainJson(report) : renderSoak(report));
-    const { falseReds, missed, voidBreaks } = report.judgement;
-    return falseReds.length + missed.length + voidBreaks.length > 0 ? EXIT.wrong : EXIT.quiet;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.quiet : EXIT.usage;
-    if (error instanceof SoakError) {
-      console.error(error.message);
-      return EXIT.usage;
+  const { json, agents, seed, ...rest } = command.parse().opts<
+    Omit<SoakOptions, "agentCount" | "seed"> & {
+      agents: number;
+      seed?: number;
+      json?: boolean;
     }
-    console.error(error);
-    return EXIT.crash;
-  }
+  >();
+  const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
+  if (options.breaks > 0 && agents < 5)
+    throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
+  const report = await runSoak({
+    ...options,
+    signal: stoppedByUser(SoakError),
+    ...(!json && { onProgress: (line: string) => console.error(line) }),
+  });
+  console.log(json ? plainJson(report) : renderSoak(report));
+  const { falseReds, missed, voidBreaks } = report.judgement;
+  return falseReds.length + missed.length + voidBreaks.length > 0 ? EXIT.broken : EXIT.held;
 }
 
-// Set rather than called: what is still being written to a pipe must arrive.
-process.exitCode = await main();
+await runProgram(main, SoakError);
