@@ -50,30 +50,28 @@ function keepAlive(reader: ChildProcess, isNeeded: boolean): void {
   reader.channel?.[change]();
 }
 
-/**
- * Opens a database file for reading. Nothing is written: no lock, journal or file is left, whatever ends a read.
- * @param url `file:` and a path
- */
-export function fileDatabase(
-  url: string,
-  { lockMs = LOCK_MS, pauseMs = PAUSE_MS }: FileOptions = {},
-): Database {
-  const path = resolve(url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length));
-  let kept: ChildProcess | undefined;
-  /** The read before: a process has one at a time, so that its end is the end of that one only. */
-  let previous: Promise<unknown> = Promise.resolve();
+type Ask = (request: object, signal: AbortSignal) => Promise<Reply | null>;
 
-  /** Asks the process once. Returns null where it held the lock for too long and has ended. */
-  async function ask(request: object, signal: AbortSignal): Promise<Reply | null> {
+/**
+ * Makes the function that asks a process, which it starts when it is needed. A process takes one request at a time, so that
+ * its end is the end of that one only. The function returns null where the process held the lock for too long and has ended.
+ */
+function processReader(): Ask {
+  let kept: ChildProcess | undefined;
+
+  function current(): ChildProcess {
+    if (kept) return kept;
+    const started = startReader();
+    started.once("exit", () => {
+      if (kept === started) kept = undefined;
+    });
+    kept = started;
+    return started;
+  }
+
+  return async (request, signal) => {
     signal.throwIfAborted();
-    if (kept === undefined) {
-      const started = startReader();
-      started.once("exit", () => {
-        if (kept === started) kept = undefined;
-      });
-      kept = started;
-    }
-    const reader = kept;
+    const reader = current();
     const kill = () => reader.kill("SIGKILL");
     signal.addEventListener("abort", kill, { once: true });
     keepAlive(reader, true);
@@ -83,7 +81,7 @@ export function fileDatabase(
       const answered = once(reader, "message", settled).then(([reply]) => reply as Reply);
       // Where it can't be sent, the process has ended.
       reader.send(request, () => {});
-      return await Promise.race([answered, ended.then(([code, cause]) => onEnd(cause ?? code))]);
+      return await Promise.race([answered, ended.then(([code, cause]) => onEnd(cause ?? code, signal))]);
     } catch (error) {
       // One that could not be started has no exit.
       if (kept === reader) kept = undefined;
@@ -94,13 +92,27 @@ export function fileDatabase(
       signal.removeEventListener("abort", kill);
       keepAlive(reader, false);
     }
+  };
+}
 
-    function onEnd(cause: string | number): null {
-      signal.throwIfAborted();
-      if (cause === HELD_TOO_LONG) return null;
-      throw new SourceError(`the process that reads the file ended with ${cause}`);
-    }
-  }
+/** Takes the end of a process for an answer where it ended itself for the lock's sake. */
+function onEnd(cause: string | number, signal: AbortSignal): null {
+  signal.throwIfAborted();
+  if (cause === HELD_TOO_LONG) return null;
+  throw new SourceError(`the process that reads the file ended with ${cause}`);
+}
+
+/**
+ * Opens a database file for reading. Nothing is written: no lock, journal or file is left, whatever ends a read.
+ * @param url `file:` and a path
+ */
+export function fileDatabase(
+  url: string,
+  { lockMs = LOCK_MS, pauseMs = PAUSE_MS }: FileOptions = {},
+): Database {
+  const path = resolve(url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length));
+  const ask = processReader();
+  let previous: Promise<unknown> = Promise.resolve();
 
   async function read(statements: readonly string[], separately: boolean, signal: AbortSignal) {
     for (let tries = 1; ; tries += 1) {
