@@ -3,6 +3,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { CycleOutcome } from "./cycle/outcome.ts";
 import { INVARIANTS } from "./invariants/index.ts";
+import type { CycleReport } from "./wire/schemas.ts";
 
 /** The metrics' namespace and `service` dimension, which alarms and the dashboard use. */
 export const METRICS = { namespace: "TrinityCanary", service: "trinity-canary" } as const;
@@ -27,6 +28,23 @@ export function wrongTokenTelemetry(environment: string): () => void {
   };
 }
 
+/** What the log line of a cycle says of its report. Long lists are cut. */
+function lineOf({ violations: _, violations_total, verdicts, ...report }: CycleReport) {
+  const withStatus = (status: string) =>
+    Object.keys(verdicts).filter((id) => verdicts[id]?.status === status);
+  const shortened = <T extends { readonly subjects: readonly string[] }>(changes: readonly T[]) =>
+    changes.map((change) => ({ ...change, subjects: change.subjects.slice(0, MAX_LISTED) }));
+  return {
+    ...report,
+    red: withStatus("red"),
+    unknown: withStatus("unknown"),
+    violation_count: violations_total,
+    sources_unavailable: report.sources_unavailable.slice(0, MAX_LISTED),
+    spreads: shortened(report.spreads),
+    recoveries: shortened(report.recoveries),
+  };
+}
+
 /**
  * Makes the function that a canary calls at the end of each cycle.
  * @param environment the dimension of every metric
@@ -36,40 +54,26 @@ export function cycleTelemetry(environment: string): (outcome: CycleOutcome, tri
   const metrics = metricsOf(environment);
   const count = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Count, value);
 
+  function countLatencies(latencyMsBySource: Readonly<Record<string, number>>): void {
+    for (const [source, ms] of Object.entries(latencyMsBySource)) {
+      const single = metrics.singleMetric().addDimension("source", source);
+      single.addMetric("SourceLatency", MetricUnit.Milliseconds, ms);
+    }
+  }
+
   return (outcome, trigger) => {
     if (outcome.kind === "busy") {
       logger.info("cycle in progress", { trigger, retry_after_seconds: outcome.retryAfterSeconds });
       return;
     }
-    const {
-      violations: _,
-      violations_total,
-      verdicts,
-      sources_unavailable,
-      spreads,
-      recoveries,
-      ...rest
-    } = outcome.report;
-    const withStatus = (status: string) =>
-      Object.keys(verdicts).filter((id) => verdicts[id]?.status === status);
-    const [red, unknown] = [withStatus("red"), withStatus("unknown")];
-    const line = {
-      ...rest,
-      trigger,
-      red,
-      unknown,
-      violation_count: violations_total,
-      sources_unavailable: sources_unavailable.slice(0, MAX_LISTED),
-      spreads: spreads.map((s) => ({ ...s, subjects: s.subjects.slice(0, MAX_LISTED) })),
-      recoveries: recoveries.map((r) => ({ ...r, subjects: r.subjects.slice(0, MAX_LISTED) })),
-    };
+    const line = { ...lineOf(outcome.report), trigger };
     // A run of some invariants says nothing about the others: it must not make a blind or dead canary look healthy.
-    const isFull = rest.checks_run.length + rest.checks_off.length === INVARIANTS.length;
+    const isFull = line.checks_run.length + line.checks_off.length === INVARIANTS.length;
     if (isFull) {
-      metrics.addMetric("CycleDuration", MetricUnit.Milliseconds, rest.cycle_duration_ms);
-      count("RedInvariants", red.length);
-      count("UnknownInvariants", unknown.length);
-      count("Violations", violations_total);
+      metrics.addMetric("CycleDuration", MetricUnit.Milliseconds, line.cycle_duration_ms);
+      count("RedInvariants", line.red.length);
+      count("UnknownInvariants", line.unknown.length);
+      count("Violations", line.violation_count);
     }
 
     if (outcome.kind === "stateless") {
@@ -78,19 +82,15 @@ export function cycleTelemetry(environment: string): (outcome: CycleOutcome, tri
       logger.error(failed, { ...line, reason: outcome.reason });
     } else {
       const { delivered, pending, dropped, failures } = outcome.alerts;
-      const source_latency_ms = outcome.latencyMsBySource;
       count("CyclesCompleted", isFull ? 1 : 0);
       count("AlertsDelivered", delivered);
       count("AlertsPending", pending);
       count("AlertsDropped", dropped.length);
       const alerts = { delivered, pending, dropped: dropped.length, failures };
-      logger.info("cycle", { ...line, alerts, source_latency_ms });
+      logger.info("cycle", { ...line, alerts, source_latency_ms: outcome.latencyMsBySource });
       // Nobody is notified of these alerts any more: the log is their last trace.
       for (const { key, channel } of dropped) logger.error("alert given up", { alert_key: key, channel });
-      for (const [source, ms] of Object.entries(source_latency_ms)) {
-        const single = metrics.singleMetric().addDimension("source", source);
-        single.addMetric("SourceLatency", MetricUnit.Milliseconds, ms);
-      }
+      countLatencies(outcome.latencyMsBySource);
     }
     metrics.publishStoredMetrics();
   };
