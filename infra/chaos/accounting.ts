@@ -145,7 +145,7 @@ function fencesOf({ leases, commits }: Ledger, { leaseMs }: Rules): string[] {
   const holder = new Map(leases.map(({ owner, runner }) => [owner, runner]));
   return [
     ...leases
-      // An end further ahead than a lease can last is nobody's: whoever set it has another clock.
+      // An end further ahead than a lease can last is not valid: the canary that set it has another clock.
       .filter(({ replacedUntilMs, clockMs }) => {
         const aheadMs = (replacedUntilMs ?? 0) - clockMs;
         return aheadMs > 0 && aheadMs <= leaseMs;

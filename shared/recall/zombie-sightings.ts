@@ -39,7 +39,7 @@ export const zombieSightings = (dwellSeconds: number): Recollection =>
         },
       };
     },
-    // A zombie that is forgotten would begin anew, and its red would turn green. So what is left is one age for all.
+    // The age of a forgotten zombie would start again at zero, and its red would turn green. So one age is kept for all.
     shrink({ zombieSightings, otherZombiesSinceMs }) {
       const ages = Object.values(zombieSightings);
       const oldest = ages.reduce((least, ms) => Math.min(least, ms), otherZombiesSinceMs ?? Infinity);

@@ -1,4 +1,4 @@
-/** When the last full cycle was, in an item of its own: whoever asks for it, without a token too, costs one small read. */
+/** When the last full cycle was, in an item of its own: a request for it, which needs no token, costs one small read. */
 import type { Item, Table } from "./requests.ts";
 import { TABLE } from "./table.ts";
 

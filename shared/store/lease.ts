@@ -88,9 +88,9 @@ export const leaseOf = (table: Table): LeaseStore => ({
   },
 });
 
-/** The version that the item has. @throws MemoryUnreadable where it is no number */
+/** The version that the item has. @throws MemoryUnreadable where it is not a number */
 function versionIn({ version = 0 }: Item): number {
-  if (!Number.isSafeInteger(version)) throw new MemoryUnreadable("has a version that is no number");
+  if (!Number.isSafeInteger(version)) throw new MemoryUnreadable("has a version that is not a number");
   return version;
 }
 

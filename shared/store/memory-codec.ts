@@ -98,7 +98,7 @@ function fromJson(json: unknown): Memory | null {
 
 /**
  * Decodes a memory of this release or an older one.
- * @throws MemoryUnreadable where it is of a newer release, or where the bytes are no memory
+ * @throws MemoryUnreadable where it is of a newer release, or where the bytes are not a memory
  */
 export function decodeMemory(bytes: Uint8Array): Memory {
   let json: unknown;
@@ -108,13 +108,13 @@ export function decodeMemory(bytes: Uint8Array): Memory {
     throw new MemoryUnreadable("can't be read");
   }
   const schema = isObject(json) ? (json.schema ?? 0) : 0;
-  if (!Number.isSafeInteger(schema)) throw new MemoryUnreadable("has a schema that is no number");
+  if (!Number.isSafeInteger(schema)) throw new MemoryUnreadable("has a schema that is not a number");
   if (Number(schema) > SCHEMA)
     throw new MemoryUnreadable(
       `was written by a newer release (schema ${schema}, this one reads up to ${SCHEMA})`,
       "deploy that release again",
     );
   const memory = fromJson(json);
-  if (memory === null) throw new MemoryUnreadable("holds something that is no memory");
+  if (memory === null) throw new MemoryUnreadable("holds something that is not a memory");
   return memory;
 }

@@ -78,7 +78,8 @@ function outcomeOf(answer: HttpAnswer): CycleOutcome {
   const body = jsonOf(answer);
   if (headers["x-amz-function-error"] !== undefined) throw errorOf(Object(body));
   // The body itself is relayed: the schema would leave out what it does not name.
-  if (!OutcomeSchema.safeParse(body).success) throw failed("gave an answer that is no outcome of a cycle");
+  if (!OutcomeSchema.safeParse(body).success)
+    throw failed("gave an answer that is not the outcome of a cycle");
   return body as CycleOutcome;
 }
 

@@ -538,7 +538,7 @@ describe("blindness", () => {
     expect(it.isBlind()).toEqual(["blind: S-02 (redis: ECONNREFUSED)"]);
   });
 
-  test("a cycle that sees in between starts the count anew, and nothing is said of it", () => {
+  test("a cycle that sees in between restarts the count, and nothing is said of it", () => {
     const it = canary();
     it.isBlind();
     it.isBlind();

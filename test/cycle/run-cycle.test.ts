@@ -135,7 +135,7 @@ describe("two cycles at once", () => {
 });
 
 describe("a cycle that died while it held the lease", () => {
-  /** It counts as failed: its verdicts are told, and nothing opens. */
+  /** It counts as failed: its verdicts are reported, and nothing opens. */
   const OUTLIVED = {
     kind: "stateless",
     reason: "state: the cycle outlived its lease, and nothing of it counts",
@@ -283,7 +283,7 @@ describe("the state can't be reached", () => {
     ["when the lease is taken", ["lease.acquire"]],
     ["when the terminal memory is loaded", ["journals.load"]],
     ["at the commit", ["lease.commit"]],
-  ] as const)("%s: the verdicts are told, nothing opens, and the next cycle works", async (_, calls) => {
+  ] as const)("%s: the verdicts are reported, nothing opens, and the next cycle works", async (_, calls) => {
     const canary = await canaryOf();
     await canary.cycle();
     const before = await canary.memory();
@@ -384,7 +384,7 @@ describe("the state can't be reached", () => {
     expect((await canary.cycle("S-01")).verdicts["S-01"]?.status).toBe("green");
   });
 
-  test("the lease can't be given back either: the verdicts are told all the same", async () => {
+  test("the lease can't be given back either: the verdicts are reported all the same", async () => {
     const canary = await canaryOf();
     canary.stateFails("lease.commit", "lease.release");
     expect((await canary.statelessCycle()).report.checks_run).toEqual(INVARIANT_IDS);
@@ -839,7 +839,7 @@ describe("R-01 with a dwell of ten minutes", () => {
     expect(r01(await canary.cycle())).toBe("red");
   });
 
-  test("one that was gone for a cycle begins anew", async () => {
+  test("the age of one that was gone for a cycle starts at zero again", async () => {
     const canary = await dwelling();
     canary.set(zombie());
     await canary.cycle();
@@ -860,7 +860,7 @@ describe("R-01 with a dwell of ten minutes", () => {
     expect(r01(await canary.cycle())).toBe("green");
   });
 
-  test("a cycle that could not see the container, or Docker at all, does not begin anew", async () => {
+  test("a cycle that could not see the container, or Docker at all, does not restart its age", async () => {
     const canary = await dwelling();
     canary.set(zombie());
     await canary.cycle();

@@ -21,7 +21,7 @@ const range = (canary: ScriptedCanary) => ({
 });
 
 describe("60,000 violations", () => {
-  test("are told, counted, and recorded up to a number that DynamoDB takes in time", async () => {
+  test("are reported, counted, and recorded up to a number that DynamoDB takes in time", async () => {
     const canary = await canaryOf();
     const agents = Array.from({ length: 30_000 }, (_, i) => `agent-${i}`);
     canary.set({

@@ -227,7 +227,7 @@ describe.skipIf(lacksOpenssl)("docker-certificates.sh", () => {
     [["--renew-client"], "no folder"],
     [["--renew-client", "folder", "10.0.0.5"], "nothing else"],
     [["--renew-server"], "no folder"],
-  ] as const)("%j is refused with the mend, and nothing is made", ([args, fix]) => {
+  ] as const)("%j is refused with the fix, and nothing is made", ([args, fix]) => {
     const { status, stdout, stderr } = spawnSync(SCRIPT, args, { cwd: temporary.path, encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toContain(fix);

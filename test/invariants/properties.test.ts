@@ -770,7 +770,7 @@ describe.each(INVARIANTS.map((invariant) => [invariant.id, invariant] as const))
             severity: v.severity,
           }));
           const expected = stated.red.map((finding) => ({ severity: invariant.severity, ...finding }));
-          // Fields that are told only to help (a daemon, sample rows) are not part of the rule.
+          // Fields that are given only to help (a daemon, sample rows) are not part of the rule.
           const fields = [...new Set(expected.flatMap((finding) => Object.keys(finding)))].sort();
           expect(inOneOrder(shown.map((v) => pick(v, fields)))).toEqual(
             inOneOrder(expected.map((v) => pick(v, fields))),

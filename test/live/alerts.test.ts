@@ -212,7 +212,7 @@ describe("an alert that Slack takes", () => {
     expect((await canary.status()).alerts).toEqual({ status: "delivered", channels: ["slack"], pending: 0 });
   });
 
-  test("and then whoever joins, and the recovery, each once", async () => {
+  test("and then each subject that joins, and the recovery, each once", async () => {
     const canary = withSlack();
     await strand("ruby");
     await canary.cycle();
@@ -482,7 +482,7 @@ describe("two channels", () => {
     },
   );
 
-  test("both fail, and mend at different times", async () => {
+  test("both fail, and recover at different times", async () => {
     const canary = withBoth();
     webhook.answer = "http 403";
     topic.answer = "not authorized";

@@ -740,7 +740,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       ],
     ];
     test.for(BROKEN)(
-      "%s: a cycle says so, and the way to mend it; who asks for one learns no more than that; mended, it runs",
+      "%s: the log of a cycle says so, and the fix; the caller of the API learns only that the configuration is wrong; after the fix, it runs",
       async ([, says, breakIt]) => {
         const whole = values;
         breakIt();
@@ -771,7 +771,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       ["no JSON", /is not JSON/, () => (apiSecret.value = `ADMIN_TOKEN=${ADMIN_TOKEN}`)],
     ];
     test.for(CLOSED)(
-      "of the API, %s: it is closed until that is mended, and cycles go on",
+      "of the API, %s: it refuses all requests until that is fixed, and cycles go on",
       async ([, says, breakIt]) => {
         breakIt();
         const { api, cycle } = await startBoth();

@@ -89,7 +89,7 @@ describe("is a named error, and nothing opens, closes or is lost", () => {
 
   test.each([
     [{ version: 5 }, "holds no memory, although its version is 5"],
-    [{ version: "5", memory: packed({ states: {} }) }, "has a version that is no number"],
+    [{ version: "5", memory: packed({ states: {} }) }, "has a version that is not a number"],
   ])("an item with %j", async (fields, what) => {
     const canary = await canaryOf();
     await put(canary, fields);

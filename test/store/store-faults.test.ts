@@ -43,7 +43,7 @@ const FAULTS = {
 const refused = () =>
   new ConditionalCheckFailedException({ ...thrown, message: "The conditional request failed" });
 
-/** How the store's calls are told from each other. */
+/** Tells the store's calls apart. */
 const CALLS = {
   lease: [UpdateCommand, { ReturnValues: "ALL_NEW" }],
   "terminal memory": [QueryCommand, { ConsistentRead: true }],

@@ -672,7 +672,7 @@ describe("items that would be too large", () => {
 });
 
 describe("a memory in the table that can't be read", () => {
-  test("is an error to whoever takes the lease or reads it, never a first cycle", async () => {
+  test("is an error for a cycle that takes the lease and for a read, never a first cycle", async () => {
     const { store, client, table } = await canaryOf();
     const Item = { pk: "MEMORY", sk: "MEMORY", version: 3, memory: new Uint8Array([1, 2, 3]) };
     await client.send(new PutCommand({ TableName: table, Item }));

@@ -7,7 +7,7 @@ import { AnswerTooLarge } from "../../http.ts";
 /** Hosted Redis refuses bodies above 1 MB. */
 const CHUNK_BYTES = 950_000;
 /**
- * What a transaction may cost, in small commands. Redis runs it in one go, and whoever comes meanwhile waits. A small
+ * What a transaction may cost, in small commands. Redis runs it in one go, and every other client waits meanwhile. A small
  * command of ours takes 2 µs of a busy machine, so that the whole takes one millisecond: a fifth of what is allowed.
  */
 export const MAX_COST = 500;

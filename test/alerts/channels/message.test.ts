@@ -376,7 +376,7 @@ describe("when it was red before", () => {
     expect(contextOf(slackMessage(redAgainAfter(ms))).map((e) => e.text)).toContain(said);
   });
 
-  test("durations are told in their largest unit", () => {
+  test("durations are shown in their largest unit", () => {
     expect([0, 59_999, 60_000, HOUR_MS - 1, HOUR_MS, 2 * DAY_MS - 1, 2 * DAY_MS].map(formatDuration)).toEqual(
       ["0 s", "59 s", "1 min", "59 min", "1h", "47h", "2d"],
     );
