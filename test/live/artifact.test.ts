@@ -594,7 +594,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       ["timed out", 504, "cycle_unanswered", /did not answer in time/],
       ["crashed", 502, "cycle_failed", /failed \(Runtime\.ExitError\); its log says more/],
       ["too large", 502, "cycle_failed", /failed \(Function\.ResponseSizeTooLarge\)/],
-      ["odd", 502, "cycle_failed", /no outcome of a cycle/],
+      ["odd", 502, "cycle_failed", /not the outcome of a cycle/],
       ["lost", 502, "cycle_unanswered", /gave no answer \(ECONNRESET\); if the cycle is running/],
     ])("Lambda, %s: %i, and the next cycle is a whole one", async ([fault, status, code, detail]) => {
       const { api, cycles } = await startBoth();
