@@ -1,7 +1,7 @@
 /** The agent of one fault of a drill. It is made before the fault, and removed after it. */
 import { present, type Target } from "../faults/target.ts";
 import { type TestAgent, testAgent } from "../faults/test-agent.ts";
-import { EXECUTIONS, ROSTER, slotKey, slotsKey } from "../platform/names.ts";
+import { EXECUTIONS, pullPollKey, ROSTER, slotKey, slotsKey } from "../platform/names.ts";
 
 /** The prefix of the names of a drill's agents. A drill touches no others. */
 export const DRILL_PREFIX = "canary-drill-";
@@ -15,9 +15,11 @@ export function drillAgent(target: Target, name: string): TestAgent {
 }
 
 /** Removes the agent with its rows, slots and container. Can be repeated. */
-export async function removeDrillAgent({ name, target, ids, hasContainer }: TestAgent): Promise<void> {
+export async function removeDrillAgent(agent: TestAgent): Promise<void> {
+  if (agent.hasTwin) await removeDrillAgent(agent.twin);
+  const { name, target, ids, hasContainer } = agent;
   const hashes = [...ids].map((id) => slotKey(name, id));
-  await present(target.redis).del(slotsKey(name), ...hashes);
+  await present(target.redis).del(slotsKey(name), pullPollKey(name), ...hashes);
   // The roster last: an agent's rows without their row on the roster would be a ghost.
   const statements = [EXECUTIONS, ROSTER].map((table) => ({
     sql: `DELETE FROM ${table} WHERE agent_name = ?`,

@@ -71,7 +71,7 @@ async function undone(what: string, undo: () => Promise<void>): Promise<string |
  */
 async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draft: Draft): Promise<string[]> {
   const { signal } = options;
-  const expect = expectations(options, fault, agent.name);
+  const expect = expectations(options, fault, agent);
   const wrong: string[] = [];
   const step = async (work: () => Promise<void>) => {
     if (wrong.length > 0) return;
@@ -93,6 +93,11 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
     draft.took_hold = await fault.seen(agent);
     if (draft.took_hold === null) throw new Disproof("the fault did not take hold");
   });
+  if (fault.holdSeconds !== undefined)
+    await step(async () => {
+      await expect.notYet();
+      await wait(fault.holdSeconds! * 1000, undefined, { signal });
+    });
   await step(async () => {
     const [violation, ms] = await expect.red(fault.expected(agent));
     draft.observed_state = violation.observed_state;

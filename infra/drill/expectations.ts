@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
 import type { Expected, Fault } from "../faults/fault.ts";
+import type { TestAgent } from "../faults/test-agent.ts";
 import type { CanaryApi } from "./canary-api.ts";
 
 /** The alarm is not proven; the message says at which step, and what was seen instead. */
@@ -48,12 +49,18 @@ async function transitionsSince(
 }
 
 /** Runs the cycles of one fault and compares their reports. Each method throws a Disproof where one is not as expected. */
-export function expectations({ api, isAlone, signal }: Observer, { invariantId }: Fault, agent: string) {
+export function expectations({ api, isAlone, signal }: Observer, fault: Fault, testAgent: TestAgent) {
+  const { invariantId } = fault;
+  const agent = fault.subject?.(testAgent) ?? testAgent.name;
   let startedAt = "";
-  async function cycle(): Promise<CycleReport> {
+  async function anyCycle(): Promise<CycleReport> {
     const answer = await api.cycle(signal);
-    const verdict = answer.verdicts[invariantId];
-    if (!verdict) throw new Disproof(`${invariantId} is off: nothing is checked`);
+    if (!answer.verdicts[invariantId]) throw new Disproof(`${invariantId} is off: nothing is checked`);
+    return answer;
+  }
+  async function cycle(): Promise<CycleReport> {
+    const answer = await anyCycle();
+    const verdict = answer.verdicts[invariantId]!;
     if (verdict.status === "unknown") throw new Disproof(`${invariantId} is unknown: ${verdict.reason}`);
     return answer;
   }
@@ -67,6 +74,11 @@ export function expectations({ api, isAlone, signal }: Observer, { invariantId }
       const red = relevant(answer);
       if (red.length > 0) throw new Disproof(`before the fault, red already: ${describe(red)}`);
       startedAt = answer.snapshot_time;
+    },
+    /** Runs the cycle that sees the fault for the first time, where it counts only once it has lasted. */
+    async notYet(): Promise<void> {
+      const red = relevant(await anyCycle());
+      if (red.length > 0) throw new Disproof(`red before it has lasted: ${describe(red)}`);
     },
     /** Gives the violation, and the duration of its cycle in ms. */
     async red(expected: Readonly<Record<string, Expected>>): Promise<[ViolationRecord, number]> {

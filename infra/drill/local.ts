@@ -38,7 +38,7 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
             ? { daemon: docker.docker, containers }
             : containers
           : docker,
-      controls: controlsOf(platform, cachedCounts, sources.queueCounts),
+      controls: controlsOf(platform, cachedCounts, sources.queueCounts, environment.pointCanaryTo),
       journal: NO_JOURNAL,
     },
     async close() {

@@ -17,6 +17,8 @@ export interface Fault {
   readonly cured: string;
   /** Whether it affects all agents. Then its agent has to be idle, and only one such fault exists at a time. */
   readonly isPlatformWide?: true;
+  /** How long it has to last before it counts, beyond the first cycle that sees it. Left out: not at all. */
+  readonly holdSeconds?: number;
   /** Gives the reason why that target can't have it, with the fix; null where it can. */
   obstacle?(target: Target): string | null;
   /** Makes the healthy state that the fault breaks. */
@@ -24,6 +26,8 @@ export interface Fault {
   provoke(agent: TestAgent): Promise<void>;
   /** Reads back, without the canary. Describes what it found; null where the fault did not take hold. */
   seen(agent: TestAgent): Promise<string | null>;
+  /** The subject of the violation. Left out: the agent's name. */
+  subject?(agent: TestAgent): string;
   /** The invariant's key of the finding. Left out: the agent's name. */
   key?(agent: TestAgent): string;
   /** The violation's expected observed_state, by field, on an agent without other runs. */

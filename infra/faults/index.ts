@@ -2,10 +2,15 @@
 import { INVARIANT_IDS, type InvariantId } from "../../shared/invariants/index.ts";
 import { wrongQueueCount } from "./b-01-wrong-queue-count.ts";
 import { hangingSweep } from "./b-02-hanging-sweep.ts";
+import { unclaimedQueue } from "./b-02-unclaimed-queue.ts";
+import { workersMissing } from "./b-08-workers-missing.ts";
 import { endlessRun } from "./e-01-endless-run.ts";
 import { runComesBack } from "./e-02-run-comes-back.ts";
 import { runWithoutSession } from "./e-05-run-without-session.ts";
 import type { Fault } from "./fault.ts";
+import { emptyRoster } from "./h-01-empty-roster.ts";
+import { leftBehindDatabase } from "./h-02-left-behind-database.ts";
+import { otherRedis } from "./h-03-other-redis.ts";
 import { halfDeletedAgent } from "./l-03-half-deleted-agent.ts";
 import { zombie } from "./r-01-zombie.ts";
 import { leakedSlot, lostSlot } from "./s-01-slot-and-row.ts";
@@ -14,6 +19,9 @@ import { shortLivedSlot, slotForEver, slotWithoutHash } from "./s-03-slot-life.t
 
 /** By invariant; the first is the one that a drill makes. */
 const BY_INVARIANT: Readonly<Record<InvariantId, readonly [Fault, ...Fault[]]>> = {
+  "H-01": [emptyRoster],
+  "H-02": [leftBehindDatabase],
+  "H-03": [otherRedis],
   "S-01": [leakedSlot, lostSlot],
   "S-02": [overbooking],
   "S-03": [shortLivedSlot, slotForEver, slotWithoutHash],
@@ -22,7 +30,8 @@ const BY_INVARIANT: Readonly<Record<InvariantId, readonly [Fault, ...Fault[]]>> 
   "E-05": [runWithoutSession],
   "L-03": [halfDeletedAgent],
   "B-01": [wrongQueueCount],
-  "B-02": [hangingSweep],
+  "B-02": [hangingSweep, unclaimedQueue],
+  "B-08": [workersMissing],
   "R-01": [zombie],
 };
 const IN_ORDER = INVARIANT_IDS.map((id) => BY_INVARIANT[id]);

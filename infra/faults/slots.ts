@@ -1,8 +1,16 @@
 /** Writes and reads a test agent's slots, the accessor's count of its queue, and the platform's heartbeat. */
 import { timestamp } from "../platform/clock.ts";
 import { journaled } from "../platform/journal.ts";
-import { DRAIN_TICK_KEY, SLOT_TTL_BUFFER_SECONDS, slotKey, slotsKey } from "../platform/names.ts";
+import {
+  DRAIN_TICK_KEY,
+  pullPollKey,
+  SLOT_TTL_BUFFER_SECONDS,
+  slotKey,
+  slotsKey,
+} from "../platform/names.ts";
 import { type FaultChange, type Limits, present, type Target } from "./target.ts";
+
+const DAY_SECONDS = 86_400;
 
 export interface NewSlot {
   readonly ageSeconds?: number;
@@ -97,6 +105,14 @@ export function signalsOf(target: Target, agent: string) {
         atSeconds,
       });
     },
+    /** Writes when a pull worker last asked for work; null: none ever did. */
+    async setPoll(ageSeconds: number | null): Promise<void> {
+      const key = pullPollKey(agent);
+      if (ageSeconds === null) await present(target.redis).del(key);
+      else await present(target.redis).set(key, String(Date.now() / 1000 - ageSeconds), { ex: DAY_SECONDS });
+    },
+    /** Says whether a pull worker ever asked for work. */
+    polls: async (): Promise<boolean> => (await present(target.redis).exists(pullPollKey(agent))) === 1,
     drainTickAgeSeconds: async (): Promise<number> =>
       Date.now() / 1000 - Number(await present(target.redis).get<string>(DRAIN_TICK_KEY)),
   };

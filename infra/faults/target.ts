@@ -1,6 +1,7 @@
 /** The platform that faults are made on, and the parts of it that a fault may change. */
 import type { Redis } from "@upstash/redis";
 import type Docker from "dockerode";
+import type { Elsewhere } from "../local/elsewhere.ts";
 import type { AgentContainers } from "../platform/containers.ts";
 import type { PlatformDatabase } from "../platform/database.ts";
 import type { Change, Journal } from "../platform/journal.ts";
@@ -30,6 +31,8 @@ export interface Controls {
   sweepsHang(): boolean;
   /** Sweeps at once, then on the usual schedule. */
   resumeSweeps(): Promise<void>;
+  /** Points the canary to a place that is not the platform's; null: to the platform again. */
+  pointCanaryTo(place: Elsewhere | null): Promise<void>;
 }
 
 export interface Limits {
@@ -62,10 +65,12 @@ export function controlsOf(
   platform: Platform,
   cachedCounts: Map<string, number>,
   queueCounts: { readonly url: string; readonly token: string },
+  pointCanaryTo: Controls["pointCanaryTo"],
 ): Controls {
   let release: (() => void) | null = null;
   return {
     cachedCounts,
+    pointCanaryTo,
     async countOf(agent) {
       const { url, token } = queueCounts;
       const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });

@@ -12,6 +12,9 @@ export interface TestAgent {
   /** The executions that the fault has made. */
   readonly ids: ReadonlySet<string>;
   readonly hasContainer: boolean;
+  /** A second agent, for a fault that needs two. It is made when it is first asked for. */
+  readonly twin: TestAgent;
+  readonly hasTwin: boolean;
   /** The id of the fault's nth run. */
   id(n: number): string;
   /** Writes a row: a running one with a session, ten seconds old, by default. */
@@ -30,6 +33,9 @@ export interface TestAgent {
   setCachedCount(count: number | null): Promise<void>;
   setDrainTick(ageSeconds: number): Promise<void>;
   drainTickAgeSeconds(): Promise<number>;
+  /** Writes when a pull worker of the agent last asked for work; null: none ever did. */
+  setPoll(ageSeconds: number | null): Promise<void>;
+  polls(): Promise<boolean>;
   startContainer(): Promise<void>;
   isListed(): Promise<boolean>;
   /** Puts the agent on the roster, with its limits. */
@@ -50,6 +56,7 @@ export function testAgent(
 ): TestAgent {
   const ids = new Set<string>();
   let hasContainer = false;
+  let twin: TestAgent | null = null;
   const { endRuns, ...runs } = runsOf(target, name, ids);
   const { giveBackSlots, ...slots } = slotsOf(target, name, limits, ids);
   return {
@@ -63,6 +70,13 @@ export function testAgent(
     ...signalsOf(target, name),
     get hasContainer() {
       return hasContainer;
+    },
+    get twin() {
+      twin ??= testAgent(target, { name: `${name}-twin`, limits, runPrefix: `${runPrefix}twin-` });
+      return twin;
+    },
+    get hasTwin() {
+      return twin !== null;
     },
     id: (n) => `${runPrefix}${n}`,
     async startContainer() {

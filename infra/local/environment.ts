@@ -18,6 +18,7 @@ import { createSchema } from "../platform/schema.ts";
 import { IDLE, importAgentImage } from "./agent-image.ts";
 import { findDocker, type LocalDocker } from "./docker.ts";
 import { startDynamo } from "./dynamodb.ts";
+import { type Elsewhere, elsewhere } from "./elsewhere.ts";
 import { startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
@@ -59,6 +60,8 @@ export interface LocalEnvironment {
   readonly platform: Platform;
   /** Counts that the queue accessor gives in place of the database's, by agent. */
   readonly cachedCounts: Map<string, number>;
+  /** Points the canary to a place that is not the platform's, from its next cycle on; null: to the platform again. */
+  pointCanaryTo(place: Elsewhere | null): Promise<void>;
   /** The agents' containers, or why they have none. */
   readonly containers: AgentContainers | { readonly absent: string };
   readonly docker: LocalDocker;
@@ -144,6 +147,7 @@ async function startServers(folder: string, onClose: OnClose) {
     redis,
     dynamo,
     cachedCounts,
+    elsewhere: elsewhere(folder, restToken, onClose),
     sources: {
       databaseUrl,
       redis: { url: rest.url, token: restToken },
@@ -164,10 +168,10 @@ type Servers = Awaited<ReturnType<typeof startServers>>;
 /** Opens the canary and serves its app. */
 async function serveCanary(
   options: LocalOptions,
-  { sources, dynamo }: Servers,
+  { sources, dynamo, elsewhere }: Servers,
   docker: LocalDocker,
   onClose: OnClose,
-): Promise<Pick<LocalEnvironment, "url" | "token" | "canary">> {
+): Promise<Pick<LocalEnvironment, "url" | "token" | "canary" | "pointCanaryTo">> {
   const token = options.adminToken ?? newToken();
   const env = {
     LIBSQL_URL: sources.databaseUrl,
@@ -180,9 +184,10 @@ async function serveCanary(
     ...options.alerts,
   };
   const canary = openCanary(env, { state: dynamo });
+  let pointed = canary;
   const app = createApp({
     canary,
-    runCycle: (request) => runCycle(canary, request),
+    runCycle: (request) => runCycle(pointed, request),
     adminToken: token,
     publicBadge: options.publicBadge ?? false,
     logError: (line) => console.error(line),
@@ -194,7 +199,15 @@ async function serveCanary(
     );
   });
   onClose(close);
-  return { url, token, canary };
+  return {
+    url,
+    token,
+    canary,
+    async pointCanaryTo(place) {
+      pointed =
+        place === null ? canary : openCanary({ ...env, ...(await elsewhere(place)) }, { state: dynamo });
+    },
+  };
 }
 
 /** Starts the simulated platform with the fleet, and lets each agent run once. */

@@ -10,6 +10,8 @@ export const EXECUTIONS = "schedule_executions";
 export const slotsKey = (agent: string): string => `agent:slots:${agent}`;
 /** The hash of one slot. */
 export const slotKey = (agent: string, executionId: string): string => `agent:slot:${agent}:${executionId}`;
+/** When a pull worker of the agent last asked for work, in unix seconds. */
+export const pullPollKey = (agent: string): string => `agent:pull_poll:${agent}`;
 /** Unix seconds of the end of the last good sweep. */
 export const DRAIN_TICK_KEY = "canary:drain_tick_at";
 /** The member that holds a slot while a drain claims a queued row. */

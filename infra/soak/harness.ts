@@ -2,8 +2,11 @@
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import { type Canary, openCanary } from "../../shared/canary.ts";
-import { controlsOf, type FaultChange, type Target } from "../faults/target.ts";
+import type { ConfiguredSource } from "../../shared/sources/collect.ts";
+import type { Source } from "../../shared/sources/source.ts";
+import { type Controls, controlsOf, type FaultChange, type Target } from "../faults/target.ts";
 import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
+import { elsewhere } from "../local/elsewhere.ts";
 import { type LocalRedis, redisServerVersion, startRedis } from "../local/redis.ts";
 import { redisRestApp } from "../local/redis-rest.ts";
 import { serve } from "../local/serve.ts";
@@ -52,15 +55,33 @@ const TOKEN = "token-of-the-soak";
 /** While a writer waits for a lock it blocks the process, and with it the holder of the lock: so it waits briefly. */
 const BUSY_TIMEOUT_MS = 20;
 
-/** Opens a canary whose alerts are counted instead of sent. */
-function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: LocalDynamo) {
-  const canary = openCanary({ ...env, DOCKER_HOSTS: "none" }, { state: dynamo });
+/** Opens a canary whose alerts are counted instead of sent. @param pointing decides where it reads */
+function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: LocalDynamo, pointing: Pointing) {
+  const open = (other: Readonly<Record<string, string>> = {}) =>
+    openCanary({ ...env, DOCKER_HOSTS: "none", ...other }, { state: dynamo });
+  const canary = open();
+  let { sources } = canary;
+  pointing.to = (other) => {
+    sources = other === null ? canary.sources : open(other).sources;
+  };
+  const pointed = canary.sources.map((source, i): ConfiguredSource => {
+    if ("absent" in source) return source;
+    return { ...source, read: (context) => (sources[i] as Source).read(context) };
+  });
   const alerts = new Map<string, number>();
   const slack = async ({ kind, invariantId }: { kind: string; invariantId: string | null }) => {
     const name = `${kind} ${invariantId ?? ""}`.trim();
     alerts.set(name, (alerts.get(name) ?? 0) + 1);
   };
-  return { canary: { ...canary, alerts: { ...canary.alerts, senders: { slack } } }, alerts };
+  return {
+    canary: { ...canary, sources: pointed, alerts: { ...canary.alerts, senders: { slack } } },
+    alerts,
+  };
+}
+
+/** Points the canary to the servers that these variables name; null: to the platform again. */
+interface Pointing {
+  to(other: Readonly<Record<string, string>> | null): void;
 }
 
 /** Starts the harness. @throws Error where a server can't be started; the others are ended again */
@@ -88,6 +109,7 @@ type Owned = <T extends { close(): unknown }>(part: T) => T;
 async function openPlatform(
   { scale, maxQueued, sweepEveryMs }: HarnessOptions,
   { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
+  pointCanaryTo: Controls["pointCanaryTo"],
   owned: Owned,
 ) {
   const database = owned(await openPlatformDatabase(databaseUrl));
@@ -121,7 +143,7 @@ async function openPlatform(
     database: platformDatabase<FaultChange>(another(), journal),
     redis: new Redis(client),
     docker: { absent: "the soak has no containers" },
-    controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }),
+    controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }, pointCanaryTo),
     journal,
   };
   return { platform, clock, target, history, log, lines, accessorUrl: accessor.url };
@@ -137,7 +159,11 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
   const dynamo = owned(await startDynamo());
   const databaseUrl = `file:${join(folder.path, "trinity.db")}`;
   const places = { redis, restUrl: rest.url, databaseUrl };
-  const { accessorUrl, ...platform } = await openPlatform(options, places, owned);
+  const placeOf = elsewhere(folder.path, TOKEN, (end) => void owned({ close: end }));
+  const pointing: Pointing = { to() {} };
+  const pointCanaryTo: Controls["pointCanaryTo"] = async (place) =>
+    pointing.to(place === null ? null : await placeOf(place));
+  const { accessorUrl, ...platform } = await openPlatform(options, places, pointCanaryTo, owned);
   const env = {
     LIBSQL_URL: databaseUrl,
     UPSTASH_REDIS_REST_URL: rest.url,
@@ -148,7 +174,7 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
   };
   return {
     ...platform,
-    ...openWatchingCanary(env, dynamo),
+    ...openWatchingCanary(env, dynamo, pointing),
     engines: `SQLite file, ${redis.engine} behind the REST protocol, dynalite`,
   };
 }

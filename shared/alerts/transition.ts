@@ -105,7 +105,8 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
       ...prior,
       blindSinceMs: prior.blindSinceMs ?? nowMs,
       blindReason: verdict.reason,
-      blindCycles: prior.blindCycles + (isFull ? 1 : 0),
+      // Why it can't be judged is a red of its own then, and operators are notified of that.
+      blindCycles: verdict.discreditedBy ? 0 : prior.blindCycles + (isFull ? 1 : 0),
       checked: seenCount(verdict.coverage),
     };
   const still = stillRed(prior, verdict);

@@ -1,10 +1,12 @@
 /** From what was read to verdicts, with a new red read again before it counts. */
 import { wasRedIn } from "../alerts/state.ts";
+import { withStillRed } from "../alerts/still-red.ts";
 import type { Canary } from "../canary.ts";
+import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { cut, MAX_LINE } from "../text.ts";
 import { confirmed, needConfirmation } from "../verdict/confirm.ts";
-import { evaluate, factsOf, type Verdict } from "../verdict/evaluate.ts";
+import { evaluate, factsOf, type Verdict, withoutDiscredited } from "../verdict/evaluate.ts";
 import type { Gathered } from "./gather.ts";
 import type { Memory } from "./memory.ts";
 import { timed } from "./timed.ts";
@@ -40,6 +42,13 @@ export async function judge(
       unavailable = unavailable.concat(again.unavailable);
     });
   }
+  verdicts = withoutDiscredited(verdicts, INVARIANTS, (invariant) => {
+    const verdict = verdicts.find((v) => v.invariant.id === invariant.id);
+    // One that was red, and was not asked for or could not be judged, is as red as before.
+    if (verdict === undefined || verdict.status === "unknown")
+      return memory.states[invariant.id]?.status === "red";
+    return withStillRed(verdict, memory.states[invariant.id]).status === "red";
+  });
   const notes = verdicts.flatMap((v) => v.notes ?? []).map((note) => cut(canary.redact(note), MAX_LINE));
   return { verdicts, unavailable: [...unavailable, ...notes] };
 }

@@ -22,7 +22,13 @@ export type Reading<T> =
       /** Why so little was found that nothing can be called green by it: it may be of another platform, or of none. */
       readonly insufficient?: string;
     }
-  | { readonly read: false; readonly reason: string; readonly off?: true };
+  | {
+      readonly read: false;
+      readonly reason: string;
+      readonly off?: true;
+      /** Nobody has named the source. */
+      readonly notConfigured?: true;
+    };
 
 /** An agent of the roster. A number is null where its column holds something unreadable. */
 export interface RosterAgent {
@@ -35,6 +41,9 @@ export type LiveStatus = "queued" | "running";
 export const TERMINAL_STATUSES = ["cancelled", "failed", "skipped", "success"] as const;
 export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
 
+/** What starts a chat turn. Its slot has an id of its own: nothing links slot and row but the agent and the time. */
+export const CHAT_TRIGGERS: readonly string[] = ["chat", "mcp", "agent"];
+
 /** A queued or running row of `schedule_executions`. Instants are unix ms, null where empty or unreadable. */
 export interface Execution {
   readonly id: string;
@@ -45,9 +54,16 @@ export interface Execution {
   readonly startedAtMs: number | null;
   readonly queuedAtMs: number | null;
   /** Set when a pull worker has claimed the row, which then holds no Redis slot. */
-  readonly lease: { readonly expiresAtMs: number | null } | null;
-  /** The scheduler's retry has touched the row: from failed it may become live again. */
-  readonly retryScheduled: boolean;
+  readonly lease: { readonly expiresAt: string; readonly expiresAtMs: number | null } | null;
+  /** What started the run: `schedule`, `manual`, `chat`, …; null where it can't be read. */
+  readonly triggeredBy: string | null;
+  /** Whether the row has a Claude session, or is marked as dispatched; null where the installation has no such column. */
+  readonly hasSession: boolean | null;
+  /**
+   * Of a running chat turn: how many other runs of the agent were under way when it began. Null for any other row, and
+   * where it can't be known.
+   */
+  readonly runsAtStart: number | null;
   /** The timeout of the row's schedule in seconds; null where it has none, "unreadable" where it can't be read. */
   readonly scheduleTimeoutSeconds: number | null | "unreadable";
 }
@@ -75,13 +91,21 @@ export interface Ended {
 export interface EndedCursor {
   /** Unix ms of the last reading. */
   readonly readAtMs: number;
+}
+
+/** A failed row that waits for its retry, which will be a row of its own. Where its id or agent can't be read, that is null. */
+export interface WaitingRetry {
+  readonly id: string | null;
+  readonly agent: string | null;
+}
+
+/** The platform's own settings, for all agents. */
+export interface PlatformSettings {
   /**
-   * No row was live then from this rowid down, but for those in `oldLive`: a row that has become terminal since, and whose
-   * completed_at does not say when, is above this or one of these.
+   * No agent may have more slots than this, whatever its own cap says. Null where the installation knows no such ceiling,
+   * "unreadable" where its value can't be read.
    */
-  readonly rowid: number;
-  /** Rowids that were live then and are far below the newest. */
-  readonly oldLive: readonly number[];
+  readonly maxParallelTasksCeiling: number | null | "unreadable";
 }
 
 /** Where a source continues reading; null: it looks back by itself. */
@@ -125,6 +149,8 @@ export interface Slot {
   readonly score: number;
   /** Redis TTL of the slot's hash in seconds: -2 is missing, -1 never expires. Null for a drain sentinel. */
   readonly ttlSeconds: number | null;
+  /** When the hash expires, in unix seconds of Redis's own clock; null where it does not, or this Redis can't say it. */
+  readonly expiresAtSeconds: number | null;
   /** The execution's own timeout from the slot's hash; null where it has none that can be read. */
   readonly timeoutSeconds: number | null;
 }
@@ -179,6 +205,36 @@ export interface Zombies {
   readonly unseenDaemons: readonly string[];
 }
 
+/** A running container of an agent, as its inspect says it. */
+export interface RunningContainer {
+  readonly agent: string;
+  readonly containerId: string;
+  /** When this start of it began, in unix ms; null where that can't be read. */
+  readonly startedAtMs: number | null;
+  /** It runs pull workers (`TRINITY_PULL_MODE=true`). */
+  readonly isPullMode: boolean;
+  /** How many (`TRINITY_MAX_PARALLEL_TASKS`); null where that is not a count. */
+  readonly poolSize: number | null;
+}
+
+export interface Containers {
+  readonly running: readonly RunningContainer[];
+  /** Running containers that could not be inspected. */
+  readonly unseenContainers: readonly { readonly agent: string; readonly containerId: string }[];
+  /** Daemons whose containers could not be listed: absence from the list proves nothing then. */
+  readonly unseenDaemons: readonly string[];
+}
+
+/** When a pull worker of an agent last asked for work, by agent, in unix seconds; null where the value is not an instant. */
+export type PullPolls = ReadonlyMap<string, number | null>;
+
+/** Which keys of the platform Redis holds, whatever is in them. */
+export interface PlatformKeys {
+  /** Some `agent:slots:*` or `agent:slot:*`. */
+  readonly hasSlotKey: boolean;
+  readonly hasHeartbeat: boolean;
+}
+
 /** The executions that earlier cycles saw finished. */
 export interface FinishedRuns {
   /** Returns the status in which that execution was last seen finished. */
@@ -199,6 +255,10 @@ export interface ZombieSightings {
 export interface Facts {
   roster: Roster;
   executions: Executions;
+  /** In unix ms, of the newest rows of the executions; null where there is none that can be read. */
+  newestStart: number | null;
+  waitingRetries: readonly WaitingRetry[];
+  platformSettings: PlatformSettings;
   /** Ids of running rows that have a Claude session. */
   sessions: ReadonlySet<string>;
   ended: Ended;
@@ -206,9 +266,14 @@ export interface Facts {
   queueCounts: QueueCounts;
   slots: Slots;
   drainTick: DrainTick;
+  pullPolls: PullPolls;
+  platformKeys: PlatformKeys;
   zombies: Zombies;
+  containers: Containers;
   finishedRuns: FinishedRuns;
   zombieSightings: ZombieSightings;
+  /** Since when the roster has been in doubt (facts/trust.ts), unix ms; null where the last cycle had no doubt. */
+  rosterDoubtSince: number | null;
 }
 export type FactName = keyof Facts;
 

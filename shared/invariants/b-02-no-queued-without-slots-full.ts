@@ -1,8 +1,11 @@
 import type { Unseen } from "../facts/coverage.ts";
+import type { DrainTick, Execution, ReadingTime, UnreadableRow } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import {
   byAgent,
   countSubjects,
+  effectiveCap,
   hasUnseenSlots,
   nameSubjects,
   realSlots,
@@ -12,16 +15,37 @@ import {
   wholeOrText,
 } from "./rules.ts";
 
-interface Observed {
+/** A queue that the platform's sweeps drain. */
+interface Pushed {
   agent_name: string;
+  mode: "push";
   queued_count: number;
   slot_count: number;
   max_parallel_tasks: number;
+  /** The smaller of the agent's cap and the ceiling of all agents. */
+  effective_max_parallel_tasks: number;
   free_slots: number;
   drain_tick_at: number | string | null;
   drain_tick_age_seconds: number | string | null;
   drain_tick_grace_seconds: number;
 }
+
+/** A queue that workers of the agent claim from. */
+interface Pulled {
+  agent_name: string;
+  mode: "pull";
+  kind: "queued_not_claimed" | "pilot_stopped";
+  queued_count: number;
+  oldest_queued_age_seconds: number;
+  claim_grace_seconds: number;
+  /** Null where the container does not run, or was not read. */
+  container_pull_mode: boolean | null;
+  pool_size: number | null;
+  busy_workers: number;
+  idle_workers: number | null;
+}
+
+type Row = Execution | UnreadableRow;
 
 /** The sweep runs this often. */
 const GRACE_SECONDS = 60;
@@ -29,6 +53,8 @@ const GRACE_SECONDS = 60;
 const LATE_SECONDS = 90;
 /** Until here it may only be late, and a row counts only if it has waited itself. */
 const DEAD_SECONDS = 120;
+/** What an idle worker may take to claim a row. */
+const CLAIM_SECONDS = 120;
 
 export const noQueuedWithoutSlotsFull = invariant({
   id: "B-02",
@@ -37,60 +63,163 @@ export const noQueuedWithoutSlotsFull = invariant({
   severity: "critical",
   guards: "Work waits while there is room for it and nobody drains the queue: the queue has stopped.",
   runbook:
-    "Look at the capacity manager's maintenance loop (canary:drain_tick_at is written at the end of each good sweep): restart it if it hangs, fix the error that ends its sweeps if it doesn't.",
-  reads: ["roster", "executions", "slots", "drainTick"],
+    "mode push: look at the capacity manager's maintenance loop (canary:drain_tick_at is written at the end of each good sweep): restart it if it hangs, fix the error that ends its sweeps if it doesn't. mode pull: start the agent's container if it is stopped (pilot_stopped), or see why its workers claim nothing (queued_not_claimed).",
+  reads: ["roster", "executions", "slots", "drainTick", "pullPolls", "platformSettings"],
+  optional: ["containers"],
   confirm: true,
 
-  check({ roster, executions, slots, drainTick: { atSeconds } }, { times }) {
+  check({ roster, executions, slots, drainTick, pullPolls, platformSettings }, { times, readings }) {
     // A row that can't be named waits like any other.
-    const rowsOf = byAgent([...executions.live, ...executions.unreadable]);
-    const readAtMs = times.drainTick.fromMs;
-    const tickAgeSeconds = atSeconds === null ? null : secondsBetween(atSeconds * 1000, readAtMs);
+    const rowsOf = byAgent<Row>([...executions.live, ...executions.unreadable]);
+    const pullAgents = pullAgentsOf(executions, pullPolls);
+    const readAtMs = times.executions.fromMs;
     const unseen: Unseen[] = [];
-    const findings: Finding<Observed>[] = [];
-    for (const [agent, { maxParallelTasks }] of roster) {
-      if (maxParallelTasks === null || hasUnseenSlots(slots, agent)) {
-        unseen.push({ subject: agent });
-        continue;
+    const findings: Finding<Pushed | Pulled>[] = [];
+    for (const [agent, limits] of roster) {
+      const rows = rowsOf.get(agent) ?? [];
+      const queued = rows.filter((e) => e.status === "queued");
+      let look: Look = HEALTHY;
+      if (pullAgents.has(agent)) {
+        const pool = poolOf(agent, limits, rows, readings.containers, readAtMs);
+        if (queued.length > 0) look = pulled(agent, queued, pool, readAtMs);
+      } else {
+        const cap = effectiveCap(limits, platformSettings);
+        const isUnseen = cap === null || hasUnseenSlots(slots, agent);
+        const slotCount = realSlots(slots, agent, times.slots).length + unreadSlotCount(slots, agent);
+        if (isUnseen) look = { finding: null, unseen: [{ subject: agent }] };
+        else if (queued.length > 0 && slotCount < cap)
+          look = pushed(agent, queued, { own: limits.maxParallelTasks!, cap, slotCount }, drainTick, times);
       }
-      const queued = (rowsOf.get(agent) ?? []).filter((e) => e.status === "queued");
-      const slotCount = realSlots(slots, agent, times.slots).length + unreadSlotCount(slots, agent);
-      const freeSlots = maxParallelTasks - slotCount;
-      if (queued.length === 0 || freeSlots <= 0) continue;
-      if (tickAgeSeconds !== null && tickAgeSeconds < LATE_SECONDS) continue;
-      if (tickAgeSeconds !== null && tickAgeSeconds <= DEAD_SECONDS) {
-        const since = queued.map((e) => ({ id: e.id ?? UNREADABLE_ID, ms: e.queuedAtMs ?? e.startedAtMs }));
-        if (!since.some(({ ms }) => ms !== null && secondsBetween(ms, readAtMs) > GRACE_SECONDS)) {
-          for (const { id, ms } of since) if (ms === null) unseen.push({ subject: agent, key: id });
-          continue;
-        }
-      }
-      const age = tickAgeSeconds === null ? "never" : `${tickAgeSeconds}s > ${GRACE_SECONDS}s`;
-      findings.push({
-        subject: agent,
-        keys: [agent],
-        observed: {
-          agent_name: agent,
-          queued_count: queued.length,
-          slot_count: slotCount,
-          max_parallel_tasks: maxParallelTasks,
-          free_slots: freeSlots,
-          drain_tick_at: atSeconds === null ? null : wholeOrText(atSeconds),
-          drain_tick_age_seconds: tickAgeSeconds === null ? null : wholeOrText(tickAgeSeconds),
-          drain_tick_grace_seconds: GRACE_SECONDS,
-        },
-        signalQuery: `agent ${agent}: queued=${queued.length}, slots=${slotCount}/${maxParallelTasks} (free=${freeSlots}), drain_tick_age=${age}`,
-      });
+      unseen.push(...look.unseen);
+      if (look.finding) findings.push(look.finding);
     }
     return { subjects: roster.keys(), unseen, findings };
   },
 
   summarize(findings) {
-    const queued = findings.reduce((n, f) => n + f.observed.queued_count, 0);
-    const age = findings[0]?.observed.drain_tick_age_seconds ?? null;
-    const sweep = age === null ? "the drain never ran" : `the last drain was ${age} s ago`;
-    return `${queued} queued run(s) wait beside free slots across ${countSubjects(findings)} agent(s), ${sweep}: ${nameSubjects(findings)}`;
+    const pull = findings.filter((f) => f.observed.mode === "pull").length;
+    const queuedRuns = findings.reduce((n, f) => n + f.observed.queued_count, 0);
+    const push = findings.map((f) => f.observed).find((observed) => observed.mode === "push");
+    const age = push?.drain_tick_age_seconds ?? null;
+    const why = [
+      ...(push ? [age === null ? "the drain never ran" : `the last drain was ${age} s ago`] : []),
+      ...(pull > 0 ? [`the pull workers of ${pull} agent(s) claim nothing`] : []),
+    ].join(", ");
+    return `${queuedRuns} queued run(s) wait beside free slots across ${countSubjects(findings)} agent(s), ${why}: ${nameSubjects(findings)}`;
   },
-  explain: ({ agent_name, queued_count, slot_count, max_parallel_tasks, drain_tick_age_seconds }) =>
-    `${agent_name}: ${queued_count} queued, ${slot_count} of ${max_parallel_tasks} slots taken, last drain ${drain_tick_age_seconds === null ? "never" : `${drain_tick_age_seconds} s ago`}`,
+  explain(observed) {
+    const { agent_name, queued_count } = observed;
+    if (observed.mode === "push") {
+      const { slot_count, effective_max_parallel_tasks: cap, drain_tick_age_seconds: age } = observed;
+      return `${agent_name}: ${queued_count} queued, ${slot_count} of ${cap} slots taken, last drain ${age === null ? "never" : `${age} s ago`}`;
+    }
+    return `${agent_name}: ${queued_count} queued, the oldest for ${observed.oldest_queued_age_seconds} s; ${whyUnclaimed(observed)}`;
+  },
 });
+
+/** What is seen of one agent's queue. */
+interface Look {
+  readonly finding: Finding<Pushed | Pulled> | null;
+  readonly unseen: readonly Unseen[];
+}
+const HEALTHY: Look = { finding: null, unseen: [] };
+
+/** Since when a row waits, unix ms; null where that can't be read. */
+const queuedSince = ({ queuedAtMs, startedAtMs }: Row): number | null => queuedAtMs ?? startedAtMs;
+
+/** The rows of which it can't be said how long they have waited. */
+const unreadWaits = (agent: string, queued: readonly Row[]): Unseen[] =>
+  queued
+    .filter((row) => queuedSince(row) === null)
+    .map(({ id }) => ({ subject: agent, key: id ?? UNREADABLE_ID }));
+
+/** Judges the queue of an agent with free slots, by the heartbeat of the sweeps. */
+function pushed(
+  agent: string,
+  queued: readonly Row[],
+  { own, cap, slotCount }: { readonly own: number; readonly cap: number; readonly slotCount: number },
+  { atSeconds }: DrainTick,
+  { drainTick: { fromMs: readAtMs } }: Readonly<Record<"drainTick", ReadingTime>>,
+): Look {
+  const tickAgeSeconds = atSeconds === null ? null : secondsBetween(atSeconds * 1000, readAtMs);
+  if (tickAgeSeconds !== null && tickAgeSeconds < LATE_SECONDS) return HEALTHY;
+  if (tickAgeSeconds !== null && tickAgeSeconds <= DEAD_SECONDS) {
+    const hasWaited = queued.some((row) => {
+      const sinceMs = queuedSince(row);
+      return sinceMs !== null && secondsBetween(sinceMs, readAtMs) > GRACE_SECONDS;
+    });
+    if (!hasWaited) return { finding: null, unseen: unreadWaits(agent, queued) };
+  }
+  const freeSlots = cap - slotCount;
+  const age = tickAgeSeconds === null ? "never" : `${tickAgeSeconds}s > ${GRACE_SECONDS}s`;
+  return {
+    unseen: [],
+    finding: {
+      subject: agent,
+      keys: [agent],
+      observed: {
+        agent_name: agent,
+        mode: "push",
+        queued_count: queued.length,
+        slot_count: slotCount,
+        max_parallel_tasks: own,
+        effective_max_parallel_tasks: cap,
+        free_slots: freeSlots,
+        drain_tick_at: atSeconds === null ? null : wholeOrText(atSeconds),
+        drain_tick_age_seconds: tickAgeSeconds === null ? null : wholeOrText(tickAgeSeconds),
+        drain_tick_grace_seconds: GRACE_SECONDS,
+      },
+      signalQuery: `agent ${agent}: queued=${queued.length}, slots=${slotCount}/${cap} (free=${freeSlots}), drain_tick_age=${age}`,
+    },
+  };
+}
+
+/** Judges the queue of an agent with pull workers. Slots say nothing of these. */
+function pulled(agent: string, queued: readonly Row[], pool: Pool, readAtMs: number): Look {
+  const waits = queued.flatMap((row) => queuedSince(row) ?? []);
+  const oldestSeconds =
+    waits.length > 0
+      ? secondsBetween(
+          waits.reduce((least, ms) => Math.min(least, ms)),
+          readAtMs,
+        )
+      : null;
+  if (oldestSeconds === null || oldestSeconds <= CLAIM_SECONDS)
+    return { finding: null, unseen: unreadWaits(agent, queued) };
+  const { container, size, busy } = pool;
+  const isStopped = container.state === "not running";
+  const isMisconfigured = container.state === "running" && !container.isPullMode;
+  if (!isStopped && !isMisconfigured && (size === null || busy === null))
+    return { finding: null, unseen: [{ subject: agent }] };
+  const idle = size === null || busy === null ? null : idleWorkers(size, busy);
+  if (!isStopped && !isMisconfigured && idle === 0) return HEALTHY;
+  const observed: Pulled = {
+    agent_name: agent,
+    mode: "pull",
+    kind: isStopped ? "pilot_stopped" : "queued_not_claimed",
+    queued_count: queued.length,
+    oldest_queued_age_seconds: oldestSeconds,
+    claim_grace_seconds: CLAIM_SECONDS,
+    container_pull_mode: container.state === "running" ? container.isPullMode : null,
+    pool_size: size,
+    busy_workers: busy ?? 0,
+    idle_workers: idle,
+  };
+  return {
+    unseen: [],
+    finding: {
+      subject: agent,
+      keys: [agent],
+      // Where Docker was not read, it is not known that there are workers at all.
+      severity: container.state === "running" ? "critical" : "major",
+      observed,
+      signalQuery: `agent ${agent}: queued=${queued.length}, oldest ${oldestSeconds}s > ${CLAIM_SECONDS}s with ${whyUnclaimed(observed)}`,
+    },
+  };
+}
+
+function whyUnclaimed({ kind, container_pull_mode, pool_size, idle_workers }: Pulled): string {
+  if (kind === "pilot_stopped") return "its container not running";
+  if (container_pull_mode === false) return "a container that is not in pull mode";
+  return `${idle_workers}/${pool_size} worker(s) idle`;
+}

@@ -20,6 +20,9 @@ interface Observed {
   slot_ttl_buffer_seconds: number;
   effective_timeout_seconds: number;
   timeout_source: "agent" | "schedule" | "slot";
+  /** Only of a row that a pull worker has claimed. */
+  lease_expires_at?: string;
+  lease_overdue_seconds?: number;
 }
 
 /** The reaper of pull workers owns a row until its lease is this long overdue. */
@@ -89,6 +92,10 @@ export const terminalStateClosure = invariant({
             slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
             effective_timeout_seconds: effective.seconds,
             timeout_source: effective.source,
+            ...(lease !== null && {
+              lease_expires_at: lease.expiresAt,
+              lease_overdue_seconds: secondsBetween(lease.expiresAtMs!, readAtMs),
+            }),
           },
           signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > timeout+buffer=${limitSeconds}s`,
         });

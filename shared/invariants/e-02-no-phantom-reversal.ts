@@ -1,6 +1,6 @@
 import { TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects, partsOf } from "./rules.ts";
+import { countSubjects, nameSubjects, partsOf, UNREADABLE_AGENT } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -20,16 +20,12 @@ export const noPhantomReversal = invariant({
   runbook:
     "Look for a late write that sets the status without asking for the old one (a reaper, a retry, a worker that came back). Put the row back to previous_status unless the run is really alive.",
   // `ended` feeds the memory that this check rests on: where it is unread, there is nothing to judge by later.
-  reads: ["executions", "ended", "finishedRuns"],
+  reads: ["executions", "waitingRetries", "ended", "finishedRuns"],
   confirm: false,
 
-  check({ executions, finishedRuns }) {
+  check({ executions, waitingRetries, finishedRuns }) {
     const findings: Finding<Observed>[] = [];
-    for (const { id, agent, status, retryScheduled } of executions.live) {
-      const previousStatus = finishedRuns.statusOf(id);
-      if (!previousStatus) continue;
-      // The one legal way back: the scheduler retries a failed run.
-      if (previousStatus === "failed" && retryScheduled) continue;
+    const add = (id: string, agent: string, previousStatus: TerminalStatus, currentStatus: string) =>
       findings.push({
         subject: agent,
         keys: [id],
@@ -37,15 +33,25 @@ export const noPhantomReversal = invariant({
           agent_name: agent,
           execution_id: id,
           previous_status: previousStatus,
-          current_status: status,
+          current_status: currentStatus,
           terminal_statuses_tracked: TERMINAL_STATUSES,
         },
-        signalQuery: `execution_id ${id} was ${previousStatus} in previous cycle; now ${status}`,
+        signalQuery: `execution_id ${id} was ${previousStatus} in previous cycle; now ${currentStatus}`,
       });
+    for (const { id, agent, status } of executions.live) {
+      const previousStatus = finishedRuns.statusOf(id);
+      if (previousStatus) add(id, agent, previousStatus, status);
     }
+    for (const { id, agent } of waitingRetries) {
+      const previousStatus = id === null ? undefined : finishedRuns.statusOf(id);
+      // The scheduler takes a failed row to `pending_retry`, and no other.
+      if (previousStatus && previousStatus !== "failed")
+        add(id!, agent ?? UNREADABLE_AGENT, previousStatus, "pending_retry");
+    }
+    const hiddenRetries = waitingRetries.filter((row) => row.id === null || row.agent === null);
     return {
-      subjects: executions.live.map((e) => e.agent),
-      unseen: partsOf(executions.unreadable),
+      subjects: [...executions.live, ...waitingRetries].map(({ agent }) => agent ?? UNREADABLE_AGENT),
+      unseen: partsOf([...executions.unreadable, ...hiddenRetries]),
       findings,
     };
   },

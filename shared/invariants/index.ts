@@ -1,9 +1,13 @@
 /** The registry: every invariant, in the order in which they are run and shown. */
 import { queueStatusCoherence } from "./b-01-queue-status-coherence.ts";
 import { noQueuedWithoutSlotsFull } from "./b-02-no-queued-without-slots-full.ts";
+import { pullWorkersAlive } from "./b-08-pull-workers-alive.ts";
 import { terminalStateClosure } from "./e-01-terminal-state-closure.ts";
 import { noPhantomReversal } from "./e-02-no-phantom-reversal.ts";
 import { dispatchedRowsHaveASession } from "./e-05-dispatched-rows-have-a-session.ts";
+import { rosterBlindness } from "./h-01-roster-blindness.ts";
+import { databaseIsThePlatforms } from "./h-02-database-is-the-platforms.ts";
+import { redisIsThePlatforms } from "./h-03-redis-is-the-platforms.ts";
 import type { Invariant } from "./invariant.ts";
 import { deleteCascades } from "./l-03-delete-cascades.ts";
 import { noZombieClaude } from "./r-01-no-zombie-claude.ts";
@@ -12,6 +16,9 @@ import { noOverbooking } from "./s-02-no-overbooking.ts";
 import { slotTtlFloor } from "./s-03-slot-ttl-floor.ts";
 
 const REGISTRY = [
+  rosterBlindness,
+  databaseIsThePlatforms,
+  redisIsThePlatforms,
   slotRowBijection,
   noOverbooking,
   slotTtlFloor,
@@ -21,6 +28,7 @@ const REGISTRY = [
   deleteCascades,
   queueStatusCoherence,
   noQueuedWithoutSlotsFull,
+  pullWorkersAlive,
   noZombieClaude,
 ] as const;
 

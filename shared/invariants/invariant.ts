@@ -1,6 +1,6 @@
 /** What an invariant is: data and a pure check, in one file. */
 import type { CoverageParts } from "../facts/coverage.ts";
-import type { FactName, Facts, ReadingTime } from "../facts/facts.ts";
+import type { FactName, Facts, Readings, ReadingTime } from "../facts/facts.ts";
 
 export type Tier = "A" | "B";
 /** From worst to least. */
@@ -28,13 +28,28 @@ export interface Checked<Observed> extends CoverageParts {
 
 /** The facts that a check named in `reads`, each with when it was read. */
 export type FactsRead<R extends FactName> = Readonly<Pick<Facts, R>>;
-export interface CheckContext<R extends FactName> {
+export interface CheckContext<R extends FactName, O extends FactName = never> {
   readonly times: Readonly<Record<R, ReadingTime>>;
+  /** The facts that the check named in `optional`, read or not. */
+  readonly readings: { readonly [F in O]: NonNullable<Readings[F]> };
   /** Facts of which some entries could not even be listed, with the reason. */
   readonly unlisted: Readonly<Partial<Record<R, string>>>;
 }
 
-interface InvariantSpec<R extends FactName, Observed extends object, Id extends string = string> {
+/** What an invariant says of a source while it is red. */
+export interface Discredit {
+  /** What rests on one of these facts is unknown meanwhile. */
+  readonly facts: readonly FactName[];
+  /** Why, in the words of the operator. */
+  readonly because: string;
+}
+
+interface InvariantSpec<
+  R extends FactName,
+  Observed extends object,
+  Id extends string = string,
+  O extends FactName = FactName,
+> {
   readonly id: Id;
   readonly title: string;
   readonly tier: Tier;
@@ -44,12 +59,18 @@ interface InvariantSpec<R extends FactName, Observed extends object, Id extends 
   /** The first thing to do about it, in a sentence or two. */
   readonly runbook: string;
   readonly reads: readonly R[];
+  /** Facts that the check can do without. */
+  readonly optional?: readonly O[];
+  /** Where one of these facts was left out on purpose, the invariant is not run. Left out: those in `reads`. */
+  readonly offWith?: readonly FactName[];
+  /** Only of an invariant that says whether a source is the platform's. */
+  readonly discredits?: Discredit;
   /** Whether a new red is read again before it counts: its facts come from more than one source, read or clock. */
   readonly confirm: boolean;
   /**
    * @returns what was found, or a text that says why these facts allow no verdict
    */
-  check(facts: FactsRead<R>, context: CheckContext<R>): Checked<Observed> | string;
+  check(facts: FactsRead<R>, context: CheckContext<R, O>): Checked<Observed> | string;
   /** All findings of a cycle in one line. */
   summarize(findings: readonly Finding<Observed>[]): string;
   /** One finding in one line, with the fields that matter for triage. */
@@ -62,11 +83,14 @@ interface InvariantSpec<R extends FactName, Observed extends object, Id extends 
 export type Invariant = InvariantSpec<FactName, Record<string, unknown>>;
 
 /**
- * Declares an invariant. `reads` decides what its check can touch: any other fact is a type error.
+ * Declares an invariant. `reads` and `optional` decide what its check can touch: any other fact is a type error.
  * @param spec the whole invariant; a part that is missing is a type error
  */
-export function invariant<const R extends FactName, Observed extends object, const Id extends string>(
-  spec: InvariantSpec<R, Observed, Id>,
-): Invariant & { readonly id: Id } {
+export function invariant<
+  const R extends FactName,
+  Observed extends object,
+  const Id extends string,
+  const O extends FactName = never,
+>(spec: InvariantSpec<R, Observed, Id, O>): Invariant & { readonly id: Id } {
   return spec as unknown as Invariant & { readonly id: Id };
 }

@@ -3,7 +3,9 @@ import type { Unseen } from "../facts/coverage.ts";
 import {
   isDrainSentinel,
   isReadableName,
+  type PlatformSettings,
   type ReadingTime,
+  type RosterAgent,
   type Slot,
   type Slots,
   type UnreadableRow,
@@ -25,6 +27,20 @@ const SENTINEL_LEAK_MS = 10_000;
  */
 export const isInFlight = (atMs: number, time: ReadingTime): boolean =>
   atMs > time.fromMs - IN_FLIGHT_MS && atMs < time.toMs + IN_FLIGHT_MS;
+
+/**
+ * The cap that the platform honours: the smaller of the agent's and the ceiling of all agents. Null where it can't be known.
+ */
+export function effectiveCap(
+  { maxParallelTasks }: RosterAgent,
+  { maxParallelTasksCeiling: ceiling }: PlatformSettings,
+): number | null {
+  if (maxParallelTasks === null || ceiling === "unreadable") return null;
+  return Math.min(maxParallelTasks, ceiling ?? maxParallelTasks);
+}
+
+/** How long the platform may take to dispatch a run. Until then it has no session, and may have no slot. */
+export const DISPATCH_SECONDS = 60;
 
 /** The agent's slots that count against its cap: those of executions, and drain sentinels that leaked. */
 export const realSlots = (slots: Slots, agent: string, time: ReadingTime): readonly Slot[] =>
@@ -89,7 +105,10 @@ export const UNREADABLE_AGENT = "(unreadable name)";
 export const UNREADABLE_ID = "(unreadable id)";
 
 /** The parts that such rows are, each once. @param keyOf makes the key of a finding from an id */
-export function partsOf(rows: readonly UnreadableRow[], keyOf = (id: string) => id): Unseen[] {
+export function partsOf(
+  rows: readonly Pick<UnreadableRow, "id" | "agent">[],
+  keyOf = (id: string) => id,
+): Unseen[] {
   const parts = rows.map(({ id, agent }) => ({
     subject: agent ?? UNREADABLE_AGENT,
     key: keyOf(id ?? UNREADABLE_ID),

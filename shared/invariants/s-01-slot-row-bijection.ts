@@ -1,7 +1,11 @@
+import type { Execution, ReadingTime, Slot } from "../facts/facts.ts";
+import { isChatTurn, turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import {
   byAgent,
   countSubjects,
+  DISPATCH_SECONDS,
+  effectiveCap,
   hasUnseenSlots,
   isInFlight,
   nameSubjects,
@@ -20,6 +24,8 @@ interface Observed {
   sql_running_count: number;
   in_redis_only: string[];
   in_sql_only: string[];
+  /** Slots that were matched with a chat turn by time. */
+  paired_chat_turns: number;
   /** Only where there are some: as many of in_redis_only may be theirs. */
   unreadable_running_rows?: number;
 }
@@ -36,10 +42,10 @@ export const slotRowBijection = invariant({
     "A slot without a running row is capacity lost for good; a running row without a slot runs outside the cap.",
   runbook:
     "in_redis_only: the execution has ended, release its slot (ZREM, DEL the hash) and look for the release that failed. in_sql_only: see whether the run is alive; if not, fail the row.",
-  reads: ["roster", "slots", "executions"],
+  reads: ["roster", "slots", "executions", "platformSettings"],
   confirm: true,
 
-  check({ roster, slots, executions }, { times }) {
+  check({ roster, slots, executions, platformSettings }, { times }) {
     const executionsOf = byAgent(executions.live);
     const { unreadable } = executions;
     const idsOfHiddenAgents = new Set(unreadable.map((e) => e.id));
@@ -48,7 +54,7 @@ export const slotRowBijection = invariant({
     );
     const unseen = [...unreadSlotKeys(slots), ...partsOf(hidden, sqlKey)];
     const findings: Finding<Observed>[] = [];
-    for (const agent of roster.keys()) {
+    for (const [agent, limits] of roster) {
       if (hasUnseenSlots(slots, agent)) {
         unseen.push({ subject: agent });
         continue;
@@ -58,26 +64,16 @@ export const slotRowBijection = invariant({
       const running = (executionsOf.get(agent) ?? []).filter(
         (e) => e.status === "running" && e.lease === null,
       );
-      const heldIds = new Set(held.map((slot) => slot.id));
-      const runningIds = new Set(running.map((e) => e.id));
-      const ofHiddenAgents = held.filter((slot) => idsOfHiddenAgents.has(slot.id));
-      for (const { id } of ofHiddenAgents) unseen.push({ subject: agent, key: redisKey(id) });
-      const inRedisOnly = held
-        .filter((slot) => !idsOfHiddenAgents.has(slot.id))
-        .filter((slot) => !runningIds.has(slot.id) && !isInFlight(slot.score * 1000, times.slots))
-        .map((slot) => slot.id)
-        .sort();
-      const withoutSlot = running
-        .filter(
-          (e) =>
-            !heldIds.has(e.id) && (e.startedAtMs === null || !isInFlight(e.startedAtMs, times.executions)),
-        )
-        .map((e) => e.id)
-        .sort();
       const unread = unreadSlotCount(slots, agent);
+      const slotCount = held.length + unread;
+      const cap = effectiveCap(limits, platformSettings);
+      const left = unmatched(held, running, { cap, slotCount, times, idsOfHiddenAgents });
+      for (const id of left.hiddenIds) unseen.push({ subject: agent, key: redisKey(id) });
+      for (const id of left.doubtfulIds) unseen.push({ subject: agent, key: sqlKey(id) });
+      const inRedisOnly = [...left.inRedisOnly];
       // An unread member can be the slot of one of these rows, of any, but not of more than one.
-      const inSqlOnly = withoutSlot.slice(0, Math.max(0, withoutSlot.length - unread));
-      const heldBack = withoutSlot.slice(inSqlOnly.length);
+      const inSqlOnly = left.inSqlOnly.slice(0, Math.max(0, left.inSqlOnly.length - unread));
+      const heldBack = left.inSqlOnly.slice(inSqlOnly.length);
       unseen.push(...unreadSlots(slots, agent, redisKey("(unreadable)")));
       for (const id of heldBack) unseen.push({ subject: agent, key: sqlKey(id) });
       // A row without a readable id may be that of one slot, but not of two.
@@ -91,11 +87,12 @@ export const slotRowBijection = invariant({
         keys: [...inRedisOnly.map(redisKey), ...inSqlOnly.map(sqlKey)],
         observed: {
           agent_name: agent,
-          redis_slot_count: held.length + unread,
+          redis_slot_count: slotCount,
           ...unreadSlotsShown(unread),
           sql_running_count: running.length + mayBeHere.filter((e) => e.agent === agent).length,
           in_redis_only: inRedisOnly,
           in_sql_only: inSqlOnly,
+          paired_chat_turns: left.paired,
           ...(hiddenRows > 0 && { unreadable_running_rows: hiddenRows }),
         },
         signalQuery: `set(ZRANGE agent:slots:${agent}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${agent}' AND status = 'running')`,
@@ -124,3 +121,50 @@ export const slotRowBijection = invariant({
     };
   },
 });
+
+/** What the slots and the rows of one agent are compared by. */
+interface Comparison {
+  /** Null where it is not known. */
+  readonly cap: number | null;
+  readonly slotCount: number;
+  readonly times: Readonly<Record<"slots" | "executions", ReadingTime>>;
+  /** Ids of rows whose agent can't be read: it may be this one. */
+  readonly idsOfHiddenAgents: ReadonlySet<string | null>;
+}
+
+/** Compares the slots and the running rows of one agent. Lists of ids are sorted. */
+function unmatched(
+  held: readonly Slot[],
+  running: readonly Execution[],
+  { cap, slotCount, times, idsOfHiddenAgents }: Comparison,
+) {
+  const heldIds = new Set(held.map((slot) => slot.id));
+  const runningIds = new Set(running.map((e) => e.id));
+  const hidden = held.filter((slot) => idsOfHiddenAgents.has(slot.id));
+  const { slots, rows, paired } = withoutChatTurns(
+    held.filter(({ id }) => !runningIds.has(id) && !idsOfHiddenAgents.has(id)),
+    running.filter(({ id }) => !heldIds.has(id)),
+  );
+  const old = rows.filter((row) => !isStarting(row, times.executions));
+  const without = turnsWithoutSlot(old, cap, slotCount);
+  const lost = old.filter((row) => !without.has(row));
+  // Where the cap can't be read, a turn may or may not go on without a slot.
+  const isDoubtful = (row: Execution) => cap === null && isChatTurn(row);
+  return {
+    inRedisOnly: idsOf(slots.filter(({ score }) => !isInFlight(score * 1000, times.slots))),
+    inSqlOnly: idsOf(lost),
+    hiddenIds: idsOf(hidden),
+    doubtfulIds: idsOf([...without].filter(isDoubtful)),
+    paired,
+  };
+}
+
+/** Says whether a row may not have its slot yet: it has just begun, or is being dispatched. */
+function isStarting({ startedAtMs, hasSession }: Execution, time: ReadingTime): boolean {
+  if (startedAtMs === null) return false;
+  const dispatchMs = hasSession ? 0 : DISPATCH_SECONDS * 1000;
+  const isDispatched = startedAtMs <= time.fromMs - dispatchMs || startedAtMs >= time.toMs + dispatchMs;
+  return isInFlight(startedAtMs, time) || !isDispatched;
+}
+
+const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map(({ id }) => id).sort();

@@ -51,7 +51,8 @@ export const slotTtlFloor = invariant({
         continue;
       }
       unseen.push(...unreadSlots(slots, agent, "(unreadable)"));
-      for (const { id, score, ttlSeconds, timeoutSeconds: slotTimeout } of slots.byAgent.get(agent) ?? []) {
+      for (const slot of slots.byAgent.get(agent) ?? []) {
+        const { id, score, ttlSeconds, expiresAtSeconds, timeoutSeconds: slotTimeout } = slot;
         if (isDrainSentinel(id)) continue;
         const timeout = slotTimeout === null ? agentTimeout : Math.floor(slotTimeout);
         const floorSeconds = timeout === null ? null : timeout + SLOT_TTL_BUFFER_SECONDS;
@@ -62,9 +63,11 @@ export const slotTtlFloor = invariant({
           continue;
         }
         const kind = ttlSeconds === -2 ? "missing" : ttlSeconds === -1 ? "no_expiry" : "below_floor";
-        // A TTL decays from the moment it is set: what is judged is the life that it was given.
+        // A TTL decays from the moment it is set: what is judged is the life that it was given. Where Redis says when it
+        // expires, no clock of ours is part of it.
         const ageSeconds = Math.max(0, times.slots.toMs / 1000 - score);
-        const initialTtlSeconds = ttlSeconds + ageSeconds;
+        const initialTtlSeconds =
+          expiresAtSeconds === null ? ttlSeconds + ageSeconds : expiresAtSeconds - score;
         if (kind === "below_floor" && initialTtlSeconds >= (floorSeconds ?? 0) - TOLERANCE_SECONDS) continue;
         if (kind !== "below_floor" && isInFlight(score * 1000, times.slots)) continue;
         findings.push({

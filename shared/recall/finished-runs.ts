@@ -19,12 +19,7 @@ const KEPT_SECONDS = 2 * 3600;
 /** So many are remembered through a pause of the canary. */
 const MAX_PINNED = 5_000;
 
-const isCursor = (stored: unknown): boolean => {
-  const { readAtMs, rowid, oldLive } = Object(stored) as { [F in keyof EndedCursor]: unknown };
-  return (
-    [readAtMs, rowid].every(Number.isFinite) && Array.isArray(oldLive) && oldLive.every(Number.isSafeInteger)
-  );
-};
+const isCursor = (stored: unknown): boolean => Number.isFinite(Object(stored).readAtMs);
 const isPinned = (stored: unknown): boolean => {
   const { hash, status } = Object(stored) as { [F in keyof PinnedRun]: unknown };
   return typeof hash === "string" && TERMINAL_STATUSES.some((one) => one === status);

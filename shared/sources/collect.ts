@@ -31,8 +31,9 @@ const withLines = (readings: Readings, toLine: (text: string) => string): Readin
     ]),
   );
 
-const unread = (facts: Iterable<FactName>, reason: string, off?: true): Readings =>
-  Object.fromEntries(Array.from(facts, (fact) => [fact, { read: false, reason, ...(off && { off }) }]));
+type WhyUnread = { readonly off?: true; readonly notConfigured?: true };
+const unread = (facts: Iterable<FactName>, reason: string, why: WhyUnread = {}): Readings =>
+  Object.fromEntries(Array.from(facts, (fact) => [fact, { read: false, reason, ...why }]));
 
 /** Reads each wanted fact that some source gives. A source that fails leaves its facts unread; it never throws. */
 export async function collect(options: CollectOptions): Promise<Snapshot> {
@@ -47,8 +48,9 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
   async function readOne(source: ConfiguredSource): Promise<SourceResult> {
     if ("absent" in source) {
       const reason = `${source.name}: ${source.absent}`;
-      if (source.absent === "off") return { readings: unread(source.gives, reason, true), unavailable: [] };
-      return { readings: unread(source.gives, reason), unavailable: [reason] };
+      if (source.absent === "off")
+        return { readings: unread(source.gives, reason, { off: true }), unavailable: [] };
+      return { readings: unread(source.gives, reason, { notConfigured: true }), unavailable: [reason] };
     }
     const own = new Set(source.gives.filter((fact) => wanted.has(fact)));
     const startedAt = performance.now();

@@ -31,6 +31,8 @@ export interface Verdict {
   readonly findings: readonly AnyFinding[];
   /** Lines for `sources_unavailable`. */
   readonly notes?: readonly string[];
+  /** The invariant that is red, and by which the facts of this one are not the platform's. */
+  readonly discreditedBy?: string;
 }
 
 /** A verdict that judges nothing, with the reason. */
@@ -42,9 +44,9 @@ export const unknownVerdict = (invariant: Invariant, reason: string): Verdict =>
   findings: [],
 });
 
-/** Says whether a fact that the invariant reads was left out on purpose. */
-export const isOff = (invariant: Invariant, readings: Readings): boolean =>
-  invariant.reads.some((fact) => {
+/** Says whether a fact without which the invariant is not run was left out on purpose. */
+export const isOff = ({ reads, offWith = reads }: Invariant, readings: Readings): boolean =>
+  offWith.some((fact) => {
     const reading = readings[fact];
     return reading?.read === false && reading.off === true;
   });
@@ -79,10 +81,16 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
     times[name] = reading.time;
     if (reading.unlisted !== undefined) unlisted[name] = reading.unlisted;
   }
+  const optional = Object.fromEntries(
+    (invariant.optional ?? []).map((name): [FactName, Reading<unknown>] => [
+      name,
+      readings[name] ?? { read: false, reason: `${name}: not read` },
+    ]),
+  );
   try {
     const checked = invariant.check(
       facts as unknown as Parameters<Invariant["check"]>[0],
-      { times, unlisted } as unknown as Parameters<Invariant["check"]>[1],
+      { times, unlisted, readings: optional } as unknown as Parameters<Invariant["check"]>[1],
     );
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
     const looked = coverageOf(checked, Object.keys(unlisted).length > 0);
@@ -121,4 +129,29 @@ export function statusOf(
 
 /** Lists the facts that the verdicts of these invariants rest on. */
 export const factsOf = (invariants: readonly Invariant[]): ReadonlySet<FactName> =>
-  new Set(invariants.flatMap(foundationOf));
+  new Set(invariants.flatMap((invariant) => [...foundationOf(invariant), ...(invariant.optional ?? [])]));
+
+/**
+ * Makes unknown what rests on a source that is not the platform's: the invariant that says so is red, and names the cause.
+ * @param isRed says of an invariant whether it is red now. One that is discredited itself discredits no other.
+ */
+export function withoutDiscredited(
+  verdicts: readonly Verdict[],
+  all: readonly Invariant[],
+  isRed: (invariant: Invariant) => boolean,
+): Verdict[] {
+  const discrediting: Invariant[] = [];
+  const culpritOf = (invariant: Invariant) =>
+    discrediting.find(
+      ({ id, discredits }) =>
+        id !== invariant.id && foundationOf(invariant).some((fact) => discredits?.facts.includes(fact)),
+    );
+  for (const invariant of all)
+    if (invariant.discredits && isRed(invariant) && !culpritOf(invariant)) discrediting.push(invariant);
+  return verdicts.map((verdict) => {
+    const culprit = culpritOf(verdict.invariant);
+    if (!culprit) return verdict;
+    const { id, discredits } = culprit;
+    return { ...unknownVerdict(verdict.invariant, `${id}: ${discredits!.because}`), discreditedBy: id };
+  });
+}

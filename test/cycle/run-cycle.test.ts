@@ -559,7 +559,7 @@ describe("E-02: a finished run comes back to life", () => {
     await canary.cycle("E-02");
     canary.ends({ "e-1": "success" });
     await canary.cycle("E-02");
-    canary.set({ executions: live(runningRow("e-1", "alpha", { retryScheduled: true })) });
+    canary.set({ executions: live(runningRow("e-1", "alpha")) });
     const report = await canary.cycle("E-02");
     expect(report.violations[0]?.observed_state).toMatchObject({ previous_status: "success" });
   });
@@ -630,14 +630,13 @@ describe("E-02: a finished run comes back to life", () => {
     expect((await canary.memory()).recall.pinned).toEqual([]);
   });
 
-  test("a failed run that the scheduler retries is no reversal; a finished one is, retry or not", async () => {
+  test("a failed run may wait for its retry; a finished one may not", async () => {
     const canary = await canaryOf();
     canary.ends({ "e-1": "failed", "e-2": "success" });
     await canary.cycle("E-02");
-    const retried = { retryScheduled: true };
-    canary.set({ executions: live(runningRow("e-1", "alpha", retried)) });
+    canary.set({ waitingRetries: [{ id: "e-1", agent: "alpha" }] });
     expect(e02(await canary.cycle("E-02"))).toBe("green");
-    canary.set({ executions: live(runningRow("e-2", "alpha", retried)) });
+    canary.set({ waitingRetries: [{ id: "e-2", agent: "alpha" }] });
     expect(e02(await canary.cycle("E-02"))).toBe("red");
   });
 

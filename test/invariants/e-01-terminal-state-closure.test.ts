@@ -6,6 +6,7 @@ import {
   executionsOf,
   judge,
   judgeTwice,
+  leaseUntil,
   msAgo,
   NO_STARTED_AT,
   observedOf,
@@ -158,12 +159,12 @@ describe("rows of pull workers belong to their reaper", () => {
     ["600 s overdue", 600, true],
     ["a day overdue", 86_400, true],
   ])("a lease that ended %s (%d s ago): E-01 judges the row is %j", (_when, overdueSeconds, judged) => {
-    const pulled = running("pulled", { ageSeconds: 90_000, lease: { expiresAtMs: msAgo(overdueSeconds) } });
+    const pulled = running("pulled", { ageSeconds: 90_000, lease: leaseUntil(msAgo(overdueSeconds)) });
     expect(idsOf(oneMinute(pulled))).toEqual(judged ? ["pulled"] : []);
   });
 
   test("a lease that can't be read makes the row unseen", () => {
-    const pulled = running("pulled", { ageSeconds: 90_000, lease: { expiresAtMs: null } });
+    const pulled = running("pulled", { ageSeconds: 90_000, lease: leaseUntil(null) });
     const verdict = judge(E01, oneMinute(pulled, running("stuck", { ageSeconds: 400 })));
     expect(recordOf(verdict)).toMatchObject({ status: "red", unseen: [`${AGENT}/pulled`] });
     expect(verdict.findings.map((f) => f.keys)).toEqual([["stuck"]]);

@@ -102,25 +102,42 @@ describe("a finished run stays finished", () => {
 });
 
 describe("legal moves", () => {
-  test.each([
-    ["running", running("E", { retryScheduled: true })],
-    ["queued (its claim lost the slot)", queued("E", { retryScheduled: true })],
-  ])("a failed row that the scheduler retries may be %s", (_now, row) => {
-    const facts = { executions: executionsOf([row]), finishedRuns: rememberedOf({ E: "failed" }) };
-    expect(judge(E02, facts).status).toBe("green");
+  test.each(TERMINAL_STATUSES)("what was %s may be neither running nor queued again", (was) => {
+    for (const row of [running("E"), queued("E")]) {
+      const facts = { executions: executionsOf([row]), finishedRuns: rememberedOf({ E: was }) };
+      expect(judge(E02, facts).status).toBe("red");
+    }
   });
 
-  test("a failed row that comes back without a retry is a reversal", () => {
-    const facts = { executions: executionsOf([running("E")]), finishedRuns: rememberedOf({ E: "failed" }) };
-    expect(judge(E02, facts).status).toBe("red");
-  });
-
-  test.each(["success", "cancelled", "skipped"] as const)("a retry excuses nothing that was %s", (was) => {
+  test("a failed row may wait for its retry, for ever: the retry is a row of its own", () => {
     const facts = {
-      executions: executionsOf([running("E", { retryScheduled: true })]),
-      finishedRuns: rememberedOf({ E: was }),
+      executions: executionsOf([running("E-2", { triggeredBy: "retry" })]),
+      waitingRetries: [{ id: "E", agent: AGENT }],
+      finishedRuns: rememberedOf({ E: "failed" }),
     };
-    expect(judge(E02, facts).status).toBe("red");
+    expect(recordOf(judge(E02, facts))).toMatchObject({ status: "green", checked: 1 });
+  });
+
+  test.each(["success", "cancelled", "skipped"] as const)(
+    "what was %s and waits for a retry is a reversal",
+    (was) => {
+      const facts = {
+        waitingRetries: [{ id: "E", agent: AGENT }],
+        finishedRuns: rememberedOf({ E: was }),
+      };
+      const verdict = judge(E02, facts);
+      expect(observedOf(verdict)).toMatchObject([
+        { agent_name: AGENT, execution_id: "E", previous_status: was, current_status: "pending_retry" },
+      ]);
+      expect(violationsOf(verdict)[0]?.signal_query).toBe(
+        `execution_id E was ${was} in previous cycle; now pending_retry`,
+      );
+    },
+  );
+
+  test("a waiting row whose id can't be read is an unseen part", () => {
+    const verdict = judge(E02, { waitingRetries: [{ id: null, agent: AGENT }] });
+    expect(recordOf(verdict)).toMatchObject({ status: "unknown", unseen: [`${AGENT}/(unreadable id)`] });
   });
 
   test("a claim that goes back from running to queued was never finished", () => {

@@ -4,6 +4,7 @@ import {
   AGENT,
   executionsOf,
   judge,
+  leaseUntil,
   msAgo,
   NO_STARTED_AT,
   observedOf,
@@ -92,9 +93,9 @@ describe("a run has a Claude session within 60 s", () => {
   });
 
   test.each([
-    ["runs on", { expiresAtMs: msAgo(-600) }],
-    ["ran out", { expiresAtMs: msAgo(600) }],
-    ["can't be read", { expiresAtMs: null }],
+    ["runs on", leaseUntil(msAgo(-600))],
+    ["ran out", leaseUntil(msAgo(600))],
+    ["can't be read", leaseUntil(null)],
   ])("a row that a pull worker claimed, with a lease that %s, gets its session when it ends", (_, lease) => {
     const pulled = running("pulled", { ageSeconds: 90, lease });
     expect(idsOf({ executions: executionsOf([pulled]) })).toEqual([]);

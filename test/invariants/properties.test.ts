@@ -19,6 +19,7 @@ import type { Verdict } from "../../shared/verdict/evaluate.ts";
 import {
   executionsOf,
   judge,
+  leaseUntil,
   msAgo,
   NOW_MS,
   observedOf,
@@ -77,12 +78,14 @@ const execution: fc.Arbitrary<Execution> = fc
       { weight: 3, arbitrary: fc.constant(null) },
       {
         weight: 1,
-        arbitrary: fc.record({
-          expiresAtMs: fc.option(ageNear(-60, 0, 600, 600, 9000).map(msAgo), { freq: 4 }),
-        }),
+        arbitrary: fc
+          .option(ageNear(-60, 0, 600, 600, 9000), { freq: 4 })
+          .map((secondsAgo) => leaseUntil(secondsAgo === null ? null : msAgo(secondsAgo))),
       },
     ),
-    retryScheduled: fc.boolean(),
+    triggeredBy: fc.constantFrom("manual", "schedule", "chat", "mcp", null),
+    hasSession: fc.constantFrom(true, true, true, false, null),
+    runsAtStart: fc.constantFrom(null, 0, 1, 2, 5),
     scheduleTimeoutSeconds: fc.oneof(
       { weight: 6, arbitrary: fc.constant(null) },
       { weight: 3, arbitrary: timeout },
@@ -116,7 +119,7 @@ const slot: fc.Arbitrary<Slot> = fc
   .map(({ id, ageSeconds, own, agents, ttl, delta }) => {
     const left = Math.ceil((own ?? agents) + 300 + delta - Math.max(0, ageSeconds));
     const ttlSeconds = { given: Math.max(0, left), gone: -2, eternal: -1, over: 0, unread: null }[ttl]!;
-    return { id, score: secondsAgo(ageSeconds), ttlSeconds, timeoutSeconds: own };
+    return { id, score: secondsAgo(ageSeconds), ttlSeconds, expiresAtSeconds: null, timeoutSeconds: own };
   });
 
 const someAgents = (maxLength: number) =>
@@ -499,8 +502,7 @@ const RULES: Record<string, Rule> = {
     for (const row of facts.executions.live) {
       stated.subjects.push(row.agent);
       const was = facts.finishedRuns.statusOf(row.id);
-      const legal = was === "failed" && row.retryScheduled;
-      if (was !== undefined && !legal)
+      if (was !== undefined)
         stated.red.push({
           subject: row.agent,
           agent_name: row.agent,

@@ -6,6 +6,7 @@ import {
   executionsOf,
   judge,
   judgeTwice,
+  leaseUntil,
   msAgo,
   NO_STARTED_AT,
   NOW_MS,
@@ -239,7 +240,7 @@ describe("rows of pull workers", () => {
     ["long overdue", msAgo(86_400)],
     ["unreadable", null],
   ])("a row whose lease is %s holds no slot and is left out", (_when, expiresAtMs) => {
-    const pulled = running("pulled", { lease: { expiresAtMs } });
+    const pulled = running("pulled", { lease: leaseUntil(expiresAtMs) });
     expect(mismatchOf({ executions: rows(pulled) })).toBeNull();
     const [observed] = observedOf(judge(S01, { executions: rows(pulled, running("lost")) }));
     expect(observed).toMatchObject({ sql_running_count: 1, in_sql_only: ["lost"] });
@@ -248,7 +249,7 @@ describe("rows of pull workers", () => {
   test("a slot under the id of a leased row is a slot without a row", () => {
     const facts = {
       slots: held(slot("pulled")),
-      executions: rows(running("pulled", { lease: { expiresAtMs: NOW_MS } })),
+      executions: rows(running("pulled", { lease: leaseUntil(NOW_MS) })),
     };
     expect(mismatchOf(facts)).toEqual({ redis: ["pulled"], sql: [] });
   });
@@ -338,7 +339,7 @@ describe("parts that could not be read", () => {
     test("excuses no slot where it holds none itself, or is another agent's", () => {
       for (const other of [
         queued("x"),
-        running("x", { lease: { expiresAtMs: NOW_MS } }),
+        running("x", { lease: leaseUntil(NOW_MS) }),
         running("x", { agent: "other" }),
       ])
         expect(mismatchOf(beside(["leak"], [withoutId(other)]))).toEqual({ redis: ["leak"], sql: [] });

@@ -56,14 +56,32 @@ describe("the heartbeat", () => {
 });
 
 describe("the hash of a slot", () => {
-  const hash = (ttl: unknown, timeout: unknown) => parseHash({ result: ttl }, { result: timeout });
+  const hash = (ttl: unknown, timeout: unknown) =>
+    parseHash("ttl", { result: ttl }, { result: timeout }, NOW_SECONDS);
 
   test.each(["1e400", "-5", "nan", "inf", "", "1e9", "9999999999", null])(
     "a timeout of %j is none",
     (timeout) => {
-      expect(hash(30, timeout)).toEqual({ ttlSeconds: 30, timeoutSeconds: null });
+      expect(hash(30, timeout)).toEqual({
+        ttlSeconds: 30,
+        expiresAtSeconds: null,
+        timeoutSeconds: null,
+      });
     },
   );
+
+  test("EXPIRETIME answers an instant of Redis's own clock; the TTL that is shown follows from ours", () => {
+    const read = (life: number) =>
+      parseHash("expiretime", { result: life }, { result: "60" }, NOW_SECONDS + 0.4);
+    expect(read(NOW_SECONDS + 300)).toEqual({
+      ttlSeconds: 300,
+      expiresAtSeconds: NOW_SECONDS + 300,
+      timeoutSeconds: 60,
+    });
+    expect(read(NOW_SECONDS - 5)).toMatchObject({ ttlSeconds: 0, expiresAtSeconds: NOW_SECONDS - 5 });
+    for (const gone of [-1, -2])
+      expect(read(gone)).toMatchObject({ ttlSeconds: gone, expiresAtSeconds: null });
+  });
 
   test.each([-3, -1e300, Number.POSITIVE_INFINITY, 0.5, "soon", null, undefined, {}])(
     "a life of %j can't be read",

@@ -25,12 +25,14 @@ import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
 import {
   container as containerOf,
+  containersOf,
   countsOf,
   cursorAt,
   executionsOf,
   orphansOf,
   rosterOf,
   running,
+  runningContainer,
   slot as slotIn,
   slotsOf,
   zombiesOf,
@@ -43,10 +45,19 @@ export const DAY_MS = 24 * HOUR_MS;
 export const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
 const GIVES = {
-  sqlite: ["roster", "executions", "sessions", "ended", "orphans"],
+  sqlite: [
+    "roster",
+    "executions",
+    "sessions",
+    "newestStart",
+    "waitingRetries",
+    "platformSettings",
+    "ended",
+    "orphans",
+  ],
   queue_counts: ["queueCounts"],
-  redis: ["slots", "drainTick"],
-  docker: ["zombies"],
+  redis: ["slots", "drainTick", "pullPolls", "platformKeys"],
+  docker: ["zombies", "containers"],
 } as const satisfies Record<string, readonly FactName[]>;
 export type SourceName = keyof typeof GIVES;
 type GivenFact = (typeof GIVES)[SourceName][number];
@@ -94,11 +105,17 @@ const HEALTHY: World = {
   roster: rosterOf({ alpha: IDLE, beta: IDLE }),
   executions: live(),
   sessions: new Set(),
+  newestStart: null,
+  waitingRetries: [],
+  platformSettings: { maxParallelTasksCeiling: 10 },
   ended: (nowMs) => ({ rows: [], cursor: cursorAt(nowMs) }),
   orphans: orphansOf({}),
   queueCounts: countsOf({}),
   slots: slotsOf({}),
   drainTick: (nowMs) => ({ atSeconds: nowMs / 1000 }),
+  pullPolls: new Map(),
+  platformKeys: { hasSlotKey: true, hasHeartbeat: true },
+  containers: containersOf([runningContainer({ agent: "alpha" }), runningContainer({ agent: "beta" })]),
   zombies: zombiesOf([container("alpha"), container("beta")]),
 };
 

@@ -2,6 +2,7 @@
 import { expect, test, vi } from "vitest";
 import type {
   ContainerProcesses,
+  Containers,
   EndedCursor,
   Execution,
   Executions,
@@ -16,6 +17,7 @@ import type {
   ReadingTime,
   Roster,
   RosterAgent,
+  RunningContainer,
   Slot,
   Slots,
   TerminalStatus,
@@ -72,7 +74,9 @@ export function running(
     startedAtMs,
     queuedAtMs: null,
     lease: null,
-    retryScheduled: false,
+    triggeredBy: "manual",
+    hasSession: true,
+    runsAtStart: null,
     scheduleTimeoutSeconds: null,
     ...differs,
   };
@@ -113,6 +117,7 @@ export function slot(
     id,
     score: secondsAgo(ageSeconds),
     ttlSeconds: Math.floor((timeoutSeconds ?? 3600) + 300 - ageSeconds),
+    expiresAtSeconds: null,
     timeoutSeconds,
     ...differs,
   };
@@ -122,8 +127,8 @@ export function slot(
 export const sentinel = (id: string, ageSeconds: number): Slot =>
   slot(`drain-${id}`, { ageSeconds, ttlSeconds: null, timeoutSeconds: null });
 
-/** The cursor of a reading of ended rows at that time, in an empty table. */
-export const cursorAt = (readAtMs: number): EndedCursor => ({ readAtMs, rowid: 0, oldLive: [] });
+/** The cursor of a reading of ended rows at that time. */
+export const cursorAt = (readAtMs: number): EndedCursor => ({ readAtMs });
 
 export const slotsOf = (
   byAgent: Record<string, readonly Slot[]>,
@@ -209,6 +214,33 @@ export const zombiesOf = (
   differs: Partial<Zombies> = {},
 ): Zombies => ({ containers, unseenContainers: [], unseenDaemons: [], ...differs });
 
+/** A running container of the agent, without pull workers. */
+export const runningContainer = (differs: Partial<RunningContainer> = {}): RunningContainer => ({
+  agent: AGENT,
+  containerId: "c0ffee",
+  startedAtMs: msAgo(86_400),
+  isPullMode: false,
+  poolSize: 3,
+  ...differs,
+});
+
+export const containersOf = (
+  running: readonly RunningContainer[],
+  differs: Partial<Containers> = {},
+): Containers => ({ running, unseenContainers: [], unseenDaemons: [], ...differs });
+
+/** A pull worker's lease of a row, until that instant (unix ms); null: one that can't be read. */
+export const leaseUntil = (expiresAtMs: number | null): NonNullable<Execution["lease"]> => ({
+  expiresAt: expiresAtMs === null ? "soon" : formatInstant(expiresAtMs),
+  expiresAtMs,
+});
+
+/** A row that a pull worker has claimed. Its lease ends in a minute. */
+export const leased = (
+  id: string,
+  { leftSeconds = 60, ...differs }: Partial<Execution> & { ageSeconds?: number; leftSeconds?: number } = {},
+): Execution => running(id, { hasSession: false, lease: leaseUntil(msAgo(-leftSeconds)), ...differs });
+
 export type Times = Partial<Record<FactName, ReadingTime>>;
 
 /**
@@ -220,14 +252,21 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
     roster: rosterOf({ [AGENT]: {} }),
     executions: executionsOf([]),
     sessions: new Set(),
+    newestStart: msAgo(30),
+    waitingRetries: [],
+    platformSettings: { maxParallelTasksCeiling: 10 },
     ended: { rows: [], cursor: cursorAt(NOW_MS) },
     orphans: orphansOf({}),
     queueCounts: countsOf({}),
     slots: slotsOf({}),
     drainTick: { atSeconds: secondsAgo(10) },
+    pullPolls: new Map(),
+    platformKeys: { hasSlotKey: true, hasHeartbeat: true },
+    containers: containersOf([runningContainer()]),
     zombies: zombiesOf([container([])]),
     finishedRuns: rememberedOf({}),
     zombieSightings: sightingsOf({}),
+    rosterDoubtSince: null,
     ...facts,
   };
   const names = Object.keys(all) as FactName[];

@@ -1,12 +1,13 @@
-/** One daemon: the agents' containers that run on it, and the zombies in each. */
+/** One daemon: the agents' containers that run on it, what their inspect says, and the zombies in each. */
 import type Docker from "dockerode";
 import pMap from "p-map";
 import { withDeadline } from "../../deadline.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import { type ContainerProcesses, isReadableName } from "../../facts/facts.ts";
+import { type ContainerProcesses, isReadableName, type RunningContainer } from "../../facts/facts.ts";
 import { cut } from "../../text.ts";
+import { parseTimestamp } from "../../time.ts";
 import { connect, type DockerTls } from "./connect.ts";
-import { ContainerGone, processesOf, zombiePidsOf } from "./processes.ts";
+import { ContainerGone, type Inspected, inspectRunning, processesOf, zombiePidsOf } from "./processes.ts";
 
 const LABEL = "trinity.platform=agent";
 const NAME_PREFIX = "agent-";
@@ -19,6 +20,8 @@ const EXEC_SHARE = 0.5;
 
 /** What is common to the daemons of one read. */
 export interface ReadOfAll {
+  /** Whether processes are listed too; left out, no command is run in a container. */
+  readonly wantsProcesses: boolean;
   readonly tls: DockerTls;
   readonly deadlineMs: number;
   /** Aborted at the source's deadline. */
@@ -29,9 +32,18 @@ export interface ReadOfAll {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
+interface UnseenContainer {
+  readonly agent: string;
+  readonly containerId: string;
+}
+
 export interface DaemonRead {
-  readonly containers: readonly ContainerProcesses[];
-  readonly unseenContainers: readonly { readonly agent: string; readonly containerId: string }[];
+  readonly running: readonly RunningContainer[];
+  /** Containers that could not be inspected. */
+  readonly uninspected: readonly UnseenContainer[];
+  readonly processes: readonly ContainerProcesses[];
+  /** Containers whose processes could not be listed. */
+  readonly unlisted: readonly UnseenContainer[];
   /** Running containers without a readable name. */
   readonly nameless: number;
   readonly unavailable: readonly string[];
@@ -46,6 +58,22 @@ function agentOf({ Id, Names }: Docker.ContainerInfo): string | null {
   return name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
 }
 
+const POOL_SIZE = /^\d{1,6}$/;
+
+/** What the inspect says of the container's pull workers. */
+function asRunning(agent: string, containerId: string, { startedAt, env }: Inspected): RunningContainer {
+  const variable = (name: string) =>
+    env.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+  const poolSize = variable("TRINITY_MAX_PARALLEL_TASKS");
+  return {
+    agent,
+    containerId,
+    startedAtMs: parseTimestamp(startedAt),
+    isPullMode: variable("TRINITY_PULL_MODE").toLowerCase() === "true",
+    poolSize: POOL_SIZE.test(poolSize) ? Number(poolSize) : null,
+  };
+}
+
 /** Another order in each read: where time is short for all, it is not always the same containers that are left out. */
 function shuffled<T>(list: readonly T[]): T[] {
   const order = list.map((item) => [Math.random(), item] as const);
@@ -57,9 +85,11 @@ function shuffled<T>(list: readonly T[]): T[] {
  * @throws where the containers can't be listed
  */
 export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonRead> {
-  const { tls, deadlineMs, signal, softSignal, inTurn } = read;
-  const containers: ContainerProcesses[] = [];
-  const unseenContainers: { agent: string; containerId: string }[] = [];
+  const { tls, deadlineMs, signal, softSignal, inTurn, wantsProcesses } = read;
+  const running: RunningContainer[] = [];
+  const uninspected: UnseenContainer[] = [];
+  const processes: ContainerProcesses[] = [];
+  const unlisted: UnseenContainer[] = [];
   const unavailable: string[] = [];
   let nameless = 0;
   const { docker, close } = connect(host, tls);
@@ -73,7 +103,7 @@ export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonR
     );
     if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
     await pMap(shuffled(list), readContainer, { concurrency: AT_ONCE });
-    return { containers, unseenContainers, nameless, unavailable };
+    return { running, uninspected, processes, unlisted, nameless, unavailable };
   } finally {
     signal.removeEventListener("abort", close);
     close();
@@ -88,22 +118,30 @@ export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonR
     }
     const line = (text: string) => unavailable.push(`docker.exec[${cut(agent, MAX_NAME_IN_LINE)}]: ${text}`);
     const container = docker.getContainer(containerId);
+    let inspected: Inspected | null = null;
     try {
-      const { startedAt, processes } = await inTurn(() =>
+      await inTurn(() =>
         withDeadline(
           Math.floor(deadlineMs * EXEC_SHARE),
-          (execSignal) => processesOf(docker, container, execSignal),
+          async (execSignal) => {
+            inspected = await inspectRunning(container, execSignal);
+            if (!wantsProcesses) return;
+            const { startedAt, execIds } = inspected;
+            const pids = zombiePidsOf(await processesOf(docker, container, execIds, execSignal));
+            if (pids.length > MAX_ZOMBIES)
+              line(`${pids.length} zombies: the first ${MAX_ZOMBIES} are looked at`);
+            const zombiePids = pids.slice(0, MAX_ZOMBIES);
+            processes.push({ agent, containerId, daemon: host, startedAt, zombiePids });
+          },
           softSignal,
         ),
       );
-      const pids = zombiePidsOf(processes);
-      if (pids.length > MAX_ZOMBIES) line(`${pids.length} zombies: the first ${MAX_ZOMBIES} are looked at`);
-      const zombiePids = pids.slice(0, MAX_ZOMBIES);
-      containers.push({ agent, containerId, daemon: host, startedAt, zombiePids });
     } catch (error) {
       if (error instanceof ContainerGone) return;
-      unseenContainers.push({ agent, containerId });
+      unlisted.push({ agent, containerId });
+      if (inspected === null) uninspected.push({ agent, containerId });
       line(describeError(error));
     }
+    if (inspected !== null) running.push(asRunning(agent, containerId, inspected));
   }
 }

@@ -1,9 +1,9 @@
-/** Docker: the zombie processes named claude in every running agent container, on one or more daemons. */
+/** Docker: the running agent containers, and the zombie processes named claude in each, on one or more daemons. */
 import { setMaxListeners } from "node:events";
 import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { ReadingTime } from "../../facts/facts.ts";
+import type { FactName, ReadingTime } from "../../facts/facts.ts";
 import { firstLines } from "../lines.ts";
 import type { Source, SourceResult, SourceSpec } from "../source.ts";
 import type { DockerTls } from "./connect.ts";
@@ -53,12 +53,12 @@ const BEGIN_SHARE = 0.85;
 const SOFT_SHARE = 0.95;
 
 /**
- * Makes the reader of the fact `zombies`.
+ * Makes the reader of the facts `containers` and `zombies`.
  * @param hosts `tcp://host:port` or `unix:///path`, one for each daemon
  * @param deadlineMs the whole source's deadline: containers that are not reached by then are unseen, those that were count
  */
 function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: number): Source["read"] {
-  return async ({ signal, now }) => {
+  return async ({ signal, now, wanted }) => {
     const soft = new AbortController();
     // Every container that is read listens to it.
     setMaxListeners(0, soft.signal);
@@ -66,6 +66,7 @@ function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: numb
     const timer = setTimeout(() => soft.abort(late), deadlineMs * SOFT_SHARE);
     const beginUntilMs = performance.now() + deadlineMs * BEGIN_SHARE;
     const read = {
+      wantsProcesses: wanted.has("zombies"),
       tls,
       deadlineMs,
       signal,
@@ -82,7 +83,7 @@ function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: numb
       ),
     );
     clearTimeout(timer);
-    return combined(daemons, { fromMs, toMs: now() });
+    return combined(daemons, wanted, { fromMs, toMs: now() });
   };
 }
 
@@ -91,26 +92,41 @@ interface UnreadDaemon {
   readonly unavailable: readonly string[];
 }
 
-/** Makes one reading of what the daemons gave. */
-function combined(daemons: readonly (DaemonRead | UnreadDaemon)[], time: ReadingTime): SourceResult {
-  const seen = daemons.filter((daemon) => "containers" in daemon);
+/** Makes the readings of what the daemons gave. */
+function combined(
+  daemons: readonly (DaemonRead | UnreadDaemon)[],
+  wanted: ReadonlySet<FactName>,
+  time: ReadingTime,
+): SourceResult {
+  const seen = daemons.filter((daemon) => "running" in daemon);
   const unavailable = firstLines(
     "docker",
     daemons.flatMap((daemon) => daemon.unavailable),
   );
-  if (seen.length === 0)
-    return { readings: { zombies: { read: false, reason: unavailable.join("; ") } }, unavailable };
-  const value = {
-    containers: seen.flatMap(({ containers }) => containers),
-    unseenContainers: seen.flatMap(({ unseenContainers }) => unseenContainers),
-    unseenDaemons: daemons.flatMap((daemon) => ("unread" in daemon ? [daemon.unread] : [])),
+  if (seen.length === 0) {
+    const unread = { read: false, reason: unavailable.join("; ") } as const;
+    return { readings: { containers: unread, zombies: unread }, unavailable };
+  }
+  const unseenDaemons = daemons.flatMap((daemon) => ("unread" in daemon ? [daemon.unread] : []));
+  const containers = {
+    running: seen.flatMap(({ running }) => running),
+    unseenContainers: seen.flatMap(({ uninspected }) => uninspected),
+    unseenDaemons,
+  };
+  const zombies = {
+    containers: seen.flatMap(({ processes }) => processes),
+    unseenContainers: seen.flatMap(({ unlisted }) => unlisted),
+    unseenDaemons,
   };
   const nameless = seen.reduce((count, daemon) => count + daemon.nameless, 0);
-  if (nameless === 0) return { readings: { zombies: { read: true, value, time } }, unavailable };
   const unlisted = `docker.names: ${nameless} running container(s) without a readable name`;
+  const how = { read: true, time, ...(nameless > 0 && { unlisted }) } as const;
   return {
-    readings: { zombies: { read: true, value, time, unlisted } },
-    unavailable: [...unavailable, unlisted],
+    readings: {
+      containers: { ...how, value: containers },
+      ...(wanted.has("zombies") && { zombies: { ...how, value: zombies } }),
+    },
+    unavailable: nameless > 0 ? [...unavailable, unlisted] : unavailable,
   };
 }
 
@@ -123,7 +139,7 @@ export const dockerTls = ({ ca, cert, key }: { [K in "ca" | "cert" | "key"]: str
 
 export const docker = {
   name: "docker",
-  gives: ["zombies"],
+  gives: ["zombies", "containers"],
   variables: DOCKER,
   check({ hosts, cert, key }, problem) {
     if (hosts === null || hosts === NONE || (cert === null) === (key === null)) return;

@@ -23,13 +23,6 @@ interface Process {
   readonly command: string;
 }
 
-/** What a container was seen to be. */
-export interface Seen {
-  /** When this start of the container began, as Docker says it. */
-  readonly startedAt: string;
-  readonly processes: readonly Process[];
-}
-
 /** The kernel gives no pid of more digits. */
 const PID = "\\d{1,7}";
 const PS_LINE = new RegExp(`^\\s*([A-Za-z]\\S*)\\s+(${PID})\\s+(.*\\S)\\s*$`);
@@ -62,30 +55,44 @@ export const zombiePidsOf = (processes: readonly Process[]): number[] => {
 /** A container that was removed, or has stopped, since the list was made. */
 export class ContainerGone extends Error {}
 
+/** What an inspect says of a running container. */
+export interface Inspected {
+  /** When this start of it began, as Docker says it. */
+  readonly startedAt: string;
+  readonly execIds: readonly string[];
+  /** Its environment, `NAME=value` each. */
+  readonly env: readonly string[];
+}
+
 /**
  * Reads what the container is doing, and what runs in it.
  * @throws ContainerGone where it no longer runs
+ * @throws SourceError where it is paused or restarting
  */
-async function inspectRunning(container: Docker.Container, abortSignal: AbortSignal) {
-  const { State, ExecIDs } = await container.inspect({ abortSignal }).catch((error) => {
+export async function inspectRunning(
+  container: Docker.Container,
+  abortSignal: AbortSignal,
+): Promise<Inspected> {
+  const { State, ExecIDs, Config } = await container.inspect({ abortSignal }).catch((error) => {
     throw statusOf(error) === 404 ? new ContainerGone() : error;
   });
   if (!State.Running) throw new ContainerGone();
   if (State.Status !== "running") throw new SourceError(`the container is ${State.Status}`);
-  return { startedAt: State.StartedAt, execIds: ExecIDs ?? [] };
+  return { startedAt: State.StartedAt, execIds: ExecIDs ?? [], env: Config?.Env ?? [] };
 }
 
 /**
  * Lists the processes of a container.
+ * @param execIds of its inspect
  * @throws ContainerGone where it no longer runs
  * @throws SourceError where nothing gave the processes, or something that an earlier read started still runs
  */
 export async function processesOf(
   docker: Docker,
   container: Docker.Container,
+  execIds: readonly string[],
   signal: AbortSignal,
-): Promise<Seen> {
-  const { startedAt, execIds } = await inspectRunning(container, signal);
+): Promise<readonly Process[]> {
   const lines = TOOLS.map(({ args }) => args);
   const unstarted = await leftIn(docker, execIds, lines, signal);
   const reasons = new Set<string>();
@@ -94,7 +101,7 @@ export async function processesOf(
       try {
         const processes = parse(await output(docker, container, { args, user }, unstarted, signal));
         // Every container has a process 1: a list without it is not of all processes.
-        if (processes.some(({ pid }) => pid === 1)) return { startedAt, processes };
+        if (processes.some(({ pid }) => pid === 1)) return processes;
         reasons.add(
           processes.length > 0 ? `${args[0]} did not list process 1` : `${args[0]} printed no process list`,
         );

@@ -1,7 +1,7 @@
 /** Checks and parses what Redis answers. */
 import { SourceError } from "../../errors.ts";
 import type { DrainTick, Slot } from "../../facts/facts.ts";
-import type { RedisAnswer } from "./requests.ts";
+import type { LifeCommand, RedisAnswer } from "./requests.ts";
 
 /** A heartbeat further in the future than this can't be a sweep that has finished. */
 const MAX_CLOCK_SKEW_SECONDS = 60;
@@ -53,15 +53,32 @@ export function parseDrainTick(value: unknown, toSeconds: number): DrainTick {
   return { atSeconds };
 }
 
-export type Hash = Pick<Slot, "ttlSeconds" | "timeoutSeconds">;
+export type Hash = Pick<Slot, "ttlSeconds" | "expiresAtSeconds" | "timeoutSeconds">;
 
 /** Redis answers -2 for a key that is missing and -1 for one that never expires. */
-const isTtl = (seconds: number): boolean => Number.isInteger(seconds) && seconds >= -2;
+const isLife = (seconds: number): boolean => Number.isInteger(seconds) && seconds >= -2;
 
-/** Parses the answers to TTL and HGET of a slot's hash. @throws SourceError where one of them can't be read */
-export function parseHash(ttl: RedisAnswer, timeout: RedisAnswer): Hash {
-  const ttlSeconds = Number(resultOf(ttl) ?? Number.NaN);
-  if (!isTtl(ttlSeconds)) throw new SourceError("the answer to TTL is not a number");
+/**
+ * Parses the answers to TTL or EXPIRETIME, and to HGET, of a slot's hash.
+ * @param atSeconds when they were read, by our clock: with EXPIRETIME the TTL that is shown follows from it
+ * @throws SourceError where one of them can't be read
+ */
+export function parseHash(
+  command: LifeCommand,
+  life: RedisAnswer,
+  timeout: RedisAnswer,
+  atSeconds: number,
+): Hash {
+  const seconds = Number(resultOf(life) ?? Number.NaN);
+  if (!isLife(seconds)) throw new SourceError(`the answer to ${command.toUpperCase()} is not a number`);
   const text = String(resultOf(timeout) ?? "").trim();
-  return { ttlSeconds, timeoutSeconds: /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : null };
+  const timeoutSeconds = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : null;
+  if (command === "ttl" || seconds < 0)
+    return { ttlSeconds: seconds, expiresAtSeconds: null, timeoutSeconds };
+  const ttlSeconds = Math.max(0, Math.round(seconds - atSeconds));
+  return { ttlSeconds, expiresAtSeconds: seconds, timeoutSeconds };
 }
+
+/** Says whether this Redis, and this token, know EXPIRETIME. */
+export const lifeCommandOf = ({ error }: RedisAnswer): LifeCommand =>
+  error === undefined ? "expiretime" : "ttl";

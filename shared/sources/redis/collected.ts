@@ -3,10 +3,10 @@ import { describeError } from "../../errors.ts";
 import { isReadableName, type Slot, type UnreadMembers } from "../../facts/facts.ts";
 import { type Hash, parseHash, parseScore } from "./answers.ts";
 import { HASH_PREFIX } from "./keys.ts";
-import type { RedisAnswer } from "./requests.ts";
+import type { LifeCommand, RedisAnswer } from "./requests.ts";
 import { LOST } from "./rest.ts";
 
-const NO_HASH: Hash = { ttlSeconds: null, timeoutSeconds: null };
+const NO_HASH: Hash = { ttlSeconds: null, expiresAtSeconds: null, timeoutSeconds: null };
 
 /** The name of one slot. */
 export interface Member {
@@ -16,10 +16,14 @@ export interface Member {
 
 export const hashKey = ({ agent, id }: Member): string => `${HASH_PREFIX}${agent}:${id}`;
 
-/** The answers to TTL and HGET of a slot's hash. */
-export type HashAnswers = readonly [ttl: RedisAnswer, timeout: RedisAnswer];
+/** The answers to what a slot's hash is asked: its life, and its timeout. */
+export type HashAnswers = readonly [life: RedisAnswer, timeout: RedisAnswer];
 
 export interface Collected {
+  /** What the life of a hash is asked by. */
+  readonly lifeCommand: LifeCommand;
+  /** Our clock, in unix ms. */
+  readonly now: () => number;
   readonly byAgent: Map<string, Slot[]>;
   readonly unread: Map<string, UnreadMembers>;
   readonly unseenAgents: Set<string>;
@@ -47,9 +51,10 @@ export function addUnread({ unread }: Collected, agent: string, more: UnreadMemb
 }
 
 /** A slot whose hash can't be read still counts as a slot. Only its TTL is unseen. */
-function hashOf({ unavailable }: Collected, { agent, id }: Member, [ttl, timeout]: HashAnswers): Hash {
+function hashOf(collected: Collected, { agent, id }: Member, [life, timeout]: HashAnswers): Hash {
+  const { unavailable, lifeCommand, now } = collected;
   try {
-    return parseHash(ttl, timeout);
+    return parseHash(lifeCommand, life, timeout, now() / 1000);
   } catch (error) {
     unavailable.push(`redis.slots[${agent}/${id}]: ${describeError(error)}`);
     return NO_HASH;

@@ -1,4 +1,4 @@
-/** The keys of the slots: which agents hold some, and which hashes belong to them. */
+/** The keys of the agents: which hold slots, which hashes belong to these, and whose pull workers ask for work. */
 import type { Redis } from "@upstash/redis";
 import { SourceError } from "../../errors.ts";
 import { isReadableName } from "../../facts/facts.ts";
@@ -8,13 +8,14 @@ import { LOST } from "./rest.ts";
 
 export const SLOTS_PREFIX = "agent:slots:";
 export const HASH_PREFIX = "agent:slot:";
+export const POLL_PREFIX = "agent:pull_poll:";
 
 /**
- * The sets of slots and their hashes: which hashes there are is known before anything asks for their TTL. Whoever comes
- * meanwhile waits for a page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes a millisecond: a
- * fifth of what is allowed.
+ * The sets of slots and their hashes, and the keys of pull workers, in one walk through all keys: `agent:slot…` and
+ * `agent:pul…`. Which hashes there are is known before anything asks for their life. Whoever comes meanwhile waits for a
+ * page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes a millisecond: a fifth of what is allowed.
  */
-const PAGE = { match: "agent:slot*", count: 1_000 };
+const PAGE = { match: "agent:[sp][lu][ol]*", count: 1_000 };
 /** Ten times the agents of the largest fleet that was measured. */
 const MAX_HOLDERS = 100_000;
 /** Further hashes are no loss: a slot whose hash was not listed is asked for it. */
@@ -36,6 +37,8 @@ export interface SlotKeys {
   readonly holders: readonly Holder[];
   /** Names of sets that can't be read, as far as they can be shown. */
   readonly unread: readonly string[];
+  /** Agents with a key of pull workers. */
+  readonly polled: readonly string[];
   /** There is no key of a slot at all, readable or not. */
   readonly isEmpty: boolean;
 }
@@ -43,8 +46,8 @@ export interface SlotKeys {
 const isReadable = (name: string): boolean => isReadableName(name) && !name.includes(LOST);
 
 function addHash(holder: Holder, hash: string): void {
-  // ["ttl","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
-  const bytes = holder.bytes + 2 * bytesOf(hash) + 46;
+  // ["expiretime","agent:slot:…"],["hget","agent:slot:…","timeout_seconds"]
+  const bytes = holder.bytes + 2 * bytesOf(hash) + 53;
   if (bytes > MAX_HASH_BYTES || holder.hashes.length >= MAX_HASHES_OF_AGENT) return;
   holder.hashes.push(hash);
   holder.bytes = bytes;
@@ -71,23 +74,28 @@ export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
   const holders = new Map<string, Holder>();
   const hashes = new Set<string>();
   const unread = new Set<string>();
+  const polled = new Set<string>();
   let isEmpty = true;
   let cursor = "0";
   do {
     const [answer] = await send(redis.pipeline().scan(cursor, PAGE));
     const page = scanPage(answer!);
-    if (page.keys.length > 0) isEmpty = false;
     for (const key of page.keys) {
+      if (key.startsWith(POLL_PREFIX) && isReadable(key)) polled.add(key.slice(POLL_PREFIX.length));
+      if (!key.startsWith("agent:slot")) continue;
+      isEmpty = false;
       const agent = key.slice(SLOTS_PREFIX.length);
       if (!key.startsWith(SLOTS_PREFIX)) {
         if (hashes.size < MAX_HASHES && key.startsWith(HASH_PREFIX) && isReadable(key)) hashes.add(key);
       } else if (isReadable(agent)) holders.set(agent, { agent, hashes: [], bytes: 0 });
       else unread.add(agent.slice(0, MAX_SHOWN));
     }
+    if (polled.size > MAX_HOLDERS)
+      throw new SourceError(`there are more than ${MAX_HOLDERS} keys under ${POLL_PREFIX}*`);
     if (holders.size + unread.size > MAX_HOLDERS)
       throw new SourceError(`there are more than ${MAX_HOLDERS} keys under ${SLOTS_PREFIX}*`);
     cursor = page.cursor;
   } while (cursor !== "0");
   addHashes(holders, hashes);
-  return { holders: [...holders.values()], unread: [...unread], isEmpty };
+  return { holders: [...holders.values()], unread: [...unread], polled: [...polled], isEmpty };
 }

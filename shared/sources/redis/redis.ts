@@ -1,15 +1,16 @@
-/** Redis over REST: the slots of every agent, and the drain heartbeat. */
+/** Redis over REST: the slots of every agent, the drain heartbeat, and when pull workers asked for work. */
 import type { Redis } from "@upstash/redis";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { DrainTick, Reading } from "../../facts/facts.ts";
+import type { DrainTick, FactName, Reading } from "../../facts/facts.ts";
 import { AnswerTooLarge } from "../../http.ts";
 import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
-import { parseDrainTick, resultOf } from "./answers.ts";
+import { lifeCommandOf, parseDrainTick, resultOf } from "./answers.ts";
 import { findSlotKeys } from "./keys.ts";
-import { send } from "./requests.ts";
+import { readPolls } from "./polls.ts";
+import { askForLife, type LifeCommand, type Pipeline, send } from "./requests.ts";
 import { openRest } from "./rest.ts";
 import { readSlots } from "./slots.ts";
 
@@ -29,35 +30,52 @@ interface Heartbeat {
   readonly reading: Reading<DrainTick>;
   /** There is such a key, whatever it holds. */
   readonly isThere: boolean;
+  readonly lifeCommand: LifeCommand;
 }
 
-/** Asked apart from the slots: a heartbeat of any size or shape leaves them alone. */
+/**
+ * Asked apart from the slots: a heartbeat of any size or shape leaves them alone. Whether EXPIRETIME is known is asked here
+ * too, since one command that is refused ends a transaction.
+ */
 async function readHeartbeat(redis: Redis, { signal, now }: ReadContext): Promise<Heartbeat> {
   const fromMs = now();
   let isThere = false;
+  let lifeCommand: LifeCommand = "ttl";
   try {
-    const [answer] = await send(redis.pipeline().get(DRAIN_TICK_KEY));
+    const pipeline: Pipeline = redis.pipeline();
+    pipeline.get(DRAIN_TICK_KEY);
+    askForLife(pipeline, "expiretime", DRAIN_TICK_KEY);
+    const [answer, life] = await send(pipeline);
+    lifeCommand = lifeCommandOf(life!);
     const toMs = now();
     isThere = answer!.result != null || /WRONGTYPE/.test(answer!.error ?? "");
     const value = parseDrainTick(resultOf(answer!), toMs / 1000);
-    return { reading: { read: true, value, time: { fromMs, toMs } }, isThere };
+    return { reading: { read: true, value, time: { fromMs, toMs } }, isThere, lifeCommand };
   } catch (error) {
     signal.throwIfAborted();
     const reason = `redis.drain_tick: ${describeError(explained(error))}`;
-    return { reading: { read: false, reason }, isThere: isThere || error instanceof AnswerTooLarge };
+    isThere ||= error instanceof AnswerTooLarge;
+    return { reading: { read: false, reason }, isThere, lifeCommand };
   }
 }
 
 const NO_KEY = "Redis holds no key of the platform";
+/** The facts that follow from which keys there are. */
+const OF_KEYS = ["slots", "pullPolls", "platformKeys"] as const satisfies readonly FactName[];
 
 async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
   const { wanted } = context;
   const unavailable: string[] = [];
-  const [{ reading: drainTick, isThere }, keys] = await Promise.all([
+  const fromMs = context.now();
+  const [{ reading: drainTick, isThere, lifeCommand }, keys] = await Promise.all([
     readHeartbeat(redis, context),
-    wanted.has("slots") ? findSlotKeys(redis) : null,
+    OF_KEYS.some((fact) => wanted.has(fact)) ? findSlotKeys(redis) : null,
   ]);
-  const slots = keys && (await readSlots(redis, keys, context, unavailable));
+  const time = { fromMs, toMs: context.now() };
+  const [slots, pullPolls] = await Promise.all([
+    keys && wanted.has("slots") ? readSlots(redis, keys, context, lifeCommand, unavailable) : null,
+    keys && wanted.has("pullPolls") ? readPolls(redis, keys.polled, context) : null,
+  ]);
   if (wanted.has("drainTick") && !drainTick.read) unavailable.unshift(drainTick.reason);
   // A flushed Redis, another database of it, or another Redis. A heartbeat that may not be read proves no key either.
   const isNothing = keys?.isEmpty && !isThere;
@@ -68,6 +86,14 @@ async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
         drainTick: drainTick.read ? { ...drainTick, ...insufficient } : drainTick,
       }),
       ...(slots && { slots: { ...slots, ...insufficient } }),
+      ...(pullPolls && { pullPolls }),
+      ...(keys && {
+        platformKeys: {
+          read: true,
+          value: { hasSlotKey: !keys.isEmpty, hasHeartbeat: isThere },
+          time,
+        } as const,
+      }),
     },
     unavailable: firstLines(REDIS_NAME, unavailable),
   };
@@ -96,7 +122,7 @@ export const redisReader =
 
 export const redis = {
   name: REDIS_NAME,
-  gives: ["slots", "drainTick"],
+  gives: ["slots", "drainTick", "pullPolls", "platformKeys"],
   variables: REDIS,
   check({ url, token }, problem) {
     if (url !== null && url !== NONE && token === null)

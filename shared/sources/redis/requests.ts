@@ -20,6 +20,16 @@ const PARTS = 16;
 export type Pipeline = ReturnType<Redis["pipeline"]>;
 export type RedisAnswer = { error?: string | undefined; result: unknown };
 
+/** What the life of a key is asked by. EXPIRETIME (Redis 7) answers an instant, which needs no clock of ours. */
+export type LifeCommand = "ttl" | "expiretime";
+
+/** Asks for the life of a key. The client has no method for EXPIRETIME, but its pipelines take any command. */
+export function askForLife(pipeline: Pipeline, command: LifeCommand, key: string): void {
+  if (command === "ttl") pipeline.ttl(key);
+  // biome-ignore lint/complexity/useLiteralKeys: the member is private
+  else pipeline["chain"]({ command: [command, key], deserialize: (result: unknown) => result } as never);
+}
+
 /** Sends a pipeline and checks that every command was answered. */
 export async function send(pipeline: Pipeline): Promise<RedisAnswer[]> {
   const expected = pipeline.length();

@@ -16,8 +16,10 @@ import {
 } from "./collected.ts";
 import { type Holder, SLOTS_PREFIX, type SlotKeys } from "./keys.ts";
 import {
+  askForLife,
   bytesOf,
   type Commands,
+  type LifeCommand,
   MEMBER_COST,
   type Pipeline,
   type RedisAnswer,
@@ -40,8 +42,8 @@ interface Question {
   onMore(take: () => void): void;
 }
 
-function askForHash(pipeline: Pipeline, hash: string): void {
-  pipeline.ttl(hash);
+function askForHash(pipeline: Pipeline, command: LifeCommand, hash: string): void {
+  askForLife(pipeline, command, hash);
   pipeline.hget(hash, "timeout_seconds");
 }
 
@@ -54,7 +56,7 @@ const holderCommands = (collected: Collected, missed: Member[], question: Questi
     const { holder, most } = question;
     // One more than is read, to know whether there are more.
     pipeline.zrange(SLOTS_PREFIX + holder.agent, 0, most, { withScores: true });
-    for (const hash of holder.hashes) askForHash(pipeline, hash);
+    for (const hash of holder.hashes) askForHash(pipeline, collected.lifeCommand, hash);
   },
   take: (answers) =>
     takeOf(collected, question.holder.agent, () => {
@@ -94,16 +96,16 @@ function takeMembers(
 /** Reads a slot again. One that was released meanwhile has no score. */
 const memberCommands = (collected: Collected, member: Member): Commands => ({
   cost: 3,
-  // ["zscore","agent:slots:…","…"],["ttl","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
-  bytes: 3 * (bytesOf(member.agent) + bytesOf(member.id)) + 112,
+  // ["zscore","agent:slots:…","…"],["expiretime","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
+  bytes: 3 * (bytesOf(member.agent) + bytesOf(member.id)) + 119,
   addTo(pipeline) {
     pipeline.zscore(SLOTS_PREFIX + member.agent, member.id);
-    askForHash(pipeline, hashKey(member));
+    askForHash(pipeline, collected.lifeCommand, hashKey(member));
   },
-  take: ([zscore, ttl, timeout]) =>
+  take: ([zscore, life, timeout]) =>
     takeOf(collected, member.agent, () => {
       const text = resultOf(zscore!);
-      if (text !== null) addSlot(collected, member, String(text), [ttl!, timeout!]);
+      if (text !== null) addSlot(collected, member, String(text), [life!, timeout!]);
     }),
   fail: (error) => failAgent(collected, member.agent, error),
 });
@@ -184,15 +186,19 @@ function reportUnread({ unread, unavailable }: Collected, keys: readonly string[
 /**
  * Reads the slots of these keys. Membership, TTL and timeout of a slot are read in one MULTI: read apart, a slot that is
  * released in between looks like one whose hash is missing.
+ * @param lifeCommand what the life of a hash is asked by
  * @param unavailable gets a line for each part that could not be read
  */
 export async function readSlots(
   redis: Redis,
   { holders, unread: unreadKeys }: SlotKeys,
   { now }: ReadContext,
+  lifeCommand: LifeCommand,
   unavailable: string[],
 ): Promise<Reading<Slots>> {
   const collected: Collected = {
+    lifeCommand,
+    now,
     byAgent: new Map(),
     unread: new Map(),
     unseenAgents: new Set(),

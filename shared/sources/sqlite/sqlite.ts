@@ -8,8 +8,9 @@ import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts
 import { type Database, openDatabase } from "./database.ts";
 import type { SqlFact } from "./fact.ts";
 import { ended } from "./facts/ended.ts";
-import { executions, sessions } from "./facts/executions.ts";
+import { executions, newestStart, sessions, waitingRetries } from "./facts/executions.ts";
 import { orphans } from "./facts/orphans.ts";
+import { platformSettings } from "./facts/platform-settings.ts";
 import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
 import { LOCK_MS } from "./file-database.ts";
@@ -33,7 +34,17 @@ const SQLITE = {
   ),
 };
 
-const FACTS = { roster, executions, sessions, ended, orphans, queueCounts };
+const FACTS = {
+  roster,
+  executions,
+  sessions,
+  newestStart,
+  waitingRetries,
+  platformSettings,
+  ended,
+  orphans,
+  queueCounts,
+};
 type SqlFactName = keyof typeof FACTS;
 const NAMES = Object.keys(FACTS) as SqlFactName[];
 

@@ -4,7 +4,7 @@ import { type Client, createClient } from "@libsql/client/http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
-import type { Facts, Readings } from "../../../shared/facts/facts.ts";
+import type { FactName, Facts } from "../../../shared/facts/facts.ts";
 import { type Database, openDatabase } from "../../../shared/sources/sqlite/database.ts";
 import { UNREADABLE } from "../../../shared/sources/sqlite/packing.ts";
 import { sqliteReader } from "../../../shared/sources/sqlite/sqlite.ts";
@@ -52,11 +52,11 @@ async function read(database: Database) {
   const { readings, unavailable } = await sqliteReader(counted)({
     signal: new AbortController().signal,
     now: () => NOW,
-    wanted: new Set(["roster", "executions", "sessions", "ended", "orphans", "queueCounts"] as const),
+    wanted: new Set<FactName>(["roster", "executions", "sessions", "ended", "orphans", "queueCounts"]),
     since: { ended: null },
   });
   const value = <F extends keyof Facts>(fact: F) =>
-    (readings[fact] as Extract<Readings[F], { read: true }>).value as Facts[F];
+    (readings[fact] as { readonly value: unknown }).value as Facts[F];
   return { value, unavailable, size };
 }
 

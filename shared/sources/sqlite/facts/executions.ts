@@ -1,12 +1,14 @@
 /** The queued and running rows of the executions, and which of them have a Claude session. */
 import {
+  CHAT_TRIGGERS,
   type Execution,
   type Facts,
   type LiveStatus,
   TERMINAL_STATUSES,
   type UnreadableRow,
+  type WaitingRetry,
 } from "../../../facts/facts.ts";
-import { type parseTimestamp, timestampReader } from "../../../time.ts";
+import { HOUR_MS, parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow, packed, type Row, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
@@ -14,7 +16,7 @@ import { countOf, EXECUTIONS, indexedBy, integer, quoted, shown, textOf } from "
 
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
-/** `retried` and `session` are 0 or 1; `timeout` is that of the row's schedule. */
+/** `session` is 0 or 1; `timeout` is that of the row's schedule; `others` is `runsAtStart`. */
 const COLUMNS = [
   "id",
   "agent",
@@ -22,22 +24,42 @@ const COLUMNS = [
   "started",
   "queued",
   "lease",
-  "retried",
+  "trigger",
   "session",
   "timeout",
+  "others",
 ] as const;
+
+/** No run is longer, and so none that began earlier is looked for. */
+const LONGEST_RUN_HOURS = 3;
+/** More runs of one agent at once than any cap allows. */
+const MOST_AT_ONCE = 100;
+
+/**
+ * Counts the other runs of the agent that were under way when the row `e` began. A chat turn that found no free slot goes
+ * on without one, also when slots are free again: this says whether it may have been one.
+ */
+function runsAtStart(schema: Schema): string {
+  const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
+  if (!hasAll || !schema.agentStartIndex) return "NULL";
+  return `CASE WHEN e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) THEN (
+SELECT COUNT(*) FROM (SELECT 1 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
+WHERE o.agent_name = e.agent_name AND o.started_at <= e.started_at AND o.id <> e.id AND o.status <> 'queued'
+AND o.started_at >= strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '-${LONGEST_RUN_HOURS} hours')
+AND (o.status = 'running' OR o.completed_at >= e.started_at) LIMIT ${MOST_AT_ONCE})) END`;
+}
 
 export function executionsQuery(schema: Schema): string {
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
-    schema.hasColumn(EXECUTIONS, column) ? `(e.${column} IS NOT NULL AND e.${column} <> '')` : "0";
+    schema.hasColumn(EXECUTIONS, column) ? `(e.${column} IS NOT NULL AND e.${column} <> '')` : "NULL";
   const schedules =
     schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
   return packed(
     COLUMNS,
     `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
-${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${filled("retry_scheduled_at")} AS retried,
-${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
+${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("triggered_by")} AS trigger,
+${filled("claude_session_id")} AS session, ${runsAtStart(schema)} AS others, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
 WHERE e.status IN ('queued', 'running')`,
@@ -65,8 +87,13 @@ function stateOf(row: Row<(typeof COLUMNS)[number]>, timestamp: typeof parseTime
     startedAt: started,
     startedAtMs: timestamp(started),
     queuedAtMs: timestamp(row.queued ?? null),
-    lease: lease === null || lease === "" ? null : { expiresAtMs: timestamp(lease ?? null) },
-    retryScheduled: row.retried === "1",
+    lease:
+      lease === null || lease === ""
+        ? null
+        : { expiresAt: lease ?? "(unreadable)", expiresAtMs: timestamp(lease ?? null) },
+    triggeredBy: row.trigger ?? null,
+    hasSession: row.session === null ? null : row.session === "1",
+    runsAtStart: row.others === null ? null : Number(row.others),
     scheduleTimeoutSeconds: countOf(row.timeout),
   };
 }
@@ -106,5 +133,49 @@ export const sessions: SqlFact<Facts["sessions"]> = {
       if (session === "1" && typeof id === "string") ids.add(id);
     });
     return ids;
+  },
+};
+
+/** Rows that are looked at: the newest were inserted last, whatever their agents and ids. */
+const NEWEST = 50;
+const START = ["started"] as const;
+/** A row that begins later than this can't be one of a platform whose clock is right. */
+const MAX_AHEAD_MS = HOUR_MS;
+
+export const newestStart: SqlFact<Facts["newestStart"]> = {
+  missing: needsExecutions,
+  statements: () => [
+    packed(START, `SELECT started_at AS started FROM ${EXECUTIONS} ORDER BY rowid DESC LIMIT ${NEWEST}`),
+  ],
+  parse([answer], { time }) {
+    let newest: number | null = null;
+    eachRow(answer, START, ({ started = null }) => {
+      const ms = parseTimestamp(started);
+      if (ms !== null && ms <= time.toMs + MAX_AHEAD_MS) newest = Math.max(newest ?? ms, ms);
+    });
+    return newest;
+  },
+};
+
+const RETRY = ["id", "agent"] as const;
+
+/** Rows whose retry was made stay `pending_retry` for ever: they are history, and are not visited. */
+export function waitingRetriesQuery({ retryIndex, statusIndex }: Schema): string {
+  return packed(
+    RETRY,
+    `SELECT id, agent_name AS agent FROM ${EXECUTIONS} ${indexedBy(retryIndex?.name ?? statusIndex)}
+WHERE retry_scheduled_at IS NOT NULL AND status = 'pending_retry'`,
+  );
+}
+
+export const waitingRetries: SqlFact<Facts["waitingRetries"]> = {
+  missing: needsExecutions,
+  statements: (schema) =>
+    schema.hasColumn(EXECUTIONS, "retry_scheduled_at") ? [waitingRetriesQuery(schema)] : [],
+  parse([answer]) {
+    const rows: WaitingRetry[] = [];
+    if (answer === undefined) return rows;
+    eachRow(answer, RETRY, ({ id, agent }) => void rows.push({ id: id ?? null, agent: agent ?? null }));
+    return rows;
   },
 };

@@ -1,0 +1,12 @@
+/** What the faults of the sources themselves share: the canary is pointed to another place. */
+import type { Elsewhere } from "../local/elsewhere.ts";
+import { present, type Target } from "./target.ts";
+import type { TestAgent } from "./test-agent.ts";
+
+/** Gives the reason why the canary of that target can't be pointed elsewhere; null where it can. */
+export const canaryReads = ({ controls }: Target): string | null =>
+  "absent" in controls ? `where the canary reads is its configuration: ${controls.absent}` : null;
+
+/** Points the canary to another place; null: to the platform again. */
+export const readsElsewhere = ({ target }: TestAgent, place: Elsewhere | null): Promise<void> =>
+  present(target.controls).pointCanaryTo(place);

@@ -1,0 +1,73 @@
+/** Whether what was read is the platform's at all. Pure. */
+import type { FactName, Readings } from "./facts.ts";
+
+/** What is read from the platform's database. */
+export const DATABASE_FACTS = [
+  "roster",
+  "executions",
+  "sessions",
+  "newestStart",
+  "waitingRetries",
+  "platformSettings",
+  "ended",
+  "orphans",
+  "queueCounts",
+] as const satisfies readonly FactName[];
+
+/** What is read from its Redis. */
+export const REDIS_FACTS = [
+  "slots",
+  "drainTick",
+  "pullPolls",
+  "platformKeys",
+] as const satisfies readonly FactName[];
+
+/** A roster without agents, and what other sources say of that. */
+export interface RosterDoubt {
+  readonly reason: "roster_read_failed" | "roster_empty_contradicted" | "roster_empty_unverifiable";
+  /** Docker lists containers of agents. */
+  readonly isContradictedByDocker: boolean;
+  /** The agents that Docker and Redis name, sorted. */
+  readonly agents: readonly string[];
+}
+
+const agentsOfDocker = ({ containers }: Readings): readonly string[] | null =>
+  containers?.read
+    ? [...containers.value.running, ...containers.value.unseenContainers].map(({ agent }) => agent)
+    : null;
+
+const agentsOfRedis = ({ slots }: Readings): readonly string[] | null =>
+  slots?.read
+    ? [...slots.value.byAgent.keys(), ...slots.value.unread.keys(), ...slots.value.unseenAgents]
+    : null;
+
+/**
+ * Doubts a roster that has no agent, or can't be read.
+ * @returns null where there is no reason to, or a text that says why that can't be told
+ */
+export function rosterDoubt(readings: Readings): RosterDoubt | string | null {
+  const { roster } = readings;
+  if (!roster) return "roster: not read";
+  if (!roster.read && (roster.off || roster.notConfigured)) return roster.reason;
+  if (roster.read && roster.value.size > 0) return null;
+  // It has rows, whose names can't be read.
+  if (roster.read && roster.unlisted !== undefined) return roster.unlisted;
+  const [docker, redis] = [agentsOfDocker(readings), agentsOfRedis(readings)];
+  const agents = [...new Set([...(docker ?? []), ...(redis ?? [])])].sort();
+  const isContradictedByDocker = (docker?.length ?? 0) > 0;
+  if (agents.length > 0)
+    return {
+      reason: roster.read ? "roster_empty_contradicted" : "roster_read_failed",
+      isContradictedByDocker,
+      agents,
+    };
+  if (docker === null && redis === null)
+    return {
+      reason: roster.read ? "roster_empty_unverifiable" : "roster_read_failed",
+      isContradictedByDocker,
+      agents,
+    };
+  if (!roster.read) return roster.reason;
+  const unread = [readings.containers, readings.slots].find((reading) => reading && !reading.read);
+  return unread && !unread.read && !unread.off ? unread.reason : null;
+}

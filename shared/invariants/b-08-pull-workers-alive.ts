@@ -1,0 +1,98 @@
+import type { Unseen } from "../facts/coverage.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { idleWorkers, poolOf, pullAgentsOf } from "./pull-pools.ts";
+import { byAgent, countSubjects, nameSubjects, secondsBetween, wholeOrText } from "./rules.ts";
+
+interface Observed {
+  agent_name: string;
+  kind: "workers_missing" | "workers_silent";
+  container_pull_mode: boolean;
+  pool_size: number | null;
+  busy_workers: number | null;
+  idle_workers: number | null;
+  /** Unix seconds; null where no worker has ever asked. */
+  last_worker_poll_at: number | string | null;
+  /** Since the later of that and the start of the container; null for `workers_missing`. */
+  poll_silence_seconds: number | null;
+  poll_silence_grace_seconds: number;
+}
+
+/** Idle workers ask for work every few seconds. */
+const SILENCE_SECONDS = 300;
+
+export const pullWorkersAlive = invariant({
+  id: "B-08",
+  title: "Pull workers alive",
+  tier: "B",
+  severity: "major",
+  guards: "An agent whose pull workers are dead takes work into its queue and never starts it.",
+  runbook:
+    "workers_missing: recreate the container, so that it gets TRINITY_PULL_MODE=true. workers_silent: look at the workers' log in the container for what ended or blocks them, and restart it.",
+  reads: ["roster", "executions", "pullPolls"],
+  optional: ["containers"],
+  offWith: ["roster", "executions", "pullPolls", "containers"],
+  confirm: true,
+
+  check({ roster, executions, pullPolls }, { times, readings }) {
+    const rowsOf = byAgent([...executions.live, ...executions.unreadable]);
+    const pullAgents = [...pullAgentsOf(executions, pullPolls)].filter((agent) => roster.has(agent));
+    const unseen: Unseen[] = [];
+    const findings: Finding<Observed>[] = [];
+    for (const agent of pullAgents) {
+      const { container, size, busy } = poolOf(
+        agent,
+        roster.get(agent)!,
+        rowsOf.get(agent) ?? [],
+        readings.containers,
+        times.executions.fromMs,
+      );
+      if (container.state === "not running") continue;
+      if (container.state === "unknown") {
+        unseen.push({ subject: agent });
+        continue;
+      }
+      const { isPullMode, startedAtMs } = container;
+      const polledAtSeconds = pullPolls.has(agent) ? pullPolls.get(agent)! : undefined;
+      const sinceMs = polledAtSeconds === undefined ? startedAtMs : laterOf(polledAtSeconds, startedAtMs);
+      if (isPullMode && (size === null || busy === null || sinceMs === null)) {
+        unseen.push({ subject: agent });
+        continue;
+      }
+      const idle = size === null || busy === null ? null : idleWorkers(size, busy);
+      const silenceSeconds = sinceMs === null ? 0 : secondsBetween(sinceMs, times.pullPolls.fromMs);
+      if (isPullMode && (idle === 0 || silenceSeconds <= SILENCE_SECONDS)) continue;
+      findings.push({
+        subject: agent,
+        keys: [agent],
+        observed: {
+          agent_name: agent,
+          kind: isPullMode ? "workers_silent" : "workers_missing",
+          container_pull_mode: isPullMode,
+          pool_size: size,
+          busy_workers: busy,
+          idle_workers: idle,
+          last_worker_poll_at: polledAtSeconds == null ? null : wholeOrText(polledAtSeconds),
+          poll_silence_seconds: isPullMode ? silenceSeconds : null,
+          poll_silence_grace_seconds: SILENCE_SECONDS,
+        },
+        signalQuery: isPullMode
+          ? `agent ${agent}: ${idle}/${size} worker(s) idle but no claim attempt for ${silenceSeconds}s > ${SILENCE_SECONDS}s`
+          : `agent ${agent}: its container runs without TRINITY_PULL_MODE=true`,
+      });
+    }
+    return { subjects: pullAgents, unseen, findings };
+  },
+
+  summarize: (findings) =>
+    `the pull workers of ${countSubjects(findings)} agent(s) are missing or silent: ${nameSubjects(findings)}`,
+  explain: ({ agent_name, kind, idle_workers, pool_size, poll_silence_seconds }) =>
+    kind === "workers_missing"
+      ? `${agent_name}: the container runs no pull workers`
+      : `${agent_name}: ${idle_workers} of ${pool_size} worker(s) idle, and none asked for work for ${poll_silence_seconds} s`,
+});
+
+/** The later of the two, unix ms; null where one of them can't be read and the other does not decide it. */
+function laterOf(polledAtSeconds: number | null, startedAtMs: number | null): number | null {
+  if (polledAtSeconds === null) return null;
+  return startedAtMs === null ? polledAtSeconds * 1000 : Math.max(polledAtSeconds * 1000, startedAtMs);
+}

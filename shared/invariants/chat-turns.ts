@@ -1,0 +1,66 @@
+/**
+ * Chat turns. Their slot is acquired under an id of its own, and the row comes later under another id: nothing links the two
+ * but the agent and the time. Where no slot is free, a turn goes on without one.
+ */
+import { CHAT_TRIGGERS, type Execution, isDrainSentinel, type Slot } from "../facts/facts.ts";
+
+/** How long before and after its slot the row of a turn may begin. */
+const BEFORE_MS = 2_000;
+const AFTER_MS = 10_000;
+/** So many turns of an agent may go on without a slot (its list `agent:queue`). */
+const MAX_WITHOUT_SLOT = 3;
+/** Pairs that are compared for one agent. No platform has so many turns at once. */
+const MAX_PAIRS = 1_000_000;
+
+export const isChatTurn = ({ triggeredBy }: Execution): boolean =>
+  triggeredBy !== null && CHAT_TRIGGERS.includes(triggeredBy);
+
+/**
+ * Pairs the slots of an agent that have no row with its running rows that have no slot: the closest in time first, each once.
+ * @returns the slots and the rows that are left, and how many pairs there are
+ */
+export function withoutChatTurns(
+  slots: readonly Slot[],
+  rows: readonly Execution[],
+): { readonly slots: readonly Slot[]; readonly rows: readonly Execution[]; readonly paired: number } {
+  const acquired = slots.filter(({ id }) => !isDrainSentinel(id));
+  const turns = rows.filter((row) => isChatTurn(row) && row.startedAtMs !== null);
+  const most = Math.floor(MAX_PAIRS / Math.max(1, acquired.length));
+  const candidates = turns.slice(0, most).flatMap((row) =>
+    acquired.flatMap((slot) => {
+      const laterMs = row.startedAtMs! - slot.score * 1000;
+      return laterMs >= -BEFORE_MS && laterMs <= AFTER_MS ? [{ row, slot, apartMs: Math.abs(laterMs) }] : [];
+    }),
+  );
+  candidates.sort((a, b) => a.apartMs - b.apartMs);
+  const [takenSlots, takenRows] = [new Set<Slot>(), new Set<Execution>()];
+  for (const { row, slot } of candidates) {
+    if (takenRows.has(row) || takenSlots.has(slot)) continue;
+    takenRows.add(row);
+    takenSlots.add(slot);
+  }
+  return {
+    slots: slots.filter((slot) => !takenSlots.has(slot)),
+    rows: rows.filter((row) => !takenRows.has(row)),
+    paired: takenRows.size,
+  };
+}
+
+/**
+ * Picks the chat turns that may go on without a slot: those of an agent whose slots are all taken now, or were when the turn
+ * began. The newest three at most.
+ * @param cap of the agent's slots; null where it is not known, and then any turn may
+ * @param slotCount the slots that the agent holds now
+ */
+export function turnsWithoutSlot(
+  rows: readonly Execution[],
+  cap: number | null,
+  slotCount: number,
+): ReadonlySet<Execution> {
+  const mayGoOn = (row: Execution) =>
+    isChatTurn(row) && (cap === null || slotCount >= cap || (row.runsAtStart ?? 0) >= cap);
+  const newestFirst = rows
+    .filter(mayGoOn)
+    .sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.id < b.id ? -1 : 1));
+  return new Set(newestFirst.slice(0, MAX_WITHOUT_SLOT));
+}

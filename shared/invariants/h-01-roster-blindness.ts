@@ -1,0 +1,72 @@
+import { DATABASE_FACTS, type RosterDoubt, rosterDoubt } from "../facts/trust.ts";
+import { formatInstant } from "../time.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { secondsBetween } from "./rules.ts";
+
+interface Observed {
+  reason: RosterDoubt["reason"];
+  blind_since: string;
+  known_agent_count: number;
+  evidence_agent_count: number;
+  evidence_sample: readonly string[];
+  /** Null where the source was left out on purpose, as below. */
+  docker_available: boolean | null;
+  redis_available: boolean | null;
+}
+
+const SUBJECT = "roster";
+const SAMPLES = 10;
+/** A roster that is being restored is empty for some seconds. */
+const HOLD_SECONDS = 60;
+
+const isAvailable = (reading: { readonly read: boolean; readonly off?: true }): boolean | null =>
+  reading.read ? true : reading.off ? null : false;
+
+export const rosterBlindness = invariant({
+  id: "H-01",
+  title: "Roster blindness",
+  tier: "A",
+  severity: "critical",
+  guards:
+    "Every check goes through the roster: where it is empty or can't be read although agents live, nothing is checked.",
+  runbook:
+    "See that the canary's database is the platform's (LIBSQL_URL) and that agent_ownership has rows there. If it has none although agents run, restore it before anything deletes what seems to belong to nobody.",
+  reads: ["rosterDoubtSince"],
+  optional: ["roster", "slots", "containers"],
+  offWith: ["roster"],
+  confirm: false,
+  discredits: { facts: DATABASE_FACTS, because: "the roster of agents is empty or can't be read" },
+
+  check({ rosterDoubtSince }, { times, readings }) {
+    const doubt = rosterDoubt(readings);
+    if (typeof doubt === "string") return doubt;
+    if (doubt === null) return { subjects: [SUBJECT], unseen: [], findings: [] };
+    const nowMs = times.rosterDoubtSince.fromMs;
+    const sinceMs = rosterDoubtSince ?? nowMs;
+    const heldSeconds = secondsBetween(sinceMs, nowMs);
+    if (heldSeconds < HOLD_SECONDS)
+      return `${doubt.reason}: it counts once it has lasted for ${HOLD_SECONDS} s, so far ${heldSeconds} s`;
+    const { reason, agents, isContradictedByDocker } = doubt;
+    const finding: Finding<Observed> = {
+      subject: SUBJECT,
+      keys: [SUBJECT],
+      severity: isContradictedByDocker ? "critical" : "major",
+      observed: {
+        reason,
+        blind_since: formatInstant(sinceMs),
+        known_agent_count: 0,
+        evidence_agent_count: agents.length,
+        evidence_sample: agents.slice(0, SAMPLES),
+        docker_available: isAvailable(readings.containers),
+        redis_available: isAvailable(readings.slots),
+      },
+      signalQuery: `agent roster read returned 0 agents (${reason}); independent sources report ${agents.length} live agent(s)`,
+    };
+    return { subjects: [SUBJECT], unseen: [], findings: [finding] };
+  },
+
+  summarize: ([finding]) =>
+    `the roster has no agents that can be read (${finding?.observed.reason}), other sources name ${finding?.observed.evidence_agent_count}`,
+  explain: ({ reason, blind_since, evidence_agent_count, evidence_sample }) =>
+    `${reason} since ${blind_since}; ${evidence_agent_count} agent(s) by Docker and Redis: ${evidence_sample.join(", ") || "none"}`,
+});
