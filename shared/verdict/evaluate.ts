@@ -42,12 +42,14 @@ export const unknownVerdict = (invariant: Invariant, reason: string): Verdict =>
   findings: [],
 });
 
-/** Says whether a fact that the invariant reads was left out on purpose. */
-export const isOff = (invariant: Invariant, readings: Readings): boolean =>
-  invariant.reads.some((fact) => {
+/** Says why the invariant is not run: a fact that it reads was left out on purpose. Null where it is run. */
+export function whyOff(invariant: Invariant, readings: Readings): string | null {
+  for (const fact of invariant.reads) {
     const reading = readings[fact];
-    return reading?.read === false && reading.off === true;
-  });
+    if (reading?.read === false && reading.off) return reading.reason;
+  }
+  return null;
+}
 
 /**
  * Says why what the invariant rests on is too little to call it green by; null where it is enough. What it rests on without

@@ -6,6 +6,7 @@ import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { describeStatus } from "../../shared/web/describe-status.ts";
 import type { CycleReport, StatusBody, VerdictRecord } from "../../shared/wire/schemas.ts";
+import { someChecks } from "../support/cycle.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00.000Z");
 const MINUTE_MS = 60_000;
@@ -14,7 +15,12 @@ const green = { status: "green", sinceMs: NOW, lastRedAtMs: null, red: {} } as c
 const red = { ...green, status: "red", red: { ruby: { sinceMs: NOW, keys: ["a"] } } } as const;
 
 /** Renders the status of a canary whose last full cycle was that many minutes ago. */
-function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & object> = {}, silenced = false) {
+function shown(
+  minutesAgo: number,
+  more: Partial<Memory["lastFullCycle"] & object> = {},
+  silenced = false,
+  checks = someChecks(),
+) {
   const states = Object.fromEntries(INVARIANTS.map(({ id }) => [id, id === "S-02" ? red : green]));
   const memory = {
     ...EMPTY_MEMORY,
@@ -36,7 +42,7 @@ function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & objec
     reason: "r",
     createdAtMs: 0,
   };
-  const status = describeStatus(memory, silenced ? [silence] : [], NOW);
+  const status = describeStatus(checks, memory, silenced ? [silence] : [], NOW);
   return { status, text: renderStatus(status, [], NOW, false) };
 }
 

@@ -95,6 +95,14 @@ export const Blind = ({ row }: { row: InvariantSummary }) =>
     </p>
   );
 
+/** The line for an invariant that is not run. */
+export const Off = ({ reason }: { reason: string | null | undefined }) =>
+  reason && (
+    <p class="dim">
+      not run: <Name text={reason} />
+    </p>
+  );
+
 /** The shape of a state. Its word is written next to it. */
 export function Mark({ state }: { state: HealthState }) {
   const { ring } = STATES[state];
