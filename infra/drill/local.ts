@@ -30,6 +30,7 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
   return {
     name: "an embedded environment",
     isAlone: true,
+    off: environment.canary.checks.off,
     api: canaryApi((path, init) =>
       fetch(url + path, {
         ...init,
