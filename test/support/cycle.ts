@@ -18,6 +18,7 @@ import type {
   TerminalStatus,
 } from "../../shared/facts/facts.ts";
 import { type CheckSettings, checksOf } from "../../shared/invariants/checks.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { recollectionsOf } from "../../shared/recall/index.ts";
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import { documentClient } from "../../shared/store/client.ts";
@@ -106,12 +107,12 @@ const HEALTHY: World = {
 /** The settings of the canary; `dwellSeconds` is R-01's. */
 type Settings = CycleSettings & {
   readonly dwellSeconds: number;
-  /** Which invariants run; all others run as their files say. */
+  /** Which invariants run, and how severe they are. Left out: all run, also those that are off by default. */
   readonly checks: Partial<CheckSettings>;
 };
-/** Every invariant as its file says it, but for what is named. */
+/** Every invariant runs, as severe as its file says, but for what is named. */
 export const someChecks = (settings: Partial<CheckSettings> = {}) =>
-  checksOf({ off: [], on: [], severities: {}, ...settings });
+  checksOf({ off: [], on: OFF_BY_DEFAULT, severities: {}, ...settings });
 const DEFAULTS: Settings = {
   sourceDeadlineMs: 10_000,
   confirmAfterMs: 3_000,

@@ -95,11 +95,11 @@ export const Blind = ({ row }: { row: InvariantSummary }) =>
     </p>
   );
 
-/** The line for an invariant that is not run. */
+/** Why an invariant is off. That it is stands next to it. */
 export const Off = ({ reason }: { reason: string | null | undefined }) =>
   reason && (
     <p class="dim">
-      not run: <Name text={reason} />
+      <Name text={reason} />
     </p>
   );
 
