@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { CHANNELS } from "../shared/alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
 import { API, CYCLE_FUNCTION } from "../shared/config/api.ts";
+import { CHECKS } from "../shared/config/checks.ts";
 import { CYCLE, STATE } from "../shared/config/cycle.ts";
 import { LOCAL } from "../shared/config/local.ts";
 import { PLATFORM } from "../shared/config/platform.ts";
@@ -22,7 +23,7 @@ import { withParts } from "./markdown.ts";
 /** The groups of docs/configuration.md. */
 export const GROUPS = {
   sources: SOURCES.map(({ variables }) => variables),
-  cycle: [CYCLE],
+  cycle: [CYCLE, CHECKS],
   alerts: [...CHANNELS.map(({ variables }) => variables), ALERTS, ALERT_POLICY],
   stateAndAccess: [STATE, SECRET, API, CYCLE_FUNCTION],
   commandLine: [REMOTE, PLATFORM],
@@ -88,7 +89,8 @@ are in operations.md.
 ## Sources
 
 A source that is not set is unread: its invariants are unknown, and \`sources_unavailable\` says \`redis: not configured\`.
-The value \`none\` says that it is left out on purpose: its invariants are not run and are listed in \`checks_off\`.
+The value \`none\` says that it is left out on purpose: its invariants are not run and are listed in \`checks_off\`, with
+the reason in \`checks_off_reasons\`.
 
 ${table(GROUPS.sources)}
 
@@ -115,7 +117,7 @@ ${table(GROUPS.commandLine, { isDeployed: false })}
 
 ## \`npm start\`
 
-It reads these, \`ADMIN_TOKEN\`, \`PUBLIC_BADGE\`, and the variables of alerts.
+It reads these, \`ADMIN_TOKEN\`, \`PUBLIC_BADGE\`, \`CHECKS_OFF\`, \`CHECKS_ON\`, \`SEVERITIES\`, and the variables of alerts.
 
 ${table(GROUPS.local, { isDeployed: false })}
 `;

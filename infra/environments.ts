@@ -2,8 +2,10 @@
 import type { z } from "zod";
 import { ALERTS } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
+import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
-import { AlertSettings, Settings, WRITTEN } from "./settings.ts";
+import type { VariableTable } from "../shared/config/variable.ts";
+import { AlertSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
@@ -13,6 +15,7 @@ export type EnvironmentSettings = z.output<typeof Settings>;
 const placesOf = (settings?: EnvironmentSettings) =>
   [
     ["", Settings.shape, settings],
+    ["checks.", CheckSettings.shape, settings?.checks],
     ["alerts.", AlertSettings.shape, settings?.alerts],
   ] as readonly (readonly [string, Record<string, z.ZodType>, Record<string, unknown> | undefined])[];
 
@@ -26,12 +29,16 @@ export const SETTINGS: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-const API_NAMES: readonly string[] = Object.values(API).map(({ name }) => name);
+const namesOf = (table: VariableTable): readonly string[] => Object.values(table).map(({ name }) => name);
+const API_NAMES = namesOf(API);
+/** Both functions read these: the one runs the invariants, and the other shows them. */
+const SHARED_NAMES = namesOf(CHECKS);
 
 /**
  * Converts an environment's settings to variables.
  * @param environment the environment's name
- * @param reader the function that gets them: the API function gets its own only, and the cycle function all others
+ * @param reader the function that gets them: the API function gets its own only, and the cycle function all others; both
+ *   get which invariants run
  */
 export function variablesOf(
   environment: string,
@@ -44,7 +51,9 @@ export function variablesOf(
       const written = WRITTEN.get(schema);
       const text = written?.text(values?.[field]);
       if (written === undefined || text === undefined) continue;
-      if ((reader === "api") === API_NAMES.includes(written.variable)) variables[written.variable] = text;
+      const { variable } = written;
+      if (SHARED_NAMES.includes(variable) || (reader === "api") === API_NAMES.includes(variable))
+        variables[variable] = text;
     }
   return variables;
 }

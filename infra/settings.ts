@@ -2,9 +2,12 @@
 import { z } from "zod";
 import { ALERT_POLICY } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
+import { CHECKS, offAndOn } from "../shared/config/checks.ts";
 import { CYCLE } from "../shared/config/cycle.ts";
 import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
 import { leaseMs } from "../shared/cycle/lease.ts";
+import { INVARIANT_IDS, type InvariantId, KNOWN_IDS } from "../shared/invariants/index.ts";
+import { SEVERITIES } from "../shared/invariants/invariant.ts";
 import { docker } from "../shared/sources/docker/docker.ts";
 import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
 import { redis } from "../shared/sources/redis/redis.ts";
@@ -111,6 +114,42 @@ export const AlertSettings = z.strictObject({
   ),
 });
 
+const isInvariantId = (id: unknown) => INVARIANT_IDS.some((known) => known === id);
+
+const Id = z.custom<InvariantId>(isInvariantId, {
+  error: ({ input }) => `names ${JSON.stringify(input)}, which no invariant has: ${KNOWN_IDS}`,
+});
+const listOfIds = () => z.array(Id, { error: 'give a list of ids, like ["R-01"]' }).default([]);
+const Severities = z.partialRecord(Id, oneOf(SEVERITIES), {
+  error: ({ code }) =>
+    code === "invalid_key"
+      ? `no invariant has this id: ${KNOWN_IDS}`
+      : 'give the severities by id, like {"S-01": "major"}',
+});
+
+/** Which invariants run, and how severe they are. */
+export const CheckSettings = z
+  .strictObject(
+    {
+      /** Not run. */
+      off: writes(CHECKS.off, listOfIds()),
+      /** Run, although they are off by default. */
+      on: writes(CHECKS.on, listOfIds()),
+      /** In place of the invariants' own. */
+      severities: writes(CHECKS.severities, Severities.default({})),
+    },
+    { error: "give {off, on, severities}, each optional" },
+  )
+  .superRefine((checks, { addIssue }) => {
+    const both = offAndOn(checks);
+    if (both.length > 0)
+      addIssue({
+        code: "custom",
+        path: ["on"],
+        message: `names ${both.join(", ")}, which checks.off names too: name each in one of the two`,
+      });
+  });
+
 export const Settings = z
   .strictObject(
     {
@@ -186,6 +225,7 @@ export const Settings = z
         DEPLOYED_DWELL_SECONDS,
       ),
 
+      checks: CheckSettings.prefault({}),
       alerts: AlertSettings.prefault({}),
       /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),

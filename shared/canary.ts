@@ -5,6 +5,7 @@ import { STATE } from "./config/cycle.ts";
 import { ConfigError, type Environment } from "./config/reader.ts";
 import { redactor } from "./config/redactor.ts";
 import type { AlertSettings, CycleOutcome, CycleSettings, CycleStep } from "./cycle/outcome.ts";
+import { type Checks, checksOf } from "./invariants/checks.ts";
 import { recollectionsOf } from "./recall/index.ts";
 import type { Recollection } from "./recall/recollection.ts";
 import type { ConfiguredSource } from "./sources/collect.ts";
@@ -20,6 +21,8 @@ export interface Canary {
   readonly recollections: readonly Recollection[];
   readonly store: Store;
   readonly settings: CycleSettings;
+  /** Which invariants this environment runs, and how severe they are. */
+  readonly checks: Checks;
   readonly alerts: AlertSettings;
   /** Unix ms. */
   readonly now: () => number;
@@ -63,6 +66,7 @@ export function openCanary(env: Environment, options: CanaryOptions = {}): Canar
     recollections: recollectionsOf(config.cycle),
     store: storeOf(options.state, config.stateTable),
     settings: config.cycle,
+    checks: checksOf(config.checks),
     alerts: {
       ...config.alerts,
       senders: options.senders ?? configureChannels(config.channels),

@@ -2,6 +2,7 @@
 import { CHANNELS } from "./alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "./config/alerts.ts";
 import { API } from "./config/api.ts";
+import { CHECKS, readChecks } from "./config/checks.ts";
 import { CYCLE, STATE } from "./config/cycle.ts";
 import { type Environment, reader } from "./config/reader.ts";
 import type { VariableTable } from "./config/variable.ts";
@@ -24,8 +25,8 @@ export const SECRET_NAMES: readonly string[] = variablesOf([
   .filter(({ secret }) => secret)
   .map(({ name }) => name);
 
-/** The variables of alerts, which `npm start` passes on. */
-export const ALERT_NAMES: readonly string[] = variablesOf(ALERT_TABLES).map(({ name }) => name);
+/** The variables that `npm start` passes on: those of alerts, and which invariants run. */
+export const PASSED_ON: readonly string[] = variablesOf([...ALERT_TABLES, CHECKS]).map(({ name }) => name);
 
 /**
  * Reads the variables of a canary.
@@ -40,6 +41,7 @@ export function loadConfig(env: Environment) {
     policy: read.values(ALERT_POLICY),
     stateTable: read.values(STATE).table,
     cycle: read.values(CYCLE),
+    checks: readChecks(read),
     /** Every secret in the other values: it must not be printed. */
     secrets: read.secrets,
   };

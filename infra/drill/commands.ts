@@ -64,11 +64,8 @@ async function openEnvironment(
   connect: () => Call | null,
 ): Promise<DrilledEnvironment> {
   if (env === undefined) {
-    const [{ openLocal }, { ALERT_NAMES }] = await Promise.all([
-      import("./local.ts"),
-      import("../../shared/variables.ts"),
-    ]);
-    return openLocal(loadLocal(ALERT_NAMES));
+    const { openLocal } = await import("./local.ts");
+    return openLocal(loadLocal([]));
   }
   const { findEnvironment } = await import("../environments.ts");
   const settings = findEnvironment(env);

@@ -4,6 +4,7 @@ import { Redis } from "@upstash/redis";
 import Docker from "dockerode";
 import { ConfigError, type Environment, environmentWith } from "../../shared/config/reader.ts";
 import { NONE } from "../../shared/config/source-variables.ts";
+import { checksOf } from "../../shared/invariants/checks.ts";
 import { dockerTls } from "../../shared/sources/docker/docker.ts";
 import type { SourceValues } from "../../shared/sources/index.ts";
 import { loadConfig } from "../../shared/variables.ts";
@@ -97,11 +98,12 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Drill
         (field) => `${environment}.${field} still names an address of the examples: correct it`,
       ),
     );
-  const { sources } = loadConfig(environmentWith(variablesOf(environment, settings), variables));
+  const { sources, checks } = loadConfig(environmentWith(variablesOf(environment, settings), variables));
   const [database, close] = databaseOf(sources.sqlite);
   return {
     name: environment,
     isAlone: false,
+    off: checksOf(checks).off,
     api: canaryApi(call),
     target: {
       database,

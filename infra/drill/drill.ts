@@ -36,6 +36,8 @@ export interface DrillOptions {
   readonly target: Target;
   readonly api: CanaryApi;
   readonly faults: readonly Fault[];
+  /** Why an invariant is not run there, by its id. Left out: all are run. */
+  readonly off?: ReadonlyMap<string, string>;
   /** Whether only the drill's agents are watched: then nothing but the fault may be red. */
   readonly isAlone: boolean;
   /** Where it is aborted, the current fault is cured and the others are left out. */
@@ -122,7 +124,7 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
  * @returns the proofs in the order of the faults, without those after an interruption
  */
 export async function runDrill(options: DrillOptions): Promise<Proof[]> {
-  const { target, faults, signal, onAgent, onProof } = options;
+  const { target, faults, off, signal, onAgent, onProof } = options;
   const proofs: Proof[] = [];
   for (const fault of faults) {
     if (signal.aborted) break;
@@ -140,7 +142,7 @@ export async function runDrill(options: DrillOptions): Promise<Proof[]> {
       signal_query: null,
       cycle_ms: { red: null, again: null, recovered: null },
     };
-    const obstacle = obstacleOf(fault, target);
+    const obstacle = obstacleOf(fault, target, off?.get(fault.invariantId));
     if (obstacle !== null) Object.assign(draft, { outcome: "impossible", reason: obstacle });
     else {
       onAgent?.(agent.name);
@@ -154,8 +156,12 @@ export async function runDrill(options: DrillOptions): Promise<Proof[]> {
   return proofs;
 }
 
-/** Gives the reason why the fault can't be made. Every fault needs an agent on the roster, with slots. */
-function obstacleOf(fault: Fault, target: Target): string | null {
+/**
+ * Gives the reason why the fault can't be made, or would not be seen. Every fault needs an agent on the roster, with slots.
+ * @param off why its invariant is not run there
+ */
+function obstacleOf(fault: Fault, target: Target, off: string | undefined): string | null {
+  if (off !== undefined) return `its environment does not run ${fault.invariantId}: ${off}`;
   for (const part of [target.database, target.redis]) if ("absent" in part) return part.absent;
   return fault.obstacle?.(target) ?? null;
 }

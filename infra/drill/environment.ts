@@ -9,5 +9,7 @@ export interface DrilledEnvironment {
   readonly isAlone: boolean;
   readonly api: CanaryApi;
   readonly target: Target;
+  /** Why an invariant is not run there, by its id. */
+  readonly off: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }

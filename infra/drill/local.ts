@@ -1,5 +1,7 @@
 /** Opens an embedded environment for the drill, with the fleet's traffic in it. */
 import { Redis } from "@upstash/redis";
+import { CHECKS } from "../../shared/config/checks.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { controlsOf, NO_JOURNAL } from "../faults/target.ts";
 import { startEnvironment } from "../local/environment.ts";
 import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
@@ -16,13 +18,19 @@ export interface LocalDrillOptions {
 /** @throws LocalError where the machine is in the way */
 export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvironment> {
   // Without containers for the fleet: another environment on the same daemon may have them under the same names.
-  const environment = await startEnvironment({ ...options, port: 0, alerts: {}, fleetContainers: false });
+  const environment = await startEnvironment({
+    ...options,
+    port: 0,
+    variables: { [CHECKS.on.name]: OFF_BY_DEFAULT.join(",") },
+    fleetContainers: false,
+  });
   const { url, token, sources, platform, cachedCounts, containers, docker } = environment;
   // A second client: the platform's own transactions must not contain a fault.
   const client = await openPlatformDatabase(sources.databaseUrl);
   return {
     name: "an embedded environment",
     isAlone: true,
+    off: environment.canary.checks.off,
     api: canaryApi((path, init) =>
       fetch(url + path, {
         ...init,

@@ -36,8 +36,8 @@ export interface LocalOptions {
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
   readonly publicBadge?: boolean;
-  /** The variables of the alert channels and policy. */
-  readonly alerts: Readonly<Record<string, string>>;
+  /** The variables of alerts, and of which invariants run. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
   /** Whether the fleet's agents get containers where a daemon answers. Default: yes. */
@@ -181,7 +181,7 @@ async function serveCanary(
     QUEUE_COUNTS_TOKEN: sources.queueCounts.token,
     ...("env" in docker && docker.env),
     ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
-    ...options.alerts,
+    ...options.variables,
   };
   const canary = openCanary(env, { state: dynamo });
   let pointed = canary;

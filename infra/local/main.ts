@@ -6,7 +6,7 @@ import { loadLocal } from "../../shared/config/local.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { DAY_MS, parseDuration, SECOND_MS } from "../../shared/time.ts";
-import { ALERT_NAMES } from "../../shared/variables.ts";
+import { PASSED_ON } from "../../shared/variables.ts";
 import { LocalError, startEnvironment } from "./environment.ts";
 
 const DEFAULT_PORT = 8787;
@@ -45,7 +45,7 @@ const stopped = new Promise<void>((resolve) => {
 });
 
 try {
-  const environment = await startEnvironment({ ...loadLocal(ALERT_NAMES), port, dataFolder: data });
+  const environment = await startEnvironment({ ...loadLocal(PASSED_ON), port, dataFolder: data });
   const { url, token, canary, parts } = environment;
   console.log("trinity-canary on an embedded environment (Ctrl-C ends it)\n");
   for (const [part, what] of parts) console.log(`  ${part.padEnd(9)} ${what}`);

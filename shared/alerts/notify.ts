@@ -163,7 +163,7 @@ function notifySight(
   prior: AlertState,
   after: AlertState,
   notices: readonly Notice[],
-  { offSources }: CycleResult,
+  { offInvariants, offSources }: CycleResult,
   { nowMs, policy, silences }: Context,
 ): AlertState & { readonly notices: readonly Notice[] } {
   const states: Record<string, InvariantState> = { ...after.states };
@@ -186,7 +186,7 @@ function notifySight(
     if (before.announced && !Object.hasOwn(after.blindSources, name) && !offSources.includes(sourceOf(name)))
       seen.push({ name, reason: null, sinceMs: before.sinceMs });
   for (const [id, before] of Object.entries(prior.states))
-    if (before.blindAnnounced && after.states[id]?.blindSinceMs === null)
+    if (before.blindAnnounced && after.states[id]?.blindSinceMs === null && !offInvariants.includes(id))
       seen.push({ name: id, reason: null, sinceMs: before.blindSinceMs ?? nowMs });
   const sight: SightNotice[] = [];
   if (blind.length > 0) sight.push({ kind: "blind", what: blind });

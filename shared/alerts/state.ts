@@ -48,6 +48,14 @@ export interface AlertState {
   readonly blindSources: BlindSources;
 }
 
+/** The part of a state that says how long verdicts have been unknown: they have not. */
+export const NOT_BLIND = {
+  blindCycles: 0,
+  blindAnnounced: false,
+  blindSinceMs: null,
+  blindReason: null,
+} as const;
+
 /** The state of an invariant before its first verdict. */
 export const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
   status: "unknown",
@@ -55,10 +63,7 @@ export const NEVER_JUDGED: Omit<InvariantState, "sinceMs"> = {
   red: {},
   redBesides: 0,
   announcedAtMs: null,
-  blindCycles: 0,
-  blindAnnounced: false,
-  blindSinceMs: null,
-  blindReason: null,
+  ...NOT_BLIND,
 };
 
 /** The state of that invariant, also where it was never judged. */

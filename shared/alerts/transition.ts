@@ -9,6 +9,8 @@ import {
   type BlindSource,
   type BlindSources,
   type InvariantState,
+  type InvariantStates,
+  NOT_BLIND,
   type RedSubject,
   redSubjectOf,
   stateOf,
@@ -48,7 +50,9 @@ export type Transition = Broke | Spread | Recovered;
 export interface CycleResult {
   /** Of this cycle alone. */
   readonly verdicts: readonly Verdict[];
-  /** Sources that are left out on purpose, by name. */
+  /** Invariants that are not run in this environment, by id: turned off, or a fact that they read is. */
+  readonly offInvariants: readonly string[];
+  /** Sources that were not read on purpose, by name: left out, or nothing that was asked for needs them. */
   readonly offSources: readonly string[];
   /** Whether every invariant ran: a run of some says nothing of how long the others, or their sources, were blind. */
   readonly isFull: boolean;
@@ -74,7 +78,7 @@ export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
 /**
  * Computes the state after a cycle.
  * @param prior what the last cycle left
- * @param result of this cycle; invariants that did not run and sources that were not asked stay as they are
+ * @param result of this cycle; other invariants that did not run, and sources that were not asked, stay as they are
  * @param silences may include ended ones
  * @returns the new state, and the transitions in the order of the verdicts
  */
@@ -91,13 +95,31 @@ export function transition(
     return { id, after, change: changeOf(before, after, verdict, nowMs, silences) };
   });
   return {
-    states: { ...prior.states, ...Object.fromEntries(steps.map(({ id, after }) => [id, after])) },
+    states: {
+      ...prior.states,
+      ...turnedOff(prior.states, result.offInvariants),
+      ...Object.fromEntries(steps.map(({ id, after }) => [id, after])),
+    },
     blindSources: result.isFull
       ? blindAfter(prior.blindSources, result.unavailable, nowMs)
       : prior.blindSources,
     transitions: steps.flatMap(({ change }) => (change ? [change] : [])),
   };
 }
+
+/**
+ * The states of invariants that are off. What is red stays so, since nobody has seen it healthy: it recovers, or operators
+ * are notified of it again, once the invariant is on again. What is not looked at on purpose is not blind.
+ */
+const turnedOff = (states: InvariantStates, off: readonly string[]): InvariantStates =>
+  Object.fromEntries(
+    off.flatMap((id) => {
+      const state = states[id];
+      if (!state) return [];
+      const red = Object.entries(state.red).map(([name, { announced: _, ...subject }]) => [name, subject]);
+      return [[id, { ...state, ...NOT_BLIND, red: Object.fromEntries(red) }]];
+    }),
+  );
 
 function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFull: boolean): InvariantState {
   if (verdict.status === "unknown")
@@ -120,10 +142,7 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
     red,
     redBesides,
     announcedAtMs: isRed ? prior.announcedAtMs : null,
-    blindCycles: 0,
-    blindAnnounced: false,
-    blindSinceMs: null,
-    blindReason: null,
+    ...NOT_BLIND,
     checked: seenCount(verdict.coverage),
   };
 }

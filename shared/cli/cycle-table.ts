@@ -24,7 +24,7 @@ export function renderCycle(report: CycleReport, colour: boolean): string {
       verdict && checkedWords(verdict.checked, verdict.status),
       violations.length > 0 && `${violations.length} violation(s)`,
       unseen.length > 0 && `${unseen.length} unseen: ${unseen.slice(0, MAX_UNSEEN).join(", ")}`,
-      verdict?.reason,
+      verdict ? verdict.reason : report.checks_off_reasons?.[id],
     ].filter((fact) => typeof fact === "string");
     const head = `${SYMBOLS[status]} ${id}  ${status.padEnd(7)}  ${title.padEnd(30)}`;
     lines.push(`${paint[status](head)}  ${printable(facts.join(", "))}`);

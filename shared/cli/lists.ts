@@ -1,7 +1,7 @@
 /** Violations, silences and states as lines of a terminal. */
 import pc from "picocolors";
 import { listed, printable } from "../text.ts";
-import { checkedWords, describeAge, isFresh } from "../web/describe-status.ts";
+import { checkedWords, describeAge, isFresh, severityWords } from "../web/describe-status.ts";
 import { type BarState, type UptimeBars, uptimesOf, worstOf } from "../web/uptime.ts";
 import type {
   CycleOutline,
@@ -50,10 +50,17 @@ export const renderSilences = ({ silences }: SilencesBody): string =>
   silences.length > 0 ? silences.map(renderSilence).join("\n") : "no silences";
 
 /** Describes an invariant beyond its state. */
-function factsOf(invariant: InvariantStatus, silences: readonly SilenceBody[]): string {
-  const { status, since, checked, red_subjects, blind_since, blind_reason } = invariant;
+function factsOf(
+  invariant: InvariantStatus,
+  silences: readonly SilenceBody[],
+  offReason: string | undefined,
+): string {
+  const { status, severity, since, checked, red_subjects, blind_since, blind_reason } = invariant;
+  const words = severityWords(invariant);
   const silenced = silences.map((s) => s.subject ?? "all of it");
   const facts = [
+    offReason,
+    words !== severity && words,
     silenced.length > 0 && `silenced: ${listed(silenced, MAX_SILENCED)}`,
     since && `since ${since}`,
     checked !== null && checkedWords(checked, status),
@@ -103,7 +110,9 @@ export function renderStatus(
     const head = `${SYMBOLS[state]} ${id}  ${state.padEnd(7)}  ${title.padEnd(30)}`;
     const uptime = uptimeText(uptimes[id]!, paint);
     const silences = status.silences.filter((s) => s.invariant_id === id);
-    lines.push(`${paint[state](head)}  ${uptime}  ${factsOf(invariant, silences)}`);
+    lines.push(
+      `${paint[state](head)}  ${uptime}  ${factsOf(invariant, silences, status.checks_off_reasons?.[id])}`,
+    );
   }
   lines.push(c.dim(`  ${LEGEND}`), alertsLine(status.alerts));
   for (const silence of status.silences) lines.push(renderSilence(silence));

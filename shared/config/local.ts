@@ -29,7 +29,7 @@ export function loadLocal(handedThrough: readonly string[], env: Environment = p
     ...rest,
     dockerCertPath: dockerCertPath ?? undefined,
     adminToken: token ?? undefined,
-    alerts: Object.fromEntries(
+    variables: Object.fromEntries(
       Object.entries(env).filter(
         (entry): entry is [string, string] => handedThrough.includes(entry[0]) && entry[1] !== undefined,
       ),

@@ -2,7 +2,6 @@
 import { wasRedIn } from "../alerts/state.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import type { Canary } from "../canary.ts";
-import { INVARIANTS } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { cut, MAX_LINE } from "../text.ts";
 import { confirmed, needConfirmation } from "../verdict/confirm.ts";
@@ -42,7 +41,9 @@ export async function judge(
       unavailable = unavailable.concat(again.unavailable);
     });
   }
-  verdicts = withoutDiscredited(verdicts, INVARIANTS, (invariant) => {
+  const { all, off } = canary.checks;
+  const watched = all.filter(({ id }) => !off.has(id));
+  verdicts = withoutDiscredited(verdicts, watched, (invariant) => {
     const verdict = verdicts.find((v) => v.invariant.id === invariant.id);
     // One that was red, and was not asked for or could not be judged, is as red as before.
     if (verdict === undefined || verdict.status === "unknown")

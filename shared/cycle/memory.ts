@@ -15,6 +15,8 @@ export interface Memory extends AlertState {
     readonly atMs: number;
     readonly durationMs: number;
     readonly checksOff: readonly string[];
+    /** Why, by id. Absent in a memory of an older version. */
+    readonly checksOffReasons?: Readonly<Record<string, string>>;
     readonly sourcesUnavailable: readonly string[];
     readonly latencyMsBySource: Readonly<Record<string, number>>;
     /** The names of its alert channels, sorted. Absent in a memory of an older version. */

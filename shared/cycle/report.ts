@@ -36,7 +36,8 @@ export interface Drafts {
 export interface CycleFacts {
   readonly snapshotTime: string;
   readonly checksRun: readonly string[];
-  readonly checksOff: readonly string[];
+  /** Why each invariant that was asked for was not run, by its id. */
+  readonly checksOff: Readonly<Record<string, string>>;
   readonly sourcesUnavailable: readonly string[];
   readonly verdicts: readonly Verdict[];
 }
@@ -96,7 +97,8 @@ export const toReport = (
       snapshot_time: facts.snapshotTime,
       cycle_duration_ms: durationMs,
       checks_run: facts.checksRun,
-      checks_off: facts.checksOff,
+      checks_off: Object.keys(facts.checksOff),
+      checks_off_reasons: facts.checksOff,
       sources_unavailable: facts.sourcesUnavailable,
       violations: violations.map((draft, i) => ({ id: ids?.[i] ?? null, ...draft })),
       violations_total: total,
@@ -148,6 +150,7 @@ export const toCycleRecord = (
   duration_ms: report.cycle_duration_ms,
   checks_run: report.checks_run,
   checks_off: report.checks_off,
+  checks_off_reasons: report.checks_off_reasons,
   sources_unavailable: report.sources_unavailable.slice(0, MAX_LISTED),
   violation_count: report.violations_total,
   found,

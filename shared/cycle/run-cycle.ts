@@ -4,11 +4,9 @@ import { enqueue, isDue } from "../alerts/outbox.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import type { Canary } from "../canary.ts";
-import { INVARIANTS } from "../invariants/index.ts";
-import type { Invariant } from "../invariants/invariant.ts";
 import { type Lease, LeaseLost } from "../store/lease.ts";
 import { formatInstant } from "../time.ts";
-import { factsOf, isOff } from "../verdict/evaluate.ts";
+import { factsOf, whyOff } from "../verdict/evaluate.ts";
 import { deliverOutbox } from "./deliver.ts";
 import type { Finished } from "./finished.ts";
 import { gather } from "./gather.ts";
@@ -78,21 +76,28 @@ async function readAndJudge(
   unreadable: string | null,
   startedAtMs: number,
 ): Promise<Finished> {
-  const selected = INVARIANTS.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
+  const { all, off } = canary.checks;
+  const selected = all.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
+  const wanted = selected.filter(({ id }) => !off.has(id));
   const memory = lease?.memory ?? EMPTY_MEMORY;
-  const gathered = await gather(canary, factsOf(selected), lease && memory, unreadable, startedAtMs);
+  const gathered = await gather(canary, factsOf(wanted), lease && memory, unreadable, startedAtMs);
   const { snapshot, readings } = gathered;
-  const isRun = (invariant: Invariant) => !isOff(invariant, readings);
-  const judged = await judge(canary, selected.filter(isRun), gathered, memory);
+  const checksOff = Object.fromEntries(
+    selected.flatMap((invariant) => {
+      const reason = off.get(invariant.id) ?? whyOff(invariant, readings);
+      return reason === null ? [] : [[invariant.id, reason]];
+    }),
+  );
+  const run = selected.filter(({ id }) => !Object.hasOwn(checksOff, id));
+  const judged = await judge(canary, run, gathered, memory);
   const snapshotTime = formatInstant(snapshot.takenAtMs);
-  const idsOf = (invariants: readonly Invariant[]) => invariants.map(({ id }) => id);
   return {
     request,
     startedAtMs,
     gathered,
     snapshotTime,
-    checksRun: idsOf(selected.filter(isRun)),
-    checksOff: idsOf(selected.filter((invariant) => !isRun(invariant))),
+    checksRun: run.map(({ id }) => id),
+    checksOff,
     sourcesUnavailable: distinctLines([...snapshot.unavailable, ...judged.unavailable]),
     judged: judged.verdicts,
     verdicts: judged.verdicts.map((v) => withStillRed(v, memory.states[v.invariant.id])),
@@ -166,11 +171,12 @@ const commit = (
   );
 
 /** What changed, and who is notified of it. */
-function changeOf({ alerts }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
+function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
   const { memory, silences } = lease;
-  const { judged, gathered, sourcesUnavailable, request, startedAtMs } = finished;
+  const { judged, gathered, checksOff, sourcesUnavailable, request, startedAtMs } = finished;
   const result = {
     verdicts: judged,
+    offInvariants: [...checks.off.keys(), ...Object.keys(checksOff)],
     offSources: gathered.snapshot.offSources,
     unavailable: sourcesUnavailable,
     isFull: request.invariantIds === undefined,
@@ -190,7 +196,8 @@ const lastFullCycleAfter = (
     : {
         atMs: startedAtMs,
         durationMs,
-        checksOff,
+        checksOff: Object.keys(checksOff),
+        checksOffReasons: checksOff,
         sourcesUnavailable: sourcesUnavailable.slice(0, MAX_REMEMBERED_LINES),
         latencyMsBySource: gathered.snapshot.latencyMsBySource,
         channels: [...channels].sort(),

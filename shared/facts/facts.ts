@@ -286,6 +286,6 @@ export interface Snapshot {
   /** One line for each source or part that could not be read, without secrets. */
   readonly unavailable: readonly string[];
   readonly latencyMsBySource: Readonly<Record<string, number>>;
-  /** Sources that are left out on purpose, by name. */
+  /** Sources that were not read on purpose, by name: left out, or nothing that was asked for needs them. */
   readonly offSources: readonly string[];
 }

@@ -67,6 +67,8 @@ interface InvariantSpec<
   readonly discredits?: Discredit;
   /** Whether a new red is read again before it counts: its facts come from more than one source, read or clock. */
   readonly confirm: boolean;
+  /** It runs only where the environment turns it on. */
+  readonly isOffByDefault?: true;
   /**
    * @returns what was found, or a text that says why these facts allow no verdict
    */

@@ -68,6 +68,8 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
     readings: withLines(Object.assign({}, ...results.map((r) => r.readings)), toLine),
     unavailable: results.flatMap((r) => r.unavailable).map(toLine),
     latencyMsBySource,
-    offSources: asked.filter((s) => "absent" in s && s.absent === "off").map((source) => source.name),
+    offSources: sources
+      .filter((s) => !asked.includes(s) || ("absent" in s && s.absent === "off"))
+      .map((source) => source.name),
   };
 }

@@ -44,12 +44,14 @@ export const unknownVerdict = (invariant: Invariant, reason: string): Verdict =>
   findings: [],
 });
 
-/** Says whether a fact without which the invariant is not run was left out on purpose. */
-export const isOff = ({ reads, offWith = reads }: Invariant, readings: Readings): boolean =>
-  offWith.some((fact) => {
+/** Says why the invariant is not run: a fact without which it is not was left out on purpose. Null where it is run. */
+export function whyOff({ reads, offWith = reads }: Invariant, readings: Readings): string | null {
+  for (const fact of offWith) {
     const reading = readings[fact];
-    return reading?.read === false && reading.off === true;
-  });
+    if (reading?.read === false && reading.off) return reading.reason;
+  }
+  return null;
+}
 
 /**
  * Says why what the invariant rests on is too little to call it green by; null where it is enough. What it rests on without

@@ -2,10 +2,11 @@
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
-import { INVARIANTS } from "../invariants/index.ts";
+import type { Checks } from "../invariants/checks.ts";
+import { findInvariant } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { formatDuration, formatInstant, MINUTE_MS } from "../time.ts";
-import type { SilenceBody, StatusBody } from "../wire/schemas.ts";
+import type { InvariantStatus, SilenceBody, StatusBody } from "../wire/schemas.ts";
 
 /** Three scheduled cycles: one may be late, and one may fail. */
 const STALE_AFTER_MS = 15 * MINUTE_MS;
@@ -48,6 +49,12 @@ export function checkedWords(checked: number, status: string): string {
   return status === "green" ? "nothing to check" : "none checked";
 }
 
+/** The severity; where the environment gives another one than the invariant has, with that: `minor (critical by default)`. */
+export function severityWords({ id, severity }: Pick<InvariantStatus, "id" | "severity">): string {
+  const own = findInvariant(id)?.severity ?? severity;
+  return own === severity ? severity : `${severity} (${own} by default)`;
+}
+
 function describeState(
   { id, title, tier, severity }: Invariant,
   remembered: InvariantState | undefined,
@@ -74,17 +81,21 @@ function describeState(
 
 /**
  * Makes the body of `/api/canary/status`.
+ * @param checks those of this environment: what it turns off is off at once, and not with the next cycle
  * @param silences may include ended ones
  */
 export function describeStatus(
+  checks: Checks,
   { states, lastFullCycle, outbox }: Memory,
   silences: readonly Silence[],
   nowMs: number,
 ): StatusBody {
   const channels = lastFullCycle?.channels;
+  const isOff = (id: string) => checks.off.has(id) || (lastFullCycle?.checksOff.includes(id) ?? false);
   return {
     checked_at: instantOrNull(lastFullCycle?.atMs),
     cycle_duration_ms: lastFullCycle?.durationMs ?? null,
+    checks_off_reasons: { ...lastFullCycle?.checksOffReasons, ...Object.fromEntries(checks.off) },
     sources_unavailable: lastFullCycle?.sourcesUnavailable ?? [],
     alerts: {
       status: channels?.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
@@ -93,8 +104,6 @@ export function describeStatus(
     },
     silences: silences.filter((s) => isInForce(s, nowMs)).map(toSilence),
     source_latency_ms: { ...lastFullCycle?.latencyMsBySource },
-    invariants: INVARIANTS.map((i) =>
-      describeState(i, states[i.id], lastFullCycle?.checksOff.includes(i.id) ?? false),
-    ),
+    invariants: checks.all.map((i) => describeState(i, states[i.id], isOff(i.id))),
   };
 }

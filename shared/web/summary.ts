@@ -12,6 +12,8 @@ export type ShownState = (typeof SHOWN_STATES)[number];
 export interface InvariantSummary extends InvariantStatus {
   /** "silenced" means red or unknown, with every notification held back by silences. */
   readonly shown: ShownState;
+  /** Why it is not run; null where it is, or where that is not known. */
+  readonly offReason: string | null;
   readonly red: Readonly<Record<string, RedSubject>>;
   /** Includes subjects that the memory only counts. */
   readonly redCount: number;
@@ -33,10 +35,10 @@ function shownAs(
 }
 
 /** Reads the memory once and summarizes it. */
-export async function readSummary({ store, environment, now }: CanaryView) {
+export async function readSummary({ store, checks, environment, now }: CanaryView) {
   const nowMs = now();
   const { memory, silences } = await store.lease.read();
-  const status = describeStatus(memory, silences, nowMs);
+  const status = describeStatus(checks, memory, silences, nowMs);
   return {
     environment,
     nowMs,
@@ -52,6 +54,7 @@ export async function readSummary({ store, environment, now }: CanaryView) {
       return {
         ...invariant,
         shown: shownAs(invariant, redCount, silenced),
+        offReason: status.checks_off_reasons?.[invariant.id] ?? null,
         red: state?.red ?? {},
         redCount,
         silences: silences.filter((s) => s.invariantId === invariant.id && isInForce(s, nowMs)),

@@ -5,7 +5,7 @@ import type { LeaseStore } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
 
 /** A canary as the app needs it: its state, and neither its sources nor its channels. */
-export interface AppCanary extends Pick<Canary, "now" | "redact"> {
+export interface AppCanary extends Pick<Canary, "checks" | "now" | "redact"> {
   readonly store: Pick<Store, "freshness" | "history" | "silences"> & {
     readonly lease: Pick<LeaseStore, "read">;
   };
@@ -15,13 +15,15 @@ export interface AppCanary extends Pick<Canary, "now" | "redact"> {
 /** The readable part of a canary. Pages get this, so they can't silence or run a cycle. */
 export interface CanaryView {
   readonly store: Pick<AppCanary["store"], "freshness" | "history" | "lease">;
+  readonly checks: AppCanary["checks"];
   readonly environment: string;
   /** Unix ms. */
   readonly now: () => number;
 }
 
-export const viewOf = ({ store, alerts, now }: AppCanary): CanaryView => ({
+export const viewOf = ({ store, checks, alerts, now }: AppCanary): CanaryView => ({
   store,
+  checks,
   environment: alerts.environment,
   now,
 });

@@ -55,7 +55,15 @@ export const VerdictSchema = z
   })
   .openapi("Verdict");
 
-const scope = { checks_run: list(Id), checks_off: list(Id), sources_unavailable: list(z.string()) };
+/** Why each invariant is not run, by its id. Absent in what older versions wrote. */
+const OffReasons = z.record(z.string(), z.string()).readonly().optional();
+
+const scope = {
+  checks_run: list(Id),
+  checks_off: list(Id),
+  checks_off_reasons: OffReasons,
+  sources_unavailable: list(z.string()),
+};
 const changes = { transitions: list(Transition), spreads: list(Spread), recoveries: list(Recovery) };
 
 export const CycleResponse = z
@@ -132,6 +140,7 @@ export const Status = z
     /** The last cycle that ran every invariant. The durations and sources are from that cycle. */
     checked_at: Instant.nullable(),
     cycle_duration_ms: z.number().int().nullable(),
+    checks_off_reasons: OffReasons,
     sources_unavailable: list(z.string()),
     alerts: z.object({
       status: z.enum(["no channel", "delivered", "pending"]),

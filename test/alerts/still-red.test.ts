@@ -230,7 +230,13 @@ test("in any history, also of a memory that can't keep all: green and red are th
         const verdict = lookOf(step);
         const prior = states[ID];
         const { status, reason, findings } = withStillRed(verdict, prior);
-        const result = { verdicts: [verdict], offSources: [], unavailable: [], isFull: true };
+        const result = {
+          verdicts: [verdict],
+          offInvariants: [],
+          offSources: [],
+          unavailable: [],
+          isFull: true,
+        };
         const after = transition(
           { states, blindSources: {} },
           result,

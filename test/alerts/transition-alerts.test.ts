@@ -74,13 +74,25 @@ function canary(differs: Partial<AlertPolicy> = {}) {
     verdicts: readonly Verdict[],
     {
       unavailable = [],
+      offInvariants = [],
       offSources = [],
       isFull = true,
-    }: { unavailable?: readonly string[]; offSources?: readonly string[]; isFull?: boolean } = {},
+    }: {
+      unavailable?: readonly string[];
+      offInvariants?: readonly string[];
+      offSources?: readonly string[];
+      isFull?: boolean;
+    } = {},
   ): string[] {
     nowMs += waitMs;
     waitMs = 5 * MINUTE_MS;
-    last = advance(remembered, { verdicts, offSources, unavailable, isFull }, nowMs, policy, silences);
+    last = advance(
+      remembered,
+      { verdicts, offInvariants, offSources, unavailable, isFull },
+      nowMs,
+      policy,
+      silences,
+    );
     remembered = JSON.parse(JSON.stringify({ states: last.states, blindSources: last.blindSources }));
     return repeated(last.notices);
   }

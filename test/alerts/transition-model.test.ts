@@ -455,6 +455,7 @@ async function live({ policy, cycles }: { policy: Omit<AlertPolicy, "hasChannel"
       memory,
       {
         verdicts: cycle.runs.map((id) => verdictOf(world, id)),
+        offInvariants: [],
         offSources: [],
         isFull: cycle.runs.length === IDS.length,
         unavailable: SOURCES.flatMap((source) => {

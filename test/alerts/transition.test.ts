@@ -47,7 +47,7 @@ function verdictOf(
 const stepFrom = (states: InvariantStates, verdicts: readonly Verdict[], nowMs = START_MS) =>
   transition(
     { states, blindSources: {} },
-    { verdicts, offSources: [], unavailable: [], isFull: true },
+    { verdicts, offInvariants: [], offSources: [], unavailable: [], isFull: true },
     nowMs,
     [],
   );

@@ -6,6 +6,7 @@ import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { describeStatus } from "../../shared/web/describe-status.ts";
 import type { CycleReport, StatusBody, VerdictRecord } from "../../shared/wire/schemas.ts";
+import { someChecks } from "../support/cycle.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00.000Z");
 const MINUTE_MS = 60_000;
@@ -14,7 +15,12 @@ const green = { status: "green", sinceMs: NOW, lastRedAtMs: null, red: {} } as c
 const red = { ...green, status: "red", red: { ruby: { sinceMs: NOW, keys: ["a"] } } } as const;
 
 /** Renders the status of a canary whose last full cycle was that many minutes ago. */
-function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & object> = {}, silenced = false) {
+function shown(
+  minutesAgo: number,
+  more: Partial<Memory["lastFullCycle"] & object> = {},
+  silenced = false,
+  checks = someChecks(),
+) {
   const states = Object.fromEntries(INVARIANTS.map(({ id }) => [id, id === "S-02" ? red : green]));
   const memory = {
     ...EMPTY_MEMORY,
@@ -36,7 +42,7 @@ function shown(minutesAgo: number, more: Partial<Memory["lastFullCycle"] & objec
     reason: "r",
     createdAtMs: 0,
   };
-  const status = describeStatus(memory, silenced ? [silence] : [], NOW);
+  const status = describeStatus(checks, memory, silenced ? [silence] : [], NOW);
   return { status, text: renderStatus(status, [], NOW, false) };
 }
 
@@ -60,6 +66,35 @@ test("a check that was turned off while it was red is off, and red of nobody", (
   });
   expect(text).toMatch(/– S-02 {2}off/);
   expect(text).not.toContain("red: ruby");
+});
+
+test("what is not run says why: by the environment's settings, or by the last full cycle", () => {
+  const last = { checksOff: ["R-01", "B-01"], checksOffReasons: { "R-01": "docker: off" } };
+  const { text } = shown(1, last, false, someChecks({ off: ["S-02"] }));
+  expect(text).toMatch(/– S-02 {2}off .* {2}off by CHECKS_OFF$/m);
+  expect(text).toMatch(/– R-01 {2}off .* {2}docker: off$/m);
+  // A memory of a version that kept no reasons.
+  expect(text).toMatch(/– B-01 {2}off .* {2}$/m);
+});
+
+test("an environment's own severity is named, with that of the invariant", () => {
+  const { text } = shown(1, {}, false, someChecks({ severities: { "S-01": "minor" } }));
+  expect(text).toMatch(/S-01 .* {2}minor \(critical by default\), since/);
+  expect(text.match(/by default/g)).toHaveLength(1);
+});
+
+test("the table of a cycle says why a check was not run", () => {
+  const report = {
+    snapshot_time: "2026-11-23T10:00:00.000Z",
+    cycle_duration_ms: 1,
+    ...{ checks_run: [], checks_off: ["R-01", "B-01"], checks_off_reasons: { "R-01": "off by CHECKS_OFF" } },
+    ...{ sources_unavailable: [], violations: [], violations_total: 0 },
+    ...{ transitions: [], spreads: [], recoveries: [], verdicts: {} },
+  } satisfies CycleReport;
+  const table = renderCycle(report, false);
+  expect(table).toMatch(/^– R-01 {2}off .* {2}off by CHECKS_OFF$/m);
+  // The answer of an older canary has no reasons.
+  expect(table).toMatch(/^– B-01 {2}off .* {2}$/m);
 });
 
 test.each([

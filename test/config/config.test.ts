@@ -9,9 +9,9 @@ import { ConfigError, type Environment } from "../../shared/config/reader.ts";
 import { redactor } from "../../shared/config/redactor.ts";
 import { loadRemote } from "../../shared/config/remote.ts";
 import { configureSources } from "../../shared/sources/index.ts";
-import { ALERT_NAMES, loadConfig } from "../../shared/variables.ts";
+import { loadConfig, PASSED_ON } from "../../shared/variables.ts";
 
-const loadLocal = (env: Environment) => loadLocalWith(ALERT_NAMES, env);
+const loadLocal = (env: Environment) => loadLocalWith(PASSED_ON, env);
 const ADMIN_TOKEN = "correct-horse-battery-staple";
 const loadAdminToken = (env: Environment) => loadAccess(env).adminToken;
 const loadPublicBadge = (env: Environment) => loadAccess({ ADMIN_TOKEN, ...env }).publicBadge;
@@ -58,6 +58,7 @@ describe("an environment without any variable", () => {
     },
     stateTable: null,
     cycle: { confirmAfterMs: 3_000, sourceDeadlineMs: 10_000, expectAgents: 0, dwellSeconds: 0 },
+    checks: { off: [], on: [], severities: {} },
     secrets: [],
   };
   const names = [
@@ -77,6 +78,9 @@ describe("an environment without any variable", () => {
     "SOURCE_DEADLINE_MS",
     "EXPECT_AGENTS",
     "R01_DWELL_SECONDS",
+    "CHECKS_OFF",
+    "CHECKS_ON",
+    "SEVERITIES",
     "CANARY_ENVIRONMENT",
     "CANARY_STATUS_URL",
     "SLACK_WEBHOOK_URL",
@@ -456,17 +460,24 @@ describe("the tokens of the API and the command line", () => {
       dockerCertPath: undefined,
       adminToken: undefined,
       publicBadge: false,
-      alerts: {},
+      variables: {},
     });
     expect(loadLocal({ DOCKER_HOST: "tcp://d:2376", DOCKER_CERT_PATH: "/certs", ADMIN_TOKEN })).toEqual({
       dockerHost: "tcp://d:2376",
       dockerCertPath: "/certs",
       adminToken: ADMIN_TOKEN,
       publicBadge: false,
-      alerts: {},
+      variables: {},
     });
     expect(loadLocal({ PUBLIC_BADGE: "on" }).publicBadge).toBe(true);
-    const alerts = { SLACK_WEBHOOK_URL: "https://hooks.slack.com/x", ALERT_REMIND_HOURS: "1" };
-    expect(loadLocal({ ...alerts, PATH: "/bin", ALERT_ON_SPREAD: undefined }).alerts).toEqual(alerts);
+    const passedOn = {
+      SLACK_WEBHOOK_URL: "https://hooks.slack.com/x",
+      ALERT_REMIND_HOURS: "1",
+      CHECKS_OFF: "R-01",
+      CHECKS_ON: "S-01",
+      SEVERITIES: "S-01=major",
+    };
+    const env = { ...passedOn, PATH: "/bin", ALERT_ON_SPREAD: undefined };
+    expect(loadLocal(env).variables).toEqual(passedOn);
   });
 });

@@ -111,6 +111,30 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     expect(out).not.toContain("\u001b[");
   });
 
+  test("what is turned off is not run and says why; asked for alone, no check ran, which is 2", async () => {
+    for (const id of ["a", "b", "c"]) await platform.addSlot("ruby", id, { ageSeconds: 10 });
+    const off = { ...local(), CHECKS_OFF: "S-01,S-02,S-03,B-02" };
+    const { code, out } = await canary(off, "cycle");
+    expect(code).toBe(0);
+    expect(out).toMatch(/– S-02 {2}off .* {2}off by CHECKS_OFF$/m);
+    expect(out).toMatch(/– R-01 {2}off .* {2}docker: off$/m);
+    const asked = await canary(off, "cycle", "--invariants", "S-02,R-01");
+    expect(asked).toMatchObject({ code: 2, err: "" });
+    expect(asked.out).toMatch(/– S-02 {2}off .* {2}off by CHECKS_OFF\n– R-01 {2}off .* {2}docker: off\n$/);
+    const unknown = await canary({ ...local(), CHECKS_OFF: "S-99" }, "cycle");
+    expect(unknown).toMatchObject({
+      code: 254,
+      err: expect.stringMatching(/^CHECKS_OFF names S-99, which no invariant has: there are S-01/m),
+    });
+  });
+
+  test("an own severity is that of the violation", async () => {
+    for (const id of ["a", "b", "c"]) await platform.addSlot("ruby", id, { ageSeconds: 10 });
+    const env = { ...local(), SEVERITIES: "S-02=minor" };
+    const { out } = await canary(env, "cycle", "--invariants", "S-02", "--json");
+    expect(JSON.parse(out).violations).toMatchObject([{ invariant_id: "S-02", severity: "minor" }]);
+  });
+
   test("red is 1, and --json prints the response and nothing else", async () => {
     for (const id of ["a", "b", "c"]) await platform.addSlot("ruby", id, { ageSeconds: 10 });
     const { code, out, err } = await canary(local(), "cycle", "--invariants", "S-02", "--json");

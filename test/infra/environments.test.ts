@@ -2,7 +2,13 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { ENVIRONMENTS, findEnvironment, parseEnvironment, variablesOf } from "../../infra/environments.ts";
+import {
+  ENVIRONMENTS,
+  type EnvironmentInput,
+  findEnvironment,
+  parseEnvironment,
+  variablesOf,
+} from "../../infra/environments.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -49,6 +55,30 @@ test("how many agents are expected becomes a variable of the function that runs 
   expect(variablesOf("small", settings, "api")).not.toHaveProperty("EXPECT_AGENTS");
 });
 
+test("which invariants run, and how severe they are, become variables of both functions", () => {
+  const checks = { off: ["R-01", "B-01"], on: ["S-01"], severities: { "S-01": "major", "B-02": "minor" } };
+  const settings = parseEnvironment("small", { ...STAGING, checks });
+  for (const reader of ["cycle", "api"] as const)
+    expect(variablesOf("small", settings, reader)).toMatchObject({
+      CHECKS_OFF: "R-01,B-01",
+      CHECKS_ON: "S-01",
+      SEVERITIES: "S-01=major,B-02=minor",
+    });
+  expect(Object.keys(variablesOf("small", parseEnvironment("small", STAGING))).join()).not.toMatch(
+    /CHECKS|SEVERITIES/,
+  );
+});
+
+test("an invariant that is not there is an error of the types", () => {
+  const typed: EnvironmentInput = { ...STAGING, checks: { off: ["R-01"], severities: { "S-01": "minor" } } };
+  // @ts-expect-error: no invariant has this id
+  const unknown: EnvironmentInput = { ...STAGING, checks: { off: ["R-99"] } };
+  // @ts-expect-error: no invariant has this id
+  const severe: EnvironmentInput = { ...STAGING, checks: { severities: { "R-99": "minor" } } };
+  expect(parseEnvironment("small", typed).checks).toEqual({ on: [], ...typed.checks });
+  for (const input of [unknown, severe]) expect(() => parseEnvironment("small", input)).toThrow(/R-99/);
+});
+
 test("an environment that is not there, or not named", () => {
   expect(problemsOf(() => findEnvironment("qa"))).toEqual([
     'there is no environment "qa": give one of dev, staging, prod, or add an entry to infra/environments.ts',
@@ -67,6 +97,32 @@ describe("a field that can't be used is named, with the fix", () => {
     ["a misspelt field", { memoryMB: 512 }, /^staging\.memoryMB is not a setting of an environment/],
     ["a misspelt policy", { alerts: { remindHours: 3 } }, /^staging\.alerts\.remindHours is not a setting/],
     ["fewer agents than none", { expectAgents: -1 }, /^staging\.expectAgents: .*agents .*from 0 to 100000/],
+    [
+      "an invariant that is not there",
+      { checks: { off: ["R-01", "X-99"] } },
+      /^staging\.checks\.off\.1 names "X-99", which no invariant has: there are S-01, .*R-01/,
+    ],
+    [
+      "a severity of an invariant that is not there",
+      { checks: { severities: { "X-99": "minor" } } },
+      /^staging\.checks\.severities\.X-99: no invariant has this id: there are S-01/,
+    ],
+    [
+      "a severity that is none",
+      { checks: { severities: { "S-01": "high" } } },
+      /^staging\.checks\.severities\.S-01: give one of critical, major, minor/,
+    ],
+    [
+      "an id that is no list",
+      { checks: { off: "R-01" } },
+      /^staging\.checks\.off: give a list of ids, like \["R-01"\]/,
+    ],
+    [
+      "an invariant that is to be off and on",
+      { checks: { off: ["R-01", "S-01"], on: ["S-01"] } },
+      /^staging\.checks\.on names S-01, which checks\.off names too: name each in one of the two/,
+    ],
+    ["a misspelt list", { checks: { of: ["R-01"] } }, /^staging\.checks\.of is not a setting/],
     ["a field that is missing", { redisUrl: undefined }, /^staging\.redisUrl is missing: give https:\/\//],
     [
       "a token in an address",

@@ -31,7 +31,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
       port: 0,
       dockerHost: "unix:///nowhere/docker.sock",
       adminToken: TOKEN,
-      alerts: { CANARY_ENVIRONMENT: "staging" },
+      variables: { CANARY_ENVIRONMENT: "staging" },
       confirmAfterMs: 300,
     });
     // An agent without any activity.

@@ -57,7 +57,7 @@ describe("who counts the queues", () => {
   ])("%s", (_, env, expected) => {
     expect(sourcesOf(env)).toEqual([
       ...expected,
-      ["redis", "not configured", ["slots", "drainTick"]],
+      ["redis", "not configured", ["slots", "drainTick", "pullPolls", "platformKeys"]],
       ["docker", "not configured", ["zombies"]],
     ]);
   });

@@ -4,6 +4,7 @@ import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import { LONGEST_LEASE_MS } from "../../shared/store/lease.ts";
+import { describeStatus } from "../../shared/web/describe-status.ts";
 import { MINUTE_MS, type ScriptedCanary, START_MS, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
 
@@ -114,6 +115,25 @@ describe("is read", () => {
     expect(report.verdicts["S-01"]?.status).toBe("red");
     expect(report.transitions).toEqual([]);
     expect((await canary.memory()).states["S-01"]?.sinceMs).toBe(START_MS);
+  });
+
+  test("with a last cycle of a release that kept no reasons: what it did not run is off, without a reason", async () => {
+    const canary = await canaryOf({ checks: { off: ["S-02"] } });
+    const lastFullCycle = {
+      ...{ atMs: START_MS, durationMs: 100, checksOff: ["R-01"] },
+      ...{ sourcesUnavailable: [], latencyMsBySource: {} },
+    };
+    await put(canary, { version: 5, memory: packed({ schema: 1, states: { "S-01": red }, lastFullCycle }) });
+    const { invariants, checks_off_reasons } = describeStatus(
+      canary.deps.checks,
+      await canary.memory(),
+      [],
+      canary.now(),
+    );
+    expect(invariants.filter(({ status }) => status === "off").map(({ id }) => id)).toEqual(["S-02", "R-01"]);
+    expect(checks_off_reasons).toEqual({ "S-02": "off by CHECKS_OFF" });
+    await canary.cycle();
+    expect((await canary.memory()).lastFullCycle?.checksOffReasons).toEqual({ "S-02": "off by CHECKS_OFF" });
   });
 });
 

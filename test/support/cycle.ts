@@ -17,6 +17,8 @@ import type {
   Slot,
   TerminalStatus,
 } from "../../shared/facts/facts.ts";
+import { type CheckSettings, checksOf } from "../../shared/invariants/checks.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { recollectionsOf } from "../../shared/recall/index.ts";
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import { documentClient } from "../../shared/store/client.ts";
@@ -120,12 +122,20 @@ const HEALTHY: World = {
 };
 
 /** The settings of the canary; `dwellSeconds` is R-01's. */
-type Settings = CycleSettings & { readonly dwellSeconds: number };
+type Settings = CycleSettings & {
+  readonly dwellSeconds: number;
+  /** Which invariants run, and how severe they are. Left out: all run, also those that are off by default. */
+  readonly checks: Partial<CheckSettings>;
+};
+/** Every invariant runs, as severe as its file says, but for what is named. */
+export const someChecks = (settings: Partial<CheckSettings> = {}) =>
+  checksOf({ off: [], on: OFF_BY_DEFAULT, severities: {}, ...settings });
 const DEFAULTS: Settings = {
   sourceDeadlineMs: 10_000,
   confirmAfterMs: 3_000,
   expectAgents: 0,
   dwellSeconds: 0,
+  checks: {},
 };
 
 /** No alert is sent. */
@@ -210,6 +220,8 @@ export interface ScriptedCanary {
   marks(fact: GivenFact, marks: { readonly unlisted?: string; readonly insufficient?: string }): void;
   /** Sets what a read of that source does first: it may throw, hang or be slow. Without a function the source is healthy. */
   when(source: SourceName, asked?: (signal: AbortSignal) => Promise<void>): void;
+  /** Deploys the canary with other settings of its invariants. */
+  deploy(checks: Partial<CheckSettings>): void;
   /** Turns that source off. */
   leaveOut(source: SourceName, absent: "off" | "not configured"): void;
   /** Makes that call of the store fail until `stateRecovers`. */
@@ -306,6 +318,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
     recollections: recollectionsOf(settings),
     store: faulty,
     settings,
+    checks: someChecks(settings.checks),
     alerts: SILENT,
     now: () => nowMs,
     sleep: async (ms) => {
@@ -349,6 +362,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
       if (asked) behaviour.set(source, asked);
       else behaviour.delete(source);
     },
+    deploy: (checks) => void Object.assign(deps, { checks: someChecks(checks) }),
     leaveOut: (source, absent) =>
       void sources.splice(names.indexOf(source), 1, { name: source, gives: GIVES[source], absent }),
     stateFails(...calls) {

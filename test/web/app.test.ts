@@ -187,6 +187,7 @@ describe("POST run-cycle", () => {
           "cycle_duration_ms",
           "checks_run",
           "checks_off",
+          "checks_off_reasons",
           "sources_unavailable",
           "violations",
           "violations_total",
@@ -648,6 +649,32 @@ describe("GET status", () => {
     canary.leaveOut("docker", "off");
     await canary.cycle();
     expect((await statusOf(get, "R-01")).status).toBe("off");
+    expect((await get("/api/canary/status")).body.checks_off_reasons).toEqual({ "R-01": "docker: off" });
+  });
+
+  test("what the environment turns off is off before the first cycle, with the reason; so is its own severity", async () => {
+    const checks = { off: ["R-01"], severities: { "S-01": "minor" } } as const;
+    const { get, canary } = await apiOf(await canaryOf({ checks }));
+    canary.leaveOut("queue_counts", "off");
+    for (const reasons of [{}, { "B-01": "queue_counts: off" }]) {
+      expect((await get("/api/canary/status")).body.checks_off_reasons).toEqual({
+        "R-01": "off by CHECKS_OFF",
+        ...reasons,
+      });
+      expect(await statusOf(get, "R-01")).toMatchObject({ status: "off", severity: "critical" });
+      expect(await statusOf(get, "S-01")).toMatchObject({ severity: "minor" });
+      await canary.cycle();
+    }
+  });
+
+  test("what is turned off while it is red is red of nobody, at once", async () => {
+    const { canary } = await apiOf();
+    canary.set(LEAKED);
+    await canary.cycle();
+    // The next deployment, before its first cycle.
+    canary.deploy({ off: ["S-01"] });
+    const { get } = await apiOf(canary);
+    expect(await statusOf(get, "S-01")).toMatchObject({ status: "off", since: null, red_subjects: [] });
   });
 
   test("a run of some invariants moves theirs, and leaves what stands of the last full cycle", async () => {

@@ -467,6 +467,31 @@ describe("the first page", () => {
     expect(textOf(text)).toMatch(/not judged since 10:05\s*: redis: ETIMEDOUT/);
   });
 
+  test("what is not run says why, on the first page, on its own, and on the cycle's", async () => {
+    const { ask, canary } = await signedIn({ canary: await canaryOf({ checks: { off: ["S-03"] } }) });
+    canary.leaveOut("docker", "off");
+    const { snapshot_time } = await canary.cycle();
+    for (const [id, reason] of [
+      ["S-03", "off by CHECKS_OFF"],
+      ["R-01", "docker: off"],
+    ] as const) {
+      const row = textOf((await ask("/")).text.split(`id="${id}"`)[1]!.split("</li>")[0]!);
+      expect(row).toMatch(new RegExp(`off .* not run .* ${reason}`));
+      expect(textOf((await ask(`/invariants/${id}`)).text)).toContain(` off ${reason} `);
+      expect(textOf((await ask(`/cycles/${snapshot_time}`)).text)).toMatch(new RegExp(`not run ${reason} `));
+    }
+    expect(textOf((await ask("/invariants/S-01")).text)).not.toMatch(/CHECKS_OFF|docker: off/);
+  });
+
+  test("an invariant's page shows the severity that it has here, and its own beside it", async () => {
+    const checks = { severities: { "S-01": "minor" } } as const;
+    const { ask } = await signedIn({ canary: await canaryOf({ checks }) });
+    expect(textOf((await ask("/invariants/S-01")).text)).toContain(
+      "tier A, minor (critical by default), reads",
+    );
+    expect(textOf((await ask("/invariants/S-02")).text)).toContain("tier A, critical, reads");
+  });
+
   test("a page on which a check is off does not call all of it green", async () => {
     const { ask, canary } = await signedIn();
     canary.leaveOut("docker", "off");
@@ -1144,6 +1169,13 @@ describe("GET /metrics", () => {
     const { text } = await scrape(browser);
     expect(text).toMatch(/^trinity_canary_checked_subjects\{invariant="S-01"\} 2$/m);
     expect(text).not.toMatch(/^trinity_canary_checked_subjects\{invariant="R-01"/m);
+  });
+
+  test("an environment's own severity is the label, and what it turns off is off", async () => {
+    const checks = { off: ["R-01"], severities: { "S-01": "minor" } } as const;
+    const { text } = await scrape(await browserOf({ canary: await canaryOf({ checks }) }));
+    expect(text).toMatch(/^trinity_canary_invariant_status\{invariant="R-01",.*status="off"\} 1$/m);
+    expect(text).toMatch(/^trinity_canary_invariant_status\{invariant="S-01",severity="minor",/m);
   });
 
   test("is well formed: help and type before each family's samples, no line twice, a line's end at the end", async () => {

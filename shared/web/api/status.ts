@@ -34,10 +34,10 @@ const health = createRoute({
   responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },
 });
 
-export const registerStatus: RegisterRoutes = (app, { view: { store, now } }) => {
+export const registerStatus: RegisterRoutes = (app, { view: { store, checks, now } }) => {
   app.openapi(status, async (c) => {
     const { memory, silences } = await store.lease.read();
-    return c.json(fitInto(describeStatus(memory, silences, now()), MAX_ANSWER_BYTES), 200);
+    return c.json(fitInto(describeStatus(checks, memory, silences, now()), MAX_ANSWER_BYTES), 200);
   });
 
   app.openapi(cycles, async (c) => {

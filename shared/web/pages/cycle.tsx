@@ -7,7 +7,7 @@ import { checkedWords } from "../describe-status.ts";
 import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { InvariantLink, Name, Names, Sentence, State, ViolationList } from "../ui/parts.tsx";
+import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
@@ -34,7 +34,7 @@ async function readCycleData(view: CanaryView, atMs: number) {
 }
 
 function Verdicts({ cycle }: { cycle: CycleRecord }) {
-  const { verdicts, checks_off, found } = cycle;
+  const { verdicts, checks_off, checks_off_reasons, found } = cycle;
   const shown = INVARIANTS.filter(({ id }) => verdicts[id] || checks_off.includes(id));
   return (
     <ol class="rows plain">
@@ -52,6 +52,7 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
                   {of.violations.toLocaleString("en")} violation(s): <Name text={of.summary} />
                 </p>
               )}
+              {!verdict && <Off reason={checks_off_reasons?.[id]} />}
               {verdict?.reason && <Sentence text={verdict.reason} />}
               {verdict && verdict.unseen.length > 0 && (
                 <>

@@ -3,7 +3,7 @@
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
-import { checkedWords } from "../describe-status.ts";
+import { checkedWords, severityWords } from "../describe-status.ts";
 import { readHistory } from "../history.ts";
 import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { readSummary } from "../summary.ts";
@@ -11,7 +11,17 @@ import { Days, Uptime } from "../ui/bars.tsx";
 import { Command } from "../ui/command.tsx";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { Blind, Name, Sentence, SinceInstant, StaleLine, State, Until, ViolationList } from "../ui/parts.tsx";
+import {
+  Blind,
+  Name,
+  Off,
+  Sentence,
+  SinceInstant,
+  StaleLine,
+  State,
+  Until,
+  ViolationList,
+} from "../ui/parts.tsx";
 import { plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
@@ -99,6 +109,7 @@ const Heading = ({ row }: { row: InvariantRow }) => (
     </p>
     {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
     <Blind row={row} />
+    <Off reason={row.offReason} />
     <Uptime bars={row.uptime} of={row.id} />
     <p class="scale dim" aria-hidden="true">
       <span>24 hours ago</span>
@@ -107,15 +118,15 @@ const Heading = ({ row }: { row: InvariantRow }) => (
   </section>
 );
 
-function Meaning({ invariant }: { invariant: Invariant }) {
-  const { tier, severity, guards, runbook, reads, confirm } = invariant;
+function Meaning({ invariant, row }: Pick<InvariantData, "invariant" | "row">) {
+  const { tier, guards, runbook, reads, confirm } = invariant;
   return (
     <div class="cards two">
       <section>
         <h2>What it guards</h2>
         <p>{guards}</p>
         <p class="dim">
-          tier {tier}, {severity}, reads {reads.join(", ")}
+          tier {tier}, {severityWords(row)}, reads {reads.join(", ")}
           {confirm && ", read again before it counts"}
         </p>
       </section>
@@ -157,7 +168,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
       <StaleLine summary={summary} />
       <Breadcrumb />
       <Heading row={row} />
-      <Meaning invariant={invariant} />
+      <Meaning invariant={invariant} row={row} />
       <RedSubjects row={row} />
       <Violations data={data} />
       <div class="cards two">

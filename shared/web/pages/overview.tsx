@@ -8,7 +8,19 @@ import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
 import { Command } from "../ui/command.tsx";
 import { CycleForm, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { renderPage } from "../ui/layout.tsx";
-import { Ago, Blind, InvariantLink, Mark, Name, Names, StaleLine, State, Until, When } from "../ui/parts.tsx";
+import {
+  Ago,
+  Blind,
+  InvariantLink,
+  Mark,
+  Name,
+  Names,
+  Off,
+  StaleLine,
+  State,
+  Until,
+  When,
+} from "../ui/parts.tsx";
 import { BAR_STATES } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
@@ -63,6 +75,7 @@ function RowWords({ row }: { row: InvariantRow }) {
       )}
       {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
       <Blind row={row} />
+      <Off reason={row.offReason} />
       {shown === "green" && latest && last_red_at && (
         <p class="dim">
           last red <Ago ms={Date.parse(last_red_at)} /> ago
@@ -90,7 +103,7 @@ const RowItem = ({ row }: { row: InvariantRow }) => (
           <span class="dim">)</span>
         </>
       ) : (
-        <span class="dim">not judged yet</span>
+        <span class="dim">{row.shown === "off" ? "not run" : "not judged yet"}</span>
       )}
     </p>
     <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>

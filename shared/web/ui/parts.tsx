@@ -95,6 +95,14 @@ export const Blind = ({ row }: { row: InvariantSummary }) =>
     </p>
   );
 
+/** Why an invariant is off. That it is stands next to it. */
+export const Off = ({ reason }: { reason: string | null | undefined }) =>
+  reason && (
+    <p class="dim">
+      <Name text={reason} />
+    </p>
+  );
+
 /** The shape of a state. Its word is written next to it. */
 export function Mark({ state }: { state: HealthState }) {
   const { ring } = STATES[state];

@@ -111,7 +111,7 @@ function tell(verdicts: readonly Verdict[], { prior = NOTHING, nowMs = NOW_MS, c
   const findings = verdicts.flatMap((v) => v.findings);
   const { states, blindSources, notices } = advance(
     prior,
-    { verdicts, offSources: [], unavailable: [], isFull: true },
+    { verdicts, offInvariants: [], offSources: [], unavailable: [], isFull: true },
     nowMs,
     POLICY,
     [],
@@ -467,6 +467,7 @@ describe("what is blind", () => {
       NOTHING,
       {
         verdicts: [],
+        offInvariants: [],
         offSources: [],
         isFull: true,
         unavailable: names.map((name) => `${name}: ${hostile("")}`),

@@ -549,7 +549,13 @@ test("what an environment sets reaches the cycle function, each setting by its v
       minSeverity: "major",
       blindAfterCycles: 5,
     },
+    checks: { off: ["R-01"], severities: { "S-01": "major" } },
   });
+  // Both functions know of the invariants; the API has nothing else of these.
+  const ofInvariants = { CHECKS_OFF: "R-01", SEVERITIES: "S-01=major" };
+  expect(variablesOfFunction(template, /^CanaryCycle/)).toMatchObject(ofInvariants);
+  expect(variablesOfFunction(template, /^CanaryApi/)).toMatchObject(ofInvariants);
+  expect(Object.keys(variablesOfFunction(template, /^CanaryApi/)).join()).not.toMatch(/ALERT|DEADLINE/);
   expect(variablesOfFunction(template, /^CanaryCycle/)).toMatchObject({
     CANARY_ENVIRONMENT: "eu",
     LIBSQL_URL: "libsql://trinity-staging.example.com",

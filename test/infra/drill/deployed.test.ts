@@ -214,6 +214,12 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
       "its database is a mounted file, which can't be reached from here",
     ],
     ["no Redis", { redisUrl: "none" }, "E-05", "its environment names no redisUrl"],
+    [
+      "an invariant that its environment turns off",
+      { checks: { off: ["S-02"], on: [], severities: {} } },
+      "S-02",
+      "its environment does not run S-02: off by CHECKS_OFF",
+    ],
     ["no Docker", { dockerHosts: "none" }, "R-01", "its environment names no dockerHosts"],
     [
       "a dwell, the default",
