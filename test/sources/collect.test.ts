@@ -68,7 +68,7 @@ describe("a snapshot", () => {
 
   test("passes a source the wanted facts, and the cursor of ended rows", async () => {
     const contexts: ReadContext[] = [];
-    const since = { ended: { readAtMs: NOW_MS - 1, rowid: 7, oldLive: [3] } };
+    const since = { ended: { readAtMs: NOW_MS - 1 } };
     const asked = redis(async (context) => {
       contexts.push(context);
       return { readings: {}, unavailable: [] };
@@ -136,7 +136,9 @@ describe("a source that is not there", () => {
   test("not configured: its facts are unread, and it is named", async () => {
     const absent = { name: "redis", gives: ["drainTick"] as const, absent: "not configured" as const };
     const snapshot = await collected([absent], ["drainTick"]);
-    expect(snapshot.readings).toEqual({ drainTick: { read: false, reason: "redis: not configured" } });
+    expect(snapshot.readings).toEqual({
+      drainTick: { read: false, reason: "redis: not configured", notConfigured: true },
+    });
     expect(snapshot.unavailable).toEqual(["redis: not configured"]);
   });
 

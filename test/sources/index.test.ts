@@ -4,7 +4,7 @@ import type { Environment } from "../../shared/config/reader.ts";
 import { configureSources } from "../../shared/sources/index.ts";
 import { loadConfig } from "../../shared/variables.ts";
 
-const SQL = ["roster", "executions", "sessions", "ended", "orphans"];
+const SQL = DATABASE_FACTS.filter((fact) => fact !== "queueCounts");
 const DATABASE = { LIBSQL_URL: "https://db.example.com" };
 const ACCESSOR = { QUEUE_COUNTS_URL: "https://trinity.example.com/api/queue-counts" };
 
@@ -58,7 +58,7 @@ describe("who counts the queues", () => {
     expect(sourcesOf(env)).toEqual([
       ...expected,
       ["redis", "not configured", ["slots", "drainTick", "pullPolls", "platformKeys"]],
-      ["docker", "not configured", ["zombies"]],
+      ["docker", "not configured", ["zombies", "containers"]],
     ]);
   });
 });
