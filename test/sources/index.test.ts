@@ -1,6 +1,7 @@
 /** Which sources a canary has, by its variables. */
 import { describe, expect, test } from "vitest";
 import type { Environment } from "../../shared/config/reader.ts";
+import { DATABASE_FACTS } from "../../shared/facts/trust.ts";
 import { configureSources } from "../../shared/sources/index.ts";
 import { loadConfig } from "../../shared/variables.ts";
 
