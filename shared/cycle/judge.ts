@@ -45,6 +45,7 @@ export async function judge(
   const watched = all.filter(({ id }) => !off.has(id));
   verdicts = withoutDiscredited(verdicts, watched, (invariant) => {
     const verdict = verdicts.find((v) => v.invariant.id === invariant.id);
+    if (verdict?.isInDoubt) return true;
     // One that was red, and was not asked for or could not be judged, is as red as before.
     if (verdict === undefined || verdict.status === "unknown")
       return memory.states[invariant.id]?.status === "red";

@@ -45,7 +45,13 @@ export const rosterBlindness = invariant({
     const sinceMs = rosterDoubtSince ?? nowMs;
     const heldSeconds = secondsBetween(sinceMs, nowMs);
     if (heldSeconds < HOLD_SECONDS)
-      return `${doubt.reason}: it counts once it has lasted for ${HOLD_SECONDS} s, so far ${heldSeconds} s`;
+      return {
+        subjects: [SUBJECT],
+        unseen: [{ subject: SUBJECT }],
+        unlisted: `${doubt.reason}: it counts once it has lasted for ${HOLD_SECONDS} s, so far ${heldSeconds} s`,
+        findings: [],
+        isInDoubt: true,
+      };
     const { reason, agents, isContradictedByDocker } = doubt;
     const finding: Finding<Observed> = {
       subject: SUBJECT,

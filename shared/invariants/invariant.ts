@@ -24,6 +24,8 @@ export interface Checked<Observed> extends CoverageParts {
   readonly findings: readonly Finding<Observed>[];
   /** Lines for `sources_unavailable`: what was read and is not the check's to judge. */
   readonly notes?: readonly string[];
+  /** What it `discredits` is in doubt already, although it is not red yet. */
+  readonly isInDoubt?: true;
 }
 
 /** The facts that a check named in `reads`, each with when it was read. */
@@ -38,7 +40,7 @@ export interface CheckContext<R extends FactName, O extends FactName = never> {
 
 /** What an invariant says of a source while it is red. */
 export interface Discredit {
-  /** What rests on one of these facts is unknown meanwhile. */
+  /** What rests on one of these facts is unknown meanwhile, and while it is in doubt. */
   readonly facts: readonly FactName[];
   /** Why, in the words of the operator. */
   readonly because: string;

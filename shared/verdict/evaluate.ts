@@ -31,7 +31,9 @@ export interface Verdict {
   readonly findings: readonly AnyFinding[];
   /** Lines for `sources_unavailable`. */
   readonly notes?: readonly string[];
-  /** The invariant that is red, and by which the facts of this one are not the platform's. */
+  /** It is not red yet, and what it discredits is in doubt already. */
+  readonly isInDoubt?: true;
+  /** The invariant by which the facts of this one may not be the platform's. */
   readonly discreditedBy?: string;
 }
 
@@ -99,9 +101,10 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
     const why = whyInsufficient(invariant, readings, seenCount(looked) === 0);
     const coverage = why === null ? looked : insufficientCoverage(looked, why);
     const findings = [...checked.findings].sort(bySubject);
-    const { notes = [] } = checked;
+    const { notes = [], isInDoubt } = checked;
     return {
       invariant,
+      ...(isInDoubt && { isInDoubt }),
       coverage,
       findings,
       ...(notes.length > 0 && { notes }),
@@ -134,13 +137,14 @@ export const factsOf = (invariants: readonly Invariant[]): ReadonlySet<FactName>
   new Set(invariants.flatMap((invariant) => [...foundationOf(invariant), ...(invariant.optional ?? [])]));
 
 /**
- * Makes unknown what rests on a source that is not the platform's: the invariant that says so is red, and names the cause.
- * @param isRed says of an invariant whether it is red now. One that is discredited itself discredits no other.
+ * Makes unknown what rests on a source that is not the platform's: the invariant that says so names the cause.
+ * @param discreditsNow says of an invariant whether it is red now, or in doubt. One that is discredited itself discredits
+ *   no other.
  */
 export function withoutDiscredited(
   verdicts: readonly Verdict[],
   all: readonly Invariant[],
-  isRed: (invariant: Invariant) => boolean,
+  discreditsNow: (invariant: Invariant) => boolean,
 ): Verdict[] {
   const discrediting: Invariant[] = [];
   const culpritOf = (invariant: Invariant) =>
@@ -149,7 +153,8 @@ export function withoutDiscredited(
         id !== invariant.id && foundationOf(invariant).some((fact) => discredits?.facts.includes(fact)),
     );
   for (const invariant of all)
-    if (invariant.discredits && isRed(invariant) && !culpritOf(invariant)) discrediting.push(invariant);
+    if (invariant.discredits && discreditsNow(invariant) && !culpritOf(invariant))
+      discrediting.push(invariant);
   return verdicts.map((verdict) => {
     const culprit = culpritOf(verdict.invariant);
     if (!culprit) return verdict;
