@@ -10,13 +10,13 @@ import {
 } from "../../../facts/facts.ts";
 import { HOUR_MS, parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
-import { eachRow, packed, type Row, rowsOf, UNREADABLE } from "../packing.ts";
+import { eachRow, packed, type QueryAnswer, type Row, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { countOf, EXECUTIONS, indexedBy, integer, quoted, shown, textOf } from "../sql.ts";
 
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
-/** `session` is 0 or 1; `timeout` is that of the row's schedule; `others` is `runsAtStart`. */
+/** `session` is 0 or 1; `timeout` is that of the row's schedule. */
 const COLUMNS = [
   "id",
   "agent",
@@ -27,27 +27,7 @@ const COLUMNS = [
   "trigger",
   "session",
   "timeout",
-  "others",
 ] as const;
-
-/** No run is longer, and so none that began earlier is looked for. */
-const LONGEST_RUN_HOURS = 3;
-/** More runs of one agent at once than any cap allows. */
-const MOST_AT_ONCE = 100;
-
-/**
- * Counts the other runs of the agent that were under way when the row `e` began. A chat turn that found no free slot goes
- * on without one, also when slots are free again: this says whether it may have been one.
- */
-function runsAtStart(schema: Schema): string {
-  const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
-  if (!hasAll || !schema.agentStartIndex) return "NULL";
-  return `CASE WHEN e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) THEN (
-SELECT COUNT(*) FROM (SELECT 1 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at <= e.started_at AND o.id <> e.id AND o.status <> 'queued'
-AND o.started_at >= strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '-${LONGEST_RUN_HOURS} hours')
-AND (o.status = 'running' OR o.completed_at >= e.started_at) LIMIT ${MOST_AT_ONCE})) END`;
-}
 
 export function executionsQuery(schema: Schema): string {
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
@@ -59,10 +39,38 @@ export function executionsQuery(schema: Schema): string {
     COLUMNS,
     `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
 ${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("triggered_by")} AS trigger,
-${filled("claude_session_id")} AS session, ${runsAtStart(schema)} AS others, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
+${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
 WHERE e.status IN ('queued', 'running')`,
+  );
+}
+
+const TURN = ["id", "others"] as const;
+/** No run is longer, and so none that began earlier is looked for. */
+const LONGEST_RUN_HOURS = 3;
+/** More runs of one agent at once than any cap allows. */
+const MOST_AT_ONCE = 100;
+/** More chat turns at once than a platform of any size has. */
+const MOST_TURNS = 20_000;
+
+/**
+ * Counts for each running chat turn the other runs of its agent that were under way when it began. A turn that found no free
+ * slot goes on without one, also when slots are free again: this says whether it may have been one.
+ * @returns null where the installation lacks a column, or the index without which history would be visited
+ */
+export function runsAtStartQuery(schema: Schema): string | null {
+  const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
+  if (!hasAll || !schema.agentStartIndex) return null;
+  return packed(
+    TURN,
+    // The limit keeps SQLite from computing the count again for each mention of its column.
+    `SELECT e.id AS id, (SELECT COUNT(*) FROM (SELECT 1 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
+WHERE o.agent_name = e.agent_name AND o.started_at <= e.started_at AND o.id <> e.id AND o.status <> 'queued'
+AND o.started_at >= strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '-${LONGEST_RUN_HOURS} hours')
+AND (o.status = 'running' OR o.completed_at >= e.started_at) LIMIT ${MOST_AT_ONCE})) AS others
+FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
+WHERE e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
   );
 }
 
@@ -79,8 +87,22 @@ SELECT ${shown("value")} FROM distinct_status
 WHERE value IS NOT NULL AND value NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
 }
 
+/** The counts of `runsAtStartQuery`, by the row's id. */
+function runsAtStartOf(answer: QueryAnswer | undefined): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  if (answer === undefined) return counts;
+  eachRow(answer, TURN, ({ id, others }) => {
+    if (typeof id === "string") counts.set(id, Number(others));
+  });
+  return counts;
+}
+
 /** What a row says beside its id and its agent. */
-function stateOf(row: Row<(typeof COLUMNS)[number]>, timestamp: typeof parseTimestamp) {
+function stateOf(
+  row: Row<(typeof COLUMNS)[number]>,
+  counts: ReadonlyMap<string, number>,
+  timestamp: typeof parseTimestamp,
+) {
   const { started = null, lease } = row;
   return {
     status: row.status as LiveStatus,
@@ -93,21 +115,29 @@ function stateOf(row: Row<(typeof COLUMNS)[number]>, timestamp: typeof parseTime
         : { expiresAt: lease ?? "(unreadable)", expiresAtMs: timestamp(lease ?? null) },
     triggeredBy: row.trigger ?? null,
     hasSession: row.session === null ? null : row.session === "1",
-    runsAtStart: row.others === null ? null : Number(row.others),
+    runsAtStart: counts.get(row.id ?? "") ?? null,
     scheduleTimeoutSeconds: countOf(row.timeout),
   };
 }
 
 export const executions: SqlFact<Facts["executions"]> = {
   missing: needsExecutions,
-  statements: (schema) => [executionsQuery(schema), unknownStatusesQuery(schema)],
-  parse([answer, unknownStatuses], { report }) {
+  statements: (schema) => {
+    const runsAtStart = runsAtStartQuery(schema);
+    return [
+      executionsQuery(schema),
+      unknownStatusesQuery(schema),
+      ...(runsAtStart === null ? [] : [runsAtStart]),
+    ];
+  },
+  parse([answer, unknownStatuses, runsAtStart], { report }) {
+    const counts = runsAtStartOf(runsAtStart);
     const live: Execution[] = [];
     const unreadable: UnreadableRow[] = [];
     const timestamp = timestampReader();
     eachRow(answer, COLUMNS, (row) => {
       const { id, agent } = row;
-      const state = stateOf(row, timestamp);
+      const state = stateOf(row, counts, timestamp);
       if (typeof id === "string" && typeof agent === "string") {
         live.push({ id, agent, ...state });
         return;
