@@ -10,7 +10,8 @@ export interface ReadingTime {
 
 /**
  * A fact with when it was read, or why it could not be.
- * `off` marks a source that the operator left out on purpose: its invariants are not run at all.
+ * `off` marks a source that the operator left out on purpose, and a fact that this release of the platform does not have:
+ * their invariants are not run at all.
  */
 export type Reading<T> =
   | {
@@ -28,12 +29,20 @@ export type Reading<T> =
 export interface RosterAgent {
   readonly maxParallelTasks: number | null;
   readonly executionTimeoutSeconds: number | null;
+  /** It is deleted, and its rows are kept on purpose. */
+  readonly isDeleted: boolean;
 }
 export type Roster = ReadonlyMap<string, RosterAgent>;
 
 export type LiveStatus = "queued" | "running";
 export const TERMINAL_STATUSES = ["cancelled", "failed", "skipped", "success"] as const;
 export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
+
+/** The names of a row. One that can't be read is null. */
+export interface RowName {
+  readonly id: string | null;
+  readonly agent: string | null;
+}
 
 /** A queued or running row of `schedule_executions`. Instants are unix ms, null where empty or unreadable. */
 export interface Execution {
@@ -53,10 +62,7 @@ export interface Execution {
 }
 
 /** A live row whose id or agent, or both, can't be read: that is null. */
-export interface UnreadableRow extends Omit<Execution, "id" | "agent"> {
-  readonly id: string | null;
-  readonly agent: string | null;
-}
+export interface UnreadableRow extends Omit<Execution, "id" | "agent">, RowName {}
 
 export interface Executions {
   readonly live: readonly Execution[];
@@ -69,6 +75,35 @@ export interface Ended {
   readonly rows: readonly { readonly id: string; readonly status: TerminalStatus }[];
   /** Where the next read of this fact starts. */
   readonly cursor: EndedCursor;
+}
+
+/** A finished row. Times are as stored and as instants (unix ms), which are null where empty or unreadable. */
+export interface FinishedRow extends RowName {
+  readonly status: TerminalStatus;
+  readonly startedAt: string | null;
+  readonly startedAtMs: number | null;
+  readonly completedAt: string | null;
+  readonly completedAtMs: number | null;
+}
+
+/** A queued row that can't be drained as it is stored. */
+export interface BacklogDefect extends RowName {
+  /** `unread`: its metadata is more than is read at once. */
+  readonly defect: "queued_at_null" | "backlog_metadata_null" | "backlog_metadata_invalid_json" | "unread";
+}
+
+/** A queued row whose backlog_metadata holds what looks like a credential. */
+export interface QueuedCredential extends RowName {
+  /** The name of the pattern; null where the metadata could not be searched. */
+  readonly pattern: string | null;
+}
+
+/** An enabled schedule with the time of its next run. */
+export interface DueSchedule extends RowName {
+  /** As stored. */
+  readonly nextRunAt: string | null;
+  /** Unix ms; null where it can't be read. */
+  readonly nextRunAtMs: number | null;
 }
 
 /** Up to where ended rows were read. */
@@ -202,6 +237,14 @@ export interface Facts {
   /** Ids of running rows that have a Claude session. */
   sessions: ReadonlySet<string>;
   ended: Ended;
+  /** Rows of some days that succeeded, failed or were cancelled and have no completed_at; the newest of them. */
+  endedWithoutTime: readonly FinishedRow[];
+  /** Rows that may have ended within the last hour and before they started; the newest of them. */
+  endedBeforeStart: readonly FinishedRow[];
+  backlogDefects: readonly BacklogDefect[];
+  /** Schedules that may be overdue: enabled, not deleted, with a next_run_at. */
+  schedules: readonly DueSchedule[];
+  credentialsInQueue: readonly QueuedCredential[];
   orphans: Orphans;
   queueCounts: QueueCounts;
   slots: Slots;

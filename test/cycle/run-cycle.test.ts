@@ -1055,7 +1055,10 @@ describe("what is written down", () => {
   test("agents named __proto__ and constructor go through the store and come back", async () => {
     const canary = await canaryOf();
     const roster = new Map(
-      ["__proto__", "constructor"].map((a) => [a, { maxParallelTasks: 3, executionTimeoutSeconds: 900 }]),
+      ["__proto__", "constructor"].map((a) => [
+        a,
+        { maxParallelTasks: 3, executionTimeoutSeconds: 900, isDeleted: false },
+      ]),
     );
     const held = Object.fromEntries([
       ["__proto__", [slot("e-1")]],

@@ -10,7 +10,7 @@ import { type parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow, packed, type Row, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
-import { countOf, EXECUTIONS, indexedBy, integer, quoted, shown, textOf } from "../sql.ts";
+import { countOf, EXECUTIONS, indexedBy, integer, isFilled, quoted, shown, textOf } from "../sql.ts";
 
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
@@ -29,8 +29,7 @@ const COLUMNS = [
 
 export function executionsQuery(schema: Schema): string {
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
-  const filled = (column: string) =>
-    schema.hasColumn(EXECUTIONS, column) ? `(e.${column} IS NOT NULL AND e.${column} <> '')` : "0";
+  const filled = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? isFilled(`e.${column}`) : "0");
   const schedules =
     schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
   return packed(
