@@ -78,7 +78,9 @@ async function readAndJudge(
   unreadable: string | null,
   startedAtMs: number,
 ): Promise<Finished> {
-  const selected = INVARIANTS.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
+  const selected = INVARIANTS.filter(
+    ({ id, isOffByDefault }) => request.invariantIds?.includes(id) ?? !isOffByDefault,
+  );
   const memory = lease?.memory ?? EMPTY_MEMORY;
   const gathered = await gather(canary, factsOf(selected), lease && memory, unreadable, startedAtMs);
   const { snapshot, readings } = gathered;

@@ -3,7 +3,12 @@ import { queueStatusCoherence } from "./b-01-queue-status-coherence.ts";
 import { noQueuedWithoutSlotsFull } from "./b-02-no-queued-without-slots-full.ts";
 import { terminalStateClosure } from "./e-01-terminal-state-closure.ts";
 import { noPhantomReversal } from "./e-02-no-phantom-reversal.ts";
+import { completedRowsArePopulated } from "./e-03-completed-rows-are-populated.ts";
+import { queuedRowsCanBeDrained } from "./e-04-queued-rows-can-be-drained.ts";
 import { dispatchedRowsHaveASession } from "./e-05-dispatched-rows-have-a-session.ts";
+import { noOverdueSchedule } from "./e-06-no-overdue-schedule.ts";
+import { clocksRunForward } from "./g-03-clocks-run-forward.ts";
+import { noCredentialsInTheQueue } from "./g-04-no-credentials-in-the-queue.ts";
 import type { Invariant } from "./invariant.ts";
 import { deleteCascades } from "./l-03-delete-cascades.ts";
 import { noZombieClaude } from "./r-01-no-zombie-claude.ts";
@@ -17,10 +22,15 @@ const REGISTRY = [
   slotTtlFloor,
   terminalStateClosure,
   noPhantomReversal,
+  completedRowsArePopulated,
+  queuedRowsCanBeDrained,
   dispatchedRowsHaveASession,
+  noOverdueSchedule,
   deleteCascades,
   queueStatusCoherence,
   noQueuedWithoutSlotsFull,
+  clocksRunForward,
+  noCredentialsInTheQueue,
   noZombieClaude,
 ] as const;
 
