@@ -1,5 +1,6 @@
 /** Runs one soak: a platform at full churn, a canary with cycles back to back, and a judge that knows the journal. */
 import { setTimeout as wait } from "node:timers/promises";
+import { findInvariant } from "../../shared/invariants/index.ts";
 import { FAULTS } from "../faults/index.ts";
 import { steadyNow } from "../platform/journal.ts";
 import { type Breaks, type Plan, startBreaks } from "./breaks.ts";
@@ -45,9 +46,12 @@ export interface SoakReport {
 const PROGRESS_EVERY = 100;
 const ENDED: ReadonlySet<string> = new Set(["success", "failed", "cancelled", "skipped"]);
 
-/** The faults that can be made on that harness. */
+/** The faults that can be made on that harness, of invariants that its canary runs. */
 const possibleOn = ({ target }: Harness) =>
-  FAULTS.filter((fault) => (fault.obstacle?.(target) ?? null) === null);
+  FAULTS.filter(
+    (fault) =>
+      (fault.obstacle?.(target) ?? null) === null && !findInvariant(fault.invariantId)?.isOffByDefault,
+  );
 
 /** Draws for each break an instant in the first half of its own part of the run, so that the last ones are cured in time. */
 function drawPlan(random: Random, harness: Harness, { breaks, cycles, agentCount }: SoakOptions): Plan[] {
