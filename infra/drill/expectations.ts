@@ -1,11 +1,15 @@
 /** What the canary must report at each step of a drill. */
 import { isDeepStrictEqual } from "node:util";
+import { findInvariant } from "../../shared/invariants/index.ts";
 import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
 import type { Expected, Fault } from "../faults/fault.ts";
 import type { CanaryApi } from "./canary-api.ts";
 
 /** The alarm is not proven; the message says at which step, and what was seen instead. */
 export class Disproof extends Error {}
+
+/** The canary does not run the invariant, so that nothing can be proven; the message says why. */
+export class NotRun extends Error {}
 
 /** Describes the fields that are not as expected. */
 function differences(
@@ -18,6 +22,11 @@ function differences(
     )
     .map(([field]) => `${field} is ${JSON.stringify(seen[field])}`);
 }
+
+const whyOff = (invariantId: string): string =>
+  findInvariant(invariantId)?.isOffByDefault
+    ? "the environment does not turn it on"
+    : "the canary does not run it there";
 
 const describe = (violations: readonly { invariant_id: string; subject: string }[]) =>
   violations.length > 0 ? violations.map((v) => `${v.invariant_id} of ${v.subject}`).join(", ") : "nothing";
@@ -47,13 +56,16 @@ async function transitionsSince(
   };
 }
 
-/** Runs the cycles of one fault and compares their reports. Each method throws a Disproof where one is not as expected. */
+/**
+ * Runs the cycles of one fault and compares their reports. Each method throws a Disproof where one is not as expected, and a
+ * NotRun where the canary does not run the invariant.
+ */
 export function expectations({ api, isAlone, signal }: Observer, { invariantId }: Fault, agent: string) {
   let startedAt = "";
   async function cycle(): Promise<CycleReport> {
     const answer = await api.cycle(signal);
     const verdict = answer.verdicts[invariantId];
-    if (!verdict) throw new Disproof(`${invariantId} is off: nothing is checked`);
+    if (!verdict) throw new NotRun(`${invariantId} is off: ${whyOff(invariantId)}`);
     if (verdict.status === "unknown") throw new Disproof(`${invariantId} is unknown: ${verdict.reason}`);
     return answer;
   }

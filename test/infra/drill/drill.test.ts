@@ -11,6 +11,8 @@ import { type Dockerd, startDockerd } from "../../support/dockerd.ts";
 import { describeLive } from "../../support/live.ts";
 
 const IDS = INVARIANTS.map(({ id }) => id);
+/** Those that the environment's canary runs. */
+const RUN = INVARIANTS.filter(({ isOffByDefault }) => !isOffByDefault).map(({ id }) => id);
 const nothing = async () => {};
 
 test("there is a fault to drill for every invariant, in their order", () => {
@@ -46,7 +48,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
   async function expectNothingLeft() {
     const { database, redis } = environment.target;
     if ("absent" in database || "absent" in redis) throw new Error("the platform is not there");
-    for (const table of ["agent_ownership", "schedule_executions"])
+    for (const table of ["agent_ownership", "schedule_executions", "agent_schedules"])
       expect(await database.read(`SELECT * FROM ${table} WHERE agent_name LIKE 'canary-drill-%'`)).toEqual(
         [],
       );
@@ -55,9 +57,10 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
   }
 
   test("every fault is proven: red once with what was done, red again without an alert, recovered", async () => {
-    const proofs = await drill(FAULTS);
+    const faults = FAULTS.filter(({ invariantId }) => RUN.includes(invariantId));
+    const proofs = await drill(faults);
     expect(proofs.map((p) => [p.invariant_id, p.fault, p.outcome, p.reason])).toEqual(
-      FAULTS.map(({ invariantId, title }) => [invariantId, title, "proven", null]),
+      faults.map(({ invariantId, title }) => [invariantId, title, "proven", null]),
     );
     for (const { agent, observed_state, signal_query, took_hold, cycle_ms } of proofs) {
       expect(JSON.stringify(observed_state)).toContain(agent);
@@ -65,11 +68,29 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       expect(took_hold).not.toBeNull();
       expect(Object.values(cycle_ms)).not.toContain(null);
     }
-    expect(exitCodeOf(proofs, FAULTS.length)).toBe(0);
+    expect(exitCodeOf(proofs, faults.length)).toBe(0);
     await expectNothingLeft();
   }, 60_000);
 
-  test.each(IDS)(
+  test("an invariant that the canary does not run can't be proven: that is no failure, and no success", async () => {
+    const withoutG04: DrilledEnvironment["api"] = {
+      ...environment.api,
+      async cycle(signal) {
+        const answer = await environment.api.cycle(signal);
+        const { "G-04": _, "E-06": __, ...verdicts } = answer.verdicts;
+        return { ...answer, verdicts };
+      },
+    };
+    const proofs = await drill([find("G-04"), find("E-06")], { api: withoutG04 });
+    expect(proofs.map((p) => [p.outcome, p.reason, p.took_hold])).toEqual([
+      ["impossible", "G-04 is off: the environment does not turn it on", null],
+      ["impossible", "E-06 is off: the canary does not run it there", null],
+    ]);
+    expect(exitCodeOf(proofs, 2)).toBe(2);
+    await expectNothingLeft();
+  });
+
+  test.each(RUN)(
     "%s: a fault that is left out fails the drill",
     async (id) => {
       const [proof] = await drill([{ ...find(id), provoke: nothing }]);
@@ -80,7 +101,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     60_000,
   );
 
-  test.each(IDS)(
+  test.each(RUN)(
     "%s: where nobody looks whether it took hold, the canary's green fails the drill",
     async (id) => {
       const [proof] = await drill([{ ...find(id), provoke: nothing, seen: async () => "nobody looked" }]);
@@ -91,7 +112,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     },
   );
 
-  test.each(IDS.filter((id) => id !== "B-02"))(
+  test.each(RUN.filter((id) => id !== "B-02"))(
     "%s: a cure that is left out fails the drill",
     async (id) => {
       const [proof] = await drill([{ ...find(id), cure: nothing }]);
@@ -184,7 +205,19 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
 
   test.each<[string, string, (agent: TestAgent) => Promise<void>]>([
     ["E-01", "a run that is young", (agent) => agent.addRun(agent.id(1))],
+    [
+      "E-03",
+      "a failed run that says when it ended",
+      (agent) => agent.addRun(agent.id(1), { status: "failed" }),
+    ],
+    [
+      "E-04",
+      "a queued run with its task",
+      (agent) => agent.addRun(agent.id(3), { status: "queued", session: null }),
+    ],
     ["E-05", "a run that has its session", (agent) => agent.addRun(agent.id(1), { ageSeconds: 180 })],
+    ["E-06", "a schedule that is on time", (agent) => agent.addSchedule(agent.id(1), -60)],
+    ["G-03", "a run that ended after its start", (agent) => agent.addRun(agent.id(1), { status: "success" })],
     [
       "L-03",
       "an agent without runs",
