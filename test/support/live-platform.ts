@@ -49,8 +49,12 @@ export interface ExecutionRow {
   status: string;
   ageSeconds: number;
   session: string | null;
+  /** Default: now, where it ended. */
   completedAt: string | null;
+  /** Default: now, where it is queued. */
   queuedAt: string | null;
+  /** Default: a task, where it is queued. */
+  backlog: string | null;
   leaseExpiresAt: string | null;
   retryScheduledAt: string | null;
   scheduleId: string;
@@ -111,19 +115,22 @@ export async function startLivePlatform(): Promise<LivePlatform> {
 
     async addExecution(row) {
       const { id, agent, status = "running", ageSeconds = 1, session = "session", scheduleId = "none" } = row;
+      const isQueued = status === "queued";
+      const hasEnded = ["success", "failed", "cancelled"].includes(status);
       await database.execute({
         sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, message,
-              triggered_by, claude_session_id, queued_at, lease_expires_at, retry_scheduled_at)
-              VALUES (?, ?, ?, ?, ?, ?, 'm', 'schedule', ?, ?, ?, ?)`,
+              triggered_by, claude_session_id, queued_at, backlog_metadata, lease_expires_at, retry_scheduled_at)
+              VALUES (?, ?, ?, ?, ?, ?, 'm', 'schedule', ?, ?, ?, ?, ?)`,
         args: [
           id,
           scheduleId,
           agent,
           status,
           secondsAgo(ageSeconds),
-          row.completedAt ?? null,
+          row.completedAt === undefined && hasEnded ? secondsAgo(0) : (row.completedAt ?? null),
           session,
-          row.queuedAt ?? null,
+          row.queuedAt === undefined && isQueued ? secondsAgo(0) : (row.queuedAt ?? null),
+          row.backlog === undefined && isQueued ? '{"message": "echo"}' : (row.backlog ?? null),
           row.leaseExpiresAt ?? null,
           row.retryScheduledAt ?? null,
         ],
