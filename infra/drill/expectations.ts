@@ -1,6 +1,5 @@
 /** What the canary must report at each step of a drill. */
 import { isDeepStrictEqual } from "node:util";
-import { findInvariant } from "../../shared/invariants/index.ts";
 import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
 import type { Expected, Fault } from "../faults/fault.ts";
 import type { CanaryApi } from "./canary-api.ts";
@@ -22,11 +21,6 @@ function differences(
     )
     .map(([field]) => `${field} is ${JSON.stringify(seen[field])}`);
 }
-
-const whyOff = (invariantId: string): string =>
-  findInvariant(invariantId)?.isOffByDefault
-    ? "the environment does not turn it on"
-    : "the canary does not run it there";
 
 const describe = (violations: readonly { invariant_id: string; subject: string }[]) =>
   violations.length > 0 ? violations.map((v) => `${v.invariant_id} of ${v.subject}`).join(", ") : "nothing";
@@ -65,7 +59,7 @@ export function expectations({ api, isAlone, signal }: Observer, { invariantId }
   async function cycle(): Promise<CycleReport> {
     const answer = await api.cycle(signal);
     const verdict = answer.verdicts[invariantId];
-    if (!verdict) throw new NotRun(`${invariantId} is off: ${whyOff(invariantId)}`);
+    if (!verdict) throw new NotRun(`${invariantId} is off: its canary does not run it`);
     if (verdict.status === "unknown") throw new Disproof(`${invariantId} is unknown: ${verdict.reason}`);
     return answer;
   }

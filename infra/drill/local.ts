@@ -1,6 +1,5 @@
 /** Opens an embedded environment for the drill, with the fleet's traffic in it. */
 import { Redis } from "@upstash/redis";
-import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { controlsOf, NO_JOURNAL } from "../faults/target.ts";
 import { startEnvironment } from "../local/environment.ts";
 import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
@@ -17,13 +16,7 @@ export interface LocalDrillOptions {
 /** @throws LocalError where the machine is in the way */
 export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvironment> {
   // Without containers for the fleet: another environment on the same daemon may have them under the same names.
-  const environment = await startEnvironment({
-    ...options,
-    port: 0,
-    alerts: {},
-    fleetContainers: false,
-    checksOn: INVARIANTS.filter(({ isOffByDefault }) => isOffByDefault).map(({ id }) => id),
-  });
+  const environment = await startEnvironment({ ...options, port: 0, alerts: {}, fleetContainers: false });
   const { url, token, sources, platform, cachedCounts, containers, docker } = environment;
   // A second client: the platform's own transactions must not contain a fault.
   const client = await openPlatformDatabase(sources.databaseUrl);

@@ -37,8 +37,6 @@ export interface LocalOptions {
   readonly publicBadge?: boolean;
   /** The variables of the alert channels and policy. */
   readonly alerts: Readonly<Record<string, string>>;
-  /** The invariants that are off by default and run here. */
-  readonly checksOn?: readonly string[];
   /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
   /** Whether the fleet's agents get containers where a daemon answers. Default: yes. */
@@ -179,7 +177,6 @@ async function serveCanary(
     QUEUE_COUNTS_TOKEN: sources.queueCounts.token,
     ...("env" in docker && docker.env),
     ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
-    ...(options.checksOn && { CHECKS_ON: options.checksOn.join(",") }),
     ...options.alerts,
   };
   const canary = openCanary(env, { state: dynamo });

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import { type Canary, openCanary } from "../../shared/canary.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { controlsOf, type FaultChange, type Target } from "../faults/target.ts";
 import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
 import { type LocalRedis, redisServerVersion, startRedis } from "../local/redis.ts";
@@ -145,6 +146,7 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     QUEUE_COUNTS_URL: accessorUrl,
     QUEUE_COUNTS_TOKEN: TOKEN,
     CONFIRM_AFTER_MS: String(options.confirmMs),
+    CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
   return {
     ...platform,

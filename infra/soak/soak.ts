@@ -1,6 +1,5 @@
 /** Runs one soak: a platform at full churn, a canary with cycles back to back, and a judge that knows the journal. */
 import { setTimeout as wait } from "node:timers/promises";
-import { findInvariant } from "../../shared/invariants/index.ts";
 import { FAULTS } from "../faults/index.ts";
 import { steadyNow } from "../platform/journal.ts";
 import { type Breaks, type Plan, startBreaks } from "./breaks.ts";
@@ -46,12 +45,9 @@ export interface SoakReport {
 const PROGRESS_EVERY = 100;
 const ENDED: ReadonlySet<string> = new Set(["success", "failed", "cancelled", "skipped"]);
 
-/** The faults that can be made on that harness, of invariants that its canary runs. */
+/** The faults that can be made on that harness. */
 const possibleOn = ({ target }: Harness) =>
-  FAULTS.filter(
-    (fault) =>
-      (fault.obstacle?.(target) ?? null) === null && !findInvariant(fault.invariantId)?.isOffByDefault,
-  );
+  FAULTS.filter((fault) => (fault.obstacle?.(target) ?? null) === null);
 
 /** Draws for each break an instant in the first half of its own part of the run, so that the last ones are cured in time. */
 function drawPlan(random: Random, harness: Harness, { breaks, cycles, agentCount }: SoakOptions): Plan[] {

@@ -78,9 +78,7 @@ async function readAndJudge(
   unreadable: string | null,
   startedAtMs: number,
 ): Promise<Finished> {
-  const selected = INVARIANTS.filter(
-    ({ id, isOffByDefault }) => request.invariantIds?.includes(id) ?? !isOffByDefault,
-  );
+  const selected = INVARIANTS.filter(({ id }) => request.invariantIds?.includes(id) ?? true);
   const memory = lease?.memory ?? EMPTY_MEMORY;
   const gathered = await gather(canary, factsOf(selected), lease && memory, unreadable, startedAtMs);
   const { snapshot, readings } = gathered;

@@ -45,6 +45,11 @@ const BY_ID: ReadonlyMap<string, Invariant> = new Map(
 
 export const INVARIANT_IDS: readonly InvariantId[] = REGISTRY.map(({ id }) => id);
 
+/** The ids of those that run only where the environment turns them on. */
+export const OFF_BY_DEFAULT: readonly string[] = INVARIANTS.filter((i) => i.isOffByDefault).map(
+  ({ id }) => id,
+);
+
 /** Returns the invariant with that id, undefined where there is none. */
 export const findInvariant = (id: string): Invariant | undefined => BY_ID.get(id);
 

@@ -46,7 +46,7 @@ interface InvariantSpec<R extends FactName, Observed extends object, Id extends 
   readonly reads: readonly R[];
   /** Whether a new red is read again before it counts: its facts come from more than one source, read or clock. */
   readonly confirm: boolean;
-  /** Whether it only runs where the environment turns it on. */
+  /** It runs only where the environment turns it on. */
   readonly isOffByDefault?: true;
   /**
    * @returns what was found, or a text that says why these facts allow no verdict

@@ -2,9 +2,10 @@
 import { describe, expect, test } from "vitest";
 import type { Environment } from "../../shared/config/reader.ts";
 import { configureSources } from "../../shared/sources/index.ts";
+import { sqlite } from "../../shared/sources/sqlite/sqlite.ts";
 import { loadConfig } from "../../shared/variables.ts";
 
-const SQL = ["roster", "executions", "sessions", "ended", "orphans"];
+const SQL = sqlite.gives.filter((fact) => fact !== "queueCounts");
 const DATABASE = { LIBSQL_URL: "https://db.example.com" };
 const ACCESSOR = { QUEUE_COUNTS_URL: "https://trinity.example.com/api/queue-counts" };
 

@@ -43,7 +43,18 @@ export const DAY_MS = 24 * HOUR_MS;
 export const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
 const GIVES = {
-  sqlite: ["roster", "executions", "sessions", "ended", "orphans"],
+  sqlite: [
+    "roster",
+    "executions",
+    "sessions",
+    "ended",
+    "endedWithoutTime",
+    "endedBeforeStart",
+    "backlogDefects",
+    "credentialsInQueue",
+    "schedules",
+    "orphans",
+  ],
   queue_counts: ["queueCounts"],
   redis: ["slots", "drainTick"],
   docker: ["zombies"],
@@ -95,6 +106,11 @@ const HEALTHY: World = {
   executions: live(),
   sessions: new Set(),
   ended: (nowMs) => ({ rows: [], cursor: cursorAt(nowMs) }),
+  endedWithoutTime: [],
+  endedBeforeStart: [],
+  backlogDefects: [],
+  credentialsInQueue: [],
+  schedules: [],
   orphans: orphansOf({}),
   queueCounts: countsOf({}),
   slots: slotsOf({}),

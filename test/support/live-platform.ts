@@ -8,6 +8,7 @@ import { serve } from "../../infra/local/serve.ts";
 import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
@@ -21,7 +22,7 @@ export interface LivePlatform {
   readonly rest: FaultProxy;
   readonly dynamo: LocalDynamo;
   readonly dynamoProxy: FaultProxy;
-  /** The variables of a canary that watches this platform. */
+  /** The variables of a canary that watches this platform, and runs every invariant. */
   readonly env: Record<string, string>;
   /** Runs one cycle, with these variables added or replaced. @throws where it did not happen */
   cycle(options?: { invariants?: string[]; env?: Record<string, string | undefined> }): Promise<CycleReport>;
@@ -83,6 +84,7 @@ export async function startLivePlatform(): Promise<LivePlatform> {
     UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
     CONFIRM_AFTER_MS: "20",
     SOURCE_DEADLINE_MS: "5000",
+    CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
 
   return {

@@ -1,22 +1,17 @@
 /** Which invariants there are, by what they read: tests name no list of ids. */
-import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { INVARIANT_IDS, INVARIANTS } from "../../shared/invariants/index.ts";
 import { SOURCES } from "../../shared/sources/index.ts";
 
 type SourceName = (typeof SOURCES)[number]["name"];
 
-/** Those that run where nothing is turned on or off. */
-const RUN = INVARIANTS.filter(({ isOffByDefault }) => !isOffByDefault);
-/** Their ids, in their order. */
-export const RUN_IDS: readonly string[] = RUN.map(({ id }) => id);
-
 /** The ids of the invariants that read a fact of this source, in their order. */
 export function idsReading(source: SourceName): string[] {
   const gives: readonly string[] = SOURCES.find(({ name }) => name === source)!.gives;
-  return RUN.filter(({ reads }) => reads.some((fact) => gives.includes(fact))).map(({ id }) => id);
+  return INVARIANTS.filter(({ reads }) => reads.some((fact) => gives.includes(fact))).map(({ id }) => id);
 }
 
 /** All other ids, in their order. */
 export const idsNotReading = (source: SourceName): string[] => {
   const reading = idsReading(source);
-  return RUN_IDS.filter((id) => !reading.includes(id));
+  return INVARIANT_IDS.filter((id) => !reading.includes(id));
 };

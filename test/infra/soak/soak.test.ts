@@ -4,7 +4,6 @@ import { FAULTS } from "../../../infra/faults/index.ts";
 import type { Target } from "../../../infra/faults/target.ts";
 import { runSoak } from "../../../infra/soak/soak.ts";
 import { watchWith } from "../../../infra/soak/watch.ts";
-import { findInvariant } from "../../../shared/invariants/index.ts";
 import { describeLive } from "../../support/live.ts";
 
 /** A target like the soak's. */
@@ -22,10 +21,7 @@ const SHORT = {
 
 describeLive(["redis-server"], "a soak", () => {
   test("of thirty cycles, with every break once, finds each and accuses nobody", async () => {
-    const faults = FAULTS.filter(
-      ({ invariantId, obstacle }) =>
-        !obstacle?.(WITHOUT_CONTAINERS) && !findInvariant(invariantId)?.isOffByDefault,
-    );
+    const faults = FAULTS.filter(({ obstacle }) => !obstacle?.(WITHOUT_CONTAINERS));
     const breaks = faults.length;
     const { judgement, breaksByName, alerts, lines } = await runSoak({ ...SHORT, cycles: 30, breaks });
     expect({ ...judgement, trueReds: judgement.trueReds > breaks }).toEqual({
