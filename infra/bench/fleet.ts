@@ -44,7 +44,9 @@ const ago = (nowMs: number, seconds: string) =>
 const numbers = (from: number, to: number) =>
   `WITH RECURSIVE numbers(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ${to})`;
 
-const EXECUTION = `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, completed_at, duration_ms, message, triggered_by, claude_session_id, queued_at)`;
+const EXECUTION = `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, completed_at, duration_ms, message, triggered_by, claude_session_id, queued_at, backlog_metadata)`;
+/** What the platform keeps of a queued task. */
+const TASK = JSON.stringify({ message: "Say in one sentence what you did last.", timeout_seconds: 3600 });
 const agentSql = (n: string) => `printf('agent-%05d', ${n})`;
 export const agentName = (n: number) => `agent-${String(n).padStart(5, "0")}`;
 
@@ -58,7 +60,7 @@ const endedSql = (kind: string, nowMs: number, agents: number, secondsAgo: strin
 SELECT ${idSql(kind, "n")}, 'schedule-' || (n % ${agents}), ${agentSql(`n % ${agents}`)},
 CASE WHEN n % 20 = 7 THEN 'skipped' WHEN n % 20 = 3 THEN 'failed' WHEN n % 50 = 9 THEN 'cancelled' ELSE 'success' END,
 ${ago(nowMs, `${secondsAgo} + 40`)}, CASE WHEN n % 20 = 7 THEN NULL ELSE ${ago(nowMs, secondsAgo)} END, 40000,
-'Say in one sentence what you did last.', 'schedule', ${idSql("55555555", "n")}, NULL FROM numbers`;
+'Say in one sentence what you did last.', 'schedule', ${idSql("55555555", "n")}, NULL, NULL FROM numbers`;
 
 /**
  * Fills an empty database: the roster, two running rows and a queued one for each agent, the newly ended ones, history.
@@ -91,8 +93,8 @@ export async function fillDatabase(
 SELECT ${agentSql("n")}, ${DEFAULT_MAX_PARALLEL_TASKS}, ${ROSTER_TIMEOUT_SECONDS} FROM numbers`,
     );
     await database.execute(
-      `${from} INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message)
-SELECT 'schedule-' || n, ${agentSql("n")}, 'hourly', '0 * * * *', 'm' FROM numbers`,
+      `${from} INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message, next_run_at)
+SELECT 'schedule-' || n, ${agentSql("n")}, 'hourly', '0 * * * *', 'm', ${ago(nowMs, "-600")} FROM numbers`,
     );
     await database.execute(
       `${from} INSERT INTO agent_tags (agent_name, tag) SELECT ${agentSql("n")}, 'bench' FROM numbers`,
@@ -100,10 +102,10 @@ SELECT 'schedule-' || n, ${agentSql("n")}, 'hourly', '0 * * * *', 'm' FROM numbe
     for (let run = 0; run < RUNNING_PER_AGENT; run += 1)
       await database.execute(`${from} ${EXECUTION}
 SELECT ${idSql(`aaaaaaa${run}`, "n")}, 'schedule-' || n, ${agentSql("n")}, 'running', ${ago(nowMs, "20 + n % 600")},
-NULL, NULL, 'm', 'schedule', ${idSql("55555555", "n")}, NULL FROM numbers`);
+NULL, NULL, 'm', 'schedule', ${idSql("55555555", "n")}, NULL, NULL FROM numbers`);
     await database.execute(`${from} ${EXECUTION}
 SELECT ${idSql("bbbbbbbb", "n")}, 'schedule-' || n, ${agentSql("n")}, 'queued', ${ago(nowMs, "10")},
-NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")} FROM numbers`);
+NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")}, '${TASK}' FROM numbers`);
   });
 }
 

@@ -56,7 +56,8 @@ async function startSources(folder: string) {
     // One run with a slot, and one that has ended. A pull worker had claimed that one: without a slot it may come back.
     const runs = [
       ["held", "running", null],
-      ["ended", "success", leaseUntil!],
+      // Skipped: such a row needs no completed_at, which the clocks of the chaos would judge differently.
+      ["ended", "skipped", leaseUntil!],
     ] as const;
     for (const [name, status, lease] of runs)
       await database.execute({
@@ -108,7 +109,7 @@ function spotsOf({ database, redis }: Sources): Spot[] {
       spot("E-02", agent, (isBroken) =>
         database.execute({
           sql: `UPDATE ${EXECUTIONS} SET status = ? WHERE id = ?`,
-          args: [isBroken ? "running" : "success", `${agent}-ended`],
+          args: [isBroken ? "running" : "skipped", `${agent}-ended`],
         }),
       ),
     ),

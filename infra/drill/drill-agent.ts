@@ -1,4 +1,6 @@
 /** The agent of one fault of a drill. It is made before the fault, and removed after it. */
+
+import { SCHEDULES } from "../faults/schedules.ts";
 import { present, type Target } from "../faults/target.ts";
 import { type TestAgent, testAgent } from "../faults/test-agent.ts";
 import { EXECUTIONS, pullPollKey, ROSTER, slotKey, slotsKey } from "../platform/names.ts";
@@ -17,11 +19,12 @@ export function drillAgent(target: Target, name: string): TestAgent {
 /** Removes the agent with its rows, slots and container. Can be repeated. */
 export async function removeDrillAgent(agent: TestAgent): Promise<void> {
   if (agent.hasTwin) await removeDrillAgent(agent.twin);
-  const { name, target, ids, hasContainer } = agent;
+  const { name, target, ids, hasContainer, hasSchedule } = agent;
   const hashes = [...ids].map((id) => slotKey(name, id));
   await present(target.redis).del(slotsKey(name), pullPollKey(name), ...hashes);
   // The roster last: an agent's rows without their row on the roster would be a ghost.
-  const statements = [EXECUTIONS, ROSTER].map((table) => ({
+  const tables = [EXECUTIONS, ...(hasSchedule ? [SCHEDULES] : []), ROSTER];
+  const statements = tables.map((table) => ({
     sql: `DELETE FROM ${table} WHERE agent_name = ?`,
     args: [name],
   }));

@@ -8,13 +8,13 @@ import type { TestAgent } from "../faults/test-agent.ts";
 import { messageOf } from "../platform/context.ts";
 import type { CanaryApi } from "./canary-api.ts";
 import { DRILL_PREFIX, drillAgent, removeDrillAgent } from "./drill-agent.ts";
-import { Disproof, expectations } from "./expectations.ts";
+import { Disproof, expectations, NotRun } from "./expectations.ts";
 
 /** The result of the drill of one fault. */
 export interface Proof {
   readonly invariant_id: string;
   readonly fault: string;
-  /** `impossible`: the environment can't have the fault. */
+  /** `impossible`: the environment can't have the fault, or its canary does not run the invariant. */
   readonly outcome: "proven" | "failed" | "impossible";
   /** Why it is not proven. */
   readonly reason: string | null;
@@ -82,6 +82,7 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
       await work();
     } catch (error) {
       wrong.push(error === signal.reason ? "interrupted" : messageOf(error));
+      if (error instanceof NotRun) draft.outcome = "impossible";
     }
   };
   await step(async () => {
@@ -116,6 +117,8 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
   });
   const removal = await undone(`${agent.name} could not be removed`, () => removeDrillAgent(agent));
   if (removal !== null) wrong.push(removal);
+  // What could not be undone is a failure, whatever came before it.
+  if (wrong.length > 1) draft.outcome = "failed";
   return wrong;
 }
 

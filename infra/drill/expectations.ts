@@ -8,6 +8,9 @@ import type { CanaryApi } from "./canary-api.ts";
 /** The alarm is not proven; the message says at which step, and what was seen instead. */
 export class Disproof extends Error {}
 
+/** The canary does not run the invariant, so that nothing can be proven; the message says why. */
+export class NotRun extends Error {}
+
 /** Describes the fields that are not as expected. */
 function differences(
   seen: Readonly<Record<string, unknown>>,
@@ -48,14 +51,17 @@ async function transitionsSince(
   };
 }
 
-/** Runs the cycles of one fault and compares their reports. Each method throws a Disproof where one is not as expected. */
+/**
+ * Runs the cycles of one fault and compares their reports. Each method throws a Disproof where one is not as expected, and a
+ * NotRun where the canary does not run the invariant.
+ */
 export function expectations({ api, isAlone, signal }: Observer, fault: Fault, testAgent: TestAgent) {
   const { invariantId } = fault;
   const agent = fault.subject?.(testAgent) ?? testAgent.name;
   let startedAt = "";
   async function anyCycle(): Promise<CycleReport> {
     const answer = await api.cycle(signal);
-    if (!answer.verdicts[invariantId]) throw new Disproof(`${invariantId} is off: nothing is checked`);
+    if (!answer.verdicts[invariantId]) throw new NotRun(`${invariantId} is off: its canary does not run it`);
     return answer;
   }
   async function cycle(): Promise<CycleReport> {

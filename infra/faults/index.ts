@@ -6,8 +6,13 @@ import { unclaimedQueue } from "./b-02-unclaimed-queue.ts";
 import { workersMissing } from "./b-08-workers-missing.ts";
 import { endlessRun } from "./e-01-endless-run.ts";
 import { runComesBack } from "./e-02-run-comes-back.ts";
+import { runWithoutAnEnd } from "./e-03-run-without-an-end.ts";
+import { queuedWithoutTask } from "./e-04-queued-without-task.ts";
 import { runWithoutSession } from "./e-05-run-without-session.ts";
+import { overdueSchedule } from "./e-06-overdue-schedule.ts";
 import type { Fault } from "./fault.ts";
+import { endBeforeStart } from "./g-03-end-before-start.ts";
+import { credentialInQueue } from "./g-04-credential-in-queue.ts";
 import { emptyRoster } from "./h-01-empty-roster.ts";
 import { leftBehindDatabase } from "./h-02-left-behind-database.ts";
 import { otherRedis } from "./h-03-other-redis.ts";
@@ -27,11 +32,16 @@ const BY_INVARIANT: Readonly<Record<InvariantId, readonly [Fault, ...Fault[]]>> 
   "S-03": [shortLivedSlot, slotForEver, slotWithoutHash],
   "E-01": [endlessRun],
   "E-02": [runComesBack],
+  "E-03": [runWithoutAnEnd],
+  "E-04": [queuedWithoutTask],
   "E-05": [runWithoutSession],
+  "E-06": [overdueSchedule],
   "L-03": [halfDeletedAgent],
   "B-01": [wrongQueueCount],
   "B-02": [hangingSweep, unclaimedQueue],
   "B-08": [workersMissing],
+  "G-03": [endBeforeStart],
+  "G-04": [credentialInQueue],
   "R-01": [zombie],
 };
 const IN_ORDER = INVARIANT_IDS.map((id) => BY_INVARIANT[id]);

@@ -9,7 +9,21 @@ export interface NewRun {
   readonly status?: ExecutionStatus;
   readonly ageSeconds?: number;
   readonly session?: string | null;
+  /** How long ago an ended run ended; null: its row does not say it. Default: one second. */
+  readonly endedSecondsAgo?: number | null;
+  /** What the backlog_metadata of a queued run holds. */
+  readonly backlog?: keyof typeof BACKLOGS;
 }
+
+/** A token of nobody, in the form of one of GitHub's. */
+const CREDENTIAL = "ghp_canarydrill";
+const BACKLOGS = {
+  "a task": JSON.stringify({ message: "a fault of the canary's drill" }),
+  nothing: null,
+  "a credential": JSON.stringify({ message: `a fault of the canary's drill, with ${CREDENTIAL}` }),
+} as const;
+
+const ENDED: ReadonlySet<ExecutionStatus> = new Set(["success", "failed", "cancelled", "skipped"]);
 
 /** A run, read back. */
 export interface SeenRun {
@@ -18,13 +32,15 @@ export interface SeenRun {
   /** NaN where started_at is not a time. */
   readonly ageSeconds: number;
   readonly session: string | null;
+  /** How long after its start it ended; null where completed_at is NULL. */
+  readonly lengthSeconds: number | null;
 }
 
 /**
  * Makes the statement that inserts the values, without those that the table has no column for. A required column without
  * a value here gets the value of some other row, since a deployed platform may have columns that are unknown here.
  */
-async function insertion(
+export async function insertion(
   database: PlatformDatabase<FaultChange>,
   table: string,
   values: Readonly<Record<string, string | number | null>>,
@@ -46,7 +62,7 @@ async function insertion(
 const marks = (values: ReadonlySet<unknown>) => [...values].map(() => "?").join(", ");
 
 /** Runs one statement. @param changes gets the ids that it returns; called only where it changed something */
-async function write(
+export async function write(
   target: Target,
   statement: Statement,
   changes: (ids: readonly string[]) => readonly FaultChange[],
@@ -58,23 +74,23 @@ async function write(
   });
 }
 
-/** The changes of a row that starts; a session of null was not written. */
+/** The changes of a row that is made or starts; a session of null was not written. */
 const started = (
-  agent: string,
-  id: string,
+  of: { readonly agent: string; readonly executionId: string },
   status: ExecutionStatus,
   atMs: number,
   session: string | null,
-) => [
+  endedAtMs?: number | null,
+): FaultChange[] => [
   {
-    what: "row" as const,
-    agent,
-    executionId: id,
+    what: "row",
+    ...of,
     status,
     startedAtMs: atMs,
     ...(status === "queued" && { queuedAtMs: atMs }),
+    ...(endedAtMs !== undefined && { completedAtMs: endedAtMs }),
   },
-  ...(session === null ? [] : [{ what: "session" as const, agent, executionId: id }]),
+  ...(session === null ? [] : [{ what: "session" as const, ...of }]),
 ];
 
 /** Works on the runs that a fault makes. @param ids gets the id of each */
@@ -83,41 +99,78 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
   return {
     async addRun(
       id: string,
-      { status = "running", ageSeconds = 10, session = `${id}-session` }: NewRun = {},
+      {
+        status = "running",
+        ageSeconds = 10,
+        session = `${id}-session`,
+        endedSecondsAgo = 1,
+        backlog = "a task",
+      }: NewRun = {},
     ): Promise<void> {
       ids.add(id);
-      const atMs = Date.now() - ageSeconds * 1000;
+      const nowMs = Date.now();
+      const atMs = nowMs - ageSeconds * 1000;
+      const isQueued = status === "queued";
+      const endedAtMs = ENDED.has(status) && endedSecondsAgo !== null ? nowMs - endedSecondsAgo * 1000 : null;
       const statement = await insertion(database(), EXECUTIONS, {
         id,
         schedule_id: `${agent}-schedule`,
         agent_name: agent,
         status,
         started_at: timestamp(atMs),
-        queued_at: status === "queued" ? timestamp(atMs) : null,
-        completed_at: status === "success" ? timestamp(Date.now() - 1000) : null,
+        queued_at: isQueued ? timestamp(atMs) : null,
+        backlog_metadata: isQueued ? BACKLOGS[backlog] : null,
+        completed_at: endedAtMs === null ? null : timestamp(endedAtMs),
         message: "a fault of the canary's drill",
         triggered_by: "manual",
         claude_session_id: session,
       });
-      await write(target, statement, () => started(agent, id, status, atMs, session));
+      const of = { agent, executionId: id };
+      await write(target, statement, () => [
+        ...started(of, status, atMs, session, ENDED.has(status) ? endedAtMs : undefined),
+        ...(isQueued && backlog !== "a task" ? [{ what: "backlog" as const, ...of, holds: backlog }] : []),
+      ]);
+    },
+    /** Writes for every run of the fault that has ended that it ended now. */
+    async correctEnds(): Promise<void> {
+      const nowMs = Date.now();
+      const sql = `UPDATE ${EXECUTIONS} SET completed_at = ? WHERE agent_name = ? AND id IN (${marks(ids)})
+        AND status IN (${[...ENDED].map((status) => `'${status}'`).join(", ")}) RETURNING id, status`;
+      const statement = { sql, args: [timestamp(nowMs), agent, ...ids] };
+      await database().write([statement], ([answer]) =>
+        answer!.rows.map((row) => ({
+          what: "row",
+          agent,
+          executionId: String(row.id),
+          status: row.status as ExecutionStatus,
+          completedAtMs: nowMs,
+        })),
+      );
     },
     restartRun(id: string): Promise<void> {
       const atMs = Date.now();
       const sql = `UPDATE ${EXECUTIONS} SET status = 'running', started_at = ?, completed_at = NULL WHERE agent_name = ? AND id = ?`;
       return write(target, { sql, args: [timestamp(atMs), agent, id] }, () =>
-        started(agent, id, "running", atMs, "kept"),
+        started({ agent, executionId: id }, "running", atMs, "kept"),
       );
     },
     async endRuns(): Promise<void> {
       const sql = `UPDATE ${EXECUTIONS} SET status = 'failed', completed_at = ? WHERE agent_name = ?
         AND id IN (${marks(ids)}) AND status IN ('queued', 'running') RETURNING id`;
-      await write(target, { sql, args: [timestamp(Date.now()), agent, ...ids] }, (ended) =>
-        ended.map((executionId) => ({ what: "row", agent, executionId, status: "failed" })),
+      const nowMs = Date.now();
+      await write(target, { sql, args: [timestamp(nowMs), agent, ...ids] }, (ended) =>
+        ended.map((executionId) => ({
+          what: "row",
+          agent,
+          executionId,
+          status: "failed",
+          completedAtMs: nowMs,
+        })),
       );
     },
     async runs(): Promise<SeenRun[]> {
       const rows = await database().read(
-        `SELECT id, status, started_at, claude_session_id FROM ${EXECUTIONS} WHERE agent_name = ? AND id IN (${marks(ids)})`,
+        `SELECT id, status, started_at, completed_at, claude_session_id FROM ${EXECUTIONS} WHERE agent_name = ? AND id IN (${marks(ids)})`,
         [agent, ...ids],
       );
       return rows.map((row) => ({
@@ -125,7 +178,21 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
         status: String(row.status),
         ageSeconds: Math.floor((Date.now() - Date.parse(String(row.started_at))) / 1000),
         session: row.claude_session_id === null ? null : String(row.claude_session_id),
+        lengthSeconds:
+          row.completed_at === null
+            ? null
+            : (Date.parse(String(row.completed_at)) - Date.parse(String(row.started_at))) / 1000,
       }));
+    },
+    /** Counts the queued runs of the fault whose backlog_metadata holds that. */
+    async backlogs(holds: "nothing" | "a credential"): Promise<number> {
+      const rows = await database().read(
+        `SELECT backlog_metadata FROM ${EXECUTIONS} WHERE agent_name = ? AND id IN (${marks(ids)}) AND status = 'queued'`,
+        [agent, ...ids],
+      );
+      return rows.filter(({ backlog_metadata: held }) =>
+        holds === "nothing" ? held === null : String(held).includes(CREDENTIAL),
+      ).length;
     },
   };
 }

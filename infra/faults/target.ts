@@ -11,7 +11,21 @@ import type { Platform } from "../platform/platform.ts";
 export type Tampering =
   /** The agent's row left the roster; its rows in the other tables stay. */
   | { readonly what: "roster row lost"; readonly agent: string }
-  | { readonly what: "accessor"; readonly agent: string; readonly isWrong: boolean };
+  | { readonly what: "accessor"; readonly agent: string; readonly isWrong: boolean }
+  /** A queued row was written whose backlog_metadata is NULL, or holds a credential. */
+  | {
+      readonly what: "backlog";
+      readonly agent: string;
+      readonly executionId: string;
+      readonly holds: "nothing" | "a credential";
+    }
+  /** An enabled schedule has this next_run_at; null: it is gone. */
+  | {
+      readonly what: "schedule";
+      readonly agent: string;
+      readonly scheduleId: string;
+      readonly nextRunAtMs: number | null;
+    };
 
 export type FaultChange = Change | Tampering;
 

@@ -1,5 +1,6 @@
 /** One agent that a fault works on. All writes of faults go through it. */
 import { type NewRun, rosterOf, runsOf, type SeenRun } from "./rows.ts";
+import { schedulesOf } from "./schedules.ts";
 import { type NewSlot, signalsOf, slotsOf } from "./slots.ts";
 import { type Limits, present, type Target } from "./target.ts";
 
@@ -15,12 +16,24 @@ export interface TestAgent {
   /** A second agent, for a fault that needs two. It is made when it is first asked for. */
   readonly twin: TestAgent;
   readonly hasTwin: boolean;
+  /** Whether the fault has made a schedule of the agent. */
+  readonly hasSchedule: boolean;
   /** The id of the fault's nth run. */
   id(n: number): string;
   /** Writes a row: a running one with a session, ten seconds old, by default. */
   addRun(id: string, run?: NewRun): Promise<void>;
   /** Turns a row into a running one that has just started. */
   restartRun(id: string): Promise<void>;
+  /** Writes for every run of the fault that has ended that it ended now. */
+  correctEnds(): Promise<void>;
+  /** Counts the queued runs of the fault whose backlog_metadata holds that. */
+  backlogs(holds: "nothing" | "a credential"): Promise<number>;
+  /** Gives the agent an enabled schedule, due so many seconds ago. */
+  addSchedule(id: string, overdueSeconds: number): Promise<void>;
+  /** Reads how many seconds ago each schedule of the fault was due. */
+  overdueSeconds(): Promise<number[]>;
+  /** Deletes the schedules of the fault. Can be repeated. */
+  removeSchedules(): Promise<void>;
   /** Gives a run its slot in the platform's way, acquired ten seconds ago by default. */
   addSlot(id: string, slot?: NewSlot): Promise<void>;
   /** Reads which of the fault's executions hold a slot of the agent, sorted. */
@@ -58,6 +71,7 @@ export function testAgent(
   let hasContainer = false;
   let twin: TestAgent | null = null;
   const { endRuns, ...runs } = runsOf(target, name, ids);
+  const { scheduleIds, ...schedules } = schedulesOf(target, name);
   const { giveBackSlots, ...slots } = slotsOf(target, name, limits, ids);
   return {
     name,
@@ -66,6 +80,7 @@ export function testAgent(
     ids,
     ...rosterOf(target, name, limits),
     ...runs,
+    ...schedules,
     ...slots,
     ...signalsOf(target, name),
     get hasContainer() {
@@ -77,6 +92,9 @@ export function testAgent(
     },
     get hasTwin() {
       return twin !== null;
+    },
+    get hasSchedule() {
+      return scheduleIds.size > 0;
     },
     id: (n) => `${runPrefix}${n}`,
     async startContainer() {

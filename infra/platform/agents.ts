@@ -102,12 +102,13 @@ async function insertAgent({ database }: PlatformContext, spec: AgentSpec): Prom
 async function deleteAgent({ database, clock }: PlatformContext, name: string) {
   let cancelled: string[] = [];
   let isRemoved = false;
+  const completedAtMs = clock.now();
   await database.write(
     [
       {
         sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
               WHERE agent_name = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING id`,
-        args: [timestamp(clock.now()), name],
+        args: [timestamp(completedAtMs), name],
       },
       ...BELONGINGS.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
       { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
@@ -121,6 +122,7 @@ async function deleteAgent({ database, clock }: PlatformContext, name: string) {
           agent: name,
           executionId,
           status: "cancelled" as const,
+          completedAtMs,
         })),
         ...(isRemoved ? [{ what: "agent removed" as const, agent: name }] : []),
       ];

@@ -122,6 +122,7 @@ export async function failOverdue({ database, clock }: PlatformContext): Promise
         agent: String(row.agent_name),
         executionId: String(row.id),
         status: "failed",
+        completedAtMs: now,
       })),
   );
 }

@@ -17,13 +17,11 @@ async function writeRow(
   return answer!.rowsAffected > 0;
 }
 
-const row = ({ id, agent }: PlatformExecution, status: ExecutionStatus, startedAtMs?: number): Change => ({
-  what: "row",
-  agent,
-  executionId: id,
-  status,
-  ...(startedAtMs !== undefined && { startedAtMs }),
-});
+const row = (
+  { id, agent }: PlatformExecution,
+  status: ExecutionStatus,
+  times: { readonly startedAtMs?: number; readonly completedAtMs?: number } = {},
+): Change => ({ what: "row", agent, executionId: id, status, ...times });
 
 /** Makes a running row. Gives false where the agent is not on the roster. */
 export function insertRow(
@@ -38,7 +36,7 @@ export function insertRow(
     `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by)
      SELECT ?, ?, agent_name, 'running', ?, ?, ? FROM agent_ownership WHERE agent_name = ? AND deleted_at IS NULL`,
     [id, scheduleId, timestamp(startedAtMs), task.message, triggeredBy, agent],
-    row(execution, "running", startedAtMs),
+    row(execution, "running", { startedAtMs }),
   );
 }
 
@@ -61,7 +59,8 @@ export function endRow(
   status: "success" | "failed" | "cancelled",
   error: string | null = null,
 ): Promise<boolean> {
-  const now = timestamp(context.clock.now());
+  const completedAtMs = context.clock.now();
+  const now = timestamp(completedAtMs);
   const from = status === "success" ? "('running', 'failed', 'skipped')" : "('running')";
   return writeRow(
     context,
@@ -69,7 +68,7 @@ export function endRow(
      duration_ms = CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER)
      WHERE id = ? AND status IN ${from}`,
     [status, now, error, now, execution.id],
-    row(execution, status),
+    row(execution, status, { completedAtMs }),
   );
 }
 
@@ -91,18 +90,19 @@ export function restartRow(context: PlatformContext, execution: PlatformExecutio
     `UPDATE schedule_executions SET status = 'running', started_at = ?, completed_at = NULL, duration_ms = NULL,
      error = NULL, claude_session_id = NULL WHERE id = ? AND status = 'pending_retry'`,
     [timestamp(startedAtMs), execution.id],
-    row(execution, "running", startedAtMs),
+    row(execution, "running", { startedAtMs }),
   );
 }
 
 /** Cancels a live row. Gives false where it had ended already. */
 export async function cancelRow({ database, clock }: PlatformContext, executionId: string): Promise<boolean> {
+  const completedAtMs = clock.now();
   const [answer] = await database.write(
     [
       {
         sql: `UPDATE schedule_executions SET status = 'cancelled', completed_at = ?
               WHERE id = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING agent_name`,
-        args: [timestamp(clock.now()), executionId],
+        args: [timestamp(completedAtMs), executionId],
       },
     ],
     ([own]) =>
@@ -111,6 +111,7 @@ export async function cancelRow({ database, clock }: PlatformContext, executionI
         agent: String(agent_name),
         executionId,
         status: "cancelled",
+        completedAtMs,
       })),
   );
   return answer!.rows.length > 0;

@@ -11,7 +11,10 @@ export type ExecutionStatus =
 
 /** One thing that a write changed. */
 export type Change =
-  /** The row got this status. `startedAtMs`, `queuedAtMs`: the instants that were written with it, if any. */
+  /**
+   * The row got this status. The instants that were written with it, if any. A `completedAtMs` of null: an ended row does not
+   * say when; left out: nothing is said of it.
+   */
   | {
       readonly what: "row";
       readonly agent: string;
@@ -19,6 +22,7 @@ export type Change =
       readonly status: ExecutionStatus;
       readonly startedAtMs?: number;
       readonly queuedAtMs?: number;
+      readonly completedAtMs?: number | null;
     }
   | { readonly what: "session"; readonly agent: string; readonly executionId: string }
   /** A member of the agent's slots, for an execution or a `drain-` sentinel. */

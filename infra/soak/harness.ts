@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import { type Canary, openCanary } from "../../shared/canary.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import type { Source } from "../../shared/sources/source.ts";
 import { type Controls, controlsOf, type FaultChange, type Target } from "../faults/target.ts";
@@ -171,6 +172,7 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     QUEUE_COUNTS_URL: accessorUrl,
     QUEUE_COUNTS_TOKEN: TOKEN,
     CONFIRM_AFTER_MS: String(options.confirmMs),
+    CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
   return {
     ...platform,

@@ -61,7 +61,7 @@ export interface Judgement {
 }
 
 /** These are read at one instant, so the first read reports them without a confirming one. */
-const UNCONFIRMED: ReadonlySet<string> = new Set(["E-02"]);
+const UNCONFIRMED: ReadonlySet<string> = new Set(["E-02", "E-03", "E-04", "G-03", "G-04"]);
 
 /** How far before and after a cycle the excerpt of a false red reaches. */
 const EXCERPT_MS = 20_000;

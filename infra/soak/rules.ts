@@ -17,9 +17,13 @@ import {
   or,
   type Register,
 } from "./intervals.ts";
+import { OF_ROWS, scheduleIsOverdue, scheduleItems } from "./rules-of-rows.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
-/** One thing that can be broken. The key is `redis:ID` or `sql:ID` for S-01, otherwise an execution's id or the agent. */
+/**
+ * One thing that can be broken. The key is `redis:ID` or `sql:ID` for S-01, the schedule's id for E-06, otherwise an
+ * execution's id or the agent.
+ */
 export interface RuleItem {
   readonly invariant: string;
   readonly subject: string;
@@ -191,6 +195,7 @@ const OF_EXECUTIONS: Record<string, (execution: ExecutionTimeline, agent: AgentT
   "E-01": runsTooLong,
   "E-02": cameBackToLife,
   "E-05": hasNoSession,
+  ...OF_ROWS,
 };
 const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bounds> = {
   "S-02": isOverbooked,
@@ -208,6 +213,7 @@ export function rulesOf(timeline: Timeline): Rules {
     if (!agent) return NEVER;
     const ofAgent = OF_AGENTS[invariant];
     if (ofAgent) return ofAgent(agent, timeline);
+    if (invariant === "E-06") return scheduleIsOverdue(agent, key, isOnRoster(agent));
     const [, side, id = key] = /^(redis|sql):(.*)$/s.exec(key) ?? [];
     const execution = timeline.executions.get(id);
     if (!execution || execution.agent !== subject) return NEVER;
@@ -233,6 +239,7 @@ export function rulesOf(timeline: Timeline): Rules {
         for (const side of ["redis", "sql"]) yield { invariant: "S-01", subject, key: `${side}:${id}` };
         for (const invariant of Object.keys(OF_EXECUTIONS)) yield { invariant, subject, key: id };
       }
+      yield* scheduleItems(timeline);
       for (const subject of timeline.agents.keys())
         for (const invariant of Object.keys(OF_AGENTS)) yield { invariant, subject, key: subject };
     },

@@ -19,6 +19,10 @@ export interface ExecutionTimeline {
   readonly status: Register<ExecutionStatus | null>;
   readonly startedAtMs: Register<number | null>;
   readonly queuedAtMs: Register<number | null>;
+  /** When it ended, by its row; null: the row does not say it. Undefined where nothing is known of it. */
+  readonly completedAtMs: Register<number | null | undefined>;
+  /** What is wrong with its backlog_metadata while it is queued; null: nothing. */
+  readonly backlog: Register<"nothing" | "a credential" | null>;
   readonly session: Register<boolean>;
   /** The score, in unix ms. */
   readonly slot: Register<number | null>;
@@ -36,6 +40,8 @@ export interface AgentTimeline {
   readonly belongings: Register<boolean>;
   /** Whether the queue accessor gives a wrong count. */
   readonly accessorIsWrong: Register<boolean>;
+  /** The next run of each of its schedules that is known, by id; null: the schedule is gone. */
+  readonly schedules: ReadonlyMap<string, Register<number | null>>;
   readonly executions: ExecutionTimeline[];
 }
 
@@ -61,6 +67,8 @@ const newExecution = (id: string, agent: string) => ({
   status: register<ExecutionStatus | null>(null),
   startedAtMs: register<number | null>(null),
   queuedAtMs: register<number | null>(null),
+  completedAtMs: register<ExecutionTimeline["completedAtMs"]["initial"]>(undefined),
+  backlog: register<ExecutionTimeline["backlog"]["initial"]>(null),
   session: register(false),
   slot: register<number | null>(null),
   hash: register<Hash | null>(null),
@@ -70,20 +78,25 @@ const newAgent = (name: string) => ({
   settings: register<AgentTimeline["settings"]["initial"]>(null),
   belongings: register(false),
   accessorIsWrong: register(false),
+  schedules: new Map<string, Writable<number | null>>(),
   executions: [] as ExecutionTimeline[],
 });
 type ExecutionEvent = Extract<SoakEvent, { executionId: string }>;
 type AgentEvent = Exclude<Extract<SoakEvent, { agent: string }>, ExecutionEvent>;
 
 function writeExecution(execution: ReturnType<typeof newExecution>, event: ExecutionEvent): void {
-  const { status, startedAtMs, queuedAtMs, session, slot, hash } = execution;
+  const { status, startedAtMs, queuedAtMs, completedAtMs, backlog, session, slot, hash } = execution;
   switch (event.what) {
     case "row":
       write(status, event.status, event);
       if (event.startedAtMs !== undefined) write(startedAtMs, event.startedAtMs, event);
       if (event.queuedAtMs !== undefined) write(queuedAtMs, event.queuedAtMs, event);
+      write(completedAtMs, event.completedAtMs, event);
       // A start clears the session of the previous one.
       if (event.status === "running" && event.startedAtMs !== undefined) write(session, false, event);
+      break;
+    case "backlog":
+      write(backlog, event.holds, event);
       break;
     case "session":
       write(session, true, event);
@@ -126,6 +139,12 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
       break;
     case "accessor":
       write(agent.accessorIsWrong, event.isWrong, event);
+      break;
+    case "schedule": {
+      const nextRunAtMs = agent.schedules.get(event.scheduleId) ?? register<number | null>(null);
+      agent.schedules.set(event.scheduleId, nextRunAtMs);
+      write(nextRunAtMs, event.nextRunAtMs, event);
+    }
   }
 }
 

@@ -19,7 +19,8 @@ function keysOf(violation: CycleReport["violations"][number]): string[] {
   const state = violation.observed_state as Record<string, unknown>;
   const list = (name: string, side: string) => (state[name] as string[]).map((id) => `${side}:${id}`);
   if ("in_redis_only" in state) return [...list("in_redis_only", "redis"), ...list("in_sql_only", "sql")];
-  return [typeof state.execution_id === "string" ? state.execution_id : violation.subject];
+  const id = state.execution_id ?? state.schedule_id;
+  return [typeof id === "string" ? id : violation.subject];
 }
 
 const violationsOf = ({ violations }: CycleReport): Reported[] =>

@@ -10,7 +10,8 @@ export interface ReadingTime {
 
 /**
  * A fact with when it was read, or why it could not be.
- * `off` marks a source that the operator left out on purpose: its invariants are not run at all.
+ * `off` marks a source that the operator left out on purpose, and a fact that this release of the platform does not have:
+ * their invariants are not run at all.
  */
 export type Reading<T> =
   | {
@@ -34,6 +35,8 @@ export type Reading<T> =
 export interface RosterAgent {
   readonly maxParallelTasks: number | null;
   readonly executionTimeoutSeconds: number | null;
+  /** It is deleted, and its rows are kept on purpose. */
+  readonly isDeleted: boolean;
 }
 export type Roster = ReadonlyMap<string, RosterAgent>;
 
@@ -43,6 +46,12 @@ export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
 
 /** What starts a chat turn. Its slot has an id of its own: nothing links slot and row but the agent and the time. */
 export const CHAT_TRIGGERS: readonly string[] = ["chat", "mcp", "agent"];
+
+/** The names of a row. One that can't be read is null. */
+export interface RowName {
+  readonly id: string | null;
+  readonly agent: string | null;
+}
 
 /** A queued or running row of `schedule_executions`. Instants are unix ms, null where empty or unreadable. */
 export interface Execution {
@@ -69,10 +78,7 @@ export interface Execution {
 }
 
 /** A live row whose id or agent, or both, can't be read: that is null. */
-export interface UnreadableRow extends Omit<Execution, "id" | "agent"> {
-  readonly id: string | null;
-  readonly agent: string | null;
-}
+export interface UnreadableRow extends Omit<Execution, "id" | "agent">, RowName {}
 
 export interface Executions {
   readonly live: readonly Execution[];
@@ -87,16 +93,39 @@ export interface Ended {
   readonly cursor: EndedCursor;
 }
 
+/** A finished row. Times are as stored and as instants (unix ms), which are null where empty or unreadable. */
+export interface FinishedRow extends RowName {
+  readonly status: TerminalStatus;
+  readonly startedAt: string | null;
+  readonly startedAtMs: number | null;
+  readonly completedAt: string | null;
+  readonly completedAtMs: number | null;
+}
+
+/** A queued row that can't be drained as it is stored. */
+export interface BacklogDefect extends RowName {
+  /** `unread`: its metadata is more than is read at once. */
+  readonly defect: "queued_at_null" | "backlog_metadata_null" | "backlog_metadata_invalid_json" | "unread";
+}
+
+/** A queued row whose backlog_metadata holds what looks like a credential. */
+export interface QueuedCredential extends RowName {
+  /** The name of the pattern; null where the metadata could not be searched. */
+  readonly pattern: string | null;
+}
+
+/** An enabled schedule with the time of its next run. */
+export interface DueSchedule extends RowName {
+  /** As stored. */
+  readonly nextRunAt: string | null;
+  /** Unix ms; null where it can't be read. */
+  readonly nextRunAtMs: number | null;
+}
+
 /** Up to where ended rows were read. */
 export interface EndedCursor {
   /** Unix ms of the last reading. */
   readonly readAtMs: number;
-}
-
-/** A failed row that waits for its retry, which will be a row of its own. Where its id or agent can't be read, that is null. */
-export interface WaitingRetry {
-  readonly id: string | null;
-  readonly agent: string | null;
 }
 
 /** The platform's own settings, for all agents. */
@@ -257,11 +286,20 @@ export interface Facts {
   executions: Executions;
   /** In unix ms, of the newest rows of the executions; null where there is none that can be read. */
   newestStart: number | null;
-  waitingRetries: readonly WaitingRetry[];
+  /** Failed rows that wait for their retry, which will be a row of its own. */
+  waitingRetries: readonly RowName[];
   platformSettings: PlatformSettings;
   /** Ids of running rows that have a Claude session. */
   sessions: ReadonlySet<string>;
   ended: Ended;
+  /** Rows of some days that succeeded, failed or were cancelled and have no completed_at; the newest of them. */
+  endedWithoutTime: readonly FinishedRow[];
+  /** Rows that may have ended within the last hour and before they started; the newest of them. */
+  endedBeforeStart: readonly FinishedRow[];
+  backlogDefects: readonly BacklogDefect[];
+  /** Schedules that may be overdue: enabled, not deleted, with a next_run_at. */
+  schedules: readonly DueSchedule[];
+  credentialsInQueue: readonly QueuedCredential[];
   orphans: Orphans;
   queueCounts: QueueCounts;
   slots: Slots;

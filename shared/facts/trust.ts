@@ -10,6 +10,11 @@ export const DATABASE_FACTS = [
   "waitingRetries",
   "platformSettings",
   "ended",
+  "endedWithoutTime",
+  "endedBeforeStart",
+  "backlogDefects",
+  "credentialsInQueue",
+  "schedules",
   "orphans",
   "queueCounts",
 ] as const satisfies readonly FactName[];

@@ -4,7 +4,12 @@ import { noQueuedWithoutSlotsFull } from "./b-02-no-queued-without-slots-full.ts
 import { pullWorkersAlive } from "./b-08-pull-workers-alive.ts";
 import { terminalStateClosure } from "./e-01-terminal-state-closure.ts";
 import { noPhantomReversal } from "./e-02-no-phantom-reversal.ts";
+import { completedRowsArePopulated } from "./e-03-completed-rows-are-populated.ts";
+import { queuedRowsCanBeDrained } from "./e-04-queued-rows-can-be-drained.ts";
 import { dispatchedRowsHaveASession } from "./e-05-dispatched-rows-have-a-session.ts";
+import { noOverdueSchedule } from "./e-06-no-overdue-schedule.ts";
+import { clocksRunForward } from "./g-03-clocks-run-forward.ts";
+import { noCredentialsInTheQueue } from "./g-04-no-credentials-in-the-queue.ts";
 import { rosterBlindness } from "./h-01-roster-blindness.ts";
 import { databaseIsThePlatforms } from "./h-02-database-is-the-platforms.ts";
 import { redisIsThePlatforms } from "./h-03-redis-is-the-platforms.ts";
@@ -24,11 +29,16 @@ const REGISTRY = [
   slotTtlFloor,
   terminalStateClosure,
   noPhantomReversal,
+  completedRowsArePopulated,
+  queuedRowsCanBeDrained,
   dispatchedRowsHaveASession,
+  noOverdueSchedule,
   deleteCascades,
   queueStatusCoherence,
   noQueuedWithoutSlotsFull,
   pullWorkersAlive,
+  clocksRunForward,
+  noCredentialsInTheQueue,
   noZombieClaude,
 ] as const;
 

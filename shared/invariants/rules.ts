@@ -6,9 +6,9 @@ import {
   type PlatformSettings,
   type ReadingTime,
   type RosterAgent,
+  type RowName,
   type Slot,
   type Slots,
-  type UnreadableRow,
 } from "../facts/facts.ts";
 import { listed } from "../text.ts";
 
@@ -86,6 +86,10 @@ export function wholeOrText(value: number): number | string {
 export const secondsBetween = (thenMs: number, readAtMs: number): number =>
   Math.max(0, Math.floor((readAtMs - thenMs) / 1000));
 
+/** Says whether both names of the row can be read. */
+export const isNamed = <R extends RowName>(row: R): row is R & { id: string; agent: string } =>
+  row.id !== null && row.agent !== null;
+
 /** Groups the rows by agent. A row whose agent can't be read is in no group. */
 export function byAgent<R extends { readonly agent: string | null }>(
   rows: readonly R[],
@@ -105,10 +109,7 @@ export const UNREADABLE_AGENT = "(unreadable name)";
 export const UNREADABLE_ID = "(unreadable id)";
 
 /** The parts that such rows are, each once. @param keyOf makes the key of a finding from an id */
-export function partsOf(
-  rows: readonly Pick<UnreadableRow, "id" | "agent">[],
-  keyOf = (id: string) => id,
-): Unseen[] {
+export function partsOf(rows: readonly RowName[], keyOf = (id: string) => id): Unseen[] {
   const parts = rows.map(({ id, agent }) => ({
     subject: agent ?? UNREADABLE_AGENT,
     key: keyOf(id ?? UNREADABLE_ID),

@@ -127,7 +127,7 @@ describe("nothing names an agent that does not exist", () => {
   });
 
   test.each(["__proto__", "constructor"])("an agent called %j on the roster is no ghost", (name) => {
-    const roster = new Map([[name, { maxParallelTasks: 3, executionTimeoutSeconds: 900 }]]);
+    const roster = rosterOf(Object.fromEntries([[name, {}]]));
     const slots = { ...slotsOf({}), byAgent: new Map([[name, [slot("E")]]]) };
     expect(judge(L03, { roster, slots }).status).toBe("green");
   });

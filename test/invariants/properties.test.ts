@@ -5,9 +5,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  type BacklogDefect,
   type Execution,
   type Facts,
+  type FinishedRow,
   type ReadingTime,
+  type RowName,
   type Slot,
   TERMINAL_STATUSES,
   type UnreadableRow,
@@ -107,6 +110,51 @@ const unreadableRow: fc.Arbitrary<UnreadableRow> = fc
     agent: hidden === "id" ? row.agent : null,
   }));
 
+const rowName: fc.Arbitrary<RowName> = fc
+  .tuple(
+    fc.constantFrom(...IDS),
+    agentName,
+    fc.constantFrom("none", "none", "none", "none", "id", "agent", "both"),
+  )
+  .map(([id, agent, hidden]) => ({
+    id: hidden === "id" || hidden === "both" ? null : id,
+    agent: hidden === "agent" || hidden === "both" ? null : agent,
+  }));
+/** An id is there once. */
+const oneOfEach = <R extends RowName>(rows: readonly R[]): R[] =>
+  rows.filter((row, i) => row.id === null || rows.findIndex(({ id }) => id === row.id) === i);
+const DEFECTS = [
+  "queued_at_null",
+  "backlog_metadata_null",
+  "backlog_metadata_invalid_json",
+  "unread",
+] as const;
+
+const finishedRows: fc.Arbitrary<FinishedRow[]> = fc
+  .array(
+    fc
+      .record({
+        row: rowName,
+        status: fc.constantFrom(...TERMINAL_STATUSES),
+        started: fc.option(age, { freq: 6 }),
+        skew: fc.option(ageNear(-60, 0, 1, 1, 2, 60), { freq: 6 }),
+      })
+      .map(({ row, status, started, skew }) => {
+        const completed = started === null || skew === null ? null : started + skew;
+        const shown = (seconds: number | null) => (seconds === null ? null : `${seconds} s ago`);
+        return {
+          ...row,
+          status,
+          startedAt: shown(started),
+          startedAtMs: started === null ? null : msAgo(started),
+          completedAt: shown(completed),
+          completedAtMs: completed === null ? null : msAgo(completed),
+        };
+      }),
+    { maxLength: 3 },
+  )
+  .map(oneOfEach);
+
 const slot: fc.Arbitrary<Slot> = fc
   .record({
     id: fc.constantFrom(...IDS),
@@ -150,6 +198,7 @@ const world: fc.Arbitrary<World> = fc
       fc.record({
         maxParallelTasks: fc.constantFrom(0, 1, 1, 2, 2, 3, null),
         executionTimeoutSeconds: fc.constantFrom(0, 60, 60, 300, 900, null),
+        isDeleted: fc.constantFrom(false, false, false, true),
       }),
       fc.constantFrom(...KNOWN),
       KNOWN.length,
@@ -157,6 +206,34 @@ const world: fc.Arbitrary<World> = fc
     live: fc.uniqueArray(execution, { selector: (e) => e.id, maxLength: 7 }),
     unreadable: rarely(fc.array(unreadableRow, { maxLength: 3 }), []),
     unreadableTables: rarely<string[]>(fc.constant(["agent_tags"]), []),
+    endedWithoutTime: finishedRows,
+    endedBeforeStart: finishedRows,
+    backlogDefects: fc
+      .array(
+        rowName.chain((row) =>
+          fc.constantFrom(...DEFECTS).map((defect) => ({ ...row, defect }) satisfies BacklogDefect),
+        ),
+        { maxLength: 3 },
+      )
+      .map(oneOfEach),
+    credentialsInQueue: fc
+      .array(
+        rowName.chain((row) => fc.constantFrom("sk", "ghp", null).map((pattern) => ({ ...row, pattern }))),
+        { maxLength: 3 },
+      )
+      .map(oneOfEach),
+    schedules: fc
+      .array(
+        fc
+          .tuple(rowName, fc.option(ageNear(0, 3600, 3600, 3601, 9000), { freq: 5 }))
+          .map(([row, seconds]) => ({
+            ...row,
+            nextRunAt: seconds === null ? "soon" : `${seconds} s ago`,
+            nextRunAtMs: seconds === null ? null : msAgo(seconds),
+          })),
+        { maxLength: 4 },
+      )
+      .map(oneOfEach),
     sessions: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 6 }).map((ids) => new Set(ids)),
     byAgent: mapOf(fc.uniqueArray(slot, { selector: (s) => s.id, maxLength: 5 })),
     unseenSlots: rarely(someAgents(2), new Set<string>()),
@@ -189,6 +266,9 @@ const world: fc.Arbitrary<World> = fc
     times: fc.record({
       slots: readingTime,
       executions: readingTime,
+      endedWithoutTime: readingTime,
+      endedBeforeStart: readingTime,
+      schedules: readingTime,
       drainTick: readingTime,
       zombies: readingTime,
     }),
@@ -204,6 +284,11 @@ const world: fc.Arbitrary<World> = fc
       roster: w.roster,
       executions: { live: w.live, unreadable: w.unreadable },
       sessions: w.sessions,
+      endedWithoutTime: w.endedWithoutTime,
+      endedBeforeStart: w.endedBeforeStart,
+      backlogDefects: w.backlogDefects,
+      credentialsInQueue: w.credentialsInQueue,
+      schedules: w.schedules,
       orphans: {
         ghosts: new Map([...w.ghosts].map(([name, rowsByTable]) => [name, { rowsByTable, samples: [] }])),
         unseenTables: w.unseenTables,
@@ -266,7 +351,7 @@ const within3s = (atMs: number, { fromMs, toMs }: ReadingTime) =>
   !(fromMs - atMs >= 3000) && !(atMs - toMs >= 3000);
 const sorted = (ids: string[]) => [...ids].sort();
 /** A row that can't be named, as a part that is unseen. */
-const nameless = ({ id, agent }: UnreadableRow, keyBefore = "") =>
+const nameless = ({ id, agent }: RowName, keyBefore = "") =>
   `${agent === null ? "(unreadable name)" : agent}/${keyBefore}${id === null ? "(unreadable id)" : id}`;
 
 /** Members that are there and could not be read, of which nothing is known but that they hold a slot. */
@@ -514,6 +599,122 @@ const RULES: Record<string, Rule> = {
     return stated;
   },
 
+  "E-03": (facts, times) => {
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    let longest = -1;
+    for (const { executionTimeoutSeconds } of facts.roster.values())
+      if (executionTimeoutSeconds !== null && executionTimeoutSeconds > longest)
+        longest = executionTimeoutSeconds;
+    if (longest < 0) longest = 3600;
+    for (const row of facts.endedWithoutTime) {
+      const ageMs = row.startedAtMs === null ? 0 : times.endedWithoutTime.fromMs - row.startedAtMs;
+      if (ageMs > (longest + 300) * 1000) continue;
+      if (row.startedAtMs === null || row.id === null || row.agent === null)
+        stated.unseen.push(nameless(row));
+      else {
+        stated.subjects.push(row.agent);
+        stated.red.push({
+          subject: row.agent,
+          agent_name: row.agent,
+          execution_id: row.id,
+          status: row.status,
+          started_at: row.startedAt,
+          completed_at: null,
+        });
+      }
+    }
+    return stated;
+  },
+
+  "E-04": (facts) => {
+    const stated: Stated = { subjects: [], unseen: [], red: [] };
+    for (const row of facts.executions.live) if (row.status === "queued") stated.subjects.push(row.agent);
+    for (const row of facts.executions.unreadable)
+      if (row.status === "queued") stated.unseen.push(nameless(row));
+    for (const row of facts.backlogDefects) {
+      if (row.defect === "unread") stated.unseen.push(nameless(row));
+      else if (row.id !== null && row.agent !== null) {
+        stated.subjects.push(row.agent);
+        stated.red.push({
+          subject: row.agent,
+          agent_name: row.agent,
+          execution_id: row.id,
+          reason: row.defect,
+        });
+      }
+    }
+    return stated;
+  },
+
+  "G-04": (facts) => {
+    const stated: Stated = { subjects: [], unseen: [], red: [] };
+    for (const row of facts.executions.live) if (row.status === "queued") stated.subjects.push(row.agent);
+    for (const row of facts.executions.unreadable)
+      if (row.status === "queued") stated.unseen.push(nameless(row));
+    for (const row of facts.credentialsInQueue) {
+      if (row.pattern === null) stated.unseen.push(nameless(row));
+      else if (row.id !== null && row.agent !== null) {
+        stated.subjects.push(row.agent);
+        stated.red.push({
+          subject: row.agent,
+          agent_name: row.agent,
+          execution_id: row.id,
+          matched_pattern: row.pattern,
+        });
+      }
+    }
+    return stated;
+  },
+
+  "E-06": (facts, times) => {
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const { id, agent, nextRunAt, nextRunAtMs } of facts.schedules) {
+      if (agent !== null && !facts.roster.has(agent)) continue;
+      if (agent !== null && facts.roster.get(agent)!.isDeleted) continue;
+      if (nextRunAtMs === null) {
+        stated.unseen.push(nameless({ id, agent }));
+        continue;
+      }
+      const overdue = wholeSeconds(nextRunAtMs, times.schedules.fromMs);
+      if (overdue <= 3600) continue;
+      if (id === null || agent === null) stated.unseen.push(nameless({ id, agent }));
+      else
+        stated.red.push({
+          subject: agent,
+          agent_name: agent,
+          schedule_id: id,
+          next_run_at: nextRunAt,
+          overdue_seconds: overdue,
+          misfire_grace_seconds: 3600,
+        });
+    }
+    return stated;
+  },
+
+  "G-03": (facts, times) => {
+    const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
+    for (const row of facts.endedBeforeStart) {
+      const { id, agent, startedAtMs: start, completedAtMs: end } = row;
+      if (end !== null && times.endedBeforeStart.fromMs - end > 3_600_000) continue;
+      const isBackward = start !== null && end !== null && start > end + 1000;
+      if (start === null || end === null || (isBackward && (id === null || agent === null)))
+        stated.unseen.push(nameless(row));
+      else if (isBackward) {
+        stated.subjects.push(agent!);
+        stated.red.push({
+          subject: agent!,
+          agent_name: agent,
+          execution_id: id,
+          status: row.status,
+          started_at: row.startedAt,
+          completed_at: row.completedAt,
+          skew_seconds: wholeSeconds(end, start),
+        });
+      }
+    }
+    return stated;
+  },
+
   "E-05": (facts, times) => {
     const unseen = facts.executions.unreadable
       .filter((row) => row.status === "running" && !row.lease)
@@ -725,6 +926,11 @@ function shuffled({ facts, ...rest }: World, random: () => number): World {
       roster: mixMap(facts.roster),
       executions: executionsOf(mix(executions.live), mix(executions.unreadable)),
       sessions: new Set(mix(facts.sessions)),
+      endedWithoutTime: mix(facts.endedWithoutTime),
+      endedBeforeStart: mix(facts.endedBeforeStart),
+      backlogDefects: mix(facts.backlogDefects),
+      credentialsInQueue: mix(facts.credentialsInQueue),
+      schedules: mix(facts.schedules),
       orphans: {
         ...orphans,
         ghosts: new Map(

@@ -8,6 +8,7 @@ import {
   container,
   countsOf,
   executionsOf,
+  finished,
   judge,
   orphansOf,
   queued,
@@ -17,6 +18,7 @@ import {
   rememberedOf,
   rosterOf,
   running,
+  schedule,
   secondsAgo,
   slot,
   slotsOf,
@@ -46,6 +48,11 @@ const disaster: Partial<Facts> = {
   drainTick: { atSeconds: secondsAgo(900) },
   zombies: zombiesOf([container([11, 12, 13])]),
   finishedRuns: rememberedOf({ stuck: "success" }),
+  endedWithoutTime: [finished("untimed", { status: "failed", startedSecondsAgo: 30, endedSecondsAgo: null })],
+  endedBeforeStart: [finished("backward", { startedSecondsAgo: 30, endedSecondsAgo: 45 })],
+  backlogDefects: [{ id: "waiting", agent: "ada", defect: "queued_at_null" }],
+  credentialsInQueue: [{ id: "waiting", agent: "ada", pattern: "ghp" }],
+  schedules: [schedule("nightly", { agent: "ada", overdueSeconds: 7200 })],
 };
 
 /** What an alert of that night says, by invariant. */
@@ -74,6 +81,26 @@ const TEXTS: Record<string, { summary: string; first: string }> = {
   "E-05": {
     summary: "1 running row(s) without a session across 1 agent(s): cornelius-m",
     first: "cornelius-m/stuck: no session after 7200 s",
+  },
+  "E-03": {
+    summary: "1 ended run(s) without completed_at across 1 agent(s): cornelius-m",
+    first: "cornelius-m/untimed: failed, started at 2026-11-23T11:59:30.000Z, without completed_at",
+  },
+  "E-04": {
+    summary: "1 queued row(s) that can't be drained across 1 agent(s): ada",
+    first: "ada/waiting: queued_at_null",
+  },
+  "E-06": {
+    summary: "1 overdue schedule(s) across 1 agent(s): ada",
+    first: "ada/nightly: was due at 2026-11-23T10:00:00.000Z, 7200 s ago",
+  },
+  "G-03": {
+    summary: "1 run(s) ended before they started across 1 agent(s): cornelius-m",
+    first: "cornelius-m/backward: success, ended 15 s before it started",
+  },
+  "G-04": {
+    summary: "1 queued row(s) with what looks like a credential across 1 agent(s): ada",
+    first: "ada/waiting: matches the pattern ghp",
   },
   "L-03": {
     summary: "2 row(s) and 0 slot(s) of 1 agent(s) that do not exist: ghost",
@@ -121,16 +148,31 @@ describe("the registry", () => {
       "S-03": ["roster", "slots"],
       "E-01": ["executions", "roster", "slots"],
       "E-02": ["ended", "executions", "finishedRuns"],
+      "E-03": ["endedWithoutTime", "roster"],
+      "E-04": ["backlogDefects", "executions"],
       "E-05": ["executions", "sessions"],
+      "E-06": ["roster", "schedules"],
       "L-03": ["orphans", "roster", "slots"],
       "B-01": ["executions", "queueCounts", "roster"],
       "B-02": ["drainTick", "executions", "roster", "slots"],
+      "G-03": ["endedBeforeStart", "roster"],
+      "G-04": ["credentialsInQueue", "executions"],
       "R-01": ["roster", "zombieSightings", "zombies"],
     });
   });
 
   test("every invariant whose facts come from more than one source, read or clock is confirmed", () => {
-    expect(INVARIANTS.filter((i) => !i.confirm).map((i) => i.id)).toEqual(["E-02"]);
+    expect(INVARIANTS.filter((i) => !i.confirm).map((i) => i.id)).toEqual([
+      "E-02",
+      "E-03",
+      "E-04",
+      "G-03",
+      "G-04",
+    ]);
+  });
+
+  test("what makes the canary read secrets is off by default, and nothing else", () => {
+    expect(INVARIANTS.filter((i) => i.isOffByDefault).map((i) => i.id)).toEqual(["G-04"]);
   });
 });
 
@@ -255,7 +297,9 @@ describe("one cycle", () => {
     const statuses = INVARIANTS.map((i) => [i.id, evaluate(i, readings).status]);
     expect(statuses.filter(([, status]) => status !== "unknown")).toEqual([
       ["E-02", "red"],
+      ["E-04", "red"],
       ["E-05", "red"],
+      ["G-04", "red"],
     ]);
   });
 

@@ -225,7 +225,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     await platform.addSlot(AGENT, "phoenix");
     const [violation] = await expectStory(["E-02"], async () => {
       await platform.database.execute(
-        `UPDATE schedule_executions SET status = 'success' WHERE id = 'phoenix'`,
+        `UPDATE schedule_executions SET status = 'success', completed_at = '${secondsAgo(0)}' WHERE id = 'phoenix'`,
       );
       await platform.redis.del(`agent:slots:${AGENT}`);
     });
@@ -239,12 +239,146 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     await platform.addExecution({ id: "skipped-1", agent: AGENT, status: "skipped" });
     await cycle();
     await platform.database.execute(
-      "UPDATE schedule_executions SET status = 'queued' WHERE id = 'skipped-1'",
+      `UPDATE schedule_executions SET status = 'queued', queued_at = '${secondsAgo(0)}', backlog_metadata = '{}' WHERE id = 'skipped-1'`,
     );
     const report = await cycle();
     expect(report.violations.map((v) => v.observed_state)).toMatchObject([
       { execution_id: "skipped-1", previous_status: "skipped", current_status: "queued" },
     ]);
+  });
+
+  test("a failed run that does not say when it ended: E-03, major; a skipped one and an old one need not", async () => {
+    const untimed = { agent: AGENT, status: "failed", completedAt: null };
+    await platform.addExecution({ ...untimed, id: "skipped", status: "skipped" });
+    await platform.addExecution({ ...untimed, id: "old", ageSeconds: 90 * 86_400 });
+    await platform.addExecution({ ...untimed, id: "lost", ageSeconds: 30 });
+    const violations = await expectStory(["E-03"], () =>
+      platform.database.execute(
+        `UPDATE schedule_executions SET completed_at = '${secondsAgo(0)}' WHERE id = 'lost'`,
+      ),
+    );
+    expect(violations).toMatchObject([
+      {
+        tier: "A",
+        severity: "major",
+        subject: AGENT,
+        observed_state: { execution_id: "lost", status: "failed", completed_at: null },
+        signal_query: `schedule_executions row lost (agent=${AGENT}) status='failed' has completed_at IS NULL`,
+      },
+    ]);
+  });
+
+  test("queued rows without a time, a task, or with half a task: E-04, and the task is not shown", async () => {
+    const waiting = { agent: AGENT, status: "queued", session: null };
+    await platform.addExecution({ ...waiting, id: "a", queuedAt: null });
+    await platform.addExecution({ ...waiting, id: "b", backlog: null });
+    await platform.addExecution({ ...waiting, id: "c", backlog: '{"message": "a secr' });
+    await platform.addExecution({ ...waiting, id: "fine" });
+    const violations = await expectStory(["E-04"], () =>
+      platform.database.execute(
+        `UPDATE schedule_executions SET queued_at = '${secondsAgo(0)}', backlog_metadata = '{}'`,
+      ),
+    );
+    expect(violations.map(({ observed_state: o }) => [o.execution_id, o.reason])).toEqual([
+      ["a", "queued_at_null"],
+      ["b", "backlog_metadata_null"],
+      ["c", "backlog_metadata_invalid_json"],
+    ]);
+    expect(violations[0]).toMatchObject({
+      severity: "major",
+      signal_query: `schedule_executions queued row a (agent=${AGENT}): queued_at_null`,
+    });
+    expect(JSON.stringify(violations)).not.toContain("secr");
+  });
+
+  test("a schedule that was due two hours ago: E-06; those of deleted agents and deleted ones are none", async () => {
+    await platform.addAgent("soft-deleted");
+    await platform.database.execute(
+      `UPDATE agent_ownership SET deleted_at = '${secondsAgo(60)}' WHERE agent_name = 'soft-deleted'`,
+    );
+    const due = secondsAgo(7_200);
+    await platform.database.execute(
+      `INSERT INTO agent_schedules (id, agent_name, enabled, next_run_at, deleted_at) VALUES
+       ('nightly', '${AGENT}', 1, '${due}', NULL), ('soon', '${AGENT}', 1, '${secondsAgo(-60)}', NULL),
+       ('naive', '${AGENT}', 1, '${secondsAgo(60).slice(0, -1)}', NULL), ('off', '${AGENT}', 0, '${due}', NULL),
+       ('deleted', '${AGENT}', 1, '${due}', '${secondsAgo(60)}'), ('theirs', 'soft-deleted', 1, '${due}', NULL)`,
+    );
+    const [violation, ...others] = await expectStory(["E-06"], () =>
+      platform.database.execute("UPDATE agent_schedules SET enabled = 0 WHERE id = 'nightly'"),
+    );
+    expect(others).toEqual([]);
+    const overdue = violation!.observed_state.overdue_seconds as number;
+    expect(overdue).toBeGreaterThanOrEqual(7_200);
+    expect(violation).toMatchObject({
+      tier: "B",
+      severity: "major",
+      subject: AGENT,
+      observed_state: { schedule_id: "nightly", next_run_at: due, misfire_grace_seconds: 3_600 },
+      signal_query: `agent_schedules row nightly (agent=${AGENT}) enabled with next_run_at=${due} overdue ${overdue}s > grace 3600s`,
+    });
+  });
+
+  test("a run that ended before it started: G-03, minor; times of another shape are the same times", async () => {
+    const end = secondsAgo(60);
+    await platform.addExecution({
+      id: "naive",
+      agent: AGENT,
+      status: "success",
+      ageSeconds: 90,
+      completedAt: end.slice(0, -1),
+    });
+    const california = new Date(Date.parse(end) - 8 * 3_600_000).toISOString().replace("Z", "-08:00");
+    await platform.addExecution({
+      id: "there",
+      agent: AGENT,
+      status: "success",
+      ageSeconds: 90,
+      completedAt: california,
+    });
+    await platform.addExecution({
+      id: "back",
+      agent: AGENT,
+      status: "success",
+      ageSeconds: 10,
+      completedAt: end,
+    });
+    const violations = await expectStory(["G-03"], () =>
+      platform.database.execute(
+        `UPDATE schedule_executions SET completed_at = '${secondsAgo(0)}' WHERE id = 'back'`,
+      ),
+    );
+    expect(violations).toMatchObject([
+      {
+        tier: "A",
+        severity: "minor",
+        observed_state: { execution_id: "back", status: "success", completed_at: end },
+      },
+    ]);
+    expect([49, 50]).toContain(violations[0]!.observed_state.skew_seconds);
+  });
+
+  test("a token in a queued task: G-04, and nothing of the token leaves the database; an image is none", async () => {
+    const waiting = { agent: AGENT, status: "queued", session: null };
+    const image = JSON.stringify({ message: "task-1", images: [{ data: "AAAA/AIzaAAAA+sk-abc" }] });
+    await platform.addExecution({ ...waiting, id: "image", backlog: image });
+    await platform.addExecution({
+      ...waiting,
+      id: "leaky",
+      backlog: JSON.stringify({ message: "push with ghp_q1w2e3r4t5" }),
+    });
+    const violations = await expectStory(["G-04"], () =>
+      platform.database.execute("UPDATE schedule_executions SET backlog_metadata = '{}'"),
+    );
+    expect(violations).toMatchObject([
+      {
+        tier: "A",
+        severity: "critical",
+        subject: AGENT,
+        observed_state: { execution_id: "leaky", matched_pattern: "ghp" },
+        signal_query: `schedule_executions queued row leaky (agent=${AGENT}) backlog_metadata matched credential pattern 'ghp'`,
+      },
+    ]);
+    expect(JSON.stringify(violations)).not.toContain("q1w2e3r4t5");
   });
 
   test("rows in every table and a slot of an agent that was deleted: L-03 for that one ghost", async () => {
@@ -276,7 +410,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     await platform.database.execute(
       "INSERT INTO operator_queue (id, agent_name) VALUES ('an-alarm', '_retention-guard')",
     );
-    await platform.addExecution({ id: "over", agent: ghost, status: "success", completedAt: secondsAgo(5) });
+    await platform.addExecution({ id: "over", agent: ghost, status: "success" });
     await platform.addSlot(ghost, "slot", { ageSeconds: 10 });
     const [violation] = await expectStory(["L-03"], async () => {
       for (const table of [
@@ -525,7 +659,9 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
       );
       await platform.addSlot(AGENT, "run", { ageSeconds: 10 });
       const report = await cycle();
-      expect(statuses(report)).toEqual({ ...green, "E-05": "unknown" });
+      const { "E-04": _, "G-04": __, ...others } = green;
+      expect(statuses(report)).toEqual({ ...others, "E-05": "unknown" });
+      expect(report.checks_off).toEqual(["E-04", "G-04"]);
       expect(report.sources_unavailable).toEqual(["sqlite.sessions: column claude_session_id is missing"]);
     } finally {
       await platform.close();

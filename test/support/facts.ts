@@ -3,11 +3,13 @@ import { expect, test, vi } from "vitest";
 import type {
   ContainerProcesses,
   Containers,
+  DueSchedule,
   EndedCursor,
   Execution,
   Executions,
   FactName,
   Facts,
+  FinishedRow,
   FinishedRuns,
   OrphanRef,
   Orphans,
@@ -56,7 +58,7 @@ export const rosterOf = (agents: Record<string, Partial<RosterAgent>>): Roster =
   new Map(
     Object.entries(agents).map(([name, differs]) => [
       name,
-      { maxParallelTasks: 3, executionTimeoutSeconds: 3600, ...differs },
+      { maxParallelTasks: 3, executionTimeoutSeconds: 3600, isDeleted: false, ...differs },
     ]),
   );
 
@@ -126,6 +128,39 @@ export function slot(
 /** The member that a drain adds while it claims a row. */
 export const sentinel = (id: string, ageSeconds: number): Slot =>
   slot(`drain-${id}`, { ageSeconds, ttlSeconds: null, timeoutSeconds: null });
+
+/** A row that started 60 s ago and ended 30 s ago; null: a time that its row does not have. */
+export function finished(
+  id: string,
+  {
+    startedSecondsAgo = 60,
+    endedSecondsAgo = 30,
+    ...differs
+  }: Partial<FinishedRow> & { startedSecondsAgo?: number; endedSecondsAgo?: number | null } = {},
+): FinishedRow {
+  const [startedAtMs, completedAtMs] = [startedSecondsAgo, endedSecondsAgo].map((seconds) =>
+    seconds === null ? null : msAgo(seconds),
+  ) as [number, number | null];
+  return {
+    id,
+    agent: AGENT,
+    status: "success",
+    startedAt: formatInstant(startedAtMs),
+    startedAtMs,
+    completedAt: completedAtMs === null ? null : formatInstant(completedAtMs),
+    completedAtMs,
+    ...differs,
+  };
+}
+
+/** An enabled schedule that was due a minute ago. */
+export function schedule(
+  id: string,
+  { overdueSeconds = 60, ...differs }: Partial<DueSchedule> & { overdueSeconds?: number } = {},
+): DueSchedule {
+  const nextRunAtMs = msAgo(overdueSeconds);
+  return { id, agent: AGENT, nextRunAt: formatInstant(nextRunAtMs), nextRunAtMs, ...differs };
+}
 
 /** The cursor of a reading of ended rows at that time. */
 export const cursorAt = (readAtMs: number): EndedCursor => ({ readAtMs });
@@ -256,6 +291,11 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
     waitingRetries: [],
     platformSettings: { maxParallelTasksCeiling: 10 },
     ended: { rows: [], cursor: cursorAt(NOW_MS) },
+    endedWithoutTime: [],
+    endedBeforeStart: [],
+    backlogDefects: [],
+    credentialsInQueue: [],
+    schedules: [],
     orphans: orphansOf({}),
     queueCounts: countsOf({}),
     slots: slotsOf({}),

@@ -8,6 +8,7 @@ import { serve } from "../../infra/local/serve.ts";
 import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
@@ -21,7 +22,7 @@ export interface LivePlatform {
   readonly rest: FaultProxy;
   readonly dynamo: LocalDynamo;
   readonly dynamoProxy: FaultProxy;
-  /** The variables of a canary that watches this platform. */
+  /** The variables of a canary that watches this platform, and runs every invariant. */
   readonly env: Record<string, string>;
   /** Runs one cycle, with these variables added or replaced. @throws where it did not happen */
   cycle(options?: { invariants?: string[]; env?: Record<string, string | undefined> }): Promise<CycleReport>;
@@ -49,8 +50,12 @@ export interface ExecutionRow {
   status: string;
   ageSeconds: number;
   session: string | null;
+  /** Default: now, where it ended. */
   completedAt: string | null;
+  /** Default: now, where it is queued. */
   queuedAt: string | null;
+  /** Default: a task, where it is queued. */
+  backlog: string | null;
   leaseExpiresAt: string | null;
   retryScheduledAt: string | null;
   scheduleId: string;
@@ -79,6 +84,7 @@ export async function startLivePlatform(): Promise<LivePlatform> {
     UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
     CONFIRM_AFTER_MS: "20",
     SOURCE_DEADLINE_MS: "5000",
+    CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
 
   return {
@@ -111,19 +117,22 @@ export async function startLivePlatform(): Promise<LivePlatform> {
 
     async addExecution(row) {
       const { id, agent, status = "running", ageSeconds = 1, session = "session", scheduleId = "none" } = row;
+      const isQueued = status === "queued";
+      const hasEnded = ["success", "failed", "cancelled"].includes(status);
       await database.execute({
         sql: `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, completed_at, message,
-              triggered_by, claude_session_id, queued_at, lease_expires_at, retry_scheduled_at)
-              VALUES (?, ?, ?, ?, ?, ?, 'm', 'schedule', ?, ?, ?, ?)`,
+              triggered_by, claude_session_id, queued_at, backlog_metadata, lease_expires_at, retry_scheduled_at)
+              VALUES (?, ?, ?, ?, ?, ?, 'm', 'schedule', ?, ?, ?, ?, ?)`,
         args: [
           id,
           scheduleId,
           agent,
           status,
           secondsAgo(ageSeconds),
-          row.completedAt ?? null,
+          row.completedAt === undefined && hasEnded ? secondsAgo(0) : (row.completedAt ?? null),
           session,
-          row.queuedAt ?? null,
+          row.queuedAt === undefined && isQueued ? secondsAgo(0) : (row.queuedAt ?? null),
+          row.backlog === undefined && isQueued ? '{"message": "echo"}' : (row.backlog ?? null),
           row.leaseExpiresAt ?? null,
           row.retryScheduledAt ?? null,
         ],

@@ -21,6 +21,11 @@ export interface ParseContext {
 export interface SqlFact<T> {
   /** Returns the reason why this installation does not have the fact; null where it has it. */
   missing(schema: Schema): string | null;
+  /**
+   * Returns the reason why this release of the platform has no such fact; null where it has it. What reads the fact is then
+   * not run, in place of unknown. Only asked where nothing is missing. Left out: every release has the fact.
+   */
+  absent?(schema: Schema): string | null;
   /** A statement that several facts share is sent once. */
   statements(schema: Schema, context: ReadContext): readonly string[];
   /** @param answers one for each statement */
@@ -30,7 +35,13 @@ export interface SqlFact<T> {
 export const needsTable = (table: string) => (schema: Schema) =>
   schema.hasTable(table) ? null : `table ${table} is missing`;
 
+export const needsColumns =
+  (table: string, ...columns: readonly string[]) =>
+  (schema: Schema): string | null => {
+    const missing = columns.find((column) => !schema.hasColumn(table, column));
+    return needsTable(table)(schema) ?? (missing === undefined ? null : `column ${missing} is missing`);
+  };
+
 export const needsExecutions = needsTable(EXECUTIONS);
 
-export const needsExecutionsColumn = (column: string) => (schema: Schema) =>
-  needsExecutions(schema) ?? (schema.hasColumn(EXECUTIONS, column) ? null : `column ${column} is missing`);
+export const needsExecutionsColumn = (column: string) => needsColumns(EXECUTIONS, column);

@@ -7,12 +7,15 @@ import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
 import { type Database, openDatabase } from "./database.ts";
 import type { SqlFact } from "./fact.ts";
+import { backlogDefects, credentialsInQueue } from "./facts/backlog.ts";
 import { ended } from "./facts/ended.ts";
 import { executions, newestStart, sessions, waitingRetries } from "./facts/executions.ts";
+import { endedBeforeStart, endedWithoutTime } from "./facts/finished-rows.ts";
 import { orphans } from "./facts/orphans.ts";
 import { platformSettings } from "./facts/platform-settings.ts";
 import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
+import { schedules } from "./facts/schedules.ts";
 import { LOCK_MS } from "./file-database.ts";
 import { type QueryAnswer, rowsOf } from "./packing.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "./schema.ts";
@@ -42,6 +45,11 @@ const FACTS = {
   waitingRetries,
   platformSettings,
   ended,
+  endedWithoutTime,
+  endedBeforeStart,
+  backlogDefects,
+  credentialsInQueue,
+  schedules,
   orphans,
   queueCounts,
 };
@@ -70,12 +78,15 @@ const introspected = (answer: QueryAnswer | undefined) => ({
 function planFor(schema: Schema, context: ReadContext) {
   const statements = [INTROSPECTION];
   const plans = NAMES.filter((name) => context.wanted.has(name)).map((name) => {
-    const missing = FACTS[name].missing(schema);
-    const places = (missing ? [] : FACTS[name].statements(schema, context)).map((statement) => {
+    const fact: SqlFact<unknown> = FACTS[name];
+    const missing = fact.missing(schema);
+    const absent = missing === null ? (fact.absent?.(schema) ?? null) : null;
+    const isThere = missing === null && absent === null;
+    const places = (isThere ? fact.statements(schema, context) : []).map((statement) => {
       const place = statements.indexOf(statement);
       return place >= 0 ? place : statements.push(statement) - 1;
     });
-    return { name, missing, places };
+    return { name, missing, absent, places };
   });
   return { statements, plans };
 }
@@ -106,7 +117,11 @@ export function sqliteReader(database: Database): Source["read"] {
     const { plans, answers, time, schema } = await ask(context);
     const report = (line: string) => void unavailable.add(line);
     const readings: Record<string, Reading<unknown>> = {};
-    for (const { name, missing, places } of plans) {
+    for (const { name, missing, absent, places } of plans) {
+      if (absent !== null) {
+        readings[name] = { read: false, reason: `sqlite.${name}: ${absent}`, off: true };
+        continue;
+      }
       try {
         if (missing) throw new SourceError(missing);
         let unlisted: string | undefined;

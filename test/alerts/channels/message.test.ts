@@ -18,6 +18,7 @@ import {
   container,
   countsOf,
   executionsOf,
+  finished,
   judge,
   NOW_MS,
   orphansOf,
@@ -26,6 +27,7 @@ import {
   rosterOf,
   running,
   SNAPSHOT_TIME,
+  schedule,
   secondsAgo,
   slot,
   slotsOf,
@@ -63,6 +65,29 @@ function redFacts(id: string, names: readonly string[]): Partial<Facts> {
       return {
         executions: rows((agent) => running(`run of ${agent}`, { agent })),
         finishedRuns: rememberedOf(Object.fromEntries(names.map((name) => [`run of ${name}`, "success"]))),
+      };
+    case "E-03":
+      return {
+        endedWithoutTime: names.map((agent) => finished(`run of ${agent}`, { agent, endedSecondsAgo: null })),
+      };
+    case "E-04":
+      return {
+        backlogDefects: names.map((agent) => ({ id: `run of ${agent}`, agent, defect: "queued_at_null" })),
+      };
+    case "E-06":
+      return {
+        roster,
+        schedules: names.map((agent) => schedule(`run of ${agent}`, { agent, overdueSeconds: 7_200 })),
+      };
+    case "G-03":
+      return {
+        endedBeforeStart: names.map((agent) =>
+          finished(`run of ${agent}`, { agent, endedSecondsAgo: 90, startedSecondsAgo: 60 }),
+        ),
+      };
+    case "G-04":
+      return {
+        credentialsInQueue: names.map((agent) => ({ id: `run of ${agent}`, agent, pattern: "ghp" })),
       };
     case "E-05":
       return { executions: rows((agent) => running(`run of ${agent}`, { agent, ageSeconds: 90 })) };
@@ -445,7 +470,7 @@ describe("what is blind", () => {
     expect(summary).toBe(`not read for some cycles: ${IDS.join(", ")}`);
     expect(lines!.split("\n")).toEqual([
       ...IDS.slice(0, 5).map((id) => `• ${id}: redis: ECONNREFUSED (since ${SNAPSHOT_TIME})`),
-      "… +5 more",
+      `… +${IDS.length - 5} more`,
     ]);
   });
 

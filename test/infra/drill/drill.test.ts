@@ -46,7 +46,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
   async function expectNothingLeft() {
     const { database, redis } = environment.target;
     if ("absent" in database || "absent" in redis) throw new Error("the platform is not there");
-    for (const table of ["agent_ownership", "schedule_executions"])
+    for (const table of ["agent_ownership", "schedule_executions", "agent_schedules"])
       expect(await database.read(`SELECT * FROM ${table} WHERE agent_name LIKE 'canary-drill-%'`)).toEqual(
         [],
       );
@@ -68,6 +68,23 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     expect(exitCodeOf(proofs, FAULTS.length)).toBe(0);
     await expectNothingLeft();
   }, 60_000);
+
+  test("an invariant that the canary does not run can't be proven: that is no failure, and no success", async () => {
+    const withoutE06: DrilledEnvironment["api"] = {
+      ...environment.api,
+      async cycle(signal) {
+        const answer = await environment.api.cycle(signal);
+        const { "E-06": _, ...verdicts } = answer.verdicts;
+        return { ...answer, verdicts };
+      },
+    };
+    const proofs = await drill([find("E-06")], { api: withoutE06 });
+    expect(proofs).toMatchObject([
+      { outcome: "impossible", reason: "E-06 is off: its canary does not run it", took_hold: null },
+    ]);
+    expect(exitCodeOf(proofs, 1)).toBe(2);
+    await expectNothingLeft();
+  });
 
   test.each(IDS)(
     "%s: a fault that is left out fails the drill",
@@ -184,7 +201,19 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
 
   test.each<[string, string, (agent: TestAgent) => Promise<void>]>([
     ["E-01", "a run that is young", (agent) => agent.addRun(agent.id(1))],
+    [
+      "E-03",
+      "a failed run that says when it ended",
+      (agent) => agent.addRun(agent.id(1), { status: "failed" }),
+    ],
+    [
+      "E-04",
+      "a queued run with its task",
+      (agent) => agent.addRun(agent.id(3), { status: "queued", session: null }),
+    ],
     ["E-05", "a run that has its session", (agent) => agent.addRun(agent.id(1), { ageSeconds: 180 })],
+    ["E-06", "a schedule that is on time", (agent) => agent.addSchedule(agent.id(1), -60)],
+    ["G-03", "a run that ended after its start", (agent) => agent.addRun(agent.id(1), { status: "success" })],
     [
       "L-03",
       "an agent without runs",

@@ -324,6 +324,78 @@ test("a queue stands still beside free slots while the sweep is dead, or late an
   expect(judged([...queue(150_000, 5_000), ...full], [red]).falseReds).toEqual(["B-02 ruby"]);
 });
 
+test("an ended run that does not say when is half-written until it does; what nobody said of it is no miss", () => {
+  const ends = (completedAtMs?: number | null): SoakEvent[] => [
+    at(-100_000, made()),
+    at(-1_000, tick(-1_000)),
+    at(-500, {
+      ...row("failed", -10_000),
+      ...(completedAtMs !== undefined && { completedAtMs }),
+    } as FaultChange),
+  ];
+  const red = cycle([0, 50], null, [finding("E-03", "run-1")]);
+  expect(judged(ends(null), [red])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(ends(null), [cycle([0, 50])]).missed).toEqual(["E-03 run-1"]);
+  for (const healthy of [ends(T0 - 500), ends()]) {
+    expect(judged(healthy, [red]).falseReds).toEqual(["E-03 run-1"]);
+    expect(judged(healthy, [cycle([0, 50])])).toEqual(QUIET);
+  }
+  const cured = [...ends(null), at(1_000, { ...row("failed"), completedAtMs: T0 + 1_000 } as FaultChange)];
+  expect(judged(cured, [cycle([1_100, 1_150], null, [finding("E-03", "run-1")])]).falseReds).toEqual([
+    "E-03 run-1",
+  ]);
+  // The load has deleted it by then.
+  expect(judged(ends(null), [cycle([60_000, 60_050])])).toEqual(QUIET);
+});
+
+test("a run that ended over a second before it started went backwards, by the times that were written", () => {
+  const ran = (skewMs: number): SoakEvent[] => [
+    at(-100_000, made()),
+    at(-1_000, tick(-1_000)),
+    at(-10_000, row("running", -10_000)),
+    at(-500, { ...row("success"), completedAtMs: T0 - 10_000 - skewMs } as FaultChange),
+  ];
+  const red = cycle([0, 50], null, [finding("G-03", "run-1")]);
+  expect(judged(ran(1_500), [red])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(ran(1_500), [cycle([0, 50])]).missed).toEqual(["G-03 run-1"]);
+  expect(judged(ran(1_000), [red]).falseReds).toEqual(["G-03 run-1"]);
+  expect(judged(ran(-5_000), [cycle([0, 50])])).toEqual(QUIET);
+});
+
+test.each([
+  ["E-04", "nothing"],
+  ["G-04", "a credential"],
+] as const)("%s: a queued row that holds %s is broken while it is queued", (id, holds) => {
+  const queued = (...more: SoakEvent[]) => [
+    at(-100_000, made()),
+    at(-500, tick(-500)),
+    at(-400, { what: "row", ...run, status: "queued", queuedAtMs: T0 - 400 }),
+    ...more,
+  ];
+  const broken = at(-400, { what: "backlog", ...run, holds } as FaultChange);
+  const red = cycle([0, 50], null, [finding(id, "run-1")]);
+  expect(judged(queued(broken), [red])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(queued(broken), [cycle([0, 50])]).missed).toEqual([`${id} run-1`]);
+  expect(judged(queued(), [red]).falseReds).toEqual([`${id} run-1`]);
+  const failed = at(-100, { ...row("failed"), completedAtMs: T0 - 100 } as FaultChange);
+  expect(judged(queued(broken, failed), [red]).falseReds).toEqual([`${id} run-1`]);
+});
+
+test("a schedule is overdue from an hour after its next run on, until it is gone", () => {
+  const planned = (nextRunMs: number, ...more: SoakEvent[]): SoakEvent[] => [
+    at(-100_000, made()),
+    at(-1_000, tick(-1_000)),
+    at(-500, { what: "schedule", ...ruby, scheduleId: "s", nextRunAtMs: T0 + nextRunMs } as FaultChange),
+    ...more,
+  ];
+  const red = cycle([0, 50], [350, 400], [finding("E-06", "s")]);
+  expect(judged(planned(-7_200_000), [red])).toEqual({ ...QUIET, trueReds: 1 });
+  expect(judged(planned(-7_200_000), [cycle([0, 50])]).missed).toEqual(["E-06 s"]);
+  expect(judged(planned(-3_000_000), [red]).falseReds).toEqual(["E-06 s"]);
+  const gone = at(-100, { what: "schedule", ...ruby, scheduleId: "s", nextRunAtMs: null } as FaultChange);
+  expect(judged(planned(-7_200_000, gone), [red]).falseReds).toEqual(["E-06 s"]);
+});
+
 test("a planned break is missed where no cycle told it before its cure, and void where it never was one", () => {
   const short = [...started(), at(1_000, row("success")), at(1_100, { what: "slot given back", ...run })];
   const item = { invariant: "S-01", subject: "ruby", key: "redis:run-1" };

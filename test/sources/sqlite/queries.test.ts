@@ -2,12 +2,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
+import {
+  backlogDefectsQuery,
+  credentialsInQueueQuery,
+} from "../../../shared/sources/sqlite/facts/backlog.ts";
 import { endedQuery } from "../../../shared/sources/sqlite/facts/ended.ts";
 import {
   executionsQuery,
+  runsAtStartQuery,
   unknownStatusesQuery,
   waitingRetriesQuery,
 } from "../../../shared/sources/sqlite/facts/executions.ts";
+import {
+  endedBeforeStartQuery,
+  endedWithoutTimeQuery,
+} from "../../../shared/sources/sqlite/facts/finished-rows.ts";
 import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sqlite/facts/orphans.ts";
 import { QUEUED_COUNTS } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
@@ -39,6 +48,7 @@ describe("on the indexes that a platform has", () => {
     });
   });
 
+  const withoutIndex = (): Schema => ({ ...schema, endedIndex: null });
   const cursor = { readAtMs: NOW - 300_000 };
   for (const [name, statement] of [
     ["executions", () => executionsQuery(schema)],
@@ -46,7 +56,14 @@ describe("on the indexes that a platform has", () => {
     ["ended, first cycle", () => endedQuery(schema, null, NOW)],
     ["ended since", () => endedQuery(schema, cursor, NOW)],
     ["retries that wait", () => waitingRetriesQuery(schema)],
+    ["runs at the start of chat turns", () => runsAtStartQuery(schema)!],
     ["queue counts", () => QUEUED_COUNTS],
+    ["ended without a time", () => endedWithoutTimeQuery(schema, NOW)],
+    ["ended without a time, without the index", () => endedWithoutTimeQuery(withoutIndex(), NOW)],
+    ["ended before the start", () => endedBeforeStartQuery(schema, NOW)],
+    ["ended before the start, without the index", () => endedBeforeStartQuery(withoutIndex(), NOW)],
+    ["backlog defects", () => backlogDefectsQuery(schema)],
+    ["credentials in the queue", () => credentialsInQueueQuery(schema)],
     ...ORPHAN_TABLES.map((t) => [`orphans of ${t.table}`, () => orphansQuery(schema, t)] as const),
   ] as const)
     test(`${name} seeks in schedule_executions and never scans it`, async () => {
@@ -58,6 +75,16 @@ describe("on the indexes that a platform has", () => {
       if (name.endsWith("schedule_executions"))
         expect(onHistory.filter((step) => /^SCAN t\b/.test(step))).toEqual([]);
     });
+
+  test("wrong finished rows are found by the index, and the newest of the last hour without a sort", async () => {
+    const index = "USING INDEX idx_executions_completed_terminal";
+    expect((await plan(endedWithoutTimeQuery(schema, NOW))).join("\n")).toContain(
+      `${index} (completed_at=? AND rowid>?)`,
+    );
+    const steps = (await plan(endedBeforeStartQuery(schema, NOW))).join("\n");
+    expect(steps).toContain(`${index} (completed_at>? AND completed_at<?)`);
+    expect(steps).not.toContain("TEMP B-TREE");
+  });
 
   test("rows that ended are found by an index", async () => {
     const steps = (await plan(endedQuery(schema, cursor, NOW))).filter((s) => s.startsWith("SEARCH"));

@@ -4,15 +4,15 @@ import {
   type Execution,
   type Facts,
   type LiveStatus,
+  type RowName,
   TERMINAL_STATUSES,
   type UnreadableRow,
-  type WaitingRetry,
 } from "../../../facts/facts.ts";
 import { HOUR_MS, parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow, packed, type QueryAnswer, type Row, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
-import { countOf, EXECUTIONS, indexedBy, integer, quoted, shown, textOf } from "../sql.ts";
+import { countOf, EXECUTIONS, indexedBy, integer, isFilled, quoted, shown, textOf } from "../sql.ts";
 
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
@@ -32,7 +32,7 @@ const COLUMNS = [
 export function executionsQuery(schema: Schema): string {
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
-    schema.hasColumn(EXECUTIONS, column) ? `(e.${column} IS NOT NULL AND e.${column} <> '')` : "NULL";
+    schema.hasColumn(EXECUTIONS, column) ? isFilled(`e.${column}`) : "NULL";
   const schedules =
     schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
   return packed(
@@ -203,7 +203,7 @@ export const waitingRetries: SqlFact<Facts["waitingRetries"]> = {
   statements: (schema) =>
     schema.hasColumn(EXECUTIONS, "retry_scheduled_at") ? [waitingRetriesQuery(schema)] : [],
   parse([answer]) {
-    const rows: WaitingRetry[] = [];
+    const rows: RowName[] = [];
     if (answer === undefined) return rows;
     eachRow(answer, RETRY, ({ id, agent }) => void rows.push({ id: id ?? null, agent: agent ?? null }));
     return rows;

@@ -3,20 +3,21 @@ import type { Facts, RosterAgent } from "../../../facts/facts.ts";
 import { needsTable, type SqlFact } from "../fact.ts";
 import { eachRow, type Field, packed, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
-import { countOf, integer } from "../sql.ts";
+import { countOf, integer, isFilled } from "../sql.ts";
 
 /** The platform's own defaults, where the roster's column is NULL. */
 const DEFAULT_MAX_PARALLEL_TASKS = 3;
 const DEFAULT_EXECUTION_TIMEOUT_SECONDS = 3600;
 
-const COLUMNS = ["name", "parallel", "timeout"] as const;
+/** `deleted` is 0 or 1. */
+const COLUMNS = ["name", "parallel", "timeout", "deleted"] as const;
 
 function rosterQuery(schema: Schema): string {
   const number = (column: string) => (schema.hasColumn("agent_ownership", column) ? integer(column) : "NULL");
   return packed(
     COLUMNS,
-    `SELECT agent_name AS name, ${number("max_parallel_tasks")} AS parallel, ${number("execution_timeout_seconds")} AS timeout
-FROM agent_ownership`,
+    `SELECT agent_name AS name, ${number("max_parallel_tasks")} AS parallel, ${number("execution_timeout_seconds")} AS timeout,
+${schema.hasColumn("agent_ownership", "deleted_at") ? isFilled("deleted_at") : "0"} AS deleted FROM agent_ownership`,
   );
 }
 
@@ -30,7 +31,7 @@ export const roster: SqlFact<Facts["roster"]> = {
   statements: (schema) => [rosterQuery(schema)],
   parse([answer], { report, markUnlisted }) {
     const agents = new Map<string, RosterAgent>();
-    eachRow(answer, COLUMNS, ({ name, parallel, timeout }) => {
+    eachRow(answer, COLUMNS, ({ name, parallel, timeout, deleted }) => {
       if (typeof name !== "string") {
         report(`sqlite.roster: a row's agent_name ${UNREADABLE}`);
         markUnlisted("a roster row's agent_name can't be read");
@@ -39,6 +40,7 @@ export const roster: SqlFact<Facts["roster"]> = {
       const agent = {
         maxParallelTasks: countOr(parallel, DEFAULT_MAX_PARALLEL_TASKS),
         executionTimeoutSeconds: countOr(timeout, DEFAULT_EXECUTION_TIMEOUT_SECONDS),
+        isDeleted: deleted === "1",
       };
       if (agent.maxParallelTasks === null) report(`sqlite.roster[${name}]: max_parallel_tasks can't be read`);
       if (agent.executionTimeoutSeconds === null)

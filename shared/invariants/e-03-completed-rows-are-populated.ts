@@ -1,0 +1,65 @@
+import type { RowName } from "../facts/facts.ts";
+import { type Finding, invariant } from "./invariant.ts";
+import { countSubjects, isNamed, nameSubjects, partsOf, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
+
+interface Observed {
+  agent_name: string;
+  execution_id: string;
+  status: string;
+  started_at: string | null;
+  completed_at: null;
+}
+
+/** The platform's own timeout, for a roster without one that can be read. */
+const USUAL_TIMEOUT_SECONDS = 3600;
+
+export const completedRowsArePopulated = invariant({
+  id: "E-03",
+  title: "Completed rows are populated",
+  tier: "A",
+  severity: "major",
+  guards:
+    "A run that ended without completed_at is left out of every duration, report and clean-up: some writer sets the status without the shared code for ended runs.",
+  runbook:
+    "Find the writer that ended the row (its status, and the platform's log around started_at), and let it set completed_at together with the status. A row is looked at for as long as the longest timeout on the roster and five minutes.",
+  reads: ["roster", "endedWithoutTime"],
+  // The platform writes status and completed_at in one statement, and both were read in one transaction: no start or end
+  // that is under way looks like this. Our clock only decides how far back rows are looked at.
+  confirm: false,
+
+  check({ roster, endedWithoutTime }, { times }) {
+    // A timeout that can't be read does not widen the window: each row is in it while it is young.
+    const timeouts = [...roster.values()].flatMap((agent) => agent.executionTimeoutSeconds ?? []);
+    const longestSeconds = timeouts.length > 0 ? Math.max(...new Set(timeouts)) : USUAL_TIMEOUT_SECONDS;
+    const fromMs = times.endedWithoutTime.fromMs - (longestSeconds + SLOT_TTL_BUFFER_SECONDS) * 1000;
+    const unread: RowName[] = [];
+    const findings: Finding<Observed>[] = [];
+    for (const row of endedWithoutTime) {
+      if (row.startedAtMs !== null && row.startedAtMs < fromMs) continue;
+      if (row.startedAtMs === null || !isNamed(row)) {
+        unread.push(row);
+        continue;
+      }
+      const { id, agent, status, startedAt } = row;
+      findings.push({
+        subject: agent,
+        keys: [id],
+        observed: {
+          agent_name: agent,
+          execution_id: id,
+          status,
+          started_at: startedAt,
+          completed_at: null,
+        },
+        signalQuery: `schedule_executions row ${id} (agent=${agent}) status='${status}' has completed_at IS NULL`,
+      });
+    }
+    const subjects = [...roster.keys(), ...findings.map(({ subject }) => subject)];
+    return { subjects, unseen: partsOf(unread), findings };
+  },
+
+  summarize: (findings) =>
+    `${findings.length} ended run(s) without completed_at across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  explain: ({ agent_name, execution_id, status, started_at }) =>
+    `${agent_name}/${execution_id}: ${status}, started at ${started_at}, without completed_at`,
+});
