@@ -141,7 +141,7 @@ function submitRuns(churn: Churn): Promise<void>[] {
     submitted += 1;
     const cancelAfterMs = runs.percent(3) ? runs.between(0, 1_500) : null;
     churn.start(async () => {
-      const id = await platform.submit({ agent, task, triggeredBy: "schedule" });
+      const id = await platform.submit({ agent, task });
       if (id === null || cancelAfterMs === null) return;
       await wait(cancelAfterMs, undefined, { signal });
       await platform.cancel(id);

@@ -151,7 +151,7 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
   for (const event of events) {
     if ("executionId" in event) writeExecution(executionOf(event), event);
     else if ("agent" in event) writeAgent(agentOf(event.agent), event);
-    else write(tickMs, event.atSeconds * 1000, event);
+    else if (event.what === "drain tick") write(tickMs, event.atSeconds * 1000, event);
   }
   return { agents, executions, tickMs };
 }

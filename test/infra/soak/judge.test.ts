@@ -287,7 +287,7 @@ test("an agent that is gone while something names it is a ghost; the millisecond
   const whole = [
     ...started(),
     at(0, { what: "row", ...run, status: "cancelled" }),
-    at(0, { what: "agent removed", ...ruby }),
+    at(0, { what: "agent removed", ...ruby, leavesRows: false }),
     at(10, { what: "slot given back", ...run }),
   ];
   expect(judged(whole, [cycle([0, 8], [308, 320])])).toEqual(QUIET);
