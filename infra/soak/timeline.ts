@@ -1,6 +1,7 @@
 /** Orders the journal: for each thing that an invariant is about, its values over time. */
 import type { FaultChange } from "../faults/target.ts";
 import type { ExecutionStatus, JournalEvent } from "../platform/journal.ts";
+import { DEFAULT_CEILING } from "../platform/names.ts";
 import type { Register } from "./intervals.ts";
 
 /** One event of the platform or of a fault. */
@@ -12,14 +13,20 @@ interface Hash {
   readonly ends: { readonly earliestMs: number; readonly latestMs: number } | null;
 }
 
-/** One execution, or a drain sentinel, which has only a slot. */
+/** One execution. A drain sentinel has only a slot, and so has the slot of a chat turn. */
 export interface ExecutionTimeline {
   readonly id: string;
   readonly agent: string;
+  /** Whether its row is that of a chat turn, whose slot has another id. */
+  readonly isChatTurn: boolean;
   readonly status: Register<ExecutionStatus | null>;
   readonly startedAtMs: Register<number | null>;
   readonly queuedAtMs: Register<number | null>;
   readonly session: Register<boolean>;
+  /** When its lease runs out, unix ms; null while it has none. */
+  readonly leaseEndsMs: Register<number | null>;
+  /** Whether its retry is still to be made. */
+  readonly retryWaits: Register<boolean>;
   /** The score, in unix ms. */
   readonly slot: Register<number | null>;
   readonly hash: Register<Hash | null>;
@@ -34,6 +41,8 @@ export interface AgentTimeline {
   } | null>;
   /** Whether it has rows in the tables of an agent's belongings. */
   readonly belongings: Register<boolean>;
+  /** Whether a pull worker of it has ever asked for work: it is a pull agent from then on. */
+  readonly hasPolled: Register<boolean>;
   /** Whether the queue accessor gives a wrong count. */
   readonly accessorIsWrong: Register<boolean>;
   readonly executions: ExecutionTimeline[];
@@ -44,6 +53,8 @@ export interface Timeline {
   readonly executions: ReadonlyMap<string, ExecutionTimeline>;
   /** The value of the drain heartbeat, in unix ms. */
   readonly tickMs: Register<number | null>;
+  /** The cap of all agents. */
+  readonly ceiling: Register<number>;
 }
 
 interface Writable<T> extends Register<T> {
@@ -58,10 +69,13 @@ const write = <T>({ writes }: Writable<T>, value: T, { sentAtMs, ackedAtMs }: So
 const newExecution = (id: string, agent: string) => ({
   id,
   agent,
+  isChatTurn: false,
   status: register<ExecutionStatus | null>(null),
   startedAtMs: register<number | null>(null),
   queuedAtMs: register<number | null>(null),
   session: register(false),
+  leaseEndsMs: register<number | null>(null),
+  retryWaits: register(false),
   slot: register<number | null>(null),
   hash: register<Hash | null>(null),
 });
@@ -69,17 +83,28 @@ const newAgent = (name: string) => ({
   name,
   settings: register<AgentTimeline["settings"]["initial"]>(null),
   belongings: register(false),
+  hasPolled: register(false),
   accessorIsWrong: register(false),
   executions: [] as ExecutionTimeline[],
 });
 type ExecutionEvent = Extract<SoakEvent, { executionId: string }>;
+type RowEvent = Extract<
+  ExecutionEvent,
+  { what: "row" | "session" | "start moved" | "lease" | "retry scheduled" }
+>;
+type SlotEvent = Exclude<ExecutionEvent, RowEvent>;
 type AgentEvent = Exclude<Extract<SoakEvent, { agent: string }>, ExecutionEvent>;
 
-function writeExecution(execution: ReturnType<typeof newExecution>, event: ExecutionEvent): void {
-  const { status, startedAtMs, queuedAtMs, session, slot, hash } = execution;
+const CHAT_KINDS: ReadonlySet<string> = new Set(["chat", "mcp", "agent"]);
+
+const isOfSlot = (event: ExecutionEvent): event is SlotEvent => /^(slot|hash) /.test(event.what);
+
+function writeRow(execution: ReturnType<typeof newExecution>, event: RowEvent): void {
+  const { status, startedAtMs, queuedAtMs, session, leaseEndsMs, retryWaits } = execution;
   switch (event.what) {
     case "row":
       write(status, event.status, event);
+      if (event.triggeredBy) execution.isChatTurn = CHAT_KINDS.has(event.triggeredBy);
       if (event.startedAtMs !== undefined) write(startedAtMs, event.startedAtMs, event);
       if (event.queuedAtMs !== undefined) write(queuedAtMs, event.queuedAtMs, event);
       // A start clears the session of the previous one.
@@ -88,6 +113,19 @@ function writeExecution(execution: ReturnType<typeof newExecution>, event: Execu
     case "session":
       write(session, true, event);
       break;
+    case "start moved":
+      write(startedAtMs, event.startedAtMs, event);
+      break;
+    case "lease":
+      write(leaseEndsMs, event.expiresAtMs, event);
+      break;
+    case "retry scheduled":
+      write(retryWaits, event.atMs !== null, event);
+  }
+}
+
+function writeSlot({ slot, hash }: ReturnType<typeof newExecution>, event: SlotEvent): void {
+  switch (event.what) {
     case "slot taken":
       write(slot, event.scoreSeconds * 1000, event);
       break;
@@ -119,7 +157,10 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
     }
     case "agent removed":
       write(agent.settings, null, event);
-      write(agent.belongings, false, event);
+      write(agent.belongings, event.leavesRows, event);
+      break;
+    case "pull poll":
+      if (!latest(agent.hasPolled)) write(agent.hasPolled, true, event);
       break;
     case "roster row lost":
       write(agent.settings, null, event);
@@ -134,6 +175,7 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
   const agents = new Map<string, ReturnType<typeof newAgent>>();
   const executions = new Map<string, ReturnType<typeof newExecution>>();
   const tickMs = register<number | null>(null);
+  const ceiling = register(DEFAULT_CEILING);
 
   const agentOf = (name: string) => {
     const agent = agents.get(name) ?? newAgent(name);
@@ -149,9 +191,13 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
     return made;
   };
   for (const event of events) {
-    if ("executionId" in event) writeExecution(executionOf(event), event);
-    else if ("agent" in event) writeAgent(agentOf(event.agent), event);
+    if ("executionId" in event) {
+      const execution = executionOf(event);
+      if (isOfSlot(event)) writeSlot(execution, event);
+      else writeRow(execution, event);
+    } else if ("agent" in event) writeAgent(agentOf(event.agent), event);
+    else if (event.what === "ceiling") write(ceiling, event.maxParallelTasks ?? DEFAULT_CEILING, event);
     else if (event.what === "drain tick") write(tickMs, event.atSeconds * 1000, event);
   }
-  return { agents, executions, tickMs };
+  return { agents, executions, tickMs, ceiling };
 }
