@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { FAULTS } from "../../../infra/faults/index.ts";
 import type { Target } from "../../../infra/faults/target.ts";
+import { LOAD_KINDS } from "../../../infra/soak/load/churn.ts";
 import { runSoak } from "../../../infra/soak/soak.ts";
 import { watchWith } from "../../../infra/soak/watch.ts";
 import { describeLive } from "../../support/live.ts";
@@ -10,6 +11,8 @@ import { describeLive } from "../../support/live.ts";
 const WITHOUT_CONTAINERS = { docker: { absent: "there are none" }, controls: {} } as unknown as Target;
 
 const SHORT = {
+  release: "today" as const,
+  kinds: LOAD_KINDS,
   rate: 20,
   agentCount: 12,
   scale: 1,
