@@ -1,5 +1,20 @@
 /** What the rules are made of: bounds for one condition of an execution or an agent. */
-import { after, and, type Bounds, holds, is, moreThan, NEVER, not, or, type Register } from "./intervals.ts";
+import {
+  after,
+  and,
+  type Bounds,
+  holds,
+  type Interval,
+  intersection,
+  is,
+  lifetimes,
+  moreThan,
+  NEVER,
+  not,
+  or,
+  type Register,
+  union,
+} from "./intervals.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
 /** The reader's clock and the journal's differ, and the system's may be slewed. */
@@ -25,11 +40,21 @@ export const isLeased = ({ leaseEndsMs }: ExecutionTimeline) => is(leaseEndsMs, 
 export const isPushed = (execution: ExecutionTimeline) => and(isRunning(execution), not(isLeased(execution)));
 export const isQueued = ({ status }: ExecutionTimeline) => is(status, (value) => value === "queued");
 
-/** A sentinel counts once it has leaked. */
-export const countsAsSlot = (execution: ExecutionTimeline): Bounds =>
-  isSentinel(execution)
-    ? holds(execution.slot, (score) => (score === null ? NEVER : after(score + SENTINEL_LEAK_MS, DOUBT_MS)))
-    : isMember(execution);
+/**
+ * A sentinel counts once it has leaked. By a clock that was set back, one that is held for milliseconds looks old: a reader
+ * may count it, and need not.
+ */
+export function countsAsSlot(execution: ExecutionTimeline): Bounds {
+  if (!isSentinel(execution)) return isMember(execution);
+  const { slot } = execution;
+  const looksOld = holds(slot, (score) =>
+    score === null ? NEVER : after(score + SENTINEL_LEAK_MS, DOUBT_MS),
+  );
+  const isOld = lifetimes(slot)
+    .filter(({ value }) => value !== null)
+    .map(({ interval: [fromMs, toMs] }): Interval => [fromMs + SENTINEL_LEAK_MS, toMs]);
+  return { possibly: looksOld.possibly, definitely: intersection(looksOld.definitely, union(isOld)) };
+}
 
 export const mapped = <T, U>({ initial, writes }: Register<T>, to: (value: T) => U): Register<U> => ({
   initial: to(initial),

@@ -8,6 +8,8 @@ import type { ExecutionTimeline } from "./timeline.ts";
 /** A row may start that much before the score of its slot, and that much after it. */
 const BEFORE_MS = 2_000;
 const AFTER_MS = 10_000;
+/** Slots and rows are read apart from each other: of a pair that lasts less, a reader may see one part only. */
+const READ_APART_MS = 250;
 /** Where more are in doubt at once, no combination is tried, and the journal can't tell. */
 const MOST_IN_DOUBT = 6;
 
@@ -110,7 +112,10 @@ function sweep(candidates: readonly Candidate[]): Map<string, Bounds> {
   return new Map(
     [...found].map(([name, { possibly, definitely }]) => [
       name,
-      { possibly: union(possibly), definitely: union(definitely) },
+      {
+        possibly: union(possibly),
+        definitely: union(definitely).filter(([fromMs, toMs]) => toMs - fromMs >= READ_APART_MS),
+      },
     ]),
   );
 }

@@ -30,7 +30,7 @@ async function overflow({ harness, counts }: Churn, random: Random, agent: Agent
  */
 export function overflowChats(churn: Churn): Promise<void>[] {
   const random = seededRandom(churn.options.seed, "chats");
-  const every = () => random.between(200, 1_500);
+  const every = () => random.between(2_000, 6_000);
   return churn.fleet.talkers.map((agent) =>
     repeat(churn, every, () =>
       // With a lower cap of all agents the slots would not be full by the agent's own.

@@ -227,6 +227,13 @@ test("a slot that was acquired by a clock that ran ahead or behind is judged by 
 test("more slots than the cap, counted with the leaked sentinels, are overbooking", () => {
   const slot = (id: string, ms: number): SoakEvent =>
     at(ms, { what: "slot taken", agent: "ruby", executionId: id, scoreSeconds: (T0 + ms) / 1000 });
+  /** A sentinel that was taken a moment ago, by a clock that was set back. */
+  const misdated = at(-2_000, {
+    what: "slot taken",
+    agent: "ruby",
+    executionId: "drain-y",
+    scoreSeconds: (T0 - 40_000) / 1000,
+  });
   const two = [at(-100_000, made()), slot("a", -60_000), slot("b", -60_000)];
   const red = cycle([0, 50], [350, 400], [finding("S-02", "ruby")]);
   const onlyS02 = (events: SoakEvent[], one: ObservedCycle) => {
@@ -236,6 +243,9 @@ test("more slots than the cap, counted with the leaked sentinels, are overbookin
   expect(onlyS02(two, red).falseReds).toEqual(["S-02 ruby"]);
   expect(onlyS02([...two, slot("drain-x", -5_000)], red).falseReds).toEqual(["S-02 ruby"]);
   expect(onlyS02([...two, slot("drain-x", -15_000)], red).falseReds).toEqual([]);
+  expect(onlyS02([...two, slot("drain-x", -15_000)], cycle([0, 50])).missed).toEqual(["S-02 ruby"]);
+  expect(onlyS02([...two, misdated], red).falseReds).toEqual([]);
+  expect(onlyS02([...two, misdated], cycle([0, 50])).missed).toEqual([]);
   expect(onlyS02([...two, slot("c", -4_000)], cycle([0, 50])).missed).toEqual(["S-02 ruby"]);
 });
 
@@ -335,6 +345,16 @@ test("the slot of a chat turn and its row are a pair, though nothing links them"
     expect(judged([...fleet(), ...turns], [cycle(...LATER, [finding("S-01", key)])]).falseReds).toEqual([
       `S-01 ${key}`,
     ]);
+});
+
+test("a turn whose row is dated by another clock is alone, whatever slot comes and goes beside it", () => {
+  const lost = [...turn(1, -5_000, { row: false }), ...turn(2, -60_000, { slot: false })];
+  const passing = turn(3, -59_900, { row: false }).map(
+    (event, i) => ({ ...event, sentAtMs: T0 + 100 + i, ackedAtMs: T0 + 101 + i }) as SoakEvent,
+  );
+  const given = at(200, { what: "slot given back", ...ruby, executionId: "slot-3" });
+  const red = cycle(...LATER, [finding("S-01", "sql:turn-2")]);
+  expect(only("S-01", [...fleet(), ...lost, ...passing, given], [red]).falseReds).toEqual([]);
 });
 
 test("a leaked slot among chat turns is the one that is farthest from a row", () => {
