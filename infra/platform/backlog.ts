@@ -41,7 +41,7 @@ export async function enqueueRow(
       queued!.rowsAffected > 0
         ? [{ what: "row", agent, executionId: id, status: "queued", queuedAtMs }]
         : skipped!.rowsAffected > 0
-          ? [{ what: "row", agent, executionId: id, status: "skipped" }]
+          ? [{ what: "row", agent, executionId: id, status: "skipped", completedAtMs: queuedAtMs }]
           : [],
   );
 }
@@ -123,6 +123,7 @@ export async function failOverdue({ database, clock }: PlatformContext): Promise
         agent: String(row.agent_name),
         executionId: String(row.id),
         status: "failed",
+        completedAtMs: now,
       })),
   );
 }

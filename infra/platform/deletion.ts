@@ -7,15 +7,15 @@ import type { Change } from "./journal.ts";
 import { BELONGINGS, hasTable } from "./schema.ts";
 
 /** Cancels the agent's live rows, and gives up its retries that wait. Its ended rows are kept, whatever happens to it. */
-function endRowsOf(name: string, now: string): Statement[] {
+function endRowsOf(name: string, atMs: number): Statement[] {
   return [
     {
       sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
             WHERE agent_name = ? AND status IN ('queued', 'running') RETURNING id`,
-      args: [now, name],
+      args: [timestamp(atMs), name],
     },
     {
-      sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET retry_scheduled_at = NULL
+      sql: `UPDATE schedule_executions INDEXED BY idx_executions_retry SET retry_scheduled_at = NULL
             WHERE agent_name = ? AND status = 'pending_retry' AND retry_scheduled_at IS NOT NULL RETURNING id`,
       args: [name],
     },
@@ -24,9 +24,13 @@ function endRowsOf(name: string, now: string): Statement[] {
 
 const idsOf = (answer: SqlResult | undefined): string[] => (answer?.rows ?? []).map(({ id }) => String(id));
 
-const endedChanges = (agent: string, [cancelled, abandoned]: readonly SqlResult[]): Change[] => [
+const endedChanges = (
+  agent: string,
+  completedAtMs: number,
+  [cancelled, abandoned]: readonly SqlResult[],
+): Change[] => [
   ...idsOf(cancelled).map(
-    (executionId): Change => ({ what: "row", agent, executionId, status: "cancelled" }),
+    (executionId): Change => ({ what: "row", agent, executionId, status: "cancelled", completedAtMs }),
   ),
   ...idsOf(abandoned).map(
     (executionId): Change => ({ what: "retry scheduled", agent, executionId, atMs: null }),
@@ -42,15 +46,15 @@ interface Deleted {
 
 /** Ends the agent's rows, then marks it and its schedules as deleted. All its rows stay. */
 export async function markDeleted({ database, clock }: PlatformContext, name: string): Promise<Deleted> {
-  const now = timestamp(clock.now());
+  const atMs = clock.now();
   const mark = (table: string): Statement => ({
     sql: `UPDATE ${table} SET deleted_at = ? WHERE agent_name = ? AND deleted_at IS NULL`,
-    args: [now, name],
+    args: [timestamp(atMs), name],
   });
   const answers = await database.write(
-    [...endRowsOf(name, now), mark("agent_schedules"), mark("agent_ownership")],
+    [...endRowsOf(name, atMs), mark("agent_schedules"), mark("agent_ownership")],
     (own) => [
-      ...endedChanges(name, own),
+      ...endedChanges(name, atMs, own),
       ...(own.at(-1)!.rowsAffected > 0 ? [{ what: "agent deleted softly" as const, agent: name }] : []),
     ],
   );
@@ -62,16 +66,17 @@ export async function removeRows(
   { database, clock, traits, bugs }: PlatformContext,
   name: string,
 ): Promise<Deleted> {
+  const atMs = clock.now();
   const leavesRows = bugs.deleteLeavesRows === true;
   const tables = leavesRows ? [] : BELONGINGS.filter((table) => hasTable(traits.release, table));
   const answers = await database.write(
     [
-      ...endRowsOf(name, timestamp(clock.now())),
+      ...endRowsOf(name, atMs),
       ...tables.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
       { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
     ],
     (own) => [
-      ...endedChanges(name, own),
+      ...endedChanges(name, atMs, own),
       ...(own.at(-1)!.rowsAffected > 0 ? [{ what: "agent removed" as const, agent: name, leavesRows }] : []),
     ],
   );

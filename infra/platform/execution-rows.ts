@@ -20,7 +20,7 @@ export async function writeRow(
 const row = (
   { id, agent }: PlatformExecution,
   status: ExecutionStatus,
-  more: { startedAtMs?: number; triggeredBy?: TriggeredBy } = {},
+  more: { startedAtMs?: number; completedAtMs?: number; triggeredBy?: TriggeredBy } = {},
 ): Change => ({ what: "row", agent, executionId: id, status, ...more });
 
 export interface NewRow {
@@ -90,18 +90,20 @@ export const writeSession = (context: PlatformContext, { id, agent }: PlatformEx
   );
 
 /** Fails a row that was not dispatched in time. Gives false where it was, or has ended. */
-export const failUndispatched = (
+export function failUndispatched(
   context: PlatformContext,
   execution: PlatformExecution,
   limitMs: number,
-): Promise<boolean> =>
-  writeRow(
+): Promise<boolean> {
+  const completedAtMs = context.clock.now();
+  return writeRow(
     context,
     `UPDATE schedule_executions SET status = 'failed', completed_at = ?, error = ?
      WHERE id = ? AND status = 'running' AND claude_session_id IS NULL`,
-    [timestamp(context.clock.now()), `not dispatched within ${limitMs / 1000} s`, execution.id],
-    row(execution, "failed"),
+    [timestamp(completedAtMs), `not dispatched within ${limitMs / 1000} s`, execution.id],
+    row(execution, "failed", { completedAtMs }),
   );
+}
 
 /**
  * Makes the row terminal. The agent's own success wins over a failure, even late; nothing overwrites a cancelled row.
@@ -113,7 +115,8 @@ export function endRow(
   status: "success" | "failed" | "cancelled",
   error: string | null = null,
 ): Promise<boolean> {
-  const now = timestamp(context.clock.now());
+  const completedAtMs = context.clock.now();
+  const now = timestamp(completedAtMs);
   const from = status === "success" ? "('running', 'failed', 'skipped')" : "('running')";
   return writeRow(
     context,
@@ -121,7 +124,7 @@ export function endRow(
      duration_ms = CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER)
      WHERE id = ? AND status IN ${from}`,
     [status, now, error, now, execution.id],
-    row(execution, status),
+    row(execution, status, { completedAtMs }),
   );
 }
 
@@ -130,12 +133,13 @@ export async function cancelRow(
   { database, clock }: PlatformContext,
   executionId: string,
 ): Promise<string | null> {
+  const completedAtMs = clock.now();
   const [answer] = await database.write(
     [
       {
         sql: `UPDATE schedule_executions SET status = 'cancelled', completed_at = ?
               WHERE id = ? AND status IN ('queued', 'running') RETURNING agent_name`,
-        args: [timestamp(clock.now()), executionId],
+        args: [timestamp(completedAtMs), executionId],
       },
     ],
     ([own]) =>
@@ -144,6 +148,7 @@ export async function cancelRow(
         agent: String(agent_name),
         executionId,
         status: "cancelled",
+        completedAtMs,
       })),
   );
   const [cancelled] = answer!.rows;

@@ -25,10 +25,14 @@ export type RowChange = OfExecution &
   (
     | {
         readonly what: "row";
-        /** The row got this status. The instants are those that were written with it, if any. */
+        /**
+         * The row got this status. The instants are those that were written with it, if any. A `completedAtMs` of null: an
+         * ended row does not say when.
+         */
         readonly status: ExecutionStatus;
         readonly startedAtMs?: number;
         readonly queuedAtMs?: number;
+        readonly completedAtMs?: number | null;
         /** Only where the row was made. */
         readonly triggeredBy?: TriggeredBy;
       }

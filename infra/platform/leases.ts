@@ -84,7 +84,8 @@ export function endLeased(
   status: "success" | "failed",
   error: string | null,
 ): Promise<boolean> {
-  const now = timestamp(context.clock.now());
+  const completedAtMs = context.clock.now();
+  const now = timestamp(completedAtMs);
   const of = { agent, executionId: id };
   return writeRow(
     context,
@@ -92,7 +93,7 @@ export function endLeased(
      duration_ms = CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER)
      WHERE id = ? AND status = 'running' AND claim_token = ?`,
     [status, now, error, randomUUID(), now, id, token],
-    { what: "row", ...of, status },
+    { what: "row", ...of, status, completedAtMs },
     { what: "session", ...of },
   );
 }
@@ -125,7 +126,9 @@ export async function reapLeases({ database, clock }: PlatformContext): Promise<
         executionId: String(row.id),
       });
       return [
-        ...failed!.rows.map((row): Change => ({ what: "row", ...of(row), status: "failed" })),
+        ...failed!.rows.map(
+          (row): Change => ({ what: "row", ...of(row), status: "failed", completedAtMs: nowMs }),
+        ),
         ...queued!.rows.flatMap((row): Change[] => [
           { what: "row", ...of(row), status: "queued", startedAtMs: nowMs, queuedAtMs: nowMs },
           { what: "lease", ...of(row), expiresAtMs: null },
