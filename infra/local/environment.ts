@@ -233,7 +233,7 @@ async function startFleet(
     await platform.agents.create(agent).catch((error: Error) => {
       throw new LocalError(error.message);
     });
-    await platform.submit({ agent: agent.name, triggeredBy: "schedule", task: agent.task ?? {} });
+    await platform.runSchedule({ agent: agent.name, task: agent.task ?? {} });
   }
   return { platform, containers, agents: fleet.map(({ name }) => name).join(" and ") };
 }

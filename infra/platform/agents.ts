@@ -1,12 +1,14 @@
 /** Creates, changes and removes agents, with every row, slot and container that belongs to them. */
+import type { Background } from "./background.ts";
 import type { Capacity } from "./capacity.ts";
-import { timestamp } from "./clock.ts";
 import type { AgentContainers } from "./containers.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
 import type { Statement } from "./database.ts";
-import { type Executor, scheduleIdOf } from "./executor.ts";
+import { markDeleted, removeRows } from "./deletion.ts";
+import { scheduleIdOf } from "./executor.ts";
+import type { PullWorkers } from "./pull-workers.ts";
 import type { Schedules } from "./schedules.ts";
-import { BELONGINGS } from "./schema.ts";
+import { hasTable } from "./schema.ts";
 import type { Task } from "./task.ts";
 
 export interface AgentSpec {
@@ -22,13 +24,23 @@ export interface AgentSpec {
   };
   /** The task of each run of its schedule. */
   readonly task?: Partial<Task>;
+  /** Whether its runs are claimed by a pool of workers of its own, as many as its cap. */
+  readonly isPull?: boolean;
 }
 
 export interface Agents {
-  /** @throws Error where an agent of that name exists, or the cron expression is wrong */
+  /**
+   * @throws Error where an agent of that name exists, also as deleted, where the cron expression is wrong, or where the
+   *   release has no pull agents
+   */
   create(spec: AgentSpec): Promise<void>;
-  /** Cancels its live runs and removes all that belongs to it. Gives false where there is no such agent. */
+  /**
+   * Cancels its live runs and removes its slots and its container. Newer releases mark it as deleted and keep its rows;
+   * older ones remove them. Gives false where there is no such agent.
+   */
   remove(name: string): Promise<boolean>;
+  /** Removes a deleted agent from the roster, with all its rows but the executions. Gives false where there is none. */
+  purge(name: string): Promise<boolean>;
   /**
    * Changes the settings that the HTTP API can change. A capacity below the number of live runs leaves them running.
    * @throws RangeError for values that the API refuses, Error where there is no such agent
@@ -36,15 +48,17 @@ export interface Agents {
   resize(name: string, to: { maxParallelTasks?: number; executionTimeoutSeconds?: number }): Promise<void>;
 }
 
-/** The rows of a new agent in the tables of BELONGINGS, other than its schedule. */
-const belongings = (name: string): Statement[] => [
+/** The rows of a new agent in the tables of its belongings, other than its schedule. */
+const belongings = (name: string, hasReports: boolean): Statement[] => [
   { sql: "INSERT INTO agent_sharing (agent_name, shared_with) VALUES (?, 'operator')", args: [name] },
   { sql: "INSERT INTO chat_sessions (id, agent_name) VALUES (?, ?)", args: [`${name}-chat`, name] },
   { sql: "INSERT INTO agent_skills (agent_name, skill) VALUES (?, 'echo')", args: [name] },
   { sql: "INSERT INTO agent_tags (agent_name, tag) VALUES (?, 'fleet'), (?, 'echo')", args: [name, name] },
   { sql: "INSERT INTO agent_shared_files (id, agent_name) VALUES (?, ?)", args: [`${name}-file`, name] },
   { sql: "INSERT INTO agent_public_links (id, agent_name) VALUES (?, ?)", args: [`${name}-link`, name] },
-  { sql: "INSERT INTO agent_reports (id, agent_name) VALUES (?, ?)", args: [`${name}-report`, name] },
+  ...(hasReports
+    ? [{ sql: "INSERT INTO agent_reports (id, agent_name) VALUES (?, ?)", args: [`${name}-report`, name] }]
+    : []),
   { sql: "INSERT INTO operator_queue (id, agent_name) VALUES (?, ?)", args: [`${name}-question`, name] },
   { sql: "INSERT INTO access_requests (id, agent_name) VALUES (?, ?)", args: [`${name}-request`, name] },
   {
@@ -52,6 +66,12 @@ const belongings = (name: string): Statement[] => [
     args: [`${name}-key`, name],
   },
 ];
+
+/** The variables of a pull agent's container. */
+const pullEnvironment = (workers: number) => ({
+  TRINITY_PULL_MODE: "true",
+  TRINITY_MAX_PARALLEL_TASKS: String(workers),
+});
 
 /** The limits of the HTTP API. */
 const LIMITS = {
@@ -61,14 +81,15 @@ const LIMITS = {
 
 interface Parts {
   readonly capacity: Capacity;
-  readonly executor: Executor;
+  readonly background: Background;
   readonly schedules: Schedules;
+  readonly pullWorkers: PullWorkers;
   /** null where agents have no containers. */
   readonly containers: AgentContainers | null;
 }
 
 /** Writes all rows of a new agent. @throws Error where an agent of that name exists */
-async function insertAgent({ database }: PlatformContext, spec: AgentSpec): Promise<void> {
+async function insertAgent({ database, traits }: PlatformContext, spec: AgentSpec): Promise<void> {
   const { name, maxParallelTasks, executionTimeoutSeconds, schedule } = spec;
   const isTaken =
     (await database.read("SELECT 1 FROM agent_ownership WHERE agent_name = ?", [name])).length > 0;
@@ -92,43 +113,10 @@ async function insertAgent({ database }: PlatformContext, spec: AgentSpec): Prom
           schedule?.timeoutSeconds ?? null,
         ],
       },
-      ...belongings(name),
+      ...belongings(name, hasTable(traits.release, "agent_reports")),
     ],
     () => [{ what: "agent", agent: name, maxParallelTasks, executionTimeoutSeconds }],
   );
-}
-
-/** Cancels an agent's live rows and deletes all its other rows. Gives the cancelled executions. */
-async function deleteAgent({ database, clock }: PlatformContext, name: string) {
-  let cancelled: string[] = [];
-  let isRemoved = false;
-  const completedAtMs = clock.now();
-  await database.write(
-    [
-      {
-        sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
-              WHERE agent_name = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING id`,
-        args: [timestamp(completedAtMs), name],
-      },
-      ...BELONGINGS.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
-      { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
-    ],
-    (answers) => {
-      cancelled = answers[0]!.rows.map(({ id }) => String(id));
-      isRemoved = answers.at(-1)!.rowsAffected > 0;
-      return [
-        ...cancelled.map((executionId) => ({
-          what: "row" as const,
-          agent: name,
-          executionId,
-          status: "cancelled" as const,
-          completedAtMs,
-        })),
-        ...(isRemoved ? [{ what: "agent removed" as const, agent: name }] : []),
-      ];
-    },
-  );
-  return { cancelled, isRemoved };
 }
 
 /** Changes an agent's row on the roster. @throws as `resize` does */
@@ -166,33 +154,48 @@ async function updateAgent(
 
 export function createAgents(
   context: PlatformContext,
-  { capacity, executor, schedules, containers }: Parts,
+  { capacity, background, schedules, pullWorkers, containers }: Parts,
 ): Agents {
-  async function remove(name: string): Promise<boolean> {
+  const { traits, database } = context;
+
+  /** Ends what runs of the agent, with the rows of `end`. */
+  async function remove(name: string, end: typeof removeRows): Promise<boolean> {
     schedules.stop(name);
-    const { cancelled, isRemoved } = await deleteAgent(context, name);
-    executor.interrupt(cancelled);
+    pullWorkers.stop(name);
+    const { cancelled, wasThere } = await end(context, name);
+    background.interrupt(cancelled);
     await capacity.removeSlots(name);
     await containers?.remove(name);
-    return isRemoved;
+    return wasThere;
   }
   return {
     async create(spec) {
-      const { name, schedule, task = {} } = spec;
+      const { name, maxParallelTasks, schedule, task = {}, isPull = false } = spec;
       const cron = schedule && schedules.parse(schedule.cron);
+      if (isPull && !traits.hasPullAgents)
+        throw new Error(`the release ${traits.release} has no pull agents: use the release today`);
       await insertAgent(context, spec);
       try {
-        await containers?.create(name);
+        await containers?.create(name, isPull ? pullEnvironment(maxParallelTasks) : {});
       } catch (error) {
-        await remove(name).catch((failure) => context.log(`agent ${name}: ${messageOf(failure)}`));
+        // Nothing is to be left of it, not even as deleted.
+        await remove(name, removeRows).catch((failure) =>
+          context.log(`agent ${name}: ${messageOf(failure)}`),
+        );
         throw error;
       }
+      if (isPull) pullWorkers.start(name, maxParallelTasks);
       if (cron) schedules.start(name, cron, task);
     },
-    remove,
-    async resize(name, to) {
-      await updateAgent(context, name, to);
-      await capacity.drain(name);
+    remove: (name) => remove(name, traits.deletesSoftly ? markDeleted : removeRows),
+    async purge(name) {
+      if (!traits.deletesSoftly) return false;
+      const deleted = await database.read(
+        "SELECT 1 FROM agent_ownership WHERE agent_name = ? AND deleted_at IS NOT NULL",
+        [name],
+      );
+      return deleted.length > 0 && (await removeRows(context, name)).wasThere;
     },
+    resize: (name, to) => updateAgent(context, name, to),
   };
 }

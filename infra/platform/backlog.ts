@@ -1,5 +1,5 @@
 /** The backlog of an agent in SQLite: its queued rows. */
-import { timestamp } from "./clock.ts";
+import { instantOf, timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import type { SqlResult } from "./file-client.ts";
 import { type PlatformExecution, parseTask } from "./task.ts";
@@ -32,15 +32,16 @@ export async function enqueueRow(
         args: [timestamp(queuedAtMs), JSON.stringify(task), id, agent, maxQueued],
       },
       {
-        sql: "UPDATE schedule_executions SET status = 'skipped', error = 'the backlog is full' WHERE id = ? AND status = 'running'",
-        args: [id],
+        sql: `UPDATE schedule_executions SET status = 'skipped', completed_at = ?, error = 'the backlog is full'
+              WHERE id = ? AND status = 'running'`,
+        args: [timestamp(queuedAtMs), id],
       },
     ],
     ([queued, skipped]) =>
       queued!.rowsAffected > 0
         ? [{ what: "row", agent, executionId: id, status: "queued", queuedAtMs }]
         : skipped!.rowsAffected > 0
-          ? [{ what: "row", agent, executionId: id, status: "skipped" }]
+          ? [{ what: "row", agent, executionId: id, status: "skipped", completedAtMs: queuedAtMs }]
           : [],
   );
 }
@@ -89,7 +90,7 @@ export async function putBack(
   { database }: PlatformContext,
   { execution: { id, agent }, startedAt, queuedAt, metadata }: Claim,
 ): Promise<void> {
-  const instants = { startedAtMs: Date.parse(startedAt), queuedAtMs: Date.parse(queuedAt ?? startedAt) };
+  const instants = { startedAtMs: instantOf(startedAt), queuedAtMs: instantOf(queuedAt ?? startedAt) };
   await database.write(
     [
       {

@@ -11,17 +11,12 @@ import {
   putBack,
 } from "./backlog.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
-import {
-  DEFAULT_MAX_PARALLEL_TASKS,
-  DRAIN_TICK_KEY,
-  FALLBACK_TIMEOUT_SECONDS,
-  SENTINEL_PREFIX,
-} from "./names.ts";
+import { limitsOf } from "./limits.ts";
+import { DRAIN_TICK_KEY, SENTINEL_PREFIX } from "./names.ts";
 import {
   addMember,
   countMembers,
   membersOf,
-  positiveOr,
   recorded,
   removeMember,
   removeSlot,
@@ -35,23 +30,23 @@ const AGENTS_DRAINED_AT_ONCE = 8;
 /** The answer to a request for a slot; `gone` where the agent is not on the roster. */
 export type Acquired =
   | { readonly kind: "acquired"; readonly timeoutSeconds: number }
-  | { readonly kind: "full" }
+  | { readonly kind: "full"; readonly timeoutSeconds: number }
   | { readonly kind: "gone" };
 
 export interface Capacity {
-  /** Takes a slot for an execution: removes stale slots, counts the members, then ZADD, HSET, EXPIRE. */
+  /** Takes a slot under that id: removes stale slots, counts the members, then makes the slot. */
   acquire(execution: PlatformExecution): Promise<Acquired>;
-  /** Gives the slot back (ZREM, then DEL of the hash), then drains the agent. */
+  /** Gives the slot back (ZREM, then DEL of the hash), then drains one row of the agent. */
   release(agent: string, executionId: string): Promise<void>;
   /** Turns a running row without a slot into a queued one; into a skipped one where the backlog is full. */
   enqueue(execution: PlatformExecution): Promise<void>;
-  /** Claims queued rows, oldest first, for as long as there are free slots. */
+  /** Claims the oldest queued row where a slot is free. A pull agent's rows are left to its workers. */
   drain(agent: string): Promise<void>;
-  /** Removes all slots of an agent that has left the roster. */
+  /** Removes all slots of an agent. */
   removeSlots(agent: string): Promise<void>;
   /**
-   * Runs one sweep: fails rows that are queued for over 24 h, drains every agent that has a backlog, then writes the
-   * heartbeat.
+   * Runs one sweep: fails rows that are queued for over 24 h, drains one row of every agent that has a backlog, then
+   * writes the heartbeat.
    * @throws Error where a part of it failed; the heartbeat then keeps its old value
    */
   runMaintenance(): Promise<void>;
@@ -88,27 +83,14 @@ interface Manager {
   readonly onClaimed: CapacityOptions["onClaimed"];
 }
 
-/** Gives the agent's limits; null where it is not on the roster. */
-async function limitsOf({ database }: PlatformContext, agent: string) {
-  const [row] = await database.read(
-    "SELECT max_parallel_tasks, execution_timeout_seconds FROM agent_ownership WHERE agent_name = ? AND deleted_at IS NULL",
-    [agent],
-  );
-  if (!row) return null;
-  return {
-    maxParallelTasks: positiveOr(row.max_parallel_tasks, DEFAULT_MAX_PARALLEL_TASKS),
-    timeoutSeconds: positiveOr(row.execution_timeout_seconds, FALLBACK_TIMEOUT_SECONDS),
-  };
-}
-
 const acquire = ({ context, inTurn }: Manager, execution: PlatformExecution): Promise<Acquired> =>
   inTurn(execution.agent, async () => {
     const limits = await limitsOf(context, execution.agent);
     if (!limits) return { kind: "gone" };
     const taken = await countMembers(context, execution.agent, limits.timeoutSeconds);
-    if (taken >= limits.maxParallelTasks) return { kind: "full" };
     const timeoutSeconds = execution.task.timeoutSeconds ?? limits.timeoutSeconds;
-    await writeSlot(context, execution, timeoutSeconds, taken + 1);
+    if (taken >= limits.maxParallelTasks) return { kind: "full", timeoutSeconds };
+    await writeSlot(context, execution, { timeoutSeconds, slotNumber: taken + 1 });
     return { kind: "acquired", timeoutSeconds };
   });
 
@@ -129,39 +111,36 @@ const swap = (
   { context, inTurn }: Manager,
   execution: PlatformExecution,
   sentinel: string,
-  timeoutSeconds: number,
-  slotNumber: number,
+  slot: Parameters<typeof writeSlot>[2],
 ) =>
   inTurn(execution.agent, async () => {
     if ((await removeMember(context, execution.agent, sentinel)) === 0) return false;
-    await writeSlot(context, execution, timeoutSeconds, slotNumber);
+    await writeSlot(context, execution, slot);
     return true;
   });
 
-/** Claims one queued row. Gives whether to go on: a row was claimed and has its slot. */
-async function drainOne(manager: Manager, agent: string): Promise<boolean> {
+/** Claims one queued row where a slot is free. */
+async function drain(manager: Manager, agent: string): Promise<void> {
   const { context, onClaimed } = manager;
-  if (!(await oldestQueued(context, agent))) return false;
+  if (context.pullAgents.has(agent) || !(await oldestQueued(context, agent))) return;
   const held = await holdSentinel(manager, agent);
-  if (!held) return false;
+  if (!held) return;
   let claim: Claim | null = null;
   let hasSlot = false;
   try {
     claim = await claimOldest(context, agent);
-    if (!claim) return false;
+    if (!claim) return;
     const { execution } = claim;
     const timeoutSeconds = execution.task.timeoutSeconds ?? held.timeoutSeconds;
-    hasSlot = await swap(manager, execution, held.sentinel, timeoutSeconds, held.slotNumber);
+    hasSlot = await swap(manager, execution, held.sentinel, {
+      timeoutSeconds: context.bugs.drainUsesAgentTimeout ? held.timeoutSeconds : timeoutSeconds,
+      slotNumber: held.slotNumber,
+    });
     if (hasSlot) onClaimed(execution, timeoutSeconds);
-    return hasSlot;
   } finally {
     if (!hasSlot)
       await removeMember(context, agent, held.sentinel).finally(() => claim && putBack(context, claim));
   }
-}
-
-async function drain(manager: Manager, agent: string): Promise<void> {
-  while (await drainOne(manager, agent));
 }
 
 async function drainAll(manager: Manager): Promise<void> {

@@ -52,3 +52,10 @@ export function scaledClock(scale = 1): Clock & { jump(ms: number): void } {
 
 /** Formats an instant (unix ms) as the platform does: UTC, ISO 8601, microseconds, `Z`. */
 export const timestamp = (ms: number): string => new Date(ms).toISOString().replace("Z", "000Z");
+
+/** Formats an instant (unix ms) as the scheduler's process does: in UTC, as the backend, but without the `Z`. */
+export const naiveTimestamp = (ms: number): string => timestamp(ms).slice(0, -1);
+
+/** Parses a timestamp of the platform, with or without the `Z`, into unix ms. NaN where it is none. */
+export const instantOf = (text: string): number =>
+  Date.parse(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);

@@ -5,10 +5,10 @@ import { AGENT_LABEL, containerName } from "./names.ts";
 
 export interface AgentContainers {
   /**
-   * Makes and starts the agent's container. It replaces a container whose maker was a process of this machine and is dead.
+   * Makes and starts the agent's container, with these variables in its environment. It replaces a container whose maker was a process of this machine and is dead.
    * @throws Error where the daemon refuses, or another's container has the name; nothing is left behind then
    */
-  create(agent: string): Promise<void>;
+  create(agent: string, environment?: Readonly<Record<string, string>>): Promise<void>;
   /** Removes it, running or not. Does nothing where it is gone already, or where this process did not make it. */
   remove(agent: string): Promise<void>;
 }
@@ -50,21 +50,22 @@ export function agentContainers(
     }
     return true;
   }
-  const make = (agent: string) =>
+  const make = (agent: string, environment: Readonly<Record<string, string>>) =>
     docker.createContainer({
       name: containerName(agent),
       Image: image,
       Entrypoint: [...command],
+      Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
       Labels: { [AGENT_LABEL.name]: AGENT_LABEL.value, [MAKER]: SELF },
       HostConfig: { NetworkMode: "none" },
     });
   return {
-    async create(agent) {
-      const container = await make(agent).catch(async (error) => {
+    async create(agent, environment = {}) {
+      const container = await make(agent, environment).catch(async (error) => {
         if (isGone(error))
           throw new Error(`the daemon has no image ${image}: import it first`, { cause: error });
         if (statusOf(error) !== 409) throw error;
-        if (await removeOf(agent, (maker) => !isAlive(maker))) return make(agent);
+        if (await removeOf(agent, (maker) => !isAlive(maker))) return make(agent, environment);
         throw new Error(
           `the daemon has a container ${containerName(agent)} that is not this process's: end what made it, rename it, or use another daemon`,
         );

@@ -1,46 +1,86 @@
 /** The writes to an execution's row. Each says in its WHERE from which states its move is legal. */
 import { randomUUID } from "node:crypto";
 import type { InValue } from "@libsql/client/http";
-import { timestamp } from "./clock.ts";
+import { naiveTimestamp, timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
-import type { Change, ExecutionStatus } from "./journal.ts";
+import type { Change, ExecutionStatus, TriggeredBy } from "./journal.ts";
 import type { PlatformExecution } from "./task.ts";
 
 /** Writes, and gives whether the row was changed. */
-async function writeRow(
+export async function writeRow(
   { database }: PlatformContext,
   sql: string,
   args: readonly InValue[],
-  change: Change,
+  ...changes: Change[]
 ): Promise<boolean> {
-  const [answer] = await database.write([{ sql, args }], ([own]) => (own!.rowsAffected > 0 ? [change] : []));
+  const [answer] = await database.write([{ sql, args }], ([own]) => (own!.rowsAffected > 0 ? changes : []));
   return answer!.rowsAffected > 0;
 }
 
 const row = (
   { id, agent }: PlatformExecution,
   status: ExecutionStatus,
-  times: { readonly startedAtMs?: number; readonly completedAtMs?: number } = {},
-): Change => ({ what: "row", agent, executionId: id, status, ...times });
+  more: { startedAtMs?: number; completedAtMs?: number; triggeredBy?: TriggeredBy } = {},
+): Change => ({ what: "row", agent, executionId: id, status, ...more });
 
-/** Makes a running row. Gives false where the agent is not on the roster. */
+export interface NewRow {
+  readonly scheduleId: string;
+  readonly triggeredBy: TriggeredBy;
+  /** The process that makes it. The scheduler's timestamps have no `Z`. */
+  readonly by: "backend" | "scheduler";
+  /** The run that failed, and the number of this attempt. */
+  readonly retry?: { readonly of: string; readonly attempt: number };
+}
+
+/** Makes a running row. Gives false where the agent is not on the roster, or is on it as deleted. */
 export function insertRow(
   context: PlatformContext,
   execution: PlatformExecution,
-  { scheduleId, triggeredBy }: { readonly scheduleId: string; readonly triggeredBy: string },
+  { scheduleId, triggeredBy, by, retry }: NewRow,
 ): Promise<boolean> {
   const startedAtMs = context.clock.now();
+  const startedAt = by === "backend" ? timestamp(startedAtMs) : naiveTimestamp(startedAtMs);
   const { id, agent, task } = execution;
   return writeRow(
     context,
-    `INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at, message, triggered_by)
-     SELECT ?, ?, agent_name, 'running', ?, ?, ? FROM agent_ownership WHERE agent_name = ? AND deleted_at IS NULL`,
-    [id, scheduleId, timestamp(startedAtMs), task.message, triggeredBy, agent],
-    row(execution, "running", { startedAtMs }),
+    `INSERT INTO schedule_executions
+       (id, schedule_id, agent_name, status, started_at, message, triggered_by, retry_of_execution_id, attempt_number)
+     SELECT ?, ?, agent_name, 'running', ?, ?, ?, ?, ? FROM agent_ownership o
+     WHERE agent_name = ? AND ${context.traits.isActive}`,
+    [id, scheduleId, startedAt, task.message, triggeredBy, retry?.of ?? null, retry?.attempt ?? 1, agent],
+    row(execution, "running", { startedAtMs, triggeredBy }),
   );
 }
 
-/** Gives the row its session. Gives false where the row is not running any more: then there is nothing to run. */
+/**
+ * Marks the row as dispatched to its agent. Gives false where it is not running any more: then there is nothing to run.
+ * @param isLate whether the dispatch was parked: then its age begins anew, and queued_at keeps its first start
+ */
+export function markDispatched(
+  context: PlatformContext,
+  { id, agent }: PlatformExecution,
+  isLate: boolean,
+): Promise<boolean> {
+  const startedAtMs = context.clock.now();
+  const session = { what: "session", agent, executionId: id } as const;
+  const where = "WHERE id = ? AND status = 'running'";
+  return isLate
+    ? writeRow(
+        context,
+        `UPDATE schedule_executions SET claude_session_id = 'dispatched', queued_at = started_at, started_at = ? ${where}`,
+        [timestamp(startedAtMs), id],
+        { what: "start moved", agent, executionId: id, startedAtMs },
+        session,
+      )
+    : writeRow(
+        context,
+        `UPDATE schedule_executions SET claude_session_id = 'dispatched' ${where}`,
+        [id],
+        session,
+      );
+}
+
+/** Gives the row its session. Gives false where the row is not running any more. */
 export const writeSession = (context: PlatformContext, { id, agent }: PlatformExecution): Promise<boolean> =>
   writeRow(
     context,
@@ -48,6 +88,22 @@ export const writeSession = (context: PlatformContext, { id, agent }: PlatformEx
     [randomUUID(), id],
     { what: "session", agent, executionId: id },
   );
+
+/** Fails a row that was not dispatched in time. Gives false where it was, or has ended. */
+export function failUndispatched(
+  context: PlatformContext,
+  execution: PlatformExecution,
+  limitMs: number,
+): Promise<boolean> {
+  const completedAtMs = context.clock.now();
+  return writeRow(
+    context,
+    `UPDATE schedule_executions SET status = 'failed', completed_at = ?, error = ?
+     WHERE id = ? AND status = 'running' AND claude_session_id IS NULL`,
+    [timestamp(completedAtMs), `not dispatched within ${limitMs / 1000} s`, execution.id],
+    row(execution, "failed", { completedAtMs }),
+  );
+}
 
 /**
  * Makes the row terminal. The agent's own success wins over a failure, even late; nothing overwrites a cancelled row.
@@ -72,36 +128,17 @@ export function endRow(
   );
 }
 
-/** Makes a failed row wait for its retry. Gives false where the agent is gone or the row is not failed. */
-export const scheduleRetry = (context: PlatformContext, execution: PlatformExecution): Promise<boolean> =>
-  writeRow(
-    context,
-    `UPDATE schedule_executions SET status = 'pending_retry', retry_scheduled_at = ? WHERE id = ? AND status = 'failed'
-     AND EXISTS (SELECT 1 FROM agent_ownership o WHERE o.agent_name = schedule_executions.agent_name)`,
-    [timestamp(context.clock.now() + execution.task.retryAfterMs / context.clock.scale), execution.id],
-    row(execution, "pending_retry"),
-  );
-
-/** Makes a row that waits for its retry a running one. */
-export function restartRow(context: PlatformContext, execution: PlatformExecution): Promise<boolean> {
-  const startedAtMs = context.clock.now();
-  return writeRow(
-    context,
-    `UPDATE schedule_executions SET status = 'running', started_at = ?, completed_at = NULL, duration_ms = NULL,
-     error = NULL, claude_session_id = NULL WHERE id = ? AND status = 'pending_retry'`,
-    [timestamp(startedAtMs), execution.id],
-    row(execution, "running", { startedAtMs }),
-  );
-}
-
-/** Cancels a live row. Gives false where it had ended already. */
-export async function cancelRow({ database, clock }: PlatformContext, executionId: string): Promise<boolean> {
+/** Cancels a live row. Gives the name of its agent; null where the row had ended already. */
+export async function cancelRow(
+  { database, clock }: PlatformContext,
+  executionId: string,
+): Promise<string | null> {
   const completedAtMs = clock.now();
   const [answer] = await database.write(
     [
       {
         sql: `UPDATE schedule_executions SET status = 'cancelled', completed_at = ?
-              WHERE id = ? AND status IN ('queued', 'running', 'pending_retry') RETURNING agent_name`,
+              WHERE id = ? AND status IN ('queued', 'running') RETURNING agent_name`,
         args: [timestamp(completedAtMs), executionId],
       },
     ],
@@ -114,5 +151,6 @@ export async function cancelRow({ database, clock }: PlatformContext, executionI
         completedAtMs,
       })),
   );
-  return answer!.rows.length > 0;
+  const [cancelled] = answer!.rows;
+  return cancelled ? String(cancelled.agent_name) : null;
 }

@@ -9,54 +9,83 @@ export type ExecutionStatus =
   | "cancelled"
   | "skipped";
 
-/** One thing that a write changed. */
-export type Change =
-  /**
-   * The row got this status. The instants that were written with it, if any. A `completedAtMs` of null: an ended row does not
-   * say when; left out: nothing is said of it.
-   */
-  | {
-      readonly what: "row";
-      readonly agent: string;
-      readonly executionId: string;
-      readonly status: ExecutionStatus;
-      readonly startedAtMs?: number;
-      readonly queuedAtMs?: number;
-      readonly completedAtMs?: number | null;
-    }
-  | { readonly what: "session"; readonly agent: string; readonly executionId: string }
-  /** A member of the agent's slots, for an execution or a `drain-` sentinel. */
-  | {
-      readonly what: "slot taken";
-      readonly agent: string;
-      readonly executionId: string;
-      readonly scoreSeconds: number;
-    }
-  | { readonly what: "slot given back"; readonly agent: string; readonly executionId: string }
-  /** The slot's hash was made, got its time to live, was removed. */
-  | {
-      readonly what: "hash written";
-      readonly agent: string;
-      readonly executionId: string;
-      readonly timeoutSeconds: number;
-    }
-  | {
-      readonly what: "hash expires";
-      readonly agent: string;
-      readonly executionId: string;
-      readonly ttlSeconds: number;
-    }
-  | { readonly what: "hash removed"; readonly agent: string; readonly executionId: string }
-  /** The agent is on the roster with these settings. */
+/** What caused a run. The platform knows more; these are made here. */
+export type TriggeredBy = "schedule" | "retry" | "manual" | "webhook" | ChatKind;
+/** A chat turn by what caused it. */
+export type ChatKind = "chat" | "mcp" | "agent";
+
+/** One row, or one slot with its hash. A chat turn has two: its slot has another id than its row. */
+interface OfExecution {
+  readonly agent: string;
+  readonly executionId: string;
+}
+
+/** A change of a row. */
+export type RowChange = OfExecution &
+  (
+    | {
+        readonly what: "row";
+        /**
+         * The row got this status. The instants are those that were written with it, if any. A `completedAtMs` of null: an
+         * ended row does not say when.
+         */
+        readonly status: ExecutionStatus;
+        readonly startedAtMs?: number;
+        readonly queuedAtMs?: number;
+        readonly completedAtMs?: number | null;
+        /** Only where the row was made. */
+        readonly triggeredBy?: TriggeredBy;
+      }
+    /** The row got `dispatched` or a session. */
+    | { readonly what: "session" }
+    /** started_at was written anew, and nothing else of the row. */
+    | { readonly what: "start moved"; readonly startedAtMs: number }
+    /** lease_expires_at was written; null: it was cleared. */
+    | { readonly what: "lease"; readonly expiresAtMs: number | null }
+    /** retry_scheduled_at was written; null: it was cleared. */
+    | { readonly what: "retry scheduled"; readonly atMs: number | null }
+  );
+
+/** A change of a slot. */
+export type SlotChange = OfExecution &
+  /** A member of the agent's slots got this score, for an execution, a chat turn or a `drain-` sentinel. */
+  (
+    | { readonly what: "slot taken"; readonly scoreSeconds: number }
+    | { readonly what: "slot given back" }
+    /** The slot's hash was made, got its time to live, was removed. */
+    | { readonly what: "hash written"; readonly timeoutSeconds: number }
+    | { readonly what: "hash expires"; readonly ttlSeconds: number }
+    | { readonly what: "hash removed" }
+  );
+
+/** A change of an agent, or of what belongs to it. */
+export type AgentChange = { readonly agent: string } & (
   | {
       readonly what: "agent";
-      readonly agent: string;
+      /** The agent is on the roster with these settings. */
       readonly maxParallelTasks: number;
       readonly executionTimeoutSeconds: number;
     }
-  /** The agent is off the roster, and its rows in the other tables are gone. */
-  | { readonly what: "agent removed"; readonly agent: string }
-  | { readonly what: "drain tick"; readonly atSeconds: number };
+  /** The agent is on the roster as deleted, and its rows in the other tables are kept. */
+  | { readonly what: "agent deleted softly" }
+  /** The agent is off the roster. Its rows in the other tables are gone, unless it left them. */
+  | { readonly what: "agent removed"; readonly leavesRows: boolean }
+  /** A pull worker of the agent asked for work. */
+  | { readonly what: "pull poll"; readonly atSeconds: number }
+  /** A chat turn without a slot went into the list of them, or left it. */
+  | { readonly what: "turn listed" | "turn unlisted"; readonly turn: string }
+);
+
+/** One thing that a write changed. */
+export type Change =
+  | RowChange
+  | SlotChange
+  | AgentChange
+  | { readonly what: "drain tick"; readonly atSeconds: number }
+  /** The cap of all agents; null: the setting is missing. */
+  | { readonly what: "ceiling"; readonly maxParallelTasks: number | null }
+  /** An alarm of the platform itself in operator_queue. */
+  | { readonly what: "alarm"; readonly alarm: string; readonly isPending: boolean };
 
 /**
  * A change, with the instant before its write was sent and the one after it was acknowledged (unix ms of `steadyNow`).

@@ -5,15 +5,23 @@
 
 export const ROSTER = "agent_ownership";
 export const EXECUTIONS = "schedule_executions";
+export const SETTINGS = "system_settings";
+/** The setting that holds the cap of all agents. */
+export const CEILING_SETTING = "max_parallel_tasks_ceiling";
+/** The cap of all agents where that setting is missing. */
+export const DEFAULT_CEILING = 10;
 
 /** The sorted set of an agent's slots: a member for each execution, its score the unix seconds of its acquisition. */
 export const slotsKey = (agent: string): string => `agent:slots:${agent}`;
 /** The hash of one slot. */
 export const slotKey = (agent: string, executionId: string): string => `agent:slot:${agent}:${executionId}`;
-/** When a pull worker of the agent last asked for work, in unix seconds. */
-export const pullPollKey = (agent: string): string => `agent:pull_poll:${agent}`;
 /** Unix seconds of the end of the last good sweep. */
 export const DRAIN_TICK_KEY = "canary:drain_tick_at";
+/** The list of an agent's chat turns that go on without a slot. */
+export const chatQueueKey = (agent: string): string => `agent:queue:${agent}`;
+/** Unix seconds of the last time at which a pull worker of the agent asked for work. */
+export const pullPollKey = (agent: string): string => `agent:pull_poll:${agent}`;
+export const PULL_POLL_TTL_SECONDS = 86_400;
 /** The member that holds a slot while a drain claims a queued row. */
 export const SENTINEL_PREFIX = "drain-";
 

@@ -1,100 +1,115 @@
 /** The simulated platform: it writes to SQLite and Redis as Trinity does, in the same order and with the same races. */
 import type { Redis } from "ioredis";
 import { type Agents, createAgents } from "./agents.ts";
+import { type Alarms, createAlarms } from "./alarms.ts";
+import { createBackground } from "./background.ts";
 import { type Capacity, createCapacity } from "./capacity.ts";
+import { createChatTurns, type StartChatTurn } from "./chat-turns.ts";
 import { type Clock, scaledClock } from "./clock.ts";
 import type { AgentContainers } from "./containers.ts";
-import { messageOf, type PlatformContext } from "./context.ts";
+import type { PlatformContext } from "./context.ts";
 import { platformDatabase } from "./database.ts";
 import { createExecutor, type Executor } from "./executor.ts";
 import type { SqlClient } from "./file-client.ts";
 import type { Journal } from "./journal.ts";
+import { setCeiling } from "./limits.ts";
+import { createPullWorkers, PULL_TIMES, type PullTimes } from "./pull-workers.ts";
+import { type Bugs, type Release, TRAITS } from "./releases.ts";
+import { createRetries } from "./retries.ts";
+import { createScheduler, drawDispatch, type Scheduler } from "./scheduler.ts";
 import { createSchedules } from "./schedules.ts";
-
-const SWEEP_EVERY_MS = 60_000;
+import { drawSweepPause, type Sweeps, startSweeps } from "./sweeps.ts";
+import type { PlatformExecution } from "./task.ts";
 
 export interface PlatformOptions {
-  /** With the platform's tables in it. Faults should use another client. */
+  /** With the release's tables in it. Faults should use another client. */
   readonly database: SqlClient;
   readonly redis: Redis;
+  /** Default: `today`. */
+  readonly release?: Release;
+  /** The known bugs that it has. Default: none. */
+  readonly bugs?: Bugs;
   readonly clock?: Clock;
   readonly journal?: Journal;
   readonly log?: (line: string) => void;
   /** Left out: agents have no containers. */
   readonly containers?: AgentContainers;
-  /** The time between the starts of two sweeps, in ms of the platform's own time. */
+  /** The time between two sweeps, in ms of the platform's own time. */
   readonly sweepEveryMs?: () => number;
+  /** How long the scheduler's next dispatch takes, in ms of the platform's own time. */
+  readonly dispatchMs?: () => number;
+  readonly pullTimes?: PullTimes;
   /** How many rows of one agent may be queued. Further ones are skipped. */
   readonly maxQueued?: number;
 }
 
 export interface Platform {
   readonly agents: Agents;
+  readonly alarms: Alarms;
+  /** Takes a task over HTTP. */
   readonly submit: Executor["submit"];
+  /** Runs a schedule at once, by the scheduler's way. */
+  readonly runSchedule: Scheduler["run"];
+  readonly chat: StartChatTurn;
   readonly cancel: Executor["cancel"];
+  /** Sets the cap of all agents; null removes it. @throws Error on a release that has none */
+  setCeiling(maxParallelTasks: number | null): Promise<void>;
   readonly runMaintenance: Capacity["runMaintenance"];
   /** Lets the current sweep end and no other begin, as a hanging loop would. Gives the function that lets them go on. */
-  holdMaintenance(): Promise<() => void>;
+  readonly holdMaintenance: Sweeps["hold"];
   /** Stops at once, as a process that dies does, and waits until no write is in progress. */
   stop(): Promise<void>;
 }
 
-/** Starts a platform without agents. A failure in the background is logged, and everything else goes on. */
-export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { sweepEveryMs = () => SWEEP_EVERY_MS, containers = null, maxQueued } = options;
+function contextOf(options: PlatformOptions): PlatformContext {
   const journal = options.journal ?? { record() {} };
-  const context: PlatformContext = {
+  return {
     database: platformDatabase(options.database, journal),
     redis: options.redis,
     clock: options.clock ?? scaledClock(),
     journal,
     log: options.log ?? console.error,
+    traits: TRAITS[options.release ?? "today"],
+    bugs: options.bugs ?? {},
+    pullAgents: new Set(),
   };
-  const { clock, log } = context;
-  const executor = createExecutor(context, () => capacity);
+}
+
+/** Starts a platform without agents. A failure in the background is logged, and everything else goes on. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { containers = null, maxQueued, dispatchMs = () => drawDispatch(Math.random) } = options;
+  const context = contextOf(options);
+  const background = createBackground(context);
+  const onFailed = (execution: PlatformExecution) => retry(execution);
+  const executor = createExecutor(context, { background, capacity: () => capacity, onFailed });
   const capacity = await createCapacity(context, {
     onClaimed: executor.resume,
     ...(maxQueued !== undefined && { maxQueued }),
   });
-  const schedules = createSchedules(context, executor);
-  const stopping = new AbortController();
-  let holds = 0;
-  let sweepUnderWay = Promise.resolve();
-
-  async function sweep(): Promise<void> {
-    for (let dueAtMs = clock.elapsed(); ; ) {
-      dueAtMs = Math.max(dueAtMs + sweepEveryMs(), clock.elapsed());
-      await clock.sleep(dueAtMs - clock.elapsed(), stopping.signal);
-      if (holds > 0) continue;
-      sweepUnderWay = capacity
-        .runMaintenance()
-        .catch((error) => log(`the maintenance sweep failed: ${messageOf(error)}`));
-      await sweepUnderWay;
-    }
-  }
-  const sweeping = sweep().catch((error) => {
-    if (!stopping.signal.aborted) log(`the maintenance loop ended: ${messageOf(error)}`);
+  const { runOf } = executor;
+  const scheduler = createScheduler(context, { background, runOf, dispatchMs });
+  const retry = createRetries(context, { background, scheduler });
+  const schedules = createSchedules(context, scheduler);
+  const pullWorkers = createPullWorkers(context, {
+    background,
+    times: options.pullTimes ?? PULL_TIMES,
+    onFailed,
   });
-
+  const sweeps = startSweeps(context, capacity.runMaintenance, options.sweepEveryMs ?? drawSweepPause);
   return {
-    agents: createAgents(context, { capacity, executor, schedules, containers }),
+    agents: createAgents(context, { capacity, background, schedules, pullWorkers, containers }),
+    alarms: createAlarms(context),
     submit: executor.submit,
+    runSchedule: scheduler.run,
+    chat: createChatTurns(context, { background, capacity, runOf }),
     cancel: executor.cancel,
+    setCeiling: (maxParallelTasks) => setCeiling(context, maxParallelTasks),
     runMaintenance: capacity.runMaintenance,
-    async holdMaintenance() {
-      holds += 1;
-      let isHeld = true;
-      await sweepUnderWay;
-      return () => {
-        if (isHeld) holds -= 1;
-        isHeld = false;
-      };
-    },
+    holdMaintenance: sweeps.hold,
     async stop() {
-      stopping.abort();
-      await schedules.stopAll();
-      await executor.stop();
-      await sweeping;
+      const loops = [sweeps.stop(), schedules.stopAll(), pullWorkers.stopAll()];
+      await background.stop();
+      await Promise.all(loops);
     },
   };
 }

@@ -1,17 +1,18 @@
-/** The course of one run, with its writes in the platform's order: the row first, then the slot. */
+/** The course of one run that has its row: to its slot or into the backlog, then the work on it. */
+import { CANCELLED, STOPPED } from "./background.ts";
 import type { Capacity } from "./capacity.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
-import { endRow, restartRow, scheduleRetry, writeSession } from "./execution-rows.ts";
+import { endRow, markDispatched, writeSession } from "./execution-rows.ts";
+import { renewSlot } from "./slots.ts";
 import type { PlatformExecution } from "./task.ts";
 
-/** Delays between the writes of a start and of an end, and before a run has its session. */
-const ROW_TO_SLOT_MS = 30;
-const ROW_TO_RELEASE_MS = 5;
-const SLOT_TO_SESSION_MS = 200;
-
-/** The reasons that a run's signal is aborted with. */
-export const CANCELLED = new Error("the run was cancelled");
-export const STOPPED = new Error("the platform was stopped");
+/** Delays between the end of a row and the release of its slot, and before a dispatched run has its session. */
+export const ROW_TO_RELEASE_MS = 5;
+const DISPATCH_TO_SESSION_MS = 200;
+/** While its dispatch is parked, a slot is renewed as often. */
+const RENEW_EVERY_MS = 15_000;
+/** The age of a run begins anew at its dispatch where that was parked for as long. */
+const LATE_DISPATCH_MS = 5_000;
 
 export interface Run {
   readonly context: PlatformContext;
@@ -21,12 +22,15 @@ export interface Run {
   readonly signal: AbortSignal;
   /** Aborted where the platform stops. */
   readonly stopping: AbortSignal;
+  /** Called where the run has failed. */
+  readonly onFailed: (execution: PlatformExecution) => void;
 }
 
-/** Takes a running row to its slot, or into the backlog. */
-export async function startRun(run: Run): Promise<void> {
-  const { context, capacity, execution, signal } = run;
-  await context.clock.sleep(ROW_TO_SLOT_MS, signal);
+/** Takes a running row to its slot and runs it, or into the backlog. */
+export async function takeSlot(run: Run): Promise<void> {
+  const { context, capacity, execution } = run;
+  // The agent's own workers claim it from there.
+  if (context.pullAgents.has(execution.agent)) return capacity.enqueue(execution);
   const acquired = await capacity.acquire(execution).catch(async (error) => {
     await endRow(context, execution, "failed", `no slot could be taken: ${messageOf(error)}`);
     throw error;
@@ -36,17 +40,30 @@ export async function startRun(run: Run): Promise<void> {
   else await runInSlot(run, acquired.timeoutSeconds);
 }
 
-/** Runs an execution that holds a slot, and gives the slot back in every case. */
+/** Runs an execution that holds a slot under its own id, and gives the slot back in every case. */
 export async function runInSlot(run: Run, timeoutSeconds: number): Promise<void> {
-  const { context, capacity, execution, signal, stopping } = run;
+  const { capacity, execution } = run;
+  await work(run, timeoutSeconds, () => capacity.release(execution.agent, execution.id));
+}
+
+/**
+ * Dispatches a running row, works on it until it has ended, and gives back what it holds. Where it has timed out, waits
+ * for the agent's late answer.
+ * @param giveBack called a moment after the end of the row, in every case but a stop of the platform
+ */
+export async function work(
+  run: Run,
+  timeoutSeconds: number,
+  giveBack: () => Promise<unknown>,
+): Promise<void> {
+  const { context, execution, signal, stopping, onFailed } = run;
   const { clock } = context;
-  const { agent, id, task } = execution;
+  const { task } = execution;
   const timeoutMs = timeoutSeconds * 1000;
   const isTimedOut = task.runMs > timeoutMs;
   let hasFailed = false;
   try {
-    await clock.sleep(SLOT_TO_SESSION_MS, signal);
-    if (await writeSession(context, execution)) {
+    if (await dispatch(run, timeoutSeconds)) {
       await clock.sleep(Math.min(task.runMs, timeoutMs), signal);
       const error = isTimedOut ? `timed out after ${timeoutSeconds} s` : "the task failed";
       if (isTimedOut || task.ends === "failed") hasFailed = await endRow(context, execution, "failed", error);
@@ -59,22 +76,28 @@ export async function runInSlot(run: Run, timeoutSeconds: number): Promise<void>
     if (signal.reason !== STOPPED) {
       // Not under the run's own signal: a cancelled run gives its slot back too.
       await clock.sleep(ROW_TO_RELEASE_MS, stopping);
-      await capacity.release(agent, id);
+      await giveBack();
     }
   }
   if (signal.aborted) return;
-  if (hasFailed && task.retries > 0) await retry(run);
-  else if (isTimedOut && task.ends === "success") {
+  if (hasFailed) onFailed(execution);
+  if (isTimedOut && task.ends === "success") {
     await clock.sleep(task.runMs - timeoutMs, signal);
     await endRow(context, execution, "success");
   }
 }
 
-async function retry(run: Run): Promise<void> {
+/** Hands the run to its agent. Gives false where the row has ended meanwhile. */
+async function dispatch(run: Run, timeoutSeconds: number): Promise<boolean> {
   const { context, execution, signal } = run;
-  const { task } = execution;
-  if (!(await scheduleRetry(context, execution))) return;
-  await context.clock.sleep(task.retryAfterMs, signal);
-  if (!(await restartRow(context, execution))) return;
-  await startRun({ ...run, execution: { ...execution, task: { ...task, retries: task.retries - 1 } } });
+  const { clock, traits } = context;
+  const { parkedMs } = execution.task;
+  for (let leftMs = parkedMs; leftMs > 0; leftMs -= RENEW_EVERY_MS) {
+    await clock.sleep(Math.min(leftMs, RENEW_EVERY_MS), signal);
+    if (traits.renewsSlots) await renewSlot(context, execution, timeoutSeconds);
+  }
+  const isLate = traits.renewsSlots && parkedMs >= LATE_DISPATCH_MS;
+  if (!(await markDispatched(context, execution, isLate))) return false;
+  await clock.sleep(DISPATCH_TO_SESSION_MS, signal);
+  return writeSession(context, execution);
 }

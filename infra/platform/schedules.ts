@@ -1,8 +1,9 @@
 /** Runs every agent's cron schedule, in the platform's own time. */
 import { Cron } from "croner";
-import { timestamp } from "./clock.ts";
+import { naiveTimestamp } from "./clock.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
-import { type Executor, scheduleIdOf } from "./executor.ts";
+import { scheduleIdOf } from "./executor.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { Task } from "./task.ts";
 
 export interface Schedules {
@@ -23,34 +24,51 @@ function parseCron(expression: string): Cron {
   }
 }
 
-/** Submits one run where the schedule is enabled. Gives false where the schedule is gone. */
-async function tick(
+/**
+ * Writes when the schedule runs next, and when it ran. Gives the schedule; undefined where it is gone.
+ * @param inMs until the next run, in ms of the platform's own time
+ */
+async function writeNextRun(
   { database, clock }: PlatformContext,
-  executor: Executor,
-  { agent, nextInMs, task }: { agent: string; nextInMs: number; task: Partial<Task> },
-): Promise<boolean> {
+  agent: string,
+  { inMs, hasRun }: { readonly inMs: number; readonly hasRun: boolean },
+) {
+  const now = clock.now();
   const [answer] = await database.write(
     [
       {
-        sql: "UPDATE agent_schedules SET next_run_at = ? WHERE id = ? RETURNING enabled, message, timeout_seconds",
-        args: [timestamp(clock.now() + nextInMs / clock.scale), scheduleIdOf(agent)],
+        sql: `UPDATE agent_schedules SET next_run_at = ?, last_run_at = COALESCE(?, last_run_at) WHERE id = ?
+              RETURNING enabled, message, timeout_seconds`,
+        args: [
+          naiveTimestamp(now + inMs / clock.scale),
+          hasRun ? naiveTimestamp(now) : null,
+          scheduleIdOf(agent),
+        ],
       },
     ],
     () => [],
   );
-  const [schedule] = answer!.rows;
+  return answer!.rows[0];
+}
+
+/** Makes one run where the schedule is enabled. Gives false where the schedule is gone. */
+async function tick(
+  context: PlatformContext,
+  scheduler: Scheduler,
+  { agent, nextInMs, task }: { agent: string; nextInMs: number; task: Partial<Task> },
+): Promise<boolean> {
+  const schedule = await writeNextRun(context, agent, { inMs: nextInMs, hasRun: true });
   if (!schedule) return false;
   const timeoutSeconds = Number.isInteger(schedule.timeout_seconds) ? Number(schedule.timeout_seconds) : null;
   if (schedule.enabled === 1)
-    await executor.submit({
+    await scheduler.run({
       agent,
-      triggeredBy: "schedule",
       task: { message: String(schedule.message ?? "echo"), timeoutSeconds, ...task },
     });
   return true;
 }
 
-export function createSchedules(context: PlatformContext, executor: Executor): Schedules {
+export function createSchedules(context: PlatformContext, scheduler: Scheduler): Schedules {
   const { clock, log } = context;
   const running = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const startedAtMs = clock.now() - clock.elapsed();
@@ -59,6 +77,8 @@ export function createSchedules(context: PlatformContext, executor: Executor): S
 
   async function run(agent: string, cron: Cron, task: Partial<Task>, signal: AbortSignal): Promise<void> {
     let atMs = platformNow();
+    const first = cron.nextRun(new Date(atMs));
+    if (first) await writeNextRun(context, agent, { inMs: first.getTime() - atMs, hasRun: false });
     for (;;) {
       // A timer may fire a moment early: counting from the last run, no run comes twice.
       const next = cron.nextRun(new Date(Math.max(atMs, platformNow())));
@@ -67,7 +87,7 @@ export function createSchedules(context: PlatformContext, executor: Executor): S
       atMs = next.getTime();
       const following = cron.nextRun(next);
       const nextInMs = following ? following.getTime() - platformNow() : 0;
-      const goesOn = await tick(context, executor, { agent, nextInMs, task }).catch((error) => {
+      const goesOn = await tick(context, scheduler, { agent, nextInMs, task }).catch((error) => {
         log(`schedule of ${agent}: ${messageOf(error)}`);
         return true;
       });

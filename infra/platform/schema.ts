@@ -1,16 +1,106 @@
-/** The watched platform's tables and indexes that the canary knows. */
+/** The tables, columns and indexes of each release that the canary knows. */
 import type { SqlClient } from "./file-client.ts";
-import { DEFAULT_MAX_PARALLEL_TASKS, EXECUTIONS, ROSTER, ROSTER_TIMEOUT_SECONDS } from "./names.ts";
+import { DEFAULT_MAX_PARALLEL_TASKS, EXECUTIONS, ROSTER, ROSTER_TIMEOUT_SECONDS, SETTINGS } from "./names.ts";
+import type { Release } from "./releases.ts";
 
-const SCHEMA: readonly string[] = [
-  `CREATE TABLE ${ROSTER} (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, agent_name TEXT UNIQUE NOT NULL, is_system INTEGER DEFAULT 0,
-    max_parallel_tasks INTEGER DEFAULT ${DEFAULT_MAX_PARALLEL_TASKS}, execution_timeout_seconds INTEGER DEFAULT ${ROSTER_TIMEOUT_SECONDS}, deleted_at TEXT)`,
-  `CREATE TABLE ${EXECUTIONS} (
-    id TEXT PRIMARY KEY, schedule_id TEXT NOT NULL, agent_name TEXT NOT NULL, status TEXT NOT NULL,
-    started_at TEXT NOT NULL, completed_at TEXT, duration_ms INTEGER, message TEXT NOT NULL, response TEXT, error TEXT,
-    triggered_by TEXT NOT NULL, claude_session_id TEXT, queued_at TEXT, backlog_metadata TEXT, fan_out_id TEXT,
-    subscription_id TEXT, lease_expires_at TEXT, retry_scheduled_at TEXT)`,
+/** The columns of each table. `today` lists those that the release of the seed lacks. */
+interface Table {
+  readonly name: string;
+  readonly seed: readonly string[];
+  readonly today?: readonly string[];
+}
+
+const TABLES: readonly Table[] = [
+  {
+    name: ROSTER,
+    seed: [
+      "id INTEGER PRIMARY KEY AUTOINCREMENT",
+      "agent_name TEXT UNIQUE NOT NULL",
+      "is_system INTEGER DEFAULT 0",
+      `max_parallel_tasks INTEGER DEFAULT ${DEFAULT_MAX_PARALLEL_TASKS}`,
+      `execution_timeout_seconds INTEGER DEFAULT ${ROSTER_TIMEOUT_SECONDS}`,
+      "autonomy_enabled INTEGER DEFAULT 0",
+    ],
+    today: ["max_backlog_depth INTEGER", "deleted_at TEXT"],
+  },
+  {
+    name: EXECUTIONS,
+    seed: [
+      "id TEXT PRIMARY KEY",
+      "schedule_id TEXT NOT NULL",
+      "agent_name TEXT NOT NULL",
+      "status TEXT NOT NULL",
+      "started_at TEXT NOT NULL",
+      "completed_at TEXT",
+      "duration_ms INTEGER",
+      "message TEXT NOT NULL",
+      "response TEXT",
+      "error TEXT",
+      "triggered_by TEXT NOT NULL",
+      "claude_session_id TEXT",
+      "queued_at TEXT",
+      "backlog_metadata TEXT",
+      "fan_out_id TEXT",
+      "subscription_id TEXT",
+      "retry_scheduled_at TEXT",
+      "retry_of_execution_id TEXT",
+      "attempt_number INTEGER DEFAULT 1",
+    ],
+    today: [
+      "lease_expires_at TEXT",
+      "claim_token TEXT",
+      "redelivery_count INTEGER DEFAULT 0",
+      "chain_depth INTEGER DEFAULT 0",
+    ],
+  },
+  {
+    name: "agent_schedules",
+    seed: [
+      "id TEXT PRIMARY KEY",
+      "agent_name TEXT NOT NULL",
+      "name TEXT",
+      "cron_expression TEXT",
+      "message TEXT",
+      "enabled INTEGER DEFAULT 1",
+      "model TEXT",
+      "timeout_seconds INTEGER",
+      "next_run_at TEXT",
+      "last_run_at TEXT",
+    ],
+    today: ["deleted_at TEXT"],
+  },
+  {
+    name: "agent_sharing",
+    seed: ["id INTEGER PRIMARY KEY AUTOINCREMENT", "agent_name TEXT NOT NULL", "shared_with TEXT"],
+  },
+  {
+    name: "chat_sessions",
+    seed: ["id TEXT PRIMARY KEY", "agent_name TEXT NOT NULL", "status TEXT DEFAULT 'active'"],
+  },
+  {
+    name: "agent_skills",
+    seed: ["id INTEGER PRIMARY KEY AUTOINCREMENT", "agent_name TEXT NOT NULL", "skill TEXT"],
+  },
+  {
+    name: "agent_tags",
+    seed: ["agent_name TEXT NOT NULL", "tag TEXT NOT NULL", "PRIMARY KEY (agent_name, tag)"],
+  },
+  { name: "agent_shared_files", seed: ["id TEXT PRIMARY KEY", "agent_name TEXT NOT NULL"] },
+  { name: "agent_public_links", seed: ["id TEXT PRIMARY KEY", "agent_name TEXT NOT NULL"] },
+  { name: "agent_reports", seed: [], today: ["id TEXT PRIMARY KEY", "agent_name TEXT NOT NULL"] },
+  {
+    name: "operator_queue",
+    seed: ["id TEXT PRIMARY KEY", "agent_name TEXT NOT NULL", "status TEXT DEFAULT 'pending'"],
+  },
+  {
+    name: "access_requests",
+    seed: ["id TEXT PRIMARY KEY", "agent_name TEXT NOT NULL", "status TEXT DEFAULT 'pending'"],
+  },
+  { name: "mcp_api_keys", seed: ["id TEXT PRIMARY KEY", "agent_name TEXT", "scope TEXT"] },
+  { name: SETTINGS, seed: [], today: ["key TEXT PRIMARY KEY", "value TEXT NOT NULL"] },
+];
+
+const INDEXES: readonly string[] = [
   "CREATE INDEX idx_executions_schedule ON schedule_executions(schedule_id)",
   "CREATE INDEX idx_executions_agent ON schedule_executions(agent_name)",
   "CREATE INDEX idx_executions_status ON schedule_executions(status)",
@@ -20,19 +110,6 @@ const SCHEMA: readonly string[] = [
   "CREATE INDEX idx_executions_queued ON schedule_executions(agent_name, queued_at) WHERE status = 'queued'",
   "CREATE INDEX idx_executions_retry ON schedule_executions(retry_scheduled_at) WHERE retry_scheduled_at IS NOT NULL AND status = 'pending_retry'",
   "CREATE INDEX idx_executions_completed_terminal ON schedule_executions(completed_at) WHERE status IN ('success', 'failed', 'cancelled', 'skipped')",
-  `CREATE TABLE agent_schedules (
-    id TEXT PRIMARY KEY, agent_name TEXT NOT NULL, name TEXT, cron_expression TEXT, message TEXT,
-    enabled INTEGER DEFAULT 1, model TEXT, timeout_seconds INTEGER, next_run_at TEXT, deleted_at TEXT)`,
-  "CREATE TABLE agent_sharing (id INTEGER PRIMARY KEY AUTOINCREMENT, agent_name TEXT NOT NULL, shared_with TEXT)",
-  "CREATE TABLE chat_sessions (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL, status TEXT DEFAULT 'active')",
-  "CREATE TABLE agent_skills (id INTEGER PRIMARY KEY AUTOINCREMENT, agent_name TEXT NOT NULL, skill TEXT)",
-  "CREATE TABLE agent_tags (agent_name TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (agent_name, tag))",
-  "CREATE TABLE agent_shared_files (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL)",
-  "CREATE TABLE agent_public_links (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL)",
-  "CREATE TABLE agent_reports (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL)",
-  "CREATE TABLE operator_queue (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL, status TEXT DEFAULT 'pending')",
-  "CREATE TABLE access_requests (id TEXT PRIMARY KEY, agent_name TEXT NOT NULL, status TEXT DEFAULT 'pending')",
-  "CREATE TABLE mcp_api_keys (id TEXT PRIMARY KEY, agent_name TEXT, scope TEXT)",
 ];
 
 /** The tables of what belongs to an agent, other than the roster and the runs. */
@@ -50,7 +127,20 @@ export const BELONGINGS = [
   "mcp_api_keys",
 ] as const;
 
-/** Makes the platform's tables in an empty database. @throws where one of them exists */
-export async function createSchema(database: SqlClient): Promise<void> {
-  await database.batch([...SCHEMA], "write");
+const columnsOf = ({ seed, today = [] }: Table, release: Release): readonly string[] =>
+  release === "seed" ? seed : [...seed, ...today];
+
+/** Whether the release has that table. */
+export const hasTable = (release: Release, name: string): boolean =>
+  TABLES.some((table) => table.name === name && columnsOf(table, release).length > 0);
+
+/**
+ * Makes the platform's tables in an empty database.
+ * @throws where one of them exists
+ */
+export async function createSchema(database: SqlClient, release: Release = "today"): Promise<void> {
+  const tables = TABLES.filter(({ name }) => hasTable(release, name)).map(
+    (table) => `CREATE TABLE ${table.name} (${columnsOf(table, release).join(", ")})`,
+  );
+  await database.batch([...tables, ...INDEXES], "write");
 }

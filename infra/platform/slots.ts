@@ -1,13 +1,10 @@
-/** The slots of an agent in Redis: a sorted set of members, and a hash for each. As on the platform, no step is atomic. */
+/** The slots of an agent in Redis: a sorted set of members, and a hash for each. */
 import { timestamp } from "./clock.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
 import { type Change, journaled } from "./journal.ts";
+import { positiveOr } from "./limits.ts";
 import { SLOT_TTL_BUFFER_SECONDS, slotKey, slotsKey } from "./names.ts";
 import type { PlatformExecution } from "./task.ts";
-
-/** Columns and hashes hold whatever was written into them. */
-export const positiveOr = (value: unknown, fallback: number): number =>
-  Number.isInteger(value) && (value as number) > 0 ? (value as number) : fallback;
 
 /** Makes one write and records its change; false where it changed nothing. */
 export const recorded = <T>(
@@ -89,37 +86,96 @@ export async function countMembers(
   return left;
 }
 
-/** Makes a slot with three commands: ZADD, HSET, EXPIRE. */
+interface SlotOptions {
+  readonly timeoutSeconds: number;
+  readonly slotNumber: number;
+}
+
+/** The commands that make a slot, with what each changes. */
+function slotWrites(
+  { clock }: PlatformContext,
+  { id, agent, task }: PlatformExecution,
+  { timeoutSeconds, slotNumber }: SlotOptions,
+) {
+  const [scoreSeconds, hash] = [clock.now() / 1000, slotKey(agent, id)];
+  const ttlSeconds = timeoutSeconds + SLOT_TTL_BUFFER_SECONDS;
+  const fields = {
+    started_at: timestamp(clock.now()),
+    message_preview: task.message.slice(0, 100),
+    slot_number: String(slotNumber),
+    timeout_seconds: String(timeoutSeconds),
+  };
+  const of = { agent, executionId: id };
+  return {
+    member: { key: slotsKey(agent), scoreSeconds, change: { what: "slot taken", ...of, scoreSeconds } },
+    hash: { key: hash, fields, change: { what: "hash written", ...of, timeoutSeconds } },
+    expiry: { ttlSeconds, change: { what: "hash expires", ...of, ttlSeconds } },
+  } as const;
+}
+
+/** Makes a slot: one MULTI on newer releases, the commands ZADD, HSET and EXPIRE on older ones. */
 export async function writeSlot(
   context: PlatformContext,
-  { id, agent, task }: PlatformExecution,
-  timeoutSeconds: number,
-  slotNumber: number,
+  execution: PlatformExecution,
+  options: SlotOptions,
 ): Promise<void> {
-  const { redis, clock } = context;
-  const ttlSeconds = timeoutSeconds + SLOT_TTL_BUFFER_SECONDS;
+  const { redis, journal, traits } = context;
+  const { id, agent } = execution;
+  const { member, hash, expiry } = slotWrites(context, execution, options);
   try {
+    if (traits.takesSlotAtOnce) {
+      // Trinity watches the key meanwhile. Here all takers of one agent's slots wait for each other.
+      const multi = redis
+        .multi()
+        .zadd(member.key, member.scoreSeconds, id)
+        .hset(hash.key, hash.fields)
+        .expire(hash.key, expiry.ttlSeconds);
+      await journaled(
+        journal,
+        async () => {
+          // A command that fails does not undo the others.
+          for (const [error] of (await multi.exec()) ?? []) if (error) throw error;
+        },
+        () => [member.change, hash.change, expiry.change],
+      );
+      return;
+    }
     await addMember(context, agent, id);
     await recorded(
       context,
-      () =>
-        redis.hset(slotKey(agent, id), {
-          started_at: timestamp(clock.now()),
-          message_preview: task.message.slice(0, 100),
-          slot_number: String(slotNumber),
-          timeout_seconds: String(timeoutSeconds),
-        }),
-      () => ({ what: "hash written", agent, executionId: id, timeoutSeconds }),
+      () => redis.hset(hash.key, hash.fields),
+      () => hash.change,
     );
     await recorded(
       context,
-      () => redis.expire(slotKey(agent, id), ttlSeconds),
-      (was) => was > 0 && { what: "hash expires", agent, executionId: id, ttlSeconds },
+      () => redis.expire(hash.key, expiry.ttlSeconds),
+      (was) => was > 0 && expiry.change,
     );
   } catch (error) {
     await undoSlot(context, agent, id);
     throw error;
   }
+}
+
+/** Renews a slot: its score and its life begin anew. Does nothing where the slot is gone. */
+export async function renewSlot(
+  context: PlatformContext,
+  { id: executionId, agent }: PlatformExecution,
+  timeoutSeconds: number,
+): Promise<void> {
+  const { redis, clock } = context;
+  const [scoreSeconds, ttlSeconds] = [clock.now() / 1000, timeoutSeconds + SLOT_TTL_BUFFER_SECONDS];
+  const moved = await recorded(
+    context,
+    () => redis.zadd(slotsKey(agent), "XX", "CH", scoreSeconds, executionId),
+    (changed) => Number(changed) > 0 && { what: "slot taken", agent, executionId, scoreSeconds },
+  );
+  if (Number(moved) === 0) return;
+  await recorded(
+    context,
+    () => redis.expire(slotKey(agent, executionId), ttlSeconds),
+    (was) => was > 0 && { what: "hash expires", agent, executionId, ttlSeconds },
+  );
 }
 
 /** Removes what there is of a slot. A removal that fails hides neither the other nor the error that led here. */

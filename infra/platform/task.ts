@@ -5,8 +5,12 @@ const Task = z.object({
   message: z.string().default("echo"),
   /** How long the agent works, in ms of the platform's own time. Past the timeout the run is failed, and its answer is late. */
   runMs: z.number().min(0).default(0),
+  /** How long its dispatch waits at the agent before the agent takes it, in ms of the platform's own time. */
+  parkedMs: z.number().min(0).default(0),
   ends: z.enum(["success", "failed"]).default("success"),
-  /** How often a failed run is retried, and after how long. */
+  /** How many pull workers die while they work on it. */
+  workersLost: z.int().min(0).default(0),
+  /** How often a failed run of the scheduler is retried, and after how long. */
   retries: z.int().min(0).default(0),
   retryAfterMs: z.number().min(0).default(60_000),
   /** The schedule's own timeout. null: the agent's. */

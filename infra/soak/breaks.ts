@@ -71,6 +71,7 @@ async function withIdleAgent(
   await platform.agents.create(spec);
   await work(testAgent(target, { name: spec.name, limits: spec, runPrefix: `${spec.name}-` }));
   await platform.agents.remove(spec.name);
+  await platform.agents.purge(spec.name);
 }
 
 /** Makes one fault, lets some cycles pass, and cures it. */

@@ -2,17 +2,25 @@
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { table, writeParts } from "../markdown.ts";
+import { LOAD_KINDS } from "./load/churn.ts";
 import { commandOf } from "./render.ts";
-import { runSoak, type SoakReport } from "./soak.ts";
+import { runSoak, type SoakOptions, type SoakReport } from "./soak.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/evidence.md", import.meta.url));
 
 /** The options of every run: clocks jump as with NTP. */
-const USUAL = { seed: 20_261_123, scale: 1, jumpAheadMs: 1_500, jumpBackMs: 45_000 };
-const BUSY = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, breaks: 100, confirmMs: 100 };
-const LARGE = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 20, confirmMs: 300 };
+const USUAL = {
+  seed: 20_261_123,
+  scale: 1,
+  jumpAheadMs: 1_500,
+  jumpBackMs: 45_000,
+  release: "today",
+  kinds: LOAD_KINDS,
+} as const;
+const BUSY: SoakOptions = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, breaks: 100, confirmMs: 100 };
+const LARGE: SoakOptions = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 20, confirmMs: 300 };
 /** Without breaks: every red comes from the jumps. */
-const JUMPING = { ...BUSY, cycles: 400, breaks: 0 };
+const JUMPING: SoakOptions = { ...BUSY, cycles: 400, breaks: 0 };
 
 const JUMPS_MS: readonly (readonly [ahead: number, back: number])[] = [
   [0, 0],
@@ -23,7 +31,7 @@ const JUMPS_MS: readonly (readonly [ahead: number, back: number])[] = [
   [0, 120_000],
 ];
 
-async function soak(options: typeof BUSY): Promise<SoakReport> {
+async function soak(options: SoakOptions): Promise<SoakReport> {
   console.error(commandOf({ options }));
   const report = await runSoak(options);
   const { falseReds, missed, voidBreaks } = report.judgement;
@@ -39,8 +47,10 @@ const machine = (engines: string): string =>
   `Measured on ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}; ${engines}; all in one process but the Redis.`;
 
 function soaksPart(reports: readonly SoakReport[]): string {
-  const head = "platform, ended a second, cycles, breaks, true violations, false reds, missed, unknown, time";
+  const head =
+    "release, platform, ended a second, cycles, breaks, true violations, false reds, missed, unknown, time";
   const rows = reports.map(({ options, judgement, ...report }) => [
+    options.release,
     `${options.agentCount} agents`,
     report.endedPerSecond.toFixed(0),
     report.cycles,
@@ -57,7 +67,7 @@ function soaksPart(reports: readonly SoakReport[]): string {
 
 const breaksPart = (reports: readonly SoakReport[]): string =>
   table(
-    ["break", ...reports.map(({ options }) => `${options.agentCount} agents`)],
+    ["break", ...reports.map(({ options }) => `${options.release}, ${options.agentCount} agents`)],
     Object.keys(reports[0]!.breaksByName).map((name) => [
       name,
       ...reports.map((report) => report.breaksByName[name]!),
@@ -66,7 +76,7 @@ const breaksPart = (reports: readonly SoakReport[]): string =>
 
 const jump = (ms: number): string => (ms === 0 ? "none" : `${ms / 1000} s`);
 
-const soaks = [await soak(BUSY), await soak(LARGE)];
+const soaks = [await soak({ ...BUSY, release: "seed" }), await soak(BUSY), await soak(LARGE)];
 const jumps: (string | number)[][] = [];
 for (const [jumpAheadMs, jumpBackMs] of JUMPS_MS) {
   const { churn, judgement } = await soak({ ...JUMPING, jumpAheadMs, jumpBackMs });

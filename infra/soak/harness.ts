@@ -17,6 +17,7 @@ import { openPlatformDatabase, type PlatformDatabase, platformDatabase } from ".
 import { openDatabaseFile } from "../platform/file-client.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
+import type { Release } from "../platform/releases.ts";
 import { createSchema } from "../platform/schema.ts";
 import type { SoakEvent } from "./timeline.ts";
 
@@ -38,6 +39,7 @@ export interface Harness {
 }
 
 export interface HarnessOptions {
+  readonly release: Release;
   readonly scale: number;
   /** The canary's wait before it confirms a red. */
   readonly confirmMs: number;
@@ -45,7 +47,12 @@ export interface HarnessOptions {
   readonly maxQueued: number;
   /** The time to the next sweep, in ms of this machine. */
   readonly sweepEveryMs: () => number;
+  /** How long the scheduler's next dispatch takes, in ms of the platform's own time. */
+  readonly dispatchMs: () => number;
 }
+
+/** Times of pull workers, in ms of this machine: short, so that a soak sees many leases run out. */
+const PULL_TIMES = { pollEveryMs: 400, leaseMs: 10_000, reapEveryMs: 2_000 };
 
 /** The machine or an option is in the way; the message says what is wrong and how to fix it. */
 export class SoakError extends Error {
@@ -108,13 +115,13 @@ type Owned = <T extends { close(): unknown }>(part: T) => T;
 
 /** Starts the platform and opens connections for faults. All of them record into one history. */
 async function openPlatform(
-  { scale, maxQueued, sweepEveryMs }: HarnessOptions,
+  { release, scale, maxQueued, sweepEveryMs, dispatchMs }: HarnessOptions,
   { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
   pointCanaryTo: Controls["pointCanaryTo"],
   owned: Owned,
 ) {
   const database = owned(await openPlatformDatabase(databaseUrl));
-  await createSchema(database);
+  await createSchema(database, release);
   const another = () => owned(openDatabaseFile(databaseUrl, BUSY_TIMEOUT_MS));
   const [accessorDatabase, cachedCounts] = [another(), new Map<string, number>()];
   const accessor = owned(
@@ -132,10 +139,17 @@ async function openPlatform(
   const platform = await startPlatform({
     database,
     redis: connection,
+    release,
     clock,
     journal,
     log,
     sweepEveryMs: () => sweepEveryMs() * scale,
+    dispatchMs,
+    pullTimes: {
+      pollEveryMs: PULL_TIMES.pollEveryMs * scale,
+      leaseMs: PULL_TIMES.leaseMs * scale,
+      reapEveryMs: PULL_TIMES.reapEveryMs * scale,
+    },
     maxQueued,
   });
   owned({ close: platform.stop });

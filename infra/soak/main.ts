@@ -1,14 +1,27 @@
 /** `npm run soak`: exits with 0 only without a false red and without a missed break. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { plainJson } from "../../shared/text.ts";
 import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
+import { RELEASES } from "../platform/releases.ts";
 import { SoakError } from "./harness.ts";
+import { LOAD_KINDS, type LoadKind } from "./load/churn.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
 
 async function main(): Promise<number> {
   const command = new Command("npm run soak --")
     .description("Let the canary look at a simulated platform at full churn, and judge each violation")
+    .addOption(
+      new Option("--release <name>", "the release that is simulated").choices(RELEASES).default("today"),
+    )
+    .addOption(
+      new Option(
+        "--load <kinds...>",
+        "the kinds of load, next to tasks, full queues, resizes and clock jumps",
+      )
+        .choices([...LOAD_KINDS, "none"])
+        .default(LOAD_KINDS, "all"),
+    )
     .option("--cycles <n>", "how many cycles, back to back", numberFrom(1, 1_000_000), 100)
     .option("--rate <n>", "executions a second", numberFrom(0.1, 1_000, { whole: false }), 20)
     .option("--agents <n>", "how many agents", numberFrom(1, 10_000), 20)
@@ -30,14 +43,20 @@ async function main(): Promise<number> {
     .option("--jump-back-ms <n>", "the largest jump back", numberFrom(0, 10 ** 9), 45_000)
     .option("--json", "the report and nothing else")
     .exitOverride();
-  const { json, agents, seed, ...rest } = command.parse().opts<
-    Omit<SoakOptions, "agentCount" | "seed"> & {
+  const { json, agents, seed, load, ...rest } = command.parse().opts<
+    Omit<SoakOptions, "agentCount" | "seed" | "kinds"> & {
+      load: (LoadKind | "none")[];
       agents: number;
       seed?: number;
       json?: boolean;
     }
   >();
-  const options = { ...rest, agentCount: agents, seed: seed ?? Math.floor(Math.random() * 2 ** 31) };
+  const options = {
+    ...rest,
+    kinds: LOAD_KINDS.filter((kind) => load.includes(kind)),
+    agentCount: agents,
+    seed: seed ?? Math.floor(Math.random() * 2 ** 31),
+  };
   if (options.breaks > 0 && agents < 5)
     throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
   const report = await runSoak({

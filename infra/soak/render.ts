@@ -1,5 +1,6 @@
 /** Renders the report of a soak as text. */
 import type { Reported } from "./judge.ts";
+import { LOAD_KINDS } from "./load/churn.ts";
 import type { SoakReport } from "./soak.ts";
 
 const MOST_SHOWN = 40;
@@ -24,9 +25,13 @@ const countBy = <T>(items: readonly T[], nameOf: (item: T) => string): Record<st
 
 const invariantOf = ({ invariant }: Pick<Reported, "invariant">) => invariant;
 
+/** The option for the kinds of load; empty for all of them. */
+const loadOf = ({ kinds }: SoakReport["options"]): string =>
+  kinds.length === LOAD_KINDS.length ? "" : ` --load ${kinds.join(" ") || "none"}`;
+
 /** The command that repeats the run with the same choices. */
 export const commandOf = ({ options }: { readonly options: SoakReport["options"] }): string =>
-  `npm run soak -- --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
+  `npm run soak -- --release ${options.release}${loadOf(options)} --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
 
 export function renderSoak(report: SoakReport): string {
   const { options, judgement, churn } = report;
@@ -50,7 +55,7 @@ export function renderSoak(report: SoakReport): string {
     `${report.cycles} cycles back to back in ${report.seconds.toFixed(0)} s (a look: median ${report.cycleMs.median.toFixed(0)} ms, longest ${report.cycleMs.longest.toFixed(0)} ms)`,
     row(
       "platform",
-      `${options.agentCount} agents, ${report.endedPerSecond.toFixed(1)} executions ended a second, ${report.executions} in all; ${report.engines}`,
+      `release ${options.release}, ${options.agentCount} agents, ${report.endedPerSecond.toFixed(1)} executions ended a second, ${report.executions} in all; ${report.engines}`,
     ),
     row(
       "times",
@@ -58,7 +63,7 @@ export function renderSoak(report: SoakReport): string {
     ),
     row(
       "churn",
-      `${churn.agentsRemade} agents deleted and made, ${churn.resizes} resized, ${churn.bursts} queues flooded, ${churn.lateSweeps} sweeps over a minute late, ${churn.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
+      `${churn.agentsRemade} agents deleted and made, ${churn.resizes} resized, ${churn.floods} queues flooded, ${churn.bursts} bursts of 50 scheduled runs, ${churn.chatTurns} chat turns (${churn.turnsWithoutSlot} without a slot), ${churn.alarms} alarms, ${churn.ceilings} caps of all agents, ${churn.lateSweeps} sweeps over a minute late, ${churn.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
     ),
     row("breaks", `${planned} made and cured: ${listed(report.breaksByName)}`),
     row("alerts", listed(report.alerts)),

@@ -4,6 +4,21 @@
  */
 import type { ExecutionStatus } from "../platform/journal.ts";
 import {
+  countsAsSlot,
+  DOUBT_MS,
+  inFlight,
+  isFull,
+  isLeased,
+  isMember,
+  isOnRoster,
+  isPushed,
+  isQueued,
+  isRunning,
+  isSentinel,
+  olderThan,
+  ownCap,
+} from "./conditions.ts";
+import {
   ALWAYS,
   after,
   and,
@@ -15,9 +30,9 @@ import {
   NEVER,
   not,
   or,
-  type Register,
 } from "./intervals.ts";
 import { OF_ROWS, scheduleIsOverdue, scheduleItems } from "./rules-of-rows.ts";
+import { type SlotRules, slotRulesOf } from "./slot-rules.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
 /**
@@ -33,59 +48,22 @@ export interface RuleItem {
 export interface Rules {
   /** Bounds when the item is broken, after its grace. An item that is not in the journal never is. */
   broken(item: RuleItem): Bounds;
-  /** Gives when that execution was definitely finished. */
+  /** Gives when that execution was definitely finished, in a way that it should not come back from. */
   ended(executionId: string): Intervals;
   /** All items of the journal. */
   items(): Iterable<RuleItem>;
 }
 
-/** The reader's clock and the journal's differ, and the system's may be slewed. */
-const DOUBT_MS = 250;
-const IN_FLIGHT_MS = 3_000;
-const SENTINEL_LEAK_MS = 10_000;
 const BUFFER_MS = 300_000;
 const TTL_TOLERANCE_MS = 2_000;
 /** Redis rounds a TTL to the nearest second. */
 const TTL_ROUNDING_MS = 500;
-
-const LIVE: ReadonlySet<ExecutionStatus | null> = new Set(["queued", "running", "pending_retry"]);
+/** The reaper of leases owns a row until its lease is overdue by that. */
+const LEASE_REAPER_MS = 600_000;
+const LIVE: ReadonlySet<ExecutionStatus | null> = new Set(["queued", "running"]);
+/** Only a failed run is retried. */
+const NEVER_RETRIED: ReadonlySet<ExecutionStatus | null> = new Set(["success", "cancelled", "skipped"]);
 const TERMINAL: ReadonlySet<ExecutionStatus | null> = new Set(["success", "failed", "cancelled", "skipped"]);
-
-/** The checks round ages down to whole seconds: "over 60 s" is certain at 61 s. */
-const olderThan = (atMs: number, limitMs: number): Bounds => ({
-  possibly: after(atMs + limitMs, DOUBT_MS).possibly,
-  definitely: after(atMs + limitMs + 1_000, DOUBT_MS).definitely,
-});
-
-const inFlight = (atMs: number): Bounds =>
-  and(after(atMs - IN_FLIGHT_MS, DOUBT_MS), not(after(atMs + IN_FLIGHT_MS, DOUBT_MS)));
-
-const isSentinel = ({ id }: ExecutionTimeline) => id.startsWith("drain-");
-const isMember = ({ slot }: ExecutionTimeline) => is(slot, (score) => score !== null);
-const isRunning = ({ status }: ExecutionTimeline) => is(status, (value) => value === "running");
-const isOnRoster = ({ settings }: AgentTimeline) => is(settings, (value) => value !== null);
-const isQueued = ({ status }: ExecutionTimeline) => is(status, (value) => value === "queued");
-
-/** A sentinel counts once it has leaked. */
-const countsAsSlot = (execution: ExecutionTimeline): Bounds =>
-  isSentinel(execution)
-    ? holds(execution.slot, (score) => (score === null ? NEVER : after(score + SENTINEL_LEAK_MS, DOUBT_MS)))
-    : isMember(execution);
-
-const mapped = <T, U>({ initial, writes }: Register<T>, to: (value: T) => U): Register<U> => ({
-  initial: to(initial),
-  writes: writes.map((write) => ({ ...write, value: to(write.value) })),
-});
-
-function slotWithoutRow(execution: ExecutionTimeline): Bounds {
-  const old = holds(execution.slot, (score) => (score === null ? NEVER : not(inFlight(score))));
-  return and(countsAsSlot(execution), not(isRunning(execution)), old);
-}
-
-function rowWithoutSlot(execution: ExecutionTimeline): Bounds {
-  const old = holds(execution.startedAtMs, (atMs) => (atMs === null ? ALWAYS : not(inFlight(atMs))));
-  return and(isRunning(execution), not(isMember(execution)), old);
-}
 
 /**
  * The life of a slot is its TTL plus its age, and an age below 0 counts as 0. The expiry suffices for acquisitions up to
@@ -133,31 +111,38 @@ function runsTooLong(execution: ExecutionTimeline, { settings }: AgentTimeline):
       );
     });
   });
-  return and(isRunning(execution), isTooOld);
+  const isReapers = holds(execution.leaseEndsMs, (atMs) =>
+    atMs === null ? NEVER : not(after(atMs + LEASE_REAPER_MS, DOUBT_MS)),
+  );
+  return and(isRunning(execution), isTooOld, not(isReapers));
 }
 
 function hasNoSession(execution: ExecutionTimeline): Bounds {
   const isOld = holds(execution.startedAtMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, 60_000)));
-  return and(isRunning(execution), not(is(execution.session, Boolean)), isOld);
+  return and(isPushed(execution), not(is(execution.session, Boolean)), isOld);
 }
 
-/** Finished, and later queued or running. A failed run that was to be retried does not count. */
+/** Finished, and later queued or running; or to be retried, though it had not failed. */
 function cameBackToLife({ status }: ExecutionTimeline): Bounds {
-  let hasEnded = false;
+  let ended: ExecutionStatus | null = null;
   const writes = status.writes.map((write) => {
-    if (TERMINAL.has(write.value)) hasEnded = true;
-    if (write.value === "pending_retry") hasEnded = false;
-    return { ...write, value: hasEnded && LIVE.has(write.value) };
+    if (TERMINAL.has(write.value)) ended = write.value;
+    const isRevived = ended !== null && LIVE.has(write.value);
+    return { ...write, value: isRevived || (write.value === "pending_retry" && NEVER_RETRIED.has(ended)) };
   });
   return is({ initial: false, writes }, Boolean);
 }
 
 function isOverbooked(agent: AgentTimeline): Bounds {
-  const cap = mapped(agent.settings, (settings) => settings?.maxParallelTasks ?? Infinity);
-  return moreThan(agent.executions.map(countsAsSlot), cap);
+  return moreThan(agent.executions.map(countsAsSlot), ownCap(agent));
 }
 
-function queueStandsStill(agent: AgentTimeline, { tickMs }: Timeline): Bounds {
+/** Its workers drain the queue of a pull agent, not the sweep: one has asked for work, or a live row has a lease. */
+const isPullAgent = ({ hasPolled, executions }: AgentTimeline): Bounds =>
+  or(is(hasPolled, Boolean), ...executions.map((one) => and(isRunning(one), isLeased(one))));
+
+function queueStandsStill(agent: AgentTimeline, timeline: Timeline): Bounds {
+  const { tickMs } = timeline;
   const tickOlderThan = (limitMs: number) =>
     holds(tickMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, limitMs)));
   // "90 s or more" is what the check asks.
@@ -170,10 +155,9 @@ function queueStandsStill(agent: AgentTimeline, { tickMs }: Timeline): Bounds {
       holds(execution.queuedAtMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, 60_000))),
     ),
   );
-  const oneBelowCap = mapped(agent.settings, (settings) => (settings?.maxParallelTasks ?? Infinity) - 1);
-  const isFull = moreThan(agent.executions.map(countsAsSlot), oneBelowCap);
   const isDead = and(tickOlderThan(120_000), or(...queued.map(isQueued)));
-  return and(isOnRoster(agent), not(isFull), or(isDead, and(late, or(...hasWaited))));
+  const isStuck = or(isDead, and(late, or(...hasWaited)));
+  return and(isOnRoster(agent), not(isPullAgent(agent)), not(isFull(agent, timeline)), isStuck);
 }
 
 function isGhost(agent: AgentTimeline): Bounds {
@@ -184,6 +168,10 @@ function isGhost(agent: AgentTimeline): Bounds {
     is(agent.belongings, Boolean),
     ...agent.executions.flatMap((execution) => [
       is(execution.status, (value) => LIVE.has(value)),
+      and(
+        is(execution.status, (value) => value === "pending_retry"),
+        is(execution.retryWaits, Boolean),
+      ),
       isMember(execution),
     ]),
   );
@@ -207,6 +195,13 @@ const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bo
 /** Makes the rules for a timeline. R-01 is not among them: no timeline has containers. */
 export function rulesOf(timeline: Timeline): Rules {
   const ofAgents = new Map<string, Bounds>();
+  const slotRules = new Map<string, SlotRules>();
+
+  function slotRulesIn(agent: AgentTimeline): SlotRules {
+    const rules = slotRules.get(agent.name) ?? slotRulesOf(agent, timeline);
+    slotRules.set(agent.name, rules);
+    return rules;
+  }
 
   function boundsOf({ invariant, subject, key }: RuleItem): Bounds {
     const agent = timeline.agents.get(subject);
@@ -217,8 +212,10 @@ export function rulesOf(timeline: Timeline): Rules {
     const [, side, id = key] = /^(redis|sql):(.*)$/s.exec(key) ?? [];
     const execution = timeline.executions.get(id);
     if (!execution || execution.agent !== subject) return NEVER;
-    if (invariant === "S-01")
-      return and(isOnRoster(agent), side === "redis" ? slotWithoutRow(execution) : rowWithoutSlot(execution));
+    if (invariant === "S-01") {
+      const { slotWithoutRow, rowWithoutSlot } = slotRulesIn(agent);
+      return and(isOnRoster(agent), (side === "redis" ? slotWithoutRow : rowWithoutSlot)(execution));
+    }
     return OF_EXECUTIONS[invariant]?.(execution, agent) ?? NEVER;
   }
 
@@ -232,7 +229,11 @@ export function rulesOf(timeline: Timeline): Rules {
     },
     ended(executionId) {
       const execution = timeline.executions.get(executionId);
-      return execution ? is(execution.status, (value) => TERMINAL.has(value)).definitely : [];
+      if (!execution) return [];
+      // To be retried is a reversal only after an end that is never retried.
+      const waits = execution.status.writes.some(({ value }) => value === "pending_retry");
+      const ends = waits ? NEVER_RETRIED : TERMINAL;
+      return is(execution.status, (value) => ends.has(value)).definitely;
     },
     *items() {
       for (const { id, agent: subject } of timeline.executions.values()) {

@@ -2,10 +2,14 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { FAULTS } from "../faults/index.ts";
 import { steadyNow } from "../platform/journal.ts";
+import { drawDispatch } from "../platform/scheduler.ts";
 import { type Breaks, type Plan, startBreaks } from "./breaks.ts";
 import { type Harness, openHarness } from "./harness.ts";
 import { type Judgement, judgeSoak, type ObservedCycle } from "./judge.ts";
-import { drawSweeps, type Load, type LoadOptions, maxQueuedAt, startLoad } from "./load.ts";
+import type { LoadOptions } from "./load/churn.ts";
+import { maxQueuedAt } from "./load/runs.ts";
+import { drawSweeps } from "./load/surroundings.ts";
+import { type Load, startLoad } from "./load.ts";
 import { type Random, seededRandom } from "./random.ts";
 import type { SoakEvent } from "./timeline.ts";
 import { type Watcher, watchWith } from "./watch.ts";
@@ -67,13 +71,16 @@ function drawPlan(random: Random, harness: Harness, { breaks, cycles, agentCount
  *   or cured
  */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
-  const { seed, scale, confirmMs, rate } = options;
+  const { seed, release, scale, confirmMs, rate } = options;
   const sweeps = drawSweeps(seed);
+  const dispatches = seededRandom(seed, "dispatches");
   const harness = await openHarness({
+    release,
     scale,
     confirmMs,
     maxQueued: maxQueuedAt(rate),
     sweepEveryMs: sweeps.next,
+    dispatchMs: () => drawDispatch(dispatches.fraction),
   });
   try {
     const load = await startLoad(harness, options);

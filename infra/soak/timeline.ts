@@ -1,6 +1,7 @@
 /** Orders the journal: for each thing that an invariant is about, its values over time. */
 import type { FaultChange } from "../faults/target.ts";
 import type { ExecutionStatus, JournalEvent } from "../platform/journal.ts";
+import { DEFAULT_CEILING } from "../platform/names.ts";
 import type { Register } from "./intervals.ts";
 
 /** One event of the platform or of a fault. */
@@ -12,10 +13,12 @@ interface Hash {
   readonly ends: { readonly earliestMs: number; readonly latestMs: number } | null;
 }
 
-/** One execution, or a drain sentinel, which has only a slot. */
+/** One execution. A drain sentinel has only a slot, and so has the slot of a chat turn. */
 export interface ExecutionTimeline {
   readonly id: string;
   readonly agent: string;
+  /** Whether its row is that of a chat turn, whose slot has another id. */
+  readonly isChatTurn: boolean;
   readonly status: Register<ExecutionStatus | null>;
   readonly startedAtMs: Register<number | null>;
   readonly queuedAtMs: Register<number | null>;
@@ -24,6 +27,10 @@ export interface ExecutionTimeline {
   /** What is wrong with its backlog_metadata while it is queued; null: nothing. */
   readonly backlog: Register<"nothing" | "a credential" | null>;
   readonly session: Register<boolean>;
+  /** When its lease runs out, unix ms; null while it has none. */
+  readonly leaseEndsMs: Register<number | null>;
+  /** Whether its retry is still to be made. */
+  readonly retryWaits: Register<boolean>;
   /** The score, in unix ms. */
   readonly slot: Register<number | null>;
   readonly hash: Register<Hash | null>;
@@ -38,6 +45,8 @@ export interface AgentTimeline {
   } | null>;
   /** Whether it has rows in the tables of an agent's belongings. */
   readonly belongings: Register<boolean>;
+  /** Whether a pull worker of it has ever asked for work: it is a pull agent from then on. */
+  readonly hasPolled: Register<boolean>;
   /** Whether the queue accessor gives a wrong count. */
   readonly accessorIsWrong: Register<boolean>;
   /** The next run of each of its schedules that is known, by id; null: the schedule is gone. */
@@ -50,6 +59,8 @@ export interface Timeline {
   readonly executions: ReadonlyMap<string, ExecutionTimeline>;
   /** The value of the drain heartbeat, in unix ms. */
   readonly tickMs: Register<number | null>;
+  /** The cap of all agents. */
+  readonly ceiling: Register<number>;
 }
 
 interface Writable<T> extends Register<T> {
@@ -64,12 +75,15 @@ const write = <T>({ writes }: Writable<T>, value: T, { sentAtMs, ackedAtMs }: So
 const newExecution = (id: string, agent: string) => ({
   id,
   agent,
+  isChatTurn: false,
   status: register<ExecutionStatus | null>(null),
   startedAtMs: register<number | null>(null),
   queuedAtMs: register<number | null>(null),
   completedAtMs: register<ExecutionTimeline["completedAtMs"]["initial"]>(undefined),
   backlog: register<ExecutionTimeline["backlog"]["initial"]>(null),
   session: register(false),
+  leaseEndsMs: register<number | null>(null),
+  retryWaits: register(false),
   slot: register<number | null>(null),
   hash: register<Hash | null>(null),
 });
@@ -77,18 +91,30 @@ const newAgent = (name: string) => ({
   name,
   settings: register<AgentTimeline["settings"]["initial"]>(null),
   belongings: register(false),
+  hasPolled: register(false),
   accessorIsWrong: register(false),
   schedules: new Map<string, Writable<number | null>>(),
   executions: [] as ExecutionTimeline[],
 });
 type ExecutionEvent = Extract<SoakEvent, { executionId: string }>;
+type RowEvent = Extract<
+  ExecutionEvent,
+  { what: "row" | "backlog" | "session" | "start moved" | "lease" | "retry scheduled" }
+>;
+type SlotEvent = Exclude<ExecutionEvent, RowEvent>;
 type AgentEvent = Exclude<Extract<SoakEvent, { agent: string }>, ExecutionEvent>;
 
-function writeExecution(execution: ReturnType<typeof newExecution>, event: ExecutionEvent): void {
-  const { status, startedAtMs, queuedAtMs, completedAtMs, backlog, session, slot, hash } = execution;
+const CHAT_KINDS: ReadonlySet<string> = new Set(["chat", "mcp", "agent"]);
+
+const isOfSlot = (event: ExecutionEvent): event is SlotEvent => /^(slot|hash) /.test(event.what);
+
+function writeRow(execution: ReturnType<typeof newExecution>, event: RowEvent): void {
+  const { status, startedAtMs, queuedAtMs, completedAtMs, backlog, session, leaseEndsMs, retryWaits } =
+    execution;
   switch (event.what) {
     case "row":
       write(status, event.status, event);
+      if (event.triggeredBy) execution.isChatTurn = CHAT_KINDS.has(event.triggeredBy);
       if (event.startedAtMs !== undefined) write(startedAtMs, event.startedAtMs, event);
       if (event.queuedAtMs !== undefined) write(queuedAtMs, event.queuedAtMs, event);
       write(completedAtMs, event.completedAtMs, event);
@@ -101,6 +127,19 @@ function writeExecution(execution: ReturnType<typeof newExecution>, event: Execu
     case "session":
       write(session, true, event);
       break;
+    case "start moved":
+      write(startedAtMs, event.startedAtMs, event);
+      break;
+    case "lease":
+      write(leaseEndsMs, event.expiresAtMs, event);
+      break;
+    case "retry scheduled":
+      write(retryWaits, event.atMs !== null, event);
+  }
+}
+
+function writeSlot({ slot, hash }: ReturnType<typeof newExecution>, event: SlotEvent): void {
+  switch (event.what) {
     case "slot taken":
       write(slot, event.scoreSeconds * 1000, event);
       break;
@@ -132,7 +171,10 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
     }
     case "agent removed":
       write(agent.settings, null, event);
-      write(agent.belongings, false, event);
+      write(agent.belongings, event.leavesRows, event);
+      break;
+    case "pull poll":
+      if (!latest(agent.hasPolled)) write(agent.hasPolled, true, event);
       break;
     case "roster row lost":
       write(agent.settings, null, event);
@@ -153,6 +195,7 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
   const agents = new Map<string, ReturnType<typeof newAgent>>();
   const executions = new Map<string, ReturnType<typeof newExecution>>();
   const tickMs = register<number | null>(null);
+  const ceiling = register(DEFAULT_CEILING);
 
   const agentOf = (name: string) => {
     const agent = agents.get(name) ?? newAgent(name);
@@ -168,9 +211,13 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
     return made;
   };
   for (const event of events) {
-    if ("executionId" in event) writeExecution(executionOf(event), event);
-    else if ("agent" in event) writeAgent(agentOf(event.agent), event);
-    else write(tickMs, event.atSeconds * 1000, event);
+    if ("executionId" in event) {
+      const execution = executionOf(event);
+      if (isOfSlot(event)) writeSlot(execution, event);
+      else writeRow(execution, event);
+    } else if ("agent" in event) writeAgent(agentOf(event.agent), event);
+    else if (event.what === "ceiling") write(ceiling, event.maxParallelTasks ?? DEFAULT_CEILING, event);
+    else if (event.what === "drain tick") write(tickMs, event.atSeconds * 1000, event);
   }
-  return { agents, executions, tickMs };
+  return { agents, executions, tickMs, ceiling };
 }

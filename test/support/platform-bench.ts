@@ -5,6 +5,7 @@ import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { openPlatformDatabase } from "../../infra/platform/database.ts";
 import type { SqlClient } from "../../infra/platform/file-client.ts";
 import type { JournalEvent } from "../../infra/platform/journal.ts";
+import type { Release } from "../../infra/platform/releases.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { startSqld, temporaryFolder } from "./live.ts";
 
@@ -19,6 +20,7 @@ export interface PlatformBench {
   readonly options: {
     database: SqlClient;
     redis: Redis;
+    release: Release;
     journal: { record(event: JournalEvent): void };
     log: (line: string) => void;
   };
@@ -38,10 +40,13 @@ async function databaseFile(): Promise<{ url: string; close(): Promise<void> }> 
 }
 
 /** @param engine the database is a file, or on a libsql server */
-export async function startPlatformBench(engine: "file" | "sqld" = "file"): Promise<PlatformBench> {
+export async function startPlatformBench(
+  engine: "file" | "sqld" = "file",
+  release: Release = "today",
+): Promise<PlatformBench> {
   const { url, close } = await (engine === "file" ? databaseFile() : startSqld());
   const database = await openPlatformDatabase(url);
-  await createSchema(database);
+  await createSchema(database, release);
   const server = await startRedis();
   const events: JournalEvent[] = [];
   const lines: string[] = [];
@@ -56,6 +61,7 @@ export async function startPlatformBench(engine: "file" | "sqld" = "file"): Prom
     options: {
       database,
       redis: server.client,
+      release,
       journal: {
         record(event) {
           events.push(event);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Capacity, type CapacityOptions, createCapacity } from "../../../infra/platform/capacity.ts";
 import { timestamp } from "../../../infra/platform/clock.ts";
 import { platformDatabase } from "../../../infra/platform/database.ts";
+import { type Bugs, type Release, TRAITS } from "../../../infra/platform/releases.ts";
 import { newTask, type PlatformExecution, type Task } from "../../../infra/platform/task.ts";
 import { describeLive } from "../../support/live.ts";
 import { type ManualClock, manualClock } from "../../support/manual-clock.ts";
@@ -16,12 +17,18 @@ describeLive(["redis-server"], "the capacity manager", () => {
   let capacity: Capacity;
   let claimed: string[];
 
-  const build = (options: Partial<CapacityOptions> = {}) =>
+  const build = (
+    options: Partial<CapacityOptions> = {},
+    { release = "today", bugs = {} }: { release?: Release; bugs?: Bugs } = {},
+  ) =>
     createCapacity(
       {
         ...bench.options,
         database: platformDatabase(bench.database, bench.options.journal),
         clock,
+        traits: TRAITS[release],
+        bugs,
+        pullAgents: new Set(["puller"]),
       },
       { onClaimed: ({ id }) => claimed.push(id), ...options },
     );
@@ -138,13 +145,16 @@ describeLive(["redis-server"], "the capacity manager", () => {
     expect(await bench.redis.keys("agent:*")).toEqual([]);
   });
 
-  test("queued rows are drained oldest first, as many as there is room for", async () => {
+  test("a drain takes the oldest queued row and no other, while there is room", async () => {
     for (const [id, age] of [
       ["young", 1],
       ["oldest", 30],
       ["old", 20],
     ] as const)
       await addRow(id, { status: "queued", queuedSecondsAgo: age });
+    await capacity.drain("ruby");
+    expect(claimed).toEqual(["oldest"]);
+    await capacity.drain("ruby");
     await capacity.drain("ruby");
     expect(claimed).toEqual(["oldest", "old"]);
     expect(await bench.slots("ruby")).toEqual(["old", "oldest"]);
@@ -245,13 +255,70 @@ describeLive(["redis-server"], "the capacity manager", () => {
     expect(claimed).toEqual(["a"]);
   });
 
-  test("what does not fit into the backlog is skipped, without a completed_at", async () => {
+  test("what does not fit into the backlog is skipped, with a completed_at", async () => {
     capacity = await build({ maxQueued: 1 });
     await addRow("a");
     await addRow("b");
     await capacity.enqueue(execution("a"));
     await capacity.enqueue(execution("b"));
     expect(await bench.rows("ruby")).toEqual({ a: "queued", b: "skipped" });
+    const { rows } = await bench.database.execute("SELECT completed_at FROM schedule_executions ORDER BY id");
+    expect(rows.map(({ completed_at }) => completed_at)).toEqual([null, timestamp(clock.now())]);
+  });
+
+  test("a newer release takes a slot with one MULTI, an older one with three commands", async () => {
+    const times = (id: string) =>
+      new Set(
+        bench.events.flatMap((event) =>
+          "executionId" in event && event.executionId === id ? [event.sentAtMs] : [],
+        ),
+      ).size;
+    await capacity.acquire(execution("a"));
+    expect(times("a")).toBe(1);
+    capacity = await build({}, { release: "seed" });
+    await capacity.acquire(execution("b"));
+    expect(times("b")).toBe(3);
+    expect(await bench.redis.ttl("agent:slot:ruby:b")).toBe(await bench.redis.ttl("agent:slot:ruby:a"));
+  });
+
+  test("the cap of all agents bounds an agent's own, and is ten where nobody has set it", async () => {
+    await addAgent("large", 20);
+    const fill = async (from: number, to: number) => {
+      const kinds: string[] = [];
+      for (let n = from; n <= to; n += 1)
+        kinds.push((await capacity.acquire({ ...execution(`e${n}`), agent: "large" })).kind);
+      return kinds.filter((kind) => kind === "acquired").length;
+    };
+    expect(await fill(1, 12)).toBe(10);
+    await bench.database.execute("INSERT INTO system_settings VALUES ('max_parallel_tasks_ceiling', '12')");
+    expect(await fill(13, 20)).toBe(2);
+    await bench.database.execute("UPDATE system_settings SET value = '1'");
+    expect(await start("a")).toBe("acquired");
+    expect(await start("b")).toBe("full");
+  });
+
+  test("a pull agent's rows are never drained", async () => {
+    await addAgent("puller");
+    await addRow("a", { status: "queued", agent: "puller" });
+    await capacity.drain("puller");
+    await capacity.runMaintenance();
+    expect(await bench.rows("puller")).toEqual({ a: "queued" });
+    expect(await bench.slots("puller")).toEqual([]);
+  });
+
+  test("a drained row's slot gets the row's own timeout; by a known bug, the agent's", async () => {
+    const drained = async (id: string) => {
+      await addRow(id, { status: "queued" });
+      await bench.database.execute({
+        sql: "UPDATE schedule_executions SET backlog_metadata = ? WHERE id = ?",
+        args: ['{"timeoutSeconds": 900}', id],
+      });
+      await capacity.drain("ruby");
+      return bench.redis.hget(`agent:slot:ruby:${id}`, "timeout_seconds");
+    };
+    expect(await drained("a")).toBe("900");
+    capacity = await build({}, { bugs: { drainUsesAgentTimeout: true } });
+    expect(await drained("b")).toBe("60");
   });
 
   test("the heartbeat is there as soon as the manager is", async () => {

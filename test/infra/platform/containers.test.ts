@@ -31,8 +31,13 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
       containers: agentContainers(docker, { image, command: ["sleep", "600"] }),
     });
   }
-  const create = (name: string) =>
-    platform.agents.create({ name, maxParallelTasks: 1, executionTimeoutSeconds: 60 });
+  const create = (name: string, more: { isPull?: boolean } = {}) =>
+    platform.agents.create({ name, maxParallelTasks: 1, executionTimeoutSeconds: 60, ...more });
+  /** Removes the agent, and its row on the roster. */
+  async function remove(name: string) {
+    await platform.agents.remove(name);
+    return platform.agents.purge(name);
+  }
 
   test("an agent's container is made with it, labelled, without a network, and goes with it", async () => {
     await start("procps");
@@ -41,15 +46,22 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
     expect(container.State.Running).toBe(true);
     expect(container.Config.Labels).toMatchObject({ "trinity.platform": "agent" });
     expect(container.HostConfig.NetworkMode).toBe("none");
-    await platform.agents.remove("ruby");
+    expect((container.Config.Env ?? []).join()).not.toContain("TRINITY_");
+    await remove("ruby");
     expect(await dockerd.docker("ps", "-aq")).toBe("");
+    await create("puller", { isPull: true });
+    const [pulling] = JSON.parse(await dockerd.docker("inspect", "agent-puller"));
+    expect(pulling.Config.Env).toEqual(
+      expect.arrayContaining(["TRINITY_PULL_MODE=true", "TRINITY_MAX_PARALLEL_TASKS=1"]),
+    );
+    await remove("puller");
   });
 
   test("a container that somebody removed keeps no agent from being deleted", async () => {
     await start("procps");
     await create("ruby");
     await dockerd.docker("rm", "-f", "agent-ruby");
-    expect(await platform.agents.remove("ruby")).toBe(true);
+    expect(await remove("ruby")).toBe(true);
   });
 
   test("a container that a killed process left behind makes room; somebody else's of that name stays", async () => {
@@ -70,7 +82,7 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
       "600",
     );
     await create("left");
-    await platform.agents.remove("left");
+    await remove("left");
     expect(await dockerd.docker("ps", "-aq")).toBe("");
 
     // One without a maker, and one whose maker lives.

@@ -15,6 +15,8 @@ import { idsNotReading } from "../../support/registry.ts";
 const WITHOUT_DOCKER = idsNotReading("docker");
 /** Longer than the checks' grace for a start, so that a leak would show. */
 const WATCHED_MS = 6_000;
+/** Turns that outlast the checks' grace for a start (61 s here) are red as long as S-01 does not pair slots and rows. */
+const CHAT_MS = 2_000;
 
 describeLive(["redis-server"], "a canary on the simulated platform, its database a file", () =>
   stories("file"),
@@ -58,7 +60,7 @@ function stories(engine: "file" | "sqld") {
     await bench?.close();
   });
 
-  test("runs, queues, retries, late answers, cancels, and agents that come and go: all stay green", async () => {
+  test("tasks, schedules, chat turns, queues, retries, late answers, cancels, deleted agents: all stay green", async () => {
     const names = Array.from({ length: 8 }, (_, i) => `agent-${i}`);
     const create = (name: string) =>
       platform.agents.create({
@@ -69,21 +71,32 @@ function stories(engine: "file" | "sqld") {
         task: { runMs: 6_000 },
       });
     for (const name of names) await create(name);
+    await platform.agents.create({
+      name: "puller",
+      maxParallelTasks: 2,
+      executionTimeoutSeconds: 60,
+      isPull: true,
+      schedule: { cron: "*/3 * * * * *" },
+      task: { runMs: 4_000 },
+    });
+    await platform.alarms.raise("_db-backup");
     let isOver = false;
     const churn = (async () => {
       for (let n = 0; !isOver; n += 1) {
         const agent = names[n % names.length]!;
-        const id = await platform.submit({
-          agent,
-          task: [
-            { runMs: 2_000 },
-            { runMs: 1_000, ends: "failed" as const, retries: 1, retryAfterMs: 1_000 },
-            { runMs: 61_000 },
-          ][n % 3]!,
-        });
+        const fails = { runMs: 1_000, ends: "failed" as const, retries: 1, retryAfterMs: 1_000 };
+        const whenFull = "refuse" as const;
+        const start = [
+          () => platform.submit({ agent, task: { runMs: 2_000 } }),
+          () => platform.runSchedule({ agent, task: fails }),
+          () => platform.submit({ agent, task: { runMs: 61_000 } }),
+          async () => (await platform.chat({ agent, task: { runMs: CHAT_MS }, whenFull }))?.id ?? null,
+        ][n % 4]!;
+        const id = await start();
         if (n % 5 === 0 && id) await platform.cancel(id);
         if (n % 41 === 0) {
           await platform.agents.remove(agent);
+          await platform.agents.purge(agent);
           await create(agent);
         }
         await new Promise((resolve) => setTimeout(resolve, 10));
@@ -101,14 +114,23 @@ function stories(engine: "file" | "sqld") {
       }
       // Green proves something only if every kind of event has happened.
       await until(async () => {
-        const did = new Set(bench.events.map((event) => (event.what === "row" ? event.status : event.what)));
+        const did = new Set(
+          bench.events.flatMap((event): string[] =>
+            event.what === "row" ? [event.status, event.triggeredBy ?? ""] : [event.what],
+          ),
+        );
         for (const what of [
           "queued",
+          "chat",
+          "schedule",
+          "retry",
           "pending_retry",
           "success",
           "failed",
           "cancelled",
           "session",
+          "lease",
+          "agent deleted softly",
           "agent removed",
           "drain tick",
         ])

@@ -139,7 +139,8 @@ test("what no cycle could look at is not missed", () => {
 });
 
 test("within three seconds of its start a row without a slot is in flight, after them it is broken", () => {
-  const events = [at(-100_000, made()), at(-1_000, tick(-1_000)), at(0, row("running", 0))];
+  const session = at(30, { what: "session", ...run });
+  const events = [at(-100_000, made()), at(-1_000, tick(-1_000)), at(0, row("running", 0)), session];
   const red = [finding("S-01", "sql:run-1")];
   expect(judged(events, [cycle([1_000, 1_050], [1_350, 1_400], red)]).falseReds).toEqual(["S-01 sql:run-1"]);
   expect(judged(events, [cycle([4_000, 4_050], [4_350, 4_400], red)])).toEqual({ ...QUIET, trueReds: 1 });
@@ -226,6 +227,13 @@ test("a slot that was acquired by a clock that ran ahead or behind is judged by 
 test("more slots than the cap, counted with the leaked sentinels, are overbooking", () => {
   const slot = (id: string, ms: number): SoakEvent =>
     at(ms, { what: "slot taken", agent: "ruby", executionId: id, scoreSeconds: (T0 + ms) / 1000 });
+  /** A sentinel that was taken a moment ago, by a clock that was set back. */
+  const misdated = at(-2_000, {
+    what: "slot taken",
+    agent: "ruby",
+    executionId: "drain-y",
+    scoreSeconds: (T0 - 40_000) / 1000,
+  });
   const two = [at(-100_000, made()), slot("a", -60_000), slot("b", -60_000)];
   const red = cycle([0, 50], [350, 400], [finding("S-02", "ruby")]);
   const onlyS02 = (events: SoakEvent[], one: ObservedCycle) => {
@@ -235,6 +243,9 @@ test("more slots than the cap, counted with the leaked sentinels, are overbookin
   expect(onlyS02(two, red).falseReds).toEqual(["S-02 ruby"]);
   expect(onlyS02([...two, slot("drain-x", -5_000)], red).falseReds).toEqual(["S-02 ruby"]);
   expect(onlyS02([...two, slot("drain-x", -15_000)], red).falseReds).toEqual([]);
+  expect(onlyS02([...two, slot("drain-x", -15_000)], cycle([0, 50])).missed).toEqual(["S-02 ruby"]);
+  expect(onlyS02([...two, misdated], red).falseReds).toEqual([]);
+  expect(onlyS02([...two, misdated], cycle([0, 50])).missed).toEqual([]);
   expect(onlyS02([...two, slot("c", -4_000)], cycle([0, 50])).missed).toEqual(["S-02 ruby"]);
 });
 
@@ -258,25 +269,183 @@ test("a run is endless past its timeout and the buffer, and without a session pa
   expect(judged(withoutSession(90), [cycle([1_000, 1_050])]).missed).toEqual(["E-05 run-1"]);
 });
 
-test("a finished run that is running again has come back to life, unless it was to be tried again", () => {
+const only = (id: string, events: SoakEvent[], cycles: ObservedCycle[]) => {
+  const { falseReds, missed } = judged(events, cycles);
+  return { falseReds, missed: missed.filter((line) => line.startsWith(id)) };
+};
+const SILENT = { falseReds: [], missed: [] };
+
+test("a finished run that is running again has come back to life, also where it was to be tried again", () => {
   const back = finding("E-02", "run-1");
   const revived = [...started(), ...ended(0), at(2_000, row("running"))];
   const saw = cycle([1_000, 1_050]);
-  const onlyE02 = (events: SoakEvent[], cycles: ObservedCycle[]) => {
-    const { falseReds, missed } = judged(events, cycles);
-    return { falseReds, missed: missed.filter((line) => line.startsWith("E-02")) };
-  };
-  expect(onlyE02(revived, [saw, cycle([3_000, 3_050], null, [back])])).toEqual({ falseReds: [], missed: [] });
-  expect(onlyE02(revived, [saw, cycle([3_000, 3_050])]).missed).toEqual(["E-02 run-1"]);
+  expect(only("E-02", revived, [saw, cycle([3_000, 3_050], null, [back])])).toEqual(SILENT);
+  expect(only("E-02", revived, [saw, cycle([3_000, 3_050])]).missed).toEqual(["E-02 run-1"]);
   // No cycle had seen its end.
-  expect(onlyE02(revived, [cycle([3_000, 3_050])]).missed).toEqual([]);
+  expect(only("E-02", revived, [cycle([3_000, 3_050])]).missed).toEqual([]);
   const retried = [
     ...started(),
     at(0, row("failed")),
     at(500, row("pending_retry")),
     at(2_000, row("running", 2_000)),
   ];
-  expect(onlyE02(retried, [saw, cycle([3_000, 3_050], null, [back])]).falseReds).toEqual(["E-02 run-1"]);
+  expect(only("E-02", retried, [saw, cycle([3_000, 3_050], null, [back])])).toEqual(SILENT);
+});
+
+test("only a failed run waits for a retry: one that has succeeded is reversed by that", () => {
+  const waits = at(2_000, row("pending_retry"));
+  const back = cycle([3_000, 3_050], null, [finding("E-02", "run-1")]);
+  const saw = cycle([1_000, 1_050]);
+  const failed = [...started(), at(0, row("failed")), waits];
+  expect(only("E-02", failed, [saw, back]).falseReds).toEqual(["E-02 run-1"]);
+  expect(only("E-02", failed, [saw, cycle([3_000, 3_050])]).missed).toEqual([]);
+  const succeeded = [...started(), ...ended(0), waits];
+  expect(only("E-02", succeeded, [saw, back])).toEqual(SILENT);
+  expect(only("E-02", succeeded, [saw, cycle([3_000, 3_050])]).missed).toEqual(["E-02 run-1"]);
+});
+
+/** A chat turn: the slot `slot-N`, and 40 ms later the row `turn-N`. Either part can be left out. */
+const turn = (n: number, startMs: number, { slot = true, row: hasRow = true } = {}): SoakEvent[] => {
+  const [taken, made] = [
+    { ...ruby, executionId: `slot-${n}` },
+    { ...ruby, executionId: `turn-${n}` },
+  ];
+  return [
+    ...(slot
+      ? [
+          at(startMs, { what: "slot taken", ...taken, scoreSeconds: (T0 + startMs) / 1000 }),
+          at(startMs, { what: "hash written", ...taken, timeoutSeconds: 60 }),
+          at(startMs, { what: "hash expires", ...taken, ttlSeconds: 360 }),
+        ]
+      : []),
+    ...(hasRow
+      ? [
+          at(startMs + 40, {
+            what: "row",
+            ...made,
+            status: "running",
+            startedAtMs: T0 + startMs + 40,
+            triggeredBy: "chat",
+          }),
+          at(startMs + 45, { what: "session", ...made }),
+        ]
+      : []),
+  ];
+};
+const fleet = (cap = 3) => [at(-100_000, made("ruby", cap)), at(-1_000, tick(-1_000))];
+const LATER: [Interval, Interval] = [
+  [0, 50],
+  [350, 400],
+];
+
+test("the slot of a chat turn and its row are a pair, though nothing links them", () => {
+  const turns = [...turn(1, -20_000), ...turn(2, -19_950), ...turn(3, -8_000)];
+  expect(judged([...fleet(), ...turns], [cycle(...LATER)])).toEqual(QUIET);
+  for (const key of ["redis:slot-1", "sql:turn-2"])
+    expect(judged([...fleet(), ...turns], [cycle(...LATER, [finding("S-01", key)])]).falseReds).toEqual([
+      `S-01 ${key}`,
+    ]);
+});
+
+test("a turn whose row is dated by another clock is alone, whatever slot comes and goes beside it", () => {
+  const lost = [...turn(1, -5_000, { row: false }), ...turn(2, -60_000, { slot: false })];
+  const passing = turn(3, -59_900, { row: false }).map(
+    (event, i) => ({ ...event, sentAtMs: T0 + 100 + i, ackedAtMs: T0 + 101 + i }) as SoakEvent,
+  );
+  const given = at(200, { what: "slot given back", ...ruby, executionId: "slot-3" });
+  const red = cycle(...LATER, [finding("S-01", "sql:turn-2")]);
+  expect(only("S-01", [...fleet(), ...lost, ...passing, given], [red]).falseReds).toEqual([]);
+});
+
+test("a leaked slot among chat turns is the one that is farthest from a row", () => {
+  const events = [...fleet(), ...turn(1, -20_000), ...turn(2, -17_000, { row: false })];
+  const leaked = finding("S-01", "redis:slot-2");
+  expect(only("S-01", events, [cycle(...LATER, [leaked])])).toEqual(SILENT);
+  expect(only("S-01", events, [cycle(...LATER)]).missed).toEqual(["S-01 redis:slot-2"]);
+  expect(only("S-01", events, [cycle(...LATER, [finding("S-01", "redis:slot-1")])]).falseReds).toEqual([
+    "S-01 redis:slot-1",
+  ]);
+});
+
+test("a slot pairs with no row that started too long before or after it, and with none of another kind", () => {
+  const lost = (startMs: number) => turn(2, startMs, { slot: false });
+  const alone = turn(1, -30_000, { row: false });
+  const both = cycle(...LATER, [finding("S-01", "redis:slot-1"), finding("S-01", "sql:turn-2")]);
+  expect(only("S-01", [...fleet(), ...alone, ...lost(-33_000)], [both])).toEqual(SILENT);
+  expect(only("S-01", [...fleet(), ...alone, ...lost(-19_000)], [both])).toEqual(SILENT);
+  expect(only("S-01", [...fleet(), ...alone, ...lost(-31_000)], [both]).falseReds).toHaveLength(2);
+  expect(only("S-01", [...fleet(), ...alone, ...lost(-21_000)], [both]).falseReds).toHaveLength(2);
+  const manual = lost(-31_000).map((event) =>
+    event.what === "row" ? ({ ...event, triggeredBy: "manual" } as SoakEvent) : event,
+  );
+  expect(only("S-01", [...fleet(), ...alone, ...manual], [both])).toEqual(SILENT);
+});
+
+test("up to three chat turns without a slot are healthy while the slots are full, and not once one is free", () => {
+  const full = [...fleet(1), ...turn(1, -20_000)];
+  const extra = [2, 3, 4].flatMap((n) => turn(n, -19_000 + n, { slot: false }));
+  const red = cycle(...LATER, [finding("S-01", "sql:turn-3")]);
+  expect(only("S-01", [...full, ...extra], [cycle(...LATER)])).toEqual(SILENT);
+  expect(only("S-01", [...full, ...extra], [red]).falseReds).toEqual(["S-01 sql:turn-3"]);
+  // Of four, nobody can say which one is too many.
+  const four = [...full, ...extra, ...turn(5, -18_000, { slot: false })];
+  expect(only("S-01", four, [red])).toEqual(SILENT);
+  expect(only("S-01", four, [cycle(...LATER)])).toEqual(SILENT);
+  // With room for them, they are rows that have lost their slot.
+  const free = [...full, at(-5_000, made("ruby", 2)), ...extra];
+  expect(only("S-01", free, [red]).falseReds).toEqual([]);
+  expect(only("S-01", free, [cycle(...LATER)]).missed).toEqual([
+    "S-01 sql:turn-2",
+    "S-01 sql:turn-3",
+    "S-01 sql:turn-4",
+  ]);
+});
+
+test("a run that the scheduler has not dispatched yet needs no slot for a minute", () => {
+  const dispatching = (ageMs: number) => [...fleet(), at(-ageMs, row("running", -ageMs))];
+  const red = cycle(...LATER, [finding("S-01", "sql:run-1")]);
+  expect(only("S-01", dispatching(50_000), [cycle(...LATER)])).toEqual(SILENT);
+  expect(only("S-01", dispatching(50_000), [red]).falseReds).toEqual(["S-01 sql:run-1"]);
+  expect(only("S-01", dispatching(62_000), [cycle(...LATER)]).missed).toEqual(["S-01 sql:run-1"]);
+  const dispatched = [...dispatching(50_000), at(-49_000, { what: "session", ...run })];
+  expect(only("S-01", dispatched, [cycle(...LATER)]).missed).toEqual(["S-01 sql:run-1"]);
+});
+
+test("a leased run needs no slot and no session, and its reaper has ten minutes after the lease", () => {
+  const leased = (ageMs: number, endsMs: number) => [
+    ...fleet(),
+    at(-5_000, { what: "lease", ...run, expiresAtMs: T0 + endsMs }),
+    at(-5_000, row("running", -ageMs)),
+  ];
+  const reds = ["S-01", "E-05", "E-01"].map((id) => finding(id, id === "S-01" ? "sql:run-1" : "run-1"));
+  expect(judged(leased(400_000, 60_000), [cycle(...LATER)])).toEqual(QUIET);
+  expect(judged(leased(400_000, -500_000), [cycle(...LATER, reds)]).falseReds).toHaveLength(3);
+  expect(judged(leased(400_000, -605_000), [cycle(...LATER)]).missed).toEqual(["E-01 run-1"]);
+});
+
+test("an agent that is purged is no ghost by the runs that it leaves, unless one waits for its retry", () => {
+  const failed = [at(-3_000, row("failed")), at(-2_500, row("pending_retry"))];
+  const retry = (ms: number, atMs: number | null) => at(ms, { what: "retry scheduled", ...run, atMs });
+  const purged = [
+    at(-1_000, { what: "agent deleted softly", ...ruby }),
+    at(-500, { what: "agent removed", ...ruby, leavesRows: false }),
+  ] as SoakEvent[];
+  const gone = [
+    at(-2_000, { what: "slot given back", ...run }),
+    at(-2_000, { what: "hash removed", ...run }),
+  ] as SoakEvent[];
+  const red = cycle(...LATER, [finding("L-03", "ruby")]);
+  const done = [...started(), ...failed, ...gone, retry(-2_500, T0 + 1_000), retry(-1_000, null), ...purged];
+  expect(only("L-03", done, [cycle(...LATER)])).toEqual(SILENT);
+  expect(only("L-03", done, [red]).falseReds).toEqual(["L-03 ruby"]);
+  const waits = [...started(), ...failed, ...gone, retry(-2_500, T0 + 1_000), ...purged];
+  expect(only("L-03", waits, [cycle(...LATER)]).missed).toEqual(["L-03 ruby"]);
+  const left = [...fleet(), at(-500, { what: "agent removed", ...ruby, leavesRows: true })];
+  expect(only("L-03", left, [cycle(...LATER)]).missed).toEqual(["L-03 ruby"]);
+  // An alarm of the platform is nobody's.
+  const alarm = at(-5_000, { what: "alarm", alarm: "_db-backup", isPending: true });
+  const accused = cycle(...LATER, [{ invariant: "L-03", subject: "_db-backup", keys: ["_db-backup"] }]);
+  expect(judged([...fleet(), alarm], [accused]).falseReds).toEqual(["L-03 _db-backup"]);
 });
 
 test("an agent that is gone while something names it is a ghost; the milliseconds of its removal are none", () => {
@@ -287,7 +456,7 @@ test("an agent that is gone while something names it is a ghost; the millisecond
   const whole = [
     ...started(),
     at(0, { what: "row", ...run, status: "cancelled" }),
-    at(0, { what: "agent removed", ...ruby }),
+    at(0, { what: "agent removed", ...ruby, leavesRows: false }),
     at(10, { what: "slot given back", ...run }),
   ];
   expect(judged(whole, [cycle([0, 8], [308, 320])])).toEqual(QUIET);
@@ -394,6 +563,30 @@ test("a schedule is overdue from an hour after its next run on, until it is gone
   expect(judged(planned(-3_000_000), [red]).falseReds).toEqual(["E-06 s"]);
   const gone = at(-100, { what: "schedule", ...ruby, scheduleId: "s", nextRunAtMs: null } as FaultChange);
   expect(judged(planned(-7_200_000, gone), [red]).falseReds).toEqual(["E-06 s"]);
+});
+
+test("a queue does not stand still where the cap of all agents is reached, or where its workers drain it", () => {
+  const queue = (...more: SoakEvent[]): SoakEvent[] => [
+    at(-200_000, made()),
+    at(-150_000, tick(-150_000)),
+    at(-5_000, { what: "row", ...run, status: "queued", queuedAtMs: T0 - 90_000 }),
+    ...more,
+  ];
+  const red = cycle(...LATER, [finding("B-02", "ruby")]);
+  const ceiling = (maxParallelTasks: number | null) => at(-4_000, { what: "ceiling", maxParallelTasks });
+  const slot = at(-1_000, {
+    what: "slot taken",
+    agent: "ruby",
+    executionId: "a",
+    scoreSeconds: T0 / 1000 - 1,
+  });
+  expect(only("B-02", queue(slot), [cycle(...LATER)]).missed).toEqual(["B-02 ruby"]);
+  expect(only("B-02", queue(slot, ceiling(1)), [red]).falseReds).toEqual(["B-02 ruby"]);
+  expect(
+    only("B-02", queue(slot, ceiling(1), at(-3_000, { what: "ceiling", maxParallelTasks: null })), [red]),
+  ).toEqual(SILENT);
+  const polled = at(-3_000, { what: "pull poll", ...ruby, atSeconds: T0 / 1000 - 3 });
+  expect(only("B-02", queue(polled), [red]).falseReds).toEqual(["B-02 ruby"]);
 });
 
 test("a planned break is missed where no cycle told it before its cure, and void where it never was one", () => {
