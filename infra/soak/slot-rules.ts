@@ -6,10 +6,23 @@ import {
   isFullFor,
   isMember,
   isPushed,
+  isRunning,
+  mapped,
   olderThan,
   ownCap,
 } from "./conditions.ts";
-import { ALWAYS, and, type Bounds, holds, moreThan, NEVER, not } from "./intervals.ts";
+import {
+  ALWAYS,
+  and,
+  type Bounds,
+  holds,
+  moreThan,
+  NEVER,
+  not,
+  or,
+  type Register,
+  touches,
+} from "./intervals.ts";
 import { type Pairing, pairingOf } from "./pairing.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
@@ -25,15 +38,33 @@ const rowHasNoSlot = (execution: ExecutionTimeline): Bounds =>
 
 /** What the rule needs to know of all of an agent's runs. */
 interface AgentsTurns extends Pairing {
-  /** Bounds when a chat turn without a slot is healthy. */
-  readonly areExcused: Bounds;
+  /** Bounds when that chat turn without a slot is healthy. */
+  isExcused(turn: ExecutionTimeline): Bounds;
 }
 
-/** Pairs the agent's chat turns, and bounds when those without a slot are healthy: its slots are full, and they are few. */
+/** The slack around the instant at which a row was made, for what other runs were under way then. */
+const AT_START_MS = 1_000;
+
+/** Bounds when as many runs of the agent are under way, or hold a slot, as it may have. */
+function isBusy(agent: AgentTimeline, { ceiling }: Timeline): Bounds {
+  const runs = agent.executions.map((execution) => or(isRunning(execution), isMember(execution)));
+  const reaches = (cap: Register<number>) =>
+    moreThan(
+      runs,
+      mapped(cap, (slots) => slots - 1),
+    );
+  return or(reaches(ownCap(agent)), reaches(ceiling));
+}
+
+/**
+ * Pairs the agent's chat turns, and bounds when those without a slot are healthy: its slots are full, and they are few. One
+ * that found them full goes on when they are free again; whether it may have, a reader can only guess by the runs that were
+ * under way then.
+ */
 function turnsOf(agent: AgentTimeline, timeline: Timeline): AgentsTurns {
   const pairing = pairingOf(agent.executions, slotHasNoRow, rowHasNoSlot);
   const turns = agent.executions.filter(({ isChatTurn }) => isChatTurn);
-  if (turns.length === 0) return { ...pairing, areExcused: NEVER };
+  if (turns.length === 0) return { ...pairing, isExcused: () => NEVER };
   const areTooMany = moreThan(
     turns.map((turn) => and(rowHasNoSlot(turn), pairing.rowIsAlone(turn.id))),
     { initial: MOST_TURNS_WITHOUT_SLOT, writes: [] },
@@ -45,7 +76,17 @@ function turnsOf(agent: AgentTimeline, timeline: Timeline): AgentsTurns {
   };
   // Of more than three, nothing says which are too many.
   const areFew: Bounds = { possibly: ALWAYS.possibly, definitely: not(areTooMany).definitely };
-  return { ...pairing, areExcused: and(isFullByBoth, areFew) };
+  const areExcused = and(isFullByBoth, areFew);
+  const busy = isBusy(agent, timeline).possibly;
+  return {
+    ...pairing,
+    isExcused({ status }) {
+      const made = status.writes.find(({ value }) => value === "running");
+      const mayHaveFoundNone =
+        made && touches(busy, [made.sentAtMs - AT_START_MS, made.ackedAtMs + AT_START_MS]);
+      return mayHaveFoundNone ? { possibly: ALWAYS.possibly, definitely: areExcused.definitely } : areExcused;
+    },
+  };
 }
 
 export interface SlotRules {
@@ -57,7 +98,7 @@ export interface SlotRules {
 
 /** Makes the rule for one agent. */
 export function slotRulesOf(agent: AgentTimeline, timeline: Timeline): SlotRules {
-  const { slotIsAlone, rowIsAlone, areExcused } = turnsOf(agent, timeline);
+  const { slotIsAlone, rowIsAlone, isExcused } = turnsOf(agent, timeline);
   return {
     slotWithoutRow(execution) {
       const isOld = holds(execution.slot, (score) => (score === null ? NEVER : not(inFlight(score))));
@@ -71,7 +112,7 @@ export function slotRulesOf(agent: AgentTimeline, timeline: Timeline): SlotRules
         );
       });
       const broken = and(rowHasNoSlot(execution), isOld);
-      return execution.isChatTurn ? and(broken, rowIsAlone(execution.id), not(areExcused)) : broken;
+      return execution.isChatTurn ? and(broken, rowIsAlone(execution.id), not(isExcused(execution))) : broken;
     },
   };
 }

@@ -7,7 +7,7 @@ import { CHAT_TRIGGERS, type Execution, isDrainSentinel, type Slot } from "../fa
 /** How long before and after its slot the row of a turn may begin. */
 const BEFORE_MS = 2_000;
 const AFTER_MS = 10_000;
-/** So many turns of an agent may go on without a slot (its list `agent:queue`). */
+/** So many turns of an agent are listed at once as going on without a slot (its list `agent:queue`). */
 const MAX_WITHOUT_SLOT = 3;
 /** Pairs that are compared for one agent. No platform has so many turns at once. */
 const MAX_PAIRS = 1_000_000;
@@ -47,8 +47,9 @@ export function withoutChatTurns(
 }
 
 /**
- * Picks the chat turns that may go on without a slot: those of an agent whose slots are all taken now, or were when the turn
- * began. The newest three at most.
+ * Picks the chat turns that may go on without a slot. A turn that found all slots taken goes on to its end, also when slots
+ * are free again: as many other runs were under way when it began. Where that is not known, all slots have to be taken now,
+ * and the newest three may.
  * @param cap of the agent's slots; null where it is not known, and then any turn may
  * @param slotCount the slots that the agent holds now
  */
@@ -57,10 +58,10 @@ export function turnsWithoutSlot(
   cap: number | null,
   slotCount: number,
 ): ReadonlySet<Execution> {
-  const mayGoOn = (row: Execution) =>
-    isChatTurn(row) && (cap === null || slotCount >= cap || (row.runsAtStart ?? 0) >= cap);
-  const newestFirst = rows
-    .filter(mayGoOn)
-    .sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.id < b.id ? -1 : 1));
-  return new Set(newestFirst.slice(0, MAX_WITHOUT_SLOT));
+  const turns = rows.filter(isChatTurn);
+  if (cap === null) return new Set(turns);
+  const foundNone = turns.filter(({ runsAtStart }) => runsAtStart !== null && runsAtStart >= cap);
+  const others = slotCount >= cap ? turns.filter((row) => !foundNone.includes(row)) : [];
+  others.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.id < b.id ? -1 : 1));
+  return new Set([...foundNone, ...others.slice(0, MAX_WITHOUT_SLOT)]);
 }
