@@ -2,92 +2,27 @@
 import { expect, test } from "vitest";
 import type { FaultChange } from "../../../infra/faults/target.ts";
 import type { Interval } from "../../../infra/soak/intervals.ts";
-import {
-  judgeSoak,
-  type ObservedCycle,
-  type PlannedFault,
-  type Reported,
-} from "../../../infra/soak/judge.ts";
+import type { ObservedCycle, PlannedFault, Reported } from "../../../infra/soak/judge.ts";
 import type { SoakEvent } from "../../../infra/soak/timeline.ts";
-import { INVARIANTS } from "../../../shared/invariants/index.ts";
-
-/** The instant that every test counts its milliseconds from. */
-const T0 = Date.parse("2026-11-23T10:00:00Z");
-const CONFIRM_MS = 300;
-const IDS = INVARIANTS.map(({ id }) => id);
-
-/** The change, as a write that took 2 ms. */
-const at = (ms: number, change: FaultChange, tookMs = 2): SoakEvent => ({
-  ...change,
-  sentAtMs: T0 + ms,
-  ackedAtMs: T0 + ms + tookMs,
-});
-
-const ruby = { agent: "ruby" };
-const run = { agent: "ruby", executionId: "run-1" };
-const row = (status: "queued" | "running" | "pending_retry" | "success" | "failed", startedAtMs?: number) =>
-  ({
-    what: "row",
-    ...run,
-    status,
-    ...(startedAtMs !== undefined && { startedAtMs: T0 + startedAtMs }),
-  }) as const;
-const made = (name = "ruby", maxParallelTasks = 2): FaultChange => ({
-  what: "agent",
-  agent: name,
-  maxParallelTasks,
-  executionTimeoutSeconds: 60,
-});
-const tick = (ms: number): FaultChange => ({ what: "drain tick", atSeconds: (T0 + ms) / 1000 });
-
-/** A fleet of one agent, with a run that was started correctly and a slot with a correct life. */
-const started = (atMs = -60_000): SoakEvent[] => [
-  at(-100_000, made()),
-  at(-1_000, tick(-1_000)),
-  at(atMs, row("running", atMs)),
-  at(atMs + 30, { what: "slot taken", ...run, scoreSeconds: (T0 + atMs + 30) / 1000 }),
-  at(atMs + 32, { what: "hash written", ...run, timeoutSeconds: 60 }),
-  at(atMs + 34, { what: "hash expires", ...run, ttlSeconds: 360 }),
-  at(atMs + 230, { what: "session", ...run }),
-];
-/** Ends the run at that time, in the platform's order of writes. */
-const ended = (ms: number, releaseAfterMs = 5): SoakEvent[] => [
-  at(ms, row("success")),
-  at(ms + releaseAfterMs, { what: "slot given back", ...run }),
-  at(ms + releaseAfterMs + 2, { what: "hash removed", ...run }),
-];
-
-const green = () =>
-  Object.fromEntries(IDS.map((id) => [id, { status: "green" as const, unseen: [], reason: null }]));
-/** A cycle that read at those times and reported that. */
-const cycle = (
-  first: Interval,
-  second: Interval | null = null,
-  violations: Reported[] = [],
-  over: Partial<ObservedCycle["verdicts"]> = {},
-): ObservedCycle => ({
-  first: [T0 + first[0], T0 + first[1]],
-  second: second && [T0 + second[0], T0 + second[1]],
-  violations,
-  verdicts: { ...green(), ...over } as ObservedCycle["verdicts"],
-});
-const finding = (invariant: string, key: string): Reported => ({
-  invariant,
-  subject: "ruby",
-  keys: [key],
-});
-const judged = (events: SoakEvent[], cycles: ObservedCycle[], planned: PlannedFault[] = []) => {
-  const { falseReds, missed, trueReds, voidBreaks } = judgeSoak(events, cycles, planned, CONFIRM_MS);
-  return {
-    falseReds: falseReds.map(({ violation, falseKeys }) => `${violation.invariant} ${falseKeys}`),
-    missed: missed.map(
-      ({ item, planned: name }) => `${item.invariant} ${item.key}${name ? `: ${name}` : ""}`,
-    ),
-    trueReds,
-    voids: voidBreaks.map(({ name }) => name),
-  };
-};
-const QUIET = { falseReds: [], missed: [], trueReds: 0, voids: [] };
+import {
+  at,
+  cycle,
+  ended,
+  finding,
+  fleet,
+  judged,
+  LATER,
+  made,
+  only,
+  QUIET,
+  row,
+  ruby,
+  run,
+  SILENT,
+  started,
+  T0,
+  tick,
+} from "../../support/soak-journal.ts";
 
 test("a run that starts, works and ends, looked at all the while, is nothing", () => {
   const events = [...started(100), ...ended(5_000)];
@@ -269,12 +204,6 @@ test("a run is endless past its timeout and the buffer, and without a session pa
   expect(judged(withoutSession(90), [cycle([1_000, 1_050])]).missed).toEqual(["E-05 run-1"]);
 });
 
-const only = (id: string, events: SoakEvent[], cycles: ObservedCycle[]) => {
-  const { falseReds, missed } = judged(events, cycles);
-  return { falseReds, missed: missed.filter((line) => line.startsWith(id)) };
-};
-const SILENT = { falseReds: [], missed: [] };
-
 test("a finished run that is running again has come back to life, also where it was to be tried again", () => {
   const back = finding("E-02", "run-1");
   const revived = [...started(), ...ended(0), at(2_000, row("running"))];
@@ -302,125 +231,6 @@ test("only a failed run waits for a retry: one that has succeeded is reversed by
   const succeeded = [...started(), ...ended(0), waits];
   expect(only("E-02", succeeded, [saw, back])).toEqual(SILENT);
   expect(only("E-02", succeeded, [saw, cycle([3_000, 3_050])]).missed).toEqual(["E-02 run-1"]);
-});
-
-/** A chat turn: the slot `slot-N`, and 40 ms later the row `turn-N`. Either part can be left out. */
-const turn = (n: number, startMs: number, { slot = true, row: hasRow = true } = {}): SoakEvent[] => {
-  const [taken, made] = [
-    { ...ruby, executionId: `slot-${n}` },
-    { ...ruby, executionId: `turn-${n}` },
-  ];
-  return [
-    ...(slot
-      ? [
-          at(startMs, { what: "slot taken", ...taken, scoreSeconds: (T0 + startMs) / 1000 }),
-          at(startMs, { what: "hash written", ...taken, timeoutSeconds: 60 }),
-          at(startMs, { what: "hash expires", ...taken, ttlSeconds: 360 }),
-        ]
-      : []),
-    ...(hasRow
-      ? [
-          at(startMs + 40, {
-            what: "row",
-            ...made,
-            status: "running",
-            startedAtMs: T0 + startMs + 40,
-            triggeredBy: "chat",
-          }),
-          at(startMs + 45, { what: "session", ...made }),
-        ]
-      : []),
-  ];
-};
-const fleet = (cap = 3) => [at(-100_000, made("ruby", cap)), at(-1_000, tick(-1_000))];
-const LATER: [Interval, Interval] = [
-  [0, 50],
-  [350, 400],
-];
-
-test("the slot of a chat turn and its row are a pair, though nothing links them", () => {
-  const turns = [...turn(1, -20_000), ...turn(2, -19_950), ...turn(3, -8_000)];
-  expect(judged([...fleet(), ...turns], [cycle(...LATER)])).toEqual(QUIET);
-  for (const key of ["redis:slot-1", "sql:turn-2"])
-    expect(judged([...fleet(), ...turns], [cycle(...LATER, [finding("S-01", key)])]).falseReds).toEqual([
-      `S-01 ${key}`,
-    ]);
-});
-
-test("a turn whose row is dated by another clock is alone, whatever slot comes and goes beside it", () => {
-  const lost = [...turn(1, -5_000, { row: false }), ...turn(2, -60_000, { slot: false })];
-  const passing = turn(3, -59_900, { row: false }).map(
-    (event, i) => ({ ...event, sentAtMs: T0 + 100 + i, ackedAtMs: T0 + 101 + i }) as SoakEvent,
-  );
-  const given = at(200, { what: "slot given back", ...ruby, executionId: "slot-3" });
-  const red = cycle(...LATER, [finding("S-01", "sql:turn-2")]);
-  expect(only("S-01", [...fleet(), ...lost, ...passing, given], [red]).falseReds).toEqual([]);
-});
-
-test("a leaked slot among chat turns is the one that is farthest from a row", () => {
-  const events = [...fleet(), ...turn(1, -20_000), ...turn(2, -17_000, { row: false })];
-  const leaked = finding("S-01", "redis:slot-2");
-  expect(only("S-01", events, [cycle(...LATER, [leaked])])).toEqual(SILENT);
-  expect(only("S-01", events, [cycle(...LATER)]).missed).toEqual(["S-01 redis:slot-2"]);
-  expect(only("S-01", events, [cycle(...LATER, [finding("S-01", "redis:slot-1")])]).falseReds).toEqual([
-    "S-01 redis:slot-1",
-  ]);
-});
-
-test("a slot pairs with no row that started too long before or after it, and with none of another kind", () => {
-  const lost = (startMs: number) => turn(2, startMs, { slot: false });
-  const alone = turn(1, -30_000, { row: false });
-  const both = cycle(...LATER, [finding("S-01", "redis:slot-1"), finding("S-01", "sql:turn-2")]);
-  expect(only("S-01", [...fleet(), ...alone, ...lost(-33_000)], [both])).toEqual(SILENT);
-  expect(only("S-01", [...fleet(), ...alone, ...lost(-19_000)], [both])).toEqual(SILENT);
-  expect(only("S-01", [...fleet(), ...alone, ...lost(-31_000)], [both]).falseReds).toHaveLength(2);
-  expect(only("S-01", [...fleet(), ...alone, ...lost(-21_000)], [both]).falseReds).toHaveLength(2);
-  const manual = lost(-31_000).map((event) =>
-    event.what === "row" ? ({ ...event, triggeredBy: "manual" } as SoakEvent) : event,
-  );
-  expect(only("S-01", [...fleet(), ...alone, ...manual], [both])).toEqual(SILENT);
-});
-
-test("up to three chat turns without a slot are healthy while the slots are full, and not once one is free", () => {
-  const full = [...fleet(1), ...turn(1, -20_000)];
-  const extra = [2, 3, 4].flatMap((n) => turn(n, -19_000 + n, { slot: false }));
-  const red = cycle(...LATER, [finding("S-01", "sql:turn-3")]);
-  expect(only("S-01", [...full, ...extra], [cycle(...LATER)])).toEqual(SILENT);
-  expect(only("S-01", [...full, ...extra], [red]).falseReds).toEqual(["S-01 sql:turn-3"]);
-  // Of four, nobody can say which one is too many.
-  const four = [...full, ...extra, ...turn(5, -18_000, { slot: false })];
-  expect(only("S-01", four, [red])).toEqual(SILENT);
-  expect(only("S-01", four, [cycle(...LATER)])).toEqual(SILENT);
-  // With room for them, they are rows that have lost their slot.
-  const free = [...full, at(-5_000, made("ruby", 2)), ...extra];
-  expect(only("S-01", free, [red]).falseReds).toEqual([]);
-  expect(only("S-01", free, [cycle(...LATER)]).missed).toEqual([
-    "S-01 sql:turn-2",
-    "S-01 sql:turn-3",
-    "S-01 sql:turn-4",
-  ]);
-});
-
-test("a run that the scheduler has not dispatched yet needs no slot for a minute", () => {
-  const dispatching = (ageMs: number) => [...fleet(), at(-ageMs, row("running", -ageMs))];
-  const red = cycle(...LATER, [finding("S-01", "sql:run-1")]);
-  expect(only("S-01", dispatching(50_000), [cycle(...LATER)])).toEqual(SILENT);
-  expect(only("S-01", dispatching(50_000), [red]).falseReds).toEqual(["S-01 sql:run-1"]);
-  expect(only("S-01", dispatching(62_000), [cycle(...LATER)]).missed).toEqual(["S-01 sql:run-1"]);
-  const dispatched = [...dispatching(50_000), at(-49_000, { what: "session", ...run })];
-  expect(only("S-01", dispatched, [cycle(...LATER)]).missed).toEqual(["S-01 sql:run-1"]);
-});
-
-test("a leased run needs no slot and no session, and its reaper has ten minutes after the lease", () => {
-  const leased = (ageMs: number, endsMs: number) => [
-    ...fleet(),
-    at(-5_000, { what: "lease", ...run, expiresAtMs: T0 + endsMs }),
-    at(-5_000, row("running", -ageMs)),
-  ];
-  const reds = ["S-01", "E-05", "E-01"].map((id) => finding(id, id === "S-01" ? "sql:run-1" : "run-1"));
-  expect(judged(leased(400_000, 60_000), [cycle(...LATER)])).toEqual(QUIET);
-  expect(judged(leased(400_000, -500_000), [cycle(...LATER, reds)]).falseReds).toHaveLength(3);
-  expect(judged(leased(400_000, -605_000), [cycle(...LATER)]).missed).toEqual(["E-01 run-1"]);
 });
 
 test("an agent that is purged is no ghost by the runs that it leaves, unless one waits for its retry", () => {
