@@ -12,7 +12,7 @@ import {
 } from "./backlog.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
 import { limitsOf } from "./limits.ts";
-import { DRAIN_TICK_KEY, SENTINEL_PREFIX } from "./names.ts";
+import { chatQueueKey, DRAIN_TICK_KEY, SENTINEL_PREFIX } from "./names.ts";
 import {
   addMember,
   countMembers,
@@ -165,6 +165,14 @@ async function writeTick(context: PlatformContext): Promise<void> {
   ).catch((error) => context.log(`the drain heartbeat could not be written: ${messageOf(error)}`));
 }
 
+/** Takes the oldest chat turn without a slot off the list. It goes on all the same. */
+const unlistOldestTurn = (context: PlatformContext, agent: string): Promise<string | null> =>
+  recorded(
+    context,
+    () => context.redis.rpop(chatQueueKey(agent)),
+    (turn) => turn !== null && { what: "turn unlisted", agent, turn },
+  );
+
 /** Makes the capacity manager, and writes the first heartbeat: a reader just after the start must not miss it. */
 export async function createCapacity(
   context: PlatformContext,
@@ -176,6 +184,7 @@ export async function createCapacity(
     acquire: (execution) => acquire(manager, execution),
     async release(agent, executionId) {
       await removeSlot(context, agent, executionId);
+      await unlistOldestTurn(context, agent);
       await drain(manager, agent);
     },
     enqueue: (execution) => enqueueRow(context, execution, maxQueued),

@@ -1,6 +1,7 @@
 /**
  * Chat turns: the slot first, under an id that is made for it alone, then the row under another id. Where no slot is
- * free, up to three turns of an agent go on with a row and no slot.
+ * free, a turn goes on with a row and no slot, unless three are listed. Each release of a slot takes the oldest off the list,
+ * whose turn goes on all the same.
  */
 import { randomUUID } from "node:crypto";
 import type { Background } from "./background.ts";
@@ -15,7 +16,7 @@ import { newTask, type PlatformExecution, type Task } from "./task.ts";
 
 /** The delay between the slot of a turn and its row. */
 const SLOT_TO_ROW_MS = 40;
-const MOST_WITHOUT_SLOT = 3;
+const MOST_LISTED = 3;
 
 export interface ChatTurn {
   readonly agent: string;
@@ -42,21 +43,15 @@ export type StartChatTurn = (turn: ChatTurn) => Promise<StartedTurn | null>;
 
 /** Lists a turn that goes on without a slot. Gives false where three are listed. */
 async function list(context: PlatformContext, agent: string, turn: string): Promise<boolean> {
-  const length = await recorded(
+  const key = chatQueueKey(agent);
+  if ((await context.redis.llen(key)) >= MOST_LISTED) return false;
+  await recorded(
     context,
-    () => context.redis.rpush(chatQueueKey(agent), turn),
+    () => context.redis.lpush(key, turn),
     () => ({ what: "turn listed", agent, turn }),
   );
-  if (length > MOST_WITHOUT_SLOT) await unlist(context, agent, turn);
-  return length <= MOST_WITHOUT_SLOT;
+  return true;
 }
-
-const unlist = (context: PlatformContext, agent: string, turn: string): Promise<number> =>
-  recorded(
-    context,
-    () => context.redis.lrem(chatQueueKey(agent), 1, turn),
-    (removed) => removed > 0 && { what: "turn unlisted", agent, turn },
-  );
 
 interface Parts {
   readonly background: Background;
@@ -91,7 +86,7 @@ export function createChatTurns(
     const admitted = await admit(context, capacity, slot, whenFull);
     if (!admitted) return;
     const hasSlot = admitted.kind === "acquired";
-    const giveBack = () => (hasSlot ? capacity.release(agent, slot.id) : unlist(context, agent, slot.id));
+    const giveBack = () => capacity.release(agent, slot.id);
     let hasRow = false;
     try {
       hasRow = await makeRow(run, kind);

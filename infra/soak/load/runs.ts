@@ -61,9 +61,9 @@ function starter(churn: Churn, random: Random) {
     if (drawn < chatPercent && !agent.isPull)
       return async () => {
         const { parkedMs: _, ...rest } = task;
-        // On such an agent slots become free at any time, and then a turn without one would be red.
-        const turn = await platform.chat({ agent: name, kind, task: rest, whenFull: "refuse" });
+        const turn = await platform.chat({ agent: name, kind, task: rest });
         if (turn) counts.chatTurns += 1;
+        if (turn && !turn.hasSlot) counts.turnsWithoutSlot += 1;
         return turn?.id ?? null;
       };
     if (drawn < chatPercent + scheduledPercent)

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { FAULTS } from "../../../infra/faults/index.ts";
 import type { Target } from "../../../infra/faults/target.ts";
 import { RELEASES } from "../../../infra/platform/releases.ts";
-import { LOAD_KINDS, type LoadKind } from "../../../infra/soak/load/churn.ts";
+import { LOAD_KINDS } from "../../../infra/soak/load/churn.ts";
 import { runSoak } from "../../../infra/soak/soak.ts";
 import { watchWith } from "../../../infra/soak/watch.ts";
 import { describeLive } from "../../support/live.ts";
@@ -11,18 +11,15 @@ import { describeLive } from "../../support/live.ts";
 /** A target like the soak's. */
 const WITHOUT_CONTAINERS = { docker: { absent: "there are none" }, controls: {} } as unknown as Target;
 
-/** S-01 takes a chat turn for a leaked slot and a lost one, and a run that is being dispatched for one without its slot. */
-const MISJUDGED: readonly LoadKind[] = ["chat", "scheduler"];
-
 const SHORT = {
   release: "today" as const,
-  kinds: LOAD_KINDS.filter((kind) => !MISJUDGED.includes(kind)),
+  kinds: LOAD_KINDS,
   rate: 20,
   agentCount: 12,
   scale: 1,
   confirmMs: 100,
-  jumpAheadMs: 1_500,
-  jumpBackMs: 45_000,
+  jumpAheadMs: 900,
+  jumpBackMs: 900,
   seed: 20_261_123,
 };
 
