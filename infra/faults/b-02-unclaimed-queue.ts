@@ -1,4 +1,5 @@
 import { between, type Fault } from "./fault.ts";
+import { present } from "./target.ts";
 
 /** Longer than a worker may take to claim a row. */
 const WAITED_SECONDS = 130;
@@ -9,7 +10,11 @@ export const unclaimedQueue: Fault = {
   name: "unclaimed queue",
   title: `a queued run of a pull agent that nobody has claimed for ${WAITED_SECONDS} seconds`,
   cured: "the row is failed, and the agent is no pull agent any more",
+  isPlatformWide: true,
+  obstacle: ({ controls }) =>
+    "absent" in controls ? `sweeps would drain the row: ${controls.absent}` : null,
   async provoke(agent) {
+    await present(agent.target.controls).hangSweeps();
     await agent.setPoll(10);
     await agent.addRun(agent.id(1), { status: "queued", ageSeconds: WAITED_SECONDS, session: null });
   },
@@ -26,7 +31,11 @@ export const unclaimedQueue: Fault = {
     claim_grace_seconds: 120,
   }),
   async cure(agent) {
-    await agent.settle();
-    await agent.setPoll(null);
+    try {
+      await agent.settle();
+      await agent.setPoll(null);
+    } finally {
+      await present(agent.target.controls).resumeSweeps();
+    }
   },
 };

@@ -29,6 +29,6 @@ export const leftBehindDatabase: Fault = {
     const { twin } = agent;
     await readsElsewhere(agent, null);
     for (const one of [agent, twin]) await one.settle();
-    await twin.delist();
+    await twin.unlist();
   },
 };

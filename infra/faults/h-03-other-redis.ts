@@ -28,6 +28,6 @@ export const otherRedis: Fault = {
     const { twin } = agent;
     await readsElsewhere(agent, null);
     for (const one of [agent, twin]) await one.settle();
-    await twin.delist();
+    await twin.unlist();
   },
 };

@@ -1,6 +1,7 @@
 /** What the faults of the sources themselves share: the canary is pointed to another place. */
 import type { Elsewhere } from "../local/elsewhere.ts";
-import { present, type Target } from "./target.ts";
+import { journaled } from "../platform/journal.ts";
+import { type FaultChange, present, type Target } from "./target.ts";
 import type { TestAgent } from "./test-agent.ts";
 
 /** Gives the reason why the canary of that target can't be pointed elsewhere; null where it can. */
@@ -9,4 +10,8 @@ export const canaryReads = ({ controls }: Target): string | null =>
 
 /** Points the canary to another place; null: to the platform again. */
 export const readsElsewhere = ({ target }: TestAgent, place: Elsewhere | null): Promise<void> =>
-  present(target.controls).pointCanaryTo(place);
+  journaled<void, FaultChange>(
+    target.journal,
+    () => present(target.controls).pointCanaryTo(place),
+    () => [{ what: "canary pointed", place }],
+  );

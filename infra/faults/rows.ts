@@ -210,6 +210,11 @@ export function rosterOf(target: Target, agent: string, limits: Limits) {
       });
       await write(target, statement, () => [{ what: "agent", agent, ...limits }]);
     },
+    /** Takes the agent off the roster, which has nothing else of it. */
+    unlist: (): Promise<void> =>
+      write(target, { sql: `DELETE FROM ${ROSTER} WHERE agent_name = ?`, args: [agent] }, () => [
+        { what: "agent removed", agent, leavesRows: false },
+      ]),
     delist: (): Promise<void> =>
       write(target, { sql: `DELETE FROM ${ROSTER} WHERE agent_name = ?`, args: [agent] }, () => [
         { what: "roster row lost", agent },

@@ -106,10 +106,16 @@ export function signalsOf(target: Target, agent: string) {
       });
     },
     /** Writes when a pull worker last asked for work; null: none ever did. */
-    async setPoll(ageSeconds: number | null): Promise<void> {
-      const key = pullPollKey(agent);
-      if (ageSeconds === null) await present(target.redis).del(key);
-      else await present(target.redis).set(key, String(Date.now() / 1000 - ageSeconds), { ex: DAY_SECONDS });
+    setPoll(ageSeconds: number | null): Promise<void> {
+      const [redis, key] = [present(target.redis), pullPollKey(agent)];
+      if (ageSeconds === null)
+        return record(target, () => redis.del(key), { what: "pull polls gone", agent });
+      const atSeconds = Date.now() / 1000 - ageSeconds;
+      return record(target, () => redis.set(key, String(atSeconds), { ex: DAY_SECONDS }), {
+        what: "pull poll",
+        agent,
+        atSeconds,
+      });
     },
     /** Says whether a pull worker ever asked for work. */
     polls: async (): Promise<boolean> => (await present(target.redis).exists(pullPollKey(agent))) === 1,

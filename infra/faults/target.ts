@@ -25,7 +25,11 @@ export type Tampering =
       readonly agent: string;
       readonly scheduleId: string;
       readonly nextRunAtMs: number | null;
-    };
+    }
+  /** The key that says when a pull worker of the agent asked for work is gone: it is no pull agent any more. */
+  | { readonly what: "pull polls gone"; readonly agent: string }
+  /** The canary reads a place that is not the platform's; null: the platform again. */
+  | { readonly what: "canary pointed"; readonly place: Elsewhere | null };
 
 export type FaultChange = Change | Tampering;
 

@@ -53,6 +53,8 @@ export interface TestAgent {
   isListed(): Promise<boolean>;
   /** Puts the agent on the roster, with its limits. */
   enlist(): Promise<void>;
+  /** Takes an agent off the roster that has nothing but ended runs. */
+  unlist(): Promise<void>;
   /** Deletes the agent's row on the roster and nothing else. */
   delist(): Promise<void>;
   /** Ends every run that the fault made and gives its slots back. Can be repeated. */

@@ -86,12 +86,17 @@ async function breakAndCure(
   }
   await fault.provoke(agent);
   if ((await fault.seen(agent)) === null) throw new Error("it did not take hold");
+  if (fault.holdSeconds !== undefined) {
+    await cyclePasses();
+    await wait(fault.holdSeconds * 1000);
+  }
   const fromMs = steadyNow();
   for (let n = 0; n < CYCLES_SEEN; n += 1) await cyclePasses();
   const toMs = steadyNow();
   await fault.cure(agent);
   const key = fault.key?.(agent) ?? agent.name;
-  const item = { invariant: fault.invariantId, subject: agent.name, key };
+  const subject = fault.subject?.(agent) ?? agent.name;
+  const item = { invariant: fault.invariantId, subject, key };
   return { name: fault.name, item, brokenMs: [fromMs, toMs] };
 }
 

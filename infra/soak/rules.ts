@@ -15,6 +15,7 @@ import {
   isQueued,
   isRunning,
   isSentinel,
+  mapped,
   olderThan,
   ownCap,
 } from "./conditions.ts";
@@ -32,6 +33,7 @@ import {
   or,
 } from "./intervals.ts";
 import { OF_ROWS, scheduleIsOverdue, scheduleItems } from "./rules-of-rows.ts";
+import { isMisled, isOfSources, readsWrongPlace, sourceItems } from "./rules-of-sources.ts";
 import { type SlotRules, slotRulesOf } from "./slot-rules.ts";
 import type { AgentTimeline, ExecutionTimeline, Timeline } from "./timeline.ts";
 
@@ -50,6 +52,8 @@ export interface Rules {
   broken(item: RuleItem): Bounds;
   /** Gives when that execution was definitely finished, in a way that it should not come back from. */
   ended(executionId: string): Intervals;
+  /** Bounds when the canary reads a place that is not the platform's. */
+  readonly misled: Bounds;
   /** All items of the journal. */
   items(): Iterable<RuleItem>;
 }
@@ -60,6 +64,8 @@ const TTL_TOLERANCE_MS = 2_000;
 const TTL_ROUNDING_MS = 500;
 /** The reaper of leases owns a row until its lease is overdue by that. */
 const LEASE_REAPER_MS = 600_000;
+/** What an idle worker may take to claim a row. */
+const CLAIM_MS = 120_000;
 const LIVE: ReadonlySet<ExecutionStatus | null> = new Set(["queued", "running"]);
 /** Only a failed run is retried. */
 const NEVER_RETRIED: ReadonlySet<ExecutionStatus | null> = new Set(["success", "cancelled", "skipped"]);
@@ -141,6 +147,28 @@ function isOverbooked(agent: AgentTimeline): Bounds {
 const isPullAgent = ({ hasPolled, executions }: AgentTimeline): Bounds =>
   or(is(hasPolled, Boolean), ...executions.map((one) => and(isRunning(one), isLeased(one))));
 
+/** Bounds when a row of a pull agent has waited too long beside an idle worker. Without Docker its pool is its cap. */
+function queueIsUnclaimed(agent: AgentTimeline): Bounds {
+  if (!agent.hasPolled.writes.some(({ value }) => value)) return NEVER;
+  const hasWaited = agent.executions.map((execution) =>
+    and(
+      isQueued(execution),
+      holds(execution.queuedAtMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, CLAIM_MS))),
+    ),
+  );
+  const isBusy = agent.executions.map((execution) =>
+    and(
+      isRunning(execution),
+      holds(execution.leaseEndsMs, (atMs) => (atMs === null ? NEVER : not(after(atMs, DOUBT_MS)))),
+    ),
+  );
+  const areAllBusy = moreThan(
+    isBusy,
+    mapped(ownCap(agent), (cap) => cap - 1),
+  );
+  return and(isOnRoster(agent), isPullAgent(agent), or(...hasWaited), not(areAllBusy));
+}
+
 function queueStandsStill(agent: AgentTimeline, timeline: Timeline): Bounds {
   const { tickMs } = timeline;
   const tickOlderThan = (limitMs: number) =>
@@ -189,7 +217,7 @@ const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bo
   "S-02": isOverbooked,
   "L-03": isGhost,
   "B-01": (agent) => and(isOnRoster(agent), is(agent.accessorIsWrong, Boolean)),
-  "B-02": queueStandsStill,
+  "B-02": (agent, timeline) => or(queueStandsStill(agent, timeline), queueIsUnclaimed(agent)),
 };
 
 /** Makes the rules for a timeline. R-01 is not among them: no timeline has containers. */
@@ -203,7 +231,9 @@ export function rulesOf(timeline: Timeline): Rules {
     return rules;
   }
 
-  function boundsOf({ invariant, subject, key }: RuleItem): Bounds {
+  function boundsOf(item: RuleItem): Bounds {
+    const { invariant, subject, key } = item;
+    if (isOfSources(invariant)) return readsWrongPlace(timeline, item);
     const agent = timeline.agents.get(subject);
     if (!agent) return NEVER;
     const ofAgent = OF_AGENTS[invariant];
@@ -227,6 +257,7 @@ export function rulesOf(timeline: Timeline): Rules {
       ofAgents.set(name, bound);
       return bound;
     },
+    misled: isMisled(timeline),
     ended(executionId) {
       const execution = timeline.executions.get(executionId);
       if (!execution) return [];
@@ -241,6 +272,7 @@ export function rulesOf(timeline: Timeline): Rules {
         for (const invariant of Object.keys(OF_EXECUTIONS)) yield { invariant, subject, key: id };
       }
       yield* scheduleItems(timeline);
+      yield* sourceItems(timeline);
       for (const subject of timeline.agents.keys())
         for (const invariant of Object.keys(OF_AGENTS)) yield { invariant, subject, key: subject };
     },

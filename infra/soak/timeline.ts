@@ -1,5 +1,6 @@
 /** Orders the journal: for each thing that an invariant is about, its values over time. */
 import type { FaultChange } from "../faults/target.ts";
+import type { Elsewhere } from "../local/elsewhere.ts";
 import type { ExecutionStatus, JournalEvent } from "../platform/journal.ts";
 import { DEFAULT_CEILING } from "../platform/names.ts";
 import type { Register } from "./intervals.ts";
@@ -61,6 +62,8 @@ export interface Timeline {
   readonly tickMs: Register<number | null>;
   /** The cap of all agents. */
   readonly ceiling: Register<number>;
+  /** The place that the canary reads in place of the platform's. */
+  readonly pointed: Register<Elsewhere | null>;
 }
 
 interface Writable<T> extends Register<T> {
@@ -176,6 +179,9 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
     case "pull poll":
       if (!latest(agent.hasPolled)) write(agent.hasPolled, true, event);
       break;
+    case "pull polls gone":
+      write(agent.hasPolled, false, event);
+      break;
     case "roster row lost":
       write(agent.settings, null, event);
       break;
@@ -196,6 +202,7 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
   const executions = new Map<string, ReturnType<typeof newExecution>>();
   const tickMs = register<number | null>(null);
   const ceiling = register(DEFAULT_CEILING);
+  const pointed = register<Elsewhere | null>(null);
 
   const agentOf = (name: string) => {
     const agent = agents.get(name) ?? newAgent(name);
@@ -218,6 +225,7 @@ export function timelineOf(events: readonly SoakEvent[]): Timeline {
     } else if ("agent" in event) writeAgent(agentOf(event.agent), event);
     else if (event.what === "ceiling") write(ceiling, event.maxParallelTasks ?? DEFAULT_CEILING, event);
     else if (event.what === "drain tick") write(tickMs, event.atSeconds * 1000, event);
+    else if (event.what === "canary pointed") write(pointed, event.place, event);
   }
-  return { agents, executions, tickMs, ceiling };
+  return { agents, executions, tickMs, ceiling, pointed };
 }
