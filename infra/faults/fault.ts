@@ -17,6 +17,8 @@ export interface Fault {
   readonly cured: string;
   /** Whether it affects all agents. Then its agent has to be idle, and only one such fault exists at a time. */
   readonly isPlatformWide?: true;
+  /** Whether the canary can see no other fault meanwhile. */
+  readonly isExclusive?: true;
   /** How long it has to last before it counts, beyond the first cycle that sees it. Left out: not at all. */
   readonly holdSeconds?: number;
   /** Gives the reason why that target can't have it, with the fix; null where it can. */

@@ -7,6 +7,7 @@ export const emptyRoster: Fault = {
   title: "a canary that reads a database without agents, while agents hold slots",
   cured: "it reads the platform's database again",
   isPlatformWide: true,
+  isExclusive: true,
   holdSeconds: 60,
   obstacle: canaryReads,
   subject: () => "roster",

@@ -7,6 +7,7 @@ export const leftBehindDatabase: Fault = {
   title: "a canary that reads a database that the platform no longer writes",
   cured: "it reads the platform's database again",
   isPlatformWide: true,
+  isExclusive: true,
   obstacle: canaryReads,
   subject: () => "database",
   async prepare(agent) {

@@ -7,6 +7,7 @@ export const otherRedis: Fault = {
   title: "a canary that reads a Redis without any key of the platform",
   cured: "it reads the platform's Redis again",
   isPlatformWide: true,
+  isExclusive: true,
   obstacle: canaryReads,
   subject: () => "redis",
   async prepare(agent) {

@@ -31,6 +31,8 @@ export interface Breaks {
   throwFailure(): void;
 }
 
+/** A cycle may be slow to see the fault for the first time, from when on it has to last. */
+const HOLD_SLACK_MS = 8_000;
 /** Whole cycles that run before a fault is cured. */
 const CYCLES_SEEN = 2;
 
@@ -88,7 +90,7 @@ async function breakAndCure(
   if ((await fault.seen(agent)) === null) throw new Error("it did not take hold");
   if (fault.holdSeconds !== undefined) {
     await cyclePasses();
-    await wait(fault.holdSeconds * 1000);
+    await wait(fault.holdSeconds * 1000 + HOLD_SLACK_MS);
   }
   const fromMs = steadyNow();
   for (let n = 0; n < CYCLES_SEEN; n += 1) await cyclePasses();
@@ -113,6 +115,7 @@ export function startBreaks(harness: Harness, load: Load, plan: readonly Plan[])
   const underWay = new Set<Promise<void>>();
   let failure: unknown;
   let next = 0;
+  let isAlone = false;
   let platformsTurn: Promise<unknown> = Promise.resolve();
 
   async function make({ fault, firstAgent }: Plan): Promise<void> {
@@ -146,7 +149,13 @@ export function startBreaks(harness: Harness, load: Load, plan: readonly Plan[])
     startDue(cycle) {
       throwFailure();
       for (; next < plan.length && plan[next]!.atCycle <= cycle; next += 1) {
-        const done: Promise<void> = start(plan[next]!).finally(() => underWay.delete(done));
+        // While the canary is misled it can see no other break.
+        if (isAlone || (plan[next]!.fault.isExclusive && underWay.size > 0)) return;
+        isAlone = plan[next]!.fault.isExclusive === true;
+        const done: Promise<void> = start(plan[next]!).finally(() => {
+          underWay.delete(done);
+          isAlone = false;
+        });
         underWay.add(done);
       }
     },

@@ -6,7 +6,7 @@ import type { Timeline } from "./timeline.ts";
 
 /** H-01 has to hold for a minute, from the first cycle that sees it. */
 const HOLD_MS = 60_000;
-const FIRST_CYCLE_MS = 10_000;
+const FIRST_CYCLE_MS = 6_000;
 
 interface SourceRule {
   readonly subject: string;
