@@ -93,9 +93,8 @@ const started = (
   ...(session === null ? [] : [{ what: "session" as const, ...of }]),
 ];
 
-/** Works on the runs that a fault makes. @param ids gets the id of each */
-export function runsOf(target: Target, agent: string, ids: Set<string>) {
-  const database = () => present(target.database);
+/** Makes and starts the runs of a fault. @param ids gets the id of each */
+function runStarts(target: Target, agent: string, ids: Set<string>) {
   return {
     async addRun(
       id: string,
@@ -112,7 +111,7 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
       const atMs = nowMs - ageSeconds * 1000;
       const isQueued = status === "queued";
       const endedAtMs = ENDED.has(status) && endedSecondsAgo !== null ? nowMs - endedSecondsAgo * 1000 : null;
-      const statement = await insertion(database(), EXECUTIONS, {
+      const statement = await insertion(present(target.database), EXECUTIONS, {
         id,
         schedule_id: `${agent}-schedule`,
         agent_name: agent,
@@ -131,13 +130,26 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
         ...(isQueued && backlog !== "a task" ? [{ what: "backlog" as const, ...of, holds: backlog }] : []),
       ]);
     },
+    restartRun(id: string): Promise<void> {
+      const atMs = Date.now();
+      const sql = `UPDATE ${EXECUTIONS} SET status = 'running', started_at = ?, completed_at = NULL WHERE agent_name = ? AND id = ?`;
+      return write(target, { sql, args: [timestamp(atMs), agent, id] }, () =>
+        started({ agent, executionId: id }, "running", atMs, "kept"),
+      );
+    },
+  };
+}
+
+/** Ends the runs of a fault. */
+function runEnds(target: Target, agent: string, ids: ReadonlySet<string>) {
+  return {
     /** Writes for every run of the fault that has ended that it ended now. */
     async correctEnds(): Promise<void> {
       const nowMs = Date.now();
       const sql = `UPDATE ${EXECUTIONS} SET completed_at = ? WHERE agent_name = ? AND id IN (${marks(ids)})
         AND status IN (${[...ENDED].map((status) => `'${status}'`).join(", ")}) RETURNING id, status`;
       const statement = { sql, args: [timestamp(nowMs), agent, ...ids] };
-      await database().write([statement], ([answer]) =>
+      await present(target.database).write([statement], ([answer]) =>
         answer!.rows.map((row) => ({
           what: "row",
           agent,
@@ -145,13 +157,6 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
           status: row.status as ExecutionStatus,
           completedAtMs: nowMs,
         })),
-      );
-    },
-    restartRun(id: string): Promise<void> {
-      const atMs = Date.now();
-      const sql = `UPDATE ${EXECUTIONS} SET status = 'running', started_at = ?, completed_at = NULL WHERE agent_name = ? AND id = ?`;
-      return write(target, { sql, args: [timestamp(atMs), agent, id] }, () =>
-        started({ agent, executionId: id }, "running", atMs, "kept"),
       );
     },
     async endRuns(): Promise<void> {
@@ -168,8 +173,14 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
         })),
       );
     },
+  };
+}
+
+/** Reads the runs of a fault back. */
+function runReads(target: Target, agent: string, ids: ReadonlySet<string>) {
+  return {
     async runs(): Promise<SeenRun[]> {
-      const rows = await database().read(
+      const rows = await present(target.database).read(
         `SELECT id, status, started_at, completed_at, claude_session_id FROM ${EXECUTIONS} WHERE agent_name = ? AND id IN (${marks(ids)})`,
         [agent, ...ids],
       );
@@ -186,7 +197,7 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
     },
     /** Counts the queued runs of the fault whose backlog_metadata holds that. */
     async backlogs(holds: "nothing" | "a credential"): Promise<number> {
-      const rows = await database().read(
+      const rows = await present(target.database).read(
         `SELECT backlog_metadata FROM ${EXECUTIONS} WHERE agent_name = ? AND id IN (${marks(ids)}) AND status = 'queued'`,
         [agent, ...ids],
       );
@@ -196,6 +207,13 @@ export function runsOf(target: Target, agent: string, ids: Set<string>) {
     },
   };
 }
+
+/** Works on the runs that a fault makes. @param ids gets the id of each */
+export const runsOf = (target: Target, agent: string, ids: Set<string>) => ({
+  ...runStarts(target, agent, ids),
+  ...runEnds(target, agent, ids),
+  ...runReads(target, agent, ids),
+});
 
 export function rosterOf(target: Target, agent: string, limits: Limits) {
   const database = () => present(target.database);

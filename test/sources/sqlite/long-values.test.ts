@@ -4,10 +4,10 @@ import { type Client, createClient } from "@libsql/client/http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
-import type { FactName, Facts } from "../../../shared/facts/facts.ts";
+import type { BacklogDefect, FactName, Facts, Reading } from "../../../shared/facts/facts.ts";
 import { type Database, openDatabase } from "../../../shared/sources/sqlite/database.ts";
 import { UNREADABLE } from "../../../shared/sources/sqlite/packing.ts";
-import { sqliteReader } from "../../../shared/sources/sqlite/sqlite.ts";
+import { sqlite, sqliteReader } from "../../../shared/sources/sqlite/sqlite.ts";
 import { describeLive, startSqld, temporaryFolder } from "../../support/live.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -31,6 +31,10 @@ async function fill(database: SqlClient, most: number): Promise<void> {
     row("'of-huge'", HUGE, "'queued'"),
     row("'undated'", "'ruby'", "'running'", LONG),
     row("'odd'", "'ruby'", LONG),
+    row("'ended'", textOf(1_002), "'failed'", LONG),
+    `INSERT INTO agent_schedules (id, agent_name, enabled, next_run_at) VALUES ('s', 'ruby', 1, ${LONG})`,
+    row("'heavy'", "'ruby'", "'queued'"),
+    `UPDATE schedule_executions SET queued_at = started_at, backlog_metadata = ${HUGE} WHERE id = 'heavy'`,
     `INSERT INTO agent_tags (agent_name, tag) VALUES ('ghost', ${LONG}), (${LONG}, 't')`,
     `INSERT INTO agent_sharing (agent_name) VALUES (${textOf(1_002)})`,
   ])
@@ -52,27 +56,38 @@ async function read(database: Database) {
   const { readings, unavailable } = await sqliteReader(counted)({
     signal: new AbortController().signal,
     now: () => NOW,
-    wanted: new Set<FactName>(["roster", "executions", "sessions", "ended", "orphans", "queueCounts"]),
+    wanted: new Set<FactName>(sqlite.gives),
     since: { ended: null },
   });
-  const value = <F extends keyof Facts>(fact: F) =>
-    (readings[fact] as { readonly value: unknown }).value as Facts[F];
+  function value<F extends FactName>(fact: F): Facts[F] {
+    const reading = readings[fact] as Reading<unknown>;
+    if (!reading.read) throw new Error(reading.reason);
+    return reading.value as Facts[F];
+  }
   return { value, unavailable, size };
 }
 
-async function expectSpoiltRowsOnly(database: Database): Promise<void> {
+async function expectSpoiltRowsOnly(database: Database, heavyDefect: BacklogDefect["defect"]): Promise<void> {
   const { value, unavailable, size } = await read(database);
   expect(size).toBeLessThan(50_000);
   expect([...value("roster").keys()]).toEqual(["ruby"]);
   const { live, unreadable } = value("executions");
   expect(live.map(({ id, startedAtMs }) => [id, startedAtMs !== null]).sort()).toEqual([
     ["fine", true],
+    ["heavy", true],
     ["undated", false],
   ]);
   expect(unreadable.map(({ id, agent, status }) => [id, agent, status]).sort()).toEqual([
     [null, "ruby", "running"],
     ["of-huge", null, "queued"],
   ]);
+  expect(value("endedWithoutTime")).toMatchObject([{ id: "ended", agent: null, startedAt: null }]);
+  expect(value("schedules")).toEqual([{ id: "s", agent: "ruby", nextRunAt: null, nextRunAtMs: null }]);
+  expect(value("backlogDefects")).toEqual([
+    { id: "of-huge", agent: null, defect: "queued_at_null" },
+    { id: "heavy", agent: "ruby", defect: heavyDefect },
+  ]);
+  expect(value("credentialsInQueue")).toEqual([{ id: "heavy", agent: "ruby", pattern: null }]);
   const { ghosts, tablesWithUnreadable } = value("orphans");
   expect([...ghosts]).toMatchObject([
     ["ghost", { samples: [{ rowId: "agent_name=ghost, tag=(unreadable)" }] }],
@@ -95,7 +110,7 @@ test("in a database file", async () => {
   const writer = openDatabaseFile(url);
   await fill(writer, 50 * MB);
   writer.close();
-  await expectSpoiltRowsOnly(openDatabase(url, undefined, { lockMs: 60_000 }));
+  await expectSpoiltRowsOnly(openDatabase(url, undefined, { lockMs: 60_000 }), "unread");
   await folder.remove();
 });
 
@@ -112,5 +127,6 @@ describeLive(["sqld"], "over a libsql server", () => {
     await sqld?.close();
   });
 
-  test("in each column that is read", () => expectSpoiltRowsOnly(openDatabase(sqld.url)));
+  test("in each column that is read", () =>
+    expectSpoiltRowsOnly(openDatabase(sqld.url), "backlog_metadata_invalid_json"));
 });

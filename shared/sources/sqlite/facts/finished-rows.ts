@@ -37,32 +37,37 @@ AND (started_at >= '${secondText(nowMs - LOOK_BACK_MS)}' OR NOT ${isUsualTimesta
   );
 }
 
-/** Selects the rowids of rows that may have ended since the instant, and no more than are looked at. */
-function recentQuery({ endedIndex }: Schema, sinceMs: number, nowMs: number): string {
-  const [from, since, to] = [sinceMs - ZONES_MS, sinceMs, nowMs + ZONES_MS].map(secondText);
-  const visited = (rows: number, before: string | undefined) =>
-    `SELECT rowid AS place FROM ${EXECUTIONS} NOT INDEXED WHERE ${newestBy(rows)}
-AND completed_at >= '${from}' AND completed_at < '${before}'
-AND (NOT ${isUsualTimestamp("completed_at")} OR ${secondOf("completed_at")} >= '${since}')`;
-  if (!endedIndex) return visited(NEWEST_ROWS, to);
-  return `SELECT place FROM (SELECT rowid AS place FROM ${EXECUTIONS} ${indexedBy(endedIndex.name)}
-WHERE ${endedIndex.where} AND completed_at >= '${since}' AND completed_at < '${to}'
-ORDER BY completed_at DESC LIMIT ${NEWEST_ENDED})
-UNION ALL ${visited(NEWEST_VISITED, since)}`;
-}
-
 /**
- * Selects rows that ended within the last hour and before they started, by the texts: the exact instants are the check's to
- * compare. Rows with a time of another shape than the usual one are all selected.
+ * Selects rows that ended within the last hour and before they started, of the newest, by the texts: the exact instants are
+ * the check's to compare. Rows with a time of another shape than the usual one are all selected.
  */
-export function endedBeforeStartQuery(schema: Schema, nowMs: number): string {
-  const isOdd = (column: string) => `NOT ${isUsualTimestamp(column)}`;
-  return packed(
-    COLUMNS,
-    `${SELECT} FROM (${recentQuery(schema, nowMs - RECENT_MS, nowMs)}) CROSS JOIN ${EXECUTIONS} e ON e.rowid = place
-WHERE e.status IN (${quoted(TERMINAL_STATUSES)}) AND (${isOdd("e.completed_at")} OR ${isOdd("e.started_at")}
-OR ${secondOf("e.completed_at")} < ${secondOf("e.started_at")})`,
+export function endedBeforeStartQuery({ endedIndex }: Schema, nowMs: number): string {
+  const sinceMs = nowMs - RECENT_MS;
+  const [from, since, to] = [sinceMs - ZONES_MS, sinceMs, nowMs + ZONES_MS].map(secondText) as [
+    string,
+    string,
+    string,
+  ];
+  const [isOddEnd, isOddStart] = ["completed_at", "started_at"].map(
+    (column) => `NOT ${isUsualTimestamp(column)}`,
   );
+  const rows = (index: string, newest: number, range: string) => `${SELECT} FROM ${EXECUTIONS} e ${index}
+WHERE ${range} AND ${newestBy(newest)} AND status IN (${quoted(TERMINAL_STATUSES)})
+AND (${isOddEnd} OR ${isOddStart} OR ${secondOf("completed_at")} < ${secondOf("started_at")})`;
+  const between = (start: string, end: string) => `completed_at >= '${start}' AND completed_at < '${end}'`;
+  const visited = (newest: number, end: string) =>
+    rows(
+      "NOT INDEXED",
+      newest,
+      `${between(from, end)} AND (${isOddEnd} OR ${secondOf("completed_at")} >= '${since}')`,
+    );
+  if (!endedIndex) return packed(COLUMNS, visited(NEWEST_ROWS, to));
+  const indexed = rows(
+    indexedBy(endedIndex.name),
+    NEWEST_ENDED,
+    `${endedIndex.where} AND ${between(since, to)}`,
+  );
+  return packed(COLUMNS, `${indexed}\nUNION ALL ${visited(NEWEST_VISITED, since)}`);
 }
 
 function parseRows(answer: QueryAnswer | undefined): FinishedRow[] {
