@@ -35,21 +35,28 @@ const LONGEST_RUN_HOURS = 3;
 /** More runs of one agent at once than any cap allows. */
 const MOST_AT_ONCE = 100;
 
+/** Runs that begin together acquire their slots in another order than their rows are made in. */
+const BEGIN_TOGETHER_SECONDS = 3;
+/** A run that ends releases its slot a little after its row says so. */
+const RELEASE_SECONDS = 1;
+
 /**
  * Counts the other runs of the agent that were under way when the row `e` began. A chat turn that found no free slot goes
- * on without one, also when slots are free again: this says whether it may have been one.
+ * on without one, also when slots are free again: this says whether it may have been one. In doubt a run is counted.
  */
 function runsAtStart(schema: Schema): string {
   const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
   if (!hasAll || !schema.agentStartIndex) return "NULL";
+  const then = (seconds: string) => `strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '${seconds}')`;
   return `CASE WHEN e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) THEN (
 SELECT COUNT(*) FROM (SELECT 1 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at <= e.started_at AND o.id <> e.id AND o.status <> 'queued'
-AND o.started_at >= strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '-${LONGEST_RUN_HOURS} hours')
-AND (o.status = 'running' OR o.completed_at >= e.started_at) LIMIT ${MOST_AT_ONCE})) END`;
+WHERE o.agent_name = e.agent_name AND o.id <> e.id AND o.status <> 'queued'
+AND o.started_at >= ${then(`-${LONGEST_RUN_HOURS} hours`)} AND o.started_at <= ${then(`+${BEGIN_TOGETHER_SECONDS} seconds`)}
+AND (o.status = 'running' OR o.completed_at >= ${then(`-${RELEASE_SECONDS} seconds`)}) LIMIT ${MOST_AT_ONCE})) END`;
 }
 
 export function executionsQuery(schema: Schema): string {
+  // The limit keeps SQLite from merging this query into the packing, which would ask for each column several times.
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
     schema.hasColumn(EXECUTIONS, column) ? `(e.${column} IS NOT NULL AND e.${column} <> '')` : "NULL";
@@ -62,7 +69,7 @@ ${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("tr
 ${filled("claude_session_id")} AS session, ${runsAtStart(schema)} AS others, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
-WHERE e.status IN ('queued', 'running')`,
+WHERE e.status IN ('queued', 'running') LIMIT -1`,
   );
 }
 
