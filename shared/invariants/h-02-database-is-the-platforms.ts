@@ -65,8 +65,8 @@ export const databaseIsThePlatforms = invariant({
 
   summarize: ([finding]) =>
     `slots come and rows don't: ${finding?.observed.slot_count} slot(s) of ${finding?.observed.agent_count} agent(s) have no row in this database`,
-  explain: ({ slot_count, agent_count, newest_slot_at, newest_row_at }) =>
-    `${slot_count} slot(s) of ${agent_count} agent(s) without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}`,
+  explain: ({ slot_count, agent_count, newest_slot_at, newest_row_at, sample }) =>
+    `${slot_count} slot(s) of ${agent_count} agent(s) without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
 });
 
 interface HeldSlot {

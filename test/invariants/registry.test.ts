@@ -79,7 +79,7 @@ const TEXTS: Record<string, { summary: string; first: string }> = {
   "H-02": {
     summary: "slots come and rows don't: 3 slot(s) of 2 agent(s) have no row in this database",
     first:
-      "3 slot(s) of 2 agent(s) without a row in this database; newest slot 2026-11-23T11:59:30.000Z, newest row 2026-11-23T10:29:30.000Z",
+      "3 slot(s) of 2 agent(s) without a row in this database; newest slot 2026-11-23T11:59:30.000Z, newest row 2026-11-23T10:29:30.000Z: ada/brief, cornelius-m/leak-1, cornelius-m/leak-2",
   },
   "H-03": {
     summary: "2 run(s) of 2 agent(s) are dispatched, and Redis has no key of the platform",
