@@ -103,12 +103,12 @@ export const container = (
 
 const IDLE = { executionTimeoutSeconds: 7 * 86_400 };
 
-/** Two idle agents, and a drain that has just run. */
+/** Two idle agents, a run that has just ended, and a drain that has just run. */
 const HEALTHY: World = {
   roster: rosterOf({ alpha: IDLE, beta: IDLE }),
   executions: live(),
   sessions: new Set(),
-  newestStart: null,
+  newestStart: (nowMs) => nowMs - MINUTE_MS,
   waitingRetries: [],
   platformSettings: { maxParallelTasksCeiling: 10 },
   ended: (nowMs) => ({ rows: [], cursor: cursorAt(nowMs) }),
