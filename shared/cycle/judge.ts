@@ -41,9 +41,7 @@ export async function judge(
       unavailable = unavailable.concat(again.unavailable);
     });
   }
-  const { all, off } = canary.checks;
-  const watched = all.filter(({ id }) => !off.has(id));
-  verdicts = withoutDiscredited(verdicts, watched, (invariant) => {
+  verdicts = withoutDiscredited(verdicts, runHere(canary), (invariant) => {
     const verdict = verdicts.find((v) => v.invariant.id === invariant.id);
     if (verdict?.isInDoubt) return true;
     // One that was red, and was not asked for or could not be judged, is as red as before.
@@ -53,4 +51,14 @@ export async function judge(
   });
   const notes = verdicts.flatMap((v) => v.notes ?? []).map((note) => cut(canary.redact(note), MAX_LINE));
   return { verdicts, unavailable: [...unavailable, ...notes] };
+}
+
+/** The invariants that a full cycle runs. One that is not run says nothing of a source, red as it may have been. */
+function runHere({ checks: { all, off }, sources }: Canary): Invariant[] {
+  const leftOut = new Set(
+    sources.flatMap((source) => ("absent" in source && source.absent === "off" ? source.gives : [])),
+  );
+  return all.filter(
+    ({ id, reads, offWith = reads }) => !off.has(id) && !offWith.some((fact) => leftOut.has(fact)),
+  );
 }

@@ -72,7 +72,15 @@ export function rosterDoubt(readings: Readings): RosterDoubt | string | null {
       isContradictedByDocker,
       agents,
     };
-  if (!roster.read) return roster.reason;
-  const unread = [readings.containers, readings.slots].find((reading) => reading && !reading.read);
-  return unread && !unread.read && !unread.off ? unread.reason : null;
+  return roster.read ? whyNotSure(readings) : roster.reason;
+}
+
+/** Says why agents may live although no source names one; null where that is sure, or a source is left out. */
+function whyNotSure({ containers, slots }: Readings): string | null {
+  for (const reading of [containers, slots])
+    if (reading?.read === false && !reading.off) return reading.reason;
+  if (!containers?.read) return null;
+  const { unseenDaemons } = containers.value;
+  if (unseenDaemons.length > 0) return `the containers of ${unseenDaemons.length} daemon(s) were not listed`;
+  return containers.unlisted ?? null;
 }

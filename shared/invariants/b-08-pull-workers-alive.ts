@@ -1,6 +1,6 @@
 import type { Unseen } from "../facts/coverage.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { idleWorkers, poolOf, pullAgentsOf } from "./pull-pools.ts";
+import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import { byAgent, countSubjects, nameSubjects, secondsBetween, wholeOrText } from "./rules.ts";
 
 interface Observed {
@@ -39,46 +39,16 @@ export const pullWorkersAlive = invariant({
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];
     for (const agent of pullAgents) {
-      const { container, size, busy } = poolOf(
+      const pool = poolOf(
         agent,
         roster.get(agent)!,
         rowsOf.get(agent) ?? [],
         readings.containers,
         times.executions.fromMs,
       );
-      if (container.state === "not running") continue;
-      if (container.state === "unknown") {
-        unseen.push({ subject: agent });
-        continue;
-      }
-      const { isPullMode, startedAtMs } = container;
-      const polledAtSeconds = pullPolls.has(agent) ? pullPolls.get(agent)! : undefined;
-      const sinceMs = polledAtSeconds === undefined ? startedAtMs : laterOf(polledAtSeconds, startedAtMs);
-      if (isPullMode && (size === null || busy === null || sinceMs === null)) {
-        unseen.push({ subject: agent });
-        continue;
-      }
-      const idle = size === null || busy === null ? null : idleWorkers(size, busy);
-      const silenceSeconds = sinceMs === null ? 0 : secondsBetween(sinceMs, times.pullPolls.fromMs);
-      if (isPullMode && (idle === 0 || silenceSeconds <= SILENCE_SECONDS)) continue;
-      findings.push({
-        subject: agent,
-        keys: [agent],
-        observed: {
-          agent_name: agent,
-          kind: isPullMode ? "workers_silent" : "workers_missing",
-          container_pull_mode: isPullMode,
-          pool_size: size,
-          busy_workers: busy,
-          idle_workers: idle,
-          last_worker_poll_at: polledAtSeconds == null ? null : wholeOrText(polledAtSeconds),
-          poll_silence_seconds: isPullMode ? silenceSeconds : null,
-          poll_silence_grace_seconds: SILENCE_SECONDS,
-        },
-        signalQuery: isPullMode
-          ? `agent ${agent}: ${idle}/${size} worker(s) idle but no claim attempt for ${silenceSeconds}s > ${SILENCE_SECONDS}s`
-          : `agent ${agent}: its container runs without TRINITY_PULL_MODE=true`,
-      });
+      const found = judged(agent, pool, pullPolls.get(agent), times.pullPolls.fromMs);
+      if (found === "unseen") unseen.push({ subject: agent });
+      else if (found) findings.push(found);
     }
     return { subjects: pullAgents, unseen, findings };
   },
@@ -91,8 +61,48 @@ export const pullWorkersAlive = invariant({
       : `${agent_name}: ${idle_workers} of ${pool_size} worker(s) idle, and none asked for work for ${poll_silence_seconds} s`,
 });
 
-/** The later of the two, unix ms; null where one of them can't be read and the other does not decide it. */
-function laterOf(polledAtSeconds: number | null, startedAtMs: number | null): number | null {
-  if (polledAtSeconds === null) return null;
-  return startedAtMs === null ? polledAtSeconds * 1000 : Math.max(polledAtSeconds * 1000, startedAtMs);
+/**
+ * Judges the workers of one agent.
+ * @param polledAtSeconds when one of them last asked for work; null where that can't be read, undefined where none has
+ * @param readAtMs when that was read, unix ms
+ * @returns null where they are alive, or their container does not run
+ */
+function judged(
+  agent: string,
+  { container, size, busy }: Pool,
+  polledAtSeconds: number | null | undefined,
+  readAtMs: number,
+): Finding<Observed> | "unseen" | null {
+  if (container.state === "not running") return null;
+  if (container.state === "unknown") return "unseen";
+  const { isPullMode, startedAtMs } = container;
+  const idle = size === null || busy === null ? null : idleWorkers(size, busy);
+  const known = [startedAtMs, polledAtSeconds == null ? null : polledAtSeconds * 1000].filter(
+    (ms) => ms !== null,
+  );
+  const silenceSeconds =
+    known.length > 0 ? secondsBetween(Math.max(...known), readAtMs) : Number.POSITIVE_INFINITY;
+  if (isPullMode) {
+    if (idle === 0 || silenceSeconds <= SILENCE_SECONDS) return null;
+    // What can't be read may be later than what can.
+    if (idle === null || startedAtMs === null || polledAtSeconds === null) return "unseen";
+  }
+  return {
+    subject: agent,
+    keys: [agent],
+    observed: {
+      agent_name: agent,
+      kind: isPullMode ? "workers_silent" : "workers_missing",
+      container_pull_mode: isPullMode,
+      pool_size: size,
+      busy_workers: busy,
+      idle_workers: idle,
+      last_worker_poll_at: polledAtSeconds == null ? null : wholeOrText(polledAtSeconds),
+      poll_silence_seconds: isPullMode ? silenceSeconds : null,
+      poll_silence_grace_seconds: SILENCE_SECONDS,
+    },
+    signalQuery: isPullMode
+      ? `agent ${agent}: ${idle}/${size} worker(s) idle but no claim attempt for ${silenceSeconds}s > ${SILENCE_SECONDS}s`
+      : `agent ${agent}: its container runs without TRINITY_PULL_MODE=true`,
+  };
 }

@@ -12,6 +12,8 @@ const MAX_WITHOUT_SLOT = 3;
 /** Pairs that are compared for one agent. No platform has so many turns at once. */
 const MAX_PAIRS = 1_000_000;
 
+const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
 export const isChatTurn = ({ triggeredBy }: Execution): boolean =>
   triggeredBy !== null && CHAT_TRIGGERS.includes(triggeredBy);
 
@@ -32,7 +34,9 @@ export function withoutChatTurns(
       return laterMs >= -BEFORE_MS && laterMs <= AFTER_MS ? [{ row, slot, apartMs: Math.abs(laterMs) }] : [];
     }),
   );
-  candidates.sort((a, b) => a.apartMs - b.apartMs);
+  candidates.sort(
+    (a, b) => a.apartMs - b.apartMs || order(a.row.id, b.row.id) || order(a.slot.id, b.slot.id),
+  );
   const [takenSlots, takenRows] = [new Set<Slot>(), new Set<Execution>()];
   for (const { row, slot } of candidates) {
     if (takenRows.has(row) || takenSlots.has(slot)) continue;
@@ -62,6 +66,6 @@ export function turnsWithoutSlot(
   if (cap === null) return new Set(turns);
   const foundNone = turns.filter(({ runsAtStart }) => runsAtStart !== null && runsAtStart >= cap);
   const others = slotCount >= cap ? turns.filter((row) => !foundNone.includes(row)) : [];
-  others.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.id < b.id ? -1 : 1));
+  others.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || order(a.id, b.id));
   return new Set([...foundNone, ...others.slice(0, MAX_WITHOUT_SLOT)]);
 }

@@ -1,7 +1,8 @@
-import { isDrainSentinel } from "../facts/facts.ts";
+import { type Executions, isDrainSentinel, type ReadingTime, type Slots } from "../facts/facts.ts";
 import { DATABASE_FACTS } from "../facts/trust.ts";
-import { formatInstant } from "../time.ts";
+import { formatInstant, HOUR_MS } from "../time.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { sampleOf } from "./rules.ts";
 
 interface Observed {
   slot_count: number;
@@ -14,13 +15,13 @@ interface Observed {
 }
 
 const SUBJECT = "database";
-const SAMPLES = 10;
 const LEAST_SLOTS = 3;
 const LEAST_AGENTS = 2;
 /** A slot that leaked is as old as the row of its run. A newer one had no row here. */
 const BEHIND_SECONDS = 300;
-/** A score further ahead of our clock is not an instant of the platform. */
-const MAX_AHEAD_MS = 60_000;
+/** Before the epoch, or further ahead than any clock of the platform is, there is no instant of it. */
+const MAX_AHEAD_MS = HOUR_MS;
+const isInstant = (ms: number, { toMs }: ReadingTime): boolean => ms >= 0 && ms <= toMs + MAX_AHEAD_MS;
 
 export const databaseIsThePlatforms = invariant({
   id: "H-02",
@@ -37,49 +38,88 @@ export const databaseIsThePlatforms = invariant({
 
   check({ roster, executions, newestStart, finishedRuns, slots }, { times }) {
     if (roster.size === 0) return "the roster is empty: H-01 judges that";
-    const liveIds = new Set(executions.live.map(({ id }) => id));
-    const strange = [...slots.byAgent].flatMap(([agent, members]) =>
-      members
-        .filter(({ id, score }) => !isDrainSentinel(id) && score * 1000 <= times.slots.toMs + MAX_AHEAD_MS)
-        .filter(({ id }) => !liveIds.has(id) && finishedRuns.statusOf(id) === undefined)
-        .map(({ id, score }) => ({ agent, id, atMs: score * 1000 })),
+    const liveIds = new Set([...executions.live, ...executions.unreadable].map(({ id }) => id));
+    const strange = slotsOfThePlatform(slots, times.slots).filter(
+      ({ id }) => !liveIds.has(id) && finishedRuns.statusOf(id) === undefined,
     );
-    const agentCount = new Set(strange.map(({ agent }) => agent)).size;
+    const agents = new Set(strange.map(({ agent }) => agent));
     const newestSlotMs = strange.reduce((newest, { atMs }) => Math.max(newest, atMs), -Infinity);
-    const newestRowMs = executions.live.reduce(
-      (newest, { startedAtMs }) => Math.max(newest, startedAtMs ?? newest),
-      newestStart ?? -Infinity,
-    );
-    const behindSeconds = Math.floor((newestSlotMs - newestRowMs) / 1000);
-    const isStrange =
-      strange.length >= LEAST_SLOTS && agentCount >= LEAST_AGENTS && behindSeconds > BEHIND_SECONDS;
-    if (!isStrange)
+    const newestRowMs = newestOf(executions, newestStart, times.executions);
+    const isBehind = (slotMs: number) => Math.floor((slotMs - newestRowMs) / 1000) > BEHIND_SECONDS;
+    if (strange.length < LEAST_SLOTS || agents.size < LEAST_AGENTS || !isBehind(newestSlotMs)) {
+      const hidden = hiddenAgents(slots, agents);
+      const mayBeRed = hidden > 0 && agents.size + hidden >= LEAST_AGENTS && isBehind(times.slots.toMs);
       return {
         subjects: [SUBJECT],
         unseen: [],
         findings: [],
-        ...(slots.unseenAgents.size > 0 && { unlisted: `${slots.unseenAgents.size} agents' slots not read` }),
+        ...(mayBeRed && { unlisted: `slots of ${hidden} agent(s) were not read` }),
       };
-    const hasRow = Number.isFinite(newestRowMs);
-    const newest = formatInstant(newestSlotMs);
-    const finding: Finding<Observed> = {
-      subject: SUBJECT,
-      keys: [SUBJECT],
-      observed: {
-        slot_count: strange.length,
-        agent_count: agentCount,
-        newest_slot_at: newest,
-        newest_row_at: hasRow ? formatInstant(newestRowMs) : null,
-        behind_seconds: hasRow ? behindSeconds : null,
-        sample: strange.slice(0, SAMPLES).map(({ agent, id }) => `${agent}/${id}`),
-      },
-      signalQuery: `${strange.length} slot(s) of ${agentCount} agent(s) without a row; newest slot ${newest} is ${hasRow ? `${behindSeconds}s after the newest row ${formatInstant(newestRowMs)}` : "there, and no row at all"}`,
+    }
+    return {
+      subjects: [SUBJECT],
+      unseen: [],
+      findings: [findingOf(strange, agents.size, newestSlotMs, newestRowMs)],
     };
-    return { subjects: [SUBJECT], unseen: [], findings: [finding] };
   },
 
   summarize: ([finding]) =>
     `slots come and rows don't: ${finding?.observed.slot_count} slot(s) of ${finding?.observed.agent_count} agent(s) have no row in this database`,
-  explain: ({ slot_count, agent_count, newest_slot_at, newest_row_at }) =>
-    `${slot_count} slot(s) of ${agent_count} agent(s) without a row; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}`,
+  explain: ({ slot_count, agent_count, newest_slot_at, newest_row_at, sample }) =>
+    `${slot_count} slot(s) of ${agent_count} agent(s) without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
 });
+
+interface HeldSlot {
+  readonly agent: string;
+  readonly id: string;
+  readonly atMs: number;
+}
+
+/** The slots that executions were given, each with when. */
+const slotsOfThePlatform = ({ byAgent }: Slots, time: ReadingTime): HeldSlot[] =>
+  [...byAgent].flatMap(([agent, members]) =>
+    members
+      .map(({ id, score }) => ({ agent, id, atMs: score * 1000 }))
+      .filter(({ id, atMs }) => !isDrainSentinel(id) && isInstant(atMs, time)),
+  );
+
+/** When the newest row began, -Infinity where there is none. A time that can't be right does not count. */
+const newestOf = ({ live }: Executions, newestStart: number | null, time: ReadingTime): number =>
+  live.reduce(
+    (newest, { startedAtMs }) =>
+      startedAtMs !== null && isInstant(startedAtMs, time) ? Math.max(newest, startedAtMs) : newest,
+    newestStart ?? -Infinity,
+  );
+
+/** Counts the agents beside these that may hold slots without a row: not all of their slots were read. */
+function hiddenAgents({ unseenAgents, unread, unreadKeys }: Slots, seen: ReadonlySet<string>): number {
+  const named = new Set([...unseenAgents, ...unread.keys()]);
+  return [...named].filter((agent) => !seen.has(agent)).length + unreadKeys.length;
+}
+
+function findingOf(
+  strange: readonly HeldSlot[],
+  agentCount: number,
+  newestSlotMs: number,
+  newestRowMs: number,
+): Finding<Observed> {
+  const hasRow = Number.isFinite(newestRowMs);
+  const behindSeconds = Math.floor((newestSlotMs - newestRowMs) / 1000);
+  const newest = formatInstant(newestSlotMs);
+  const behind = hasRow
+    ? `is ${behindSeconds}s after the newest row ${formatInstant(newestRowMs)}`
+    : "is there, and no row at all";
+  return {
+    subject: SUBJECT,
+    keys: [SUBJECT],
+    observed: {
+      slot_count: strange.length,
+      agent_count: agentCount,
+      newest_slot_at: newest,
+      newest_row_at: hasRow ? formatInstant(newestRowMs) : null,
+      behind_seconds: hasRow ? behindSeconds : null,
+      sample: sampleOf(strange),
+    },
+    signalQuery: `${strange.length} slot(s) of ${agentCount} agent(s) without a row; newest slot ${newest} ${behind}`,
+  };
+}

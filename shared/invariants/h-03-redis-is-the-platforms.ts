@@ -1,5 +1,6 @@
 import { REDIS_FACTS } from "../facts/trust.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { sampleOf } from "./rules.ts";
 
 interface Observed {
   running_row_count: number;
@@ -8,7 +9,6 @@ interface Observed {
 }
 
 const SUBJECT = "redis";
-const SAMPLES = 10;
 const LEAST_AGENTS = 2;
 
 export const redisIsThePlatforms = invariant({
@@ -38,7 +38,7 @@ export const redisIsThePlatforms = invariant({
       observed: {
         running_row_count: dispatched.length,
         agent_count: agentCount,
-        sample: dispatched.slice(0, SAMPLES).map(({ agent, id }) => `${agent}/${id}`),
+        sample: sampleOf(dispatched),
       },
       signalQuery: `${dispatched.length} dispatched running row(s) of ${agentCount} agent(s), 0 slot keys, no canary:drain_tick_at`,
     };

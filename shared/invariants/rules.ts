@@ -124,6 +124,15 @@ export function nameSubjects(findings: readonly { readonly subject: string }[]):
   return listed(subjects, 5);
 }
 
+const SAMPLES = 10;
+
+/** Names the first ten of these executions, sorted: `agent/id` each. */
+export const sampleOf = (rows: readonly { readonly agent: string; readonly id: string }[]): string[] =>
+  rows
+    .map(({ agent, id }) => `${agent}/${id}`)
+    .sort()
+    .slice(0, SAMPLES);
+
 /** Counts the subjects of findings. */
 export const countSubjects = (findings: readonly { readonly subject: string }[]): number =>
   new Set(findings.map((f) => f.subject)).size;

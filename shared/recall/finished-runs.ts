@@ -40,8 +40,11 @@ export const finishedRuns: Recollection = recollection<"finishedRuns", Part>({
     return {
       fact: asFact(table),
       next({ readings: { ended }, verdicts, atMs }) {
-        const value = ended?.read ? ended.value : null;
-        const pinned = pinnedAfter(part.pinned, verdicts, table);
+        // E-02's. Others ask what was seen finished, too, but what they find is no run.
+        const verdict = verdicts.find(({ invariant }) => invariant.reads.includes("ended"));
+        // Where the database is not the platform's, what ended in the platform's is still to be read.
+        const value = ended?.read && !verdict?.discreditedBy ? ended.value : null;
+        const pinned = pinnedAfter(part.pinned, verdict, table);
         return {
           part: {
             endedCursor: value?.cursor ?? part.endedCursor,
@@ -56,10 +59,9 @@ export const finishedRuns: Recollection = recollection<"finishedRuns", Part>({
 
 function pinnedAfter(
   before: Part["pinned"],
-  verdicts: readonly Verdict[],
+  verdict: Verdict | undefined,
   table: RunTable,
 ): readonly PinnedRun[] {
-  const verdict = verdicts.find((v) => v.invariant.reads.includes("finishedRuns"));
   if (!verdict || verdict.status === "unknown") return before;
   const kept = verdict.coverage.isWhole ? [] : before;
   const red = verdict.findings.flatMap((f) => f.keys.map((key) => hashOf(key)));

@@ -4,7 +4,7 @@ import type { Facts } from "../../shared/facts/facts.ts";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
 import { live, runningRow, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
-import { rosterOf, slotsOf, zombiesOf } from "../support/facts.ts";
+import { containersOf, rosterOf, slotsOf, zombiesOf } from "../support/facts.ts";
 import { idsReading } from "../support/registry.ts";
 
 const canaryOf = useCanaries();
@@ -16,7 +16,12 @@ const statusesOf = ({ verdicts }: CycleReport) => [...new Set(Object.values(verd
 const stateIn = async (canary: ScriptedCanary, id: string) => (await canary.memory()).states[id]!;
 
 /** A database of the same schema without a row, and a Docker daemon without a container. */
-const EMPTY: Partial<Facts> = { roster: rosterOf({}), zombies: zombiesOf([]) };
+const EMPTY: Partial<Facts> = {
+  roster: rosterOf({}),
+  zombies: zombiesOf([]),
+  containers: containersOf([]),
+  newestStart: null,
+};
 
 describe("an empty roster", () => {
   test("nothing is green, and each says why", async () => {
@@ -129,8 +134,10 @@ test("an idle platform is green on its roster and its heartbeat: nothing runs, a
 test("a Redis that holds no key of the platform: what rests on it is unknown, a run without a slot is red", async () => {
   const canary = await canaryOf();
   const why = "Redis holds no key of the platform";
-  for (const fact of ["slots", "drainTick"] as const) canary.marks(fact, { insufficient: why });
-  const onRedis = idsReading("redis");
+  for (const fact of ["slots", "drainTick", "pullPolls"] as const) canary.marks(fact, { insufficient: why });
+  canary.set({ platformKeys: { hasSlotKey: false, hasHeartbeat: false } });
+  // H-03 judges the keys themselves: an idle platform whose Redis was just made has none.
+  const onRedis = idsReading("redis").filter((id) => id !== "H-03");
   const idle = await canary.cycle();
   for (const id of INVARIANT_IDS)
     expect([id, idle.verdicts[id]]).toMatchObject([

@@ -1,18 +1,24 @@
 import { describe, expect, test } from "vitest";
-import type { Facts } from "../../shared/facts/facts.ts";
+import type { Facts, RunningContainer } from "../../shared/facts/facts.ts";
 import { noQueuedWithoutSlotsFull as B02 } from "../../shared/invariants/b-02-no-queued-without-slots-full.ts";
+import { evaluate, whyOff } from "../../shared/verdict/evaluate.ts";
 import {
   AGENT,
+  containersOf,
   executionsOf,
   judge,
   judgeTwice,
+  leased,
+  leaseUntil,
   msAgo,
   observedOf,
   queued,
   readBetween,
+  readingsOf,
   recordOf,
   rosterOf,
   running,
+  runningContainer,
   secondsAgo,
   sentinel,
   slot,
@@ -57,9 +63,11 @@ describe("queued work does not wait beside free slots", () => {
         snapshot_time: "2026-11-23T12:00:00.000Z",
         observed_state: {
           agent_name: AGENT,
+          mode: "push",
           queued_count: 1,
           slot_count: 0,
           max_parallel_tasks: 2,
+          effective_max_parallel_tasks: 2,
           free_slots: 2,
           drain_tick_at: 1_795_434_600,
           drain_tick_age_seconds: 600,
@@ -267,6 +275,226 @@ describe("parts that could not be read", () => {
     );
     expect(recordOf(verdict)).toEqual({ status: "red", checked: 1, unseen: ["b"], reason: null });
     expect(verdict.findings.map((f) => f.subject)).toEqual(["a"]);
+  });
+});
+
+describe("the ceiling of all agents", () => {
+  const ceiling = (maxParallelTasksCeiling: number | null | "unreadable", differs: Partial<Facts> = {}) =>
+    stalled(600, { platformSettings: { maxParallelTasksCeiling }, ...differs });
+  const one = { slots: slotsOf({ [AGENT]: [slot("a")] }) };
+
+  test("lower than the agent's cap, it is the cap: with that many slots taken the queue may wait", () => {
+    expect(statusOf(ceiling(1, one))).toBe("green");
+    expect(observedOf(judge(B02, ceiling(1)))).toEqual([
+      expect.objectContaining({ max_parallel_tasks: 2, effective_max_parallel_tasks: 1, free_slots: 1 }),
+    ]);
+  });
+
+  test("higher, or unknown to the installation, it changes nothing", () => {
+    for (const maximum of [2, 10, null])
+      expect(observedOf(judge(B02, ceiling(maximum, one)))).toEqual([
+        expect.objectContaining({ max_parallel_tasks: 2, effective_max_parallel_tasks: 2, free_slots: 1 }),
+      ]);
+  });
+
+  test("unreadable, no agent's cap is known", () => {
+    expect(recordOf(judge(B02, ceiling("unreadable")))).toMatchObject({ status: "unknown", unseen: [AGENT] });
+  });
+});
+
+describe("the queue of an agent with pull workers", () => {
+  const PULLING = { isPullMode: true, poolSize: 3 };
+  /** One row that has waited for so long, three idle workers, and no sweep at all: the drain never drains these. */
+  const pulled = (
+    waitedSeconds: number,
+    { container = {}, ...differs }: Partial<Facts> & { container?: Partial<RunningContainer> } = {},
+  ): Partial<Facts> => ({
+    executions: executionsOf([queued("q", { waitedSeconds })]),
+    pullPolls: new Map([[AGENT, secondsAgo(5)]]),
+    drainTick: { atSeconds: null },
+    containers: containersOf([runningContainer({ ...PULLING, ...container })]),
+    ...differs,
+  });
+  const DOWN = { read: false, reason: "no answer" } as const;
+  const withoutDocker = (
+    facts: Partial<Facts>,
+    containers: { read: false; reason: string; off?: true } = DOWN,
+  ) => evaluate(B02, { ...readingsOf(facts), containers });
+
+  test("waits for more than two minutes beside idle workers: critical", () => {
+    expect(violationsOf(judge(B02, pulled(130)))).toEqual([
+      {
+        invariant_id: "B-02",
+        tier: "B",
+        severity: "critical",
+        subject: AGENT,
+        snapshot_time: "2026-11-23T12:00:00.000Z",
+        observed_state: {
+          agent_name: AGENT,
+          mode: "pull",
+          kind: "queued_not_claimed",
+          queued_count: 1,
+          oldest_queued_age_seconds: 130,
+          claim_grace_seconds: 120,
+          container_pull_mode: true,
+          pool_size: 3,
+          busy_workers: 0,
+          idle_workers: 3,
+          snapshot_time: "2026-11-23T12:00:00.000Z",
+        },
+        signal_query: `agent ${AGENT}: queued=1, oldest 130s > 120s with 3/3 worker(s) idle`,
+      },
+    ]);
+  });
+
+  test.each([
+    [120.999, "green"],
+    [121, "red"],
+  ])("the oldest row has waited for %d s: %s", (seconds, status) => {
+    expect(statusOf(pulled(seconds))).toBe(status);
+    const newer = queued("newer", { waitedSeconds: 1 });
+    const executions = executionsOf([newer, queued("q", { waitedSeconds: seconds })]);
+    expect(statusOf(pulled(0, { executions }))).toBe(status);
+  });
+
+  test("may wait while every worker is busy; a lease that ran out is not busy", () => {
+    const busy = (leftSeconds: number) =>
+      executionsOf([
+        queued("q", { waitedSeconds: 600 }),
+        ...["a", "b", "c"].map((id) => leased(id, { leftSeconds })),
+      ]);
+    expect(statusOf(pulled(600, { executions: busy(60) }))).toBe("green");
+    expect(observedOf(judge(B02, pulled(600, { executions: busy(-1) })))).toMatchObject([
+      { busy_workers: 0, idle_workers: 3 },
+    ]);
+  });
+
+  test("slots say nothing of pull workers: neither taken ones nor the heartbeat", () => {
+    const slots = slotsOf({ [AGENT]: [slot("a"), slot("b"), slot("c")] });
+    expect(statusOf(pulled(600, { slots }))).toBe("red");
+    expect(statusOf(pulled(600, { slots: slotsOf({}, [AGENT]) }))).toBe("red");
+    expect(statusOf(pulled(30))).toBe("green");
+    expect(statusOf(pulled(600, { drainTick: { atSeconds: secondsAgo(1) } }))).toBe("red");
+  });
+
+  test.each(["chat", "schedule", "retry", null])("counts whatever started it: %s", (triggeredBy) => {
+    const executions = executionsOf([queued("q", { waitedSeconds: 130, triggeredBy })]);
+    expect(statusOf(pulled(130, { executions }))).toBe("red");
+  });
+
+  test("a live lease makes it a pull agent, although no worker has ever asked", () => {
+    const executions = executionsOf([queued("q", { waitedSeconds: 130 }), leased("run")]);
+    expect(observedOf(judge(B02, pulled(0, { pullPolls: new Map(), executions })))).toMatchObject([
+      { mode: "pull", busy_workers: 1, idle_workers: 2 },
+    ]);
+  });
+
+  test("its container does not run: major, whatever else runs", () => {
+    const verdict = judge(
+      B02,
+      pulled(130, { containers: containersOf([runningContainer({ agent: "other" })]) }),
+    );
+    expect(violationsOf(verdict)).toEqual([
+      expect.objectContaining({
+        severity: "major",
+        observed_state: expect.objectContaining({
+          kind: "pilot_stopped",
+          container_pull_mode: null,
+          pool_size: 3,
+          idle_workers: 3,
+        }),
+        signal_query: `agent ${AGENT}: queued=1, oldest 130s > 120s with its container not running`,
+      }),
+    ]);
+  });
+
+  test("its container runs without pull mode: critical, whatever is busy or unread", () => {
+    const executions = executionsOf([
+      queued("q", { waitedSeconds: 130 }),
+      running("odd", { lease: leaseUntil(null) }),
+    ]);
+    const verdict = judge(B02, pulled(130, { container: { isPullMode: false }, executions }));
+    expect(violationsOf(verdict)).toEqual([
+      expect.objectContaining({
+        severity: "critical",
+        observed_state: expect.objectContaining({ kind: "queued_not_claimed", container_pull_mode: false }),
+        signal_query: `agent ${AGENT}: queued=1, oldest 130s > 120s with a container that is not in pull mode`,
+      }),
+    ]);
+  });
+
+  test("Docker unread, or left out: the pool is the agent's cap, and it is major", () => {
+    for (const containers of [DOWN, { ...DOWN, off: true as const }]) {
+      const verdict = withoutDocker(pulled(130), containers);
+      expect(verdict.findings.map((f) => [f.severity, f.observed])).toMatchObject([
+        ["major", { kind: "queued_not_claimed", container_pull_mode: null, pool_size: 3, idle_workers: 3 }],
+      ]);
+    }
+    const busy = executionsOf([
+      queued("q", { waitedSeconds: 600 }),
+      ...["a", "b", "c"].map((id) => leased(id)),
+    ]);
+    expect(withoutDocker(pulled(600, { executions: busy })).status).toBe("green");
+    expect(whyOff(B02, { ...readingsOf(pulled(130)), containers: { ...DOWN, off: true } })).toBeNull();
+  });
+
+  test("a daemon that was not listed may run its container", () => {
+    const containers = containersOf([], { unseenDaemons: ["tcp://docker-2:2376"] });
+    expect(observedOf(judge(B02, pulled(130, { containers })))).toMatchObject([
+      { kind: "queued_not_claimed", container_pull_mode: null },
+    ]);
+  });
+
+  test("a row that is claimed before the second look", () => {
+    const claimed = pulled(0, { executions: executionsOf([leased("q", { ageSeconds: 130 })]) });
+    expect(judgeTwice(B02, pulled(130), claimed).status).toBe("green");
+    expect(judgeTwice(B02, pulled(130), pulled(133)).status).toBe("red");
+  });
+
+  describe("what can't be read", () => {
+    const unseen = (facts: Partial<Facts>, part = AGENT) =>
+      expect(recordOf(judge(B02, facts))).toMatchObject({ status: "unknown", unseen: [part] });
+
+    test("since when a row waits: it is unseen, where no other has waited long enough", () => {
+      const undated = queued("q", { queuedAtMs: null, startedAtMs: null });
+      unseen(pulled(0, { executions: executionsOf([undated]) }), `${AGENT}/q`);
+      const beside = executionsOf([undated, queued("q-2", { waitedSeconds: 130 })]);
+      expect(recordOf(judge(B02, pulled(0, { executions: beside })))).toMatchObject({
+        status: "red",
+        unseen: [],
+      });
+    });
+
+    test("how many workers are busy, or how many there are", () => {
+      const odd = running("odd", { lease: leaseUntil(null) });
+      unseen(pulled(130, { executions: executionsOf([queued("q", { waitedSeconds: 130 }), odd]) }));
+      const roster = rosterOf({ [AGENT]: { maxParallelTasks: null } });
+      unseen(pulled(130, { container: { poolSize: null }, roster }));
+      expect(statusOf(pulled(130, { roster }))).toBe("red");
+    });
+
+    test("a row whose id can't be read waits like any other", () => {
+      const executions = executionsOf([], [withoutId(queued("q", { waitedSeconds: 130 }))]);
+      expect(observedOf(judge(B02, pulled(0, { executions })))).toMatchObject([{ queued_count: 1 }]);
+    });
+  });
+
+  test("beside a stalled drain: one line says both", () => {
+    const verdict = judge(B02, {
+      ...pulled(130),
+      roster: rosterOf({ [AGENT]: {}, ada: {} }),
+      executions: executionsOf([
+        queued("q", { waitedSeconds: 130 }),
+        queued("p", { agent: "ada", waitedSeconds: 600 }),
+      ]),
+    });
+    expect(verdict.findings.map((f) => (f.observed as { mode: string }).mode)).toEqual(["push", "pull"]);
+    expect(B02.summarize(verdict.findings)).toBe(
+      `2 queued run(s) wait beside free slots across 2 agent(s), the drain never ran, the pull workers of 1 agent(s) claim nothing: ada, ${AGENT}`,
+    );
+    expect(B02.explain(verdict.findings[1]!.observed)).toBe(
+      `${AGENT}: 1 queued, the oldest for 130 s; 3/3 worker(s) idle`,
+    );
   });
 });
 

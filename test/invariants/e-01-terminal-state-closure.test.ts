@@ -163,6 +163,22 @@ describe("rows of pull workers belong to their reaper", () => {
     expect(idsOf(oneMinute(pulled))).toEqual(judged ? ["pulled"] : []);
   });
 
+  test("a row that its reaper has given up is shown with its lease; another has none to show", () => {
+    const left = running("E", { ageSeconds: 7200, lease: leaseUntil(msAgo(600.5)) });
+    const facts = { roster: rosterOf({ [AGENT]: { executionTimeoutSeconds: 60 } }) };
+    expect(observedOf(judge(E01, { ...facts, executions: executionsOf([left]) }))).toEqual([
+      expect.objectContaining({
+        execution_id: "E",
+        lease_expires_at: "2026-11-23T11:49:59.500Z",
+        lease_overdue_seconds: 600,
+      }),
+    ]);
+    const [plain] = observedOf(
+      judge(E01, { ...facts, executions: executionsOf([{ ...left, lease: null }]) }),
+    );
+    expect(plain).not.toHaveProperty("lease_expires_at");
+  });
+
   test("a lease that can't be read makes the row unseen", () => {
     const pulled = running("pulled", { ageSeconds: 90_000, lease: leaseUntil(null) });
     const verdict = judge(E01, oneMinute(pulled, running("stuck", { ageSeconds: 400 })));

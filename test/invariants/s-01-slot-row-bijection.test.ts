@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { UnreadMembers } from "../../shared/facts/facts.ts";
+import type { Execution, UnreadMembers } from "../../shared/facts/facts.ts";
 import { slotRowBijection as S01 } from "../../shared/invariants/s-01-slot-row-bijection.ts";
 import {
   AGENT,
@@ -68,6 +68,7 @@ describe("a slot for each running row", () => {
           sql_running_count: 3,
           in_redis_only: ["leak-a", "leak-b"],
           in_sql_only: ["lost-1", "lost-2"],
+          paired_chat_turns: 0,
           snapshot_time: "2026-11-23T12:00:00.000Z",
         },
         signal_query: `set(ZRANGE agent:slots:${AGENT}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${AGENT}' AND status = 'running')`,
@@ -231,6 +232,175 @@ describe("the stop race: the row has ended, ZREM comes 5 ms later", () => {
     const first = { slots: held(slot("flip")) };
     const second = { executions: rows(running("flip")) };
     expect(judgeTwice(S01, first, second).status).toBe("green");
+  });
+});
+
+describe("chat turns, whose slot and row have different ids", () => {
+  const turn = (id: string, ageSeconds: number, differs: Partial<Execution> = {}) =>
+    running(id, { ageSeconds, triggeredBy: "chat", ...differs });
+  /** A turn's slot is acquired some tens of milliseconds before its row. */
+  const slotOf = (id: string, ageSeconds: number) => slot(id, { ageSeconds: ageSeconds + 0.04 });
+
+  test("a turn of two minutes is green from its slot to its end", () => {
+    const [row, itsSlot] = [(age: number) => turn("row", age), (age: number) => slotOf("made-for-it", age)];
+    // Its slot is there, its row not yet.
+    expect(mismatchOf({ slots: held(itsSlot(0)) })).toBeNull();
+    for (const age of [0, 2.5, 3, 4, 30, 59, 60, 61, 120])
+      expect(mismatchOf({ slots: held(itsSlot(age)), executions: rows(row(age)) })).toBeNull();
+    // Its row has ended, its slot is released milliseconds later.
+    const ending = { slots: held(itsSlot(120)) };
+    expect(judgeTwice(S01, ending, {}).status).toBe("green");
+    // Read the other way round, its slot is gone and its row not yet terminal.
+    expect(judgeTwice(S01, { executions: rows(row(120)) }, {}).status).toBe("green");
+  });
+
+  test("beside a real leak and a real loss: what is paired is counted and named nowhere", () => {
+    const facts = {
+      slots: held(slotOf("s-1", 60), slot("leak", { ageSeconds: 500 })),
+      executions: rows(turn("r-1", 60), running("lost", { ageSeconds: 500 })),
+    };
+    expect(observedOf(judge(S01, facts))).toEqual([
+      expect.objectContaining({
+        redis_slot_count: 2,
+        sql_running_count: 2,
+        in_redis_only: ["leak"],
+        in_sql_only: ["lost"],
+        paired_chat_turns: 1,
+      }),
+    ]);
+  });
+
+  test("a scheduled run beside a leaked slot of the same time is no chat turn", () => {
+    const facts = {
+      slots: held(slot("leak")),
+      executions: rows(running("lost", { triggeredBy: "schedule" })),
+    };
+    expect(mismatchOf(facts)).toEqual({ redis: ["leak"], sql: ["lost"] });
+  });
+
+  test("a slot and a turn too far apart in time are a leak and a loss", () => {
+    const facts = { slots: held(slotOf("leak", 600)), executions: rows(turn("lost", 60)) };
+    expect(mismatchOf(facts)).toEqual({ redis: ["leak"], sql: ["lost"] });
+  });
+
+  test("a slot of another agent is not theirs", () => {
+    const facts = {
+      roster: rosterOf({ [AGENT]: {}, other: {} }),
+      slots: slotsOf({ other: [slotOf("s", 60)] }),
+      executions: rows(turn("r", 60)),
+    };
+    expect(judge(S01, facts).findings.map((f) => f.keys)).toEqual([["sql:r"], ["redis:s"]]);
+  });
+
+  describe("beyond the cap: a turn that finds no free slot goes on without one", () => {
+    /** A cap of 2, both slots taken. */
+    const full = (...turns: Execution[]) => ({
+      roster: rosterOf({ [AGENT]: { maxParallelTasks: 2 } }),
+      slots: held(slot("run-1"), slot("run-2")),
+      executions: rows(running("run-1"), running("run-2"), ...turns),
+    });
+    const turns = [turn("t-1", 40), turn("t-2", 30), turn("t-3", 20), turn("t-4", 10)];
+
+    test("three turns of a full agent are green, a fourth has lost its slot: the oldest", () => {
+      expect(mismatchOf(full(...turns.slice(1)))).toBeNull();
+      expect(mismatchOf(full(...turns))).toEqual({ redis: [], sql: ["t-1"] });
+    });
+
+    test("a task of a full agent has no such place", () => {
+      expect(mismatchOf(full(running("lost")))).toEqual({ redis: [], sql: ["lost"] });
+    });
+
+    test("with a slot free, and no sign that it was otherwise, a turn without a slot is red", () => {
+      const facts = { ...full(...turns.slice(1)), slots: held(slot("run-1")) };
+      expect(mismatchOf({ ...facts, executions: rows(running("run-1"), turn("t", 60)) })).toEqual({
+        redis: [],
+        sql: ["t"],
+      });
+    });
+
+    test("a turn that began while the agent was full goes on when slots are free again", () => {
+      const began = turn("t", 60, { runsAtStart: 2 });
+      const facts = { roster: rosterOf({ [AGENT]: { maxParallelTasks: 2 } }), executions: rows(began) };
+      expect(mismatchOf(facts)).toBeNull();
+      const notFull = rows(turn("t", 60, { runsAtStart: 1 }));
+      expect(mismatchOf({ ...facts, executions: notFull })).toEqual({ redis: [], sql: ["t"] });
+    });
+
+    test("the cap is the one that the platform honours: a ceiling of all agents can be lower", () => {
+      const facts = { slots: held(slot("run-1")), executions: rows(running("run-1"), turn("t", 60)) };
+      const ceiling = (maxParallelTasksCeiling: number | null | "unreadable") => ({
+        ...facts,
+        platformSettings: { maxParallelTasksCeiling },
+      });
+      expect(mismatchOf(ceiling(1))).toBeNull();
+      expect(mismatchOf(ceiling(null))).toEqual({ redis: [], sql: ["t"] });
+      expect(mismatchOf(ceiling(2))).toEqual({ redis: [], sql: ["t"] });
+    });
+
+    test("where the cap can't be read, a turn without a slot is unseen; a task is not", () => {
+      for (const unknown of [
+        { roster: rosterOf({ [AGENT]: { maxParallelTasks: null } }) },
+        { platformSettings: { maxParallelTasksCeiling: "unreadable" as const } },
+      ]) {
+        const facts = { ...unknown, executions: rows(turn("t", 60), running("lost")) };
+        expect(recordOf(judge(S01, facts))).toMatchObject({ status: "red", unseen: [`${AGENT}/sql:t`] });
+        expect(mismatchOf(facts)).toEqual({ redis: [], sql: ["lost"] });
+      }
+    });
+
+    test("members that can't be read fill the cap like any other", () => {
+      const slots = slotsOf({ [AGENT]: [slot("run-1")] }, [], { unread: { [AGENT]: { unreadable: 1 } } });
+      const facts = { ...full(), slots, executions: rows(running("run-1"), turn("t", 60)) };
+      expect(mismatchOf(facts)).toBeNull();
+    });
+  });
+});
+
+describe("runs that are being dispatched", () => {
+  const scheduled = (id: string, ageSeconds: number, hasSession: boolean | null = false) =>
+    running(id, { ageSeconds, hasSession, triggeredBy: "schedule" });
+
+  test("a burst of 50 of the scheduler: the rows come first, the slots seconds later", () => {
+    const burst = Array.from({ length: 50 }, (_, n) => scheduled(`run-${n}`, 0.2 * n));
+    expect(mismatchOf({ executions: rows(...burst) })).toBeNull();
+    // Half of them have their slot, and with it their session.
+    const half = burst.map((row, n) => (n % 2 === 0 ? { ...row, hasSession: true } : row));
+    const slots = held(...half.filter((row) => row.hasSession).map(({ id }) => slot(id)));
+    expect(mismatchOf({ slots, executions: rows(...half) })).toBeNull();
+  });
+
+  test.each([
+    [59.999, false, null],
+    [60, false, ["run"]],
+    [59.999, null, null],
+    [60, null, ["run"]],
+    [2.999, true, null],
+    [3, true, ["run"]],
+    // Its start is in the future, further than a dispatch takes.
+    [-60, false, ["run"]],
+    [-59.999, false, null],
+  ] as const)("a row %d s old, with a session: %j, without a slot: %j", (age, hasSession, sql) => {
+    expect(mismatchOf({ executions: rows(scheduled("run", age, hasSession)) })).toEqual(
+      sql && { redis: [], sql: [...sql] },
+    );
+  });
+
+  test("a slow reading does not shorten the minute", () => {
+    const times = { executions: readBetween(0, 8) };
+    expect(mismatchOf({ executions: rows(scheduled("run", 59.999)) }, { times })).toBeNull();
+    expect(mismatchOf({ executions: rows(scheduled("run", 60)) }, { times })).not.toBeNull();
+  });
+
+  test("a row that can't be aged counts, dispatched or not", () => {
+    const undated = running("run", { ...NO_STARTED_AT, hasSession: false });
+    expect(mismatchOf({ executions: rows(undated) })).toEqual({ redis: [], sql: ["run"] });
+  });
+
+  test("a slot without a row is no dispatch: it has three seconds", () => {
+    expect(mismatchOf({ slots: held(slot("leak", { ageSeconds: 3 })) })).toEqual({
+      redis: ["leak"],
+      sql: [],
+    });
   });
 });
 

@@ -9,6 +9,7 @@ import {
   readBetween,
   recordOf,
   rosterOf,
+  secondsAgo,
   sentinel,
   slot,
   slotsOf,
@@ -104,6 +105,43 @@ describe("a slot's hash lives as long as its execution may, and 300 s more", () 
     expect(S03.confirm).toBe(true);
     expect(judgeTwice(S03, plain(-2, 60), {}).status).toBe("green");
     expect(judgeTwice(S03, plain(-2, 60), plain(-2, 63)).status).toBe("red");
+  });
+});
+
+describe("where Redis says when a hash expires, no clock of ours is part of it", () => {
+  /** Acquired so long ago by the platform's clock, and given so long a life by Redis's. */
+  const given = (lifeSeconds: number, ageSeconds: number) => {
+    const { score } = slot("s", { ageSeconds });
+    const expiresAtSeconds = score + lifeSeconds;
+    const ttlSeconds = Math.max(0, Math.round(expiresAtSeconds - secondsAgo(0)));
+    return held(slot("s", { ageSeconds, timeoutSeconds: 60, ttlSeconds, expiresAtSeconds }));
+  };
+
+  test.each([
+    [360, []],
+    [358, []],
+    [357.75, ["below_floor"]],
+    [30, ["below_floor"]],
+    [100_000, []],
+  ])("a life of %d s for a floor of 360 s, at any age and by any clock: %j", (life, kinds) => {
+    // Of a platform whose clock is ten minutes ahead, the slots are ten minutes from now.
+    for (const ageSeconds of [0, 1, 30, 3600, -600])
+      expect(kindsOf({ slots: given(life, ageSeconds) })).toEqual(kinds);
+  });
+
+  test("with the TTL alone, a clock ahead of ours made the life of a healthy slot look shorter", () => {
+    const [healthy] = given(360, -600).byAgent.get(AGENT)!;
+    expect(kindsOf({ slots: held({ ...healthy!, expiresAtSeconds: null, ttlSeconds: 300 }) })).toEqual([
+      "below_floor",
+    ]);
+  });
+
+  test("what is shown is the life that was given, and the age", () => {
+    expect(observedOf(judge(S03, { slots: given(30, 20) }))[0]).toMatchObject({
+      redis_ttl_seconds: 10,
+      initial_ttl_seconds: 30,
+      age_seconds: 20,
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 /** Which sources a canary has, by its variables. */
 import { describe, expect, test } from "vitest";
 import type { Environment } from "../../shared/config/reader.ts";
-import { DATABASE_FACTS } from "../../shared/facts/trust.ts";
+import { DATABASE_FACTS, REDIS_FACTS } from "../../shared/facts/trust.ts";
 import { configureSources } from "../../shared/sources/index.ts";
 import { loadConfig } from "../../shared/variables.ts";
 
@@ -58,10 +58,15 @@ describe("who counts the queues", () => {
   ])("%s", (_, env, expected) => {
     expect(sourcesOf(env)).toEqual([
       ...expected,
-      ["redis", "not configured", ["slots", "drainTick", "pullPolls", "platformKeys"]],
+      ["redis", "not configured", REDIS_FACTS],
       ["docker", "not configured", ["zombies", "containers"]],
     ]);
   });
+});
+
+test("an invariant can discredit all that the database gives, and all that Redis gives", () => {
+  const given = Object.fromEntries(sourcesOf({}).map(([name, , gives]) => [name, gives]));
+  expect(given).toMatchObject({ sqlite: DATABASE_FACTS, redis: REDIS_FACTS });
 });
 
 test("every source that is named is read, in the order of the registry", () => {

@@ -1,7 +1,8 @@
 /** What a server that speaks the Upstash REST protocol may answer, and what is made of it. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeError } from "../../shared/errors.ts";
-import type { DrainTick, Reading, Slots } from "../../shared/facts/facts.ts";
+import type { DrainTick, PlatformKeys, PullPolls, Reading, Slots } from "../../shared/facts/facts.ts";
+import { REDIS_FACTS } from "../../shared/facts/trust.ts";
 import { parseDrainTick, parseHash } from "../../shared/sources/redis/answers.ts";
 import { redisReader } from "../../shared/sources/redis/redis.ts";
 import { type ScriptedServer, startScriptedServer } from "../support/scripted-server.ts";
@@ -98,21 +99,33 @@ describe("a server's own words", () => {
     server = undefined;
   });
 
-  /** @param answers of the commands, by the first word of each */
+  /** @param answers of the commands, by the first word of each; any other is unknown to this server */
   async function read(answers: Record<string, (command: string[]) => object>) {
     server = await startScriptedServer(({ body }, response) => {
       const commands = JSON.parse(body) as string[][];
-      response.end(JSON.stringify(commands.map((command) => answers[command[0]!.toLowerCase()]!(command))));
+      const unknown = ([name]: string[]) => ({ error: `ERR unknown command '${name}'` });
+      asked.push(...commands.map(([name]) => name!.toLowerCase()));
+      response.end(
+        JSON.stringify(commands.map((command) => (answers[command[0]!.toLowerCase()] ?? unknown)(command))),
+      );
     });
     const { readings, unavailable } = await redisReader({ url: server.url, token: TOKEN })({
       signal: new AbortController().signal,
       now: () => NOW_SECONDS * 1000,
-      wanted: new Set(["slots", "drainTick"]),
+      wanted: new Set(REDIS_FACTS),
       since: { ended: null },
     });
-    const { slots, drainTick } = readings as { slots: Reading<Slots>; drainTick: Reading<DrainTick> };
-    return { slots, drainTick, unavailable };
+    const { slots, drainTick, pullPolls, platformKeys } = readings as {
+      slots: Reading<Slots>;
+      drainTick: Reading<DrainTick>;
+      pullPolls: Reading<PullPolls>;
+      platformKeys: Reading<PlatformKeys>;
+    };
+    return { slots, drainTick, pullPolls, platformKeys, unavailable };
   }
+  /** The names of all commands that were sent. */
+  const asked: string[] = [];
+  beforeEach(() => void asked.splice(0));
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const page = (...keys: string[]) => ({ result: [base64("0"), keys.map(base64)] });
   const none = { get: () => ({ result: null }), scan: () => page() };
@@ -138,12 +151,70 @@ describe("a server's own words", () => {
   ])(
     "no slots, and a heartbeat that is %s: whether Redis holds any key of the platform",
     async (_, get, isEmpty) => {
-      const { slots } = await read({ ...none, get: () => get });
-      expect(slots).toMatchObject({ read: true });
-      const { insufficient } = slots as { insufficient?: string };
-      expect(insufficient).toBe(isEmpty ? "Redis holds no key of the platform" : undefined);
+      const { slots, pullPolls, platformKeys } = await read({ ...none, get: () => get });
+      for (const reading of [slots, pullPolls]) {
+        expect(reading).toMatchObject({ read: true });
+        const { insufficient } = reading as { insufficient?: string };
+        expect(insufficient).toBe(isEmpty ? "Redis holds no key of the platform" : undefined);
+      }
+      expect(platformKeys).toMatchObject({ value: { hasSlotKey: false, hasHeartbeat: !isEmpty } });
     },
   );
+
+  test("no slots and no heartbeat, but a pull worker that has asked: Redis is the platform's", async () => {
+    const { slots, drainTick, pullPolls } = await read({
+      scan: () => page("agent:pull_poll:ruby"),
+      get: ([, key]) => ({ result: key === "agent:pull_poll:ruby" ? base64(String(NOW_SECONDS - 5)) : null }),
+    });
+    expect(pullPolls).toMatchObject({ value: new Map([["ruby", NOW_SECONDS - 5]]) });
+    expect(slots).not.toHaveProperty("insufficient");
+    expect(drainTick).toMatchObject({ value: { atSeconds: null } });
+    expect(drainTick).not.toHaveProperty("insufficient");
+  });
+
+  test.each(["agent:slots:ruby", "agent:slot:ruby:run", "agent:slots:", "agent:slot:", "agent:slotty"])(
+    "a key %s: there is a key of a slot, whatever is in it",
+    async (key) => {
+      const { platformKeys } = await read({
+        ...none,
+        scan: () => page(key),
+        zrange: () => ({ error: "WRONGTYPE" }),
+      });
+      expect(platformKeys).toMatchObject({ value: { hasSlotKey: true, hasHeartbeat: false } });
+    },
+  );
+
+  describe("the life of a hash", () => {
+    const one = {
+      ...none,
+      scan: () => page("agent:slots:ruby", "agent:slot:ruby:run"),
+      zrange: () => ({ result: [base64("run"), base64("1799999990")] }),
+      hget: () => ({ result: base64("60") }),
+    };
+    const slotIn = ({ slots }: Awaited<ReturnType<typeof read>>) =>
+      slots.read && slots.value.byAgent.get("ruby")![0];
+
+    test("is asked by EXPIRETIME where the server knows it, and by nothing else", async () => {
+      const answer = await read({
+        ...one,
+        expiretime: ([, key]) => ({ result: key === "canary:drain_tick_at" ? -2 : NOW_SECONDS + 350 }),
+      });
+      expect(slotIn(answer)).toMatchObject({ ttlSeconds: 350, expiresAtSeconds: NOW_SECONDS + 350 });
+      expect(asked).not.toContain("ttl");
+      expect(answer.unavailable).toEqual([]);
+    });
+
+    test.each(["ERR unknown command 'expiretime'", "NOPERM this user has no permissions to run it"])(
+      "is asked by TTL where the server answers: %s",
+      async (error) => {
+        const answer = await read({ ...one, expiretime: () => ({ error }), ttl: () => ({ result: 350 }) });
+        expect(slotIn(answer)).toMatchObject({ ttlSeconds: 350, expiresAtSeconds: null, timeoutSeconds: 60 });
+        expect(asked.filter((name) => name === "expiretime")).toHaveLength(1);
+        expect(answer.unavailable).toEqual([]);
+        expect(answer.drainTick).toMatchObject({ read: true });
+      },
+    );
+  });
 
   test("an answer with more members than were asked for is one with more, not a longer one", async () => {
     const flat = Array.from({ length: 5_000 }, (_, n) => [base64(`run-${n}`), base64("1")]).flat();

@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll } from "vitest";
 import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import type { Alert } from "../../shared/alerts/alert.ts";
 import type { Canary } from "../../shared/canary.ts";
 import { EMPTY_MEMORY, type Memory, memorySizes } from "../../shared/cycle/memory.ts";
 import type { AlertSettings, CycleOutcome, CycleSettings } from "../../shared/cycle/outcome.ts";
@@ -107,12 +108,12 @@ export const container = (
 
 const IDLE = { executionTimeoutSeconds: 7 * 86_400 };
 
-/** Two idle agents, and a drain that has just run. */
+/** Two idle agents, a run that has just ended, and a drain that has just run. */
 const HEALTHY: World = {
   roster: rosterOf({ alpha: IDLE, beta: IDLE }),
   executions: live(),
   sessions: new Set(),
-  newestStart: null,
+  newestStart: (nowMs) => nowMs - MINUTE_MS,
   waitingRetries: [],
   platformSettings: { maxParallelTasksCeiling: 10 },
   ended: (nowMs) => ({ rows: [], cursor: cursorAt(nowMs) }),
@@ -264,6 +265,19 @@ export async function patientClient(of: DynamoDBDocumentClient): Promise<DynamoD
   });
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }
+
+/** Takes what the canary sends from now on: kind, invariant and severity of each alert. */
+export function alertsOf(canary: ScriptedCanary, policy: Partial<AlertSettings["policy"]> = {}): string[] {
+  const sent: string[] = [];
+  const slack = async ({ kind, invariantId, severity, summary }: Alert) =>
+    void sent.push(`${kind} ${invariantId ?? summary} ${severity}`);
+  const { alerts } = canary.deps;
+  Object.assign(canary.deps, {
+    alerts: { ...alerts, senders: { slack }, policy: { ...alerts.policy, ...policy } },
+  });
+  return sent;
+}
+export const taken = (sent: string[]): string[] => sent.splice(0);
 
 /** Starts one dynalite for the test file. Gives a function that makes a canary with a new table. */
 export function useCanaries(): (settings?: Partial<Settings>) => Promise<ScriptedCanary> {

@@ -369,6 +369,15 @@ export function testUnreadFacts(invariant: Invariant): void {
     expect(blind.check).not.toHaveBeenCalled();
   });
 
+  test.each([...(invariant.optional ?? [])])(
+    `${invariant.id} does not fail where %s can't be read, or was never asked for`,
+    (fact) => {
+      const { [fact]: _left, ...unasked } = readingsOf();
+      for (const readings of [unasked, { ...unasked, [fact]: { read: false, reason: `${fact}: down` } }])
+        expect(evaluate(invariant, readings).reason ?? "").not.toMatch(/the check failed/);
+    },
+  );
+
   test(`${invariant.id} asks for nothing that it does not need: other sources may all be down`, () => {
     const readings = Object.fromEntries(
       Object.entries(readingsOf()).map(([name, reading]) => [

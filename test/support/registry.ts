@@ -10,6 +10,14 @@ export function idsReading(source: SourceName): string[] {
   return INVARIANTS.filter(({ reads }) => reads.some((fact) => gives.includes(fact))).map(({ id }) => id);
 }
 
+/** The ids of the invariants that are not run where this source is left out, in their order. */
+export function idsOffWithout(source: SourceName): string[] {
+  const gives: readonly string[] = SOURCES.find(({ name }) => name === source)!.gives;
+  return INVARIANTS.filter(({ reads, offWith = reads }) => offWith.some((fact) => gives.includes(fact))).map(
+    ({ id }) => id,
+  );
+}
+
 /** All other ids, in their order. */
 export const idsNotReading = (source: SourceName): string[] => {
   const reading = idsReading(source);

@@ -79,10 +79,10 @@ describe("an idle platform with a roster and a heartbeat", () => {
   });
 });
 
-test("who reads executions has the roster read as well, and who reads neither has not", () => {
+test("who reads executions has the roster read as well, who can do without a fact has it read too, and no other", () => {
   for (const invariant of INVARIANTS) {
-    const { reads } = invariant;
-    const all = reads.includes("executions") ? ["roster", ...reads] : reads;
+    const { reads, optional = [] } = invariant;
+    const all = [...(reads.includes("executions") ? ["roster"] : []), ...reads, ...optional];
     expect([...factsOf([invariant])].sort()).toEqual([...new Set(all)].sort());
   }
 });

@@ -17,6 +17,7 @@ import {
   useCanaries,
 } from "../support/cycle.ts";
 import { slotsOf, zombiesOf } from "../support/facts.ts";
+import { idsOffWithout } from "../support/registry.ts";
 
 const canaryOf = useCanaries();
 const TOKEN = "correct-horse-battery-staple";
@@ -279,7 +280,7 @@ describe("POST run-cycle", () => {
   test("ids that there are not: 422 names them, and those that there are", async () => {
     const { post, canary } = await apiOf();
     const answer = await post({ invariants: ["S-01", "X-99", "s-02"] });
-    expectError(answer, 422, "unknown_invariant", /X-99, s-02; there are S-01, .*R-01/);
+    expectError(answer, 422, "unknown_invariant", /X-99, s-02; there are H-01, .*R-01/);
     for (const { id } of INVARIANTS) expect(answer.body.detail).toContain(id);
     expect(canary.reads).toEqual([]);
   });
@@ -649,7 +650,9 @@ describe("GET status", () => {
     canary.leaveOut("docker", "off");
     await canary.cycle();
     expect((await statusOf(get, "R-01")).status).toBe("off");
-    expect((await get("/api/canary/status")).body.checks_off_reasons).toEqual({ "R-01": "docker: off" });
+    expect((await get("/api/canary/status")).body.checks_off_reasons).toEqual(
+      Object.fromEntries(idsOffWithout("docker").map((id) => [id, "docker: off"])),
+    );
   });
 
   test("what the environment turns off is off before the first cycle, with the reason; so is its own severity", async () => {

@@ -78,7 +78,7 @@ async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
   ]);
   if (wanted.has("drainTick") && !drainTick.read) unavailable.unshift(drainTick.reason);
   // A flushed Redis, another database of it, or another Redis. A heartbeat that may not be read proves no key either.
-  const isNothing = keys?.isEmpty && !isThere;
+  const isNothing = keys?.isEmpty && keys.polled.length === 0 && !isThere;
   const insufficient = isNothing ? { insufficient: NO_KEY } : {};
   return {
     readings: {
@@ -86,7 +86,7 @@ async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
         drainTick: drainTick.read ? { ...drainTick, ...insufficient } : drainTick,
       }),
       ...(slots && { slots: { ...slots, ...insufficient } }),
-      ...(pullPolls && { pullPolls }),
+      ...(pullPolls && { pullPolls: { ...pullPolls, ...insufficient } }),
       ...(keys && {
         platformKeys: {
           read: true,

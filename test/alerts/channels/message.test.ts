@@ -16,6 +16,7 @@ import { type AnyFinding, unknownVerdict, type Verdict } from "../../../shared/v
 import {
   AGENT,
   container,
+  containersOf,
   countsOf,
   executionsOf,
   finished,
@@ -26,6 +27,7 @@ import {
   rememberedOf,
   rosterOf,
   running,
+  runningContainer,
   SNAPSHOT_TIME,
   schedule,
   secondsAgo,
@@ -44,12 +46,31 @@ const STATUS_URL = "https://canary.example.com/?env=prod&view=all";
 const IDS = INVARIANTS.map(({ id }) => id);
 const invariantOf = (id: string) => INVARIANTS.find((i) => i.id === id)!;
 
-/** @returns facts in which that invariant is red once for each name, with an execution of the same name */
+/** These find one thing, whatever the number of agents. */
+const FINDS_ONE = new Set(INVARIANTS.filter((i) => i.discredits).map(({ id }) => id));
+
+/** @returns facts in which that invariant is red once for each name, or once by all, with an execution of the same name */
 function redFacts(id: string, names: readonly string[]): Partial<Facts> {
   const roster = rosterOf(Object.fromEntries(names.map((name) => [name, { maxParallelTasks: 1 }])));
   const each = <T>(of: (name: string) => T) => Object.fromEntries(names.map((name) => [name, of(name)]));
   const rows = (of: (name: string) => ReturnType<typeof running>) => executionsOf(names.map(of));
   switch (id) {
+    case "H-01":
+      return {
+        roster: rosterOf({}),
+        rosterDoubtSince: NOW_MS - HOUR_MS,
+        containers: containersOf(names.map((agent) => runningContainer({ agent }))),
+      };
+    case "H-02":
+      return {
+        newestStart: NOW_MS - HOUR_MS,
+        slots: slotsOf({ ...each((name) => [slot("1st"), slot(`2nd of ${name}`)]), zed: [slot("3rd")] }),
+      };
+    case "H-03":
+      return {
+        executions: executionsOf([...names, "zed"].map((agent) => running(`run of ${agent}`, { agent }))),
+        platformKeys: { hasSlotKey: false, hasHeartbeat: false },
+      };
     case "S-01":
       return { roster, slots: slotsOf(each((name) => [slot(`run of ${name}`)])) };
     case "S-02":
@@ -103,6 +124,12 @@ function redFacts(id: string, names: readonly string[]): Partial<Facts> {
         roster,
         executions: rows((agent) => queued(`run of ${agent}`, { agent, waitedSeconds: 400 })),
         drainTick: { atSeconds: secondsAgo(300) },
+      };
+    case "B-08":
+      return {
+        roster,
+        pullPolls: new Map(names.map((name) => [name, secondsAgo(400)])),
+        containers: containersOf(names.map((agent) => runningContainer({ agent, isPullMode: true }))),
       };
     case "R-01":
       return {
@@ -243,8 +270,26 @@ const expectWellFormed = (text: string) => expect(text).not.toMatch(/\p{Surrogat
 
 describe.each(IDS)("%s", (id) => {
   const { title, severity, runbook } = invariantOf(id);
+  const heading = () => {
+    const mark = { critical: "🚨", major: "⚠️", minor: "🟡" }[severity];
+    return `${mark} ${id} ${title} — ${severity}`;
+  };
 
-  test.each([1, 5, 6, 500])(
+  test.each(FINDS_ONE.has(id) ? [2, 500] : [])(
+    "of %d agents is one violation, and names some of them",
+    (count) => {
+      const names = agents(count);
+      const alert = brokeAlert(id, names);
+      const message = slackMessage(alert);
+      expectWithinSlacksLimits(message);
+      expectWithinSnsLimits(plainMessage(alert));
+      expect(headerOf(message).text).toBe(heading());
+      expect(alert.lines).toEqual([expect.stringContaining(names[0]!)]);
+      for (const text of mrkdwnOf(message)) expectNoMarkup(text);
+    },
+  );
+
+  test.each(FINDS_ONE.has(id) ? [] : [1, 5, 6, 500])(
     "with %d violation(s) fits in Slack and in SNS, and says what matters",
     (count) => {
       const names = agents(count);
@@ -256,8 +301,7 @@ describe.each(IDS)("%s", (id) => {
       expectWithinSlacksLimits(message);
       expectWithinSnsLimits(plain);
 
-      const mark = { critical: "🚨", major: "⚠️", minor: "🟡" }[severity];
-      expect(headerOf(message).text).toBe(`${mark} ${id} ${title} — ${severity}`);
+      expect(headerOf(message).text).toBe(heading());
       expect(plain.subject).toBe(
         `[production] ${id} ${title} - ${severity}`.replaceAll("–", "-").replaceAll("—", "-"),
       );

@@ -30,6 +30,7 @@ const COLUMNS = [
 ] as const;
 
 export function executionsQuery(schema: Schema): string {
+  // The limit keeps SQLite from merging this query into the packing, which would ask for each column several times.
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
     schema.hasColumn(EXECUTIONS, column) ? isFilled(`e.${column}`) : "NULL";
@@ -42,7 +43,7 @@ ${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("tr
 ${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
-WHERE e.status IN ('queued', 'running')`,
+WHERE e.status IN ('queued', 'running') LIMIT -1`,
   );
 }
 
@@ -51,24 +52,29 @@ const TURN = ["id", "others"] as const;
 const LONGEST_RUN_HOURS = 3;
 /** More runs of one agent at once than any cap allows. */
 const MOST_AT_ONCE = 100;
+/** Runs that begin together acquire their slots in another order than their rows are made in. */
+const BEGIN_TOGETHER_SECONDS = 3;
+/** A run that ends releases its slot a little after its row says so. */
+const RELEASE_SECONDS = 1;
 /** More chat turns at once than a platform of any size has. */
 const MOST_TURNS = 20_000;
 
 /**
  * Counts for each running chat turn the other runs of its agent that were under way when it began. A turn that found no free
- * slot goes on without one, also when slots are free again: this says whether it may have been one.
+ * slot goes on without one, also when slots are free again: this says whether it may have been one. In doubt a run is counted.
  * @returns null where the installation lacks a column, or the index without which history would be visited
  */
 export function runsAtStartQuery(schema: Schema): string | null {
   const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
   if (!hasAll || !schema.agentStartIndex) return null;
+  const then = (seconds: string) => `strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '${seconds}')`;
   return packed(
     TURN,
     // The limit keeps SQLite from computing the count again for each mention of its column.
     `SELECT e.id AS id, (SELECT COUNT(*) FROM (SELECT 1 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at <= e.started_at AND o.id <> e.id AND o.status <> 'queued'
-AND o.started_at >= strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '-${LONGEST_RUN_HOURS} hours')
-AND (o.status = 'running' OR o.completed_at >= e.started_at) LIMIT ${MOST_AT_ONCE})) AS others
+WHERE o.agent_name = e.agent_name AND o.id <> e.id AND o.status <> 'queued'
+AND o.started_at >= ${then(`-${LONGEST_RUN_HOURS} hours`)} AND o.started_at <= ${then(`+${BEGIN_TOGETHER_SECONDS} seconds`)}
+AND (o.status = 'running' OR o.completed_at >= ${then(`-${RELEASE_SECONDS} seconds`)}) LIMIT ${MOST_AT_ONCE})) AS others
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 WHERE e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
   );
