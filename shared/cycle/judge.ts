@@ -41,7 +41,7 @@ export async function judge(
       unavailable = unavailable.concat(again.unavailable);
     });
   }
-  verdicts = withoutDiscredited(verdicts, runHere(canary), (invariant) => {
+  verdicts = withoutDiscredited(verdicts, readings, runHere(canary), (invariant) => {
     const verdict = verdicts.find((v) => v.invariant.id === invariant.id);
     if (verdict?.isInDoubt) return true;
     // One that was red, and was not asked for or could not be judged, is as red as before.

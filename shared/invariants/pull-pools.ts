@@ -6,6 +6,7 @@ import type {
   PullPolls,
   Reading,
   RosterAgent,
+  RunningContainer,
   UnreadableRow,
 } from "../facts/facts.ts";
 
@@ -32,12 +33,21 @@ export function pullAgentsOf({ live, unreadable }: Executions, polls: PullPolls)
   return new Set([...polls.keys(), ...leased]);
 }
 
+const startOf = ({ startedAtMs }: RunningContainer): number => startedAtMs ?? 0;
+
+/**
+ * An agent can have two containers, which come in any order: the one that works the queue counts, and of several the one that
+ * started last.
+ */
+const byUse = (a: RunningContainer, b: RunningContainer): number =>
+  Number(b.isPullMode) - Number(a.isPullMode) ||
+  startOf(b) - startOf(a) ||
+  (a.containerId < b.containerId ? -1 : 1);
+
 function containerOf(agent: string, reading: Reading<Containers>) {
   if (!reading.read) return { size: null, container: { state: "unknown" } as const };
   const { running, unseenContainers, unseenDaemons } = reading.value;
-  const own = running.filter((container) => container.agent === agent);
-  // An agent can have two containers: the one that works the queue counts.
-  const found = own.find(({ isPullMode }) => isPullMode) ?? own[0];
+  const found = running.filter((container) => container.agent === agent).sort(byUse)[0];
   if (found) {
     const { isPullMode, startedAtMs, poolSize } = found;
     return { size: poolSize, container: { state: "running", isPullMode, startedAtMs } as const };

@@ -138,11 +138,13 @@ export const factsOf = (invariants: readonly Invariant[]): ReadonlySet<FactName>
 
 /**
  * Makes unknown what rests on a source that is not the platform's: the invariant that says so names the cause.
+ * One whose own facts could not be read keeps that reason.
  * @param discreditsNow says of an invariant whether it is red now, or in doubt. One that is discredited itself discredits
  *   no other.
  */
 export function withoutDiscredited(
   verdicts: readonly Verdict[],
+  readings: Readings,
   all: readonly Invariant[],
   discreditsNow: (invariant: Invariant) => boolean,
 ): Verdict[] {
@@ -159,6 +161,8 @@ export function withoutDiscredited(
     const culprit = culpritOf(verdict.invariant);
     if (!culprit) return verdict;
     const { id, discredits } = culprit;
+    if (foundationOf(verdict.invariant).some((fact) => readings[fact]?.read === false))
+      return { ...verdict, discreditedBy: id };
     return { ...unknownVerdict(verdict.invariant, `${id}: ${discredits!.because}`), discreditedBy: id };
   });
 }

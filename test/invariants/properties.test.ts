@@ -9,8 +9,10 @@ import {
   type Execution,
   type Facts,
   type FinishedRow,
+  type Readings,
   type ReadingTime,
   type RowName,
+  type RunningContainer,
   type Slot,
   TERMINAL_STATUSES,
   type UnreadableRow,
@@ -18,10 +20,9 @@ import {
 } from "../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import type { Invariant } from "../../shared/invariants/invariant.ts";
-import type { Verdict } from "../../shared/verdict/evaluate.ts";
+import { evaluate, type Verdict } from "../../shared/verdict/evaluate.ts";
 import {
   executionsOf,
-  judge,
   leaseUntil,
   msAgo,
   NOW_MS,
@@ -86,8 +87,8 @@ const execution: fc.Arbitrary<Execution> = fc
           .map((secondsAgo) => leaseUntil(secondsAgo === null ? null : msAgo(secondsAgo))),
       },
     ),
-    triggeredBy: fc.constantFrom("manual", "schedule", "chat", "mcp", null),
-    hasSession: fc.constantFrom(true, true, true, false, null),
+    triggeredBy: fc.constantFrom("manual", "schedule", "chat", "chat", "mcp", "agent", null),
+    hasSession: fc.constantFrom(true, true, true, true, true, true, false, false, null),
     runsAtStart: fc.constantFrom(null, 0, 1, 2, 5),
     scheduleTimeoutSeconds: fc.oneof(
       { weight: 6, arbitrary: fc.constant(null) },
@@ -163,11 +164,16 @@ const slot: fc.Arbitrary<Slot> = fc
     agents: timeout,
     ttl: fc.constantFrom("given", "given", "given", "gone", "eternal", "over", "unread"),
     delta: fc.constantFrom(-30, -3, -2, -2, -1, 0, 1),
+    // Redis says when a hash expires, by a clock that may be another than the platform's.
+    expiry: fc.constantFrom(null, null, 0, -0.25, 0.5, 600, -600),
   })
-  .map(({ id, ageSeconds, own, agents, ttl, delta }) => {
+  .map(({ id, ageSeconds, own, agents, ttl, delta, expiry }) => {
     const left = Math.ceil((own ?? agents) + 300 + delta - Math.max(0, ageSeconds));
     const ttlSeconds = { given: Math.max(0, left), gone: -2, eternal: -1, over: 0, unread: null }[ttl]!;
-    return { id, score: secondsAgo(ageSeconds), ttlSeconds, expiresAtSeconds: null, timeoutSeconds: own };
+    const score = secondsAgo(ageSeconds);
+    const isDated = expiry !== null && ttlSeconds !== null && ttlSeconds >= 0;
+    const expiresAtSeconds = isDated ? score + (own ?? agents) + 300 + delta + expiry : null;
+    return { id, score, ttlSeconds, expiresAtSeconds, timeoutSeconds: own };
   });
 
 const someAgents = (maxLength: number) =>
@@ -186,10 +192,35 @@ const container = fc.record({
   zombiePids: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }).map((pids) => pids.sort()),
 });
 
+const runningContainer: fc.Arbitrary<RunningContainer> = fc.record({
+  agent: agentName,
+  containerId: fc.constantFrom("p1", "p2", "p3", "p4", "p5"),
+  startedAtMs: fc.option(ageNear(0, 300, 300, 9000), { freq: 6 }).map((s) => (s === null ? null : msAgo(s))),
+  isPullMode: fc.constantFrom(true, true, false),
+  poolSize: fc.constantFrom(0, 1, 1, 2, 3, null),
+});
+
+/** How a fact came that a check can do without. */
+const sight = fc.constantFrom(
+  "read",
+  "read",
+  "read",
+  "read",
+  "read",
+  "down",
+  "off",
+  "unlisted",
+  "not configured",
+);
+type Sight = "read" | "down" | "off" | "unlisted" | "not configured";
+type Optional = "roster" | "slots" | "containers";
+
 interface World {
   facts: Facts;
   times: Record<keyof Facts, ReadingTime>;
   dwellSeconds: number;
+  /** Only for those who can do without the fact. */
+  sights: Record<Optional, Sight>;
 }
 
 const world: fc.Arbitrary<World> = fc
@@ -252,7 +283,33 @@ const world: fc.Arbitrary<World> = fc
     overHttp: fc.boolean(),
     sides: fc.tuple(mapOf(fc.integer({ min: 0, max: 3 })), mapOf(fc.integer({ min: 0, max: 3 }))),
     honest: fc.boolean(),
-    tick: fc.option(ageNear(-60, 0, 60, 60, 120, 120, 600), { freq: 8 }),
+    tick: fc.option(ageNear(-60, 0, 60, 90, 90, 120, 120, 600), { freq: 8 }),
+    ceiling: fc.constantFrom<number | null | "unreadable">(10, 10, 10, null, 0, 1, 2, "unreadable"),
+    newestStart: fc.option(ageNear(0, 300, 301, 360, 900, 9000), { freq: 5 }),
+    waiting: rarely(
+      fc.uniqueArray(
+        fc.record({
+          id: fc.option(fc.constantFrom(...IDS), { freq: 6 }),
+          agent: fc.option(agentName, { freq: 6 }),
+        }),
+        { selector: ({ id }) => id, maxLength: 4 },
+      ),
+      [],
+    ),
+    polls: fc.oneof(
+      fc.constant(new Map<string, number | null>()),
+      mapOf(fc.option(ageNear(-60, 0, 300, 300, 900), { freq: 6 })),
+    ),
+    hasSlotKey: fc.boolean(),
+    hasHeartbeat: fc.boolean(),
+    running: fc.uniqueArray(runningContainer, { selector: (c) => c.containerId, maxLength: 5 }),
+    uninspected: rarely(
+      fc.array(fc.record({ agent: agentName, containerId: fc.constant("mute") }), { maxLength: 2 }),
+      [],
+    ),
+    unlistedDaemons: rarely<string[]>(fc.constant(["tcp://three:2376"]), []),
+    doubtSince: fc.option(ageNear(0, 59, 60, 60, 300), { freq: 5 }),
+    sights: fc.record({ roster: sight, slots: sight, containers: sight }),
     containers: fc.uniqueArray(container, { selector: (c) => c.containerId, maxLength: 4 }),
     unseenContainers: rarely(
       fc.array(fc.record({ agent: agentName, containerId: fc.constant("mute") }), { maxLength: 2 }),
@@ -270,6 +327,7 @@ const world: fc.Arbitrary<World> = fc
       endedBeforeStart: readingTime,
       schedules: readingTime,
       drainTick: readingTime,
+      pullPolls: readingTime,
       zombies: readingTime,
     }),
   })
@@ -310,6 +368,18 @@ const world: fc.Arbitrary<World> = fc
         unseenContainers: w.unseenContainers,
         unseenDaemons: w.unseenDaemons,
       }),
+      platformSettings: { maxParallelTasksCeiling: w.ceiling },
+      newestStart: w.newestStart === null ? null : msAgo(w.newestStart),
+      // A row is either live or waits for its retry.
+      waitingRetries: w.waiting.filter(({ id }) => !w.live.some((row) => row.id === id)),
+      pullPolls: new Map([...w.polls].map(([name, age]) => [name, age === null ? null : secondsAgo(age)])),
+      platformKeys: { hasSlotKey: w.hasSlotKey, hasHeartbeat: w.hasHeartbeat },
+      containers: {
+        running: w.running,
+        unseenContainers: w.uninspected,
+        unseenDaemons: w.unlistedDaemons,
+      },
+      rosterDoubtSince: w.doubtSince === null ? null : msAgo(w.doubtSince),
       finishedRuns: { statusOf: (id: string) => w.remembered.get(id) },
       zombieSightings: {
         dwellSeconds: w.dwellSeconds,
@@ -326,7 +396,8 @@ const world: fc.Arbitrary<World> = fc
       Object.entries(read).map(([name, reading]) => [name, reading.read && reading.value]),
     ) as unknown as Facts;
     const allAtOnce = Object.fromEntries(Object.keys(facts).map((name) => [name, readBetween(0, 0)]));
-    return { facts, times: { ...allAtOnce, ...w.times } as World["times"], dwellSeconds: w.dwellSeconds };
+    const times = { ...allAtOnce, ...w.times } as World["times"];
+    return { facts, times, dwellSeconds: w.dwellSeconds, sights: w.sights as World["sights"] };
   });
 
 // ── The rules, stated a second time ─────────────────────────────────────────────────────────────────────────────────
@@ -339,7 +410,7 @@ interface Stated {
   /** What the violations show, each with its subject. */
   red: ({ subject: string; severity?: string } & Record<string, unknown>)[];
 }
-type Rule = (facts: Facts, times: World["times"], dwellSeconds: number) => Stated;
+type Rule = (facts: Facts, times: World["times"], world: World) => Stated;
 
 // A reading takes time. Whatever was written is as young as it can have been when it was read ("a slow collection must
 // not shorten the grace"), but for the life that a slot was given: there, it is as old as it can have been.
@@ -378,7 +449,192 @@ function realSlotsOf({ slots }: Facts, agent: string, time: ReadingTime): Slot[]
   return real;
 }
 
+const isChat = (row: Execution) =>
+  row.triggeredBy === "chat" || row.triggeredBy === "mcp" || row.triggeredBy === "agent";
+
+/** Takes the closest slot and chat row out of both lists, again and again. Returns how many pairs there were. */
+function pairOff(slots: Slot[], rows: Execution[]): number {
+  for (let pairs = 0; ; pairs += 1) {
+    let best: { row: Execution; slot: Slot; apart: number } | null = null;
+    // Of pairs that are as close, the first by the row's id, then by the slot's.
+    for (const row of [...rows].sort((a, b) => (a.id < b.id ? -1 : 1)))
+      for (const slot of [...slots].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+        if (!isChat(row) || row.startedAtMs === null || slot.id.slice(0, 6) === "drain-") continue;
+        const after = row.startedAtMs - slot.score * 1000;
+        if (after < -2000 || after > 10_000) continue;
+        if (best === null || Math.abs(after) < best.apart) best = { row, slot, apart: Math.abs(after) };
+      }
+    if (best === null) return pairs;
+    slots.splice(slots.indexOf(best.slot), 1);
+    rows.splice(rows.indexOf(best.row), 1);
+  }
+}
+
+/** The smaller of the agent's cap and the ceiling; null where one of them can't be read. */
+function capOf(facts: Facts, agent: string): number | null {
+  const own = facts.roster.get(agent)!.maxParallelTasks;
+  const ceiling = facts.platformSettings.maxParallelTasksCeiling;
+  if (own === null || ceiling === "unreadable") return null;
+  return ceiling !== null && ceiling < own ? ceiling : own;
+}
+
+/** Whoever has asked for work, or holds a lease. */
+function pullsWork(facts: Facts, agent: string): boolean {
+  if (facts.pullPolls.has(agent)) return true;
+  for (const row of [...facts.executions.live, ...facts.executions.unreadable])
+    if (row.agent === agent && row.lease) return true;
+  return false;
+}
+
+/** The container of an agent that counts, or why there is none. */
+function containerFor({ facts, sights }: World, agent: string): RunningContainer | "stopped" | "unknown" {
+  if (sights.containers !== "read" && sights.containers !== "unlisted") return "unknown";
+  let found: RunningContainer | null = null;
+  for (const c of facts.containers.running) {
+    if (c.agent !== agent) continue;
+    if (found === null) found = c;
+    // One with workers before one without, then what started last, then by the id.
+    const mode = Number(c.isPullMode) - Number(found.isPullMode);
+    const start = (c.startedAtMs ?? -Infinity) - (found.startedAtMs ?? -Infinity);
+    if (mode > 0 || (mode === 0 && (start > 0 || (!(start < 0) && c.containerId < found.containerId))))
+      found = c;
+  }
+  if (found) return found;
+  const mayRun =
+    sights.containers === "unlisted" ||
+    facts.containers.unseenDaemons.length > 0 ||
+    facts.containers.unseenContainers.some((c) => c.agent === agent);
+  return mayRun ? "unknown" : "stopped";
+}
+
+/** How many workers there are, how many have a run with a lease, and how many are left; null: not known. */
+function workersOf(world: World, agent: string) {
+  const { facts, times } = world;
+  const found = containerFor(world, agent);
+  const own = typeof found === "string" ? null : found.poolSize;
+  const size = own !== null ? own : facts.roster.get(agent)!.maxParallelTasks;
+  let busy: number | null = 0;
+  for (const row of [...facts.executions.live, ...facts.executions.unreadable]) {
+    if (row.agent !== agent || row.status !== "running" || !row.lease) continue;
+    if (row.lease.expiresAtMs === null) busy = null;
+    else if (busy !== null && row.lease.expiresAtMs > times.executions.fromMs) busy += 1;
+  }
+  const idle = size === null || busy === null ? null : size > busy ? size - busy : 0;
+  return { found, size, busy, idle };
+}
+
+/** Up to ten of these, as agent and id. */
+const sampleOf = (rows: { agent: string; id: string }[]) =>
+  sorted(rows.map((r) => `${r.agent}/${r.id}`)).slice(0, 10);
+
 const RULES: Record<string, Rule> = {
+  "H-01": (facts, _times, { sights }) => {
+    const stated: Stated = { subjects: ["roster"], unseen: [], red: [] };
+    const unknown: Stated = { blind: "no verdict", subjects: [], unseen: [], red: [] };
+    if (sights.roster === "off" || sights.roster === "not configured") return unknown;
+    const isRead = sights.roster !== "down";
+    if (isRead && facts.roster.size > 0) return stated;
+    if (sights.roster === "unlisted") return unknown;
+    const seesDocker = sights.containers === "read" || sights.containers === "unlisted";
+    const seesRedis = sights.slots === "read" || sights.slots === "unlisted";
+    const named = new Set<string>();
+    let isOnDocker = false;
+    if (seesDocker)
+      for (const c of [...facts.containers.running, ...facts.containers.unseenContainers]) {
+        named.add(c.agent);
+        isOnDocker = true;
+      }
+    if (seesRedis)
+      for (const name of [
+        ...facts.slots.byAgent.keys(),
+        ...facts.slots.unread.keys(),
+        ...facts.slots.unseenAgents,
+      ])
+        named.add(name);
+    let reason = isRead ? "roster_empty_contradicted" : "roster_read_failed";
+    if (named.size === 0) {
+      if (seesDocker || seesRedis) {
+        const isBlind = [sights.containers, sights.slots].some((s) => s === "down" || s === "not configured");
+        const isPartly =
+          seesDocker && (facts.containers.unseenDaemons.length > 0 || sights.containers === "unlisted");
+        return isRead && !isBlind && !isPartly ? stated : unknown;
+      }
+      if (isRead) reason = "roster_empty_unverifiable";
+    }
+    const since = facts.rosterDoubtSince ?? NOW_MS;
+    if (NOW_MS - since < 60_000) return unknown;
+    const available = (s: Sight) => (s === "off" ? null : s === "read" || s === "unlisted");
+    stated.red.push({
+      subject: "roster",
+      severity: isOnDocker ? "critical" : "major",
+      reason,
+      blind_since: new Date(since).toISOString(),
+      known_agent_count: 0,
+      evidence_agent_count: named.size,
+      evidence_sample: sorted([...named]).slice(0, 10),
+      docker_available: available(sights.containers),
+      redis_available: available(sights.slots),
+    });
+    return stated;
+  },
+
+  "H-02": (facts, times) => {
+    if (facts.roster.size === 0) return { blind: "no verdict", subjects: [], unseen: [], red: [] };
+    const stated: Stated = { subjects: ["database"], unseen: [], red: [] };
+    const strange: { agent: string; id: string; at: number }[] = [];
+    for (const [agent, members] of facts.slots.byAgent)
+      for (const { id, score } of members) {
+        if (id.slice(0, 6) === "drain-") continue;
+        const hasRow = [...facts.executions.live, ...facts.executions.unreadable].some(
+          (row) => row.id === id,
+        );
+        if (!hasRow && facts.finishedRuns.statusOf(id) === undefined)
+          strange.push({ agent, id, at: score * 1000 });
+      }
+    const rowTimes = facts.executions.live.flatMap((row) => row.startedAtMs ?? []);
+    if (facts.newestStart !== null) rowTimes.push(facts.newestStart);
+    const newestRow = rowTimes.length > 0 ? Math.max(...rowTimes) : null;
+    const behind = (at: number) => newestRow === null || Math.floor((at - newestRow) / 1000) > 300;
+    const agents = new Set(strange.map(({ agent }) => agent));
+    const newestSlot = Math.max(...strange.map(({ at }) => at));
+    if (strange.length >= 3 && agents.size >= 2 && behind(newestSlot))
+      stated.red.push({
+        subject: "database",
+        slot_count: strange.length,
+        agent_count: agents.size,
+        newest_slot_at: new Date(newestSlot).toISOString(),
+        newest_row_at: newestRow === null ? null : new Date(newestRow).toISOString(),
+        behind_seconds: newestRow === null ? null : Math.floor((newestSlot - newestRow) / 1000),
+        sample: sampleOf(strange),
+      });
+    else {
+      // Whose slots were not all read may be a further agent with strange ones.
+      const further = new Set([...facts.slots.unseenAgents, ...facts.slots.unread.keys()]);
+      for (const agent of agents) further.delete(agent);
+      const hidden = further.size + facts.slots.unreadKeys.length;
+      if (hidden > 0 && hidden + agents.size >= 2 && behind(times.slots.toMs)) stated.blind = "not green";
+    }
+    return stated;
+  },
+
+  "H-03": (facts) => {
+    const stated: Stated = { subjects: ["redis"], unseen: [], red: [] };
+    if (facts.platformKeys.hasSlotKey || facts.platformKeys.hasHeartbeat) return stated;
+    const runs = facts.executions.live.filter((row) => row.status === "running" && !row.lease);
+    if (runs.some((row) => row.hasSession === null))
+      return { blind: "no verdict", subjects: [], unseen: [], red: [] };
+    const dispatched = runs.filter((row) => row.hasSession);
+    const agents = new Set(dispatched.map((row) => row.agent));
+    if (agents.size >= 2)
+      stated.red.push({
+        subject: "redis",
+        running_row_count: dispatched.length,
+        agent_count: agents.size,
+        sample: sampleOf(dispatched),
+      });
+    return stated;
+  },
+
   "S-01": (facts, times) => {
     const stated: Stated = {
       subjects: [...facts.roster.keys()],
@@ -398,7 +654,7 @@ const RULES: Record<string, Rule> = {
       const rows: Execution[] = [];
       for (const row of facts.executions.live)
         if (row.agent === agent && row.status === "running" && !row.lease) rows.push(row);
-      const redisOnly: string[] = [];
+      const lonelySlots: Slot[] = [];
       for (const s of slots) {
         let found = false;
         for (const row of rows) if (row.id === s.id) found = true;
@@ -408,8 +664,11 @@ const RULES: Record<string, Rule> = {
             found = true;
             stated.unseen.push(`${agent}/redis:${s.id}`);
           }
-        if (!found && !within3s(s.score * 1000, times.slots)) redisOnly.push(s.id);
+        if (!found) lonelySlots.push(s);
       }
+      const lonelyRows = rows.filter((row) => !slots.some((s) => s.id === row.id));
+      const pairs = pairOff(lonelySlots, lonelyRows);
+      const redisOnly = lonelySlots.filter((s) => !within3s(s.score * 1000, times.slots)).map(({ id }) => id);
       // As many slots without a row may be those of rows that can't be named: which ones they are can't be said.
       let ofThisAgent = 0;
       let ofAnyAgent = 0;
@@ -421,15 +680,29 @@ const RULES: Record<string, Rule> = {
       const nameless = ofThisAgent + ofAnyAgent;
       if (nameless > 0) for (const id of redisOnly) stated.unseen.push(`${agent}/redis:${id}`);
       if (nameless >= redisOnly.length) redisOnly.length = 0;
+      const unread = unreadOf(facts, agent);
+      const cap = capOf(facts, agent);
+      const lost: Execution[] = [];
+      for (const row of lonelyRows) {
+        const at = row.startedAtMs;
+        const { fromMs, toMs } = times.executions;
+        const starting = at !== null && within3s(at, times.executions);
+        const dispatching = at !== null && !row.hasSession && fromMs - at < 60_000 && at - toMs < 60_000;
+        if (!starting && !dispatching) lost.push(row);
+      }
+      // The newest first: the platform lets three turns of an agent go on without a slot.
+      lost.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.id < b.id ? -1 : 1));
+      let goOn = 0;
       const sqlOnly: string[] = [];
-      for (const row of rows) {
-        let found = false;
-        for (const s of slots) if (s.id === row.id) found = true;
-        const starting = row.startedAtMs !== null && within3s(row.startedAtMs, times.executions);
-        if (!found && !starting) sqlOnly.push(row.id);
+      for (const row of lost) {
+        const isFull = cap === null || slots.length + unread >= cap;
+        const wasFull = cap !== null && row.runsAtStart !== null && row.runsAtStart >= cap;
+        if (isChat(row) && goOn < 3 && (isFull || wasFull)) {
+          goOn += 1;
+          if (cap === null) stated.unseen.push(`${agent}/sql:${row.id}`);
+        } else sqlOnly.push(row.id);
       }
       // Each unread member may be the slot of one of these rows.
-      const unread = unreadOf(facts, agent);
       sqlOnly.sort();
       for (let n = 0; n < unread && sqlOnly.length > 0; n += 1)
         stated.unseen.push(`${agent}/sql:${sqlOnly.pop()}`);
@@ -443,6 +716,7 @@ const RULES: Record<string, Rule> = {
           sql_running_count: rows.length + ofThisAgent,
           in_redis_only: sorted(redisOnly),
           in_sql_only: sorted(sqlOnly),
+          paired_chat_turns: pairs,
         });
     }
     return stated;
@@ -515,7 +789,8 @@ const RULES: Record<string, Rule> = {
         }
         let ageMs = times.slots.toMs - s.score * 1000;
         if (ageMs < 0) ageMs = 0;
-        const givenMs = s.ttlSeconds * 1000 + ageMs;
+        const givenMs =
+          s.expiresAtSeconds !== null ? (s.expiresAtSeconds - s.score) * 1000 : s.ttlSeconds * 1000 + ageMs;
         if (givenMs < (floor! - 2) * 1000)
           stated.red.push({
             ...finding,
@@ -576,6 +851,8 @@ const RULES: Record<string, Rule> = {
           slot_ttl_buffer_seconds: 300,
           effective_timeout_seconds: longest,
           timeout_source: source,
+          lease_expires_at: row.lease ? row.lease.expiresAt : undefined,
+          lease_overdue_seconds: row.lease ? wholeSeconds(row.lease.expiresAtMs!, now) : undefined,
         });
     }
     return stated;
@@ -584,6 +861,21 @@ const RULES: Record<string, Rule> = {
   "E-02": (facts) => {
     const unseen = facts.executions.unreadable.map((row) => nameless(row));
     const stated: Stated = { subjects: [], unseen, red: [] };
+    for (const { id, agent } of facts.waitingRetries) {
+      const part = nameless({ id, agent } as UnreadableRow);
+      const subject = agent === null ? "(unreadable name)" : agent;
+      if (id === null || agent === null) stated.unseen.push(part);
+      stated.subjects.push(subject);
+      const was = id === null ? undefined : facts.finishedRuns.statusOf(id);
+      if (was === "success" || was === "cancelled" || was === "skipped")
+        stated.red.push({
+          subject,
+          agent_name: subject,
+          execution_id: id,
+          previous_status: was,
+          current_status: "pending_retry",
+        });
+    }
     for (const row of facts.executions.live) {
       stated.subjects.push(row.agent);
       const was = facts.finishedRuns.statusOf(row.id);
@@ -815,12 +1107,49 @@ const RULES: Record<string, Rule> = {
     return stated;
   },
 
-  "B-02": (facts, times) => {
+  "B-02": (facts, times, world) => {
     const now = times.drainTick.fromMs;
     const { atSeconds } = facts.drainTick;
     const tickAge = atSeconds === null ? null : wholeSeconds(atSeconds * 1000, now);
     const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
-    for (const [agent, { maxParallelTasks: cap }] of facts.roster) {
+    for (const [agent, { maxParallelTasks: own }] of facts.roster) {
+      if (pullsWork(facts, agent)) {
+        const readAt = times.executions.fromMs;
+        const queue = [...facts.executions.live, ...facts.executions.unreadable].filter(
+          (row) => row.agent === agent && row.status === "queued",
+        );
+        if (queue.length === 0) continue;
+        let oldest = -1;
+        for (const row of queue) {
+          const since = row.queuedAtMs !== null ? row.queuedAtMs : row.startedAtMs;
+          if (since !== null) oldest = Math.max(oldest, wholeSeconds(since, readAt));
+        }
+        if (oldest <= 120) {
+          for (const row of queue)
+            if (row.queuedAtMs === null && row.startedAtMs === null) stated.unseen.push(nameless(row));
+          continue;
+        }
+        const { found, size, busy, idle } = workersOf(world, agent);
+        const isWrong = found === "stopped" || (typeof found !== "string" && !found.isPullMode);
+        if (!isWrong && idle === null) stated.unseen.push(agent);
+        if (isWrong || (idle !== null && idle > 0))
+          stated.red.push({
+            subject: agent,
+            severity: typeof found === "string" ? "major" : "critical",
+            agent_name: agent,
+            mode: "pull",
+            kind: found === "stopped" ? "pilot_stopped" : "queued_not_claimed",
+            queued_count: queue.length,
+            oldest_queued_age_seconds: oldest,
+            claim_grace_seconds: 120,
+            container_pull_mode: typeof found === "string" ? null : found.isPullMode,
+            pool_size: size,
+            busy_workers: busy ?? 0,
+            idle_workers: idle,
+          });
+        continue;
+      }
+      const cap = capOf(facts, agent);
       if (cap === null || facts.slots.unseenAgents.has(agent)) {
         stated.unseen.push(agent);
         continue;
@@ -844,9 +1173,11 @@ const RULES: Record<string, Rule> = {
         stated.red.push({
           subject: agent,
           agent_name: agent,
+          mode: "push",
           queued_count: waiting,
           slot_count: taken,
-          max_parallel_tasks: cap,
+          max_parallel_tasks: own,
+          effective_max_parallel_tasks: cap,
           free_slots: cap - taken,
           drain_tick_at: atSeconds === null ? null : Math.floor(atSeconds),
           drain_tick_age_seconds: tickAge,
@@ -856,7 +1187,52 @@ const RULES: Record<string, Rule> = {
     return stated;
   },
 
-  "R-01": (facts, times, dwellSeconds) => {
+  "B-08": (facts, times, world) => {
+    const stated: Stated = { subjects: [], unseen: [], red: [] };
+    for (const agent of facts.roster.keys()) {
+      if (!pullsWork(facts, agent)) continue;
+      stated.subjects.push(agent);
+      const { found, size, busy, idle } = workersOf(world, agent);
+      if (found === "stopped") continue;
+      if (found === "unknown") {
+        stated.unseen.push(agent);
+        continue;
+      }
+      const finding = {
+        subject: agent,
+        agent_name: agent,
+        container_pull_mode: found.isPullMode,
+        pool_size: size,
+        busy_workers: busy,
+        idle_workers: idle,
+        poll_silence_grace_seconds: 300,
+      };
+      if (!found.isPullMode) {
+        stated.red.push({ ...finding, kind: "workers_missing", poll_silence_seconds: null });
+        continue;
+      }
+      if (idle === 0) continue;
+      const readAt = times.pullPolls.fromMs;
+      const polled = facts.pullPolls.get(agent);
+      // Since the later of the poll and the start, so far as they are known.
+      const silences: number[] = [];
+      if (found.startedAtMs !== null) silences.push(wholeSeconds(found.startedAtMs, readAt));
+      if (typeof polled === "number") silences.push(wholeSeconds(polled * 1000, readAt));
+      const isRecent = silences.some((seconds) => seconds <= 300);
+      if (isRecent) continue;
+      if (idle === null || found.startedAtMs === null || polled === null) stated.unseen.push(agent);
+      else
+        stated.red.push({
+          ...finding,
+          kind: "workers_silent",
+          last_worker_poll_at: polled === undefined ? null : Math.floor(polled),
+          poll_silence_seconds: Math.min(...silences),
+        });
+    }
+    return stated;
+  },
+
+  "R-01": (facts, times, { dwellSeconds }) => {
     const { roster, zombies } = facts;
     const containers = zombies.containers.filter((c) => roster.has(c.agent));
     const unseenContainers = zombies.unseenContainers.filter((c) => roster.has(c.agent));
@@ -906,7 +1282,22 @@ const withoutFunctions = ({ coverage: { saw: _closure, ...coverage }, ...verdict
 
 const inOneOrder = (values: readonly unknown[]) => values.map((v) => JSON.stringify(v)).sort();
 
-const saidBy = (invariant: Invariant, { facts, times }: World) => judge(invariant, facts, { times });
+/** Those who can do without a fact get it as it was seen. Those who can't would only be unknown. */
+function saidBy(invariant: Invariant, { facts, times, sights }: World): Verdict {
+  const readings: Record<string, unknown> = { ...readingsOf(facts, times) };
+  for (const fact of invariant.optional ?? []) {
+    const how = sights[fact as Optional];
+    if (how === "unlisted") readings[fact] = { ...(readings[fact] as object), unlisted: "some have no name" };
+    else if (how !== "read")
+      readings[fact] = {
+        read: false,
+        reason: `${fact}: ${how}`,
+        ...(how === "off" && { off: true }),
+        ...(how === "not configured" && { notConfigured: true }),
+      };
+  }
+  return evaluate(invariant, readings as Readings);
+}
 
 const shuffledWorld = fc.tuple(world, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })));
 
@@ -918,7 +1309,7 @@ function shuffled({ facts, ...rest }: World, random: () => number): World {
       .sort((a, b) => a.at - b.at)
       .map(({ value }) => value);
   const mixMap = <K, V>(map: ReadonlyMap<K, V>) => new Map(mix(map));
-  const { executions, orphans, queueCounts, slots, zombies } = facts;
+  const { containers, executions, orphans, queueCounts, slots, zombies } = facts;
   return {
     ...rest,
     facts: {
@@ -931,6 +1322,13 @@ function shuffled({ facts, ...rest }: World, random: () => number): World {
       backlogDefects: mix(facts.backlogDefects),
       credentialsInQueue: mix(facts.credentialsInQueue),
       schedules: mix(facts.schedules),
+      waitingRetries: mix(facts.waitingRetries),
+      pullPolls: mixMap(facts.pullPolls),
+      containers: {
+        ...containers,
+        running: mix(containers.running),
+        unseenContainers: mix(containers.unseenContainers),
+      },
       orphans: {
         ...orphans,
         ghosts: new Map(
@@ -964,7 +1362,7 @@ describe.each(INVARIANTS.map((invariant) => [invariant.id, invariant] as const))
       fc.assert(
         fc.property(world, (w) => {
           const verdict = saidBy(invariant, w);
-          const stated = RULES[id]!(w.facts, w.times, w.dwellSeconds);
+          const stated = RULES[id]!(w.facts, w.times, w);
           seen.set(verdict.status, (seen.get(verdict.status) ?? 0) + 1);
 
           expect(verdict.status).toBe(statusOf(stated));

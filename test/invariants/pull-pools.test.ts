@@ -92,11 +92,16 @@ describe("what is known of its container", () => {
     expect(pool(read(other)).container).toEqual({ state: "not running" });
   });
 
-  test("of two containers of one agent, the one with workers counts, in any order", () => {
-    const old = runningContainer({ containerId: "old", poolSize: 1 });
+  test.each([
+    ["the one with workers", { isPullMode: false, startedAtMs: msAgo(1) }],
+    ["of two with workers the one that started last", { startedAtMs: msAgo(90_000) }],
+    ["one whose start can't be read last", { startedAtMs: null }],
+    ["of two that started together always the same", { containerId: "d" }],
+  ])("of two containers of one agent, %s counts, in any order", (_which, differs) => {
+    const other = runningContainer({ isPullMode: true, containerId: "zzz", poolSize: 1, ...differs });
     for (const list of [
-      [old, PULLING],
-      [PULLING, old],
+      [other, PULLING],
+      [PULLING, other],
     ])
       expect(pool(read(containersOf(list)))).toMatchObject({ container: { isPullMode: true }, size: 4 });
   });

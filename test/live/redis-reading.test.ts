@@ -6,7 +6,8 @@ import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { withDeadline } from "../../shared/deadline.ts";
-import type { DrainTick, Reading, Slots } from "../../shared/facts/facts.ts";
+import type { Reading } from "../../shared/facts/facts.ts";
+import { REDIS_FACTS } from "../../shared/facts/trust.ts";
 import { redisReader } from "../../shared/sources/redis/redis.ts";
 import { describeLive } from "../support/live.ts";
 
@@ -41,12 +42,12 @@ describeLive(["redis-server"], "reading Redis", () => {
       redisReader({ url: recorder.url, token: TOKEN })({
         signal,
         now: () => NOW_MS,
-        wanted: new Set(["slots", "drainTick"]),
+        wanted: new Set(REDIS_FACTS),
         since: { ended: null },
       }),
     );
-    const { slots, drainTick } = readings as { slots?: Reading<Slots>; drainTick?: Reading<DrainTick> };
-    return { slots, drainTick, unavailable };
+    const { slots, drainTick, pullPolls, platformKeys } = readings;
+    return { slots, drainTick, pullPolls, platformKeys, unavailable };
   }
   /** Members of a set, with scores from 1 on. Redis makes them itself. */
   const addMembers = (agent: string, count: number) =>
@@ -72,8 +73,9 @@ describeLive(["redis-server"], "reading Redis", () => {
         let members = 0;
         for (const [name, ...args] of commands) {
           const command = String(name).toUpperCase();
-          expect(["GET", "SCAN", "ZRANGE", "TTL", "HGET", "ZSCORE", "ZCARD"]).toContain(command);
-          expect(["SCAN", "GET", "ZCARD"].includes(command)).toBe(path === "/pipeline");
+          expect(["GET", "SCAN", "ZRANGE", "EXPIRETIME", "HGET", "ZSCORE", "ZCARD"]).toContain(command);
+          const isAlone = ["SCAN", "GET", "ZCARD"].includes(command) || args[0] === "canary:drain_tick_at";
+          expect(isAlone).toBe(path === "/pipeline");
           if (command === "SCAN") expect([commands.length, args.at(-1)]).toEqual([1, 1_000]);
           if (command !== "ZRANGE") continue;
           const [, from, to] = args.map(Number) as [number, number, number];
@@ -92,7 +94,7 @@ describeLive(["redis-server"], "reading Redis", () => {
       expect([...valueIn(slots).byAgent.values()].flat()).toHaveLength(4_000);
       expectBounded();
       const transactions = requests().filter(({ path }) => path === "/multi-exec");
-      // A ZRANGE of up to six members, and TTL and HGET of two slots, for each agent.
+      // A ZRANGE of up to six members, and EXPIRETIME and HGET of two slots, for each agent.
       expect(transactions).toHaveLength(Math.ceil(2_000 / 76));
     });
 
@@ -146,6 +148,117 @@ describeLive(["redis-server"], "reading Redis", () => {
         await redis.client.call("ACL", "SETUSER", "default", "+zcard");
       }
     });
+  });
+
+  describe("the life of a slot's hash", () => {
+    const NOW_SECONDS = Math.floor(NOW_MS / 1000);
+    beforeEach(async () => {
+      await redis.client.zadd("agent:slots:ruby", NOW_SECONDS - 60, "run", 1, "gone", 2, "eternal");
+      await redis.client.hset("agent:slot:ruby:run", "timeout_seconds", "600");
+      await redis.client.call("EXPIREAT", "agent:slot:ruby:run", String(NOW_SECONDS + 840));
+      await redis.client.hset("agent:slot:ruby:eternal", "timeout_seconds", "600");
+    });
+    const livesOf = ({ slots }: Awaited<ReturnType<typeof read>>) =>
+      Object.fromEntries(
+        valueIn(slots)
+          .byAgent.get("ruby")!
+          .map(({ id, ttlSeconds, expiresAtSeconds }) => [id, [ttlSeconds, expiresAtSeconds]]),
+      );
+    const commandsSent = () => requests().flatMap(({ commands }) => commands.map(([name]) => String(name)));
+
+    test("is the instant at which it expires, by Redis's own clock", async () => {
+      const answer = await read();
+      expect(livesOf(answer)).toEqual({
+        run: [expect.any(Number), NOW_SECONDS + 840],
+        gone: [-2, null],
+        eternal: [-1, null],
+      });
+      expect(commandsSent()).not.toContain("ttl");
+      expect(answer.unavailable).toEqual([]);
+    });
+
+    test("is its TTL for a user who may not ask for that, and nothing else is lost by it", async () => {
+      await redis.client.set("canary:drain_tick_at", String(NOW_MS / 1000));
+      await redis.client.call("ACL", "SETUSER", "default", "-expiretime");
+      try {
+        const answer = await read();
+        expect(livesOf(answer)).toEqual({
+          run: [expect.any(Number), null],
+          gone: [-2, null],
+          eternal: [-1, null],
+        });
+        const [ttl] = livesOf(answer).run!;
+        // Redis counts from its own now, a moment after ours.
+        expect(ttl).toBeGreaterThan(0);
+        expect(ttl).toBeLessThanOrEqual(841);
+        expect(commandsSent().filter((name) => name === "expiretime")).toHaveLength(1);
+        expect(valueIn(answer.drainTick)).toEqual({ atSeconds: NOW_MS / 1000 });
+        expect(answer.unavailable).toEqual([]);
+      } finally {
+        await redis.client.call("ACL", "SETUSER", "default", "+expiretime");
+      }
+    });
+  });
+
+  describe("when pull workers asked for work", () => {
+    test("is the instant in the agent's key; what is none is null, and spoils no other", async () => {
+      const key = (agent: string | Buffer) =>
+        Buffer.concat([Buffer.from("agent:pull_poll:"), Buffer.from(agent)]);
+      for (const [agent, value] of Object.entries({
+        ruby: String(NOW_MS / 1000),
+        "with:colon": "1.5",
+        "": "2.5",
+        odd: "soon",
+        ahead: String(NOW_MS / 1000 + 61),
+        void: "",
+      }))
+        await redis.client.set(key(agent), value);
+      await redis.client.lpush(key("list"), "1");
+      await redis.client.set(key("huge"), Buffer.alloc(9_000_000, "1"));
+      await redis.client.set(key(bytes("od", 0xff)), "1");
+      await redis.client.set(key("n".repeat(1_001)), "1");
+      await redis.client.set("agent:pull_poll", "1");
+      await redis.client.set("agent:pull_pollution:ruby", "1");
+      const { pullPolls, platformKeys, unavailable } = await read();
+      expect(valueIn(pullPolls)).toEqual(
+        new Map([
+          ["ruby", NOW_MS / 1000],
+          ["with:colon", 1.5],
+          ["", 2.5],
+          ["odd", null],
+          ["ahead", null],
+          ["void", null],
+          ["list", null],
+          ["huge", null],
+        ]),
+      );
+      expect(valueIn(platformKeys)).toEqual({ hasSlotKey: false, hasHeartbeat: false });
+      expect(unavailable).toEqual([]);
+    });
+
+    test("is read in few requests for a large fleet", async () => {
+      await redis.client.eval(
+        "for n = 1, 2000 do redis.call('SET', 'agent:pull_poll:agent-' .. n, ARGV[1]) end",
+        0,
+        String(NOW_MS / 1000),
+      );
+      expect(valueIn((await read()).pullPolls).size).toBe(2_000);
+      const polls = requests().filter(({ commands }) =>
+        String(commands[0]![1]).startsWith("agent:pull_poll:"),
+      );
+      expect(polls).toHaveLength(4);
+    });
+  });
+
+  test("which keys of the platform there are", async () => {
+    const keys = async () => valueIn((await read()).platformKeys);
+    expect(await keys()).toEqual({ hasSlotKey: false, hasHeartbeat: false });
+    await redis.client.set("agent:heartbeat:ruby", "1");
+    expect(await keys()).toEqual({ hasSlotKey: false, hasHeartbeat: false });
+    await redis.client.lpush("canary:drain_tick_at", "of another type");
+    expect(await keys()).toEqual({ hasSlotKey: false, hasHeartbeat: true });
+    await redis.client.set(bytes("agent:slots:od", 0xff), "of another type");
+    expect(await keys()).toEqual({ hasSlotKey: true, hasHeartbeat: true });
   });
 
   describe("what can't be read spoils itself only", () => {

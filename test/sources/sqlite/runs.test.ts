@@ -5,8 +5,8 @@ import { createSchema } from "../../../infra/platform/schema.ts";
 import type { SqlFact } from "../../../shared/sources/sqlite/fact.ts";
 import {
   executions,
-  executionsQuery,
   newestStart,
+  runsAtStartQuery,
   waitingRetries,
 } from "../../../shared/sources/sqlite/facts/executions.ts";
 import { platformSettings } from "../../../shared/sources/sqlite/facts/platform-settings.ts";
@@ -182,7 +182,7 @@ describe("how many other runs were under way when a chat turn began", () => {
   });
 
   test("is asked of the index, once for each turn, and nothing is scanned", async () => {
-    const { rows } = await database.execute(`EXPLAIN QUERY PLAN ${executionsQuery(await introspect())}`);
+    const { rows } = await database.execute(`EXPLAIN QUERY PLAN ${runsAtStartQuery(await introspect())}`);
     const steps = rows.map((row) => String(row.detail)).filter((step) => /\bo\b/.test(step));
     expect(steps).toEqual([
       "SEARCH o USING INDEX idx_executions_agent_started (agent_name=? AND started_at>? AND started_at<?)",
@@ -267,6 +267,8 @@ describe("the ceiling of all agents", () => {
     return [value.maxParallelTasksCeiling, lines];
   };
   const settings = async (...values: (string | null | Uint8Array)[]) => {
+    // As somebody could have made it: without the platform's constraints.
+    await database.execute("DROP TABLE system_settings");
     await database.execute("CREATE TABLE system_settings (key TEXT, value TEXT)");
     await database.execute("INSERT INTO system_settings VALUES ('other', '1')");
     for (const value of values)
@@ -278,6 +280,7 @@ describe("the ceiling of all agents", () => {
   const REPORTED = ["sqlite.platformSettings: max_parallel_tasks_ceiling is not a count above 0"];
 
   test("an older installation, without the table, has none", async () => {
+    await database.execute("DROP TABLE system_settings");
     expect(await ceiling()).toEqual([null, []]);
   });
 
