@@ -46,8 +46,8 @@ export const rosterBlindness = invariant({
     const heldSeconds = secondsBetween(sinceMs, nowMs);
     if (heldSeconds < HOLD_SECONDS)
       return {
-        subjects: [SUBJECT],
-        unseen: [{ subject: SUBJECT }],
+        subjects: [],
+        unseen: [],
         unlisted: `${doubt.reason}: it counts once it has lasted for ${HOLD_SECONDS} s, so far ${heldSeconds} s`,
         findings: [],
         isInDoubt: true,
