@@ -110,6 +110,7 @@ export const exampleFault: Fault = {
 
   "A fact": [
     edited("shared/facts/facts.ts", ["after", "  roster: Roster;", "  exampleFact: number;"]),
+    edited("shared/facts/trust.ts", ["after", "export const DATABASE_FACTS = [", '  "exampleFact",']),
     made(
       "shared/sources/sqlite/facts/<fact>.ts",
       "shared/sources/sqlite/facts/example-fact.ts",

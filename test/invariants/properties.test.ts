@@ -1198,6 +1198,7 @@ const RULES: Record<string, Rule> = {
         stated.unseen.push(agent);
         continue;
       }
+      const polled = facts.pullPolls.get(agent);
       const finding = {
         subject: agent,
         agent_name: agent,
@@ -1205,6 +1206,7 @@ const RULES: Record<string, Rule> = {
         pool_size: size,
         busy_workers: busy,
         idle_workers: idle,
+        last_worker_poll_at: polled == null ? null : Math.floor(polled),
         poll_silence_grace_seconds: 300,
       };
       if (!found.isPullMode) {
@@ -1213,7 +1215,6 @@ const RULES: Record<string, Rule> = {
       }
       if (idle === 0) continue;
       const readAt = times.pullPolls.fromMs;
-      const polled = facts.pullPolls.get(agent);
       // Since the later of the poll and the start, so far as they are known.
       const silences: number[] = [];
       if (found.startedAtMs !== null) silences.push(wholeSeconds(found.startedAtMs, readAt));
@@ -1225,7 +1226,6 @@ const RULES: Record<string, Rule> = {
         stated.red.push({
           ...finding,
           kind: "workers_silent",
-          last_worker_poll_at: polled === undefined ? null : Math.floor(polled),
           poll_silence_seconds: Math.min(...silences),
         });
     }

@@ -241,6 +241,30 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
     expect((await cycle()).verdict).toMatchObject({ status: "green", checked: 1, unseen: [] });
   });
 
+  test("the environment of a container says whether it has pull workers, and how many", async () => {
+    await runAgent("pushed", "no-ps", HEALTHY);
+    const options = ["-d", "--network", "none", "-l", "trinity.platform=agent", "--name", "agent-pulling"];
+    const env = ["-e", "TRINITY_PULL_MODE=true", "-e", "TRINITY_MAX_PARALLEL_TASKS=4"];
+    await dockerd.docker("run", ...options, ...env, "no-ps", "sleep", "600");
+    const [source] = openCanary(dockerd.env, { state: dynamo }).sources.filter(
+      ({ name }) => name === "docker",
+    );
+    const { readings } = await (source as Source).read({
+      signal: new AbortController().signal,
+      now: Date.now,
+      wanted: new Set(["containers"]),
+      since: { ended: null },
+    });
+    if (!readings.containers?.read) throw new Error(readings.containers?.reason);
+    const { running, unseenContainers } = readings.containers.value;
+    expect(unseenContainers).toEqual([]);
+    expect(running.map(({ agent, isPullMode, poolSize }) => [agent, isPullMode, poolSize]).sort()).toEqual([
+      ["pulling", true, 4],
+      ["pushed", false, null],
+    ]);
+    for (const { startedAtMs } of running) expect(Date.now() - startedAtMs!).toBeLessThan(600_000);
+  });
+
   test("over the daemon's unix socket it sees the same", async () => {
     await runAgent("zed", "procps", ZOMBIE);
     await zombieIsThere("zed");

@@ -18,6 +18,8 @@ export interface DockerApi {
   readonly host: string;
   /** The entries of the list. */
   containers: { Id: string; Names: string[] }[];
+  /** What the inspect of a container says beside its defaults, by its ID; null: there is no such container any more. */
+  readonly inspects: Map<string, { State?: object; Config?: object } | null>;
   /** The execs of all containers, in the order in which they were made. */
   readonly execs: ExecState[];
   /** Each request, like `POST /exec/1/start`. */
@@ -56,6 +58,7 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
   const api: DockerApi = {
     host: `unix://${path}`,
     containers: names.map((name, n) => ({ Id: containerId(n), Names: [`/${name}`] })),
+    inspects: new Map(),
     execs: [],
     requests: [],
     processes: "STAT PID COMMAND\nSs 1 sleep\n",
@@ -84,9 +87,12 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
     if (kind === "containers" && verb === "json") {
       const ExecIDs = api.execs.filter(({ exitCode }) => exitCode === null).map((exec) => exec.id);
       const State = { Running: true, Status: "running", StartedAt: "2026-11-23T08:00:00Z" };
-      return json(200, { State, ExecIDs });
+      const differs = api.inspects.get(id!);
+      if (differs === null) return json(404, { message: "no such container" });
+      return json(200, { State: { ...State, ...differs?.State }, ExecIDs, Config: differs?.Config });
     }
     if (kind === "containers") {
+      if (api.inspects.get(id!) === null) return json(404, { message: "no such container" });
       const { Cmd, User } = JSON.parse(body);
       const exec = {
         id: String(api.execs.length + 1),

@@ -1,9 +1,10 @@
 /** Facts that are too little to call anything green by: an empty database, a Redis without a key. */
 import { describe, expect, test } from "vitest";
 import type { FactName, Facts, Readings } from "../../shared/facts/facts.ts";
+import { DATABASE_FACTS, REDIS_FACTS } from "../../shared/facts/trust.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { confirmed } from "../../shared/verdict/confirm.ts";
-import { evaluate, factsOf } from "../../shared/verdict/evaluate.ts";
+import { evaluate, factsOf, withoutDiscredited } from "../../shared/verdict/evaluate.ts";
 import { AGENT, executionsOf, readingsOf, recordOf, running, slot, slotsOf } from "../support/facts.ts";
 
 const WHY = "too little was found";
@@ -85,4 +86,55 @@ test("who reads executions has the roster read as well, who can do without a fac
     const all = [...(reads.includes("executions") ? ["roster"] : []), ...reads, ...optional];
     expect([...factsOf([invariant])].sort()).toEqual([...new Set(all)].sort());
   }
+});
+
+describe("what rests on a source that is not the platform's", () => {
+  const red =
+    (...ids: string[]) =>
+    (invariant: { readonly id: string }) =>
+      ids.includes(invariant.id);
+  const verdicts = INVARIANTS.map((i) => evaluate(i, readingsOf()));
+  const discredited = (...ids: string[]) =>
+    Object.fromEntries(
+      withoutDiscredited(verdicts, INVARIANTS, red(...ids)).map((v) => [v.invariant.id, v.discreditedBy]),
+    );
+  const resting = (facts: readonly FactName[]) =>
+    INVARIANTS.filter(({ reads }) => reads.some((fact) => facts.includes(fact))).map(({ id }) => id);
+
+  test.each([
+    ["H-01", DATABASE_FACTS],
+    ["H-02", DATABASE_FACTS],
+    ["H-03", REDIS_FACTS],
+  ] as const)("while %s is red is unknown, and names it; the rest stays as it was", (culprit, facts) => {
+    const ids = resting(facts).filter((id) => id !== culprit);
+    expect(ids.length).toBeGreaterThan(5);
+    for (const [i, verdict] of withoutDiscredited(verdicts, INVARIANTS, red(culprit)).entries())
+      if (ids.includes(verdict.invariant.id))
+        expect(verdict).toMatchObject({
+          status: "unknown",
+          reason: `${culprit}: ${INVARIANTS.find(({ id }) => id === culprit)!.discredits!.because}`,
+          findings: [],
+          discreditedBy: culprit,
+        });
+      else expect(verdict).toBe(verdicts[i]);
+  });
+
+  test("an invariant that only can do without such a fact is judged: H-01 reads slots, and H-03 does not hide it", () => {
+    expect(discredited("H-03")["H-01"]).toBeUndefined();
+  });
+
+  test("one that is discredited itself discredits no other: the cause is named, not its effects", () => {
+    const byFirst = discredited("H-01", "H-02", "H-03");
+    expect(byFirst["H-02"]).toBe("H-01");
+    expect(byFirst["H-03"]).toBe("H-01");
+    expect(byFirst["S-02"]).toBe("H-01");
+    // H-03 rests on the executions, and is passed over with the database; H-02 rests on the slots.
+    expect(discredited("H-02", "H-03")).toMatchObject({ "H-03": "H-02", "S-03": "H-02" });
+    expect(discredited("H-03")["H-02"]).toBe("H-03");
+  });
+
+  test("any other red discredits nothing", () => {
+    const others = INVARIANTS.filter((i) => !i.discredits).map(({ id }) => id);
+    expect(withoutDiscredited(verdicts, INVARIANTS, red(...others))).toEqual(verdicts);
+  });
 });

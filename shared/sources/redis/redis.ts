@@ -4,6 +4,7 @@ import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { DrainTick, FactName, Reading } from "../../facts/facts.ts";
+import { REDIS_FACTS } from "../../facts/trust.ts";
 import { AnswerTooLarge } from "../../http.ts";
 import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
@@ -122,7 +123,7 @@ export const redisReader =
 
 export const redis = {
   name: REDIS_NAME,
-  gives: ["slots", "drainTick", "pullPolls", "platformKeys"],
+  gives: REDIS_FACTS,
   variables: REDIS,
   check({ url, token }, problem) {
     if (url !== null && url !== NONE && token === null)

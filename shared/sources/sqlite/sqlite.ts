@@ -2,7 +2,8 @@
 import { address, NONE } from "../../config/source-variables.ts";
 import { token, type Values, wholeNumber } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
-import type { Reading } from "../../facts/facts.ts";
+import type { Facts, Reading } from "../../facts/facts.ts";
+import type { DATABASE_FACTS } from "../../facts/trust.ts";
 import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult, SourceSpec } from "../source.ts";
 import { type Database, openDatabase } from "./database.ts";
@@ -52,7 +53,7 @@ const FACTS = {
   schedules,
   orphans,
   queueCounts,
-};
+} satisfies { readonly [F in (typeof DATABASE_FACTS)[number]]: SqlFact<Facts[F]> };
 type SqlFactName = keyof typeof FACTS;
 const NAMES = Object.keys(FACTS) as SqlFactName[];
 
