@@ -5,7 +5,8 @@ export const leakedSlot: Fault = {
   name: "leaked slot",
   title: "a slot that no run has",
   cured: "the slot is given back",
-  provoke: (agent) => agent.addSlot(agent.id(1)),
+  // Older than any chat turn, which it could be taken for.
+  provoke: (agent) => agent.addSlot(agent.id(1), { ageSeconds: 120 }),
   async seen(agent) {
     const [slots, runs] = [await agent.slots(), await agent.runs()];
     return slots.length === 1 && runs.length === 0 ? `${slots.length} slot, ${runs.length} rows` : null;

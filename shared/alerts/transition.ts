@@ -127,8 +127,8 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
       ...prior,
       blindSinceMs: prior.blindSinceMs ?? nowMs,
       blindReason: verdict.reason,
-      // Why it can't be judged is a red of its own then, and operators are notified of that.
-      blindCycles: verdict.discreditedBy ? 0 : prior.blindCycles + (isFull ? 1 : 0),
+      // Why it can't be judged is a red of its own then, or is to be one, and operators are notified of that.
+      blindCycles: verdict.discreditedBy || verdict.isInDoubt ? 0 : prior.blindCycles + (isFull ? 1 : 0),
       checked: seenCount(verdict.coverage),
     };
   const still = stillRed(prior, verdict);

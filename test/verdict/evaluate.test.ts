@@ -96,7 +96,10 @@ describe("what rests on a source that is not the platform's", () => {
   const verdicts = INVARIANTS.map((i) => evaluate(i, readingsOf()));
   const discredited = (...ids: string[]) =>
     Object.fromEntries(
-      withoutDiscredited(verdicts, INVARIANTS, red(...ids)).map((v) => [v.invariant.id, v.discreditedBy]),
+      withoutDiscredited(verdicts, readingsOf(), INVARIANTS, red(...ids)).map((v) => [
+        v.invariant.id,
+        v.discreditedBy,
+      ]),
     );
   const resting = (facts: readonly FactName[]) =>
     INVARIANTS.filter(({ reads }) => reads.some((fact) => facts.includes(fact))).map(({ id }) => id);
@@ -108,7 +111,7 @@ describe("what rests on a source that is not the platform's", () => {
   ] as const)("while %s is red is unknown, and names it; the rest stays as it was", (culprit, facts) => {
     const ids = resting(facts).filter((id) => id !== culprit);
     expect(ids.length).toBeGreaterThan(5);
-    for (const [i, verdict] of withoutDiscredited(verdicts, INVARIANTS, red(culprit)).entries())
+    for (const [i, verdict] of withoutDiscredited(verdicts, readingsOf(), INVARIANTS, red(culprit)).entries())
       if (ids.includes(verdict.invariant.id))
         expect(verdict).toMatchObject({
           status: "unknown",
@@ -133,8 +136,19 @@ describe("what rests on a source that is not the platform's", () => {
     expect(discredited("H-03")["H-02"]).toBe("H-03");
   });
 
+  test("an invariant whose own facts could not be read keeps that reason", () => {
+    const readings = { ...readingsOf(), slots: { read: false as const, reason: "redis: no answer" } };
+    const unread = INVARIANTS.map((i) => evaluate(i, readings));
+    const after = withoutDiscredited(unread, readings, INVARIANTS, red("H-01"));
+    expect(after.find((v) => v.invariant.id === "S-02")).toMatchObject({
+      status: "unknown",
+      reason: "redis: no answer",
+      discreditedBy: "H-01",
+    });
+  });
+
   test("any other red discredits nothing", () => {
     const others = INVARIANTS.filter((i) => !i.discredits).map(({ id }) => id);
-    expect(withoutDiscredited(verdicts, INVARIANTS, red(...others))).toEqual(verdicts);
+    expect(withoutDiscredited(verdicts, readingsOf(), INVARIANTS, red(...others))).toEqual(verdicts);
   });
 });
