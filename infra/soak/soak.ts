@@ -17,6 +17,8 @@ import { type Watcher, watchWith } from "./watch.ts";
 export interface SoakOptions extends LoadOptions {
   readonly cycles: number;
   readonly breaks: number;
+  /** The most seconds that a break may have to last before it counts. Left out: any. */
+  readonly longest?: number;
   /** How many times as fast the platform runs. */
   readonly scale: number;
   readonly confirmMs: number;
@@ -50,12 +52,18 @@ const PROGRESS_EVERY = 100;
 const ENDED: ReadonlySet<string> = new Set(["success", "failed", "cancelled", "skipped"]);
 
 /** The faults that can be made on that harness. */
-const possibleOn = ({ target }: Harness) =>
-  FAULTS.filter((fault) => (fault.obstacle?.(target) ?? null) === null);
+const possibleOn = ({ target }: Harness, longest = Infinity) =>
+  FAULTS.filter(
+    ({ obstacle, holdSeconds = 0 }) => (obstacle?.(target) ?? null) === null && holdSeconds <= longest,
+  );
 
 /** Draws for each break an instant in the first half of its own part of the run, so that the last ones are cured in time. */
-function drawPlan(random: Random, harness: Harness, { breaks, cycles, agentCount }: SoakOptions): Plan[] {
-  const faults = possibleOn(harness);
+function drawPlan(
+  random: Random,
+  harness: Harness,
+  { breaks, cycles, agentCount, longest }: SoakOptions,
+): Plan[] {
+  const faults = possibleOn(harness, longest);
   const length = (cycles - 1) / Math.max(1, breaks);
   return Array.from({ length: breaks }, (_, i) => ({
     // Each kind once, then at random.
@@ -150,7 +158,10 @@ function reportOf(
     churn,
     alerts: Object.fromEntries([...alerts].sort()),
     breaksByName: Object.fromEntries(
-      possibleOn(harness).map(({ name }) => [name, made.filter((one) => one.name === name).length]),
+      possibleOn(harness, options.longest).map(({ name }) => [
+        name,
+        made.filter((one) => one.name === name).length,
+      ]),
     ),
     judgement: judgeSoak(history, cycles, made, options.confirmMs),
     lines,

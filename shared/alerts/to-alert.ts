@@ -30,7 +30,7 @@ function nameIds(ids: readonly number[]): string {
 function toSightAlert({ kind, what }: SightNotice, context: AlertContext): Alert {
   const { environment, statusUrl, snapshotTime, nowMs } = context;
   const names = what.map(({ name }) => name);
-  const shown = listed(names, 15);
+  const shown = listed(names, 20);
   const isBlind = kind === "blind";
   const parts: AlertParts = {
     environment,

@@ -89,7 +89,7 @@ test("a slot pairs with no row that started too long before or after it, and wit
   expect(only("S-01", [...fleet(), ...alone, ...manual], [both])).toEqual(SILENT);
 });
 
-test("up to three chat turns without a slot are healthy while the slots are full, and not once one is free", () => {
+test("up to three chat turns without a slot are healthy while the slots are full, and where they were when it began", () => {
   const full = [...fleet(1), ...turn(1, -20_000)];
   const extra = [2, 3, 4].flatMap((n) => turn(n, -19_000 + n, { slot: false }));
   const red = cycle(...LATER, [finding("S-01", "sql:turn-3")]);
@@ -99,14 +99,17 @@ test("up to three chat turns without a slot are healthy while the slots are full
   const four = [...full, ...extra, ...turn(5, -18_000, { slot: false })];
   expect(only("S-01", four, [red])).toEqual(SILENT);
   expect(only("S-01", four, [cycle(...LATER)])).toEqual(SILENT);
-  // With room for them, they are rows that have lost their slot.
-  const free = [...full, at(-5_000, made("ruby", 2)), ...extra];
+  // There was room for them when they began: they have lost their slot.
+  const free = [...fleet(9), ...turn(1, -20_000), ...extra];
   expect(only("S-01", free, [red]).falseReds).toEqual([]);
   expect(only("S-01", free, [cycle(...LATER)]).missed).toEqual([
     "S-01 sql:turn-2",
     "S-01 sql:turn-3",
     "S-01 sql:turn-4",
   ]);
+  // They found the slots full, and go on when one is free again.
+  const later = [...full, ...extra, at(-5_000, made("ruby", 2))];
+  for (const reported of [red, cycle(...LATER)]) expect(only("S-01", later, [reported])).toEqual(SILENT);
 });
 
 test("a run that the scheduler has not dispatched yet needs no slot for a minute", () => {
