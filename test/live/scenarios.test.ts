@@ -7,11 +7,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { UNREADABLE } from "../../shared/sources/sqlite/packing.ts";
 import { describeLive } from "../support/live.ts";
 import { type LivePlatform, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
-import { idsNotReading } from "../support/registry.ts";
+import { idsRunWithout } from "../support/registry.ts";
 
 const AGENT = "canary-test-882";
-/** All invariants without R-01, which needs Docker and has its own tests. */
-const WITHOUT_DOCKER = idsNotReading("docker");
+/** All invariants without those that need Docker, which have their own tests. */
+const WITHOUT_DOCKER = idsRunWithout("docker");
 
 describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
   let platform: LivePlatform;

@@ -85,6 +85,7 @@ export async function startLivePlatform(): Promise<LivePlatform> {
     CONFIRM_AFTER_MS: "20",
     SOURCE_DEADLINE_MS: "5000",
     CHECKS_ON: OFF_BY_DEFAULT.join(","),
+    DOCKER_HOSTS: "none",
   };
 
   return {

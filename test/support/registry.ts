@@ -18,7 +18,13 @@ export function idsOffWithout(source: SourceName): string[] {
   );
 }
 
-/** All other ids, in their order. */
+/** The ids of the invariants that are run where this source is left out, in their order. */
+export const idsRunWithout = (source: SourceName): string[] => {
+  const off = idsOffWithout(source);
+  return INVARIANT_IDS.filter((id) => !off.includes(id));
+};
+
+/** The ids of the invariants that read no fact of this source, in their order. */
 export const idsNotReading = (source: SourceName): string[] => {
   const reading = idsReading(source);
   return INVARIANT_IDS.filter((id) => !reading.includes(id));

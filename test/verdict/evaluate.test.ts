@@ -133,6 +133,7 @@ describe("what rests on a source that is not the platform's", () => {
     expect(byFirst["S-02"]).toBe("H-01");
     // H-03 rests on the executions, and is passed over with the database; H-02 rests on the slots.
     expect(discredited("H-02", "H-03")).toMatchObject({ "H-03": "H-02", "S-03": "H-02" });
+    expect(discredited("H-02", "H-03")["H-02"]).toBeUndefined();
     expect(discredited("H-03")["H-02"]).toBe("H-03");
   });
 

@@ -7,14 +7,13 @@ import { scaledClock } from "../../../infra/platform/clock.ts";
 import { type Platform, startPlatform } from "../../../infra/platform/platform.ts";
 import { queueCountsApp } from "../../../infra/platform/queue-counts.ts";
 import { type Canary, openCanary } from "../../../shared/canary.ts";
-import { INVARIANT_IDS, OFF_BY_DEFAULT } from "../../../shared/invariants/index.ts";
 import { runCycle } from "../../../shared/cycle/run-cycle.ts";
+import { OFF_BY_DEFAULT } from "../../../shared/invariants/index.ts";
 import { describeLive, until } from "../../support/live.ts";
 import { type PlatformBench, startPlatformBench } from "../../support/platform-bench.ts";
-import { idsOffWithout } from "../../support/registry.ts";
+import { idsRunWithout } from "../../support/registry.ts";
 
-const OFF = idsOffWithout("docker");
-const WITHOUT_DOCKER = INVARIANT_IDS.filter((id) => !OFF.includes(id));
+const WITHOUT_DOCKER = idsRunWithout("docker");
 /** Longer than the checks' grace for a start, so that a leak would show. */
 const WATCHED_MS = 6_000;
 /** Turns that outlast the checks' grace for a start (61 s here). */
