@@ -41,8 +41,9 @@ const agentsOfDocker = ({ containers }: Readings): readonly string[] | null =>
     ? [...containers.value.running, ...containers.value.unseenContainers].map(({ agent }) => agent)
     : null;
 
+/** A Redis without any key of the platform says nothing. */
 const agentsOfRedis = ({ slots }: Readings): readonly string[] | null =>
-  slots?.read
+  slots?.read && slots.insufficient === undefined
     ? [...slots.value.byAgent.keys(), ...slots.value.unread.keys(), ...slots.value.unseenAgents]
     : null;
 
@@ -54,7 +55,7 @@ export function rosterDoubt(readings: Readings): RosterDoubt | string | null {
   const { roster } = readings;
   if (!roster) return "roster: not read";
   if (!roster.read && (roster.off || roster.notConfigured)) return roster.reason;
-  if (roster.read && roster.value.size > 0) return null;
+  if (roster.read && roster.value.size > 0) return roster.insufficient ?? null;
   // It has rows, whose names can't be read.
   if (roster.read && roster.unlisted !== undefined) return roster.unlisted;
   const [docker, redis] = [agentsOfDocker(readings), agentsOfRedis(readings)];

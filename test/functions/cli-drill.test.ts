@@ -19,7 +19,7 @@ test.for([
     "an invariant that there is not",
     {},
     ["--invariants", "S-02,X-99"],
-    "there is no invariant X-99; there are S-01, S-02",
+    "there is no invariant X-99; there are H-01, H-02",
   ],
   ["an empty list", {}, ["--invariants", ","], "give ids such as S-01,B-02"],
   [

@@ -41,7 +41,7 @@ test.for([
   [
     "an invariant that is not there",
     ["cycle", "--invariants", "S-01,X-99"],
-    /unknown invariant\(s\): X-99; there are S-01, S-02/,
+    /unknown invariant\(s\): X-99; there are H-01, H-02/,
   ],
   ["an empty list", ["cycle", "--invariants", ","], /--invariants names none/],
   [
@@ -124,7 +124,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     const unknown = await canary({ ...local(), CHECKS_OFF: "S-99" }, "cycle");
     expect(unknown).toMatchObject({
       code: 254,
-      err: expect.stringMatching(/^CHECKS_OFF names S-99, which no invariant has: there are S-01/m),
+      err: expect.stringMatching(/^CHECKS_OFF names S-99, which no invariant has: there are H-01/m),
     });
   });
 
@@ -158,7 +158,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     await platform.redis.flushall();
     const empty = await canary(local(), "cycle");
     expect(empty.code).toBe(2);
-    expect(empty.out).toMatch(/\? E-05 {2}unknown .* {2}none checked, the roster is empty/);
+    expect(empty.out).toMatch(/\? E-05 {2}unknown .* {2}none checked, H-01: the roster of agents is empty/);
     expect(empty.out).not.toMatch(/green|nothing to check/);
 
     await platform.addAgent("ruby");

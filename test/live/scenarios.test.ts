@@ -235,7 +235,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     });
   });
 
-  test("a skipped row, which has no completed_at, that comes to life: E-02", async () => {
+  test("a skipped row that comes to life: E-02", async () => {
     await platform.addExecution({ id: "skipped-1", agent: AGENT, status: "skipped" });
     await cycle();
     await platform.database.execute(
