@@ -113,14 +113,23 @@ function redisSection(context: Context): Promise<Section> {
   });
 }
 
+/** The daemons that the reading has reached: of the others it has said why not. */
+function reachedDaemons(
+  { hosts }: Config["sources"]["docker"],
+  { containers }: Gathered["readings"],
+): string[] {
+  if (hosts === null || typeof hosts === "string") return [];
+  if (containers === undefined) return [...hosts];
+  return containers.read ? hosts.filter((host) => !containers.value.unseenDaemons.includes(host)) : [];
+}
+
 function dockerSection(context: Context): Promise<Section> {
   const { config, canary, gathered } = context;
-  const { hosts, ...certificates } = config.sources.docker;
+  const { hosts: _, ...certificates } = config.sources.docker;
   const tls = dockerTls(certificates);
   return sectionOf(context, "docker", "DOCKER_HOSTS", async () => {
-    const named = typeof hosts === "string" || hosts === null ? [] : hosts;
     const found = await Promise.all(
-      named.map(async (host) => {
+      reachedDaemons(config.sources.docker, gathered.readings).map(async (host) => {
         const findings = await examined("daemon", canary.settings.sourceDeadlineMs, (signal) =>
           examineDaemon(host, tls, canary.now, signal),
         );
