@@ -123,25 +123,23 @@ function reachedDaemons(
   return containers.read ? hosts.filter((host) => !containers.value.unseenDaemons.includes(host)) : [];
 }
 
-function dockerSection(context: Context): Promise<Section> {
+/** A section for all daemons, and one for each that was reached. */
+async function dockerSections(context: Context): Promise<Section[]> {
   const { config, canary, gathered } = context;
   const { hosts: _, ...certificates } = config.sources.docker;
   const tls = dockerTls(certificates);
-  return sectionOf(context, "docker", "DOCKER_HOSTS", async () => {
-    const found = await Promise.all(
-      reachedDaemons(config.sources.docker, gathered.readings).map(async (host) => {
-        const findings = await examined("daemon", canary.settings.sourceDeadlineMs, (signal) =>
-          examineDaemon(host, tls, canary.now, signal),
-        );
-        return findings.map(({ topic, ...rest }) => ({ ...rest, topic: `${host} ${topic}` }));
-      }),
-    );
-    return [
-      ...found.flat(),
+  return Promise.all([
+    sectionOf(context, "docker", "DOCKER_HOSTS", async () => [
       ...certificateFindings(tls, canary.now()),
       ...containerFindings(gathered.readings),
-    ];
-  });
+    ]),
+    ...reachedDaemons(config.sources.docker, gathered.readings).map(async (host) => ({
+      name: `docker ${host}`,
+      findings: await examined("daemon", canary.settings.sourceDeadlineMs, (signal) =>
+        examineDaemon(host, tls, canary.now, signal),
+      ),
+    })),
+  ]);
 }
 
 /** What a cycle needs beside its sources. Nothing of it is opened. */
@@ -177,18 +175,20 @@ export async function examineAll(env: Environment, now: () => number = Date.now)
   const wanted = factsOf(all.filter(({ id }) => !off.has(id)));
   const gathered = await gather({ ...canary, store: NO_STATE }, wanted, EMPTY_MEMORY, null, startedAtMs);
   const context = { config, canary, gathered };
-  const [{ prospects }, ...sections] = await Promise.all([
+  const [prospects, sections] = await Promise.all([
     prospectsOf(canary, gathered),
-    databaseSection(context),
-    accessorSection(context),
-    redisSection(context),
-    dockerSection(context),
-    stateSection(config, env),
+    Promise.all([
+      databaseSection(context),
+      accessorSection(context),
+      redisSection(context),
+      dockerSections(context),
+      stateSection(config, env),
+    ]),
   ]);
   const clean = (text: string) => cut(canary.redact(text), MAX_TEXT);
   return {
     examined_at: formatInstant(startedAtMs),
-    sections: sections.map(({ name, findings }) => ({
+    sections: sections.flat().map(({ name, findings }) => ({
       name,
       findings: findings.map((finding) => ({ ...finding, text: clean(finding.text) })),
     })),

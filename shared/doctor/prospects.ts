@@ -35,7 +35,7 @@ const notRun = ({ id, title }: Invariant, reason: string): Prospect => ({
 });
 
 /** Judges what was gathered as a first cycle would, and forgets it. */
-export async function prospectsOf(canary: ReadOnlyCanary, gathered: Gathered) {
+export async function prospectsOf(canary: ReadOnlyCanary, gathered: Gathered): Promise<Prospect[]> {
   const { all, off } = canary.checks;
   const reasons = new Map(
     all.flatMap((invariant) => {
@@ -44,8 +44,7 @@ export async function prospectsOf(canary: ReadOnlyCanary, gathered: Gathered) {
     }),
   );
   const run = all.filter(({ id }) => !reasons.has(id));
-  const { verdicts, unavailable } = await judge(canary, run, gathered, EMPTY_MEMORY);
+  const { verdicts } = await judge(canary, run, gathered, EMPTY_MEMORY);
   const byId = new Map(verdicts.map((verdict) => [verdict.invariant.id, prospectOf(verdict)]));
-  const prospects = all.map((i) => byId.get(i.id) ?? notRun(i, reasons.get(i.id) ?? "not run"));
-  return { prospects, unavailable };
+  return all.map((invariant) => byId.get(invariant.id) ?? notRun(invariant, reasons.get(invariant.id)!));
 }
