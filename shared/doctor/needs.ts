@@ -7,28 +7,40 @@ import type { SqlFactName } from "../sources/sqlite/sqlite.ts";
 import { type Finding, note, warning } from "./finding.ts";
 import { isThere } from "./release.ts";
 
-interface Lack {
-  readonly isNeeded: boolean;
-  readonly facts: Set<FactName>;
-}
-
-/** Places that are missing, with the facts that look for them. A missing table stands for its columns. */
-function lacksOf(schema: Schema, facts: readonly SqlFactName[]): ReadonlyMap<string, Lack> {
-  const lacks = new Map<string, Lack>();
+/** Maps what is missing to the facts that look for it. A missing table stands for its columns. */
+function missingPlaces(
+  schema: Schema,
+  facts: readonly SqlFactName[],
+): ReadonlyMap<string, ReadonlySet<FactName>> {
+  const missing = new Map<string, Set<FactName>>();
   for (const fact of facts)
     for (const place of lookedFor(fact)) {
       if (isThere(schema, place) || (place.column !== null && !schema.hasTable(place.table))) continue;
-      const known = lacks.get(placeText(place));
-      const isNeeded = place.isNeeded || (known?.isNeeded ?? false);
-      lacks.set(placeText(place), { isNeeded, facts: (known?.facts ?? new Set()).add(fact) });
+      const text = placeText(place);
+      missing.set(text, (missing.get(text) ?? new Set()).add(fact));
     }
-  return lacks;
+  return missing;
+}
+
+const FATES = ["not judged", "not run", "go without it"] as const;
+
+/** What becomes of an invariant without a place that these facts look for; null where that does not touch it. */
+function fateOf(
+  { reads, optional = [] }: Invariant,
+  facts: ReadonlySet<FactName>,
+  readings: Readings,
+): (typeof FATES)[number] | null {
+  const read = reads.filter((fact) => facts.has(fact));
+  const unread = read.map((fact) => readings[fact]).filter((reading) => reading?.read === false);
+  if (unread.some((reading) => !reading.off)) return "not judged";
+  if (unread.length > 0) return "not run";
+  return read.length > 0 || optional.some((fact) => facts.has(fact)) ? "go without it" : null;
 }
 
 /**
  * Says what is missing, and which invariants that touches.
- * @param invariants those that run
- * @param facts of the database, as far as these read them
+ * @param facts of the database, as far as these invariants read them
+ * @param invariants those that are turned on
  */
 export function lackFindings(
   schema: Schema,
@@ -36,20 +48,12 @@ export function lackFindings(
   invariants: readonly Invariant[],
   readings: Readings,
 ): Finding[] {
-  return [...lacksOf(schema, facts)].map(([place, { isNeeded, facts: asking }]) => {
-    const touched = (isUnread: boolean) =>
-      invariants
-        .filter(({ reads, optional = [] }) =>
-          [...reads, ...optional].some(
-            (fact) => asking.has(fact) && (readings[fact]?.read === false) === isUnread,
-          ),
-        )
-        .map(({ id }) => id);
-    const [without, goOn] = [touched(true), touched(false)];
-    const parts = [
-      ...(without.length > 0 ? [`${without.join(", ")} can't be judged`] : []),
-      ...(goOn.length > 0 ? [`${goOn.join(", ")} go${goOn.length === 1 ? "es" : ""} without it`] : []),
-    ];
-    return (isNeeded ? warning : note)("missing", `${place}: ${parts.join("; ")}`);
+  return [...missingPlaces(schema, facts)].map(([place, asking]) => {
+    const parts = FATES.flatMap((fate) => {
+      const ids = invariants.filter((one) => fateOf(one, asking, readings) === fate).map(({ id }) => id);
+      return ids.length > 0 ? [`${fate}: ${ids.join(", ")}`] : [];
+    });
+    const isLoss = parts.some((part) => part.startsWith(FATES[0]));
+    return (isLoss ? warning : note)("missing", `${place} (${parts.join("; ")})`);
   });
 }

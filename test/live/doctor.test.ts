@@ -141,9 +141,9 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       const examination = await examineAll(env);
       const lines = linesOf(examination, "sqlite");
       expect(lines).toContainEqual(line(/^ok release: seed \(May 2026\)/));
-      expect(lines).toContainEqual("note missing: table agent_reports: L-03 goes without it");
+      expect(lines).toContainEqual("note missing: table agent_reports (go without it: L-03)");
       expect(lines).toContainEqual(
-        line(/^note missing: column schedule_executions\.lease_expires_at: .*S-01.* go without it$/),
+        line(/^note missing: column schedule_executions\.lease_expires_at \(go without it: .*S-01/),
       );
       expect(isWhole(examination)).toBe(true);
     }, "seed"));
@@ -153,7 +153,9 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       await database.execute("ALTER TABLE schedule_executions DROP COLUMN claude_session_id");
       const examination = await examineAll(env);
       expect(linesOf(examination, "sqlite")).toContainEqual(
-        line(/^warning missing: column schedule_executions\.claude_session_id: E-05 can't be judged; .*S-01/),
+        line(
+          /^warning missing: column schedule_executions\.claude_session_id \(not judged: E-05; go without it: .*S-01/,
+        ),
       );
       expect(examination.invariants.find(({ id }) => id === "E-05")!.outcome).not.toBe("judged");
       expect(outcomesOf(examination)["S-01"]).toBe("judged");
@@ -238,6 +240,24 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       expect(await changes()).toBe(before);
     } finally {
       await reader.close();
+    }
+  });
+
+  test("the user of Redis that docs/operations.md gives the canary has all that it needs, and no more", async () => {
+    const docs = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+    const [user] = /^ACL SETUSER .*$/m.exec(docs)!;
+    const [name, ...rules] = user.split(" ");
+    await platform.redis.call(name!, ...rules);
+    await platform.redis.set("agent:pull_poll:ruby", String(Date.now() / 1000));
+    const canary = await serveRedis(platform.redis.duplicate({ username: "canary", password: "PASSWORD" }));
+    try {
+      const lines = linesOf(await examineAll(local({ UPSTASH_REDIS_REST_URL: canary.url })), "redis");
+      expect(lines.filter((text) => /^(warning|unread)/.test(text))).toEqual([]);
+      expect(lines).toContainEqual("ok rights: the token may not write");
+      expect(lines).toContainEqual(line(/^ok clock/));
+      expect(lines).toContainEqual("note pull agents: 1: ruby");
+    } finally {
+      await canary.close();
     }
   });
 
