@@ -1,8 +1,8 @@
 /** What each invariant needs of an installation, for the docs: tables and columns, keys, and what is asked of Docker. */
 import type { FactName } from "../shared/facts/facts.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
-import { lookedFor } from "../shared/sources/sqlite/looked-for.ts";
-import { type SqlFactName, sqlite } from "../shared/sources/sqlite/sqlite.ts";
+import { lookedFor, type SqlFactName } from "../shared/sources/sqlite/looked-for.ts";
+import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
 
 /** What is read for the facts that are not in the database. */
 const ELSEWHERE: Record<Exclude<FactName, SqlFactName>, readonly string[]> = {

@@ -6,7 +6,7 @@ import type { ReadContext } from "../sources/source.ts";
 import type { Database, SqlRow } from "../sources/sqlite/database.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "../sources/sqlite/schema.ts";
 import { textOf } from "../sources/sqlite/sql.ts";
-import { planFor, run, type SqlFactName, sqlite } from "../sources/sqlite/sqlite.ts";
+import { planFor, run, sqlite } from "../sources/sqlite/sqlite.ts";
 import { compareClocks, newestRun } from "./clocks.ts";
 import { type Finding, note, ok } from "./finding.ts";
 import { lackFindings } from "./needs.ts";
@@ -62,7 +62,7 @@ export async function examineDatabase(examination: DatabaseExamination): Promise
   const schema = parseSchema((await database.batch([INTROSPECTION], signal))[0]);
   const context = { signal, now, wanted, since: { ended: null } };
   const { planned, partial } = await plansOf(database, schema, context);
-  const facts = sqlite.gives.filter((fact: SqlFactName) => wanted.has(fact));
+  const facts = sqlite.gives.filter((fact) => wanted.has(fact));
   const { newestStart } = readings;
   const isFile = url!.startsWith("file:");
   return [

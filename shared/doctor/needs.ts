@@ -1,9 +1,8 @@
 /** Tables and columns that invariants look for and an installation lacks. Pure. */
 import type { FactName, Readings } from "../facts/facts.ts";
 import type { Invariant } from "../invariants/invariant.ts";
-import { lookedFor, placeText } from "../sources/sqlite/looked-for.ts";
+import { lookedFor, placeText, type SqlFactName } from "../sources/sqlite/looked-for.ts";
 import type { Schema } from "../sources/sqlite/schema.ts";
-import type { SqlFactName } from "../sources/sqlite/sqlite.ts";
 import { type Finding, note, warning } from "./finding.ts";
 import { isThere } from "./release.ts";
 

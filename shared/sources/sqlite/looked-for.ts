@@ -5,7 +5,10 @@
 import type { FactName } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import { parseSchema, type Schema } from "./schema.ts";
-import { planFor, type SqlFactName } from "./sqlite.ts";
+import { planFor, type sqlite } from "./sqlite.ts";
+
+/** The facts of the database. */
+export type SqlFactName = (typeof sqlite.gives)[number];
 
 /** A table, or a column of one. */
 export interface Place {

@@ -45,7 +45,7 @@ const FACTS = {
   orphans,
   queueCounts,
 };
-export type SqlFactName = keyof typeof FACTS;
+type SqlFactName = keyof typeof FACTS;
 const NAMES = Object.keys(FACTS) as SqlFactName[];
 
 /** Runs the statements in one transaction. If one fails, runs each by itself, so that only its own fact is unread. */
