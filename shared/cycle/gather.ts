@@ -12,6 +12,12 @@ import { timed } from "./timed.ts";
 
 export type AnyRecalled = Recalled<FactName, object>;
 
+/** What is read with. Of the state only the journals are. */
+export type Gatherer = Pick<
+  Canary,
+  "sources" | "recollections" | "settings" | "now" | "redact" | "onStep"
+> & { readonly store: { readonly journals: Pick<Canary["store"]["journals"], "load"> } };
+
 /** What a cycle read. */
 export interface Gathered {
   readonly snapshot: Snapshot;
@@ -39,7 +45,7 @@ type Attempt = readonly [Recollection, AnyRecalled | string];
  * @param memory null where the state could not be read, with the reason in `unreadable`
  */
 export async function gather(
-  canary: Canary,
+  canary: Gatherer,
   wanted: ReadonlySet<FactName>,
   memory: Memory | null,
   unreadable: string | null,
@@ -91,7 +97,7 @@ const sinceOf = (needed: readonly Remembered[]): Since =>
 
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
-  { store, settings, redact }: Canary,
+  { store, settings, redact }: Gatherer,
   { recollection, part }: Remembered,
   unreadable: string | null,
   nowMs: number,

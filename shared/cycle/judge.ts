@@ -22,7 +22,7 @@ export interface Judged {
  * next start or its end.
  */
 export async function judge(
-  canary: Canary,
+  canary: Pick<Canary, "sources" | "settings" | "sleep" | "checks" | "redact" | "onStep">,
   invariants: readonly Invariant[],
   { readings, readAgain }: Gathered,
   memory: Memory,

@@ -25,7 +25,7 @@ const REDIS = {
   token: token("UPSTASH_REDIS_REST_TOKEN", "its token"),
 };
 
-const DRAIN_TICK_KEY = "canary:drain_tick_at";
+export const DRAIN_TICK_KEY = "canary:drain_tick_at";
 
 interface Heartbeat {
   readonly reading: Reading<DrainTick>;
@@ -108,13 +108,21 @@ function explained(error: unknown): unknown {
   return error;
 }
 
+export interface RedisServer {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Opens that Redis until the signal is aborted. */
+export const openRedis = (server: RedisServer, signal: AbortSignal): Redis =>
+  openRest({ ...server, signal, variables: { url: REDIS.url.name, token: REDIS.token.name } });
+
 /** Makes the reader of a Redis behind the Upstash REST protocol (Upstash, or serverless-redis-http). */
 export const redisReader =
-  ({ url, token }: { url: string; token: string }): Source["read"] =>
+  (server: RedisServer): Source["read"] =>
   async (context) => {
-    const variables = { url: REDIS.url.name, token: REDIS.token.name };
     try {
-      return await read(openRest({ url, token, signal: context.signal, variables }), context);
+      return await read(openRedis(server, context.signal), context);
     } catch (error) {
       context.signal.throwIfAborted();
       throw explained(error);

@@ -23,12 +23,15 @@ export type RedisAnswer = { error?: string | undefined; result: unknown };
 /** What the life of a key is asked by. EXPIRETIME (Redis 7) answers an instant, which needs no clock of ours. */
 export type LifeCommand = "ttl" | "expiretime";
 
-/** Asks for the life of a key. The client has no method for EXPIRETIME, but its pipelines take any command. */
-export function askForLife(pipeline: Pipeline, command: LifeCommand, key: string): void {
-  if (command === "ttl") pipeline.ttl(key);
+/** Adds a command that the client has no method for, or none that leaves the answer as it is. */
+export function addCommand(pipeline: Pipeline, command: readonly string[]): void {
   // biome-ignore lint/complexity/useLiteralKeys: the member is private
-  else pipeline["chain"]({ command: [command, key], deserialize: (result: unknown) => result } as never);
+  pipeline["chain"]({ command: [...command], deserialize: (result: unknown) => result } as never);
 }
+
+/** Asks for the life of a key. */
+export const askForLife = (pipeline: Pipeline, command: LifeCommand, key: string): void =>
+  addCommand(pipeline, [command, key]);
 
 /** Sends a pipeline and checks that every command was answered. */
 export async function send(pipeline: Pipeline): Promise<RedisAnswer[]> {

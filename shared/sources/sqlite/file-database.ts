@@ -102,6 +102,10 @@ function onEnd(cause: string | number, signal: AbortSignal): null {
   throw new SourceError(`the process that reads the file ended with ${cause}`);
 }
 
+/** The path of a database file. @param url `file:` and a path */
+export const pathOf = (url: string): string =>
+  resolve(url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length));
+
 /**
  * Opens a database file for reading. Nothing is written: no lock, journal or file is left, whatever ends a read.
  * @param url `file:` and a path
@@ -110,7 +114,7 @@ export function fileDatabase(
   url: string,
   { lockMs = LOCK_MS, pauseMs = PAUSE_MS }: FileOptions = {},
 ): Database {
-  const path = resolve(url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length));
+  const path = pathOf(url);
   const ask = processReader();
   let previous: Promise<unknown> = Promise.resolve();
 

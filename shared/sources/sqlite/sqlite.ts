@@ -58,7 +58,7 @@ type SqlFactName = keyof typeof FACTS;
 const NAMES = Object.keys(FACTS) as SqlFactName[];
 
 /** Runs the statements in one transaction. If one fails, runs each by itself, so that only its own fact is unread. */
-async function run(database: Database, statements: readonly string[], signal: AbortSignal) {
+export async function run(database: Database, statements: readonly string[], signal: AbortSignal) {
   try {
     return await database.batch(statements, signal);
   } catch (error) {
@@ -76,7 +76,7 @@ const introspected = (answer: QueryAnswer | undefined) => ({
 });
 
 /** Collects the statements of the wanted facts for these tables, and the places of each fact's statements among them. */
-function planFor(schema: Schema, context: ReadContext) {
+export function planFor(schema: Schema, context: ReadContext) {
   const statements = [INTROSPECTION];
   const plans = NAMES.filter((name) => context.wanted.has(name)).map((name) => {
     const fact: SqlFact<unknown> = FACTS[name];

@@ -1,0 +1,69 @@
+/** What each invariant needs of an installation, for the docs: tables and columns, keys, and what is asked of Docker. */
+import type { FactName } from "../shared/facts/facts.ts";
+import { INVARIANTS } from "../shared/invariants/index.ts";
+import { lookedFor, type SqlFactName } from "../shared/sources/sqlite/looked-for.ts";
+import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
+
+/** What is read for the facts that are not in the database. */
+const ELSEWHERE: Record<Exclude<FactName, SqlFactName>, readonly string[]> = {
+  slots: ["`agent:slots:*`", "`agent:slot:*`"],
+  drainTick: ["`canary:drain_tick_at`"],
+  pullPolls: ["`agent:pull_poll:*`"],
+  platformKeys: ["`agent:slot*`", "`canary:drain_tick_at`"],
+  containers: ["containers (list, inspect)"],
+  zombies: ["containers (list, inspect, exec)"],
+  finishedRuns: ["the canary's memory"],
+  zombieSightings: ["the canary's memory"],
+  rosterDoubtSince: ["the canary's memory"],
+};
+
+const isOfDatabase = (fact: FactName): fact is SqlFactName =>
+  (sqlite.gives as readonly FactName[]).includes(fact);
+
+const code = (table: string, column: string | null) =>
+  column === null ? `\`${table}\`` : `\`${table}.${column}\``;
+
+/** What there must be for the fact to be read. A column stands for its table. */
+function neededFor(fact: FactName): readonly string[] {
+  if (!isOfDatabase(fact)) return ELSEWHERE[fact];
+  const needed = lookedFor(fact).filter(({ isNeeded }) => isNeeded);
+  const withColumn = new Set(needed.flatMap(({ table, column }) => (column === null ? [] : [table])));
+  return needed
+    .filter(({ table, column }) => column !== null || !withColumn.has(table))
+    .map(({ table, column }) => code(table, column));
+}
+
+const listOf = (facts: readonly FactName[]) => [...new Set(facts.flatMap(neededFor))].join(", ");
+
+/** Makes the table of what each invariant needs, and of what it uses where that can be read. */
+export function needsTable(): string {
+  const rows = INVARIANTS.map(
+    ({ id, reads, optional = [] }) =>
+      `| [${id}](#${id.toLowerCase()}) | ${listOf(reads)} | ${listOf(optional)} |`,
+  );
+  return `| invariant | needs | uses where it is read |\n|---|---|---|\n${rows.join("\n")}`;
+}
+
+/** What the facts look for and go without, as the docs name it. A table that may be missing stands for its columns. */
+function goneWithout(fact: SqlFactName): string[] {
+  const places = lookedFor(fact).filter(({ isNeeded }) => !isNeeded);
+  const tables = new Set(places.flatMap(({ table, column }) => (column === null ? [table] : [])));
+  return places
+    .filter(({ table, column }) => column === null || !tables.has(table))
+    .map(({ table, column }) => code(table, column));
+}
+
+/** Makes the table of what may be missing, with the invariants that then go without it. */
+export function goneWithoutTable(): string {
+  const touched = new Map<string, Set<string>>();
+  for (const { id, reads, optional = [] } of INVARIANTS)
+    for (const fact of [...reads, ...optional].filter(isOfDatabase))
+      for (const place of goneWithout(fact)) touched.set(place, (touched.get(place) ?? new Set()).add(id));
+  const byIds = new Map<string, string[]>();
+  for (const [place, ids] of touched) {
+    const key = [...ids].join(", ");
+    byIds.set(key, [...(byIds.get(key) ?? []), place]);
+  }
+  const rows = [...byIds].map(([ids, places]) => `| ${places.sort().join(", ")} | ${ids} |`);
+  return `| missing | go without it |\n|---|---|\n${rows.join("\n")}`;
+}

@@ -1,0 +1,24 @@
+/** `canary doctor`: whether a canary can see what it needs, from this machine. */
+import { plainJson } from "../../text.ts";
+import { type AddCommands, EXIT } from "../command.ts";
+
+export const addDoctorCommand: AddCommands = (canary, { done, print, colour }) => {
+  canary
+    .command("doctor")
+    .description(
+      "say what a canary on this machine would see: release, rights, indexes, clocks, and what each invariant will be; it writes nothing, and doesn't ask the canary of CANARY_URL",
+    )
+    .option("--json", "what was found as an object and nothing else")
+    .action(async ({ json }) => {
+      // Loaded only here, so that the help stays fast.
+      const [{ examineAll }, { isWhole }, { renderExamination }, { environmentWith }] = await Promise.all([
+        import("../../doctor/doctor.ts"),
+        import("../../doctor/finding.ts"),
+        import("../doctor-table.ts"),
+        import("../../config/reader.ts"),
+      ]);
+      const examination = await examineAll(environmentWith());
+      print(json ? plainJson(examination) : renderExamination(examination, colour));
+      done(isWhole(examination) ? EXIT.green : EXIT.unknown);
+    });
+};

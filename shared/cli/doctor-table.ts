@@ -1,0 +1,52 @@
+/** An examination as text for a terminal. */
+import pc from "picocolors";
+import type { Examination, Level, Prospect } from "../doctor/finding.ts";
+import { listed, printable } from "../text.ts";
+import { checkedWords } from "../web/describe-status.ts";
+import { SYMBOLS } from "./symbols.ts";
+
+const MARKS: Record<Level, string> = {
+  ok: SYMBOLS.green,
+  note: SYMBOLS.off,
+  warning: "!",
+  unread: SYMBOLS.unknown,
+};
+const MARK_OF: Record<Prospect["outcome"], string> = {
+  judged: SYMBOLS.green,
+  "not run": SYMBOLS.off,
+  unknown: SYMBOLS.unknown,
+};
+const SHOWN = 3;
+
+function prospectText({ outcome, reason, checked, red_subjects: red, unseen }: Prospect): string {
+  const facts = [
+    outcome !== "not run" && checkedWords(checked ?? 0, outcome === "judged" ? "green" : "unknown"),
+    reason,
+    red.length > 0 && `red now: ${listed(red, SHOWN)}`,
+    unseen.length > 0 && `${unseen.length} unseen: ${listed(unseen, SHOWN)}`,
+  ];
+  return facts.filter((fact) => typeof fact === "string").join(", ");
+}
+
+/** Renders what was found, section by section, and then what each invariant will be. */
+export function renderExamination(
+  { examined_at, sections, invariants }: Examination,
+  colour: boolean,
+): string {
+  const c = pc.createColors(colour);
+  const paint = { ok: c.green, note: c.dim, warning: c.yellow, unread: c.red };
+  const paintOf = { judged: c.green, "not run": c.dim, unknown: c.red };
+  const lines = [`examined at ${examined_at}; nothing was written`];
+  for (const { name, findings } of sections) {
+    lines.push("", c.bold(name));
+    for (const { level, topic, text } of findings)
+      lines.push(`${paint[level](`  ${MARKS[level]} ${printable(topic).padEnd(13)}`)}  ${printable(text)}`);
+  }
+  lines.push("", c.bold("invariants"));
+  for (const prospect of invariants) {
+    const { id, title, outcome } = prospect;
+    const head = `  ${MARK_OF[outcome]} ${id}  ${outcome.padEnd(7)}  ${title.padEnd(30)}`;
+    lines.push(`${paintOf[outcome](head)}  ${printable(prospectText(prospect))}`);
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,105 @@
+/** How SQLite will read the executions: which indexes it uses, and which statements visit the whole history. Pure. */
+import type { SqlRow } from "../sources/sqlite/database.ts";
+import type { Schema } from "../sources/sqlite/schema.ts";
+import { EXECUTIONS } from "../sources/sqlite/sql.ts";
+import { type Finding, ok, warning } from "./finding.ts";
+
+/** Lists the partial indexes of the executions. */
+export const PARTIAL_INDEXES = `SELECT name FROM pragma_index_list('${EXECUTIONS}') WHERE partial`;
+
+/** What a statement is planned with: rows of `EXPLAIN QUERY PLAN`, whose fourth column is the text of a step. */
+export interface Plan {
+  /** The facts that the statement is for. */
+  readonly facts: readonly string[];
+  readonly statement: string;
+  readonly rows: readonly SqlRow[];
+}
+
+const CLAUSES = new Set([
+  "where",
+  "indexed",
+  "not",
+  "order",
+  "group",
+  "limit",
+  "left",
+  "cross",
+  "join",
+  "on",
+]);
+
+/** The names that the executions have in a statement. */
+function namesIn(statement: string): ReadonlySet<string> {
+  const names = new Set([EXECUTIONS]);
+  for (const [, name = ""] of statement.matchAll(new RegExp(`\\b${EXECUTIONS}\\s+(?:AS\\s+)?(\\w+)`, "gi")))
+    if (!CLAUSES.has(name.toLowerCase())) names.add(name);
+  return names;
+}
+
+/** Reads the newest rows and stops: a scan that ends after a few of them. */
+const isBounded = (statement: string): boolean =>
+  new RegExp(`\\bFROM ${EXECUTIONS} (ORDER BY rowid DESC )?LIMIT \\d+`).test(statement);
+
+const STEP = /^(SCAN|SEARCH) (\S+)(?: USING (?:COVERING )?INDEX (\S+))?/;
+
+/** What a statement does with the executions. @param small partial indexes that hold a few live rows */
+function stepsOf({ statement, rows }: Plan, small: ReadonlySet<string>) {
+  const names = namesIn(statement);
+  const steps = rows.flatMap((row) => {
+    const [, kind, table = "", index] = STEP.exec(String(row[3])) ?? [];
+    return names.has(table) ? [{ kind, index }] : [];
+  });
+  const isScan = steps.some(
+    ({ kind, index }) =>
+      kind === "SCAN" && !(index !== undefined && small.has(index)) && !isBounded(statement),
+  );
+  return { isScan, indexes: steps.flatMap(({ index }) => (index === undefined ? [] : [index])) };
+}
+
+/** The indexes that keep history from being visited, and how one is made. */
+const WANTED = [
+  {
+    of: ({ statusIndex }: Schema) => statusIndex,
+    make: `CREATE INDEX idx_executions_status ON ${EXECUTIONS}(status)`,
+    without: "each cycle visits every row",
+  },
+  {
+    of: ({ endedIndex }: Schema) => endedIndex,
+    make: `CREATE INDEX idx_executions_completed_terminal ON ${EXECUTIONS}(completed_at) WHERE status IN ('success', 'failed', 'cancelled', 'skipped')`,
+    without: "each cycle visits every row that has ended",
+  },
+  {
+    of: ({ retryIndex }: Schema) => retryIndex,
+    make: `CREATE INDEX idx_executions_retry ON ${EXECUTIONS}(retry_scheduled_at) WHERE retry_scheduled_at IS NOT NULL AND status = 'pending_retry'`,
+    without: "each cycle visits every row that was ever retried",
+    needs: "retry_scheduled_at",
+  },
+  {
+    of: ({ agentStartIndex }: Schema) => agentStartIndex,
+    make: `CREATE INDEX idx_executions_agent_started ON ${EXECUTIONS}(agent_name, started_at DESC)`,
+    without: "how many runs were under way when a chat turn began is not known (S-01)",
+  },
+];
+
+/**
+ * Says which indexes are used and which are missing.
+ * @param partial the names of the partial indexes
+ */
+export function indexFindings(schema: Schema, plans: readonly Plan[], partial: readonly string[]): Finding[] {
+  if (!schema.hasTable(EXECUTIONS)) return [];
+  // That of the ended rows is partial too, and holds nearly the whole history.
+  const small = new Set(partial.filter((name) => name !== schema.endedIndex?.name));
+  const steps = plans.map((plan) => ({ facts: plan.facts, ...stepsOf(plan, small) }));
+  const used = [...new Set(steps.flatMap(({ indexes }) => indexes))].sort();
+  const scanning = [...new Set(steps.flatMap(({ isScan, facts }) => (isScan ? facts : [])))].sort();
+  const missing = WANTED.filter(
+    ({ of, needs }) => !of(schema) && (needs === undefined || schema.hasColumn(EXECUTIONS, needs)),
+  );
+  return [
+    ...(used.length > 0 ? [ok("indexes", `${EXECUTIONS} is read by ${used.join(", ")}`)] : []),
+    ...missing.map(({ make, without }) => warning("index missing", `${without}: ${make}`)),
+    ...(scanning.length > 0
+      ? [warning("scan", `visits every row of ${EXECUTIONS} for ${scanning.join(", ")}`)]
+      : []),
+  ];
+}

@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { lookedFor, placeText } from "../../../shared/sources/sqlite/looked-for.ts";
+
+const of = (fact: Parameters<typeof lookedFor>[0]) =>
+  Object.fromEntries(lookedFor(fact).map((place) => [placeText(place), place.isNeeded]));
+
+test("a table or a column without which there is no such fact is needed", () => {
+  expect(of("sessions")).toMatchObject({
+    "table schedule_executions": true,
+    "column schedule_executions.claude_session_id": true,
+  });
+});
+
+test("what a fact goes without is looked for, and not needed", () => {
+  expect(of("executions")).toMatchObject({
+    "table schedule_executions": true,
+    "column schedule_executions.lease_expires_at": false,
+    "table agent_schedules": false,
+    "column agent_schedules.timeout_seconds": false,
+  });
+  expect(of("orphans")).toMatchObject({ "table agent_ownership": true, "table agent_reports": false });
+});
