@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import { type Canary, openCanary } from "../../shared/canary.ts";
+import type { Readings } from "../../shared/facts/facts.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import type { Source } from "../../shared/sources/source.ts";
@@ -19,6 +20,7 @@ import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
 import type { Release } from "../platform/releases.ts";
 import { createSchema } from "../platform/schema.ts";
+import { CORRECTIONS, type CorrectionName, type NamesOf } from "./corrections.ts";
 import type { SoakEvent } from "./timeline.ts";
 
 export interface Harness {
@@ -41,6 +43,10 @@ export interface Harness {
 export interface HarnessOptions {
   readonly release: Release;
   readonly scale: number;
+  /** What the canary's checks know is taken out. Left out: nothing. */
+  readonly without?: CorrectionName | undefined;
+  /** Invariants that are not run. */
+  readonly checksOff?: readonly string[] | undefined;
   /** The canary's wait before it confirms a red. */
   readonly confirmMs: number;
   /** How many rows of one agent may be queued. */
@@ -63,8 +69,17 @@ const TOKEN = "token-of-the-soak";
 /** While a writer waits for a lock it blocks the process, and with it the holder of the lock: so it waits briefly. */
 const BUSY_TIMEOUT_MS = 20;
 
-/** Opens a canary whose alerts are counted instead of sent. @param pointing decides where it reads */
-function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: LocalDynamo, pointing: Pointing) {
+/**
+ * Opens a canary whose alerts are counted instead of sent.
+ * @param pointing decides where it reads
+ * @param change changes what it reads
+ */
+function openWatchingCanary(
+  env: Readonly<Record<string, string>>,
+  dynamo: LocalDynamo,
+  pointing: Pointing,
+  change: (readings: Readings) => Readings | Promise<Readings>,
+) {
   const open = (other: Readonly<Record<string, string>> = {}) =>
     openCanary({ ...env, DOCKER_HOSTS: "none", ...other }, { state: dynamo });
   const canary = open();
@@ -74,7 +89,13 @@ function openWatchingCanary(env: Readonly<Record<string, string>>, dynamo: Local
   };
   const pointed = canary.sources.map((source, i): ConfiguredSource => {
     if ("absent" in source) return source;
-    return { ...source, read: (context) => (sources[i] as Source).read(context) };
+    return {
+      ...source,
+      async read(context) {
+        const result = await (sources[i] as Source).read(context);
+        return { ...result, readings: await change(result.readings) };
+      },
+    };
   });
   const alerts = new Map<string, number>();
   const slack = async ({ kind, invariantId }: { kind: string; invariantId: string | null }) => {
@@ -186,11 +207,16 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     QUEUE_COUNTS_URL: accessorUrl,
     QUEUE_COUNTS_TOKEN: TOKEN,
     CONFIRM_AFTER_MS: String(options.confirmMs),
+    ...(options.checksOff && { CHECKS_OFF: options.checksOff.join() }),
     CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
+  const namesOf: NamesOf = async (sql) =>
+    (await platform.target.database.read(sql)).map(({ agent_name }) => String(agent_name));
   return {
     ...platform,
-    ...openWatchingCanary(env, dynamo, pointing),
+    ...openWatchingCanary(env, dynamo, pointing, (readings) =>
+      options.without ? CORRECTIONS[options.without].takeOut(readings, namesOf) : readings,
+    ),
     engines: `SQLite file, ${redis.engine} behind the REST protocol, dynalite`,
   };
 }

@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { plainJson } from "../../shared/text.ts";
 import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
 import { RELEASES } from "../platform/releases.ts";
+import { CORRECTION_NAMES } from "./corrections.ts";
 import { SoakError } from "./harness.ts";
 import { LOAD_KINDS, type LoadKind } from "./load/churn.ts";
 import { renderSoak } from "./render.ts";
@@ -21,6 +22,11 @@ async function main(): Promise<number> {
       )
         .choices([...LOAD_KINDS, "none"])
         .default(LOAD_KINDS, "all"),
+    )
+    .addOption(
+      new Option("--without <name>", "what is taken out of the canary, to see its false reds").choices(
+        CORRECTION_NAMES,
+      ),
     )
     .option("--cycles <n>", "how many cycles, back to back", numberFrom(1, 1_000_000), 100)
     .option("--rate <n>", "executions a second", numberFrom(0.1, 1_000, { whole: false }), 20)
