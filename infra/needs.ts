@@ -1,11 +1,13 @@
 /** What each invariant needs of an installation, for the docs: tables and columns, keys, and what is asked of Docker. */
 import type { FactName } from "../shared/facts/facts.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
+import { SOURCES } from "../shared/sources/index.ts";
+import type { SourceSpec } from "../shared/sources/source.ts";
 import { lookedFor, type SqlFactName } from "../shared/sources/sqlite/looked-for.ts";
 import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
 
-/** What is read for the facts that are not in the database. */
-const ELSEWHERE: Record<Exclude<FactName, SqlFactName>, readonly string[]> = {
+/** What is read for the facts that are not in the database. One that is not here is named by its source. */
+const ELSEWHERE: Readonly<Partial<Record<FactName, readonly string[]>>> = {
   slots: ["`agent:slots:*`", "`agent:slot:*`"],
   drainTick: ["`canary:drain_tick_at`"],
   pullPolls: ["`agent:pull_poll:*`"],
@@ -25,7 +27,11 @@ const code = (table: string, column: string | null) =>
 
 /** What there must be for the fact to be read. A column stands for its table. */
 function neededFor(fact: FactName): readonly string[] {
-  if (!isOfDatabase(fact)) return ELSEWHERE[fact];
+  if (!isOfDatabase(fact))
+    return (
+      ELSEWHERE[fact] ??
+      (SOURCES as readonly SourceSpec[]).flatMap(({ name, gives }) => (gives.includes(fact) ? [name] : []))
+    );
   const needed = lookedFor(fact).filter(({ isNeeded }) => isNeeded);
   const withColumn = new Set(needed.flatMap(({ table, column }) => (column === null ? [] : [table])));
   return needed

@@ -1,0 +1,155 @@
+/** One section for each source: why it is absent, what of it could not be read, and what its examination found. */
+import type { ReadOnlyCanary } from "../canary.ts";
+import type { Gathered } from "../cycle/gather.ts";
+import { pullAgentsOf } from "../invariants/pull-pools.ts";
+import { dockerTls } from "../sources/docker/docker.ts";
+import { SOURCES } from "../sources/index.ts";
+import type { SourceSpec } from "../sources/source.ts";
+import { openNamed } from "../sources/sqlite/sqlite.ts";
+import { listed } from "../text.ts";
+import type { loadConfig } from "../variables.ts";
+import { factsOf } from "../verdict/evaluate.ts";
+import { addressText, examineDatabase } from "./database.ts";
+import { certificateFindings, containerFindings, examineDaemon } from "./docker.ts";
+import { examined, type Finding, note, ok, type Section, unread } from "./finding.ts";
+import { examineRedis } from "./redis.ts";
+
+export interface Context {
+  readonly config: ReturnType<typeof loadConfig>;
+  readonly canary: ReadOnlyCanary;
+  readonly gathered: Gathered;
+}
+
+const SHOWN = 5;
+
+/** The name of the source that a line of `sources_unavailable` begins with. */
+const sourceOf = (line: string): string => /^\w+/.exec(line)?.[0] ?? "";
+
+type SourceName = (typeof SOURCES)[number]["name"];
+
+/** The variable that names the source. */
+const variableOf = (name: SourceName): string => {
+  const spec = (SOURCES as readonly SourceSpec[]).find((one) => one.name === name);
+  return Object.values(spec?.variables ?? {})[0]?.name ?? name;
+};
+
+/** The section of a source: why it is absent, or what a read of it left out and what its examination found. */
+async function sectionOf(
+  { canary, gathered }: Context,
+  name: SourceName,
+  examine: () => Promise<readonly Finding[]>,
+): Promise<Section> {
+  const source = canary.sources.find((one) => one.name === name);
+  if (source !== undefined && "absent" in source)
+    return {
+      name,
+      findings: [
+        source.absent === "off"
+          ? note("source", `left out on purpose: ${variableOf(name)} is "none"`)
+          : unread("source", `not configured: set ${variableOf(name)}`),
+      ],
+    };
+  const unavailable = gathered.snapshot.unavailable
+    .filter((line) => sourceOf(line) === name)
+    .map((line) => unread("unread", line));
+  const found = await examine();
+  const hasFailed = found.length === 1 && found[0]!.level === "unread";
+  // The reading has said why.
+  return { name, findings: hasFailed && unavailable.length > 0 ? unavailable : [...found, ...unavailable] };
+}
+
+function databaseSection(context: Context): Promise<Section> {
+  const { config, canary, gathered } = context;
+  const { settings, checks, now } = canary;
+  const values = config.sources.sqlite;
+  const invariants = checks.all.filter(({ id }) => !checks.off.has(id));
+  return sectionOf(context, "sqlite", () =>
+    examined("database", settings.sourceDeadlineMs, (signal) =>
+      examineDatabase({
+        database: openNamed(values)!,
+        values,
+        readings: gathered.readings,
+        invariants,
+        wanted: factsOf(invariants),
+        now,
+        signal,
+      }),
+    ),
+  );
+}
+
+async function accessorSection(context: Context): Promise<Section> {
+  const { url } = context.config.sources.queue_counts;
+  const name = "queue_counts";
+  if (url === null)
+    return { name, findings: [note("source", "not set: the accessor's own SQL is run (B-01)")] };
+  const { queueCounts } = context.gathered.readings;
+  return sectionOf(context, name, async () => [
+    ok("address", addressText(url)),
+    ...(queueCounts?.read ? [ok("counts", `of ${queueCounts.value.counts.size} agent(s)`)] : []),
+  ]);
+}
+
+/** Agents whose runs are claimed by workers of their own. */
+function pullFindings({ executions, pullPolls }: Gathered["readings"]): Finding[] {
+  if (!executions?.read || !pullPolls?.read) return [];
+  const agents = [...pullAgentsOf(executions.value, pullPolls.value)].sort();
+  return [note("pull agents", agents.length === 0 ? "none" : `${agents.length}: ${listed(agents, SHOWN)}`)];
+}
+
+function redisSection(context: Context): Promise<Section> {
+  const { config, canary, gathered } = context;
+  const { url, token } = config.sources.redis;
+  const { readings } = gathered;
+  return sectionOf(context, "redis", async () => {
+    const found = await examined("redis", canary.settings.sourceDeadlineMs, (signal) =>
+      examineRedis({ url: url!, token: token! }, readings, canary.now, signal),
+    );
+    return [...found, ...pullFindings(readings)];
+  });
+}
+
+/** The daemons that the reading has reached: of the others it has said why not. */
+function reachedDaemons(
+  { hosts }: Context["config"]["sources"]["docker"],
+  { containers }: Gathered["readings"],
+): string[] {
+  if (hosts === null || typeof hosts === "string") return [];
+  if (containers === undefined) return [...hosts];
+  return containers.read ? hosts.filter((host) => !containers.value.unseenDaemons.includes(host)) : [];
+}
+
+/** A section for all daemons, and one for each that was reached. */
+async function dockerSections(context: Context): Promise<Section[]> {
+  const { config, canary, gathered } = context;
+  const { hosts: _, ...certificates } = config.sources.docker;
+  const tls = dockerTls(certificates);
+  return Promise.all([
+    sectionOf(context, "docker", async () => [
+      ...certificateFindings(tls, canary.now()),
+      ...containerFindings(gathered.readings),
+    ]),
+    ...reachedDaemons(config.sources.docker, gathered.readings).map(async (host) => ({
+      name: `docker ${host}`,
+      findings: await examined("daemon", canary.settings.sourceDeadlineMs, (signal) =>
+        examineDaemon(host, tls, canary.now, signal),
+      ),
+    })),
+  ]);
+}
+
+/** What is examined of each source. Of one that is not here it is said whether it was read. */
+const EXAMINED: Partial<Record<SourceName, (context: Context) => Promise<Section | Section[]>>> = {
+  sqlite: databaseSection,
+  queue_counts: accessorSection,
+  redis: redisSection,
+  docker: dockerSections,
+};
+
+/** Makes the sections of all sources, in their order. */
+export async function sourceSections(context: Context): Promise<Section[]> {
+  const sections = SOURCES.map(
+    ({ name }) => EXAMINED[name]?.(context) ?? sectionOf(context, name, async () => [ok("source", "read")]),
+  );
+  return (await Promise.all(sections)).flat();
+}
