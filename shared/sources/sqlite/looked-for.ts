@@ -52,7 +52,7 @@ function isMissingWithout(fact: SqlFactName, lacks: Place): boolean {
     schemaWithout(lacks, () => {}),
     contextOf(fact),
   ).plans;
-  return plan!.missing !== null;
+  return plan!.missing !== null || plan!.absent !== null;
 }
 
 /** Lists the tables and columns that the fact looks for, each once. A table is among them where a column of it is. */
