@@ -236,7 +236,12 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
   });
 
   test("a skipped row that comes to life: E-02", async () => {
-    await platform.addExecution({ id: "skipped-1", agent: AGENT, status: "skipped" });
+    await platform.addExecution({
+      id: "skipped-1",
+      agent: AGENT,
+      status: "skipped",
+      completedAt: secondsAgo(0),
+    });
     await cycle();
     await platform.database.execute(
       `UPDATE schedule_executions SET status = 'queued', queued_at = '${secondsAgo(0)}', backlog_metadata = '{}' WHERE id = 'skipped-1'`,
