@@ -45,7 +45,8 @@ async function startSources(folder: string) {
   const url = `file:${join(folder, "trinity.db")}`;
   const database = openDatabaseFile(url, LOCK_WAIT_MS);
   await createSchema(database);
-  const [startedAt, leaseUntil] = [-DAY_MS / 24, LONG_SECONDS * 1000].map((ms) =>
+  // The clocks of the chaos are minutes apart: by each of them, that run has just ended.
+  const [startedAt, leaseUntil, endedAt] = [-DAY_MS / 24, LONG_SECONDS * 1000, DAY_MS / 24].map((ms) =>
     new Date(Date.now() + ms).toISOString().replace("Z", "000Z"),
   );
   for (const agent of AGENTS) {
@@ -55,15 +56,15 @@ async function startSources(folder: string) {
     });
     // One run with a slot, and one that has ended. A pull worker had claimed that one: without a slot it may come back.
     const runs = [
-      ["held", "running", null],
-      // Skipped: such a row needs no completed_at, which the clocks of the chaos would judge differently.
-      ["ended", "skipped", leaseUntil!],
+      ["held", "running", null, null],
+      ["ended", "skipped", leaseUntil!, endedAt!],
     ] as const;
-    for (const [name, status, lease] of runs)
+    for (const [name, status, lease, completedAt] of runs)
       await database.execute({
-        sql: `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, message, triggered_by,
-              claude_session_id, lease_expires_at) VALUES (?, 's', ?, ?, ?, 'm', 'schedule', 'session', ?)`,
-        args: [`${agent}-${name}`, agent, status, startedAt!, lease],
+        sql: `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, completed_at, message,
+              triggered_by, claude_session_id, lease_expires_at)
+              VALUES (?, 's', ?, ?, ?, ?, 'm', 'schedule', 'session', ?)`,
+        args: [`${agent}-${name}`, agent, status, startedAt!, completedAt, lease],
       });
     await addSlot(redis.client, agent, `${agent}-held`);
   }
