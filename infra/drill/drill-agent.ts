@@ -20,6 +20,7 @@ export function drillAgent(target: Target, name: string): TestAgent {
 export async function removeDrillAgent(agent: TestAgent): Promise<void> {
   if (agent.hasTwin) await removeDrillAgent(agent.twin);
   const { name, target, ids, hasContainer, hasSchedule } = agent;
+  if (!("absent" in target.controls)) await target.controls.pointCanaryTo(null);
   const hashes = [...ids].map((id) => slotKey(name, id));
   await present(target.redis).del(slotsKey(name), pullPollKey(name), ...hashes);
   // The roster last: an agent's rows without their row on the roster would be a ghost.

@@ -42,6 +42,8 @@ export interface DrillOptions {
   readonly isAlone: boolean;
   /** Where it is aborted, the current fault is cured and the others are left out. */
   readonly signal: AbortSignal;
+  /** Lets that time pass, for a fault that has to last. Left out: waits. */
+  readonly pass?: (ms: number) => Promise<void>;
   /** Called with the name of each agent before it is made. */
   readonly onAgent?: (agent: string) => void;
   /** Called with each proof as soon as it is complete. */
@@ -99,7 +101,8 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
   if (fault.holdSeconds !== undefined)
     await step(async () => {
       await expect.notYet();
-      await wait(fault.holdSeconds! * 1000, undefined, { signal });
+      const ms = fault.holdSeconds! * 1000;
+      await (options.pass?.(ms) ?? wait(ms, undefined, { signal }));
     });
   await step(async () => {
     const [violation, ms] = await expect.red(fault.expected(agent));

@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { canaryReads, readsElsewhere } from "./other-place.ts";
+import { canaryReads, isPointedTo, readsElsewhere } from "./other-place.ts";
 
 export const emptyRoster: Fault = {
   invariantId: "H-01",
@@ -17,7 +17,9 @@ export const emptyRoster: Fault = {
   },
   provoke: (agent) => readsElsewhere(agent, "database without agents"),
   seen: async (agent) =>
-    (await agent.slots()).length > 0 ? "no agent on the roster that the canary reads, 1 slot" : null,
+    isPointedTo(agent, "database without agents") && (await agent.slots()).length > 0
+      ? "no agent on the roster that the canary reads, 1 slot"
+      : null,
   key: () => "roster",
   expected: () => ({ known_agent_count: 0 }),
   async cure(agent) {

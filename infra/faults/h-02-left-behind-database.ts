@@ -1,5 +1,5 @@
 import { between, type Fault } from "./fault.ts";
-import { canaryReads, readsElsewhere } from "./other-place.ts";
+import { canaryReads, isPointedTo, readsElsewhere } from "./other-place.ts";
 
 export const leftBehindDatabase: Fault = {
   invariantId: "H-02",
@@ -22,7 +22,9 @@ export const leftBehindDatabase: Fault = {
   provoke: (agent) => readsElsewhere(agent, "database left behind"),
   async seen(agent) {
     const held = (await agent.slots()).length + (await agent.twin.slots()).length;
-    return held === 4 ? `${held} slots of 2 agents, and a database whose newest row is a day old` : null;
+    return isPointedTo(agent, "database left behind") && held === 4
+      ? `${held} slots of 2 agents, and a database whose newest row is a day old`
+      : null;
   },
   key: () => "database",
   expected: () => ({ slot_count: between(4, 1_000), agent_count: between(2, 1_000) }),

@@ -1,5 +1,5 @@
 import { between, type Fault } from "./fault.ts";
-import { canaryReads, readsElsewhere } from "./other-place.ts";
+import { canaryReads, isPointedTo, readsElsewhere } from "./other-place.ts";
 
 export const otherRedis: Fault = {
   invariantId: "H-03",
@@ -21,7 +21,9 @@ export const otherRedis: Fault = {
   provoke: (agent) => readsElsewhere(agent, "empty Redis"),
   async seen(agent) {
     const running = (await agent.runs()).length + (await agent.twin.runs()).length;
-    return running === 2 ? `${running} running rows of 2 agents, and a Redis without a key` : null;
+    return isPointedTo(agent, "empty Redis") && running === 2
+      ? `${running} running rows of 2 agents, and a Redis without a key`
+      : null;
   },
   key: () => "redis",
   expected: () => ({ running_row_count: between(2, 1_000), agent_count: between(2, 1_000) }),

@@ -8,6 +8,10 @@ import type { TestAgent } from "./test-agent.ts";
 export const canaryReads = ({ controls }: Target): string | null =>
   "absent" in controls ? `where the canary reads is its configuration: ${controls.absent}` : null;
 
+/** Says whether the canary is pointed to that place. */
+export const isPointedTo = ({ target }: TestAgent, place: Elsewhere): boolean =>
+  present(target.controls).canaryReads() === place;
+
 /** Points the canary to another place; null: to the platform again. */
 export const readsElsewhere = ({ target }: TestAgent, place: Elsewhere | null): Promise<void> =>
   journaled<void, FaultChange>(

@@ -51,6 +51,8 @@ export interface Controls {
   resumeSweeps(): Promise<void>;
   /** Points the canary to a place that is not the platform's; null: to the platform again. */
   pointCanaryTo(place: Elsewhere | null): Promise<void>;
+  /** The place that it is pointed to; null for the platform. */
+  canaryReads(): Elsewhere | null;
 }
 
 export interface Limits {
@@ -86,9 +88,14 @@ export function controlsOf(
   pointCanaryTo: Controls["pointCanaryTo"],
 ): Controls {
   let release: (() => void) | null = null;
+  let pointed: Elsewhere | null = null;
   return {
     cachedCounts,
-    pointCanaryTo,
+    async pointCanaryTo(place) {
+      await pointCanaryTo(place);
+      pointed = place;
+    },
+    canaryReads: () => pointed,
     async countOf(agent) {
       const { url, token } = queueCounts;
       const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });

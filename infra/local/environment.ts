@@ -183,7 +183,9 @@ async function serveCanary(
     ...(options.confirmAfterMs !== undefined && { CONFIRM_AFTER_MS: String(options.confirmAfterMs) }),
     ...options.variables,
   };
-  const canary = openCanary(env, { state: dynamo });
+  const open = (more: Readonly<Record<string, string>> = {}) =>
+    openCanary({ ...env, ...more }, { state: dynamo });
+  const canary = open();
   let pointed = canary;
   const app = createApp({
     canary,
@@ -204,8 +206,7 @@ async function serveCanary(
     token,
     canary,
     async pointCanaryTo(place) {
-      pointed =
-        place === null ? canary : openCanary({ ...env, ...(await elsewhere(place)) }, { state: dynamo });
+      pointed = place === null ? canary : open(await elsewhere(place));
     },
   };
 }

@@ -100,12 +100,12 @@ describe("a field that can't be used is named, with the fix", () => {
     [
       "an invariant that is not there",
       { checks: { off: ["R-01", "X-99"] } },
-      /^staging\.checks\.off\.1 names "X-99", which no invariant has: there are S-01, .*R-01/,
+      /^staging\.checks\.off\.1 names "X-99", which no invariant has: there are H-01, .*R-01/,
     ],
     [
       "a severity of an invariant that is not there",
       { checks: { severities: { "X-99": "minor" } } },
-      /^staging\.checks\.severities\.X-99: no invariant has this id: there are S-01/,
+      /^staging\.checks\.severities\.X-99: no invariant has this id: there are H-01/,
     ],
     [
       "a severity that is none",

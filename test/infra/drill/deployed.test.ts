@@ -124,10 +124,16 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     const proofs = await drill(RUN, at);
     expect(outcomes(proofs)).toEqual({
       ...Object.fromEntries(RUN.map((id) => [id, "proven"])),
+      "H-01": "impossible",
+      "H-02": "impossible",
+      "H-03": "impossible",
       "B-01": "impossible",
       "B-02": "impossible",
     });
     expect(proofs.filter((p) => p.outcome === "impossible").map((p) => p.reason)).toEqual([
+      ...Array(3).fill(
+        "where the canary reads is its configuration: a drill does not touch what others use; provoke it with a drill on this machine",
+      ),
       "the accessor is the platform's own code: a drill does not touch what others use; provoke it with a drill on this machine",
       "the heartbeat is the whole platform's: a drill does not touch what others use; provoke it with a drill on this machine",
     ]);
