@@ -286,8 +286,8 @@ export interface Facts {
   executions: Executions;
   /** In unix ms, of the newest rows of the executions; null where there is none that can be read. */
   newestStart: number | null;
-  /** Failed rows that wait for their retry, which will be a row of its own. */
-  waitingRetries: readonly RowName[];
+  /** Rows that wait for their retry, which will be a row of its own, and those whose retry was made lately. */
+  pendingRetries: readonly RowName[];
   platformSettings: PlatformSettings;
   /** Ids of running rows that have a Claude session. */
   sessions: ReadonlySet<string>;

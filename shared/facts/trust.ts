@@ -7,7 +7,7 @@ export const DATABASE_FACTS = [
   "executions",
   "sessions",
   "newestStart",
-  "waitingRetries",
+  "pendingRetries",
   "platformSettings",
   "ended",
   "endedWithoutTime",

@@ -41,7 +41,7 @@ interface Pulled {
   /** Null where the container does not run, or was not read. */
   container_pull_mode: boolean | null;
   pool_size: number | null;
-  busy_workers: number;
+  busy_workers: number | null;
   idle_workers: number | null;
 }
 
@@ -202,7 +202,7 @@ function pulled(agent: string, queued: readonly Row[], pool: Pool, readAtMs: num
     claim_grace_seconds: CLAIM_SECONDS,
     container_pull_mode: container.state === "running" ? container.isPullMode : null,
     pool_size: size,
-    busy_workers: busy ?? 0,
+    busy_workers: busy,
     idle_workers: idle,
   };
   return {
@@ -210,7 +210,7 @@ function pulled(agent: string, queued: readonly Row[], pool: Pool, readAtMs: num
     finding: {
       subject: agent,
       keys: [agent],
-      // Where Docker was not read, it is not known that there are workers at all.
+      // A stopped container is its operator's doing; where Docker was not read, nobody knows whether there are workers at all.
       severity: container.state === "running" ? "critical" : "major",
       observed,
       signalQuery: `agent ${agent}: queued=${queued.length}, oldest ${oldestSeconds}s > ${CLAIM_SECONDS}s with ${whyUnclaimed(observed)}`,

@@ -20,10 +20,10 @@ export const noPhantomReversal = invariant({
   runbook:
     "Look for a late write that sets the status without asking for the old one (a reaper, a retry, a worker that came back). Put the row back to previous_status unless the run is really alive.",
   // `ended` feeds the memory that this check rests on: where it is unread, there is nothing to judge by later.
-  reads: ["executions", "waitingRetries", "ended", "finishedRuns"],
+  reads: ["executions", "pendingRetries", "ended", "finishedRuns"],
   confirm: false,
 
-  check({ executions, waitingRetries, finishedRuns }) {
+  check({ executions, pendingRetries, finishedRuns }) {
     const findings: Finding<Observed>[] = [];
     const add = (id: string, agent: string, previousStatus: TerminalStatus, currentStatus: string) =>
       findings.push({
@@ -42,15 +42,15 @@ export const noPhantomReversal = invariant({
       const previousStatus = finishedRuns.statusOf(id);
       if (previousStatus) add(id, agent, previousStatus, status);
     }
-    for (const { id, agent } of waitingRetries) {
+    for (const { id, agent } of pendingRetries) {
       const previousStatus = id === null ? undefined : finishedRuns.statusOf(id);
       // The scheduler takes a failed row to `pending_retry`, and no other.
       if (previousStatus && previousStatus !== "failed")
         add(id!, agent ?? UNREADABLE_AGENT, previousStatus, "pending_retry");
     }
-    const hiddenRetries = waitingRetries.filter((row) => row.id === null || row.agent === null);
+    const hiddenRetries = pendingRetries.filter((row) => row.id === null || row.agent === null);
     return {
-      subjects: [...executions.live, ...waitingRetries].map(({ agent }) => agent ?? UNREADABLE_AGENT),
+      subjects: [...executions.live, ...pendingRetries].map(({ agent }) => agent ?? UNREADABLE_AGENT),
       unseen: partsOf([...executions.unreadable, ...hiddenRetries]),
       findings,
     };

@@ -107,8 +107,8 @@ function findingOf(
   const behindSeconds = Math.floor((newestSlotMs - newestRowMs) / 1000);
   const newest = formatInstant(newestSlotMs);
   const behind = hasRow
-    ? `is ${behindSeconds}s after the newest row ${formatInstant(newestRowMs)}`
-    : "is there, and no row at all";
+    ? ` is ${behindSeconds}s after the newest row ${formatInstant(newestRowMs)}`
+    : "; there is no row";
   return {
     subject: SUBJECT,
     keys: [SUBJECT],
@@ -120,6 +120,6 @@ function findingOf(
       behind_seconds: hasRow ? behindSeconds : null,
       sample: sampleOf(strange),
     },
-    signalQuery: `${strange.length} slot(s) of ${agentCount} agent(s) without a row; newest slot ${newest} ${behind}`,
+    signalQuery: `${strange.length} slot(s) of ${agentCount} agent(s) without a row; newest slot ${newest}${behind}`,
   };
 }

@@ -1,6 +1,6 @@
 import { REDIS_FACTS } from "../facts/trust.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { sampleOf } from "./rules.ts";
+import { sampleOf, UNREADABLE_ID } from "./rules.ts";
 
 interface Observed {
   running_row_count: number;
@@ -27,9 +27,13 @@ export const redisIsThePlatforms = invariant({
   check({ executions, platformKeys: { hasSlotKey, hasHeartbeat } }) {
     const healthy = { subjects: [SUBJECT], unseen: [], findings: [] };
     if (hasSlotKey || hasHeartbeat) return healthy;
-    const running = executions.live.filter(({ status, lease }) => status === "running" && lease === null);
+    // A run whose id can't be read is one of its agent all the same.
+    const rows = [...executions.live, ...executions.unreadable.filter(({ agent }) => agent !== null)];
+    const running = rows.filter(({ status, lease }) => status === "running" && lease === null);
     if (running.some(({ hasSession }) => hasSession === null)) return "column claude_session_id is missing";
-    const dispatched = running.filter(({ hasSession }) => hasSession);
+    const dispatched = running
+      .filter(({ hasSession }) => hasSession)
+      .map(({ id, agent }) => ({ id: id ?? UNREADABLE_ID, agent: agent! }));
     const agentCount = new Set(dispatched.map(({ agent }) => agent)).size;
     if (agentCount < LEAST_AGENTS) return healthy;
     const finding: Finding<Observed> = {

@@ -639,9 +639,9 @@ describe("E-02: a finished run comes back to life", () => {
     const canary = await canaryOf();
     canary.ends({ "e-1": "failed", "e-2": "success" });
     await canary.cycle("E-02");
-    canary.set({ waitingRetries: [{ id: "e-1", agent: "alpha" }] });
+    canary.set({ pendingRetries: [{ id: "e-1", agent: "alpha" }] });
     expect(e02(await canary.cycle("E-02"))).toBe("green");
-    canary.set({ waitingRetries: [{ id: "e-2", agent: "alpha" }] });
+    canary.set({ pendingRetries: [{ id: "e-2", agent: "alpha" }] });
     expect(e02(await canary.cycle("E-02"))).toBe("red");
   });
 

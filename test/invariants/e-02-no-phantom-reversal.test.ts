@@ -112,7 +112,7 @@ describe("legal moves", () => {
   test("a failed row may wait for its retry, for ever: the retry is a row of its own", () => {
     const facts = {
       executions: executionsOf([running("E-2", { triggeredBy: "retry" })]),
-      waitingRetries: [{ id: "E", agent: AGENT }],
+      pendingRetries: [{ id: "E", agent: AGENT }],
       finishedRuns: rememberedOf({ E: "failed" }),
     };
     expect(recordOf(judge(E02, facts))).toMatchObject({ status: "green", checked: 1 });
@@ -122,7 +122,7 @@ describe("legal moves", () => {
     "what was %s and waits for a retry is a reversal",
     (was) => {
       const facts = {
-        waitingRetries: [{ id: "E", agent: AGENT }],
+        pendingRetries: [{ id: "E", agent: AGENT }],
         finishedRuns: rememberedOf({ E: was }),
       };
       const verdict = judge(E02, facts);
@@ -136,7 +136,7 @@ describe("legal moves", () => {
   );
 
   test("a waiting row whose id can't be read is an unseen part", () => {
-    const verdict = judge(E02, { waitingRetries: [{ id: null, agent: AGENT }] });
+    const verdict = judge(E02, { pendingRetries: [{ id: null, agent: AGENT }] });
     expect(recordOf(verdict)).toMatchObject({ status: "unknown", unseen: [`${AGENT}/(unreadable id)`] });
   });
 

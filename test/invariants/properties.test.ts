@@ -371,7 +371,7 @@ const world: fc.Arbitrary<World> = fc
       platformSettings: { maxParallelTasksCeiling: w.ceiling },
       newestStart: w.newestStart === null ? null : msAgo(w.newestStart),
       // A row is either live or waits for its retry.
-      waitingRetries: w.waiting.filter(({ id }) => !w.live.some((row) => row.id === id)),
+      pendingRetries: w.waiting.filter(({ id }) => !w.live.some((row) => row.id === id)),
       pullPolls: new Map([...w.polls].map(([name, age]) => [name, age === null ? null : secondsAgo(age)])),
       platformKeys: { hasSlotKey: w.hasSlotKey, hasHeartbeat: w.hasHeartbeat },
       containers: {
@@ -620,7 +620,12 @@ const RULES: Record<string, Rule> = {
   "H-03": (facts) => {
     const stated: Stated = { subjects: ["redis"], unseen: [], red: [] };
     if (facts.platformKeys.hasSlotKey || facts.platformKeys.hasHeartbeat) return stated;
-    const runs = facts.executions.live.filter((row) => row.status === "running" && !row.lease);
+    const nameless = facts.executions.unreadable
+      .filter((row) => row.agent !== null)
+      .map((row) => ({ ...row, agent: row.agent!, id: row.id ?? "(unreadable id)" }));
+    const runs = [...facts.executions.live, ...nameless].filter(
+      (row) => row.status === "running" && !row.lease,
+    );
     if (runs.some((row) => row.hasSession === null))
       return { blind: "no verdict", subjects: [], unseen: [], red: [] };
     const dispatched = runs.filter((row) => row.hasSession);
@@ -861,7 +866,7 @@ const RULES: Record<string, Rule> = {
   "E-02": (facts) => {
     const unseen = facts.executions.unreadable.map((row) => nameless(row));
     const stated: Stated = { subjects: [], unseen, red: [] };
-    for (const { id, agent } of facts.waitingRetries) {
+    for (const { id, agent } of facts.pendingRetries) {
       const part = nameless({ id, agent } as UnreadableRow);
       const subject = agent === null ? "(unreadable name)" : agent;
       if (id === null || agent === null) stated.unseen.push(part);
@@ -1144,7 +1149,7 @@ const RULES: Record<string, Rule> = {
             claim_grace_seconds: 120,
             container_pull_mode: typeof found === "string" ? null : found.isPullMode,
             pool_size: size,
-            busy_workers: busy ?? 0,
+            busy_workers: busy,
             idle_workers: idle,
           });
         continue;
@@ -1322,7 +1327,7 @@ function shuffled({ facts, ...rest }: World, random: () => number): World {
       backlogDefects: mix(facts.backlogDefects),
       credentialsInQueue: mix(facts.credentialsInQueue),
       schedules: mix(facts.schedules),
-      waitingRetries: mix(facts.waitingRetries),
+      pendingRetries: mix(facts.pendingRetries),
       pullPolls: mixMap(facts.pullPolls),
       containers: {
         ...containers,

@@ -190,7 +190,7 @@ describe("the registry", () => {
       "S-02": ["roster", "slots"],
       "S-03": ["roster", "slots"],
       "E-01": ["executions", "roster", "slots"],
-      "E-02": ["ended", "executions", "finishedRuns", "waitingRetries"],
+      "E-02": ["ended", "executions", "finishedRuns", "pendingRetries"],
       "E-03": ["endedWithoutTime", "roster"],
       "E-04": ["backlogDefects", "executions"],
       "E-05": ["executions", "sessions"],

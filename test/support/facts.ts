@@ -288,7 +288,7 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
     executions: executionsOf([]),
     sessions: new Set(),
     newestStart: msAgo(30),
-    waitingRetries: [],
+    pendingRetries: [],
     platformSettings: { maxParallelTasksCeiling: 10 },
     ended: { rows: [], cursor: cursorAt(NOW_MS) },
     endedWithoutTime: [],

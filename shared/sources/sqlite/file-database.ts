@@ -125,7 +125,7 @@ export function fileDatabase(
       if (reply) throw new (reply.isForOperator ? SourceError : Error)(reply.error);
       if (tries === TRIES)
         throw new SourceError(
-          `each of ${TRIES} reads would have kept the platform from committing for over ${lockMs} ms and was ended: make the index on schedule_executions (status), put a libsql server in front of the file, or give a larger LIBSQL_LOCK_MS`,
+          `each of ${TRIES} reads would have kept the platform from committing for over ${lockMs} ms and was ended: see with canary doctor which index is missing, put a libsql server in front of the file, or give a larger LIBSQL_LOCK_MS`,
         );
       await setTimeout(pauseMs, undefined, { signal });
     }

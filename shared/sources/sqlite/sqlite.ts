@@ -10,7 +10,7 @@ import { type Database, openDatabase } from "./database.ts";
 import type { SqlFact } from "./fact.ts";
 import { backlogDefects, credentialsInQueue } from "./facts/backlog.ts";
 import { ended } from "./facts/ended.ts";
-import { executions, newestStart, sessions, waitingRetries } from "./facts/executions.ts";
+import { executions, newestStart, pendingRetries, sessions } from "./facts/executions.ts";
 import { endedBeforeStart, endedWithoutTime } from "./facts/finished-rows.ts";
 import { orphans } from "./facts/orphans.ts";
 import { platformSettings } from "./facts/platform-settings.ts";
@@ -43,7 +43,7 @@ const FACTS = {
   executions,
   sessions,
   newestStart,
-  waitingRetries,
+  pendingRetries,
   platformSettings,
   ended,
   endedWithoutTime,

@@ -128,7 +128,7 @@ describe.skipIf(!existsSync("/proc/locks"))("the lock on a database file", () =>
       // Without the bound, the writer's wait would have no end: neither has the statement, or its deadline.
       const endless = impatient.batch([ENDLESS], never);
       const refused = expect(endless).rejects.toThrow(
-        /^each of 3 reads would have kept the platform from committing for over 100 ms and was ended: make the index on schedule_executions \(status\).*larger LIBSQL_LOCK_MS$/,
+        /^each of 3 reads would have kept the platform from committing for over 100 ms and was ended: see with canary doctor which index is missing.*larger LIBSQL_LOCK_MS$/,
       );
       await lockedBy();
       writer.stdin!.write("now\n");

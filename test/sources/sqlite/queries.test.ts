@@ -8,10 +8,10 @@ import {
 } from "../../../shared/sources/sqlite/facts/backlog.ts";
 import { endedQuery } from "../../../shared/sources/sqlite/facts/ended.ts";
 import {
+  endedSinceQuery,
   executionsQuery,
-  runsAtStartQuery,
+  pendingRetriesQuery,
   unknownStatusesQuery,
-  waitingRetriesQuery,
 } from "../../../shared/sources/sqlite/facts/executions.ts";
 import {
   endedBeforeStartQuery,
@@ -55,8 +55,8 @@ describe("on the indexes that a platform has", () => {
     ["unknown statuses", () => unknownStatusesQuery(schema)],
     ["ended, first cycle", () => endedQuery(schema, null, NOW)],
     ["ended since", () => endedQuery(schema, cursor, NOW)],
-    ["retries that wait", () => waitingRetriesQuery(schema)],
-    ["runs at the start of chat turns", () => runsAtStartQuery(schema)!],
+    ["retries that wait", () => pendingRetriesQuery(schema)],
+    ["runs at the start of chat turns", () => endedSinceQuery(schema)!],
     ["queue counts", () => QUEUED_COUNTS],
     ["ended without a time", () => endedWithoutTimeQuery(schema, NOW)],
     ["ended without a time, without the index", () => endedWithoutTimeQuery(withoutIndex(), NOW)],

@@ -4,10 +4,10 @@ import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-c
 import { createSchema } from "../../../infra/platform/schema.ts";
 import type { SqlFact } from "../../../shared/sources/sqlite/fact.ts";
 import {
+  endedSinceQuery,
   executions,
   newestStart,
-  runsAtStartQuery,
-  waitingRetries,
+  pendingRetries,
 } from "../../../shared/sources/sqlite/facts/executions.ts";
 import { platformSettings } from "../../../shared/sources/sqlite/facts/platform-settings.ts";
 import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
@@ -162,16 +162,25 @@ describe("how many other runs were under way when a chat turn began", () => {
   test("a turn whose start can't be read has none that is known", async () => {
     await add("turn", { ...turn, started_at: "yesterday-ish" });
     await add("still-running", { started_at: ago(3000) });
-    expect(await countFor()).toBe(0);
+    expect(await countFor()).toBeNull();
   });
 
-  test("more than a hundred are not counted, and a run of three hours ago is not looked for", async () => {
+  test("of the ended runs the forty that began last are looked at, the turn among them; of the live ones all", async () => {
     await add("turn", turn);
-    for (let n = 0; n < 103; n += 1) await add(`run-${n}`, { started_at: ago(700) });
-    expect(await countFor()).toBe(100);
-    await add("lonely", { ...turn, agent_name: "ada" });
-    await add("of-yesterday", { agent_name: "ada", started_at: ago(600 + 3 * 3600 + 10) });
-    expect(await countFor("lonely")).toBe(0);
+    const ended = { status: "success", started_at: ago(700), completed_at: ago(500) };
+    for (let n = 0; n < 60; n += 1) await add(`ended-${n}`, ended);
+    expect(await countFor()).toBe(39);
+    for (let n = 0; n < 50; n += 1) await add(`live-${n}`, { started_at: ago(5000) });
+    expect(await countFor()).toBe(89);
+  });
+
+  test("a run that holds no slot is not counted: a pull worker's, or one that was skipped", async () => {
+    await add("turn", turn);
+    const ended = { started_at: ago(700), completed_at: ago(500) };
+    await add("pulled", { ...ended, status: "success", lease_expires_at: ago(400) });
+    await add("pulling", { started_at: ago(700), lease_expires_at: ago(-60) });
+    await add("skipped", { ...ended, status: "skipped" });
+    expect(await countFor()).toBe(0);
   });
 
   test("is not known without the index that makes it cheap, or a column that it needs", async () => {
@@ -182,10 +191,10 @@ describe("how many other runs were under way when a chat turn began", () => {
   });
 
   test("is asked of the index, once for each turn, and nothing is scanned", async () => {
-    const { rows } = await database.execute(`EXPLAIN QUERY PLAN ${runsAtStartQuery(await introspect())}`);
+    const { rows } = await database.execute(`EXPLAIN QUERY PLAN ${endedSinceQuery(await introspect())}`);
     const steps = rows.map((row) => String(row.detail)).filter((step) => /\bo\b/.test(step));
     expect(steps).toEqual([
-      "SEARCH o USING INDEX idx_executions_agent_started (agent_name=? AND started_at>? AND started_at<?)",
+      "SEARCH o USING INDEX idx_executions_agent_started (agent_name=? AND started_at<?)",
     ]);
   });
 });
@@ -224,10 +233,10 @@ SELECT 'z-' || i, 's', 'ruby', 'success', '2026-01-01T00:00:00Z', 'm', 'manual' 
   });
 });
 
-describe("the rows that wait for a retry", () => {
-  const waiting = async () => (await read(waitingRetries)).value.map(({ id, agent }) => [id, agent]);
+describe("the rows that wait for a retry, or had one lately", () => {
+  const waiting = async () => (await read(pendingRetries)).value.map(({ id, agent }) => [id, agent]);
 
-  test("are those with a time for it: what was retried stays pending_retry, and is history", async () => {
+  test("are those with a time for it, and of the newest rows those that were retried", async () => {
     await add("waits", { status: "pending_retry", retry_scheduled_at: ago(-60) });
     await add("overdue", { status: "pending_retry", retry_scheduled_at: ago(3600) });
     await add("was-retried", { status: "pending_retry" });
@@ -235,6 +244,7 @@ describe("the rows that wait for a retry", () => {
     expect((await waiting()).sort()).toEqual([
       ["overdue", "ruby"],
       ["waits", "ruby"],
+      ["was-retried", "ruby"],
     ]);
   });
 
@@ -335,6 +345,6 @@ describe("the indexes", () => {
     await database.execute(`CREATE INDEX idx ON schedule_executions(retry_scheduled_at) ${where}`);
     expect((await introspect()).retryIndex?.name ?? null).toBe(expected);
     await add("waits", { status: "pending_retry", retry_scheduled_at: ago(-60) });
-    expect((await read(waitingRetries)).value).toHaveLength(1);
+    expect((await read(pendingRetries)).value).toHaveLength(1);
   });
 });

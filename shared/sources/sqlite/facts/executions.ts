@@ -48,33 +48,34 @@ WHERE e.status IN ('queued', 'running') LIMIT -1`,
 }
 
 const TURN = ["id", "others"] as const;
-/** No run is longer, and so none that began earlier is looked for. */
-const LONGEST_RUN_HOURS = 3;
-/** More runs of one agent at once than any cap allows. */
-const MOST_AT_ONCE = 100;
+/** Runs of an agent that are looked at for each turn: more than any cap allows at once. */
+const LOOKED_AT = 40;
+/** Turns that this is asked of. Of those beyond nothing is known. */
+const MOST_TURNS = 200;
 /** Runs that begin together acquire their slots in another order than their rows are made in. */
 const BEGIN_TOGETHER_SECONDS = 3;
 /** A run that ends releases its slot a little after its row says so. */
 const RELEASE_SECONDS = 1;
-/** More chat turns at once than a platform of any size has. */
-const MOST_TURNS = 20_000;
 
 /**
- * Counts for each running chat turn the other runs of its agent that were under way when it began. A turn that found no free
- * slot goes on without one, also when slots are free again: this says whether it may have been one. In doubt a run is counted.
+ * Counts for each running chat turn the runs of its agent that were under way when it began and have ended since. A turn that
+ * found no free slot goes on without one, also when slots are free again: with the runs that are still live, this says whether
+ * it may have been one. In doubt a run is counted.
  * @returns null where the installation lacks a column, or the index without which history would be visited
  */
-export function runsAtStartQuery(schema: Schema): string | null {
+export function endedSinceQuery(schema: Schema): string | null {
   const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
   if (!hasAll || !schema.agentStartIndex) return null;
   const then = (seconds: string) => `strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '${seconds}')`;
+  const leased = schema.hasColumn(EXECUTIONS, "lease_expires_at") ? "o.lease_expires_at" : "NULL";
   return packed(
     TURN,
     // The limit keeps SQLite from computing the count again for each mention of its column.
-    `SELECT e.id AS id, (SELECT COUNT(*) FROM (SELECT 1 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.id <> e.id AND o.status <> 'queued'
-AND o.started_at >= ${then(`-${LONGEST_RUN_HOURS} hours`)} AND o.started_at <= ${then(`+${BEGIN_TOGETHER_SECONDS} seconds`)}
-AND (o.status = 'running' OR o.completed_at >= ${then(`-${RELEASE_SECONDS} seconds`)}) LIMIT ${MOST_AT_ONCE})) AS others
+    `SELECT e.id AS id, (SELECT COUNT(*) FROM (
+SELECT o.status AS was, o.completed_at AS ended, ${leased} AS leased FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
+WHERE o.agent_name = e.agent_name AND o.started_at <= ${then(`+${BEGIN_TOGETHER_SECONDS} seconds`)}
+ORDER BY o.started_at DESC LIMIT ${LOOKED_AT})
+WHERE was IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ended >= ${then(`-${RELEASE_SECONDS} seconds`)}) AS others
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 WHERE e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
   );
@@ -93,8 +94,8 @@ SELECT ${shown("value")} FROM distinct_status
 WHERE value IS NOT NULL AND value NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
 }
 
-/** The counts of `runsAtStartQuery`, by the row's id. */
-function runsAtStartOf(answer: QueryAnswer | undefined): ReadonlyMap<string, number> {
+/** The counts of `endedSinceQuery`, by the row's id. */
+function endedSinceOf(answer: QueryAnswer | undefined): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   if (answer === undefined) return counts;
   eachRow(answer, TURN, ({ id, others }) => {
@@ -103,12 +104,29 @@ function runsAtStartOf(answer: QueryAnswer | undefined): ReadonlyMap<string, num
   return counts;
 }
 
+/** Adds to each chat turn how many other runs of its agent were under way when it began: those that ended since, and the live ones. */
+function withRunsAtStart(live: readonly Execution[], endedSince: ReadonlyMap<string, number>): Execution[] {
+  if (endedSince.size === 0) return [...live];
+  const startsOf = new Map<string, number[]>();
+  for (const { agent, status, lease, startedAtMs } of live) {
+    if (status !== "running" || lease !== null) continue;
+    const starts = startsOf.get(agent) ?? [];
+    startsOf.set(agent, starts);
+    // When a row without a readable start began is not known: it is counted.
+    starts.push(startedAtMs ?? -Infinity);
+  }
+  return live.map((row) => {
+    const ended = endedSince.get(row.id);
+    if (ended === undefined || row.startedAtMs === null) return row;
+    const until = row.startedAtMs + BEGIN_TOGETHER_SECONDS * 1000;
+    const stillLive = (startsOf.get(row.agent) ?? []).filter((ms) => ms <= until).length;
+    // The row itself is one of these.
+    return { ...row, runsAtStart: ended + stillLive - 1 };
+  });
+}
+
 /** What a row says beside its id and its agent. */
-function stateOf(
-  row: Row<(typeof COLUMNS)[number]>,
-  counts: ReadonlyMap<string, number>,
-  timestamp: typeof parseTimestamp,
-) {
+function stateOf(row: Row<(typeof COLUMNS)[number]>, timestamp: typeof parseTimestamp) {
   const { started = null, lease } = row;
   return {
     status: row.status as LiveStatus,
@@ -121,7 +139,7 @@ function stateOf(
         : { expiresAt: lease ?? "(unreadable)", expiresAtMs: timestamp(lease ?? null) },
     triggeredBy: row.trigger ?? null,
     hasSession: row.session === null ? null : row.session === "1",
-    runsAtStart: counts.get(row.id ?? "") ?? null,
+    runsAtStart: null,
     scheduleTimeoutSeconds: countOf(row.timeout),
   };
 }
@@ -129,21 +147,20 @@ function stateOf(
 export const executions: SqlFact<Facts["executions"]> = {
   missing: needsExecutions,
   statements: (schema) => {
-    const runsAtStart = runsAtStartQuery(schema);
+    const endedSince = endedSinceQuery(schema);
     return [
       executionsQuery(schema),
       unknownStatusesQuery(schema),
-      ...(runsAtStart === null ? [] : [runsAtStart]),
+      ...(endedSince === null ? [] : [endedSince]),
     ];
   },
-  parse([answer, unknownStatuses, runsAtStart], { report }) {
-    const counts = runsAtStartOf(runsAtStart);
+  parse([answer, unknownStatuses, endedSince], { report }) {
     const live: Execution[] = [];
     const unreadable: UnreadableRow[] = [];
     const timestamp = timestampReader();
     eachRow(answer, COLUMNS, (row) => {
       const { id, agent } = row;
-      const state = stateOf(row, counts, timestamp);
+      const state = stateOf(row, timestamp);
       if (typeof id === "string" && typeof agent === "string") {
         live.push({ id, agent, ...state });
         return;
@@ -156,7 +173,7 @@ export const executions: SqlFact<Facts["executions"]> = {
       report(
         `sqlite.executions: unknown status ${JSON.stringify(textOf(status) ?? "(not UTF-8)")}, taken for neither live nor terminal`,
       );
-    return { live, unreadable };
+    return { live: withRunsAtStart(live, endedSinceOf(endedSince)), unreadable };
   },
 };
 
@@ -174,20 +191,26 @@ export const sessions: SqlFact<Facts["sessions"]> = {
 
 /** Rows that are looked at: the newest were inserted last, whatever their agents and ids. */
 const NEWEST = 50;
-const START = ["started"] as const;
+const START = ["started", "ended"] as const;
 /** A row that begins later than this can't be one of a platform whose clock is right. */
 const MAX_AHEAD_MS = HOUR_MS;
 
 export const newestStart: SqlFact<Facts["newestStart"]> = {
   missing: needsExecutions,
-  statements: () => [
-    packed(START, `SELECT started_at AS started FROM ${EXECUTIONS} ORDER BY rowid DESC LIMIT ${NEWEST}`),
-  ],
+  statements: (schema) => {
+    const ended = schema.hasColumn(EXECUTIONS, "completed_at") ? "completed_at" : "NULL";
+    return [
+      packed(
+        START,
+        `SELECT started_at AS started, ${ended} AS ended FROM ${EXECUTIONS} ORDER BY rowid DESC LIMIT ${NEWEST}`,
+      ),
+    ];
+  },
   parse([answer], { time }) {
     let newest: number | null = null;
-    eachRow(answer, START, ({ started = null }) => {
-      const ms = parseTimestamp(started);
-      if (ms !== null && ms <= time.toMs + MAX_AHEAD_MS) newest = Math.max(newest ?? ms, ms);
+    eachRow(answer, START, ({ started = null, ended = null }) => {
+      for (const ms of [parseTimestamp(started), parseTimestamp(ended)])
+        if (ms !== null && ms <= time.toMs + MAX_AHEAD_MS) newest = Math.max(newest ?? ms, ms);
     });
     return newest;
   },
@@ -195,19 +218,25 @@ export const newestStart: SqlFact<Facts["newestStart"]> = {
 
 const RETRY = ["id", "agent"] as const;
 
-/** Rows whose retry was made stay `pending_retry` for ever: they are history, and are not visited. */
-export function waitingRetriesQuery({ retryIndex, statusIndex }: Schema): string {
+/** A row whose retry was made a moment ago is among these. Older ones are history, and are not visited. */
+const NEWEST_RETRIED = 5_000;
+
+/** Selects the rows that wait for their retry, and those of the newest whose retry was made. */
+export function pendingRetriesQuery({ retryIndex, statusIndex }: Schema): string {
   return packed(
     RETRY,
     `SELECT id, agent_name AS agent FROM ${EXECUTIONS} ${indexedBy(retryIndex?.name ?? statusIndex)}
-WHERE retry_scheduled_at IS NOT NULL AND status = 'pending_retry'`,
+WHERE retry_scheduled_at IS NOT NULL AND status = 'pending_retry'
+UNION ALL SELECT id, agent_name FROM ${EXECUTIONS} ${statusIndex ? indexedBy(statusIndex) : "NOT INDEXED"}
+WHERE status = 'pending_retry' AND rowid > (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_RETRIED}
+AND retry_scheduled_at IS NULL`,
   );
 }
 
-export const waitingRetries: SqlFact<Facts["waitingRetries"]> = {
+export const pendingRetries: SqlFact<Facts["pendingRetries"]> = {
   missing: needsExecutions,
   statements: (schema) =>
-    schema.hasColumn(EXECUTIONS, "retry_scheduled_at") ? [waitingRetriesQuery(schema)] : [],
+    schema.hasColumn(EXECUTIONS, "retry_scheduled_at") ? [pendingRetriesQuery(schema)] : [],
   parse([answer]) {
     const rows: RowName[] = [];
     if (answer === undefined) return rows;

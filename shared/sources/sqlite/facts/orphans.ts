@@ -39,11 +39,26 @@ export const ORPHAN_TABLES: readonly OrphanTable[] = [
 ];
 const SAMPLES = 10;
 
-/** The ranges between the terminal statuses. Each is a seek in the index, where `NOT IN` would visit every row. */
-const NOT_TERMINAL = [...TERMINAL_STATUSES, null].map((status, i) => {
-  const after = i > 0 ? `t.status > '${TERMINAL_STATUSES[i - 1]}'` : null;
-  return [after, status && `t.status < '${status}'`].filter(Boolean).join(" AND ");
-});
+/** Rows whose retry was made stay so for ever: they are history like the terminal ones. */
+const PENDING_RETRY = "pending_retry";
+/** The ranges between those statuses. Each is a seek in the index, where `NOT IN` would visit every row. */
+const LIVE_RANGES = [...TERMINAL_STATUSES, PENDING_RETRY]
+  .sort()
+  .concat("")
+  .map((status, i, all) => {
+    const after = i > 0 ? `t.status > '${all[i - 1]}'` : null;
+    return [after, status && `t.status < '${status}'`].filter(Boolean).join(" AND ");
+  });
+
+/** Picks the rows that wait for their retry. Without the column, nobody can say which do. */
+const waitingRetries = (schema: Schema): readonly [index: string, where: string] => {
+  const { retryIndex, statusIndex } = schema;
+  const isWaiting = schema.hasColumn(EXECUTIONS, "retry_scheduled_at")
+    ? "t.retry_scheduled_at IS NOT NULL AND "
+    : "";
+  const index = isWaiting ? (retryIndex?.name ?? statusIndex) : statusIndex;
+  return [indexedBy(index), `${isWaiting}t.status = '${PENDING_RETRY}'`];
+};
 
 /** Selects (agent_name, count of its rows, key columns…), at most `SAMPLES` rows for each name. */
 export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable): string {
@@ -51,15 +66,12 @@ export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable
   const select = (index: string, where: string) =>
     `SELECT ${blob("t.agent_name")} AS agent, ${columns} FROM ${table} t ${index} WHERE ${where} AND t.agent_name IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM agent_ownership o WHERE o.agent_name = t.agent_name)`;
-  // A retry is another row: one whose retry was made stays `pending_retry` for ever, and a purge keeps it.
-  const unfinished = schema.hasColumn(EXECUTIONS, "retry_scheduled_at")
-    ? " AND (t.status <> 'pending_retry' OR t.retry_scheduled_at IS NOT NULL)"
-    : "";
   const rows =
     table === EXECUTIONS
-      ? NOT_TERMINAL.map((range) => select(indexedBy(schema.statusIndex), range + unfinished)).join(
-          "\nUNION ALL ",
-        )
+      ? [
+          ...LIVE_RANGES.map((range) => select(indexedBy(schema.statusIndex), range)),
+          select(...waitingRetries(schema)),
+        ].join("\nUNION ALL ")
       : select("", filter ?? "1");
   const keys = key.map((_, i) => `key${i}`);
   return `SELECT agent, total, ${keys.join(", ")} FROM (
