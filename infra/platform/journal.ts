@@ -82,7 +82,7 @@ export type Change =
   | SlotChange
   | AgentChange
   | { readonly what: "drain tick"; readonly atSeconds: number }
-  /** The cap of all agents; null: the setting is missing. */
+  /** The ceiling of the fleet; null: the setting is missing. */
   | { readonly what: "ceiling"; readonly maxParallelTasks: number | null }
   /** An alarm of the platform itself in operator_queue. */
   | { readonly what: "alarm"; readonly alarm: string; readonly isPending: boolean };

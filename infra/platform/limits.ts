@@ -13,7 +13,7 @@ export const positiveOr = (value: unknown, fallback: number): number =>
   Number.isInteger(value) && (value as number) > 0 ? (value as number) : fallback;
 
 export interface AgentLimits {
-  /** The smaller of the agent's cap and the cap of all agents. */
+  /** The smaller of the agent's cap and the ceiling of the fleet. */
   readonly maxParallelTasks: number;
   readonly timeoutSeconds: number;
 }
@@ -42,7 +42,7 @@ export async function limitsOf(
 }
 
 /**
- * Sets the cap of all agents. Runs beyond a lower one go on.
+ * Sets the ceiling of the fleet. Runs beyond a lower one go on.
  * @param maxParallelTasks null removes the setting: then the cap is 10
  * @throws Error on a release without that setting
  */

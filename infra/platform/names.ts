@@ -6,9 +6,9 @@
 export const ROSTER = "agent_ownership";
 export const EXECUTIONS = "schedule_executions";
 export const SETTINGS = "system_settings";
-/** The setting that holds the cap of all agents. */
+/** The setting that holds the ceiling of the fleet. */
 export const CEILING_SETTING = "max_parallel_tasks_ceiling";
-/** The cap of all agents where that setting is missing. */
+/** The ceiling of the fleet where that setting is missing. */
 export const DEFAULT_CEILING = 10;
 
 /** The sorted set of an agent's slots: a member for each execution, its score the unix seconds of its acquisition. */

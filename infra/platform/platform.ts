@@ -52,7 +52,7 @@ export interface Platform {
   readonly runSchedule: Scheduler["run"];
   readonly chat: StartChatTurn;
   readonly cancel: Executor["cancel"];
-  /** Sets the cap of all agents; null removes it. @throws Error on a release that has none */
+  /** Sets the ceiling of the fleet; null removes it. @throws Error on a release that has none */
   setCeiling(maxParallelTasks: number | null): Promise<void>;
   readonly runMaintenance: Capacity["runMaintenance"];
   /** Lets the current sweep end and no other begin, as a hanging loop would. Gives the function that lets them go on. */

@@ -71,6 +71,6 @@ export const isFullFor = (agent: AgentTimeline, cap: Register<number>): Bounds =
 export const ownCap = ({ settings }: AgentTimeline): Register<number> =>
   mapped(settings, (value) => value?.maxParallelTasks ?? Infinity);
 
-/** The smaller of the agent's cap and the cap of all agents: bounds when as many slots are taken. */
+/** The smaller of the agent's cap and the ceiling of the fleet: bounds when as many slots are taken. */
 export const isFull = (agent: AgentTimeline, { ceiling }: Timeline): Bounds =>
   or(isFullFor(agent, ownCap(agent)), isFullFor(agent, ceiling));

@@ -74,7 +74,7 @@ export const CORRECTIONS = {
   },
   ceiling: {
     invariants: "S-01, B-02",
-    title: "the cap of all agents",
+    title: "the ceiling of the fleet",
     takeOut: (readings) => withFact(readings, "platformSettings", () => ({ maxParallelTasksCeiling: null })),
   },
   "late sweeps": {

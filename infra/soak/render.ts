@@ -63,7 +63,7 @@ export function renderSoak(report: SoakReport): string {
     ),
     row(
       "churn",
-      `${churn.agentsRemade} agents deleted and made, ${churn.resizes} resized, ${churn.floods} queues flooded, ${churn.bursts} bursts of 50 scheduled runs, ${churn.chatTurns} chat turns (${churn.turnsWithoutSlot} without a slot), ${churn.alarms} alarms, ${churn.ceilings} caps of all agents, ${churn.lateSweeps} sweeps over a minute late, ${churn.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
+      `${churn.agentsRemade} agents deleted and made, ${churn.resizes} resized, ${churn.floods} queues flooded, ${churn.bursts} bursts of 50 scheduled runs, ${churn.chatTurns} chat turns (${churn.turnsWithoutSlot} without a slot), ${churn.alarms} alarms, ${churn.ceilings} ceilings of the fleet, ${churn.lateSweeps} sweeps over a minute late, ${churn.jumps} clock jumps (up to ${options.jumpAheadMs} ms ahead, ${options.jumpBackMs} ms back)`,
     ),
     row("breaks", `${planned} made and cured: ${listed(report.breaksByName)}`),
     row("alerts", listed(report.alerts)),

@@ -60,7 +60,7 @@ export interface Timeline {
   readonly executions: ReadonlyMap<string, ExecutionTimeline>;
   /** The value of the drain heartbeat, in unix ms. */
   readonly tickMs: Register<number | null>;
-  /** The cap of all agents. */
+  /** The ceiling of the fleet. */
   readonly ceiling: Register<number>;
   /** The place that the canary reads in place of the platform's. */
   readonly pointed: Register<Elsewhere | null>;

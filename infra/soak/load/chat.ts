@@ -32,7 +32,7 @@ export function overflowChats(churn: Churn): Promise<void>[] {
   const every = () => random.between(2_000, 6_000);
   return churn.fleet.talkers.map((agent) =>
     repeat(churn, every, () =>
-      // With a lower cap of all agents the slots would not be full by the agent's own.
+      // With a lower ceiling the slots would not be full by the agent's own.
       holding(churn, CEILING, () => holding(churn, agent.name, () => overflow(churn, random, agent))),
     ),
   );

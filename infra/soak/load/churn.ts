@@ -102,5 +102,5 @@ export async function holding({ held }: Churn, name: string, work: () => Promise
   }
 }
 
-/** Held by what rests on the cap of all agents. No agent can have this name. */
-export const CEILING = "(the cap of all agents)";
+/** Held by what rests on the ceiling of the fleet. No agent can have this name. */
+export const CEILING = "(the ceiling of the fleet)";

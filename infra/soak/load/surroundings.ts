@@ -1,4 +1,4 @@
-/** What happens around the runs: sweeps, clock jumps, alarms, the cap of all agents, and old rows that go. */
+/** What happens around the runs: sweeps, clock jumps, alarms, the ceiling of the fleet, and old rows that go. */
 import { setTimeout as wait } from "node:timers/promises";
 import { ALARMS } from "../../platform/alarms.ts";
 import { timestamp } from "../../platform/clock.ts";
@@ -58,7 +58,7 @@ function raiseAlarms(churn: Churn): Promise<void> {
   });
 }
 
-/** Lowers the cap of all agents for a while. Runs beyond it go on: no agent has more than its own cap allows. */
+/** Lowers the ceiling of the fleet for a while. Runs beyond it go on: no agent has more than its own cap allows. */
 function lowerCeiling(churn: Churn): Promise<void> {
   const { options, harness, signal, counts } = churn;
   const { platform } = harness;

@@ -281,7 +281,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     expect(await bench.redis.ttl("agent:slot:ruby:b")).toBe(await bench.redis.ttl("agent:slot:ruby:a"));
   });
 
-  test("the cap of all agents bounds an agent's own, and is ten where nobody has set it", async () => {
+  test("the ceiling of the fleet bounds an agent's own, and is ten where nobody has set it", async () => {
     await addAgent("large", 20);
     const fill = async (from: number, to: number) => {
       const kinds: string[] = [];

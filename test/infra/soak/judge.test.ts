@@ -375,7 +375,7 @@ test("a schedule is overdue from an hour after its next run on, until it is gone
   expect(judged(planned(-7_200_000, gone), [red]).falseReds).toEqual(["E-06 s"]);
 });
 
-test("a queue does not stand still where the cap of all agents is reached, or where its workers drain it", () => {
+test("a queue does not stand still where the ceiling of the fleet is reached, or where its workers drain it", () => {
   const queue = (...more: SoakEvent[]): SoakEvent[] => [
     at(-200_000, made()),
     at(-150_000, tick(-150_000)),
