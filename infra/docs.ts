@@ -147,7 +147,7 @@ ${rows.join("\n")}
 ## Which releases of Trinity are supported
 
 Two, by their tables: *seed* (May 2026) and *today* (November 2026). A simulated platform (\`infra/platform\`) has the
-tables and the behaviour of each. The soaks run on both ([evidence.md](evidence.md)), the drill on *today*. A release in
+tables and the behaviour of each, and the drill and the soaks run on both ([evidence.md](evidence.md)). A release in
 between has some of the new tables and columns; what it lacks is left out, as below, but that was not tested.
 
 An installation on PostgreSQL, which hosted ones get by default today, can't be read yet: \`LIBSQL_URL\` takes no

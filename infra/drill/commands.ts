@@ -1,8 +1,9 @@
 /** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and recovers. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
 import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
 import { plainJson } from "../../shared/text.ts";
+import type { Release } from "../platform/releases.ts";
 import type { Call } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
 
@@ -11,6 +12,7 @@ interface Options {
   env?: string;
   yes?: boolean;
   image?: string;
+  release?: Release;
   json?: boolean;
 }
 
@@ -59,13 +61,13 @@ function interruption() {
 
 /** Opens the environment that the options name. Ends with a usage error where they are not enough for it. */
 async function openEnvironment(
-  { env, yes, image }: Options,
+  { env, yes, image, release }: Options,
   command: Command,
   connect: () => Call | null,
 ): Promise<DrilledEnvironment> {
   if (env === undefined) {
     const { openLocal } = await import("./local.ts");
-    return openLocal(loadLocal([]));
+    return openLocal({ ...loadLocal([]), ...(release && { release }) });
   }
   const { findEnvironment } = await import("../environments.ts");
   const settings = findEnvironment(env);
@@ -97,6 +99,11 @@ export function addDrillCommand(
     .option("--env <name>", "on this deployed environment (default: on one that is started here)")
     .option("--yes", "yes, break things there: agents named canary-drill-…, and operators are alerted")
     .option("--image <image>", "with --env: what R-01's container is made of (default: as an agent's there)")
+    .addOption(
+      new Option("--release <name>", "without --env: the release of Trinity that is simulated")
+        .choices(["seed", "today"])
+        .conflicts("env"),
+    )
     .option("--json", "the proofs and nothing else")
     .action(async (options: Options, command: Command) => {
       const { invariants, env, yes, image, json } = options;

@@ -5,6 +5,7 @@ import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { controlsOf, NO_JOURNAL } from "../faults/target.ts";
 import { startEnvironment } from "../local/environment.ts";
 import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import type { Release } from "../platform/releases.ts";
 import { canaryApi } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
 
@@ -13,6 +14,8 @@ export interface LocalDrillOptions {
   readonly dockerCertPath?: string | undefined;
   /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
+  /** The release that the platform simulates. Default: today. */
+  readonly release?: Release;
 }
 
 /** @throws LocalError where the machine is in the way */
@@ -28,7 +31,7 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
   // A second client: the platform's own transactions must not contain a fault.
   const client = await openPlatformDatabase(sources.databaseUrl);
   return {
-    name: "an embedded environment",
+    name: `an embedded environment (release ${options.release ?? "today"})`,
     isAlone: true,
     off: environment.canary.checks.off,
     api: canaryApi((path, init) =>

@@ -14,6 +14,7 @@ import type { SqlClient } from "../platform/file-client.ts";
 import { localFleet } from "../platform/local-fleet.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
+import type { Release } from "../platform/releases.ts";
 import { createSchema } from "../platform/schema.ts";
 import { IDLE, importAgentImage } from "./agent-image.ts";
 import { findDocker, type LocalDocker } from "./docker.ts";
@@ -40,6 +41,8 @@ export interface LocalOptions {
   readonly variables: Readonly<Record<string, string>>;
   /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
+  /** The release that the platform simulates. Default: today. */
+  readonly release?: Release;
   /** Whether the fleet's agents get containers where a daemon answers. Default: yes. */
   readonly fleetContainers?: boolean;
 }
@@ -154,10 +157,10 @@ async function startServers(folder: string, onClose: OnClose) {
       queueCounts: { url: accessor.url, token: queueToken },
     },
     /** Makes the platform's database. From then on the accessor counts in it. */
-    async openDatabase(): Promise<SqlClient> {
+    async openDatabase(release: Release): Promise<SqlClient> {
       const opened = await openPlatformDatabase(databaseUrl);
       onClose(async () => opened.close());
-      await createSchema(opened);
+      await createSchema(opened, release);
       database = opened;
       return opened;
     },
@@ -213,15 +216,16 @@ async function serveCanary(
 
 /** Starts the simulated platform with the fleet, and lets each agent run once. */
 async function startFleet(
-  { fleetContainers = true }: LocalOptions,
+  { fleetContainers = true, release = "today" }: LocalOptions,
   { redis, openDatabase }: Servers,
   docker: LocalDocker,
   onClose: OnClose,
 ): Promise<Pick<LocalEnvironment, "platform" | "containers"> & { agents: string }> {
-  const database = await openDatabase();
+  const database = await openDatabase(release);
   const containers = await findContainers(docker, onClose);
   const hasContainers = fleetContainers && "create" in containers;
   const platform = await startPlatform({
+    release,
     database,
     redis: redis.client,
     clock: scaledClock(PLATFORM_SCALE),

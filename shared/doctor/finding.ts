@@ -62,7 +62,11 @@ export async function examined(
   }
 }
 
-/** Whether a cycle would see everything: the exit code follows from it. */
-export const isWhole = ({ sections, invariants }: Examination): boolean =>
-  invariants.every(({ outcome }) => outcome !== "unknown") &&
-  sections.every(({ findings }) => findings.every(({ level }) => level !== "unread"));
+/** What it comes to, ranked as a cycle ranks it: something would be red, something can't be seen, or neither. */
+export function outcomeOf({ sections, invariants }: Examination): "red" | "unknown" | "green" {
+  if (invariants.some(({ red_subjects }) => red_subjects.length > 0)) return "red";
+  const isWhole =
+    invariants.every(({ outcome }) => outcome !== "unknown") &&
+    sections.every(({ findings }) => findings.every(({ level }) => level !== "unread"));
+  return isWhole ? "green" : "unknown";
+}

@@ -11,7 +11,7 @@ export const addDoctorCommand: AddCommands = (canary, { done, print, colour }) =
     .option("--json", "what was found as an object and nothing else")
     .action(async ({ json }) => {
       // Loaded only here, so that the help stays fast.
-      const [{ examineAll }, { isWhole }, { renderExamination }, { environmentWith }] = await Promise.all([
+      const [{ examineAll }, { outcomeOf }, { renderExamination }, { environmentWith }] = await Promise.all([
         import("../../doctor/doctor.ts"),
         import("../../doctor/finding.ts"),
         import("../doctor-table.ts"),
@@ -19,6 +19,6 @@ export const addDoctorCommand: AddCommands = (canary, { done, print, colour }) =
       ]);
       const examination = await examineAll(environmentWith());
       print(json ? plainJson(examination) : renderExamination(examination, colour));
-      done(isWhole(examination) ? EXIT.green : EXIT.unknown);
+      done(EXIT[outcomeOf(examination)]);
     });
 };

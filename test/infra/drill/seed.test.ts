@@ -1,0 +1,31 @@
+/** The drill on the simulated platform of the first release: its tables lack columns, its slots are made in three commands. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { runDrill } from "../../../infra/drill/drill.ts";
+import type { DrilledEnvironment } from "../../../infra/drill/environment.ts";
+import { openLocal } from "../../../infra/drill/local.ts";
+import { FAULTS } from "../../../infra/faults/index.ts";
+import { describeLive } from "../../support/live.ts";
+
+const FAULTS_AT_ONCE = FAULTS.filter(({ holdSeconds }) => holdSeconds === undefined);
+
+describeLive(["redis-server"], "a drill on the release seed", () => {
+  let environment: DrilledEnvironment;
+  beforeAll(async () => {
+    environment = await openLocal({
+      release: "seed",
+      dockerHost: "unix:///nowhere/docker.sock",
+      confirmAfterMs: 60,
+    });
+  }, 60_000);
+  afterAll(() => environment?.close());
+
+  test("proves every fault that needs no container", async () => {
+    const signal = new AbortController().signal;
+    const proofs = await runDrill({ ...environment, faults: FAULTS_AT_ONCE, signal, onProof() {} });
+    const needsDocker = ({ obstacle }: (typeof FAULTS)[number]) =>
+      obstacle?.({ ...environment.target, docker: { absent: "none" } }) === "none";
+    expect(proofs.map((p) => [p.invariant_id, p.outcome])).toEqual(
+      FAULTS_AT_ONCE.map((fault) => [fault.invariantId, needsDocker(fault) ? "impossible" : "proven"]),
+    );
+  }, 120_000);
+});
