@@ -12,8 +12,9 @@ import { describeLive } from "../../support/live.ts";
 
 const IDS = INVARIANTS.map(({ id }) => id);
 const nothing = async () => {};
-/** A fault that has to last for a minute is in lasting.test.ts. */
 const AT_ONCE = FAULTS.filter(({ holdSeconds }) => holdSeconds === undefined);
+/** Faults that have to last for a minute. */
+const LASTING = FAULTS.filter((fault) => !AT_ONCE.includes(fault));
 const lasts = (id: string) => DRILLED.find((f) => f.invariantId === id)!.holdSeconds !== undefined;
 
 test("there is a fault to drill for every invariant, in their order", () => {
@@ -30,14 +31,23 @@ test("an invariant that there is not is named, with those that there are", () =>
 describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
   let dockerd: Dockerd;
   let environment: DrilledEnvironment;
+  let quiet: DrilledEnvironment;
+  let lasting: Promise<Proof[]>;
   beforeAll(async () => {
+    quiet = await openLocal({ dockerHost: "unix:///nowhere/docker.sock", confirmAfterMs: 60 });
+    // It waits by this machine's clock, as an operator's drill does, while the other tests run.
+    const signal = new AbortController().signal;
+    lasting = runDrill({ ...quiet, faults: LASTING, signal, onProof() {} });
+    lasting.catch(() => {});
     dockerd = await startDockerd();
     environment = await openLocal({ dockerHost: dockerd.socket, confirmAfterMs: 60 });
   }, 120_000);
   afterAll(async () => {
+    await lasting?.catch(() => {});
+    await quiet?.close();
     await environment?.close();
     await dockerd?.close();
-  }, 60_000);
+  }, 180_000);
 
   async function drill(faults: readonly Fault[], options: Partial<DrillOptions> = {}): Promise<Proof[]> {
     const signal = new AbortController().signal;
@@ -288,4 +298,13 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     });
     await expectNothingLeft();
   });
+
+  test("a fault that has to last: no red at first, red after its minute, and recovered", async () => {
+    const proofs = await lasting;
+    expect(proofs.map((p) => [p.invariant_id, p.outcome, p.reason])).toEqual([["H-01", "proven", null]]);
+    expect(proofs[0]!.observed_state).toMatchObject({
+      known_agent_count: 0,
+      evidence_sample: expect.arrayContaining([proofs[0]!.agent]),
+    });
+  }, 300_000);
 });
