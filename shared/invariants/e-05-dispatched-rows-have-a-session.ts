@@ -1,7 +1,7 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { Execution } from "../facts/facts.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
+import { countSubjects, DISPATCH_SECONDS, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -10,9 +10,6 @@ interface Observed {
   age_seconds: number;
   grace_seconds: number;
 }
-
-/** What the platform takes to dispatch a run, generously. */
-const GRACE_SECONDS = 60;
 
 export const dispatchedRowsHaveASession = invariant({
   id: "E-05",
@@ -41,7 +38,7 @@ export const dispatchedRowsHaveASession = invariant({
         continue;
       }
       const ageSeconds = secondsBetween(startedAtMs, times.executions.fromMs);
-      if (ageSeconds <= GRACE_SECONDS) continue;
+      if (ageSeconds <= DISPATCH_SECONDS) continue;
       findings.push({
         subject: agent,
         keys: [id],
@@ -50,9 +47,9 @@ export const dispatchedRowsHaveASession = invariant({
           execution_id: id,
           started_at: startedAt,
           age_seconds: ageSeconds,
-          grace_seconds: GRACE_SECONDS,
+          grace_seconds: DISPATCH_SECONDS,
         },
-        signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > ${GRACE_SECONDS}s and claude_session_id IS NULL`,
+        signalQuery: `schedule_executions row ${id} (agent=${agent}) status='running' age=${ageSeconds}s > ${DISPATCH_SECONDS}s and claude_session_id IS NULL`,
       });
     }
     return { subjects: running.map((e) => e.agent), unseen, findings };
