@@ -1,5 +1,6 @@
-import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf } from "./rules.ts";
+import type { BacklogDefect } from "../facts/facts.ts";
+import { invariant } from "./invariant.ts";
+import { countSubjects, judgeQueued, nameSubjects } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -20,29 +21,16 @@ export const queuedRowsCanBeDrained = invariant({
   // The platform writes status, queued_at and backlog_metadata in one statement, and all were read in one transaction.
   confirm: false,
 
-  check({ executions, backlogDefects }) {
-    const isQueued = ({ status }: { status: string }) => status === "queued";
-    const findings = backlogDefects.filter(isNamed).flatMap(({ id, agent, defect }): Finding<Observed>[] =>
-      defect === "unread"
-        ? []
-        : [
-            {
-              subject: agent,
-              keys: [id],
-              observed: { agent_name: agent, execution_id: id, reason: defect },
-              signalQuery: `schedule_executions queued row ${id} (agent=${agent}): ${defect}`,
-            },
-          ],
-    );
-    return {
-      subjects: [...executions.live.filter(isQueued).map((e) => e.agent), ...findings.map((f) => f.subject)],
-      unseen: [
-        ...partsOf(executions.unreadable.filter(isQueued)),
-        ...partsOf(backlogDefects.filter(({ defect }) => defect === "unread")),
-      ],
-      findings,
-    };
-  },
+  check: ({ executions, backlogDefects }) =>
+    judgeQueued<BacklogDefect, Observed>(
+      executions,
+      backlogDefects,
+      ({ defect }) => (defect === "unread" ? null : defect),
+      (agent, id, defect) => ({
+        observed: { agent_name: agent, execution_id: id, reason: defect },
+        signalQuery: `schedule_executions queued row ${id} (agent=${agent}): ${defect}`,
+      }),
+    ),
 
   summarize: (findings) =>
     `${findings.length} queued row(s) that can't be drained across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,

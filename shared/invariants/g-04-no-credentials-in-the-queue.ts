@@ -1,5 +1,6 @@
-import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf } from "./rules.ts";
+import type { QueuedCredential } from "../facts/facts.ts";
+import { invariant } from "./invariant.ts";
+import { countSubjects, judgeQueued, nameSubjects } from "./rules.ts";
 
 /** Never the text itself, or anything around it. */
 interface Observed {
@@ -23,31 +24,16 @@ export const noCredentialsInTheQueue = invariant({
   // The database searches what may be secret, which an operator has to want.
   isOffByDefault: true,
 
-  check({ executions, credentialsInQueue }) {
-    const isQueued = ({ status }: { status: string }) => status === "queued";
-    const findings = credentialsInQueue
-      .filter(isNamed)
-      .flatMap(({ id, agent, pattern }): Finding<Observed>[] =>
-        pattern === null
-          ? []
-          : [
-              {
-                subject: agent,
-                keys: [id],
-                observed: { agent_name: agent, execution_id: id, matched_pattern: pattern },
-                signalQuery: `schedule_executions queued row ${id} (agent=${agent}) backlog_metadata matched credential pattern '${pattern}'`,
-              },
-            ],
-      );
-    return {
-      subjects: [...executions.live.filter(isQueued).map((e) => e.agent), ...findings.map((f) => f.subject)],
-      unseen: [
-        ...partsOf(executions.unreadable.filter(isQueued)),
-        ...partsOf(credentialsInQueue.filter(({ pattern }) => pattern === null)),
-      ],
-      findings,
-    };
-  },
+  check: ({ executions, credentialsInQueue }) =>
+    judgeQueued<QueuedCredential, Observed>(
+      executions,
+      credentialsInQueue,
+      ({ pattern }) => pattern,
+      (agent, id, pattern) => ({
+        observed: { agent_name: agent, execution_id: id, matched_pattern: pattern },
+        signalQuery: `schedule_executions queued row ${id} (agent=${agent}) backlog_metadata matched credential pattern '${pattern}'`,
+      }),
+    ),
 
   summarize: (findings) =>
     `${findings.length} queued row(s) with what looks like a credential across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,

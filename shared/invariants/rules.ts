@@ -1,6 +1,7 @@
 /** Rules of the platform that more than one invariant rests on. */
 import type { Unseen } from "../facts/coverage.ts";
 import {
+  type Executions,
   isDrainSentinel,
   isReadableName,
   type PlatformSettings,
@@ -11,6 +12,7 @@ import {
   type Slots,
 } from "../facts/facts.ts";
 import { listed } from "../text.ts";
+import type { Checked, Finding } from "./invariant.ts";
 
 /** What the platform adds to a timeout before it cleans a slot up (its SLOT_TTL_BUFFER). */
 export const SLOT_TTL_BUFFER_SECONDS = 300;
@@ -116,6 +118,35 @@ export function partsOf(rows: readonly RowName[], keyOf = (id: string) => id): U
     ...(agent === null && { ofAnySubject: true as const }),
   }));
   return [...new Map(parts.map((part) => [`${part.subject}/${part.key}`, part])).values()];
+}
+
+/**
+ * Judges the queued rows in which the database found something.
+ * @param rows those with something in them, and those that could not be searched
+ * @param foundIn what was found in the row; null where it could not be searched
+ * @param describe the part of a finding that differs between invariants
+ */
+export function judgeQueued<R extends RowName, Observed>(
+  executions: Executions,
+  rows: readonly R[],
+  foundIn: (row: R) => string | null,
+  describe: (agent: string, id: string, found: string) => Pick<Finding<Observed>, "observed" | "signalQuery">,
+): Checked<Observed> {
+  const isQueued = ({ status }: { readonly status: string }) => status === "queued";
+  const findings = rows.filter(isNamed).flatMap((row): Finding<Observed>[] => {
+    const found = foundIn(row);
+    return found === null
+      ? []
+      : [{ subject: row.agent, keys: [row.id], ...describe(row.agent, row.id, found) }];
+  });
+  return {
+    subjects: [...executions.live.filter(isQueued).map((e) => e.agent), ...findings.map((f) => f.subject)],
+    unseen: [
+      ...partsOf(executions.unreadable.filter(isQueued)),
+      ...partsOf(rows.filter((row) => foundIn(row) === null)),
+    ],
+    findings,
+  };
 }
 
 /** Names the subjects of findings, sorted, the first few: `a, b, c and 4 more`. */
