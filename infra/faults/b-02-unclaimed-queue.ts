@@ -9,7 +9,7 @@ export const unclaimedQueue: Fault = {
   invariantId: "B-02",
   name: "unclaimed queue",
   title: `a queued run of a pull agent that nobody has claimed for ${WAITED_SECONDS} seconds`,
-  cured: "the row is failed, and the agent is no pull agent any more",
+  cured: "the row is failed, and the agent is no longer a pull agent",
   isPlatformWide: true,
   obstacle: ({ controls }) =>
     "absent" in controls ? `sweeps would drain the row: ${controls.absent}` : null,

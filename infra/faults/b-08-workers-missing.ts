@@ -4,7 +4,7 @@ export const workersMissing: Fault = {
   invariantId: "B-08",
   name: "no workers",
   title: "a pull agent whose container runs without pull workers",
-  cured: "it is no pull agent any more",
+  cured: "the agent is no longer a pull agent",
   obstacle: ({ docker }) => ("absent" in docker ? docker.absent : null),
   prepare: (agent) => agent.startContainer(),
   provoke: (agent) => agent.setPoll(400),

@@ -26,7 +26,7 @@ export type Tampering =
       readonly scheduleId: string;
       readonly nextRunAtMs: number | null;
     }
-  /** The key that says when a pull worker of the agent asked for work is gone: it is no pull agent any more. */
+  /** The key that says when a pull worker of the agent asked for work is gone: the agent is no longer a pull agent. */
   | { readonly what: "pull polls gone"; readonly agent: string }
   /** The canary reads a place that is not the platform's; null: the platform again. */
   | { readonly what: "canary pointed"; readonly place: Elsewhere | null };

@@ -54,7 +54,7 @@ export function insertRow(
 
 /**
  * Marks the row as dispatched to its agent. Gives false where it is not running any more: then there is nothing to run.
- * @param isLate whether the dispatch was parked: then its age begins anew, and queued_at keeps its first start
+ * @param isLate whether the dispatch was parked: then its age restarts, and queued_at keeps the first start
  */
 export function markDispatched(
   context: PlatformContext,

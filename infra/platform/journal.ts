@@ -38,7 +38,7 @@ export type RowChange = OfExecution &
       }
     /** The row got `dispatched` or a session. */
     | { readonly what: "session" }
-    /** started_at was written anew, and nothing else of the row. */
+    /** Only started_at was rewritten. */
     | { readonly what: "start moved"; readonly startedAtMs: number }
     /** lease_expires_at was written; null: it was cleared. */
     | { readonly what: "lease"; readonly expiresAtMs: number | null }

@@ -12,7 +12,7 @@ const MOST_REDELIVERIES = 3;
 /** A row that a worker has claimed. */
 export interface LeasedRow {
   readonly execution: PlatformExecution;
-  /** The worker's own: where the row is claimed anew, it has another. */
+  /** The worker's own: a row that is claimed again gets a new one. */
   readonly token: string;
   /** How many workers have lost it. */
   readonly redeliveries: number;

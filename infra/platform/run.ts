@@ -11,7 +11,7 @@ export const ROW_TO_RELEASE_MS = 5;
 const DISPATCH_TO_SESSION_MS = 200;
 /** While its dispatch is parked, a slot is renewed as often. */
 const RENEW_EVERY_MS = 15_000;
-/** The age of a run begins anew at its dispatch where that was parked for as long. */
+/** A dispatch that was parked for at least this long restarts the age of its run. */
 const LATE_DISPATCH_MS = 5_000;
 
 export interface Run {

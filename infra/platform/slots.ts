@@ -157,7 +157,7 @@ export async function writeSlot(
   }
 }
 
-/** Renews a slot: its score and its life begin anew. Does nothing where the slot is gone. */
+/** Renews a slot: its score and its expiry restart. Does nothing if the slot is gone. */
 export async function renewSlot(
   context: PlatformContext,
   { id: executionId, agent }: PlatformExecution,
