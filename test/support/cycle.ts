@@ -18,7 +18,6 @@ import type {
   Slot,
   TerminalStatus,
 } from "../../shared/facts/facts.ts";
-import { DATABASE_FACTS, REDIS_FACTS } from "../../shared/facts/trust.ts";
 import { type CheckSettings, checksOf } from "../../shared/invariants/checks.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { recollectionsOf } from "../../shared/recall/index.ts";
@@ -49,9 +48,23 @@ export const DAY_MS = 24 * HOUR_MS;
 export const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
 const GIVES = {
-  sqlite: DATABASE_FACTS.filter((fact) => fact !== "queueCounts"),
+  sqlite: [
+    "roster",
+    "executions",
+    "sessions",
+    "newestStart",
+    "pendingRetries",
+    "platformSettings",
+    "ended",
+    "endedWithoutTime",
+    "endedBeforeStart",
+    "backlogDefects",
+    "credentialsInQueue",
+    "schedules",
+    "orphans",
+  ],
   queue_counts: ["queueCounts"],
-  redis: REDIS_FACTS,
+  redis: ["slots", "drainTick", "pullPolls", "platformKeys"],
   docker: ["zombies", "containers"],
 } as const satisfies Record<string, readonly FactName[]>;
 export type SourceName = keyof typeof GIVES;
