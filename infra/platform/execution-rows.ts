@@ -52,32 +52,31 @@ export function insertRow(
   );
 }
 
-/**
- * Marks the row as dispatched to its agent. Gives false where it is not running any more: then there is nothing to run.
- * @param isLate whether the dispatch was parked: then its age restarts, and queued_at keeps the first start
- */
-export function markDispatched(
+/** Marks the row as dispatched to its agent. Gives false where it is not running any more: then there is nothing to run. */
+export const markDispatched = (
   context: PlatformContext,
   { id, agent }: PlatformExecution,
-  isLate: boolean,
-): Promise<boolean> {
+): Promise<boolean> =>
+  writeRow(
+    context,
+    "UPDATE schedule_executions SET claude_session_id = 'dispatched' WHERE id = ? AND status = 'running'",
+    [id],
+    { what: "session", agent, executionId: id },
+  );
+
+/**
+ * Restarts the age of a run whose dispatch was parked; queued_at keeps when it was admitted. Gives false where the row is not
+ * running any more.
+ */
+export function restartAge(context: PlatformContext, { id, agent }: PlatformExecution): Promise<boolean> {
   const startedAtMs = context.clock.now();
-  const session = { what: "session", agent, executionId: id } as const;
-  const where = "WHERE id = ? AND status = 'running'";
-  return isLate
-    ? writeRow(
-        context,
-        `UPDATE schedule_executions SET claude_session_id = 'dispatched', queued_at = started_at, started_at = ? ${where}`,
-        [timestamp(startedAtMs), id],
-        { what: "start moved", agent, executionId: id, startedAtMs },
-        session,
-      )
-    : writeRow(
-        context,
-        `UPDATE schedule_executions SET claude_session_id = 'dispatched' ${where}`,
-        [id],
-        session,
-      );
+  return writeRow(
+    context,
+    `UPDATE schedule_executions SET queued_at = COALESCE(queued_at, started_at), started_at = ?
+     WHERE id = ? AND status = 'running'`,
+    [timestamp(startedAtMs), id],
+    { what: "start moved", agent, executionId: id, startedAtMs },
+  );
 }
 
 /** Gives the row its session. Gives false where the row is not running any more. */

@@ -2,7 +2,7 @@
 import { CANCELLED, STOPPED } from "./background.ts";
 import type { Capacity } from "./capacity.ts";
 import { messageOf, type PlatformContext } from "./context.ts";
-import { endRow, markDispatched, writeSession } from "./execution-rows.ts";
+import { endRow, markDispatched, restartAge, writeSession } from "./execution-rows.ts";
 import { renewSlot } from "./slots.ts";
 import type { PlatformExecution } from "./task.ts";
 
@@ -87,17 +87,21 @@ export async function work(
   }
 }
 
-/** Hands the run to its agent. Gives false where the row has ended meanwhile. */
+/**
+ * Hands the run to its agent, which may take a while: until then it is parked. Gives false where the row has ended meanwhile.
+ * The slot of a chat turn is not renewed: it has another id than the run.
+ */
 async function dispatch(run: Run, timeoutSeconds: number): Promise<boolean> {
   const { context, execution, signal } = run;
   const { clock, traits } = context;
   const { parkedMs } = execution.task;
+  if (!(await markDispatched(context, execution))) return false;
   for (let leftMs = parkedMs; leftMs > 0; leftMs -= RENEW_EVERY_MS) {
     await clock.sleep(Math.min(leftMs, RENEW_EVERY_MS), signal);
     if (traits.renewsSlots) await renewSlot(context, execution, timeoutSeconds);
   }
   const isLate = traits.renewsSlots && parkedMs >= LATE_DISPATCH_MS;
-  if (!(await markDispatched(context, execution, isLate))) return false;
+  if (isLate && !(await restartAge(context, execution))) return false;
   await clock.sleep(DISPATCH_TO_SESSION_MS, signal);
   return writeSession(context, execution);
 }

@@ -52,6 +52,13 @@ export const CORRECTIONS = {
     title: "a chat turn that found no free slot goes on when slots are free again",
     takeOut: (readings) => withRows(readings, () => ({ runsAtStart: null })),
   },
+  "parked turns": {
+    invariants: "S-01",
+    title:
+      "a chat turn whose dispatch was parked has started_at moved, and queued_at says when it was admitted",
+    takeOut: (readings) =>
+      withRows(readings, ({ status }) => (status === "running" ? { queuedAtMs: null } : {})),
+  },
   dispatch: {
     invariants: "S-01",
     title: "a run without a session is being dispatched, for a minute",

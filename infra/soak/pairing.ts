@@ -2,6 +2,7 @@
  * Chat turns in the journal. Nothing links the slot of a turn with its row, so that a reader can only pair slots without
  * a row with rows without a slot: the closest in time first, each once.
  */
+import { mapped } from "./conditions.ts";
 import { type Bounds, type Interval, intersection, lifetimes, NEVER, not, union } from "./intervals.ts";
 import type { ExecutionTimeline } from "./timeline.ts";
 
@@ -22,6 +23,12 @@ interface Candidate {
   /** When it is there unpaired, with that value. */
   readonly alone: Bounds;
 }
+
+/** When a turn was admitted: a dispatch that was parked moves the start of its row, which says the first one all the same. */
+const admittedAtMs = ({ startedAtMs }: ExecutionTimeline): ExecutionTimeline["startedAtMs"] => {
+  const first = startedAtMs.writes.find(({ value }) => value !== null)?.value ?? null;
+  return mapped(startedAtMs, (atMs) => (atMs === null ? null : first));
+};
 
 /** Gives for each value of an instant the time in which the candidate has it. */
 function candidatesOf(
@@ -142,7 +149,7 @@ export function pairingOf(
     turns.length === 0
       ? new Map<string, Bounds>()
       : sweep([
-          ...turns.flatMap((turn) => candidatesOf(turn, "row", turn.startedAtMs, rowWithoutSlot(turn))),
+          ...turns.flatMap((turn) => candidatesOf(turn, "row", admittedAtMs(turn), rowWithoutSlot(turn))),
           ...executions.flatMap((one) => candidatesOf(one, "slot", one.slot, slotWithoutRow(one))),
         ]);
   const isAlone = (name: string) => not(paired.get(name) ?? NEVER);

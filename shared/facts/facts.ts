@@ -61,6 +61,10 @@ export interface Execution {
   /** As stored, for the operator to search for. */
   readonly startedAt: string | null;
   readonly startedAtMs: number | null;
+  /**
+   * When it was queued. Of a running row: when it was admitted, where its dispatch was parked or it waited in the queue; then
+   * started_at says when it was dispatched.
+   */
   readonly queuedAtMs: number | null;
   /** Set when a pull worker has claimed the row, which then holds no Redis slot. */
   readonly lease: { readonly expiresAt: string; readonly expiresAtMs: number | null } | null;

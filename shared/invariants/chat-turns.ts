@@ -4,7 +4,7 @@
  */
 import { CHAT_TRIGGERS, type Execution, isDrainSentinel, type Slot } from "../facts/facts.ts";
 
-/** How long before and after its slot the row of a turn may begin. */
+/** How long before and after its slot the row of a turn may be made. */
 const BEFORE_MS = 2_000;
 const AFTER_MS = 10_000;
 /** So many turns of an agent are listed at once as going on without a slot (its list `agent:queue`). */
@@ -13,6 +13,9 @@ const MAX_WITHOUT_SLOT = 3;
 const MAX_PAIRS = 1_000_000;
 
 const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
+/** When the turn asked for its slot. Where its dispatch was parked, started_at is later, and queued_at keeps the instant. */
+const admittedAtMs = ({ queuedAtMs, startedAtMs }: Execution): number | null => queuedAtMs ?? startedAtMs;
 
 export const isChatTurn = ({ triggeredBy }: Execution): boolean =>
   triggeredBy !== null && CHAT_TRIGGERS.includes(triggeredBy);
@@ -26,11 +29,14 @@ export function withoutChatTurns(
   rows: readonly Execution[],
 ): { readonly slots: readonly Slot[]; readonly rows: readonly Execution[]; readonly paired: number } {
   const acquired = slots.filter(({ id }) => !isDrainSentinel(id));
-  const turns = rows.filter((row) => isChatTurn(row) && row.startedAtMs !== null);
+  const turns = rows.flatMap((row) => {
+    const madeAtMs = isChatTurn(row) ? admittedAtMs(row) : null;
+    return madeAtMs === null ? [] : [{ row, madeAtMs }];
+  });
   const most = Math.floor(MAX_PAIRS / Math.max(1, acquired.length));
-  const candidates = turns.slice(0, most).flatMap((row) =>
+  const candidates = turns.slice(0, most).flatMap(({ row, madeAtMs }) =>
     acquired.flatMap((slot) => {
-      const laterMs = row.startedAtMs! - slot.score * 1000;
+      const laterMs = madeAtMs - slot.score * 1000;
       return laterMs >= -BEFORE_MS && laterMs <= AFTER_MS ? [{ row, slot, apartMs: Math.abs(laterMs) }] : [];
     }),
   );
@@ -66,6 +72,6 @@ export function turnsWithoutSlot(
   if (cap === null) return new Set(turns);
   const foundNone = turns.filter(({ runsAtStart }) => runsAtStart !== null && runsAtStart >= cap);
   const others = slotCount >= cap ? turns.filter((row) => !foundNone.includes(row)) : [];
-  others.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || order(a.id, b.id));
+  others.sort((a, b) => (admittedAtMs(b) ?? 0) - (admittedAtMs(a) ?? 0) || order(a.id, b.id));
   return new Set([...foundNone, ...others.slice(0, MAX_WITHOUT_SLOT)]);
 }

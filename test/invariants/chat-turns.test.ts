@@ -39,6 +39,12 @@ describe("a slot and a row are one chat turn", () => {
     expect(paired([at("s", 60)], [turn("r", 60 - laterSeconds)])[2]).toBe(pairs);
   });
 
+  test("however late it was dispatched: queued_at keeps when a parked turn was admitted", () => {
+    const parked = turn("r", 5, { queuedAtMs: turn("r", 600).startedAtMs });
+    expect(paired([at("s", 600.04)], [parked])).toEqual([[], [], 1]);
+    expect(paired([at("s", 5)], [parked])).toEqual([["s"], ["r"], 0]);
+  });
+
   test("each once: two slots and one row leave a slot, one slot and two rows leave a row", () => {
     expect(paired([at("near", 60), at("far", 65)], [turn("r", 60)])).toEqual([["far"], [], 1]);
     expect(paired([at("s", 60)], [turn("near", 60), turn("far", 55)])).toEqual([[], ["far"], 1]);

@@ -452,6 +452,9 @@ function realSlotsOf({ slots }: Facts, agent: string, time: ReadingTime): Slot[]
 const isChat = (row: Execution) =>
   row.triggeredBy === "chat" || row.triggeredBy === "mcp" || row.triggeredBy === "agent";
 
+/** A turn whose dispatch was parked has its age restarted, and queued_at says when it was admitted. */
+const whenAdmitted = (row: Execution) => (row.queuedAtMs !== null ? row.queuedAtMs : row.startedAtMs);
+
 /** Takes the closest slot and chat row out of both lists, again and again. Returns how many pairs there were. */
 function pairOff(slots: Slot[], rows: Execution[]): number {
   for (let pairs = 0; ; pairs += 1) {
@@ -459,8 +462,9 @@ function pairOff(slots: Slot[], rows: Execution[]): number {
     // Of pairs that are as close, the first by the row's id, then by the slot's.
     for (const row of [...rows].sort((a, b) => (a.id < b.id ? -1 : 1)))
       for (const slot of [...slots].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-        if (!isChat(row) || row.startedAtMs === null || slot.id.slice(0, 6) === "drain-") continue;
-        const after = row.startedAtMs - slot.score * 1000;
+        const admitted = whenAdmitted(row);
+        if (!isChat(row) || admitted === null || slot.id.slice(0, 6) === "drain-") continue;
+        const after = admitted - slot.score * 1000;
         if (after < -2000 || after > 10_000) continue;
         if (best === null || Math.abs(after) < best.apart) best = { row, slot, apart: Math.abs(after) };
       }
@@ -696,7 +700,7 @@ const RULES: Record<string, Rule> = {
         if (!starting && !dispatching) lost.push(row);
       }
       // The newest first: the platform lets three turns of an agent go on without a slot.
-      lost.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.id < b.id ? -1 : 1));
+      lost.sort((a, b) => (whenAdmitted(b) ?? 0) - (whenAdmitted(a) ?? 0) || (a.id < b.id ? -1 : 1));
       let goOn = 0;
       const sqlOnly: string[] = [];
       for (const row of lost) {

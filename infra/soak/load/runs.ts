@@ -11,7 +11,7 @@ import { MEAN_CAP } from "./fleet.ts";
 const OCCUPANCY = 0.65;
 /** Longer than the checks' grace for a start, so that they judge the end of such a run. */
 const LONG_RUN_MS = [3_200, 8_000] as const;
-/** Long enough for a renewal of the slot, and within the grace for a run without a session. */
+/** Long enough for a renewal of the slot. */
 const PARKED_MS = [15_500, 18_000] as const;
 const PUMP_EVERY_MS = 10;
 const MOST_AT_ONCE = 25;
@@ -35,7 +35,9 @@ function taskDrawer(random: Random, options: LoadOptions, scale: number) {
   return (): Partial<Task> => {
     const isLong = random.percent(longPercent);
     const runMs = (isLong ? random.between(...LONG_RUN_MS) : random.between(0.1, 1.9) * shortMs) * scale;
-    if (random.percent(parkedPercent)) return { runMs, parkedMs: random.between(...PARKED_MS) };
+    // Long after its dispatch too, so that the checks judge what the park has left.
+    if (random.percent(parkedPercent))
+      return { runMs: random.between(...LONG_RUN_MS) * scale, parkedMs: random.between(...PARKED_MS) };
     if (random.percent(2)) {
       // Fails at its timeout, with a late answer.
       const timeoutSeconds = random.whole(2, 4);
@@ -60,8 +62,7 @@ function starter(churn: Churn, random: Random) {
     const { name } = agent;
     if (drawn < chatPercent && !agent.isPull)
       return async () => {
-        const { parkedMs: _, ...rest } = task;
-        const turn = await platform.chat({ agent: name, kind, task: rest });
+        const turn = await platform.chat({ agent: name, kind, task });
         if (turn) counts.chatTurns += 1;
         if (turn && !turn.hasSlot) counts.turnsWithoutSlot += 1;
         return turn?.id ?? null;

@@ -65,6 +65,20 @@ describeLive(["redis-server"], "a chat turn", () => {
     expect(await stage.platform.chat({ agent: "ruby" })).toBeNull();
   });
 
+  test("that is parked leaves its slot as it was, and its row's age begins anew", async () => {
+    await stage.addAgent();
+    const { id } = await startTurn({ agent: "ruby", task: { parkedMs: 20_000, runMs: 10_000 } });
+    const scored = () => stage.bench.redis.zrange("agent:slots:ruby", 0, -1, "WITHSCORES");
+    const { started_at: admitted } = await stage.row(id);
+    const acquired = await scored();
+    await stage.pass(15_000);
+    await stage.pass(5_000);
+    await stage.clock.sleeping(200);
+    expect(await scored()).toEqual(acquired);
+    expect(await stage.row(id)).toMatchObject({ queued_at: admitted, claude_session_id: "dispatched" });
+    expect(String((await stage.row(id)).started_at) > String(admitted)).toBe(true);
+  });
+
   test("gives its slot back where the agent is deleted before the row is made", async () => {
     await stage.addAgent();
     const started = stage.platform.chat({ agent: "ruby" });

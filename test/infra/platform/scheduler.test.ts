@@ -190,7 +190,7 @@ describeLive(["redis-server"], "the scheduler", () => {
     stage.clock.advance(15_000);
     await until(async () => expect(await score()).toBe(stage.clock.now() / 1000));
     await until(async () => expect(await stage.bench.redis.ttl(`agent:slot:ruby:${id}`)).toBe(360));
-    expect(await stage.row(id)).toMatchObject({ claude_session_id: null, started_at: first });
+    expect(await stage.row(id)).toMatchObject({ claude_session_id: "dispatched", started_at: first });
     await stage.pass(5_000);
     await stage.clock.sleeping(200);
     expect(await score()).toBe(stage.clock.now() / 1000);

@@ -55,6 +55,14 @@ test("the slot of a chat turn and its row are a pair, though nothing links them"
     ]);
 });
 
+test("a turn whose dispatch was parked stays the pair of its slot, which is not renewed", () => {
+  const moved = at(-8_000, { what: "start moved", ...ruby, executionId: "turn-1", startedAtMs: T0 - 8_000 });
+  const events = [...fleet(), ...turn(1, -60_000), moved];
+  expect(judged(events, [cycle(...LATER)])).toEqual(QUIET);
+  const red = cycle(...LATER, [finding("S-01", "sql:turn-1")]);
+  expect(judged(events, [red]).falseReds).toEqual(["S-01 sql:turn-1"]);
+});
+
 test("a turn whose row is dated by another clock is alone, whatever slot comes and goes beside it", () => {
   const lost = [...turn(1, -5_000, { row: false }), ...turn(2, -60_000, { slot: false })];
   const passing = turn(3, -59_900, { row: false }).map(

@@ -147,6 +147,32 @@ describe("how many other runs were under way when a chat turn began", () => {
     expect(await countFor()).toBe(1);
   });
 
+  test("runs whose dispatch was parked restart their age, and were under way all the same", async () => {
+    await add("turn", { ...turn, started_at: ago(300), queued_at: ago(600) });
+    await add("still-parked-then", { started_at: ago(590), queued_at: ago(900) });
+    await add("ended-since", {
+      status: "success",
+      started_at: ago(400),
+      queued_at: ago(900),
+      completed_at: ago(200),
+    });
+    await add("admitted-later", { started_at: ago(400), queued_at: ago(500) });
+    await add("admitted-later-and-ended", {
+      status: "success",
+      started_at: ago(400),
+      queued_at: ago(500),
+      completed_at: ago(200),
+    });
+    expect(await countFor()).toBe(2);
+  });
+
+  test("an admission that can't be read leaves the start", async () => {
+    await add("turn", { ...turn, queued_at: "yesterday-ish" });
+    await add("ended-since", { status: "success", started_at: ago(900), completed_at: ago(300) });
+    await add("began-later", { started_at: ago(500) });
+    expect(await countFor()).toBe(1);
+  });
+
   test.each([
     ["naive", naive(ago(600))],
     ["with +00:00", ago(600).replace("Z", "+00:00")],
@@ -195,6 +221,7 @@ describe("how many other runs were under way when a chat turn began", () => {
     const steps = rows.map((row) => String(row.detail)).filter((step) => /\bo\b/.test(step));
     expect(steps).toEqual([
       "SEARCH o USING INDEX idx_executions_agent_started (agent_name=? AND started_at<?)",
+      "SEARCH o USING INDEX idx_executions_agent_started (agent_name=? AND started_at>?)",
     ]);
   });
 });

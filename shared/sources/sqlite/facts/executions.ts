@@ -48,7 +48,7 @@ WHERE e.status IN ('queued', 'running') LIMIT -1`,
 }
 
 const TURN = ["id", "others"] as const;
-/** Runs of an agent that are looked at for each turn: more than any cap allows at once. */
+/** Runs of an agent that are looked at for each turn, before and after its start: more than any cap allows at once. */
 const LOOKED_AT = 40;
 /** Turns that this is asked of. Of those beyond nothing is known. */
 const MOST_TURNS = 200;
@@ -60,22 +60,33 @@ const RELEASE_SECONDS = 1;
 /**
  * Counts for each running chat turn the runs of its agent that were under way when it began and have ended since. A turn that
  * found no free slot goes on without one, also when slots are free again: with the runs that are still live, this says whether
- * it may have been one. In doubt a run is counted.
+ * it may have been one. In doubt a run is counted. A run whose dispatch was parked restarts its age: queued_at keeps when it
+ * was admitted.
  * @returns null where the installation lacks a column, or the index without which history would be visited
  */
 export function endedSinceQuery(schema: Schema): string | null {
   const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
   if (!hasAll || !schema.agentStartIndex) return null;
-  const then = (seconds: string) => `strftime('%Y-%m-%dT%H:%M:%S', e.started_at, '${seconds}')`;
+  const hasQueuedAt = schema.hasColumn(EXECUTIONS, "queued_at");
+  const second = (column: string, seconds: string) =>
+    `strftime('%Y-%m-%dT%H:%M:%S', ${column}, '${seconds}')`;
+  const then = (seconds: string) =>
+    hasQueuedAt
+      ? `COALESCE(${second("e.queued_at", seconds)}, ${second("e.started_at", seconds)})`
+      : second("e.started_at", seconds);
+  const begun = then(`+${BEGIN_TOGETHER_SECONDS} seconds`);
   const leased = schema.hasColumn(EXECUTIONS, "lease_expires_at") ? "o.lease_expires_at" : "NULL";
+  /** Counts among the runs of the agent that began next to that instant, on one side of it. */
+  const count = (side: "<=" | ">", order: "DESC" | "ASC", more: string) => `(SELECT COUNT(*) FROM (
+SELECT o.status AS was, o.completed_at AS ended, ${leased} AS leased, ${hasQueuedAt ? "o.queued_at" : "NULL"} AS queued
+FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
+WHERE o.agent_name = e.agent_name AND o.started_at ${side} ${begun} ORDER BY o.started_at ${order} LIMIT ${LOOKED_AT})
+WHERE was IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ended >= ${then(`-${RELEASE_SECONDS} seconds`)}${more})`;
+  const parked = hasQueuedAt ? ` + ${count(">", "ASC", ` AND queued <= ${begun}`)}` : "";
   return packed(
     TURN,
     // The limit keeps SQLite from computing the count again for each mention of its column.
-    `SELECT e.id AS id, (SELECT COUNT(*) FROM (
-SELECT o.status AS was, o.completed_at AS ended, ${leased} AS leased FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at <= ${then(`+${BEGIN_TOGETHER_SECONDS} seconds`)}
-ORDER BY o.started_at DESC LIMIT ${LOOKED_AT})
-WHERE was IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ended >= ${then(`-${RELEASE_SECONDS} seconds`)}) AS others
+    `SELECT e.id AS id, ${count("<=", "DESC", "")}${parked} AS others
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 WHERE e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
   );
@@ -108,17 +119,17 @@ function endedSinceOf(answer: QueryAnswer | undefined): ReadonlyMap<string, numb
 function withRunsAtStart(live: readonly Execution[], endedSince: ReadonlyMap<string, number>): Execution[] {
   if (endedSince.size === 0) return [...live];
   const startsOf = new Map<string, number[]>();
-  for (const { agent, status, lease, startedAtMs } of live) {
+  for (const { agent, status, lease, startedAtMs, queuedAtMs } of live) {
     if (status !== "running" || lease !== null) continue;
     const starts = startsOf.get(agent) ?? [];
     startsOf.set(agent, starts);
     // When a row without a readable start began is not known: it is counted.
-    starts.push(startedAtMs ?? -Infinity);
+    starts.push(queuedAtMs ?? startedAtMs ?? -Infinity);
   }
   return live.map((row) => {
     const ended = endedSince.get(row.id);
     if (ended === undefined || row.startedAtMs === null) return row;
-    const until = row.startedAtMs + BEGIN_TOGETHER_SECONDS * 1000;
+    const until = (row.queuedAtMs ?? row.startedAtMs) + BEGIN_TOGETHER_SECONDS * 1000;
     const stillLive = (startsOf.get(row.agent) ?? []).filter((ms) => ms <= until).length;
     // The row itself is one of these.
     return { ...row, runsAtStart: ended + stillLive - 1 };
