@@ -8,7 +8,7 @@ import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { scaledClock } from "../platform/clock.ts";
-import { type AgentContainers, agentContainers } from "../platform/containers.ts";
+import type { AgentContainers } from "../platform/containers.ts";
 import { openPlatformDatabase } from "../platform/database.ts";
 import type { SqlClient } from "../platform/file-client.ts";
 import { localFleet } from "../platform/local-fleet.ts";
@@ -16,7 +16,7 @@ import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
 import type { Release } from "../platform/releases.ts";
 import { createSchema } from "../platform/schema.ts";
-import { IDLE, importAgentImage } from "./agent-image.ts";
+import { findContainers } from "./containers.ts";
 import { findDocker, type LocalDocker } from "./docker.ts";
 import { startDynamo } from "./dynamodb.ts";
 import { type Elsewhere, elsewhere } from "./elsewhere.ts";
@@ -113,18 +113,6 @@ function describeDocker(
   return "create" in containers
     ? `${host}, a container for each agent`
     : `${host}, but agents have no containers: ${containers.absent}`;
-}
-
-/** @param onClose gets the function that removes the image */
-async function findContainers(found: LocalDocker, onClose: OnClose): Promise<LocalEnvironment["containers"]> {
-  if (!("docker" in found)) return found;
-  try {
-    const { image, remove } = await importAgentImage(found.docker);
-    onClose(remove);
-    return agentContainers(found.docker, { image, command: IDLE });
-  } catch (error) {
-    return { absent: (error as Error).message };
-  }
 }
 
 /** Starts what the canary reads and where it keeps its state. The database is opened later, by `openDatabase`. */

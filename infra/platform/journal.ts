@@ -72,6 +72,9 @@ export type AgentChange = { readonly agent: string } & (
   | { readonly what: "agent removed"; readonly leavesRows: boolean }
   /** A pull worker of the agent asked for work. */
   | { readonly what: "pull poll"; readonly atSeconds: number }
+  /** Its container runs, with pull workers in it or without, or is gone. */
+  | { readonly what: "container started"; readonly isPullMode: boolean }
+  | { readonly what: "container removed" }
   /** A chat turn without a slot went into the list of them, or left it. */
   | { readonly what: "turn listed" | "turn unlisted"; readonly turn: string }
 );

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Fault } from "../faults/fault.ts";
-import type { Limits } from "../faults/target.ts";
+import { type Limits, present } from "../faults/target.ts";
 import { type TestAgent, testAgent } from "../faults/test-agent.ts";
 import type { AgentSpec } from "../platform/agents.ts";
 import { steadyNow } from "../platform/journal.ts";
@@ -96,6 +96,7 @@ async function breakAndCure(
   for (let n = 0; n < CYCLES_SEEN; n += 1) await cyclePasses();
   const toMs = steadyNow();
   await fault.cure(agent);
+  if (agent.hasContainer) await present(agent.target.docker).containers.remove(agent.name);
   const key = fault.key?.(agent) ?? agent.name;
   const subject = fault.subject?.(agent) ?? agent.name;
   const item = { invariant: fault.invariantId, subject, key };

@@ -1,12 +1,15 @@
 /** The parts of a soak: the simulated platform on real servers, a canary that reads it, and the history. */
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
+import type Docker from "dockerode";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import type { Readings } from "../../shared/facts/facts.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import type { Source } from "../../shared/sources/source.ts";
 import { type Controls, controlsOf, type FaultChange, type Target } from "../faults/target.ts";
+import { findContainers } from "../local/containers.ts";
+import type { LocalDocker } from "../local/docker.ts";
 import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
 import { elsewhere } from "../local/elsewhere.ts";
 import { type LocalRedis, redisServerVersion, startRedis } from "../local/redis.ts";
@@ -16,10 +19,12 @@ import { temporaryFolder } from "../local/temporary-folder.ts";
 import { scaledClock } from "../platform/clock.ts";
 import { openPlatformDatabase, type PlatformDatabase, platformDatabase } from "../platform/database.ts";
 import { openDatabaseFile } from "../platform/file-client.ts";
+import type { Journal } from "../platform/journal.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
 import type { Release } from "../platform/releases.ts";
 import { createSchema } from "../platform/schema.ts";
+import { type SoakContainers, soakContainers } from "./containers.ts";
 import { CORRECTIONS, type CorrectionName, type NamesOf } from "./corrections.ts";
 import type { SoakEvent } from "./timeline.ts";
 
@@ -47,6 +52,8 @@ export interface HarnessOptions {
   readonly without?: CorrectionName | undefined;
   /** Invariants that are not run. */
   readonly checksOff?: readonly string[] | undefined;
+  /** The daemon for the containers of pull agents. Left out: they have none, and nothing that needs containers is run. */
+  readonly docker?: LocalDocker | undefined;
   /** The canary's wait before it confirms a red. */
   readonly confirmMs: number;
   /** How many rows of one agent may be queued. */
@@ -81,7 +88,7 @@ function openWatchingCanary(
   change: (readings: Readings) => Readings | Promise<Readings>,
 ) {
   const open = (other: Readonly<Record<string, string>> = {}) =>
-    openCanary({ ...env, DOCKER_HOSTS: "none", ...other }, { state: dynamo });
+    openCanary({ ...env, ...other }, { state: dynamo });
   const canary = open();
   let { sources } = canary;
   pointing.to = (other) => {
@@ -134,9 +141,21 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
 /** Registers a part, to be closed with the harness. */
 type Owned = <T extends { close(): unknown }>(part: T) => T;
 
+/** Makes the agents' image, and what makes containers of it; or says why there are none. */
+async function openContainers(
+  docker: LocalDocker = { absent: "the soak has no Docker daemon" },
+  journal: Journal<FaultChange>,
+  owned: Owned,
+): Promise<(SoakContainers & { readonly daemon: Docker }) | { readonly absent: string }> {
+  if (!("docker" in docker)) return docker;
+  const containers = await findContainers(docker, (end) => void owned({ close: end }));
+  if (!("create" in containers)) throw new SoakError(containers.absent);
+  return { ...owned(soakContainers(containers, journal)), daemon: docker.docker };
+}
+
 /** Starts the platform and opens connections for faults. All of them record into one history. */
 async function openPlatform(
-  { release, scale, maxQueued, sweepEveryMs, dispatchMs }: HarnessOptions,
+  { release, scale, maxQueued, sweepEveryMs, dispatchMs, docker }: HarnessOptions,
   { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
   pointCanaryTo: Controls["pointCanaryTo"],
   owned: Owned,
@@ -155,6 +174,7 @@ async function openPlatform(
   owned({ close: () => connection.disconnect() });
   const [history, lines]: [SoakEvent[], string[]] = [[], []];
   const journal = { record: (event: SoakEvent) => void history.push(event) };
+  const made = await openContainers(docker, journal, owned);
   const log = (line: string) => void lines.push(line);
   const clock = scaledClock(scale);
   const platform = await startPlatform({
@@ -164,6 +184,7 @@ async function openPlatform(
     clock,
     journal,
     log,
+    ...("ofPullAgents" in made && { containers: made.ofPullAgents }),
     sweepEveryMs: () => sweepEveryMs() * scale,
     dispatchMs,
     pullTimes: {
@@ -178,7 +199,7 @@ async function openPlatform(
   const target = {
     database: platformDatabase<FaultChange>(another(), journal),
     redis: new Redis(client),
-    docker: { absent: "the soak has no containers" },
+    docker: "daemon" in made ? { daemon: made.daemon, containers: made.ofAnyAgent } : made,
     controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }, pointCanaryTo),
     journal,
   };
@@ -207,7 +228,9 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     QUEUE_COUNTS_URL: accessorUrl,
     QUEUE_COUNTS_TOKEN: TOKEN,
     CONFIRM_AFTER_MS: String(options.confirmMs),
-    ...(options.checksOff && { CHECKS_OFF: options.checksOff.join() }),
+    ...(options.docker && "env" in options.docker ? options.docker.env : { DOCKER_HOSTS: "none" }),
+    // Containers of a soak have no processes to look at.
+    CHECKS_OFF: ["R-01", ...(options.checksOff ?? [])].join(),
     CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
   const namesOf: NamesOf = async (sql) =>
@@ -217,6 +240,6 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     ...openWatchingCanary(env, dynamo, pointing, (readings) =>
       options.without ? CORRECTIONS[options.without].takeOut(readings, namesOf) : readings,
     ),
-    engines: `SQLite file, ${redis.engine} behind the REST protocol, dynalite`,
+    engines: `SQLite file, ${redis.engine} behind the REST protocol, ${options.docker ? "a Docker daemon" : "no Docker"}, dynalite`,
   };
 }

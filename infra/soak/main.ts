@@ -1,7 +1,9 @@
 /** `npm run soak`: exits with 0 only without a false red and without a missed break. */
 import { Command, Option } from "commander";
+import { loadLocal } from "../../shared/config/local.ts";
 import { plainJson } from "../../shared/text.ts";
 import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
+import { findDocker } from "../local/docker.ts";
 import { RELEASES } from "../platform/releases.ts";
 import { CORRECTION_NAMES } from "./corrections.ts";
 import { SoakError } from "./harness.ts";
@@ -11,7 +13,9 @@ import { runSoak, type SoakOptions } from "./soak.ts";
 
 async function main(): Promise<number> {
   const command = new Command("npm run soak --")
-    .description("Let the canary look at a simulated platform at full churn, and judge each violation")
+    .description(
+      "Let the canary look at a simulated platform at full churn, and judge each violation. Pull agents have containers where the Docker daemon of this machine, or of DOCKER_HOST, answers",
+    )
     .addOption(
       new Option("--release <name>", "the release that is simulated").choices(RELEASES).default("today"),
     )
@@ -65,8 +69,10 @@ async function main(): Promise<number> {
   };
   if (options.breaks > 0 && agents < 5)
     throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
+  const { dockerHost, dockerCertPath } = loadLocal([]);
   const report = await runSoak({
     ...options,
+    docker: await findDocker(dockerHost, dockerCertPath),
     signal: stoppedByUser(SoakError),
     ...(!json && { onProgress: (line: string) => console.error(line) }),
   });

@@ -34,7 +34,7 @@ export const commandOf = ({ options }: { readonly options: SoakReport["options"]
   `npm run soak -- --release ${options.release}${loadOf(options)}${options.without ? ` --without "${options.without}"` : ""} --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
 
 export function renderSoak(report: SoakReport): string {
-  const { options, judgement, churn } = report;
+  const { options, judgement, churn, unbroken } = report;
   const { falseReds, missed, voidBreaks, unknowns, trueReds } = judgement;
   const planned = Object.values(report.breaksByName).reduce((sum, n) => sum + n, 0);
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
@@ -76,7 +76,7 @@ export function renderSoak(report: SoakReport): string {
       "missed",
       `${missed.length}${missed.length > 0 ? ` (${listed(countBy(missed, ({ item }) => invariantOf(item)))})` : ""}`,
     ),
-    row("unknown", `${unknowns.length}; R-01 not asked (the soak has no containers)`),
+    row("unknown", `${unknowns.length}; not broken: ${unbroken.join(", ")}`),
     row("true reds", `${trueReds} violations, each as the journal has it`),
     "",
     ...firstOf(details).map((line) => `  ${line}`),

@@ -169,6 +169,13 @@ function queueIsUnclaimed(agent: AgentTimeline): Bounds {
   return and(isOnRoster(agent), isPullAgent(agent), or(...hasWaited), not(areAllBusy));
 }
 
+/** Bounds when the container of a pull agent runs without workers. */
+function hasNoWorkers(agent: AgentTimeline): Bounds {
+  if (!agent.hasWorkers.writes.some(({ value }) => value === false)) return NEVER;
+  const runsWithout = is(agent.hasWorkers, (has) => has === false);
+  return and(isOnRoster(agent), isPullAgent(agent), runsWithout);
+}
+
 function queueStandsStill(agent: AgentTimeline, timeline: Timeline): Bounds {
   const { tickMs } = timeline;
   const tickOlderThan = (limitMs: number) =>
@@ -218,9 +225,10 @@ const OF_AGENTS: Record<string, (agent: AgentTimeline, timeline: Timeline) => Bo
   "L-03": isGhost,
   "B-01": (agent) => and(isOnRoster(agent), is(agent.accessorIsWrong, Boolean)),
   "B-02": (agent, timeline) => or(queueStandsStill(agent, timeline), queueIsUnclaimed(agent)),
+  "B-08": hasNoWorkers,
 };
 
-/** Makes the rules for a timeline. R-01 is not among them: no timeline has containers. */
+/** Makes the rules for a timeline. R-01 is not among them: no timeline has processes. */
 export function rulesOf(timeline: Timeline): Rules {
   const ofAgents = new Map<string, Bounds>();
   const slotRules = new Map<string, SlotRules>();

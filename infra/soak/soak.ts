@@ -1,6 +1,8 @@
 /** Runs one soak: a platform at full churn, a canary with cycles back to back, and a judge that knows the journal. */
 import { setTimeout as wait } from "node:timers/promises";
+import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import { FAULTS } from "../faults/index.ts";
+import type { LocalDocker } from "../local/docker.ts";
 import { steadyNow } from "../platform/journal.ts";
 import { drawDispatch } from "../platform/scheduler.ts";
 import { type Breaks, type Plan, startBreaks } from "./breaks.ts";
@@ -27,6 +29,8 @@ export interface SoakOptions extends LoadOptions {
   /** How many times as fast the platform runs. */
   readonly scale: number;
   readonly confirmMs: number;
+  /** The daemon of this machine for containers; one that is absent leaves out what needs them. */
+  readonly docker?: LocalDocker | undefined;
   /** Called now and then with the progress. */
   readonly onProgress?: (line: string) => void;
   /** Ends the run early, and leaves nothing running. */
@@ -36,7 +40,7 @@ export interface SoakOptions extends LoadOptions {
 }
 
 export interface SoakReport {
-  readonly options: Omit<SoakOptions, "onProgress" | "watcher" | "signal">;
+  readonly options: Omit<SoakOptions, "onProgress" | "watcher" | "signal" | "docker">;
   readonly engines: string;
   readonly seconds: number;
   readonly cycles: number;
@@ -48,6 +52,8 @@ export interface SoakReport {
   readonly churn: Load["counts"] & { readonly lateSweeps: number };
   readonly alerts: Readonly<Record<string, number>>;
   readonly breaksByName: Readonly<Record<string, number>>;
+  /** The invariants that no break was for. */
+  readonly unbroken: readonly string[];
   readonly judgement: Judgement;
   /** The log of the platform and the load. */
   readonly lines: readonly string[];
@@ -56,10 +62,11 @@ export interface SoakReport {
 const PROGRESS_EVERY = 100;
 const ENDED: ReadonlySet<string> = new Set(["success", "failed", "cancelled", "skipped"]);
 
-/** The faults that can be made on that harness. */
-const possibleOn = ({ target }: Harness, longest = Infinity) =>
+/** The faults that can be made on that harness, of the invariants that are run. */
+const possibleOn = ({ target, canary }: Harness, longest = Infinity) =>
   FAULTS.filter(
-    ({ obstacle, holdSeconds = 0 }) => (obstacle?.(target) ?? null) === null && holdSeconds <= longest,
+    ({ invariantId, obstacle, holdSeconds = 0 }) =>
+      !canary.checks.off.has(invariantId) && (obstacle?.(target) ?? null) === null && holdSeconds <= longest,
   );
 
 /** Draws for each break an instant in the first half of its own part of the run, so that the last ones are cured in time. */
@@ -94,6 +101,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     confirmMs,
     without: options.without,
     checksOff: options.checksOff,
+    docker: options.docker && "docker" in options.docker ? options.docker : undefined,
     maxQueued: maxQueuedAt(rate),
     sweepEveryMs: sweeps.next,
     dispatchMs: () => drawDispatch(dispatches.fraction),
@@ -149,12 +157,13 @@ interface Outcome {
 
 function reportOf(
   harness: Harness,
-  { onProgress, watcher, signal, ...options }: SoakOptions,
+  { onProgress, watcher, signal, docker, ...options }: SoakOptions,
   { cycles, seconds, churn, made }: Outcome,
 ): SoakReport {
   const { history, engines, alerts, lines } = harness;
   const rows = history.filter((event): event is Extract<SoakEvent, { what: "row" }> => event.what === "row");
   const times = cycles.map(({ first, second }) => (second ?? first)[1] - first[0]).sort((a, b) => a - b);
+  const possible = possibleOn(harness, options.longest);
   return {
     options,
     engines,
@@ -166,11 +175,9 @@ function reportOf(
     churn,
     alerts: Object.fromEntries([...alerts].sort()),
     breaksByName: Object.fromEntries(
-      possibleOn(harness, options.longest).map(({ name }) => [
-        name,
-        made.filter((one) => one.name === name).length,
-      ]),
+      possible.map(({ name }) => [name, made.filter((one) => one.name === name).length]),
     ),
+    unbroken: INVARIANT_IDS.filter((id) => !possible.some(({ invariantId }) => invariantId === id)),
     judgement: judgeSoak(history, cycles, made, options.confirmMs),
     lines,
   };

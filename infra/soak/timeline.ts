@@ -48,6 +48,8 @@ export interface AgentTimeline {
   readonly belongings: Register<boolean>;
   /** Whether a pull worker of it has ever asked for work: it is a pull agent from then on. */
   readonly hasPolled: Register<boolean>;
+  /** Whether there are pull workers in its container; null while no container runs. */
+  readonly hasWorkers: Register<boolean | null>;
   /** Whether the queue accessor gives a wrong count. */
   readonly accessorIsWrong: Register<boolean>;
   /** The next run of each of its schedules that is known, by id; null: the schedule is gone. */
@@ -95,6 +97,7 @@ const newAgent = (name: string) => ({
   settings: register<AgentTimeline["settings"]["initial"]>(null),
   belongings: register(false),
   hasPolled: register(false),
+  hasWorkers: register<boolean | null>(null),
   accessorIsWrong: register(false),
   schedules: new Map<string, Writable<number | null>>(),
   executions: [] as ExecutionTimeline[],
@@ -181,6 +184,12 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
       break;
     case "pull polls gone":
       write(agent.hasPolled, false, event);
+      break;
+    case "container started":
+      write(agent.hasWorkers, event.isPullMode, event);
+      break;
+    case "container removed":
+      write(agent.hasWorkers, null, event);
       break;
     case "roster row lost":
       write(agent.settings, null, event);

@@ -43,8 +43,7 @@ function intervalOf(reads: readonly Read[], nth: number): Interval | null {
 }
 
 /**
- * Runs cycles of the canary and times its reads; nothing else is changed. Containers are off in its configuration. The
- * watcher throws where a cycle did not happen.
+ * Runs cycles of the canary and times its reads; nothing else is changed. The watcher throws where a cycle did not happen.
  */
 export function watchWith(canary: Canary): Watcher {
   let reads: Read[] = [];

@@ -408,3 +408,23 @@ test("a planned break is missed where no cycle told it before its cure, and void
   expect(judged(short, cycles, [planned]).missed).toEqual(["S-01 redis:run-1: leaked slot"]);
   expect(judged([...started(), ...ended(1_000)], cycles, [planned]).voids).toEqual(["leaked slot"]);
 });
+
+test("a pull agent's container without workers breaks, from its start to its end, and another agent's does not", () => {
+  const container = (ms: number, isPullMode: boolean) =>
+    at(ms, { what: "container started", ...ruby, isPullMode });
+  const polled = at(-50_000, { what: "pull poll", ...ruby, atSeconds: T0 / 1000 - 50 });
+  const red = cycle(...LATER, [finding("B-08", "ruby")]);
+  const without = [...fleet(), polled, container(-40_000, false)];
+  expect(only("B-08", without, [red])).toEqual(SILENT);
+  expect(only("B-08", without, [cycle(...LATER)]).missed).toEqual(["B-08 ruby"]);
+  const healthy = [
+    [...fleet(), container(-40_000, false)],
+    [...fleet(), polled, container(-40_000, true)],
+    [...without, at(-2_000, { what: "container removed", ...ruby })],
+    [...without, at(-2_000, { what: "pull polls gone", ...ruby })],
+  ];
+  for (const events of healthy) {
+    expect(only("B-08", events, [cycle(...LATER)])).toEqual(SILENT);
+    expect(only("B-08", events, [red]).falseReds).toEqual(["B-08 ruby"]);
+  }
+});
