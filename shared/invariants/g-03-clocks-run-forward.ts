@@ -11,7 +11,7 @@ interface Observed {
   skew_seconds: number;
 }
 
-/** How far back an end is looked at. */
+/** How far back a run is looked at, by its start or its end: the wrong one of them can be hours away. */
 const RECENT_MS = 3600_000;
 /** Two processes write the two times, and their clocks differ a little. */
 const TOLERANCE_MS = 1000;
@@ -35,7 +35,7 @@ export const clocksRunForward = invariant({
     const findings: Finding<Observed>[] = [];
     for (const row of endedBeforeStart) {
       const { startedAtMs, completedAtMs, status, startedAt, completedAt } = row;
-      if (completedAtMs !== null && completedAtMs < fromMs) continue;
+      if (completedAtMs !== null && Math.max(completedAtMs, startedAtMs ?? completedAtMs) < fromMs) continue;
       const skewMs = startedAtMs === null || completedAtMs === null ? null : startedAtMs - completedAtMs;
       if (skewMs !== null && skewMs <= TOLERANCE_MS) continue;
       if (skewMs === null || !isNamed(row)) {

@@ -71,10 +71,15 @@ test("the skew is whole seconds", () => {
 });
 
 test("only the last hour counts, from where a slow reading began", () => {
-  const facts = { endedBeforeStart: [finished("r", { startedSecondsAgo: 60, endedSecondsAgo: 3_600 })] };
+  const facts = { endedBeforeStart: [finished("r", { startedSecondsAgo: 3_600, endedSecondsAgo: 7_200 })] };
   expect(idsOf(facts)).toEqual(["r"]);
   expect(idsOf(facts, { times: { endedBeforeStart: readBetween(0, 60) } })).toEqual(["r"]);
   expect(idsOf(facts, { times: { endedBeforeStart: readBetween(1, 60) } })).toEqual([]);
+});
+
+test("a writer of local time, by which a run that has just begun ended eight hours ago", () => {
+  const local = finished("r", { startedSecondsAgo: 60, endedSecondsAgo: 8 * 3_600 });
+  expect(idsOf({ endedBeforeStart: [local] })).toEqual(["r"]);
 });
 
 test("a platform whose clock is ahead of ours is judged by its own times", () => {

@@ -996,7 +996,8 @@ const RULES: Record<string, Rule> = {
     const stated: Stated = { subjects: [...facts.roster.keys()], unseen: [], red: [] };
     for (const row of facts.endedBeforeStart) {
       const { id, agent, startedAtMs: start, completedAtMs: end } = row;
-      if (end !== null && times.endedBeforeStart.fromMs - end > 3_600_000) continue;
+      const isLongAgo = (at: number) => times.endedBeforeStart.fromMs - at > 3_600_000;
+      if (end !== null && isLongAgo(end) && (start === null || isLongAgo(start))) continue;
       const isBackward = start !== null && end !== null && start > end + 1000;
       if (start === null || end === null || (isBackward && (id === null || agent === null)))
         stated.unseen.push(nameless(row));

@@ -16,12 +16,12 @@ INSERT INTO schedule_executions (id, schedule_id, agent_name, status, started_at
 SELECT 'old-' || hex(randomblob(8)), 's', 'ruby', '${status}', '${startedAt}', 'm', 'manual' FROM n`);
 
 describe.each([
-  ["with the index on completed_at", async () => {}],
-  ["without it", withoutIndex],
-])("%s", (_, prepare) => {
+  ["with the index on completed_at", true],
+  ["without it", false],
+])("%s", (_, hasIndex) => {
   beforeEach(async () => {
     platform = await memoryPlatform();
-    await prepare();
+    if (!hasIndex) await withoutIndex();
   });
 
   test("a run that ended without saying when is read as it is stored", async () => {
@@ -81,8 +81,16 @@ describe.each([
       await platform.addRun({ id: status, status, started_at: ago(60), completed_at: ago(90) });
     await platform.addRun({ id: "fine", started_at: ago(90), completed_at: ago(60) });
     await platform.addRun({ id: "running", status: "running", completed_at: ago(90) });
-    await platform.addRun({ id: "old", started_at: ago(7_000), completed_at: ago(7_100) });
+    await platform.addRun({ id: "old", started_at: ago(90_000), completed_at: ago(90_100) });
+    await platform.addRun({ id: "without an end", started_at: ago(60) });
     expect(await idsOf("endedBeforeStart")).toEqual(["cancelled", "failed", "skipped", "success"]);
+  });
+
+  test("a run that ended hours before it started, and one that began before 5,000 others", async () => {
+    await platform.addRun({ id: "long", started_at: ago(60), completed_at: ago(90) });
+    await addOld(6_000, "running", ago(120));
+    await platform.addRun({ id: "local time", started_at: ago(60), completed_at: ago(8 * 3_600) });
+    expect(await idsOf("endedBeforeStart")).toEqual(hasIndex ? ["local time", "long"] : ["local time"]);
   });
 
   test.for([

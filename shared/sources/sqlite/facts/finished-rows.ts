@@ -4,17 +4,15 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, timestampReader } from "../../../time.ts";
 import { needsColumns, type SqlFact } from "../fact.ts";
 import { eachRow, packed, type QueryAnswer } from "../packing.ts";
 import type { Schema } from "../schema.ts";
-import { EXECUTIONS, indexedBy, isUsualTimestamp, quoted, secondOf, secondText } from "../sql.ts";
+import { EXECUTIONS, indexedBy, isUsualTimestamp, quoted, secondText } from "../sql.ts";
 
-/** How many rows a statement looks at. An old installation may have tens of thousands without completed_at. */
+/** How many rows a statement looks at, of those that began last. An old installation may have tens of thousands without an end. */
 const NEWEST_ROWS = 5_000;
-/** Runs that ended last, of which each is looked at: as many as end in five minutes at six a second. */
+/** Runs that ended last are looked at besides: they may have begun long before. */
 const NEWEST_ENDED = 2_000;
-/** Ends whose texts are not in the order of their instants can't be found by an index: each row is visited. */
-const NEWEST_VISITED = 1_000;
 /** Longer than any timeout, whatever time zone a start was written in. */
 const LOOK_BACK_MS = 7 * DAY_MS;
-/** How far back ends are compared with starts; a little more than the check asks for. */
+/** How far back rows are compared; a little more than the check asks for. */
 const RECENT_MS = HOUR_MS + MINUTE_MS;
 /** The text of an instant is at most this far from that of UTC. */
 const ZONES_MS = 14 * HOUR_MS;
@@ -37,36 +35,34 @@ AND (started_at >= '${secondText(nowMs - LOOK_BACK_MS)}' OR NOT ${isUsualTimesta
   );
 }
 
+/** As the backend writes a timestamp. This is quick, and nearly every row has it. */
+const AS_WRITTEN = `${["????", "??", "??"].join("-")}T${["??", "??", "??"].join(":")}.??????Z`.replaceAll(
+  "?",
+  "[0-9]",
+);
+const isOdd = (column: string) => `NOT (${column} GLOB '${AS_WRITTEN}' OR ${isUsualTimestamp(column)})`;
+
 /**
- * Selects rows that ended within the last hour and before they started, of the newest, by the texts: the exact instants are
- * the check's to compare. Rows with a time of another shape than the usual one are all selected.
+ * Selects rows that began or ended within the last hour, and ended before they began, by the texts: the exact instants are
+ * the check's to compare. Rows with a time of another shape than the usual ones are all selected. It looks at the rows that
+ * began last, whose ends may be written in any time zone, and at those that ended last, however long ago they began.
  */
 export function endedBeforeStartQuery({ endedIndex }: Schema, nowMs: number): string {
   const sinceMs = nowMs - RECENT_MS;
-  const [from, since, to] = [sinceMs - ZONES_MS, sinceMs, nowMs + ZONES_MS].map(secondText) as [
-    string,
-    string,
-    string,
-  ];
-  const [isOddEnd, isOddStart] = ["completed_at", "started_at"].map(
-    (column) => `NOT ${isUsualTimestamp(column)}`,
-  );
-  const isBackward = `status IN (${quoted(TERMINAL_STATUSES)})
-AND (${isOddEnd} OR ${isOddStart} OR ${secondOf("completed_at")} < ${secondOf("started_at")})`;
-  const rows = (index: string, newest: number, range: string) => `${SELECT} FROM ${EXECUTIONS} e ${index}
-WHERE ${range} AND ${newestBy(newest)} AND ${isBackward}`;
-  const between = (start: string, end: string) => `completed_at >= '${start}' AND completed_at < '${end}'`;
-  const visited = (newest: number, end: string) =>
-    rows(
-      "NOT INDEXED",
-      newest,
-      `${between(from, end)} AND (${isOddEnd} OR ${secondOf("completed_at")} >= '${since}')`,
-    );
-  if (!endedIndex) return packed(COLUMNS, visited(NEWEST_ROWS, to));
-  const indexed = `${SELECT} FROM (SELECT rowid AS place FROM ${EXECUTIONS} ${indexedBy(endedIndex.name)}
-WHERE ${endedIndex.where} AND ${between(since, to)} ORDER BY completed_at DESC LIMIT ${NEWEST_ENDED})
-CROSS JOIN ${EXECUTIONS} e ON e.rowid = place WHERE ${isBackward}`;
-  return packed(COLUMNS, `${indexed}\nUNION ALL ${visited(NEWEST_VISITED, since)}`);
+  const since = secondText(sinceMs);
+  const [early, late] = [secondText(sinceMs - ZONES_MS), secondText(nowMs + ZONES_MS)];
+  const isBackward = `status IN (${quoted(TERMINAL_STATUSES)}) AND completed_at IS NOT NULL
+AND (completed_at < started_at OR substr(completed_at, 11, 1) <> substr(started_at, 11, 1)
+OR ${isOdd("completed_at")} OR ${isOdd("started_at")})`;
+  const isRecent = `(completed_at >= '${early}' OR started_at >= '${early}' OR ${isOdd("completed_at")})`;
+  const begun = `${SELECT} FROM ${EXECUTIONS} e NOT INDEXED
+WHERE ${newestBy(NEWEST_ROWS)} AND ${isBackward} AND ${isRecent}`;
+  if (!endedIndex) return packed(COLUMNS, begun);
+  const ended = `${SELECT} FROM (SELECT rowid AS place FROM ${EXECUTIONS} ${indexedBy(endedIndex.name)}
+WHERE ${endedIndex.where} AND completed_at >= '${since}' AND completed_at < '${late}'
+ORDER BY completed_at DESC LIMIT ${NEWEST_ENDED})
+CROSS JOIN ${EXECUTIONS} e ON e.rowid = place WHERE NOT ${newestBy(NEWEST_ROWS)} AND ${isBackward}`;
+  return packed(COLUMNS, `${begun}\nUNION ALL ${ended}`);
 }
 
 function parseRows(answer: QueryAnswer | undefined): FinishedRow[] {
