@@ -18,18 +18,20 @@ const isChanged = ([answer]: readonly SqlResult[]): boolean => (answer?.rowsAffe
 
 /** Turns a running row into a queued one; into a skipped one where `maxQueued` rows of the agent are queued already. */
 export async function enqueueRow(
-  { database, clock }: PlatformContext,
+  { database, clock, pullAgents }: PlatformContext,
   { id, agent, task }: PlatformExecution,
   maxQueued: number,
 ): Promise<void> {
   const queuedAtMs = clock.now();
+  // Older releases have no such column, and no pull agents.
+  const conversation = pullAgents.has(agent) ? [task.conversation] : [];
   await database.write(
     [
       {
         sql: `UPDATE schedule_executions SET status = 'queued', queued_at = ?, backlog_metadata = ?
-              WHERE id = ? AND status = 'running' AND (SELECT COUNT(*) FROM schedule_executions
+              ${conversation.length > 0 ? ", conversation_key = ?" : ""} WHERE id = ? AND status = 'running' AND (SELECT COUNT(*) FROM schedule_executions
                 INDEXED BY idx_executions_queued WHERE agent_name = ? AND status = 'queued') < ?`,
-        args: [timestamp(queuedAtMs), JSON.stringify(task), id, agent, maxQueued],
+        args: [timestamp(queuedAtMs), JSON.stringify(task), ...conversation, id, agent, maxQueued],
       },
       {
         sql: `UPDATE schedule_executions SET status = 'skipped', completed_at = ?, error = 'the backlog is full'

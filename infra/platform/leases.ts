@@ -22,7 +22,8 @@ export interface LeasedRow {
 const expiryOf = ({ clock }: PlatformContext, leaseMs: number) => clock.now() + leaseMs / clock.scale;
 
 /**
- * Claims the agent's oldest queued row. Gives null where none is queued.
+ * Claims the agent's oldest queued row, leaving out those of a conversation with a turn that runs. Gives null where there is
+ * none.
  * @param leaseMs in ms of the platform's own time
  */
 export async function claimRow(
@@ -35,8 +36,10 @@ export async function claimRow(
     [
       {
         sql: `UPDATE schedule_executions SET status = 'running', started_at = ?, claude_session_id = NULL,
-              lease_expires_at = ?, claim_token = ? WHERE status = 'queued' AND id = (SELECT id FROM schedule_executions
-                INDEXED BY idx_executions_queued WHERE agent_name = ? AND status = 'queued' ORDER BY queued_at LIMIT 1)
+              lease_expires_at = ?, claim_token = ? WHERE status = 'queued' AND id = (SELECT id FROM schedule_executions q
+                INDEXED BY idx_executions_queued WHERE agent_name = ? AND status = 'queued' AND NOT EXISTS (
+                  SELECT 1 FROM schedule_executions r WHERE r.agent_name = q.agent_name AND r.status = 'running'
+                  AND r.conversation_key = q.conversation_key) ORDER BY queued_at LIMIT 1)
               RETURNING id, backlog_metadata, redelivery_count`,
         args: [timestamp(startedAtMs), timestamp(expiresAtMs), token, agent],
       },

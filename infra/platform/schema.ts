@@ -51,6 +51,7 @@ const TABLES: readonly Table[] = [
       "claim_token TEXT",
       "redelivery_count INTEGER DEFAULT 0",
       "chain_depth INTEGER DEFAULT 0",
+      "conversation_key TEXT",
     ],
   },
   {
@@ -100,6 +101,10 @@ const TABLES: readonly Table[] = [
   { name: SETTINGS, seed: [], today: ["key TEXT PRIMARY KEY", "value TEXT NOT NULL"] },
 ];
 
+/** Of the newer release: a conversation has one turn at a time. */
+const ONE_TURN =
+  "CREATE UNIQUE INDEX idx_executions_one_running_turn ON schedule_executions(agent_name, conversation_key) WHERE status = 'running' AND conversation_key IS NOT NULL";
+
 const INDEXES: readonly string[] = [
   "CREATE INDEX idx_executions_schedule ON schedule_executions(schedule_id)",
   "CREATE INDEX idx_executions_agent ON schedule_executions(agent_name)",
@@ -142,5 +147,5 @@ export async function createSchema(database: SqlClient, release: Release = "toda
   const tables = TABLES.filter(({ name }) => hasTable(release, name)).map(
     (table) => `CREATE TABLE ${table.name} (${columnsOf(table, release).join(", ")})`,
   );
-  await database.batch([...tables, ...INDEXES], "write");
+  await database.batch([...tables, ...INDEXES, ...(release === "today" ? [ONE_TURN] : [])], "write");
 }

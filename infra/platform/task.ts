@@ -8,6 +8,8 @@ const Task = z.object({
   /** How long its dispatch waits at the agent before the agent takes it, in ms of the platform's own time. */
   parkedMs: z.number().min(0).default(0),
   ends: z.enum(["success", "failed"]).default("success"),
+  /** The conversation that it is a turn of. Pull workers take one turn of it after the other. */
+  conversation: z.string().nullable().default(null),
   /** How many pull workers die while they work on it. */
   workersLost: z.int().min(0).default(0),
   /** How often a failed run of the scheduler is retried, and after how long. */

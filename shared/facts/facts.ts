@@ -70,6 +70,8 @@ export interface Execution {
   readonly lease: { readonly expiresAt: string; readonly expiresAtMs: number | null } | null;
   /** What started the run: `schedule`, `manual`, `chat`, …; null where it can't be read. */
   readonly triggeredBy: string | null;
+  /** The conversation that the run is a turn of; null for none, and where the installation has no such column. */
+  readonly conversation: string | null;
   /** Whether the row has a Claude session, or is marked as dispatched; null where the installation has no such column. */
   readonly hasSession: boolean | null;
   /**

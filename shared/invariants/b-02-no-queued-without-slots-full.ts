@@ -81,7 +81,8 @@ export const noQueuedWithoutSlotsFull = invariant({
       let look: Look = HEALTHY;
       if (pullAgents.has(agent)) {
         const pool = poolOf(agent, limits, rows, readings.containers, readAtMs);
-        if (queued.length > 0) look = pulled(agent, queued, pool, readAtMs);
+        if (queued.length > 0)
+          look = pulled(agent, queued, { pool, running: conversationsIn(rows), readAtMs });
       } else {
         const cap = effectiveCap(limits, platformSettings);
         const isUnseen = cap === null || hasUnseenSlots(slots, agent);
@@ -174,9 +175,21 @@ function pushed(
   };
 }
 
+/** The conversations with a turn that runs: no worker claims another turn of one. */
+const conversationsIn = (rows: readonly Row[]): ReadonlySet<string> =>
+  new Set(rows.flatMap(({ status, conversation }) => (status === "running" ? (conversation ?? []) : [])));
+
+/** What the queue of an agent with pull workers is judged by. */
+interface Workers {
+  readonly pool: Pool;
+  readonly running: ReturnType<typeof conversationsIn>;
+  readonly readAtMs: number;
+}
+
 /** Judges the queue of an agent with pull workers. Slots say nothing of these. */
-function pulled(agent: string, queued: readonly Row[], pool: Pool, readAtMs: number): Look {
-  const waits = queued.flatMap((row) => queuedSince(row) ?? []);
+function pulled(agent: string, queued: readonly Row[], { pool, running, readAtMs }: Workers): Look {
+  const claimable = queued.filter(({ conversation }) => conversation === null || !running.has(conversation));
+  const waits = claimable.flatMap((row) => queuedSince(row) ?? []);
   const oldestSeconds =
     waits.length > 0
       ? secondsBetween(
@@ -185,7 +198,7 @@ function pulled(agent: string, queued: readonly Row[], pool: Pool, readAtMs: num
         )
       : null;
   if (oldestSeconds === null || oldestSeconds <= CLAIM_SECONDS)
-    return { finding: null, unseen: unreadWaits(agent, queued) };
+    return { finding: null, unseen: unreadWaits(agent, claimable) };
   const { container, size, busy } = pool;
   const isStopped = container.state === "not running";
   const isMisconfigured = container.state === "running" && !container.isPullMode;

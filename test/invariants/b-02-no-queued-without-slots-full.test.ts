@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Facts, RunningContainer } from "../../shared/facts/facts.ts";
+import type { Execution, Facts, RunningContainer } from "../../shared/facts/facts.ts";
 import { noQueuedWithoutSlotsFull as B02 } from "../../shared/invariants/b-02-no-queued-without-slots-full.ts";
 import { evaluate, whyOff } from "../../shared/verdict/evaluate.ts";
 import {
@@ -367,6 +367,20 @@ describe("the queue of an agent with pull workers", () => {
     expect(observedOf(judge(B02, pulled(600, { executions: busy(-1) })))).toMatchObject([
       { busy_workers: 0, idle_workers: 3 },
     ]);
+  });
+
+  test("a turn of a conversation waits for the turn of it that runs, and holds up no other", () => {
+    const turn = (id: string, conversation: string) => queued(id, { waitedSeconds: 600, conversation });
+    const talking = leased("t", { conversation: "c" });
+    const facts = (...rows: Execution[]) => pulled(0, { executions: executionsOf([talking, ...rows]) });
+    expect(statusOf(facts(turn("q", "c")))).toBe("green");
+    expect(statusOf(facts(turn("q", "other")))).toBe("red");
+    expect(statusOf(facts(turn("q", "c"), queued("r", { waitedSeconds: 130 })))).toBe("red");
+    expect(observedOf(judge(B02, facts(turn("q", "c"), queued("r", { waitedSeconds: 130 }))))).toMatchObject([
+      { queued_count: 2, oldest_queued_age_seconds: 130 },
+    ]);
+    const elsewhere = leased("t", { conversation: "c", agent: "ada" });
+    expect(statusOf(pulled(0, { executions: executionsOf([elsewhere, turn("q", "c")]) }))).toBe("red");
   });
 
   test("slots say nothing of pull workers: neither taken ones nor the heartbeat", () => {

@@ -88,6 +88,7 @@ const execution: fc.Arbitrary<Execution> = fc
       },
     ),
     triggeredBy: fc.constantFrom("manual", "schedule", "chat", "chat", "mcp", "agent", null),
+    conversation: fc.constantFrom(null, null, "c-1", "c-2"),
     hasSession: fc.constantFrom(true, true, true, true, true, true, false, false, null),
     runsAtStart: fc.constantFrom(null, 0, 1, 2, 5),
     scheduleTimeoutSeconds: fc.oneof(
@@ -1130,12 +1131,20 @@ const RULES: Record<string, Rule> = {
         );
         if (queue.length === 0) continue;
         let oldest = -1;
-        for (const row of queue) {
+        const all = [...facts.executions.live, ...facts.executions.unreadable];
+        // No worker may claim a second turn of a conversation.
+        const waiting = queue.filter(
+          ({ conversation }) =>
+            !all.some(
+              (o) => o.agent === agent && o.status === "running" && o.conversation === conversation,
+            ) || conversation === null,
+        );
+        for (const row of waiting) {
           const since = row.queuedAtMs !== null ? row.queuedAtMs : row.startedAtMs;
           if (since !== null) oldest = Math.max(oldest, wholeSeconds(since, readAt));
         }
         if (oldest <= 120) {
-          for (const row of queue)
+          for (const row of waiting)
             if (row.queuedAtMs === null && row.startedAtMs === null) stated.unseen.push(nameless(row));
           continue;
         }

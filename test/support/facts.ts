@@ -77,6 +77,7 @@ export function running(
     queuedAtMs: null,
     lease: null,
     triggeredBy: "manual",
+    conversation: null,
     hasSession: true,
     runsAtStart: null,
     scheduleTimeoutSeconds: null,

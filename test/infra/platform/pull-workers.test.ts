@@ -36,6 +36,25 @@ describeLive(["redis-server"], "a pull agent", () => {
     await until(async () => expect(await poll()).toBe(String(stage.clock.now() / 1000)));
   });
 
+  test("takes the turns of one conversation one after the other, and others beside them", async () => {
+    await stage.platform.agents.purge("ruby");
+    await stage.addAgent({ name: "ada", isPull: true, maxParallelTasks: 2 });
+    const turn = (conversation: string | null) =>
+      stage.platform.submit({ agent: "ada", task: { runMs: 30_000, conversation } });
+    const ids: string[] = [];
+    for (const conversation of ["c", "c", null]) {
+      ids.push((await turn(conversation))!);
+      await stage.pass(60);
+    }
+    const rows = () => stage.bench.rows("ada");
+    await until(async () => expect(Object.values(await rows())).toEqual(Array(3).fill("queued")));
+    await stage.pass(PULL.pollEveryMs, 3);
+    const [first, second, other] = ids as [string, string, string];
+    await until(async () =>
+      expect(await rows()).toEqual({ [first]: "running", [second]: "queued", [other]: "running" }),
+    );
+  });
+
   test("runs a queued row under a lease that is renewed, without a slot, its session at the end", async () => {
     const id = await submit({ runMs: 40_000 });
     await stage.platform.runMaintenance();

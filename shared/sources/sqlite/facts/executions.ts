@@ -25,6 +25,7 @@ const COLUMNS = [
   "queued",
   "lease",
   "trigger",
+  "conversation",
   "session",
   "timeout",
 ] as const;
@@ -40,6 +41,7 @@ export function executionsQuery(schema: Schema): string {
     COLUMNS,
     `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
 ${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("triggered_by")} AS trigger,
+${text("conversation_key")} AS conversation,
 ${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 ${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
@@ -149,6 +151,7 @@ function stateOf(row: Row<(typeof COLUMNS)[number]>, timestamp: typeof parseTime
         ? null
         : { expiresAt: lease ?? "(unreadable)", expiresAtMs: timestamp(lease ?? null) },
     triggeredBy: row.trigger ?? null,
+    conversation: row.conversation ?? null,
     hasSession: row.session === null ? null : row.session === "1",
     runsAtStart: null,
     scheduleTimeoutSeconds: countOf(row.timeout),
