@@ -17,6 +17,7 @@ const ELSEWHERE: Readonly<Partial<Record<FactName, readonly string[]>>> = {
   finishedRuns: ["the canary's memory"],
   zombieSightings: ["the canary's memory"],
   rosterDoubtSince: ["the canary's memory"],
+  newestSlotSeen: ["the canary's memory"],
 };
 
 const isOfDatabase = (fact: FactName): fact is SqlFactName =>

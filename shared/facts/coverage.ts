@@ -79,6 +79,13 @@ export const insufficientCoverage = (coverage: Coverage, why: string): Coverage 
   saw: () => false,
 });
 
+/** The coverage of a check that could not tell: it proves nothing healthy or gone. */
+export const undecidedCoverage = (coverage: Coverage): Coverage => ({
+  ...coverage,
+  isWhole: false,
+  saw: () => false,
+});
+
 /** The same coverage with more parts that were not seen. */
 export const withUnseen = (coverage: Coverage, more: readonly Unseen[]): Coverage => ({
   ...coverage,

@@ -318,6 +318,8 @@ export interface Facts {
   zombieSightings: ZombieSightings;
   /** Since when the roster has been in doubt (facts/trust.ts), unix ms; null where the last cycle had no doubt. */
   rosterDoubtSince: number | null;
+  /** When the newest slot was acquired that any cycle has seen, unix ms; null where none was. */
+  newestSlotSeen: number | null;
 }
 export type FactName = keyof Facts;
 

@@ -1,5 +1,6 @@
 /** Whether what was read is the platform's at all. Pure. */
-import type { FactName, Readings } from "./facts.ts";
+import { HOUR_MS } from "../time.ts";
+import { type FactName, isDrainSentinel, type Readings, type ReadingTime, type Slots } from "./facts.ts";
 
 /** What is read from the platform's database. */
 export const DATABASE_FACTS = [
@@ -27,6 +28,32 @@ export const REDIS_FACTS = [
   "platformKeys",
 ] as const satisfies readonly FactName[];
 
+/** Before the epoch, or further ahead than any clock of the platform is, there is no instant of it. */
+const MAX_AHEAD_MS = HOUR_MS;
+
+/** Whether the platform may have dated something with that instant (unix ms), by when it was read. */
+export const isPlatformsInstant = (ms: number, { toMs }: ReadingTime): boolean =>
+  ms >= 0 && ms <= toMs + MAX_AHEAD_MS;
+
+export interface HeldSlot {
+  readonly agent: string;
+  readonly id: string;
+  /** When it was acquired, unix ms. */
+  readonly atMs: number;
+}
+
+/** The slots that executions were given, each with when. */
+export const slotsOfThePlatform = ({ byAgent }: Slots, time: ReadingTime): HeldSlot[] =>
+  [...byAgent].flatMap(([agent, members]) =>
+    members
+      .map(({ id, score }) => ({ agent, id, atMs: score * 1000 }))
+      .filter(({ id, atMs }) => !isDrainSentinel(id) && isPlatformsInstant(atMs, time)),
+  );
+
+/** When the newest of them was acquired, -Infinity where there is none. */
+export const newestOfSlots = (slots: readonly HeldSlot[]): number =>
+  slots.reduce((newest, { atMs }) => Math.max(newest, atMs), -Infinity);
+
 /** A roster without agents, and what other sources say of that. */
 export interface RosterDoubt {
   readonly reason: "roster_read_failed" | "roster_empty_contradicted" | "roster_empty_unverifiable";
@@ -46,6 +73,10 @@ const agentsOfRedis = ({ slots }: Readings): readonly string[] | null =>
   slots?.read && slots.insufficient === undefined
     ? [...slots.value.byAgent.keys(), ...slots.value.unread.keys(), ...slots.value.unseenAgents]
     : null;
+
+/** Whether nobody but Redis could say that there are agents: where no run is under way, it names none. */
+export const isRosterUnproven = ({ roster, containers }: Readings): boolean =>
+  roster?.read === true && roster.value.size === 0 && containers?.read !== true;
 
 /**
  * Doubts a roster that has no agent, or can't be read.

@@ -1,4 +1,4 @@
-import { DATABASE_FACTS, type RosterDoubt, rosterDoubt } from "../facts/trust.ts";
+import { DATABASE_FACTS, isRosterUnproven, type RosterDoubt, rosterDoubt } from "../facts/trust.ts";
 import { formatInstant } from "../time.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { secondsBetween } from "./rules.ts";
@@ -40,7 +40,13 @@ export const rosterBlindness = invariant({
   check({ rosterDoubtSince }, { times, readings }) {
     const doubt = rosterDoubt(readings);
     if (typeof doubt === "string") return doubt;
-    if (doubt === null) return { subjects: [SUBJECT], unseen: [], findings: [] };
+    if (doubt === null)
+      return {
+        subjects: [SUBJECT],
+        unseen: [],
+        findings: [],
+        ...(isRosterUnproven(readings) && { isUndecided: true }),
+      };
     const nowMs = times.rosterDoubtSince.fromMs;
     const sinceMs = rosterDoubtSince ?? nowMs;
     const heldSeconds = secondsBetween(sinceMs, nowMs);

@@ -1,6 +1,12 @@
-import { type Executions, isDrainSentinel, type ReadingTime, type Slots } from "../facts/facts.ts";
-import { DATABASE_FACTS } from "../facts/trust.ts";
-import { formatInstant, HOUR_MS } from "../time.ts";
+import type { Executions, Reading, ReadingTime, Slots } from "../facts/facts.ts";
+import {
+  DATABASE_FACTS,
+  type HeldSlot,
+  isPlatformsInstant,
+  newestOfSlots,
+  slotsOfThePlatform,
+} from "../facts/trust.ts";
+import { formatInstant } from "../time.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { sampleOf } from "./rules.ts";
 
@@ -19,9 +25,6 @@ const LEAST_SLOTS = 3;
 const LEAST_AGENTS = 2;
 /** A slot that leaked is as old as the row of its run. A newer one had no row here. */
 const BEHIND_SECONDS = 300;
-/** Before the epoch, or further ahead than any clock of the platform is, there is no instant of it. */
-const MAX_AHEAD_MS = HOUR_MS;
-const isInstant = (ms: number, { toMs }: ReadingTime): boolean => ms >= 0 && ms <= toMs + MAX_AHEAD_MS;
 
 export const databaseIsThePlatforms = invariant({
   id: "H-02",
@@ -33,26 +36,28 @@ export const databaseIsThePlatforms = invariant({
   runbook:
     "Compare LIBSQL_URL with the database that the platform itself uses (its DATABASE_URL, or the file that it has open). After a migration, point the canary to the new one.",
   reads: ["roster", "executions", "newestStart", "finishedRuns", "slots"],
+  optional: ["newestSlotSeen"],
   confirm: true,
   discredits: { facts: DATABASE_FACTS, because: "the database is not the one that the platform writes" },
 
-  check({ roster, executions, newestStart, finishedRuns, slots }, { times }) {
+  check({ roster, executions, newestStart, finishedRuns, slots }, { times, readings }) {
     if (roster.size === 0) return "the roster is empty: H-01 judges that";
     const liveIds = new Set([...executions.live, ...executions.unreadable].map(({ id }) => id));
-    const strange = slotsOfThePlatform(slots, times.slots).filter(
-      ({ id }) => !liveIds.has(id) && finishedRuns.statusOf(id) === undefined,
-    );
+    const held = slotsOfThePlatform(slots, times.slots);
+    const strange = held.filter(({ id }) => !liveIds.has(id) && finishedRuns.statusOf(id) === undefined);
     const agents = new Set(strange.map(({ agent }) => agent));
-    const newestSlotMs = strange.reduce((newest, { atMs }) => Math.max(newest, atMs), -Infinity);
+    const newestSlotMs = newestOfSlots(strange);
     const newestRowMs = newestOf(executions, newestStart, times.executions);
     const isBehind = (slotMs: number) => Math.floor((slotMs - newestRowMs) / 1000) > BEHIND_SECONDS;
     if (strange.length < LEAST_SLOTS || agents.size < LEAST_AGENTS || !isBehind(newestSlotMs)) {
       const hidden = hiddenAgents(slots, agents);
       const mayBeRed = hidden > 0 && agents.size + hidden >= LEAST_AGENTS && isBehind(times.slots.toMs);
+      const isProven = !isBehind(newestSeen(held, readings.newestSlotSeen)) && Number.isFinite(newestRowMs);
       return {
         subjects: [SUBJECT],
         unseen: [],
         findings: [],
+        ...(!isProven && { isUndecided: true }),
         ...(mayBeRed && { unlisted: `slots of ${hidden} agent(s) were not read` }),
       };
     }
@@ -69,25 +74,18 @@ export const databaseIsThePlatforms = invariant({
     `${slot_count} slot(s) of ${agent_count} agent(s) without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
 });
 
-interface HeldSlot {
-  readonly agent: string;
-  readonly id: string;
-  readonly atMs: number;
-}
-
-/** The slots that executions were given, each with when. */
-const slotsOfThePlatform = ({ byAgent }: Slots, time: ReadingTime): HeldSlot[] =>
-  [...byAgent].flatMap(([agent, members]) =>
-    members
-      .map(({ id, score }) => ({ agent, id, atMs: score * 1000 }))
-      .filter(({ id, atMs }) => !isDrainSentinel(id) && isInstant(atMs, time)),
-  );
+/**
+ * When the newest slot was acquired that this cycle or an earlier one has seen. While few slots are held, what was seen
+ * earlier says whether rows have come since.
+ */
+const newestSeen = (held: readonly HeldSlot[], remembered: Reading<number | null>): number =>
+  Math.max(newestOfSlots(held), (remembered.read ? remembered.value : null) ?? -Infinity);
 
 /** When the newest row began, -Infinity where there is none. A time that can't be right does not count. */
 const newestOf = ({ live }: Executions, newestStart: number | null, time: ReadingTime): number =>
   live.reduce(
     (newest, { startedAtMs }) =>
-      startedAtMs !== null && isInstant(startedAtMs, time) ? Math.max(newest, startedAtMs) : newest,
+      startedAtMs !== null && isPlatformsInstant(startedAtMs, time) ? Math.max(newest, startedAtMs) : newest,
     newestStart ?? -Infinity,
   );
 

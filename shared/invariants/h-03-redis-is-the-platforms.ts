@@ -35,7 +35,8 @@ export const redisIsThePlatforms = invariant({
       .filter(({ hasSession }) => hasSession)
       .map(({ id, agent }) => ({ id: id ?? UNREADABLE_ID, agent: agent! }));
     const agentCount = new Set(dispatched.map(({ agent }) => agent)).size;
-    if (agentCount < LEAST_AGENTS) return healthy;
+    // Without a key, too few runs prove nothing: neither that it is the platform's nor that it is not.
+    if (agentCount < LEAST_AGENTS) return { ...healthy, isUndecided: true };
     const finding: Finding<Observed> = {
       subject: SUBJECT,
       keys: [SUBJECT],

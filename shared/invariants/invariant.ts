@@ -24,6 +24,8 @@ export interface Checked<Observed> extends CoverageParts {
   readonly findings: readonly Finding<Observed>[];
   /** Lines for `sources_unavailable`: what was read and is not the check's to judge. */
   readonly notes?: readonly string[];
+  /** What was read speaks neither for a finding nor against it: what was red stays red, and what was green stays green. */
+  readonly isUndecided?: true;
   /** What it `discredits` is in doubt already, although it is not red yet. */
   readonly isInDoubt?: true;
 }

@@ -1,5 +1,6 @@
 /** The registry of recollections. */
 import { finishedRuns } from "./finished-runs.ts";
+import { newestSlotSeen } from "./newest-slot.ts";
 import type { Recollection } from "./recollection.ts";
 import { rosterDoubtSince } from "./roster-doubt.ts";
 import { zombieSightings } from "./zombie-sightings.ts";
@@ -9,4 +10,5 @@ export const recollectionsOf = ({ dwellSeconds }: { readonly dwellSeconds: numbe
   finishedRuns,
   zombieSightings(dwellSeconds),
   rosterDoubtSince,
+  newestSlotSeen,
 ];

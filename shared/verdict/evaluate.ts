@@ -7,6 +7,7 @@ import {
   insufficientCoverage,
   NOTHING_SEEN,
   seenCount,
+  undecidedCoverage,
 } from "../facts/coverage.ts";
 import type { FactName, Reading, Readings } from "../facts/facts.ts";
 import type { Finding, Invariant } from "../invariants/invariant.ts";
@@ -97,7 +98,8 @@ export function evaluate(invariant: Invariant, readings: Readings): Verdict {
       { times, unlisted, readings: optional } as unknown as Parameters<Invariant["check"]>[1],
     );
     if (typeof checked === "string") return unknownVerdict(invariant, checked);
-    const looked = coverageOf(checked, Object.keys(unlisted).length > 0);
+    const covered = coverageOf(checked, Object.keys(unlisted).length > 0);
+    const looked = checked.isUndecided ? undecidedCoverage(covered) : covered;
     const why = whyInsufficient(invariant, readings, seenCount(looked) === 0);
     const coverage = why === null ? looked : insufficientCoverage(looked, why);
     const findings = [...checked.findings].sort(bySubject);

@@ -129,6 +129,22 @@ describe("an empty roster beside live agents", () => {
     ]);
   });
 
+  test("with Docker left out, a Redis in which no run holds a slot does not say that there are no agents", async () => {
+    const canary = await canaryOf();
+    const sent = alertsOf(canary);
+    canary.leaveOut("docker", "off");
+    await canary.cycle();
+    canary.set({ ...EMPTY, slots: slotsOf({ alpha: [slot("e-1")] }) });
+    await canary.cycle();
+    await canary.cycle();
+    expect(taken(sent)).toEqual(["broke H-01 major"]);
+    canary.set({ slots: slotsOf({}) });
+    for (const { verdicts } of [await canary.cycle(), await canary.cycle()])
+      expect(verdicts["H-01"]?.status).toBe("red");
+    canary.set({ roster: ROSTER });
+    expect(idsOf((await canary.cycle()).recoveries)).toEqual(["H-01"]);
+  });
+
   test("all agree on empty: H-01 is green, and the others say that there is nothing to judge by", async () => {
     const canary = await canaryOf();
     canary.set({ ...EMPTY, containers: containersOf([]) });
@@ -185,6 +201,26 @@ describe("a copy of the database, left behind by a migration", () => {
     expect([idsOf(after.transitions), idsOf(after.recoveries).sort()]).toEqual([[], ["E-01", "H-02"]]);
     expect(redIn(after)).toEqual(["S-01"]);
     expect(taken(sent).sort()).toEqual(["recovered E-01 critical", "recovered H-02 critical"]);
+  });
+
+  test("a lull, in which Redis has one slot or none, ends nothing: no row has come for the slots of before", async () => {
+    const canary = await canaryOf();
+    const sent = alertsOf(canary);
+    canary.set({ ...BEFORE, executions: live(), sessions: new Set(), slots: goesOn });
+    canary.set({ newestStart: START_MS - HOUR_MS });
+    await canary.cycle();
+    expect(taken(sent)).toEqual(["broke H-02 critical"]);
+    for (const slots of [slotsOf({ beta: [slot("n-4")] }), slotsOf({}), goesOn, slotsOf({})]) {
+      canary.set({ slots });
+      const report = await canary.cycle();
+      expect(report.verdicts["H-02"]?.status).toBe("red");
+      expect(report.verdicts["S-01"]).toMatchObject({ status: "unknown" });
+      expect([report.transitions, report.recoveries]).toEqual([[], []]);
+    }
+    // Pointed to the platform's database during the lull: its rows are as new as the slots were.
+    canary.set({ newestStart: canary.now() - 6 * MINUTE_MS, slots: slotsOf({}) });
+    expect(idsOf((await canary.cycle()).recoveries)).toEqual(["H-02"]);
+    expect(taken(sent)).toEqual(["recovered H-02 critical"]);
   });
 
   test("a run of one invariant meanwhile is unknown, by the same reason", async () => {
@@ -284,6 +320,23 @@ describe("another Redis, or one that was flushed", () => {
     expect(idsOf(after.recoveries)).toEqual(["H-03"]);
     expect(redIn(after)).toEqual([]);
     expect(taken(sent)).toEqual(["recovered H-03 critical"]);
+  });
+
+  test("a lull, in which one agent runs or none, ends nothing: Redis has no key still", async () => {
+    const canary = await canaryOf();
+    const sent = alertsOf(canary);
+    canary.set({ ...AT_WORK, ...FLUSHED });
+    await canary.cycle();
+    for (const rows of [[runningRow("e-1", "alpha")], [], [runningRow("e-3", "beta")]]) {
+      canary.set({ executions: live(...rows), sessions: new Set(rows.map(({ id }) => id)) });
+      const report = await canary.cycle();
+      expect(report.verdicts["H-03"]?.status).toBe("red");
+      expect(report.verdicts["S-01"]).toMatchObject({ status: "unknown", reason: OTHER_REDIS });
+    }
+    expect(taken(sent)).toEqual(["broke H-03 critical"]);
+    canary.set({ platformKeys: { hasSlotKey: false, hasHeartbeat: true } });
+    canary.set({ drainTick: (nowMs) => ({ atSeconds: nowMs / 1000 }), executions: live() });
+    expect(idsOf((await canary.cycle()).recoveries)).toEqual(["H-03"]);
   });
 
   test("a database without a row beside it can prove nothing, and H-02 is the one that says so", async () => {

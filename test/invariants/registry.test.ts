@@ -209,6 +209,7 @@ describe("the registry", () => {
     const optional = INVARIANTS.filter((i) => i.optional).map((i) => [i.id, [...i.optional!].sort()]);
     expect(Object.fromEntries(optional)).toEqual({
       "H-01": ["containers", "roster", "slots"],
+      "H-02": ["newestSlotSeen"],
       "B-02": ["containers"],
       "B-08": ["containers"],
     });

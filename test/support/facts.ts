@@ -308,6 +308,7 @@ export function readingsOf(facts: Partial<Facts> = {}, times: Times = {}): Readi
     finishedRuns: rememberedOf({}),
     zombieSightings: sightingsOf({}),
     rosterDoubtSince: null,
+    newestSlotSeen: null,
     ...facts,
   };
   const names = Object.keys(all) as FactName[];
