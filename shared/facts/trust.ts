@@ -1,5 +1,5 @@
 /** Whether what was read is the platform's at all. Pure. */
-import { HOUR_MS } from "../time.ts";
+import { DAY_MS, HOUR_MS } from "../time.ts";
 import { type FactName, isDrainSentinel, type Readings, type ReadingTime, type Slots } from "./facts.ts";
 
 /** What is read from the platform's database. */
@@ -28,12 +28,13 @@ export const REDIS_FACTS = [
   "platformKeys",
 ] as const satisfies readonly FactName[];
 
-/** Before the epoch, or further ahead than any clock of the platform is, there is no instant of it. */
-const MAX_AHEAD_MS = HOUR_MS;
+const isInstant = (ms: number, latestMs: number): boolean => ms >= 0 && ms <= latestMs;
 
-/** Whether the platform may have dated something with that instant (unix ms), by when it was read. */
-export const isPlatformsInstant = (ms: number, { toMs }: ReadingTime): boolean =>
-  ms >= 0 && ms <= toMs + MAX_AHEAD_MS;
+/** Whether the platform may have dated a slot with that instant (unix ms): no clock of it is further ahead. */
+const isSlotsInstant = (ms: number, { toMs }: ReadingTime): boolean => isInstant(ms, toMs + HOUR_MS);
+
+/** Whether the platform may have dated a row with that instant (unix ms). A writer may take its local time for UTC. */
+export const isRowsInstant = (ms: number, { toMs }: ReadingTime): boolean => isInstant(ms, toMs + DAY_MS);
 
 export interface HeldSlot {
   readonly agent: string;
@@ -47,7 +48,7 @@ export const slotsOfThePlatform = ({ byAgent }: Slots, time: ReadingTime): HeldS
   [...byAgent].flatMap(([agent, members]) =>
     members
       .map(({ id, score }) => ({ agent, id, atMs: score * 1000 }))
-      .filter(({ id, atMs }) => !isDrainSentinel(id) && isPlatformsInstant(atMs, time)),
+      .filter(({ id, atMs }) => !isDrainSentinel(id) && isSlotsInstant(atMs, time)),
   );
 
 /** When the newest of them was acquired, -Infinity where there is none. */

@@ -2,7 +2,7 @@ import type { Executions, Reading, ReadingTime, Slots } from "../facts/facts.ts"
 import {
   DATABASE_FACTS,
   type HeldSlot,
-  isPlatformsInstant,
+  isRowsInstant,
   newestOfSlots,
   slotsOfThePlatform,
 } from "../facts/trust.ts";
@@ -85,7 +85,7 @@ const newestSeen = (held: readonly HeldSlot[], remembered: Reading<number | null
 const newestOf = ({ live }: Executions, newestStart: number | null, time: ReadingTime): number =>
   live.reduce(
     (newest, { startedAtMs }) =>
-      startedAtMs !== null && isPlatformsInstant(startedAtMs, time) ? Math.max(newest, startedAtMs) : newest,
+      startedAtMs !== null && isRowsInstant(startedAtMs, time) ? Math.max(newest, startedAtMs) : newest,
     newestStart ?? -Infinity,
   );
 

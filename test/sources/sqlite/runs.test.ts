@@ -191,13 +191,24 @@ describe("how many other runs were under way when a chat turn began", () => {
     expect(await countFor()).toBeNull();
   });
 
-  test("of the ended runs the forty that began last are looked at, the turn among them; of the live ones all", async () => {
+  test("of the ended runs the hundred that began last are looked at, the turn among them; of the live ones all", async () => {
     await add("turn", turn);
     const ended = { status: "success", started_at: ago(700), completed_at: ago(500) };
     for (let n = 0; n < 60; n += 1) await add(`ended-${n}`, ended);
-    expect(await countFor()).toBe(39);
+    expect(await countFor()).toBe(60);
+    for (let n = 60; n < 120; n += 1) await add(`ended-${n}`, ended);
+    expect(await countFor()).toBe(99);
     for (let n = 0; n < 50; n += 1) await add(`live-${n}`, { started_at: ago(5000) });
-    expect(await countFor()).toBe(89);
+    expect(await countFor()).toBe(149);
+  });
+
+  test("beyond two hundred turns of the fleet any may have found no slot", async () => {
+    for (let n = 0; n < 201; n += 1) await add(`t-${n}`, { ...turn, agent_name: `agent-${n}` });
+    await add("manual", { agent_name: "ada" });
+    const counts = [...(await readRuns()).values()].map(({ runsAtStart }) => runsAtStart);
+    expect(counts.filter((count) => count === 0)).toHaveLength(200);
+    expect(counts.filter((count) => count === Infinity)).toHaveLength(1);
+    expect(await countFor("manual")).toBeNull();
   });
 
   test("a run that holds no slot is not counted: a pull worker's, or one that was skipped", async () => {
@@ -248,8 +259,9 @@ SELECT 'z-' || i, 's', 'ruby', 'success', '2026-01-01T00:00:00Z', 'm', 'manual' 
     await add("bytes", { started_at: new Uint8Array([0xff]) });
     await add("2099", { started_at: "2099-01-01T00:00:00Z" });
     expect(await newest()).toBeNull();
-    await add("ahead", { started_at: formatInstant(NOW + HOUR_MS) });
-    expect(await newest()).toBe(NOW + HOUR_MS);
+    // A writer of local time.
+    await add("ahead", { started_at: formatInstant(NOW + 9 * HOUR_MS) });
+    expect(await newest()).toBe(NOW + 9 * HOUR_MS);
   });
 
   test("is null in an empty table, which is not scanned for it", async () => {

@@ -8,7 +8,8 @@ import {
   TERMINAL_STATUSES,
   type UnreadableRow,
 } from "../../../facts/facts.ts";
-import { HOUR_MS, parseTimestamp, timestampReader } from "../../../time.ts";
+import { isRowsInstant } from "../../../facts/trust.ts";
+import { parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { eachRow, packed, type QueryAnswer, type Row, rowsOf, UNREADABLE } from "../packing.ts";
 import type { Schema } from "../schema.ts";
@@ -50,9 +51,9 @@ WHERE e.status IN ('queued', 'running') LIMIT -1`,
 }
 
 const TURN = ["id", "others"] as const;
-/** Runs of an agent that are looked at for each turn, before and after its start: more than any cap allows at once. */
-const LOOKED_AT = 40;
-/** Turns that this is asked of. Of those beyond nothing is known. */
+/** Runs of an agent that are looked at for each turn: those that began before it, and those that were dispatched after it. */
+const LOOKED_AT = { before: 100, after: 40 } as const;
+/** Turns that this is asked of. Those beyond may go on without a slot. */
 const MOST_TURNS = 200;
 /** Runs that begin together acquire their slots in another order than their rows are made in. */
 const BEGIN_TOGETHER_SECONDS = 3;
@@ -79,16 +80,21 @@ export function endedSinceQuery(schema: Schema): string | null {
   const begun = then(`+${BEGIN_TOGETHER_SECONDS} seconds`);
   const leased = schema.hasColumn(EXECUTIONS, "lease_expires_at") ? "o.lease_expires_at" : "NULL";
   /** Counts among the runs of the agent that began next to that instant, on one side of it. */
-  const count = (side: "<=" | ">", order: "DESC" | "ASC", more: string) => `(SELECT COUNT(*) FROM (
+  const count = (
+    side: "<=" | ">",
+    order: "DESC" | "ASC",
+    most: number,
+    more: string,
+  ) => `(SELECT COUNT(*) FROM (
 SELECT o.status AS was, o.completed_at AS ended, ${leased} AS leased, ${hasQueuedAt ? "o.queued_at" : "NULL"} AS queued
 FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at ${side} ${begun} ORDER BY o.started_at ${order} LIMIT ${LOOKED_AT})
+WHERE o.agent_name = e.agent_name AND o.started_at ${side} ${begun} ORDER BY o.started_at ${order} LIMIT ${most})
 WHERE was IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ended >= ${then(`-${RELEASE_SECONDS} seconds`)}${more})`;
-  const parked = hasQueuedAt ? ` + ${count(">", "ASC", ` AND queued <= ${begun}`)}` : "";
+  const parked = hasQueuedAt ? ` + ${count(">", "ASC", LOOKED_AT.after, ` AND queued <= ${begun}`)}` : "";
   return packed(
     TURN,
     // The limit keeps SQLite from computing the count again for each mention of its column.
-    `SELECT e.id AS id, ${count("<=", "DESC", "")}${parked} AS others
+    `SELECT e.id AS id, ${count("<=", "DESC", LOOKED_AT.before, "")}${parked} AS others
 FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
 WHERE e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
   );
@@ -128,8 +134,12 @@ function withRunsAtStart(live: readonly Execution[], endedSince: ReadonlyMap<str
     // When a row without a readable start began is not known: it is counted.
     starts.push(queuedAtMs ?? startedAtMs ?? -Infinity);
   }
+  const areMore = endedSince.size >= MOST_TURNS;
   return live.map((row) => {
     const ended = endedSince.get(row.id);
+    const isTurn =
+      row.status === "running" && row.triggeredBy !== null && CHAT_TRIGGERS.includes(row.triggeredBy);
+    if (ended === undefined && areMore && isTurn) return { ...row, runsAtStart: Infinity };
     if (ended === undefined || row.startedAtMs === null) return row;
     const until = (row.queuedAtMs ?? row.startedAtMs) + BEGIN_TOGETHER_SECONDS * 1000;
     const stillLive = (startsOf.get(row.agent) ?? []).filter((ms) => ms <= until).length;
@@ -206,8 +216,6 @@ export const sessions: SqlFact<Facts["sessions"]> = {
 /** Rows that are looked at: the newest were inserted last, whatever their agents and ids. */
 const NEWEST = 50;
 const START = ["started", "ended"] as const;
-/** A row that begins later than this can't be one of a platform whose clock is right. */
-const MAX_AHEAD_MS = HOUR_MS;
 
 export const newestStart: SqlFact<Facts["newestStart"]> = {
   missing: needsExecutions,
@@ -224,7 +232,7 @@ export const newestStart: SqlFact<Facts["newestStart"]> = {
     let newest: number | null = null;
     eachRow(answer, START, ({ started = null, ended = null }) => {
       for (const ms of [parseTimestamp(started), parseTimestamp(ended)])
-        if (ms !== null && ms <= time.toMs + MAX_AHEAD_MS) newest = Math.max(newest ?? ms, ms);
+        if (ms !== null && isRowsInstant(ms, time)) newest = Math.max(newest ?? ms, ms);
     });
     return newest;
   },
