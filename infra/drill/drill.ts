@@ -92,6 +92,7 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
     await fault.prepare?.(agent);
     await expect.green();
   });
+  const red = () => expect.red(fault.expected(agent), fault.severity?.(agent));
   const wasGreen = wrong.length === 0;
   await step(async () => {
     await fault.provoke(agent);
@@ -105,13 +106,13 @@ async function prove(options: DrillOptions, fault: Fault, agent: TestAgent, draf
       await (options.pass?.(ms) ?? wait(ms, undefined, { signal }));
     });
   await step(async () => {
-    const [violation, ms] = await expect.red(fault.expected(agent));
+    const [violation, ms] = await red();
     draft.observed_state = violation.observed_state;
     draft.signal_query = violation.signal_query;
     draft.cycle_ms.red = ms;
   });
   await step(async () => {
-    draft.cycle_ms.again = (await expect.red(fault.expected(agent)))[1];
+    draft.cycle_ms.again = (await red())[1];
   });
   const cure = wasGreen ? await undone("the cure failed", () => fault.cure(agent)) : null;
   if (cure !== null) wrong.push(cure);

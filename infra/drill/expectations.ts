@@ -87,7 +87,10 @@ export function expectations({ api, isAlone, signal }: Observer, fault: Fault, t
       if (red.length > 0) throw new Disproof(`red before it has lasted: ${describe(red)}`);
     },
     /** Gives the violation, and the duration of its cycle in ms. */
-    async red(expected: Readonly<Record<string, Expected>>): Promise<[ViolationRecord, number]> {
+    async red(
+      expected: Readonly<Record<string, Expected>>,
+      severity: string | undefined,
+    ): Promise<[ViolationRecord, number]> {
       const answer = await cycle();
       const red = relevant(answer);
       const [violation] = red;
@@ -97,6 +100,8 @@ export function expectations({ api, isAlone, signal }: Observer, fault: Fault, t
         throw new Disproof(`expected red: ${invariantId} of ${agent}; red is ${describe(red)}`);
       const wrong = differences(violation.observed_state, expected);
       if (wrong.length > 0) throw new Disproof(`observed_state: ${wrong.join(", ")}`);
+      if (severity !== undefined && violation.severity !== severity)
+        throw new Disproof(`severity is ${violation.severity}, not ${severity}`);
       const { red: times } = await transitions();
       if (times !== 1) throw new Disproof(`there were ${times} transitions to red`);
       return [violation as ViolationRecord, answer.cycle_duration_ms];

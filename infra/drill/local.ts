@@ -49,7 +49,7 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
             ? { daemon: docker.docker, containers }
             : containers
           : docker,
-      controls: controlsOf(platform, cachedCounts, sources.queueCounts, environment.pointCanaryTo),
+      controls: controlsOf(platform, cachedCounts, sources.queueCounts, environment),
       journal: NO_JOURNAL,
     },
     async close() {

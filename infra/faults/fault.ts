@@ -1,5 +1,6 @@
 /** A fault: how to break one invariant, how to prove that it is broken, and how to cure it. */
 import type { InvariantId } from "../../shared/invariants/index.ts";
+import type { Severity } from "../../shared/invariants/invariant.ts";
 import type { Target } from "./target.ts";
 import type { TestAgent } from "./test-agent.ts";
 
@@ -34,6 +35,8 @@ export interface Fault {
   key?(agent: TestAgent): string;
   /** The violation's expected observed_state, by field, on an agent without other runs. */
   expected(agent: TestAgent): Readonly<Record<string, Expected>>;
+  /** The expected severity of the violation. Left out: any. */
+  severity?(agent: TestAgent): Severity;
   /** Undoes the fault, even where it was made in part or not at all. Can be repeated. */
   cure(agent: TestAgent): Promise<void>;
 }

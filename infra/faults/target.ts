@@ -51,6 +51,8 @@ export interface Controls {
   resumeSweeps(): Promise<void>;
   /** Points the canary to a place that is not the platform's; null: to the platform again. */
   pointCanaryTo(place: Elsewhere | null): Promise<void>;
+  /** Copies the platform's database as it is now: the next `database left behind`. */
+  leaveDatabaseBehind(): Promise<void>;
   /** The place that it is pointed to; null for the platform. */
   canaryReads(): Elsewhere | null;
 }
@@ -85,7 +87,7 @@ export function controlsOf(
   platform: Platform,
   cachedCounts: Map<string, number>,
   queueCounts: { readonly url: string; readonly token: string },
-  pointCanaryTo: Controls["pointCanaryTo"],
+  { pointCanaryTo, leaveDatabaseBehind }: Pick<Controls, "pointCanaryTo" | "leaveDatabaseBehind">,
 ): Controls {
   let release: (() => void) | null = null;
   let pointed: Elsewhere | null = null;
@@ -95,6 +97,7 @@ export function controlsOf(
       await pointCanaryTo(place);
       pointed = place;
     },
+    leaveDatabaseBehind,
     canaryReads: () => pointed,
     async countOf(agent) {
       const { url, token } = queueCounts;

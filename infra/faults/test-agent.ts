@@ -49,7 +49,8 @@ export interface TestAgent {
   /** Writes when a pull worker of the agent last asked for work; null: none ever did. */
   setPoll(ageSeconds: number | null): Promise<void>;
   polls(): Promise<boolean>;
-  startContainer(): Promise<void>;
+  /** Starts a container of the agent, with these variables in its environment. */
+  startContainer(environment?: Readonly<Record<string, string>>): Promise<void>;
   isListed(): Promise<boolean>;
   /** Puts the agent on the roster, with its limits. */
   enlist(): Promise<void>;
@@ -99,9 +100,9 @@ export function testAgent(
       return scheduleIds.size > 0;
     },
     id: (n) => `${runPrefix}${n}`,
-    async startContainer() {
+    async startContainer(environment) {
       hasContainer = true;
-      await present(target.docker).containers.create(name);
+      await present(target.docker).containers.create(name, environment);
     },
     // Rows before slots, as the platform does: otherwise a drain could put a queued row into a slot that is free now.
     async settle() {

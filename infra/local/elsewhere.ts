@@ -1,42 +1,75 @@
 /** Places that are not the platform's, to which a canary is pointed by mistake: what H-01, H-02 and H-03 find. */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { timestamp } from "../platform/clock.ts";
-import { openPlatformDatabase } from "../platform/database.ts";
-import { EXECUTIONS, ROSTER } from "../platform/names.ts";
+import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import { openDatabaseFile, type SqlClient } from "../platform/file-client.ts";
 import { createSchema } from "../platform/schema.ts";
-import { startRedis } from "./redis.ts";
+import { type LocalRedis, openDatabaseNumber, startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
 
-/** `database without agents`: its tables are there. `database left behind`: its newest row is a day old. */
-export type Elsewhere = "database without agents" | "database left behind" | "empty Redis";
+/**
+ * `database without agents`: its tables are there. `database left behind`: a copy of the platform's own, with all that ran
+ * and waited then, all of whose times are a day ago. `other database number`: of the platform's own redis-server.
+ */
+export type Elsewhere =
+  | "database without agents"
+  | "database left behind"
+  | "empty Redis"
+  | "other database number";
+
+type Variables = Readonly<Record<string, string>>;
+
+export interface OtherPlaces {
+  /**
+   * Copies the platform's database as it is now: the next `database left behind`. The platform can go on before the canary
+   * is pointed there.
+   */
+  leaveDatabaseBehind(): Promise<void>;
+  /** Gives the variables that point a canary to the place. A database that is left behind is given once, and copied where none is. */
+  variablesOf(place: Elsewhere): Promise<Variables>;
+}
 
 /** Takes a function that ends one part. */
 type OnClose = (end: () => Promise<void>) => void;
 
-const DAY_MS = 86_400_000;
+/** How long the copy waits for another connection's lock before it tries again. */
+const BUSY_TIMEOUT_MS = 20;
 
-/** Makes a database file with the platform's tables, and with the rows. */
-async function makeDatabase(path: string, rows: readonly string[]): Promise<{ LIBSQL_URL: string }> {
+async function makeEmptyDatabase(path: string): Promise<Variables> {
   const url = `file:${path}`;
   const database = await openPlatformDatabase(url);
   await createSchema(database);
-  if (rows.length > 0) await database.batch([...rows], "write");
   database.close();
   return { LIBSQL_URL: url };
 }
 
-function oldRows(): string[] {
-  const at = timestamp(Date.now() - DAY_MS);
-  return [
-    `INSERT INTO ${ROSTER} (agent_name) VALUES ('left-behind')`,
-    `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, completed_at, message, triggered_by)
-     VALUES ('left-behind-run', 's', 'left-behind', 'success', '${at}', '${at}', 'echo', 'manual')`,
-  ];
+/** Copies the database with a connection of its own, which leaves no lock. */
+async function copyDatabase(from: string, path: string): Promise<void> {
+  const client = openDatabaseFile(from, BUSY_TIMEOUT_MS);
+  try {
+    await platformDatabase(client, { record() {} }).read("VACUUM INTO ?", [path]);
+  } finally {
+    client.close();
+  }
 }
 
-async function startEmptyRedis(token: string, onClose: OnClose) {
-  const redis = await startRedis();
+/** Moves every time in the database back by a day. Only its date changes, so that each keeps the format that it was written in. */
+async function ageByADay(database: SqlClient): Promise<void> {
+  const { rows } = await database.execute(
+    `SELECT t.name AS "table", c.name AS "column" FROM sqlite_master t JOIN pragma_table_info(t.name) c
+     WHERE t.type = 'table' AND c.name GLOB '*_at'`,
+  );
+  await database.batch(
+    rows.map(
+      ({ table, column }) =>
+        `UPDATE ${table} SET ${column} = COALESCE(date(substr(${column}, 1, 10), '-1 day') || substr(${column}, 11), ${column})`,
+    ),
+    "write",
+  );
+}
+
+async function serveRedis(redis: LocalRedis, token: string, onClose: OnClose): Promise<Variables> {
   onClose(redis.close);
   const { url, close } = await serve(redisRestApp(redis, token), 0);
   onClose(close);
@@ -44,25 +77,53 @@ async function startEmptyRedis(token: string, onClose: OnClose) {
 }
 
 /**
- * Gives the variables that point a canary to such a place, which is made when it is first asked for.
+ * Makes such places when they are first asked for.
  * @param folder for database files
- * @param redisToken the token of the Redis that the canary reads otherwise
+ * @param platform the address of its database file, and its Redis with the token of that
  * @param onClose gets the functions that end what was started
  */
 export function elsewhere(
   folder: string,
-  redisToken: string,
+  platform: { readonly databaseUrl: string; readonly redis: LocalRedis; readonly redisToken: string },
   onClose: OnClose,
-): (place: Elsewhere) => Promise<Readonly<Record<string, string>>> {
-  const made = new Map<Elsewhere, Promise<Readonly<Record<string, string>>>>();
-  const make = (place: Elsewhere) => {
-    if (place === "empty Redis") return startEmptyRedis(redisToken, onClose);
-    const isEmpty = place === "database without agents";
-    return makeDatabase(join(folder, isEmpty ? "empty.db" : "left-behind.db"), isEmpty ? [] : oldRows());
-  };
-  return (place) => {
-    const known = made.get(place) ?? make(place);
-    made.set(place, known);
-    return known;
+): OtherPlaces {
+  const made = new Map<Elsewhere, Promise<Variables>>();
+  let copies = 0;
+  let isUsed = true;
+  const pathOf = (copy: number) => join(folder, `left-behind-${copy}.db`);
+
+  async function leaveDatabaseBehind(): Promise<void> {
+    // Each copy is another file, since a reader may have the one before open.
+    if (copies > 0) await rm(pathOf(copies), { force: true });
+    else onClose(() => rm(pathOf(copies), { force: true }));
+    copies += 1;
+    const path = pathOf(copies);
+    await copyDatabase(platform.databaseUrl, path);
+    const copy = openDatabaseFile(`file:${path}`);
+    try {
+      await ageByADay(copy);
+    } finally {
+      copy.close();
+    }
+    isUsed = false;
+  }
+  const { redis, redisToken } = platform;
+  async function make(place: Exclude<Elsewhere, "database left behind">): Promise<Variables> {
+    if (place === "database without agents") return makeEmptyDatabase(join(folder, "empty.db"));
+    const other = place === "empty Redis" ? await startRedis() : openDatabaseNumber(redis, 1);
+    return serveRedis(other, redisToken, onClose);
+  }
+  return {
+    leaveDatabaseBehind,
+    async variablesOf(place) {
+      if (place === "database left behind") {
+        if (isUsed) await leaveDatabaseBehind();
+        isUsed = true;
+        return { LIBSQL_URL: `file:${pathOf(copies)}` };
+      }
+      const known = made.get(place) ?? make(place);
+      made.set(place, known);
+      return known;
+    },
   };
 }

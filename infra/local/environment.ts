@@ -19,7 +19,7 @@ import { createSchema } from "../platform/schema.ts";
 import { findContainers } from "./containers.ts";
 import { findDocker, type LocalDocker } from "./docker.ts";
 import { startDynamo } from "./dynamodb.ts";
-import { type Elsewhere, elsewhere } from "./elsewhere.ts";
+import { type Elsewhere, elsewhere, type OtherPlaces } from "./elsewhere.ts";
 import { startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
@@ -65,6 +65,8 @@ export interface LocalEnvironment {
   readonly cachedCounts: Map<string, number>;
   /** Points the canary to a place that is not the platform's, from its next cycle on; null: to the platform again. */
   pointCanaryTo(place: Elsewhere | null): Promise<void>;
+  /** Copies the platform's database as it is now: the next `database left behind`. */
+  readonly leaveDatabaseBehind: OtherPlaces["leaveDatabaseBehind"];
   /** The agents' containers, or why they have none. */
   readonly containers: AgentContainers | { readonly absent: string };
   readonly docker: LocalDocker;
@@ -138,7 +140,7 @@ async function startServers(folder: string, onClose: OnClose) {
     redis,
     dynamo,
     cachedCounts,
-    elsewhere: elsewhere(folder, restToken, onClose),
+    elsewhere: elsewhere(folder, { databaseUrl, redis, redisToken: restToken }, onClose),
     sources: {
       databaseUrl,
       redis: { url: rest.url, token: restToken },
@@ -162,7 +164,7 @@ async function serveCanary(
   { sources, dynamo, elsewhere }: Servers,
   docker: LocalDocker,
   onClose: OnClose,
-): Promise<Pick<LocalEnvironment, "url" | "token" | "canary" | "pointCanaryTo">> {
+): Promise<Pick<LocalEnvironment, "url" | "token" | "canary" | "pointCanaryTo" | "leaveDatabaseBehind">> {
   const token = options.adminToken ?? newToken();
   const env = {
     LIBSQL_URL: sources.databaseUrl,
@@ -197,8 +199,9 @@ async function serveCanary(
     token,
     canary,
     async pointCanaryTo(place) {
-      pointed = place === null ? canary : open(await elsewhere(place));
+      pointed = place === null ? canary : open(await elsewhere.variablesOf(place));
     },
+    leaveDatabaseBehind: elsewhere.leaveDatabaseBehind,
   };
 }
 

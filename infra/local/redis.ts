@@ -24,6 +24,22 @@ export function redisServerVersion(): string | null {
   return status === 0 ? (/v=(\S+)/.exec(stdout)?.[1] ?? "of unknown version") : null;
 }
 
+/** Sends commands to a real server. */
+const commandsOf = (client: Redis): Pick<LocalRedis, "command" | "transaction"> => ({
+  command: ([name, ...args]) => client.callBuffer(name!, ...args),
+  async transaction(commands) {
+    const multi = client.multi();
+    for (const [name, ...args] of commands) multi.callBuffer(name!, ...args);
+    return (await multi.exec()) as [Error | null, unknown][];
+  },
+});
+
+/** Opens another database of the same redis-server, by its number. `close` ends only the connection. */
+export function openDatabaseNumber({ engine, client }: LocalRedis, db: number): LocalRedis {
+  const other = client.duplicate({ db });
+  return { engine, client: other, ...commandsOf(other), close: async () => other.disconnect() };
+}
+
 async function startServer(version: string): Promise<LocalRedis> {
   // A socket in a private folder needs no free port, and no other process finds it.
   const folder = await mkdtemp(join(tmpdir(), "canary-redis-"));
@@ -47,12 +63,7 @@ async function startServer(version: string): Promise<LocalRedis> {
   return {
     engine: `redis-server ${version}`,
     client,
-    command: ([name, ...args]) => client.callBuffer(name!, ...args),
-    async transaction(commands) {
-      const multi = client.multi();
-      for (const [name, ...args] of commands) multi.callBuffer(name!, ...args);
-      return (await multi.exec()) as [Error | null, unknown][];
-    },
+    ...commandsOf(client),
     async close() {
       client.disconnect();
       server.kill();

@@ -72,8 +72,8 @@ export type AgentChange = { readonly agent: string } & (
   | { readonly what: "agent removed"; readonly leavesRows: boolean }
   /** A pull worker of the agent asked for work. */
   | { readonly what: "pull poll"; readonly atSeconds: number }
-  /** Its container runs, with pull workers in it or without, or is gone. */
-  | { readonly what: "container started"; readonly isPullMode: boolean }
+  /** Its container runs, with pull workers in it or without, or is gone. The pool is as many workers, where it says so. */
+  | { readonly what: "container started"; readonly isPullMode: boolean; readonly poolSize?: number }
   | { readonly what: "container removed" }
   /** A chat turn without a slot went into the list of them, or left it. */
   | { readonly what: "turn listed" | "turn unlisted"; readonly turn: string }

@@ -12,7 +12,7 @@ export interface SoakContainers {
   close(): Promise<void>;
 }
 
-const PULL_MODE = "TRINITY_PULL_MODE";
+const [PULL_MODE, POOL_SIZE] = ["TRINITY_PULL_MODE", "TRINITY_MAX_PARALLEL_TASKS"] as const;
 
 export function soakContainers(containers: AgentContainers, journal: Journal<FaultChange>): SoakContainers {
   const agents = new Set<string>();
@@ -20,10 +20,12 @@ export function soakContainers(containers: AgentContainers, journal: Journal<Fau
     async create(agent, environment = {}) {
       agents.add(agent);
       const isPullMode = environment[PULL_MODE] === "true";
+      const size = environment[POOL_SIZE];
+      const pool = size === undefined ? {} : { poolSize: Number(size) };
       await journaled<void, FaultChange>(
         journal,
         () => containers.create(agent, environment),
-        () => [{ what: "container started", agent, isPullMode }],
+        () => [{ what: "container started", agent, isPullMode, ...pool }],
       );
     },
     async remove(agent) {

@@ -42,11 +42,11 @@ const JUMPS_MS: readonly (readonly [ahead: number, back: number])[] = [
 async function soak(options: SoakOptions): Promise<SoakReport> {
   console.error(commandOf({ options }));
   const report = await runSoak({ ...options, docker, signal });
-  const { falseReds, missed, voidBreaks } = report.judgement;
+  const { falseReds, missed, voidBreaks, unknowns } = report.judgement;
   console.error(
-    `  ${report.cycles} cycles in ${report.seconds.toFixed(0)} s: ${falseReds.length} false reds, ${missed.length} missed`,
+    `  ${report.cycles} cycles in ${report.seconds.toFixed(0)} s: ${falseReds.length} false reds, ${missed.length} missed, ${unknowns.length} unknown`,
   );
-  for (const problem of [...falseReds.slice(0, 10), ...missed, ...voidBreaks])
+  for (const problem of [...falseReds.slice(0, 10), ...missed, ...voidBreaks, ...unknowns])
     console.error(`  ${JSON.stringify(problem)}`);
   return report;
 }

@@ -36,6 +36,8 @@ export interface Harness {
   /** The journal of the platform and of the faults. */
   readonly history: readonly SoakEvent[];
   readonly canary: Canary;
+  /** To be called before each cycle: where the canary reads changes only here, as a restart would change it. */
+  beginCycle(): void;
   /** How many alerts the canary sent, by kind and invariant: `broke S-01`. */
   readonly alerts: ReadonlyMap<string, number>;
   log(line: string): void;
@@ -91,9 +93,14 @@ function openWatchingCanary(
     openCanary({ ...env, ...other }, { state: dynamo });
   const canary = open();
   let { sources } = canary;
-  pointing.to = (other) => {
-    sources = other === null ? canary.sources : open(other).sources;
-  };
+  let onNextCycle: (() => void)[] = [];
+  pointing.to = (other) =>
+    new Promise((resolve) => {
+      onNextCycle.push(() => {
+        sources = other === null ? canary.sources : open(other).sources;
+        resolve();
+      });
+    });
   const pointed = canary.sources.map((source, i): ConfiguredSource => {
     if ("absent" in source) return source;
     return {
@@ -112,12 +119,17 @@ function openWatchingCanary(
   return {
     canary: { ...canary, sources: pointed, alerts: { ...canary.alerts, senders: { slack } } },
     alerts,
+    beginCycle() {
+      const due = onNextCycle;
+      onNextCycle = [];
+      for (const point of due) point();
+    },
   };
 }
 
-/** Points the canary to the servers that these variables name; null: to the platform again. */
+/** Points the canary to the servers that these variables name; null: to the platform again. Ends once it reads there. */
 interface Pointing {
-  to(other: Readonly<Record<string, string>> | null): void;
+  to(other: Readonly<Record<string, string>> | null): Promise<void>;
 }
 
 /** Starts the harness. @throws Error where a server can't be started; the others are ended again */
@@ -157,7 +169,7 @@ async function openContainers(
 async function openPlatform(
   { release, scale, maxQueued, sweepEveryMs, dispatchMs, docker }: HarnessOptions,
   { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
-  pointCanaryTo: Controls["pointCanaryTo"],
+  pointing: Pick<Controls, "pointCanaryTo" | "leaveDatabaseBehind">,
   owned: Owned,
 ) {
   const database = owned(await openPlatformDatabase(databaseUrl));
@@ -200,7 +212,7 @@ async function openPlatform(
     database: platformDatabase<FaultChange>(another(), journal),
     redis: new Redis(client),
     docker: "daemon" in made ? { daemon: made.daemon, containers: made.ofAnyAgent } : made,
-    controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }, pointCanaryTo),
+    controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }, pointing),
     journal,
   };
   return { platform, clock, target, history, log, lines, accessorUrl: accessor.url };
@@ -216,11 +228,20 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
   const dynamo = owned(await startDynamo());
   const databaseUrl = `file:${join(folder.path, "trinity.db")}`;
   const places = { redis, restUrl: rest.url, databaseUrl };
-  const placeOf = elsewhere(folder.path, TOKEN, (end) => void owned({ close: end }));
-  const pointing: Pointing = { to() {} };
+  const { leaveDatabaseBehind, variablesOf } = elsewhere(
+    folder.path,
+    { databaseUrl, redis, redisToken: TOKEN },
+    (end) => void owned({ close: end }),
+  );
+  const pointing: Pointing = { async to() {} };
   const pointCanaryTo: Controls["pointCanaryTo"] = async (place) =>
-    pointing.to(place === null ? null : await placeOf(place));
-  const { accessorUrl, ...platform } = await openPlatform(options, places, pointCanaryTo, owned);
+    pointing.to(place === null ? null : await variablesOf(place));
+  const { accessorUrl, ...platform } = await openPlatform(
+    options,
+    places,
+    { pointCanaryTo, leaveDatabaseBehind },
+    owned,
+  );
   const env = {
     LIBSQL_URL: databaseUrl,
     UPSTASH_REDIS_REST_URL: rest.url,

@@ -53,12 +53,24 @@ export interface Judgement {
   }[];
   /** Planned faults that did not take hold, by the journal: failures of the soak itself. */
   readonly voidBreaks: readonly PlannedFault[];
-  readonly unknowns: readonly {
-    readonly cycle: number;
-    readonly invariant: string;
-    readonly reason: string;
-  }[];
+  readonly unknowns: readonly Unknown[];
+  /** Subjects, or parts of them, that a verdict could not see although the invariant as a whole was judged. */
+  readonly unseen: readonly Unknown[];
 }
+
+/** What a cycle said nothing of, and why. */
+export interface Unknown {
+  readonly cycle: number;
+  readonly invariant: string;
+  readonly reason: string;
+}
+
+/**
+ * Says whether the soak proved what it is for. A subject that was not seen is no failure: B-01 can't compare an agent that
+ * was made or removed between the accessor's answer and the roster's.
+ */
+export const isProven = ({ falseReds, missed, voidBreaks, unknowns }: Judgement): boolean =>
+  falseReds.length + missed.length + voidBreaks.length + unknowns.length === 0;
 
 /** These are read at one instant, so the first read reports them without a confirming one. */
 const UNCONFIRMED: ReadonlySet<string> = new Set(["H-01", "E-02", "E-03", "E-04", "G-03", "G-04"]);
@@ -188,6 +200,20 @@ function judgeSilence(evidence: Evidence, planned: readonly PlannedFault[]) {
   return { missed: [...missed.values()], voidBreaks };
 }
 
+/** Lists what the verdicts of the cycles leave open. @param reasonsOf gives why, for each part that one verdict leaves open */
+const saidNothing = (
+  cycles: readonly ObservedCycle[],
+  isMisled: (cycle: number) => boolean,
+  reasonsOf: (verdict: ObservedCycle["verdicts"][string]) => readonly string[],
+): Unknown[] =>
+  cycles.flatMap(({ verdicts }, cycle) =>
+    isMisled(cycle)
+      ? []
+      : Object.entries(verdicts).flatMap(([invariant, verdict]) =>
+          reasonsOf(verdict).map((reason) => ({ cycle, invariant, reason })),
+        ),
+  );
+
 /**
  * Compares the canary's reports with the journal.
  * @param events the journal of platform and faults, complete up to the end of the last cycle
@@ -215,10 +241,11 @@ export function judgeSoak(
   return {
     ...judgeReds(evidence),
     ...judgeSilence(evidence, planned),
-    unknowns: cycles.flatMap(({ verdicts }, cycle) =>
-      Object.entries(verdicts)
-        .filter(([, { status }]) => status === "unknown" && !isMisled(cycle))
-        .map(([invariant, { reason }]) => ({ cycle, invariant, reason: reason ?? "" })),
+    unknowns: saidNothing(cycles, isMisled, ({ status, reason }) =>
+      status === "unknown" ? [reason ?? ""] : [],
+    ),
+    unseen: saidNothing(cycles, isMisled, ({ status, unseen }) =>
+      status === "unknown" ? [] : unseen.map((part) => `${part} was not seen`),
     ),
   };
 }

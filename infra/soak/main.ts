@@ -1,4 +1,4 @@
-/** `npm run soak`: exits with 0 only without a false red and without a missed break. */
+/** `npm run soak`: exits with 0 only without a false red, without a missed break and without an unknown. */
 import { Command, Option } from "commander";
 import { loadLocal } from "../../shared/config/local.ts";
 import { plainJson } from "../../shared/text.ts";
@@ -7,6 +7,7 @@ import { findDocker } from "../local/docker.ts";
 import { RELEASES } from "../platform/releases.ts";
 import { CORRECTION_NAMES } from "./corrections.ts";
 import { SoakError } from "./harness.ts";
+import { isProven } from "./judge.ts";
 import { LOAD_KINDS, type LoadKind } from "./load/churn.ts";
 import { renderSoak } from "./render.ts";
 import { runSoak, type SoakOptions } from "./soak.ts";
@@ -77,8 +78,7 @@ async function main(): Promise<number> {
     ...(!json && { onProgress: (line: string) => console.error(line) }),
   });
   console.log(json ? plainJson(report) : renderSoak(report));
-  const { falseReds, missed, voidBreaks } = report.judgement;
-  return falseReds.length + missed.length + voidBreaks.length > 0 ? EXIT.broken : EXIT.held;
+  return isProven(report.judgement) ? EXIT.held : EXIT.broken;
 }
 
 await runProgram(main, SoakError);

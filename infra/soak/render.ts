@@ -35,7 +35,7 @@ export const commandOf = ({ options }: { readonly options: SoakReport["options"]
 
 export function renderSoak(report: SoakReport): string {
   const { options, judgement, churn, unbroken } = report;
-  const { falseReds, missed, voidBreaks, unknowns, trueReds } = judgement;
+  const { falseReds, missed, voidBreaks, unknowns, unseen, trueReds } = judgement;
   const planned = Object.values(report.breaksByName).reduce((sum, n) => sum + n, 0);
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
   const details = [
@@ -48,7 +48,9 @@ export function renderSoak(report: SoakReport): string {
         `missed: ${item.invariant} ${item.key} of ${item.subject}, by ${cycles || "all"} cycle(s)${name ? ` (${name})` : ""}`,
     ),
     ...voidBreaks.map(({ name, item }) => `never took hold: ${name} of ${item.subject}`),
-    ...unknowns.map(({ cycle, invariant, reason }) => `unknown in cycle ${cycle}: ${invariant}: ${reason}`),
+    ...[...unknowns, ...unseen].map(
+      ({ cycle, invariant, reason }) => `unknown in cycle ${cycle}: ${invariant}: ${reason}`,
+    ),
     ...report.lines.map((line) => `the platform said: ${line}`),
   ];
   return [
@@ -76,7 +78,10 @@ export function renderSoak(report: SoakReport): string {
       "missed",
       `${missed.length}${missed.length > 0 ? ` (${listed(countBy(missed, ({ item }) => invariantOf(item)))})` : ""}`,
     ),
-    row("unknown", `${unknowns.length}; not broken: ${unbroken.join(", ")}`),
+    row(
+      "unknown",
+      `${unknowns.length}, and ${unseen.length} subjects not seen; not broken: ${unbroken.join(", ")}`,
+    ),
     row("true reds", `${trueReds} violations, each as the journal has it`),
     "",
     ...firstOf(details).map((line) => `  ${line}`),

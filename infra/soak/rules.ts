@@ -8,14 +8,12 @@ import {
   DOUBT_MS,
   inFlight,
   isFull,
-  isLeased,
   isMember,
   isOnRoster,
   isPushed,
   isQueued,
   isRunning,
   isSentinel,
-  mapped,
   olderThan,
   ownCap,
 } from "./conditions.ts";
@@ -32,6 +30,7 @@ import {
   not,
   or,
 } from "./intervals.ts";
+import { hasNoWorkers, isPullAgent, queueIsUnclaimed } from "./pull-rules.ts";
 import { OF_ROWS, scheduleIsOverdue, scheduleItems } from "./rules-of-rows.ts";
 import { isMisled, isOfSources, readsWrongPlace, sourceItems } from "./rules-of-sources.ts";
 import { type SlotRules, slotRulesOf } from "./slot-rules.ts";
@@ -64,8 +63,6 @@ const TTL_TOLERANCE_MS = 2_000;
 const TTL_ROUNDING_MS = 500;
 /** The reaper of leases owns a row until its lease is overdue by that. */
 const LEASE_REAPER_MS = 600_000;
-/** What an idle worker may take to claim a row. */
-const CLAIM_MS = 120_000;
 const LIVE: ReadonlySet<ExecutionStatus | null> = new Set(["queued", "running"]);
 /** Only a failed run is retried. */
 const NEVER_RETRIED: ReadonlySet<ExecutionStatus | null> = new Set(["success", "cancelled", "skipped"]);
@@ -141,39 +138,6 @@ function cameBackToLife({ status }: ExecutionTimeline): Bounds {
 
 function isOverbooked(agent: AgentTimeline): Bounds {
   return moreThan(agent.executions.map(countsAsSlot), ownCap(agent));
-}
-
-/** Its workers drain the queue of a pull agent, not the sweep: one has asked for work, or a live row has a lease. */
-const isPullAgent = ({ hasPolled, executions }: AgentTimeline): Bounds =>
-  or(is(hasPolled, Boolean), ...executions.map((one) => and(isRunning(one), isLeased(one))));
-
-/** Bounds when a row of a pull agent has waited too long beside an idle worker. Without Docker its pool is its cap. */
-function queueIsUnclaimed(agent: AgentTimeline): Bounds {
-  if (!agent.hasPolled.writes.some(({ value }) => value)) return NEVER;
-  const hasWaited = agent.executions.map((execution) =>
-    and(
-      isQueued(execution),
-      holds(execution.queuedAtMs, (atMs) => (atMs === null ? NEVER : olderThan(atMs, CLAIM_MS))),
-    ),
-  );
-  const isBusy = agent.executions.map((execution) =>
-    and(
-      isRunning(execution),
-      holds(execution.leaseEndsMs, (atMs) => (atMs === null ? NEVER : not(after(atMs, DOUBT_MS)))),
-    ),
-  );
-  const areAllBusy = moreThan(
-    isBusy,
-    mapped(ownCap(agent), (cap) => cap - 1),
-  );
-  return and(isOnRoster(agent), isPullAgent(agent), or(...hasWaited), not(areAllBusy));
-}
-
-/** Bounds when the container of a pull agent runs without workers. */
-function hasNoWorkers(agent: AgentTimeline): Bounds {
-  if (!agent.hasWorkers.writes.some(({ value }) => value === false)) return NEVER;
-  const runsWithout = is(agent.hasWorkers, (has) => has === false);
-  return and(isOnRoster(agent), isPullAgent(agent), runsWithout);
 }
 
 function queueStandsStill(agent: AgentTimeline, timeline: Timeline): Bounds {

@@ -137,6 +137,7 @@ async function runCycles(
   while (cycles.length < wanted || breaks.underWay()) {
     signal?.throwIfAborted();
     breaks.startDue(cycles.length);
+    harness.beginCycle();
     cycles.push(await cycle());
     breaks.onCycle();
     if (cycles.length % PROGRESS_EVERY === 0)

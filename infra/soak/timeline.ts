@@ -50,6 +50,8 @@ export interface AgentTimeline {
   readonly hasPolled: Register<boolean>;
   /** Whether there are pull workers in its container; null while no container runs. */
   readonly hasWorkers: Register<boolean | null>;
+  /** How many workers its container says that it has; null where it does not, or none runs. */
+  readonly poolSize: Register<number | null>;
   /** Whether the queue accessor gives a wrong count. */
   readonly accessorIsWrong: Register<boolean>;
   /** The next run of each of its schedules that is known, by id; null: the schedule is gone. */
@@ -98,6 +100,7 @@ const newAgent = (name: string) => ({
   belongings: register(false),
   hasPolled: register(false),
   hasWorkers: register<boolean | null>(null),
+  poolSize: register<number | null>(null),
   accessorIsWrong: register(false),
   schedules: new Map<string, Writable<number | null>>(),
   executions: [] as ExecutionTimeline[],
@@ -187,9 +190,11 @@ function writeAgent(agent: ReturnType<typeof newAgent>, event: AgentEvent): void
       break;
     case "container started":
       write(agent.hasWorkers, event.isPullMode, event);
+      write(agent.poolSize, event.poolSize ?? null, event);
       break;
     case "container removed":
       write(agent.hasWorkers, null, event);
+      write(agent.poolSize, null, event);
       break;
     case "roster row lost":
       write(agent.settings, null, event);

@@ -17,15 +17,24 @@ const AT_ONCE = FAULTS.filter(({ holdSeconds }) => holdSeconds === undefined);
 const LASTING = FAULTS.filter((fault) => !AT_ONCE.includes(fault));
 const lasts = (id: string) => DRILLED.find((f) => f.invariantId === id)!.holdSeconds !== undefined;
 
-test("there is a fault to drill for every invariant, in their order", () => {
-  expect(DRILLED.map(({ invariantId }) => invariantId)).toEqual(IDS);
+/** The faults of a drill, each with its invariant and its name for the test's title. */
+const EACH = DRILLED.map((fault) => [fault.invariantId, fault.name, fault] as const);
+
+test("there is a fault to drill for every invariant, in their order, and one for each arm of B-02", () => {
+  expect([...new Set(DRILLED.map(({ invariantId }) => invariantId))]).toEqual(IDS);
+  expect(faultsOf(DRILLED, ["B-02"]).map(({ name }) => name)).toEqual(["hung sweep", "unclaimed queue"]);
+  expect(DRILLED).toHaveLength(IDS.length + 1);
 });
 
 test("an invariant that there is not is named, with those that there are", () => {
   expect(() => faultsOf(DRILLED, ["S-02", "X-99"])).toThrow(
     `there is no invariant X-99; there are ${IDS.join(", ")}`,
   );
-  expect(faultsOf(DRILLED, ["B-02", "S-02"]).map(({ invariantId }) => invariantId)).toEqual(["S-02", "B-02"]);
+  expect(faultsOf(DRILLED, ["B-02", "S-02"]).map(({ invariantId }) => invariantId)).toEqual([
+    "S-02",
+    "B-02",
+    "B-02",
+  ]);
 });
 
 describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
@@ -100,10 +109,10 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     await expectNothingLeft();
   });
 
-  test.each(IDS)(
-    "%s: a fault that is left out fails the drill",
-    async (id) => {
-      const [proof] = await drill([{ ...find(id), provoke: nothing }]);
+  test.each(EACH)(
+    "%s, %s: a fault that is left out fails the drill",
+    async (_id, _name, fault) => {
+      const [proof] = await drill([{ ...fault, provoke: nothing }]);
       expect(proof).toMatchObject({ outcome: "failed", reason: "the fault did not take hold" });
       expect(exitCodeOf([proof!], 1)).toBe(1);
       await expectNothingLeft();
@@ -111,10 +120,10 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     60_000,
   );
 
-  test.each(IDS)(
-    "%s: where nobody looks whether it took hold, the canary's green fails the drill",
-    async (id) => {
-      const [proof] = await drill([{ ...find(id), provoke: nothing, seen: async () => "nobody looked" }]);
+  test.each(EACH)(
+    "%s, %s: where nobody looks whether it took hold, the canary's green fails the drill",
+    async (_id, _name, fault) => {
+      const [proof] = await drill([{ ...fault, provoke: nothing, seen: async () => "nobody looked" }]);
       expect(proof).toMatchObject({
         outcome: "failed",
         reason: expect.stringMatching(/^expected red: (\S+) of \S+; red is nothing$/),
@@ -145,6 +154,43 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     const [proof] = await drill([leaky]);
     const { agent } = proof!;
     expect(proof!.reason).toBe(`expected red: S-02 of ${agent}; red is S-01 of ${agent}, S-02 of ${agent}`);
+  });
+
+  test("without a container of its workers a queue that nobody claims is no more than major, and that is checked", async () => {
+    const unclaimed = DRILLED.find(({ name }) => name === "unclaimed queue")!;
+    const { docker: _, ...target } = environment.target;
+    const absent = { ...target, docker: { absent: "no daemon" } };
+    const [without] = await drill([unclaimed], { ...quiet, target: { ...quiet.target } });
+    expect(without).toMatchObject({
+      outcome: "proven",
+      observed_state: {
+        mode: "pull",
+        kind: "queued_not_claimed",
+        container_pull_mode: null,
+        idle_workers: 2,
+      },
+    });
+    // A canary that reads Docker finds no container: its operator stopped it.
+    const [stopped] = await drill([unclaimed], { target: absent });
+    expect(stopped!.reason).toBe('observed_state: kind is "pilot_stopped"');
+    const [wrong] = await drill([{ ...unclaimed, severity: () => "minor" }]);
+    expect(wrong!.reason).toBe("severity is critical, not minor");
+    await expectNothingLeft();
+  }, 60_000);
+
+  test("a queue beside idle workers of a container in pull mode is critical, and says whose pool it is", async () => {
+    const [proof] = await drill([DRILLED.find(({ name }) => name === "unclaimed queue")!]);
+    expect(proof).toMatchObject({
+      outcome: "proven",
+      took_hold: expect.stringContaining("a container in pull mode"),
+      observed_state: {
+        kind: "queued_not_claimed",
+        container_pull_mode: true,
+        pool_size: 3,
+        busy_workers: 0,
+        idle_workers: 3,
+      },
+    });
   });
 
   test("another observed_state than was expected fails, naming the field", async () => {

@@ -2,7 +2,12 @@
 import { expect, test } from "vitest";
 import type { FaultChange } from "../../../infra/faults/target.ts";
 import type { Interval } from "../../../infra/soak/intervals.ts";
-import type { ObservedCycle, PlannedFault, Reported } from "../../../infra/soak/judge.ts";
+import {
+  judgeSoak,
+  type ObservedCycle,
+  type PlannedFault,
+  type Reported,
+} from "../../../infra/soak/judge.ts";
 import type { SoakEvent } from "../../../infra/soak/timeline.ts";
 import {
   at,
@@ -407,6 +412,55 @@ test("a planned break is missed where no cycle told it before its cure, and void
   const cycles = [cycle([900, 1_050]), cycle([1_080, 1_150])];
   expect(judged(short, cycles, [planned]).missed).toEqual(["S-01 redis:run-1: leaked slot"]);
   expect(judged([...started(), ...ended(1_000)], cycles, [planned]).voids).toEqual(["leaked slot"]);
+});
+
+test("the pool of a pull agent is what its container says, not its cap: a row that waits beside an idle worker breaks", () => {
+  const busy = { ...ruby, executionId: "busy" };
+  const queue = (...more: SoakEvent[]): SoakEvent[] => [
+    ...fleet(1),
+    at(-200_000, { what: "pull poll", ...ruby, atSeconds: T0 / 1000 - 200 }),
+    at(-150_000, { what: "row", ...run, status: "queued", queuedAtMs: T0 - 150_000 }),
+    at(-5_000, { what: "row", ...busy, status: "running", startedAtMs: T0 - 5_000 }),
+    at(-5_000, { what: "lease", ...busy, expiresAtMs: T0 + 100_000 }),
+    ...more,
+  ];
+  const container = (isPullMode: boolean, poolSize?: number) =>
+    at(-90_000, {
+      what: "container started",
+      ...ruby,
+      isPullMode,
+      ...(poolSize !== undefined && { poolSize }),
+    });
+  const red = cycle(...LATER, [finding("B-02", "ruby")]);
+  // One worker of two is idle, or there is none that could be busy.
+  for (const broken of [queue(container(true, 2)), queue(container(false))]) {
+    expect(only("B-02", broken, [red])).toEqual(SILENT);
+    expect(only("B-02", broken, [cycle(...LATER)]).missed).toEqual(["B-02 ruby"]);
+  }
+  const removed = at(-2_000, { what: "container removed", ...ruby });
+  for (const healthy of [queue(), queue(container(true)), queue(container(true, 1), removed)]) {
+    expect(only("B-02", healthy, [red]).falseReds).toEqual(["B-02 ruby"]);
+    expect(only("B-02", healthy, [cycle(...LATER)])).toEqual(SILENT);
+  }
+});
+
+test("what no cycle could say is listed: unknown invariants, and subjects that a verdict did not see", () => {
+  const unknown = { status: "unknown" as const, unseen: [], reason: "redis: not read" };
+  const partial = { status: "green" as const, unseen: ["ruby", "opal/run-9"], reason: null };
+  const looks = (events: SoakEvent[]) => {
+    const cycles = [cycle([0, 50], null, [], { "S-01": unknown, "S-03": partial })];
+    const { unknowns, unseen } = judgeSoak(events, cycles, [], 300);
+    return { unknowns, unseen };
+  };
+  expect(looks(started())).toEqual({
+    unknowns: [{ cycle: 0, invariant: "S-01", reason: "redis: not read" }],
+    unseen: [
+      { cycle: 0, invariant: "S-03", reason: "ruby was not seen" },
+      { cycle: 0, invariant: "S-03", reason: "opal/run-9 was not seen" },
+    ],
+  });
+  const misled = at(-100, { what: "canary pointed", place: "empty Redis" } as FaultChange);
+  expect(looks([...started(), misled])).toEqual({ unknowns: [], unseen: [] });
 });
 
 test("a pull agent's container without workers breaks, from its start to its end, and another agent's does not", () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { FAULTS } from "../../../infra/faults/index.ts";
 import type { Target } from "../../../infra/faults/target.ts";
 import { findDocker } from "../../../infra/local/docker.ts";
+import { isProven } from "../../../infra/soak/judge.ts";
 import { LOAD_KINDS } from "../../../infra/soak/load/churn.ts";
 import { runSoak } from "../../../infra/soak/soak.ts";
 import { watchWith } from "../../../infra/soak/watch.ts";
@@ -55,12 +56,16 @@ describeLive(["redis-server", "dockerd"], "a soak", () => {
         // H-01's minute is the drill's to wait for.
         longest: 0,
       });
-      expect({ ...judgement, trueReds: judgement.trueReds > breaks }).toEqual({
+      // The accessor does not count an agent that was made after its answer, or that is off the roster.
+      const unseen = judgement.unseen.filter(({ invariant }) => invariant !== "B-01");
+      expect(isProven(judgement)).toBe(true);
+      expect({ ...judgement, unseen, trueReds: judgement.trueReds > breaks }).toEqual({
         falseReds: [],
         trueReds: true,
         missed: [],
         voidBreaks: [],
         unknowns: [],
+        unseen: [],
       });
       expect(breaksByName).toEqual(Object.fromEntries(faults.map(({ name }) => [name, 1])));
       // An alert is sent for each invariant, and for its recovery where the run lasts long enough.
@@ -69,6 +74,27 @@ describeLive(["redis-server", "dockerd"], "a soak", () => {
       expect(await dockerd.docker("ps", "-aq")).toBe("");
     },
   );
+
+  test("with a canary that can't say something is no proof", async () => {
+    const { judgement } = await runSoak({
+      ...SHORT,
+      cycles: 2,
+      breaks: 0,
+      watcher: ({ canary }) => {
+        const watch = watchWith(canary);
+        return async () => {
+          const cycle = await watch();
+          const unread = { status: "unknown" as const, unseen: [], reason: "redis: not read" };
+          return { ...cycle, verdicts: { ...cycle.verdicts, "S-02": unread } };
+        };
+      },
+    });
+    expect(judgement.unknowns).toEqual([
+      { cycle: 0, invariant: "S-02", reason: "redis: not read" },
+      { cycle: 1, invariant: "S-02", reason: "redis: not read" },
+    ]);
+    expect(isProven(judgement)).toBe(false);
+  });
 
   test("with a canary that keeps silent has missed the break", async () => {
     const { judgement } = await runSoak({
