@@ -28,7 +28,7 @@ const BUSY: SoakOptions = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, 
 const LARGE: SoakOptions = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 25, confirmMs: 300 };
 /** Without breaks: every red comes from the jumps, or from what is taken out. */
 const JUMPING: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, checksOff: ["G-03"] };
-const ABLATED: SoakOptions = { ...BUSY, breaks: 0, jumpAheadMs: 1_500, checksOff: ["G-03"] };
+const ABLATED: SoakOptions = { ...BUSY, cycles: 1_000, breaks: 0, jumpAheadMs: 1_500, checksOff: ["G-03"] };
 
 const JUMPS_MS: readonly (readonly [ahead: number, back: number])[] = [
   [0, 0],
