@@ -56,7 +56,7 @@ export interface CycleResult {
   readonly offSources: readonly string[];
   /** Whether every invariant ran: a run of some says nothing of how long the others, or their sources, were blind. */
   readonly isFull: boolean;
-  /** The lines of `sources_unavailable`. */
+  /** The lines of `sources_unavailable` for what could not be read. */
   readonly unavailable: readonly string[];
 }
 

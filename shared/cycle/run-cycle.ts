@@ -91,6 +91,7 @@ async function readAndJudge(
   const run = selected.filter(({ id }) => !Object.hasOwn(checksOff, id));
   const judged = await judge(canary, run, gathered, memory);
   const snapshotTime = formatInstant(snapshot.takenAtMs);
+  const unread = [...snapshot.unavailable, ...judged.unavailable];
   return {
     request,
     startedAtMs,
@@ -98,7 +99,8 @@ async function readAndJudge(
     snapshotTime,
     checksRun: run.map(({ id }) => id),
     checksOff,
-    sourcesUnavailable: distinctLines([...snapshot.unavailable, ...judged.unavailable]),
+    unread: distinctLines(unread),
+    sourcesUnavailable: distinctLines([...unread, ...judged.notes]),
     judged: judged.verdicts,
     verdicts: judged.verdicts.map((v) => withStillRed(v, memory.states[v.invariant.id])),
     drafts: draftViolations(judged.verdicts, snapshotTime),
@@ -173,12 +175,12 @@ const commit = (
 /** What changed, and who is notified of it. */
 function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
   const { memory, silences } = lease;
-  const { judged, gathered, checksOff, sourcesUnavailable, request, startedAtMs } = finished;
+  const { judged, gathered, checksOff, unread, request, startedAtMs } = finished;
   const result = {
     verdicts: judged,
     offInvariants: [...checks.off.keys(), ...Object.keys(checksOff)],
     offSources: gathered.snapshot.offSources,
-    unavailable: sourcesUnavailable,
+    unavailable: unread,
     isFull: request.invariantIds === undefined,
   };
   return advance(memory, result, startedAtMs, { ...alerts.policy, hasChannel }, silences);

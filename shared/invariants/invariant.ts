@@ -22,7 +22,7 @@ export interface Finding<Observed> {
 /** What a check found, and what of the facts it could look at. */
 export interface Checked<Observed> extends CoverageParts {
   readonly findings: readonly Finding<Observed>[];
-  /** Lines for `sources_unavailable`: what was read and is not the check's to judge. */
+  /** Lines for `sources_unavailable`: what was read and is not the check's to judge. Nothing is blind by them. */
   readonly notes?: readonly string[];
   /** What it `discredits` is in doubt already, although it is not red yet. */
   readonly isInDoubt?: true;
