@@ -1,6 +1,7 @@
 /** What each invariant needs of an installation, for the docs: tables and columns, keys, and what is asked of Docker. */
 import type { FactName } from "../shared/facts/facts.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
+import { offWithOf } from "../shared/invariants/invariant.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
 import { lookedFor, type SqlFactName } from "../shared/sources/sqlite/looked-for.ts";
@@ -41,13 +42,19 @@ function neededFor(fact: FactName): readonly string[] {
 
 const listOf = (facts: readonly FactName[]) => [...new Set(facts.flatMap(neededFor))].join(", ");
 
-/** Makes the table of what each invariant needs, and of what it uses where that can be read. */
+/** Makes the table of what each invariant needs, is not run without, and uses where that can be read. */
 export function needsTable(): string {
-  const rows = INVARIANTS.map(
-    ({ id, reads, optional = [] }) =>
-      `| [${id}](#${id.toLowerCase()}) | ${listOf(reads)} | ${listOf(optional)} |`,
-  );
-  return `| invariant | needs | uses where it is read |\n|---|---|---|\n${rows.join("\n")}`;
+  const rows = INVARIANTS.map((invariant) => {
+    const { id, reads, optional = [] } = invariant;
+    const offWith = offWithOf(invariant);
+    const cells = [
+      listOf(reads),
+      listOf(offWith.filter((fact) => !reads.includes(fact))),
+      listOf(optional.filter((fact) => !offWith.includes(fact))),
+    ];
+    return `| [${id}](#${id.toLowerCase()}) | ${cells.join(" | ")} |`;
+  });
+  return `| invariant | needs | is not run without, either | uses where it is read |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
 /** What the facts look for and go without, as the docs name it. A table that may be missing stands for its columns. */

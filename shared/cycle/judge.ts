@@ -2,7 +2,7 @@
 import { wasRedIn } from "../alerts/state.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import type { Canary } from "../canary.ts";
-import type { Invariant } from "../invariants/invariant.ts";
+import { type Invariant, offWithOf } from "../invariants/invariant.ts";
 import { cut, MAX_LINE } from "../text.ts";
 import { confirmed, needConfirmation } from "../verdict/confirm.ts";
 import { evaluate, factsOf, type Verdict, withoutDiscredited } from "../verdict/evaluate.ts";
@@ -61,6 +61,6 @@ function runHere({ checks: { all, off }, sources }: Pick<Canary, "checks" | "sou
     sources.flatMap((source) => ("absent" in source && source.absent === "off" ? source.gives : [])),
   );
   return all.filter(
-    ({ id, reads, offWith = reads }) => !off.has(id) && !offWith.some((fact) => leftOut.has(fact)),
+    (invariant) => !off.has(invariant.id) && !offWithOf(invariant).some((fact) => leftOut.has(fact)),
   );
 }

@@ -63,7 +63,7 @@ interface InvariantSpec<
   readonly reads: readonly R[];
   /** Facts that the check can do without. */
   readonly optional?: readonly O[];
-  /** Where one of these facts was left out on purpose, the invariant is not run. Left out: those in `reads`. */
+  /** Where one of these facts was left out on purpose, the invariant is not run. Left out: those in `reads`; see offWithOf. */
   readonly offWith?: readonly FactName[];
   /** Only of an invariant that says whether a source is the platform's. */
   readonly discredits?: Discredit;
@@ -85,6 +85,12 @@ interface InvariantSpec<
 
 /** An invariant as the cycle sees it: what its check reads is known to its own file only. */
 export type Invariant = InvariantSpec<FactName, Record<string, unknown>>;
+
+/** Lists the facts that the invariant is not run without, where one of them was left out on purpose. */
+export const offWithOf = ({
+  reads,
+  offWith = reads,
+}: Pick<Invariant, "reads" | "offWith">): readonly FactName[] => offWith;
 
 /**
  * Declares an invariant. `reads` and `optional` decide what its check can touch: any other fact is a type error.
