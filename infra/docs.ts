@@ -13,6 +13,7 @@ import { SECRET } from "../shared/config/secret.ts";
 import { NONE } from "../shared/config/source-variables.ts";
 import type { Variable, VariableTable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
+import { offWithOf } from "../shared/invariants/invariant.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
@@ -35,7 +36,7 @@ const cell = (text: string) => text.replaceAll("|", "\\|");
 
 /** Describes which invariants are not run without a source. */
 function leftOut({ gives }: SourceSpec): string {
-  const ids = INVARIANTS.filter(({ reads }) => reads.some((fact) => gives.includes(fact))).map(
+  const ids = INVARIANTS.filter((invariant) => offWithOf(invariant).some((fact) => gives.includes(fact))).map(
     ({ id }) => id,
   );
   return `. \`${NONE}\` leaves out ${ids.join(", ")}`;
@@ -158,8 +159,9 @@ An installation on PostgreSQL, which hosted ones get by default today, can't be 
 
 ### What each invariant needs
 
-Without what is in the second column an invariant is unknown, or not run where a release never had it. Columns that every
-release has (\`id\`, \`agent_name\`, \`status\`) are not listed.
+Without what is in the second column an invariant is unknown; it is not run where a release never had that, or where it was
+left out on purpose. Nor is it run where what is in the third column was left out on purpose; where that can't be read, the
+check itself says what follows. Columns that every release has (\`id\`, \`agent_name\`, \`status\`) are not listed.
 
 ${needsTable()}
 

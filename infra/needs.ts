@@ -1,6 +1,7 @@
 /** What each invariant needs of an installation, for the docs: tables and columns, keys, and what is asked of Docker. */
 import type { FactName } from "../shared/facts/facts.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
+import { offWithOf } from "../shared/invariants/invariant.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
 import { lookedFor, type SqlFactName } from "../shared/sources/sqlite/looked-for.ts";
@@ -40,15 +41,20 @@ function neededFor(fact: FactName): readonly string[] {
     .map(({ table, column }) => code(table, column));
 }
 
-const listOf = (facts: readonly FactName[]) => [...new Set(facts.flatMap(neededFor))].join(", ");
+const placesOf = (facts: readonly FactName[]) => [...new Set(facts.flatMap(neededFor))];
 
-/** Makes the table of what each invariant needs, and of what it uses where that can be read. */
+/** Makes the table of what each invariant needs, is not run without, and uses where that can be read. */
 export function needsTable(): string {
-  const rows = INVARIANTS.map(
-    ({ id, reads, optional = [] }) =>
-      `| [${id}](#${id.toLowerCase()}) | ${listOf(reads)} | ${listOf(optional)} |`,
-  );
-  return `| invariant | needs | uses where it is read |\n|---|---|---|\n${rows.join("\n")}`;
+  const rows = INVARIANTS.map((invariant) => {
+    const { id, reads, optional = [] } = invariant;
+    const offWith = offWithOf(invariant);
+    const needed = placesOf(reads);
+    const more = placesOf(offWith.filter((fact) => !reads.includes(fact)));
+    const used = placesOf(optional.filter((fact) => !offWith.includes(fact)));
+    const cells = [needed, more, used.filter((place) => !needed.includes(place))];
+    return `| [${id}](#${id.toLowerCase()}) | ${cells.map((places) => places.join(", ")).join(" | ")} |`;
+  });
+  return `| invariant | needs | is not run without, either | uses where it is read |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
 /** What the facts look for and go without, as the docs name it. A table that may be missing stands for its columns. */

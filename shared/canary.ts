@@ -4,7 +4,7 @@ import { configureChannels } from "./alerts/channels/index.ts";
 import { STATE } from "./config/cycle.ts";
 import { ConfigError, type Environment } from "./config/reader.ts";
 import { redactor } from "./config/redactor.ts";
-import type { AlertSettings, CycleOutcome, CycleSettings, CycleStep } from "./cycle/outcome.ts";
+import type { AlertSettings, CycleNotes, CycleOutcome, CycleSettings, CycleStep } from "./cycle/outcome.ts";
 import { type Checks, checksOf } from "./invariants/checks.ts";
 import { recollectionsOf } from "./recall/index.ts";
 import type { Recollection } from "./recall/recollection.ts";
@@ -30,7 +30,7 @@ export interface Canary {
   /** Takes secrets out of a line. */
   readonly redact: (line: string) => string;
   /** Called at the end of every cycle, for logs and metrics. */
-  readonly observe?: (outcome: CycleOutcome, trigger: string) => void;
+  readonly observe?: (outcome: CycleOutcome, notes: CycleNotes) => void;
   /** Called with the duration of each part of a cycle. */
   readonly onStep?: (step: CycleStep, ms: number) => void;
 }

@@ -56,7 +56,7 @@ export interface CycleResult {
   readonly offSources: readonly string[];
   /** Whether every invariant ran: a run of some says nothing of how long the others, or their sources, were blind. */
   readonly isFull: boolean;
-  /** The lines of `sources_unavailable`. */
+  /** The lines of `sources_unavailable` for what could not be read. */
   readonly unavailable: readonly string[];
 }
 
@@ -71,6 +71,13 @@ export function worstSeverity(verdict: Verdict, findings: readonly AnyFinding[])
   const present = new Set(findings.map((f) => severityOf(verdict, f)));
   return SEVERITIES.find((severity) => present.has(severity)) ?? verdict.invariant.severity;
 }
+
+/**
+ * Says whether the invariant could not be judged, and that is news. It is none where why it can't be judged is a red of its
+ * own, or is to be one: operators are notified of that.
+ */
+export const isBlind = ({ status, discreditedBy, isInDoubt }: Verdict): boolean =>
+  status === "unknown" && !discreditedBy && !isInDoubt;
 
 /** The source that a part belongs to: `docker` of `docker.exec[ruby]`. */
 export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
@@ -127,8 +134,7 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
       ...prior,
       blindSinceMs: prior.blindSinceMs ?? nowMs,
       blindReason: verdict.reason,
-      // Why it can't be judged is a red of its own then, or is to be one, and operators are notified of that.
-      blindCycles: verdict.discreditedBy || verdict.isInDoubt ? 0 : prior.blindCycles + (isFull ? 1 : 0),
+      blindCycles: isBlind(verdict) ? prior.blindCycles + (isFull ? 1 : 0) : 0,
       checked: seenCount(verdict.coverage),
     };
   const still = stillRed(prior, verdict);

@@ -12,4 +12,6 @@ export interface Finished extends CycleFacts {
   /** The verdicts of this cycle alone. `verdicts` are what leaves the canary: with what is still red. */
   readonly judged: readonly Verdict[];
   readonly drafts: Drafts;
+  /** The lines of `sourcesUnavailable` for what could not be read. The others are notes: nothing is blind by them. */
+  readonly unread: readonly string[];
 }

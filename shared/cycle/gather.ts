@@ -7,7 +7,7 @@ import { type CollectOptions, collect } from "../sources/collect.ts";
 import { MemoryUnreadable } from "../store/memory-codec.ts";
 import type { Memory } from "./memory.ts";
 import { stateLine } from "./state-line.ts";
-import { withSufficiency } from "./sufficient.ts";
+import { isStranger, withSufficiency } from "./sufficient.ts";
 import { timed } from "./timed.ts";
 
 export type AnyRecalled = Recalled<FactName, object>;
@@ -62,6 +62,7 @@ export async function gather(
     now,
     since: sinceOf(needed),
     redact,
+    isStranger: (agent, readings) => isStranger(agent, withSufficiency(readings, settings.expectAgents)),
   };
   const [attempts, snapshot] = await Promise.all([
     timed(canary, "recollections", () =>

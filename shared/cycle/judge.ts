@@ -2,7 +2,7 @@
 import { wasRedIn } from "../alerts/state.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import type { Canary } from "../canary.ts";
-import type { Invariant } from "../invariants/invariant.ts";
+import { type Invariant, offWithOf } from "../invariants/invariant.ts";
 import { cut, MAX_LINE } from "../text.ts";
 import { confirmed, needConfirmation } from "../verdict/confirm.ts";
 import { evaluate, factsOf, type Verdict, withoutDiscredited } from "../verdict/evaluate.ts";
@@ -12,8 +12,10 @@ import { timed } from "./timed.ts";
 
 export interface Judged {
   readonly verdicts: readonly Verdict[];
-  /** Lines for what could not be read when a red was read again, and for what no check is to judge. */
+  /** Lines for what could not be read when a red was read again. */
   readonly unavailable: readonly string[];
+  /** Lines for what was read and is no check's to judge. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -50,7 +52,7 @@ export async function judge(
     return withStillRed(verdict, memory.states[invariant.id]).status === "red";
   });
   const notes = verdicts.flatMap((v) => v.notes ?? []).map((note) => cut(canary.redact(note), MAX_LINE));
-  return { verdicts, unavailable: [...unavailable, ...notes] };
+  return { verdicts, unavailable, notes };
 }
 
 /** The invariants that a full cycle runs. One that is not run says nothing of a source, red as it may have been. */
@@ -59,6 +61,6 @@ function runHere({ checks: { all, off }, sources }: Pick<Canary, "checks" | "sou
     sources.flatMap((source) => ("absent" in source && source.absent === "off" ? source.gives : [])),
   );
   return all.filter(
-    ({ id, reads, offWith = reads }) => !off.has(id) && !offWith.some((fact) => leftOut.has(fact)),
+    (invariant) => !off.has(invariant.id) && !offWithOf(invariant).some((fact) => leftOut.has(fact)),
   );
 }

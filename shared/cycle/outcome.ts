@@ -58,6 +58,13 @@ export type CycleOutcome =
   /** Another cycle runs, or took this one's place. */
   | { readonly kind: "busy"; readonly retryAfterSeconds: number };
 
+/** What telemetry is given beside the outcome. */
+export interface CycleNotes {
+  readonly trigger: string;
+  /** The invariants that are unknown for a reason that is not a red of its own. */
+  readonly blind: readonly string[];
+}
+
 /** What became of alerts in this cycle. */
 export interface AlertsOutcome {
   readonly delivered: number;

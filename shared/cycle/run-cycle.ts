@@ -3,6 +3,7 @@ import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
+import { isBlind } from "../alerts/transition.ts";
 import type { Canary } from "../canary.ts";
 import { type Lease, LeaseLost } from "../store/lease.ts";
 import { formatInstant } from "../time.ts";
@@ -14,7 +15,7 @@ import { judge } from "./judge.ts";
 import { releaseLease, takeLease, underLease } from "./lease.ts";
 import { leave } from "./leave.ts";
 import { EMPTY_MEMORY, type Memory, memorySizes } from "./memory.ts";
-import type { AlertsOutcome, CycleOutcome, CycleRequest } from "./outcome.ts";
+import type { AlertsOutcome, CycleNotes, CycleOutcome, CycleRequest } from "./outcome.ts";
 import { reserveIds, writeRecord } from "./record.ts";
 import { distinctLines, draftViolations, toReport } from "./report.ts";
 import { stateLine } from "./state-line.ts";
@@ -29,15 +30,18 @@ const MAX_REMEMBERED_LINES = 50;
  * @throws nothing that a source, a check, the store or a channel can cause: each is in the outcome
  */
 export async function runCycle(canary: Canary, request: CycleRequest): Promise<CycleOutcome> {
-  const outcome = await runOnce(canary, request);
-  canary.observe?.(outcome, request.trigger);
+  const { outcome, blind } = await runOnce(canary, request);
+  canary.observe?.(outcome, { trigger: request.trigger, blind });
   return outcome;
 }
 
-async function runOnce(canary: Canary, request: CycleRequest): Promise<CycleOutcome> {
+async function runOnce(
+  canary: Canary,
+  request: CycleRequest,
+): Promise<Pick<CycleNotes, "blind"> & { readonly outcome: CycleOutcome }> {
   const startedAtMs = canary.now();
   const taken = await takeLease(canary, startedAtMs);
-  if (taken.kind === "busy") return busy(taken.untilMs, canary.now());
+  if (taken.kind === "busy") return { outcome: busy(taken.untilMs, canary.now()), blind: [] };
   const lease = taken.kind === "held" ? taken.lease : null;
   let outcome: CycleOutcome | null = null;
   try {
@@ -47,7 +51,7 @@ async function runOnce(canary: Canary, request: CycleRequest): Promise<CycleOutc
       taken.kind === "unreadable" ? taken.giveBack() : null,
     ]);
     outcome = await conclude(canary, lease, finished);
-    return outcome;
+    return { outcome, blind: finished.verdicts.filter(isBlind).map(({ invariant }) => invariant.id) };
   } finally {
     // The last commit of a cycle that is done gives the lease back itself.
     if (lease && outcome?.kind !== "done") await releaseLease(canary, lease.owner);
@@ -91,6 +95,7 @@ async function readAndJudge(
   const run = selected.filter(({ id }) => !Object.hasOwn(checksOff, id));
   const judged = await judge(canary, run, gathered, memory);
   const snapshotTime = formatInstant(snapshot.takenAtMs);
+  const unread = [...snapshot.unavailable, ...judged.unavailable];
   return {
     request,
     startedAtMs,
@@ -98,7 +103,8 @@ async function readAndJudge(
     snapshotTime,
     checksRun: run.map(({ id }) => id),
     checksOff,
-    sourcesUnavailable: distinctLines([...snapshot.unavailable, ...judged.unavailable]),
+    unread: distinctLines(unread),
+    sourcesUnavailable: distinctLines([...unread, ...judged.notes]),
     judged: judged.verdicts,
     verdicts: judged.verdicts.map((v) => withStillRed(v, memory.states[v.invariant.id])),
     drafts: draftViolations(judged.verdicts, snapshotTime),
@@ -173,12 +179,12 @@ const commit = (
 /** What changed, and who is notified of it. */
 function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
   const { memory, silences } = lease;
-  const { judged, gathered, checksOff, sourcesUnavailable, request, startedAtMs } = finished;
+  const { judged, gathered, checksOff, unread, request, startedAtMs } = finished;
   const result = {
     verdicts: judged,
     offInvariants: [...checks.off.keys(), ...Object.keys(checksOff)],
     offSources: gathered.snapshot.offSources,
-    unavailable: sourcesUnavailable,
+    unavailable: unread,
     isFull: request.invariantIds === undefined,
   };
   return advance(memory, result, startedAtMs, { ...alerts.policy, hasChannel }, silences);

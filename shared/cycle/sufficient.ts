@@ -9,6 +9,16 @@ function whyTooFew(roster: Extract<Reading<Roster>, { read: true }>, expectAgent
 }
 
 /**
+ * Says whether an agent is known to be no agent of the platform: the roster was read whole, is not too small, and lacks it.
+ * @param readings with a roster that is marked where it is too small
+ */
+export const isStranger = (agent: string, { roster }: Readings): boolean =>
+  roster?.read === true &&
+  roster.insufficient === undefined &&
+  roster.unlisted === undefined &&
+  !roster.value.has(agent);
+
+/**
  * Marks a roster that has no agent, or fewer than are expected.
  * @param expectAgents how many the roster has at least; 0 where nobody says it
  */

@@ -22,7 +22,7 @@ export interface Finding<Observed> {
 /** What a check found, and what of the facts it could look at. */
 export interface Checked<Observed> extends CoverageParts {
   readonly findings: readonly Finding<Observed>[];
-  /** Lines for `sources_unavailable`: what was read and is not the check's to judge. */
+  /** Lines for `sources_unavailable`: what was read and is not the check's to judge. Nothing is blind by them. */
   readonly notes?: readonly string[];
   /** What was read speaks neither for a finding nor against it: what was red stays red, and what was green stays green. */
   readonly isUndecided?: true;
@@ -65,7 +65,7 @@ interface InvariantSpec<
   readonly reads: readonly R[];
   /** Facts that the check can do without. */
   readonly optional?: readonly O[];
-  /** Where one of these facts was left out on purpose, the invariant is not run. Left out: those in `reads`. */
+  /** Where one of these facts was left out on purpose, the invariant is not run. Left out: those in `reads`; see offWithOf. */
   readonly offWith?: readonly FactName[];
   /** Only of an invariant that says whether a source is the platform's. */
   readonly discredits?: Discredit;
@@ -87,6 +87,12 @@ interface InvariantSpec<
 
 /** An invariant as the cycle sees it: what its check reads is known to its own file only. */
 export type Invariant = InvariantSpec<FactName, Record<string, unknown>>;
+
+/** Lists the facts that the invariant is not run without, where one of them was left out on purpose. */
+export const offWithOf = ({
+  reads,
+  offWith = reads,
+}: Pick<Invariant, "reads" | "offWith">): readonly FactName[] => offWith;
 
 /**
  * Declares an invariant. `reads` and `optional` decide what its check can touch: any other fact is a type error.

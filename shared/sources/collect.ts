@@ -4,6 +4,7 @@ import { withDeadline } from "../deadline.ts";
 import { describeError } from "../errors.ts";
 import type { FactName, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { cut, MAX_LINE } from "../text.ts";
+import { firstLines } from "./lines.ts";
 import type { Source, SourceResult } from "./source.ts";
 
 /** A source, or why there is none: it is not named, or left out on purpose. */
@@ -20,6 +21,8 @@ export interface CollectOptions {
   readonly since: Since;
   /** Takes secrets out of a line. */
   readonly redact: (line: string) => string;
+  /** Says by what was read whether the agent is known to be no agent of the platform. */
+  readonly isStranger: (agent: string, readings: Readings) => boolean;
 }
 
 /** Makes lines of the reasons of facts that could not be read: they go into verdicts, and from there into the state. */
@@ -37,7 +40,7 @@ const unread = (facts: Iterable<FactName>, reason: string, why: WhyUnread = {}):
 
 /** Reads each wanted fact that some source gives. A source that fails leaves its facts unread; it never throws. */
 export async function collect(options: CollectOptions): Promise<Snapshot> {
-  const { sources, wanted, deadlineMs, now, since } = options;
+  const { sources, wanted, deadlineMs, now, since, isStranger } = options;
   // A secret that was cut in the middle would not be recognised.
   const toLine = (text: string) => cut(options.redact(text), MAX_LINE);
   const takenAtMs = now();
@@ -63,10 +66,17 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
       latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);
     }
   }
+  const readings: Readings = withLines(Object.assign({}, ...results.map((r) => r.readings)), toLine);
+  // Strangers are left out first: there may be so many that an agent's own line would be cut.
+  const linesOf = ({ unavailable, unavailableByAgent = [] }: SourceResult, name: string) => {
+    const own = unavailableByAgent.filter(({ agent }) => !isStranger(agent, readings));
+    const lines = own.map(({ line }) => line);
+    return [...unavailable, ...firstLines(name, lines)];
+  };
   return {
     takenAtMs,
-    readings: withLines(Object.assign({}, ...results.map((r) => r.readings)), toLine),
-    unavailable: results.flatMap((r) => r.unavailable).map(toLine),
+    readings,
+    unavailable: results.flatMap((result, i) => linesOf(result, asked[i]!.name)).map(toLine),
     latencyMsBySource,
     offSources: sources
       .filter((s) => !asked.includes(s) || ("absent" in s && s.absent === "off"))

@@ -5,10 +5,18 @@ import type { Values, VariableTable } from "../config/variable.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
 import type { Database } from "./sqlite/database.ts";
 
+/** A line on a part that belongs to one agent, such as its container. */
+export interface AgentLine {
+  readonly agent: string;
+  readonly line: string;
+}
+
 /** What one source gave: a reading for each fact it was asked for, and lines for the parts that failed. */
 export interface SourceResult {
   readonly readings: Readings;
   readonly unavailable: readonly string[];
+  /** Of a source that others use too, the parts that may be theirs. They don't count where the agent is a stranger. */
+  readonly unavailableByAgent?: readonly AgentLine[];
 }
 
 export interface ReadContext {

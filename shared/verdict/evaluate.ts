@@ -10,7 +10,7 @@ import {
   undecidedCoverage,
 } from "../facts/coverage.ts";
 import type { FactName, Reading, Readings } from "../facts/facts.ts";
-import type { Finding, Invariant } from "../invariants/invariant.ts";
+import { type Finding, type Invariant, offWithOf } from "../invariants/invariant.ts";
 import { cut, MAX_LINE } from "../text.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
@@ -48,8 +48,8 @@ export const unknownVerdict = (invariant: Invariant, reason: string): Verdict =>
 });
 
 /** Says why the invariant is not run: a fact without which it is not was left out on purpose. Null where it is run. */
-export function whyOff({ reads, offWith = reads }: Invariant, readings: Readings): string | null {
-  for (const fact of offWith) {
+export function whyOff(invariant: Invariant, readings: Readings): string | null {
+  for (const fact of offWithOf(invariant)) {
     const reading = readings[fact];
     if (reading?.read === false && reading.off) return reading.reason;
   }

@@ -183,6 +183,7 @@ describe("a line", () => {
         now: canary.now,
         since: { ended: null },
         redact: deps.redact,
+        isStranger: () => false,
       });
       const texts = [...unavailable, JSON.stringify(readings)];
       for (const text of texts) expect(text).not.toMatch(/token-th|en-that/);

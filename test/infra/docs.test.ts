@@ -4,6 +4,11 @@ import { describe, expect, test } from "vitest";
 import { DOCUMENTS, GROUPS } from "../../infra/docs.ts";
 import { SETTINGS } from "../../infra/environments.ts";
 import type { VariableTable } from "../../shared/config/variable.ts";
+import type { Readings } from "../../shared/facts/facts.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { SOURCES } from "../../shared/sources/index.ts";
+import type { SourceSpec } from "../../shared/sources/source.ts";
+import { whyOff } from "../../shared/verdict/evaluate.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -13,6 +18,36 @@ test.each(Object.entries(DOCUMENTS))(
     expect(readFileSync(`${PROJECT}docs/${name}`, "utf8")).toBe(page());
   },
 );
+
+describe("a source that is left out on purpose", () => {
+  const first = ({ variables }: SourceSpec) => Object.values(variables)[0]!.name;
+  const rowOf = (page: string, start: string) =>
+    page.split("\n").find((line) => line.startsWith(`| ${start}`)) ?? "";
+
+  test.each((SOURCES as readonly SourceSpec[]).map((source) => [first(source), source] as const))(
+    "%s names what a cycle does not run then",
+    (variable, { name, gives }) => {
+      const off = { read: false, reason: `${name}: off`, off: true } as const;
+      const readings: Readings = Object.fromEntries(gives.map((fact) => [fact, off]));
+      const ids = INVARIANTS.filter((invariant) => whyOff(invariant, readings) !== null).map(({ id }) => id);
+      const row = rowOf(DOCUMENTS["configuration.md"](), `\`${variable}\``);
+      expect(row).toMatch(new RegExp(`\\. \`none\` leaves out ${ids.join(", ")} \\|$`));
+    },
+  );
+
+  test("is no longer said to be merely used by an invariant that is not run without it", () => {
+    const cells = (id: string) => {
+      const [, table = ""] = DOCUMENTS["invariants.md"]().split("### What each invariant needs");
+      return rowOf(table, `[${id}]`)
+        .split("|")
+        .map((cell) => cell.trim());
+    };
+    expect(cells("B-08").slice(3, 5)).toEqual(["containers (list, inspect)", ""]);
+    expect(cells("H-01").slice(2, 4)).toEqual(["the canary's memory", "`agent_ownership`"]);
+    expect(cells("H-01")[4]).not.toContain("agent_ownership");
+    expect(cells("S-02").slice(3, 5)).toEqual(["", ""]);
+  });
+});
 
 describe("every variable", () => {
   const tables: readonly VariableTable[] = Object.values(GROUPS).flat();

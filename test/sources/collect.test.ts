@@ -27,6 +27,7 @@ const collected = (sources: ConfiguredSource[], wanted: FactName[], over: Partia
     now: () => NOW_MS,
     since: { ended: null },
     redact: (line) => line.replaceAll("hunter2", "***"),
+    isStranger: () => false,
     ...over,
   });
 

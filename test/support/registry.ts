@@ -1,5 +1,6 @@
 /** Which invariants there are, by what they read: tests name no list of ids. */
 import { INVARIANT_IDS, INVARIANTS } from "../../shared/invariants/index.ts";
+import { offWithOf } from "../../shared/invariants/invariant.ts";
 import { SOURCES } from "../../shared/sources/index.ts";
 
 type SourceName = (typeof SOURCES)[number]["name"];
@@ -13,7 +14,7 @@ export function idsReading(source: SourceName): string[] {
 /** The ids of the invariants that are not run where this source is left out, in their order. */
 export function idsOffWithout(source: SourceName): string[] {
   const gives: readonly string[] = SOURCES.find(({ name }) => name === source)!.gives;
-  return INVARIANTS.filter(({ reads, offWith = reads }) => offWith.some((fact) => gives.includes(fact))).map(
+  return INVARIANTS.filter((invariant) => offWithOf(invariant).some((fact) => gives.includes(fact))).map(
     ({ id }) => id,
   );
 }

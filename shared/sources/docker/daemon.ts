@@ -6,6 +6,7 @@ import { describeError, SourceError } from "../../errors.ts";
 import { type ContainerProcesses, isReadableName, type RunningContainer } from "../../facts/facts.ts";
 import { cut } from "../../text.ts";
 import { parseTimestamp } from "../../time.ts";
+import type { AgentLine } from "../source.ts";
 import { connect, type DockerTls } from "./connect.ts";
 import { ContainerGone, type Inspected, inspectRunning, processesOf, zombiePidsOf } from "./processes.ts";
 
@@ -46,7 +47,8 @@ export interface DaemonRead {
   readonly unlisted: readonly UnseenContainer[];
   /** Running containers without a readable name. */
   readonly nameless: number;
-  readonly unavailable: readonly string[];
+  /** Lines for the containers of which not all could be read. */
+  readonly unavailable: readonly AgentLine[];
 }
 
 /** Gives null where the container has no name that can be read. */
@@ -90,7 +92,7 @@ export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonR
   const uninspected: UnseenContainer[] = [];
   const processes: ContainerProcesses[] = [];
   const unlisted: UnseenContainer[] = [];
-  const unavailable: string[] = [];
+  const unavailable: AgentLine[] = [];
   let nameless = 0;
   const { docker, close } = connect(host, tls);
   // Each request ends at its own deadline. This ends whatever is left at the last one.
@@ -116,7 +118,8 @@ export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonR
       nameless += 1;
       return;
     }
-    const line = (text: string) => unavailable.push(`docker.exec[${cut(agent, MAX_NAME_IN_LINE)}]: ${text}`);
+    const line = (text: string) =>
+      unavailable.push({ agent, line: `docker.exec[${cut(agent, MAX_NAME_IN_LINE)}]: ${text}` });
     const container = docker.getContainer(containerId);
     let inspected: Inspected | null = null;
     try {

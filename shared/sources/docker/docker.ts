@@ -4,7 +4,6 @@ import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import type { FactName, ReadingTime } from "../../facts/facts.ts";
-import { firstLines } from "../lines.ts";
 import type { Source, SourceResult, SourceSpec } from "../source.ts";
 import type { DockerTls } from "./connect.ts";
 import { type DaemonRead, readDaemon } from "./daemon.ts";
@@ -78,7 +77,7 @@ function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: numb
       hosts.map((host) =>
         readDaemon(host, read).catch((error: unknown): UnreadDaemon => {
           const where = hosts.length > 1 ? `docker[${host}]` : "docker";
-          return { unread: host, unavailable: [`${where}: ${describeError(error)}`] };
+          return { unread: host, why: `${where}: ${describeError(error)}` };
         }),
       ),
     );
@@ -89,7 +88,8 @@ function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: numb
 
 interface UnreadDaemon {
   readonly unread: string;
-  readonly unavailable: readonly string[];
+  /** A line that says why. */
+  readonly why: string;
 }
 
 /** Makes the readings of what the daemons gave. */
@@ -99,15 +99,13 @@ function combined(
   time: ReadingTime,
 ): SourceResult {
   const seen = daemons.filter((daemon) => "running" in daemon);
-  const unavailable = firstLines(
-    "docker",
-    daemons.flatMap((daemon) => daemon.unavailable),
-  );
+  const unread = daemons.filter((daemon) => "unread" in daemon);
+  const unavailable = unread.map(({ why }) => why);
   if (seen.length === 0) {
-    const unread = { read: false, reason: unavailable.join("; ") } as const;
-    return { readings: { containers: unread, zombies: unread }, unavailable };
+    const reading = { read: false, reason: unavailable.join("; ") } as const;
+    return { readings: { containers: reading, zombies: reading }, unavailable };
   }
-  const unseenDaemons = daemons.flatMap((daemon) => ("unread" in daemon ? [daemon.unread] : []));
+  const unseenDaemons = unread.map((daemon) => daemon.unread);
   const containers = {
     running: seen.flatMap(({ running }) => running),
     unseenContainers: seen.flatMap(({ uninspected }) => uninspected),
@@ -127,6 +125,7 @@ function combined(
       ...(wanted.has("zombies") && { zombies: { ...how, value: zombies } }),
     },
     unavailable: nameless > 0 ? [...unavailable, unlisted] : unavailable,
+    unavailableByAgent: seen.flatMap((daemon) => daemon.unavailable),
   };
 }
 

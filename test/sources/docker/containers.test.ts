@@ -19,13 +19,18 @@ async function read(hosts: readonly string[], ...wanted: FactName[]) {
   const { cycle } = loadConfig({});
   const reader = docker.configure({ hosts, ca: null, cert: null, key: null }, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
-  const { readings, unavailable } = await reader({
+  const {
+    readings,
+    unavailable,
+    unavailableByAgent = [],
+  } = await reader({
     signal: new AbortController().signal,
     now: Date.now,
     wanted: new Set(wanted),
     since: { ended: null },
   });
-  return { ...readings, unavailable };
+  const lines = unavailableByAgent.map(({ line }) => line);
+  return { ...readings, unavailable: [...unavailable, ...lines] };
 }
 /** The containers, where nothing else is asked for. */
 async function containersOf(...apis: DockerApi[]) {

@@ -24,15 +24,20 @@ async function read(apis: readonly DockerApi[], sourceDeadlineMs = 60_000) {
   const reader = docker.configure(values, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
   const { signal } = new AbortController();
-  const { readings, unavailable } = await reader({
+  const {
+    readings,
+    unavailable,
+    unavailableByAgent = [],
+  } = await reader({
     signal,
     now: Date.now,
     wanted: new Set(["zombies"]),
     since: { ended: null },
   });
+  const lines = unavailableByAgent.map(({ line }) => line);
   const { zombies } = readings;
   if (!zombies?.read) throw new Error(zombies?.reason);
-  return { ...zombies.value, unlisted: zombies.unlisted, unavailable };
+  return { ...zombies.value, unlisted: zombies.unlisted, unavailable: [...unavailable, ...lines] };
 }
 
 /** A promise that the test resolves. */

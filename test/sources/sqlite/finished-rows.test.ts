@@ -108,14 +108,26 @@ describe.each([
   });
 });
 
-test("a column that is missing leaves the facts unread, not left out", async () => {
-  platform = await memoryPlatform();
-  await withoutIndex();
-  await platform.client.execute("ALTER TABLE schedule_executions RENAME COLUMN completed_at TO ended_at");
-  const { reading, unavailable } = await platform.read("endedBeforeStart");
-  expect(reading).toEqual({
-    read: false,
-    reason: "sqlite.endedBeforeStart: column completed_at is missing",
+describe.each(["endedWithoutTime", "endedBeforeStart"] as const)("%s, on an older release", (fact) => {
+  beforeEach(async () => {
+    platform = await memoryPlatform();
+    await withoutIndex();
   });
-  expect(unavailable).toEqual(["sqlite.endedBeforeStart: column completed_at is missing"]);
+
+  test.for(["started_at", "completed_at"])(
+    "without %s it is left out, and nothing is unavailable",
+    async (column) => {
+      await platform.client.execute(`ALTER TABLE schedule_executions RENAME COLUMN ${column} TO c`);
+      expect(await platform.read(fact)).toEqual({
+        reading: { read: false, off: true, reason: `sqlite.${fact}: column ${column} is missing` },
+        unavailable: [],
+      });
+    },
+  );
+
+  test("a database without executions is no release of the platform: unread, not left out", async () => {
+    await platform.client.execute("DROP TABLE schedule_executions");
+    const reason = `sqlite.${fact}: table schedule_executions is missing`;
+    expect(await platform.read(fact)).toEqual({ reading: { read: false, reason }, unavailable: [reason] });
+  });
 });

@@ -1,7 +1,7 @@
 /** Finished rows whose times are wrong. */
 import { type FinishedRow, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, timestampReader } from "../../../time.ts";
-import { needsColumns, type SqlFact } from "../fact.ts";
+import { needsColumns, needsExecutions, type SqlFact } from "../fact.ts";
 import { eachRow, packed, type QueryAnswer } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, indexedBy, isUsualTimestamp, quoted, secondText } from "../sql.ts";
@@ -83,13 +83,15 @@ function parseRows(answer: QueryAnswer | undefined): FinishedRow[] {
 }
 
 export const endedWithoutTime: SqlFact<readonly FinishedRow[]> = {
-  missing: needsColumns(EXECUTIONS, "started_at", "completed_at"),
+  missing: needsExecutions,
+  absent: needsColumns(EXECUTIONS, "started_at", "completed_at"),
   statements: (schema, { now }) => [endedWithoutTimeQuery(schema, now())],
   parse: ([answer]) => parseRows(answer),
 };
 
 export const endedBeforeStart: SqlFact<readonly FinishedRow[]> = {
-  missing: needsColumns(EXECUTIONS, "started_at", "completed_at"),
+  missing: needsExecutions,
+  absent: needsColumns(EXECUTIONS, "started_at", "completed_at"),
   statements: (schema, { now }) => [endedBeforeStartQuery(schema, now())],
   parse: ([answer]) => parseRows(answer),
 };
