@@ -69,17 +69,19 @@ const NEVER_RETRIED: ReadonlySet<ExecutionStatus | null> = new Set(["success", "
 const TERMINAL: ReadonlySet<ExecutionStatus | null> = new Set(["success", "failed", "cancelled", "skipped"]);
 
 /**
- * The life of a slot is its TTL plus its age, and an age below 0 counts as 0. The expiry suffices for acquisitions up to
- * some instant. The life is too short once both the time and the score are later than that instant.
+ * The life of a slot lasts from its score to when its hash expires. That suffices for acquisitions up to some instant: a later
+ * one has too short a life. An older Redis does not say when the hash expires. Then the life is its TTL plus its age, and an age
+ * below 0 counts as 0: a slot that was acquired by a clock that is ahead is found only once that instant has passed.
  */
 function livesTooShort({ hash }: ExecutionTimeline, scoreMs: number): Bounds {
   return holds(hash, (value) => {
     if (!value?.ends) return NEVER;
     const leastMs = value.timeoutSeconds * 1000 + BUFFER_MS - TTL_TOLERANCE_MS;
-    const tooLate = (fromMs: number): Intervals => (scoreMs > fromMs ? [[fromMs, Infinity]] : []);
+    const possiblyFromMs = value.ends.earliestMs - leastMs - TTL_ROUNDING_MS - DOUBT_MS;
+    const certainFromMs = value.ends.latestMs - leastMs + TTL_ROUNDING_MS + DOUBT_MS;
     return {
-      possibly: tooLate(value.ends.earliestMs - leastMs - TTL_ROUNDING_MS - DOUBT_MS),
-      definitely: tooLate(value.ends.latestMs - leastMs + TTL_ROUNDING_MS + DOUBT_MS),
+      possibly: scoreMs > possiblyFromMs ? ALWAYS.possibly : [],
+      definitely: scoreMs > certainFromMs ? [[certainFromMs, Infinity]] : [],
     };
   });
 }

@@ -162,6 +162,10 @@ test("a slot that was acquired by a clock that ran ahead or behind is judged by 
   expect(judged(byClock(-40_000), [red]).falseReds).toHaveLength(1);
   // By the letter of the rule: to expire five seconds early is too short a life.
   expect(judged(byClock(5_000), [red]).falseReds).toHaveLength(0);
+  // At once where Redis says when the hash expires; an older one is looked at later, and may keep silent until then.
+  const early = (found: Reported[]) => cycle([1_000, 1_050], [1_350, 1_400], found);
+  expect(judged(byClock(5_000), [early([finding("S-03", "run-1")])]).falseReds).toHaveLength(0);
+  expect(judged(byClock(5_000), [early([])]).missed).toEqual([]);
 });
 
 test("more slots than the cap, counted with the leaked sentinels, are overbooking", () => {
