@@ -160,7 +160,7 @@ An installation on PostgreSQL, which hosted ones get by default today, can't be 
 ### What each invariant needs
 
 Without what is in the second column an invariant is unknown; it is not run where a release never had that, or where it was
-left out on purpose. Nor is it run where what is in the third column was left out on purpose; where that can't be read, the
+left out on purpose. It is not run where what is in the third column was left out on purpose; where that can't be read, the
 check itself says what follows. Columns that every release has (\`id\`, \`agent_name\`, \`status\`) are not listed.
 
 ${needsTable()}

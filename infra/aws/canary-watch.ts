@@ -168,9 +168,9 @@ export class CanaryWatch extends Construct {
       defaultInterval: Duration.days(1),
       widgets: [
         [
-          graph("Red and unknown invariants", [
+          graph("Red and blind invariants", [
             metric("RedInvariants", Stats.MAXIMUM).with({ label: "red", color: "#d62728" }),
-            metric("UnknownInvariants", Stats.MAXIMUM).with({ label: "unknown", color: "#7f7f7f" }),
+            metric("UnknownInvariants", Stats.MAXIMUM).with({ label: "blind", color: "#7f7f7f" }),
           ]),
           graph("Alerts", [
             metric("AlertsDelivered", Stats.SUM).with({ label: "delivered" }),

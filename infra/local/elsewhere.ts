@@ -26,7 +26,7 @@ export interface OtherPlaces {
    * is pointed there.
    */
   leaveDatabaseBehind(): Promise<void>;
-  /** Gives the variables that point a canary to the place. A database that is left behind is given once, and copied where none is. */
+  /** Gives the variables that point a canary to the place. Each copy of the database is given once; without one it is made now. */
   variablesOf(place: Elsewhere): Promise<Variables>;
 }
 

@@ -125,9 +125,12 @@ function notifyRed(
 ): [InvariantState, RedNotice[]] {
   const { nowMs, policy, silences } = context;
   const { invariant } = verdict;
+  // What it discredits is unknown meanwhile, and nobody is notified of that: so operators are of this.
+  const isGrave = (finding: AnyFinding) =>
+    invariant.discredits !== undefined ||
+    SEVERITIES.indexOf(severityOf(verdict, finding)) <= SEVERITIES.indexOf(policy.minSeverity);
   const isWorthIt = (finding: AnyFinding) =>
-    SEVERITIES.indexOf(severityOf(verdict, finding)) <= SEVERITIES.indexOf(policy.minSeverity) &&
-    !isSilenced(silences, invariant.id, finding.subject, nowMs);
+    isGrave(finding) && !isSilenced(silences, invariant.id, finding.subject, nowMs);
   const worthy = verdict.findings.filter(isWorthIt);
   const red = marksBefore(prior, state, verdict, context);
   const pending = worthy.filter((f) => !red[f.subject]!.announced);

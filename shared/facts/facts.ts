@@ -75,8 +75,8 @@ export interface Execution {
   /** Whether the row has a Claude session, or is marked as dispatched; null where the installation has no such column. */
   readonly hasSession: boolean | null;
   /**
-   * Of a running chat turn: how many other runs of the agent were under way when it began. Null for any other row, and
-   * where it can't be known.
+   * Of a running chat turn: how many other runs of the agent were under way when it began; Infinity where there were too many
+   * turns to count that for each. Null for any other row, and where it can't be known.
    */
   readonly runsAtStart: number | null;
   /** The timeout of the row's schedule in seconds; null where it has none, "unreadable" where it can't be read. */

@@ -75,7 +75,7 @@ const agentsOfRedis = ({ slots }: Readings): readonly string[] | null =>
     ? [...slots.value.byAgent.keys(), ...slots.value.unread.keys(), ...slots.value.unseenAgents]
     : null;
 
-/** Whether nobody but Redis could say that there are agents: where no run is under way, it names none. */
+/** Whether the roster is empty and only Redis could contradict it. Redis names no agent while no run is under way. */
 export const isRosterUnproven = ({ roster, containers }: Readings): boolean =>
   roster?.read === true && roster.value.size === 0 && containers?.read !== true;
 

@@ -1,4 +1,6 @@
-import type { RowName } from "../facts/facts.ts";
+import type { FinishedRow, ReadingTime, RowName } from "../facts/facts.ts";
+import { isRowsInstant } from "../facts/trust.ts";
+import { DAY_MS } from "../time.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { countSubjects, isNamed, nameSubjects, partsOf } from "./rules.ts";
 
@@ -15,6 +17,14 @@ interface Observed {
 const RECENT_MS = 3600_000;
 /** Two processes write the two times, and their clocks differ a little. */
 const TOLERANCE_MS = 1000;
+
+/** Says whether the row is too old to be looked at. A start in ten years is no start, and does not keep its row new. */
+function isLongAgo({ startedAtMs, completedAtMs }: FinishedRow, time: ReadingTime, fromMs: number): boolean {
+  const start = startedAtMs !== null && isRowsInstant(startedAtMs, time) ? startedAtMs : null;
+  // Without a readable end it ended a day after its start at the latest: no run takes longer.
+  const latest = completedAtMs === null ? (start ?? Infinity) + DAY_MS : Math.max(completedAtMs, start ?? 0);
+  return latest < fromMs;
+}
 
 export const clocksRunForward = invariant({
   id: "G-03",
@@ -35,7 +45,7 @@ export const clocksRunForward = invariant({
     const findings: Finding<Observed>[] = [];
     for (const row of endedBeforeStart) {
       const { startedAtMs, completedAtMs, status, startedAt, completedAt } = row;
-      if (completedAtMs !== null && Math.max(completedAtMs, startedAtMs ?? completedAtMs) < fromMs) continue;
+      if (isLongAgo(row, times.endedBeforeStart, fromMs)) continue;
       const skewMs = startedAtMs === null || completedAtMs === null ? null : startedAtMs - completedAtMs;
       if (skewMs !== null && skewMs <= TOLERANCE_MS) continue;
       if (skewMs === null || !isNamed(row)) {

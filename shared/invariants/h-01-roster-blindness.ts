@@ -30,7 +30,7 @@ export const rosterBlindness = invariant({
   guards:
     "Every check goes through the roster: where it is empty or can't be read although agents live, nothing is checked.",
   runbook:
-    "See that the canary's database is the platform's (LIBSQL_URL) and that agent_ownership has rows there. If it has none although agents run, restore it before anything deletes what seems to belong to nobody.",
+    "See that the canary's database is the platform's (LIBSQL_URL) and that agent_ownership has rows there. If it has none although agents run, restore it before anything deletes what seems to belong to nobody. Where the last agent was deleted on purpose and no Docker is read, it ends with the next agent.",
   reads: ["rosterDoubtSince"],
   optional: ["roster", "slots", "containers"],
   offWith: ["roster"],

@@ -52,7 +52,8 @@ export const databaseIsThePlatforms = invariant({
     if (strange.length < LEAST_SLOTS || agents.size < LEAST_AGENTS || !isBehind(newestSlotMs)) {
       const hidden = hiddenAgents(slots, agents);
       const mayBeRed = hidden > 0 && agents.size + hidden >= LEAST_AGENTS && isBehind(times.slots.toMs);
-      const isProven = !isBehind(newestSeen(held, readings.newestSlotSeen)) && Number.isFinite(newestRowMs);
+      const seenMs = newestSeen(held, readings.newestSlotSeen);
+      const isProven = Number.isFinite(seenMs) && Number.isFinite(newestRowMs) && !isBehind(seenMs);
       return {
         subjects: [SUBJECT],
         unseen: [],

@@ -148,8 +148,8 @@ function unmatched(
   const old = rows.filter((row) => !isStarting(row, times.executions));
   const without = turnsWithoutSlot(old, cap, slotCount);
   const lost = old.filter((row) => !without.has(row));
-  // Where the cap can't be read, a turn may or may not go on without a slot.
-  const isDoubtful = (row: Execution) => cap === null && isChatTurn(row);
+  // Where the cap can't be read, or nobody counted what ran at its start, a turn may or may not go on without a slot.
+  const isDoubtful = (row: Execution) => isChatTurn(row) && (cap === null || row.runsAtStart === Infinity);
   return {
     inRedisOnly: idsOf(slots.filter(({ score }) => !isInFlight(score * 1000, times.slots))),
     inSqlOnly: idsOf(lost),

@@ -15,7 +15,7 @@ export interface AgentLine {
 export interface SourceResult {
   readonly readings: Readings;
   readonly unavailable: readonly string[];
-  /** Of a source that others use too, the parts that may be theirs. They don't count where the agent is a stranger. */
+  /** Lines for parts of single agents. Those of agents that are not on the roster are dropped: another installation's. */
   readonly unavailableByAgent?: readonly AgentLine[];
 }
 

@@ -307,6 +307,13 @@ describe("what operators asked not to be told", () => {
     expect(it.notices()).toMatchObject([{ severity: "critical" }]);
   });
 
+  test("a source that is not the platform's is reported whatever the minimum severity: nobody hears of the rest", () => {
+    const it = canary({ minSeverity: "critical" });
+    const roster = { red: ["roster"], severity: { roster: "major" } } as const;
+    expect(it.sees(roster, "H-01")).toEqual(["broke H-01: roster"]);
+    expect(it.sees({ healthy: ["roster"] }, "H-01")).toEqual(["recovered H-01: roster"]);
+  });
+
   test("a ghost that was too harmless to tell is reported once it gets worse", () => {
     const it = canary({ minSeverity: "critical" });
     it.sees({ red: ["ghost"], severity: { ghost: "major" } }, "L-03");

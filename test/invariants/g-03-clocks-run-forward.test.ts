@@ -82,6 +82,21 @@ test("a writer of local time, by which a run that has just begun ended eight hou
   expect(idsOf({ endedBeforeStart: [local] })).toEqual(["r"]);
 });
 
+test("a start in 2099 is news for an hour, and an end that can't be read for a day", () => {
+  const startedAtMs = Date.parse("2099-01-01T00:00:00Z");
+  const future = (endedSecondsAgo: number) => finished("r", { startedAtMs, endedSecondsAgo });
+  expect(idsOf({ endedBeforeStart: [future(60)] })).toEqual(["r"]);
+  expect(idsOf({ endedBeforeStart: [future(7_200)] })).toEqual([]);
+  const unseenOf = (startedSecondsAgo: number) =>
+    recordOf(
+      judge(G03, {
+        endedBeforeStart: [finished("r", { startedSecondsAgo, completedAt: "None", completedAtMs: null })],
+      }),
+    ).unseen;
+  expect(unseenOf(3_600)).toEqual([`${AGENT}/r`]);
+  expect(unseenOf(2 * 86_400)).toEqual([]);
+});
+
 test("a platform whose clock is ahead of ours is judged by its own times", () => {
   // It started in two hours, by our clock, and ended 100 s before or after that.
   const ahead = (id: string, endedSecondsAgo: number) =>

@@ -107,6 +107,29 @@ describe("slots come, and rows don't", () => {
   });
 });
 
+describe("in a lull, with fewer than three such slots", () => {
+  /** Whether a database that was red would be green again. */
+  const saw = (differs: Partial<Facts>) =>
+    judge(H02, { roster: ROSTER, slots: slotsOf({}), newestStart: msAgo(3600), ...differs }).coverage.saw(
+      "database",
+    );
+
+  test("a row that is as new as the newest slot that was ever seen proves it", () => {
+    expect(saw({ newestSlotSeen: msAgo(3600) })).toBe(true);
+    expect(saw({ newestSlotSeen: msAgo(3300) })).toBe(true);
+    expect(saw({ newestSlotSeen: msAgo(3299) })).toBe(false);
+    expect(saw({ newestSlotSeen: msAgo(3600), newestStart: null })).toBe(false);
+  });
+
+  test("a slot that is held now counts as well, and where none was ever seen nothing is proven", () => {
+    const slots = slotsOf({ ruby: [slot("e", { ageSeconds: 60 })] });
+    expect(saw({ slots, newestSlotSeen: msAgo(3600) })).toBe(false);
+    expect(saw({ slots, newestStart: msAgo(60) })).toBe(true);
+    // The memory is an older version's, which did not have it.
+    expect(saw({ newestSlotSeen: null })).toBe(false);
+  });
+});
+
 describe("what is not a left-behind database", () => {
   test("three slots that somebody adds for one agent of a quiet platform (S-02's scenario)", () => {
     const fake = slotsOf({ ruby: ["a", "b", "c"].map((id) => slot(id, { ageSeconds: 0 })) });

@@ -998,7 +998,9 @@ const RULES: Record<string, Rule> = {
     for (const row of facts.endedBeforeStart) {
       const { id, agent, startedAtMs: start, completedAtMs: end } = row;
       const isLongAgo = (at: number) => times.endedBeforeStart.fromMs - at > 3_600_000;
-      if (end !== null && isLongAgo(end) && (start === null || isLongAgo(start))) continue;
+      const isStart = start !== null && start >= 0 && start <= times.endedBeforeStart.toMs + 86_400_000;
+      if (end !== null && isLongAgo(end) && (!isStart || isLongAgo(start))) continue;
+      if (end === null && isStart && isLongAgo(start + 86_400_000)) continue;
       const isBackward = start !== null && end !== null && start > end + 1000;
       if (start === null || end === null || (isBackward && (id === null || agent === null)))
         stated.unseen.push(nameless(row));

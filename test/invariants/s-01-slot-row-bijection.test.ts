@@ -326,6 +326,14 @@ describe("chat turns, whose slot and row have different ids", () => {
       expect(mismatchOf({ ...facts, executions: notFull })).toEqual({ redis: [], sql: ["t"] });
     });
 
+    test("a turn for which nobody counted what ran at its start is unseen, neither lost nor healthy", () => {
+      const facts = {
+        roster: rosterOf({ [AGENT]: { maxParallelTasks: 2 } }),
+        executions: rows(turn("t", 60, { runsAtStart: Infinity })),
+      };
+      expect(recordOf(judge(S01, facts))).toMatchObject({ status: "unknown", unseen: [`${AGENT}/sql:t`] });
+    });
+
     test("the cap is the one that the platform honours: a ceiling of all agents can be lower", () => {
       const facts = { slots: held(slot("run-1")), executions: rows(running("run-1"), turn("t", 60)) };
       const ceiling = (maxParallelTasksCeiling: number | null | "unreadable") => ({

@@ -53,8 +53,8 @@ WHERE e.status IN ('queued', 'running') LIMIT -1`,
 const TURN = ["id", "others"] as const;
 /** Runs of an agent that are looked at for each turn: those that began before it, and those that were dispatched after it. */
 const LOOKED_AT = { before: 100, after: 40 } as const;
-/** Turns that this is asked of. Those beyond may go on without a slot. */
-const MOST_TURNS = 200;
+/** Turns for which this is counted. What ran at the start of the others is not known. */
+const MOST_TURNS = 100;
 /** Runs that begin together acquire their slots in another order than their rows are made in. */
 const BEGIN_TOGETHER_SECONDS = 3;
 /** A run that ends releases its slot a little after its row says so. */
