@@ -159,9 +159,8 @@ An installation on PostgreSQL, which hosted ones get by default today, can't be 
 
 ### What each invariant needs
 
-Without what is in the second column an invariant is unknown; it is not run where a release never had that, or where it was
-left out on purpose. It is not run where what is in the third column was left out on purpose; where that can't be read, the
-check itself says what follows. Columns that every release has (\`id\`, \`agent_name\`, \`status\`) are not listed.
+Without what is in the second column an invariant is unknown. It is not run where a release never had that, or where that, or
+what is in the third column, was left out on purpose. Columns that every release has (\`id\`, \`agent_name\`, \`status\`) are not listed.
 
 ${needsTable()}
 

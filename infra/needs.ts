@@ -54,7 +54,7 @@ export function needsTable(): string {
     const cells = [needed, more, used.filter((place) => !needed.includes(place))];
     return `| [${id}](#${id.toLowerCase()}) | ${cells.map((places) => places.join(", ")).join(" | ")} |`;
   });
-  return `| invariant | needs | is not run without, either | uses where it is read |\n|---|---|---|---|\n${rows.join("\n")}`;
+  return `| invariant | needs | is also left out with | uses where it is read |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
 /** What the facts look for and go without, as the docs name it. A table that may be missing stands for its columns. */

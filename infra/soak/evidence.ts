@@ -41,12 +41,12 @@ const JUMPS_MS: readonly (readonly [ahead: number, back: number])[] = [
 
 type Soak = (options: SoakOptions) => Promise<SoakReport>;
 
-/** Makes the function that runs a soak on that machine, and says how it went. */
+/** Makes the function that runs a soak, and says how it went. */
 const soakWith =
-  (machine: Pick<SoakOptions, "docker" | "signal">): Soak =>
+  (surroundings: Pick<SoakOptions, "docker" | "signal">): Soak =>
   async (options) => {
     console.error(commandOf({ options }));
-    const report = await runSoak({ ...options, ...machine });
+    const report = await runSoak({ ...options, ...surroundings });
     const { falseReds, missed, voidBreaks, unknowns } = report.judgement;
     console.error(
       `  ${report.cycles} cycles in ${report.seconds.toFixed(0)} s: ${falseReds.length} false reds, ${missed.length} missed, ${unknowns.length} unknown`,

@@ -54,8 +54,8 @@ export interface HarnessOptions {
   readonly without?: CorrectionName | undefined;
   /** Invariants that are not run. */
   readonly checksOff?: readonly string[] | undefined;
-  /** The daemon for the containers of pull agents. Left out: they have none, and nothing that needs containers is run. */
-  readonly docker?: LocalDocker | undefined;
+  /** The daemon for the containers of pull agents. Where it is absent, nothing that needs containers is run. */
+  readonly docker: LocalDocker;
   /** The canary's wait before it confirms a red. */
   readonly confirmMs: number;
   /** How many rows of one agent may be queued. */
@@ -155,7 +155,7 @@ type Owned = <T extends { close(): unknown }>(part: T) => T;
 
 /** Makes the agents' image, and what makes containers of it; or says why there are none. */
 async function openContainers(
-  docker: LocalDocker = { absent: "the soak has no Docker daemon" },
+  docker: LocalDocker,
   journal: Journal<FaultChange>,
   owned: Owned,
 ): Promise<(SoakContainers & { readonly daemon: Docker }) | { readonly absent: string }> {
@@ -249,7 +249,7 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     QUEUE_COUNTS_URL: accessorUrl,
     QUEUE_COUNTS_TOKEN: TOKEN,
     CONFIRM_AFTER_MS: String(options.confirmMs),
-    ...(options.docker && "env" in options.docker ? options.docker.env : { DOCKER_HOSTS: "none" }),
+    ...("env" in options.docker ? options.docker.env : { DOCKER_HOSTS: "none" }),
     // Containers of a soak have no processes to look at.
     CHECKS_OFF: ["R-01", ...(options.checksOff ?? [])].join(),
     CHECKS_ON: OFF_BY_DEFAULT.join(","),
@@ -261,6 +261,6 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     ...openWatchingCanary(env, dynamo, pointing, (readings) =>
       options.without ? CORRECTIONS[options.without].takeOut(readings, namesOf) : readings,
     ),
-    engines: `SQLite file, ${redis.engine} behind the REST protocol, ${options.docker ? "a Docker daemon" : "no Docker"}, dynalite`,
+    engines: `SQLite file, ${redis.engine} behind the REST protocol, ${"docker" in options.docker ? "a Docker daemon" : "no Docker"}, dynalite`,
   };
 }

@@ -29,7 +29,7 @@ export interface SoakOptions extends LoadOptions {
   /** How many times as fast the platform runs. */
   readonly scale: number;
   readonly confirmMs: number;
-  /** The daemon of this machine for containers; one that is absent leaves out what needs them. */
+  /** The daemon of this machine for containers. Left out, as where it is absent: nothing that needs them is run. */
   readonly docker?: LocalDocker | undefined;
   /** Called now and then with the progress. */
   readonly onProgress?: (line: string) => void;
@@ -101,7 +101,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     confirmMs,
     without: options.without,
     checksOff: options.checksOff,
-    docker: options.docker && "docker" in options.docker ? options.docker : undefined,
+    docker: options.docker ?? { absent: "the soak was given no Docker daemon" },
     maxQueued: maxQueuedAt(rate),
     sweepEveryMs: sweeps.next,
     dispatchMs: () => drawDispatch(dispatches.fraction),

@@ -125,7 +125,7 @@ function notifyRed(
 ): [InvariantState, RedNotice[]] {
   const { nowMs, policy, silences } = context;
   const { invariant } = verdict;
-  // What it discredits is unknown meanwhile, and nobody is notified of that: so operators are of this.
+  // What rests on a discredited source is unknown, without an alert of its own: this alert has to be sent, whatever the limit.
   const isGrave = (finding: AnyFinding) =>
     invariant.discredits !== undefined ||
     SEVERITIES.indexOf(severityOf(verdict, finding)) <= SEVERITIES.indexOf(policy.minSeverity);

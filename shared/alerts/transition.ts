@@ -73,8 +73,8 @@ export function worstSeverity(verdict: Verdict, findings: readonly AnyFinding[])
 }
 
 /**
- * Says whether the invariant could not be judged, and that is news. It is none where why it can't be judged is a red of its
- * own, or is to be one: operators are notified of that.
+ * Says whether the invariant is unknown, and no other alert says why. Where the invariant that discredits it is red, or is in
+ * doubt and about to be, that one's alert does.
  */
 export const isBlind = ({ status, discreditedBy, isInDoubt }: Verdict): boolean =>
   status === "unknown" && !discreditedBy && !isInDoubt;

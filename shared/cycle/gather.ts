@@ -62,7 +62,7 @@ export async function gather(
     now,
     since: sinceOf(needed),
     redact,
-    isStranger: (agent, readings) => isStranger(agent, withSufficiency(readings, settings.expectAgents)),
+    isStranger: (agent, readings) => isStranger(agent, readings, settings.expectAgents),
   };
   const [attempts, snapshot] = await Promise.all([
     timed(canary, "recollections", () =>

@@ -58,10 +58,10 @@ export type CycleOutcome =
   /** Another cycle runs, or took this one's place. */
   | { readonly kind: "busy"; readonly retryAfterSeconds: number };
 
-/** What telemetry is given beside the outcome. */
+/** What telemetry is given in addition to the outcome. */
 export interface CycleNotes {
   readonly trigger: string;
-  /** The invariants that are unknown for a reason that is not a red of its own. */
+  /** The ids of the invariants that are unknown where no alert of another invariant says why. */
   readonly blind: readonly string[];
 }
 

@@ -10,11 +10,11 @@ function whyTooFew(roster: Extract<Reading<Roster>, { read: true }>, expectAgent
 
 /**
  * Says whether an agent is known to be no agent of the platform: the roster was read whole, is not too small, and lacks it.
- * @param readings with a roster that is marked where it is too small
+ * @param expectAgents how many the roster has at least; 0 where nobody says it
  */
-export const isStranger = (agent: string, { roster }: Readings): boolean =>
+export const isStranger = (agent: string, { roster }: Readings, expectAgents: number): boolean =>
   roster?.read === true &&
-  roster.insufficient === undefined &&
+  whyTooFew(roster, expectAgents) === null &&
   roster.unlisted === undefined &&
   !roster.value.has(agent);
 

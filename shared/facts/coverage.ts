@@ -71,19 +71,17 @@ export const NOTHING_SEEN: Coverage = {
   saw: () => false,
 };
 
-/** The coverage of a check of too few facts. It proves nothing healthy or gone, but what it finds is found. */
-export const insufficientCoverage = (coverage: Coverage, why: string): Coverage => ({
-  ...coverage,
-  unlisted: why,
-  isWhole: false,
-  saw: () => false,
-});
-
 /** The coverage of a check that could not tell: it proves nothing healthy or gone. */
 export const undecidedCoverage = (coverage: Coverage): Coverage => ({
   ...coverage,
   isWhole: false,
   saw: () => false,
+});
+
+/** The coverage of a check of too few facts. It proves nothing healthy or gone, but what it finds is found. */
+export const insufficientCoverage = (coverage: Coverage, why: string): Coverage => ({
+  ...undecidedCoverage(coverage),
+  unlisted: why,
 });
 
 /** The same coverage with more parts that were not seen. */

@@ -44,9 +44,6 @@ export type LiveStatus = "queued" | "running";
 export const TERMINAL_STATUSES = ["cancelled", "failed", "skipped", "success"] as const;
 export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
 
-/** What starts a chat turn. Its slot has an id of its own: nothing links slot and row but the agent and the time. */
-export const CHAT_TRIGGERS: readonly string[] = ["chat", "mcp", "agent"];
-
 /** The names of a row. One that can't be read is null. */
 export interface RowName {
   readonly id: string | null;

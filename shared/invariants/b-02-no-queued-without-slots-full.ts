@@ -1,5 +1,6 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { DrainTick, Execution, ReadingTime, UnreadableRow } from "../facts/facts.ts";
+import { admittedAtMs } from "../facts/runs.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import {
@@ -125,13 +126,10 @@ interface Look {
 }
 const HEALTHY: Look = { finding: null, unseen: [] };
 
-/** Since when a row waits, unix ms; null where that can't be read. */
-const queuedSince = ({ queuedAtMs, startedAtMs }: Row): number | null => queuedAtMs ?? startedAtMs;
-
 /** The rows of which it can't be said how long they have waited. */
 const unreadWaits = (agent: string, queued: readonly Row[]): Unseen[] =>
   queued
-    .filter((row) => queuedSince(row) === null)
+    .filter((row) => admittedAtMs(row) === null)
     .map(({ id }) => ({ subject: agent, key: id ?? UNREADABLE_ID }));
 
 /** Judges the queue of an agent with free slots, by the heartbeat of the sweeps. */
@@ -146,7 +144,7 @@ function pushed(
   if (tickAgeSeconds !== null && tickAgeSeconds < LATE_SECONDS) return HEALTHY;
   if (tickAgeSeconds !== null && tickAgeSeconds <= DEAD_SECONDS) {
     const hasWaited = queued.some((row) => {
-      const sinceMs = queuedSince(row);
+      const sinceMs = admittedAtMs(row);
       return sinceMs !== null && secondsBetween(sinceMs, readAtMs) > GRACE_SECONDS;
     });
     if (!hasWaited) return { finding: null, unseen: unreadWaits(agent, queued) };
@@ -189,7 +187,7 @@ interface Workers {
 /** Judges the queue of an agent with pull workers. Slots say nothing of these. */
 function pulled(agent: string, queued: readonly Row[], { pool, running, readAtMs }: Workers): Look {
   const claimable = queued.filter(({ conversation }) => conversation === null || !running.has(conversation));
-  const waits = claimable.flatMap((row) => queuedSince(row) ?? []);
+  const waits = claimable.flatMap((row) => admittedAtMs(row) ?? []);
   const oldestSeconds =
     waits.length > 0
       ? secondsBetween(

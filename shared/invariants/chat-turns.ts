@@ -2,7 +2,8 @@
  * Chat turns. Their slot is acquired under an id of its own, and the row comes later under another id: nothing links the two
  * but the agent and the time. Where no slot is free, a turn goes on without one.
  */
-import { CHAT_TRIGGERS, type Execution, isDrainSentinel, type Slot } from "../facts/facts.ts";
+import { type Execution, isDrainSentinel, type Slot } from "../facts/facts.ts";
+import { admittedAtMs, isChatTurn } from "../facts/runs.ts";
 
 /** How long before and after its slot the row of a turn may be made. */
 const BEFORE_MS = 2_000;
@@ -13,12 +14,6 @@ const MAX_WITHOUT_SLOT = 3;
 const MAX_PAIRS = 1_000_000;
 
 const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
-
-/** When the turn asked for its slot. Where its dispatch was parked, started_at is later, and queued_at keeps the instant. */
-const admittedAtMs = ({ queuedAtMs, startedAtMs }: Execution): number | null => queuedAtMs ?? startedAtMs;
-
-export const isChatTurn = ({ triggeredBy }: Execution): boolean =>
-  triggeredBy !== null && CHAT_TRIGGERS.includes(triggeredBy);
 
 /**
  * Pairs the slots of an agent that have no row with its running rows that have no slot: the closest in time first, each once.

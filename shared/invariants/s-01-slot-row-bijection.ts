@@ -1,5 +1,6 @@
 import type { Execution, ReadingTime, Slot } from "../facts/facts.ts";
-import { isChatTurn, turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
+import { isChatTurn } from "../facts/runs.ts";
+import { turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import {
   byAgent,

@@ -20,6 +20,7 @@ describeLive(["redis-server"], "a canary that reads another place than the platf
   let aheadMs = 0;
   beforeAll(async () => {
     harness = await openHarness({
+      docker: { absent: "these stories need no container" },
       release: "today",
       scale: 1,
       confirmMs: 20,

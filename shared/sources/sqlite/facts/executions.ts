@@ -1,6 +1,5 @@
 /** The queued and running rows of the executions, and which of them have a Claude session. */
 import {
-  CHAT_TRIGGERS,
   type Execution,
   type Facts,
   type LiveStatus,
@@ -8,6 +7,7 @@ import {
   TERMINAL_STATUSES,
   type UnreadableRow,
 } from "../../../facts/facts.ts";
+import { admittedAtMs, CHAT_TRIGGERS, isChatTurn } from "../../../facts/runs.ts";
 import { isRowsInstant } from "../../../facts/trust.ts";
 import { parseTimestamp, timestampReader } from "../../../time.ts";
 import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
@@ -127,21 +127,20 @@ function endedSinceOf(answer: QueryAnswer | undefined): ReadonlyMap<string, numb
 function withRunsAtStart(live: readonly Execution[], endedSince: ReadonlyMap<string, number>): Execution[] {
   if (endedSince.size === 0) return [...live];
   const startsOf = new Map<string, number[]>();
-  for (const { agent, status, lease, startedAtMs, queuedAtMs } of live) {
-    if (status !== "running" || lease !== null) continue;
-    const starts = startsOf.get(agent) ?? [];
-    startsOf.set(agent, starts);
+  for (const row of live) {
+    if (row.status !== "running" || row.lease !== null) continue;
+    const starts = startsOf.get(row.agent) ?? [];
+    startsOf.set(row.agent, starts);
     // When a row without a readable start began is not known: it is counted.
-    starts.push(queuedAtMs ?? startedAtMs ?? -Infinity);
+    starts.push(admittedAtMs(row) ?? -Infinity);
   }
   const areMore = endedSince.size >= MOST_TURNS;
   return live.map((row) => {
     const ended = endedSince.get(row.id);
-    const isTurn =
-      row.status === "running" && row.triggeredBy !== null && CHAT_TRIGGERS.includes(row.triggeredBy);
-    if (ended === undefined && areMore && isTurn) return { ...row, runsAtStart: Infinity };
+    const isUncounted = ended === undefined && areMore && row.status === "running" && isChatTurn(row);
+    if (isUncounted) return { ...row, runsAtStart: Infinity };
     if (ended === undefined || row.startedAtMs === null) return row;
-    const until = (row.queuedAtMs ?? row.startedAtMs) + BEGIN_TOGETHER_SECONDS * 1000;
+    const until = admittedAtMs(row)! + BEGIN_TOGETHER_SECONDS * 1000;
     const stillLive = (startsOf.get(row.agent) ?? []).filter((ms) => ms <= until).length;
     // The row itself is one of these.
     return { ...row, runsAtStart: ended + stillLive - 1 };

@@ -6,9 +6,9 @@ import { eachRow, packed, type QueryAnswer } from "../packing.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, indexedBy, isUsualTimestamp, quoted, secondText } from "../sql.ts";
 
-/** How many rows a statement looks at, of those that began last. An old installation may have tens of thousands without an end. */
+/** How many of the rows that were made last a statement looks at. An old installation may have tens of thousands without an end. */
 const NEWEST_ROWS = 5_000;
-/** Runs that ended last are looked at besides: they may have begun long before. */
+/** How many of the runs that ended last are looked at as well: they may have begun long before. */
 const NEWEST_ENDED = 2_000;
 /** Longer than any timeout, whatever time zone a start was written in. */
 const LOOK_BACK_MS = 7 * DAY_MS;
@@ -21,7 +21,7 @@ const COLUMNS = ["id", "agent", "status", "started", "completed"] as const;
 const SELECT =
   "SELECT e.id AS id, e.agent_name AS agent, e.status AS status, e.started_at AS started, e.completed_at AS completed";
 
-const newestBy = (rows: number) => `rowid > (SELECT max(rowid) FROM ${EXECUTIONS}) - ${rows}`;
+const IS_NEW = `rowid > (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS}`;
 
 /** Selects the rows of some days that succeeded, failed or were cancelled and have no completed_at, of the newest. */
 export function endedWithoutTimeQuery({ endedIndex }: Schema, nowMs: number): string {
@@ -29,7 +29,7 @@ export function endedWithoutTimeQuery({ endedIndex }: Schema, nowMs: number): st
   return packed(
     COLUMNS,
     `${SELECT} FROM ${EXECUTIONS} e ${index}
-WHERE ${endedIndex ? `${endedIndex.where} AND ` : ""}completed_at IS NULL AND ${newestBy(NEWEST_ROWS)}
+WHERE ${endedIndex ? `${endedIndex.where} AND ` : ""}completed_at IS NULL AND ${IS_NEW}
 AND status IN ('success', 'failed', 'cancelled')
 AND (started_at >= '${secondText(nowMs - LOOK_BACK_MS)}' OR NOT ${isUsualTimestamp("started_at")})`,
   );
@@ -53,12 +53,12 @@ AND (completed_at < started_at OR substr(completed_at, 11, 1) <> substr(started_
 OR ${isOdd("completed_at")} OR ${isOdd("started_at")})`;
   const isRecent = `(completed_at >= '${early}' OR started_at >= '${early}' OR ${isOdd("completed_at")})`;
   const begun = `${SELECT} FROM ${EXECUTIONS} e NOT INDEXED
-WHERE ${newestBy(NEWEST_ROWS)} AND ${isBackward} AND ${isRecent}`;
+WHERE ${IS_NEW} AND ${isBackward} AND ${isRecent}`;
   if (!endedIndex) return packed(COLUMNS, begun);
   const ended = `${SELECT} FROM (SELECT rowid AS place FROM ${EXECUTIONS} ${indexedBy(endedIndex.name)}
 WHERE ${endedIndex.where} AND completed_at >= '${since}' AND completed_at < '${late}'
 ORDER BY completed_at DESC LIMIT ${NEWEST_ENDED})
-CROSS JOIN ${EXECUTIONS} e ON e.rowid = place WHERE NOT ${newestBy(NEWEST_ROWS)} AND ${isBackward}`;
+CROSS JOIN ${EXECUTIONS} e ON e.rowid = place WHERE NOT ${IS_NEW} AND ${isBackward}`;
   return packed(COLUMNS, `${begun}\nUNION ALL ${ended}`);
 }
 
