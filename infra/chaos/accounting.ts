@@ -185,10 +185,12 @@ function disagreementsOf({ changes, leases, commits }: Ledger): string[] {
   const judged = new Set<string>();
   const wrong: string[] = [];
   const invariants = [...new Set(changes.map((c) => c.invariant))];
-  for (const { owner, version, arrivedMs, states } of commits) {
+  for (const { owner, version, arrivedMs, states, unread } of commits) {
     const fromMs = owner === null || judged.has(owner) ? undefined : takenMs.get(owner);
     if (fromMs === undefined) continue;
     judged.add(owner!);
+    // What was red and could not be looked at stays red, and the memory does not say which subjects those are.
+    if (unread.length > 0) continue;
     for (const invariant of invariants) {
       const { red, isBlind } = states[invariant] ?? NOTHING_SEEN;
       // What could not be judged stays as it was.

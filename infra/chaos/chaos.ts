@@ -74,6 +74,7 @@ const emptinessOf = ({ account: { transitions }, counts, ledger }: PartReport): 
   ...(transitions.length === 0 ? ["nothing changed"] : []),
   ...(ledger.posts.some(({ isConfirmed }) => isConfirmed) ? [] : ["nothing was delivered"]),
   ...(counts.kills > 0 && counts.within === 0 ? ["no kill landed within a cycle"] : []),
+  ...(ledger.commits.every(({ unread }) => unread.length > 0) ? ["no cycle read everything"] : []),
 ];
 
 /** What of a part did not hold; nothing where all did. */

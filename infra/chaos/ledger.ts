@@ -43,6 +43,8 @@ export interface Commit {
   /** When the write arrived at the table. */
   readonly arrivedMs: number;
   readonly states: Readonly<Record<string, StateSeen>>;
+  /** What the cycle could not read, as it says. */
+  readonly unread: readonly string[];
   /** The keys of the alerts that wait. */
   readonly outbox: readonly string[];
 }

@@ -60,13 +60,14 @@ const commitSeen = (
   before: MemoryItem,
   after: MemoryItem,
   { runner, arrivedMs }: Write,
-  { states, outbox }: Memory,
+  { states, outbox, lastFullCycle }: Memory,
 ): Commit => ({
   version: Number(after.version),
   runner,
   owner: before.lease_owner ?? null,
   arrivedMs,
   states: Object.fromEntries(Object.entries(states).map(([id, state]) => [id, stateSeen(state)])),
+  unread: lastFullCycle?.sourcesUnavailable ?? [],
   outbox: outbox.map(({ alert }) => alert.key),
 });
 

@@ -41,6 +41,7 @@ export async function buildRunner(): Promise<{ path: string; remove(): Promise<v
 const SETTINGS = {
   // Long: on a busy machine a source is slow, and what is not read is not accounted for.
   SOURCE_DEADLINE_MS: "20000",
+  LIBSQL_LOCK_MS: "20000",
   CONFIRM_AFTER_MS: "30",
   ALERT_REMIND_HOURS: "0",
   ALERT_MIN_SEVERITY: "minor",

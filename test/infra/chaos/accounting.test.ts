@@ -27,7 +27,15 @@ function story() {
       }),
     );
     const version = ledger.commits.length + 1;
-    ledger.commits.push({ version, runner: "canary", owner, arrivedMs: at(part), states, outbox });
+    ledger.commits.push({
+      version,
+      runner: "canary",
+      owner,
+      arrivedMs: at(part),
+      states,
+      unread: [],
+      outbox,
+    });
   };
   const world = {
     ledger,
@@ -234,7 +242,11 @@ describe("what else must not be is named", () => {
     world.ledger.changes[0] = { ...change, toMs: 2_010 };
     expect(wrongOf(world)).toEqual([]);
     world.ledger.changes[0] = change;
-    last.states = { ...last.states, "S-01": { status: "green", red: [], isBlind: true } };
+    const { states } = last;
+    last.states = { ...states, "S-01": { status: "green", red: [], isBlind: true } };
+    expect(wrongOf(world)).toEqual([]);
+    last.states = states;
+    last.unread = ["sqlite.orphans[agent_tags]: database is locked"];
     expect(wrongOf(world)).toEqual([]);
   });
 
