@@ -86,6 +86,11 @@ function heartbeatFinding({ drainTick }: Readings, nowMs: number): Finding[] {
   return [(ageSeconds > SWEEP_IS_DEAD_SECONDS ? warning : ok)("heartbeat", text)];
 }
 
+const scriptFinding = (scripts: string): Finding =>
+  scripts === "allowed"
+    ? ok("EVAL_RO", "allowed: the slots of hundreds of agents are read by one command")
+    : note("EVAL_RO", `${scripts}: each agent and each slot is read by commands of its own (MULTI)`);
+
 function commandFindings([evalRo, expireTime, poll]: readonly RedisAnswer[]): Finding[] {
   const how = (answer: RedisAnswer) =>
     answer.error === undefined ? "allowed" : isRefused(answer) ? "refused" : "unknown to this server";
@@ -94,7 +99,7 @@ function commandFindings([evalRo, expireTime, poll]: readonly RedisAnswer[]): Fi
     life === "allowed"
       ? ok("EXPIRETIME", "allowed: the life of a slot needs no clock of ours (S-03)")
       : note("EXPIRETIME", `${life}: the life of a slot is measured by TTL and this machine's clock (S-03)`),
-    note("EVAL_RO", `${how(evalRo!)}; the canary does not need it`),
+    scriptFinding(how(evalRo!)),
     ...(isRefused(poll!)
       ? [
           warning(

@@ -233,11 +233,13 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       expect(lines).toContainEqual("ok rights: the token may not write");
       expect(lines).toContainEqual(line(/^warning pull workers: agent:pull_poll:\* may not be read/));
       expect(lines).toContainEqual(line(/^note EXPIRETIME: refused/));
-      expect(lines).toContainEqual("note EVAL_RO: refused; the canary does not need it");
+      expect(lines).toContainEqual(
+        "note EVAL_RO: refused: each agent and each slot is read by commands of its own (MULTI)",
+      );
       expect(lines).toContainEqual("note clock: Redis does not tell its time (TIME)");
       const open = linesOf(await examineAll(local()), "redis");
       expect(open).toContainEqual(line(/^warning rights: the token may write \(DEL, ZREM\)/));
-      expect(open).toContainEqual(line(/^note EVAL_RO: allowed/));
+      expect(open).toContainEqual(line(/^ok EVAL_RO: allowed/));
       expect(await changes()).toBe(before);
     } finally {
       await reader.close();

@@ -16,6 +16,12 @@ export const POLL_PREFIX = "agent:pull_poll:";
  * page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes a millisecond: a fifth of what is allowed.
  */
 const PAGE = { match: "agent:[sp][lu][ol]*", count: 1_000 };
+/** The same without the hashes. */
+const PAGE_OF_SETS = { ...PAGE, match: "agent:[sp][lu][ol][tl][s_]*" };
+/** The most members that are read of one agent: ZRANGE of 1,000 takes half a millisecond of a busy machine. */
+export const MAX_MEMBERS = 1_000;
+/** The most members that are read of all agents that hold more slots than most do. */
+export const MAX_CROWD = 200_000;
 /** Ten times the agents of the largest fleet that was measured. */
 const MAX_HOLDERS = 100_000;
 /** Further hashes are no loss: a slot whose hash was not listed is asked for it. */
@@ -41,6 +47,8 @@ export interface SlotKeys {
   readonly polled: readonly string[];
   /** There is no key of a slot at all, readable or not. */
   readonly isEmpty: boolean;
+  /** The hashes were listed as well. */
+  readonly hasHashes: boolean;
 }
 
 const isReadable = (name: string): boolean => isReadableName(name) && !name.includes(LOST);
@@ -68,9 +76,10 @@ function addHashes(holders: ReadonlyMap<string, Holder>, hashes: Iterable<string
 
 /**
  * Lists the keys, page by page. A key can be on several pages.
+ * @param withHashes whether the hashes of slots are listed as well
  * @throws SourceError where there are more sets than can be read
  */
-export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
+export async function findSlotKeys(redis: Redis, withHashes: boolean): Promise<SlotKeys> {
   const holders = new Map<string, Holder>();
   const hashes = new Set<string>();
   const unread = new Set<string>();
@@ -78,7 +87,7 @@ export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
   let isEmpty = true;
   let cursor = "0";
   do {
-    const [answer] = await send(redis.pipeline().scan(cursor, PAGE));
+    const [answer] = await send(redis.pipeline().scan(cursor, withHashes ? PAGE : PAGE_OF_SETS));
     const page = scanPage(answer!);
     for (const key of page.keys) {
       if (key.startsWith(POLL_PREFIX) && isReadable(key)) polled.add(key.slice(POLL_PREFIX.length));
@@ -97,5 +106,11 @@ export async function findSlotKeys(redis: Redis): Promise<SlotKeys> {
     cursor = page.cursor;
   } while (cursor !== "0");
   addHashes(holders, hashes);
-  return { holders: [...holders.values()], unread: [...unread], polled: [...polled], isEmpty };
+  return {
+    holders: [...holders.values()],
+    unread: [...unread],
+    polled: [...polled],
+    isEmpty,
+    hasHashes: withHashes,
+  };
 }

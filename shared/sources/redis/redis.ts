@@ -13,6 +13,7 @@ import { findSlotKeys } from "./keys.ts";
 import { readPolls } from "./polls.ts";
 import { askForLife, type LifeCommand, type Pipeline, send } from "./requests.ts";
 import { openRest } from "./rest.ts";
+import type { ServerKnown } from "./scripts.ts";
 import { readSlots } from "./slots.ts";
 
 const REDIS_NAME = "redis";
@@ -64,18 +65,18 @@ const NO_KEY = "Redis holds no key of the platform";
 /** The facts that follow from which keys there are. */
 const OF_KEYS = ["slots", "pullPolls", "platformKeys"] as const satisfies readonly FactName[];
 
-async function read(redis: Redis, context: ReadContext): Promise<SourceResult> {
+async function read(redis: Redis, context: ReadContext, known: ServerKnown): Promise<SourceResult> {
   const { wanted } = context;
   const unavailable: string[] = [];
   const fromMs = context.now();
   const [{ reading: drainTick, isThere, lifeCommand }, keys] = await Promise.all([
     readHeartbeat(redis, context),
-    OF_KEYS.some((fact) => wanted.has(fact)) ? findSlotKeys(redis) : null,
+    OF_KEYS.some((fact) => wanted.has(fact)) ? findSlotKeys(redis, known.refusesScripts) : null,
   ]);
   const time = { fromMs, toMs: context.now() };
   const [slots, pullPolls] = await Promise.all([
-    keys && wanted.has("slots") ? readSlots(redis, keys, context, lifeCommand, unavailable) : null,
-    keys && wanted.has("pullPolls") ? readPolls(redis, keys.polled, context) : null,
+    keys && wanted.has("slots") ? readSlots(redis, keys, context, lifeCommand, known, unavailable) : null,
+    keys && wanted.has("pullPolls") ? readPolls(redis, keys.polled, context, known) : null,
   ]);
   if (wanted.has("drainTick") && !drainTick.read) unavailable.unshift(drainTick.reason);
   // A flushed Redis, another database of it, or another Redis. A heartbeat that may not be read proves no key either.
@@ -118,16 +119,17 @@ export const openRedis = (server: RedisServer, signal: AbortSignal): Redis =>
   openRest({ ...server, signal, variables: { url: REDIS.url.name, token: REDIS.token.name } });
 
 /** Makes the reader of a Redis behind the Upstash REST protocol (Upstash, or serverless-redis-http). */
-export const redisReader =
-  (server: RedisServer): Source["read"] =>
-  async (context) => {
+export function redisReader(server: RedisServer): Source["read"] {
+  const known: ServerKnown = { refusesScripts: false };
+  return async (context) => {
     try {
-      return await read(openRedis(server, context.signal), context);
+      return await read(openRedis(server, context.signal), context, known);
     } catch (error) {
       context.signal.throwIfAborted();
       throw explained(error);
     }
   };
+}
 
 export const redis = {
   name: REDIS_NAME,

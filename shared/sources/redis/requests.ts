@@ -13,7 +13,7 @@ const CHUNK_BYTES = 950_000;
 export const MAX_COST = 500;
 /** Redis gives a member of a range in 0.5 µs. */
 export const MEMBER_COST = 1 / 4;
-const CHUNKS_AT_ONCE = 2;
+export const CHUNKS_AT_ONCE = 2;
 /** Into how many parts a question is divided whose answer is too large: few of them repeat what is large. */
 const PARTS = 16;
 

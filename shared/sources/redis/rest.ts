@@ -19,16 +19,20 @@ export interface RestOptions {
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** A server leaves some texts as they are, whatever it was asked for. */
-function decodeText(text: string): string {
+function decodeText(text: string, encoding: "utf8" | "latin1"): string {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   if (text === "OK" || (text.length - padding) % 4 === 1 || !BASE64.test(text)) return text;
-  return Buffer.from(text, "base64").toString("utf8");
+  return Buffer.from(text, "base64").toString(encoding);
 }
 
-function decode(value: unknown): unknown {
-  if (typeof value === "string") return decodeText(value);
-  return Array.isArray(value) ? value.map(decode) : value;
+function decode(value: unknown, encoding: "utf8" | "latin1"): unknown {
+  if (typeof value === "string") return decodeText(value, encoding);
+  return Array.isArray(value) ? value.map((item) => decode(item, encoding)) : value;
 }
+
+/** A script counts bytes: each character of its answer is one. */
+const encodingOf = (command: unknown) =>
+  Array.isArray(command) && command[0] === "eval_ro" ? "latin1" : "utf8";
 
 const NOT_REST = ({ url }: RestOptions["variables"]) =>
   new SourceError(`the answer is not that of the Upstash REST protocol, check ${url}`);
@@ -62,10 +66,14 @@ function requester({ url, token, signal, variables }: RestOptions): Requester {
     if (error !== null) throw new SourceError(error);
     if (!answer.ok) throw new SourceError(`the server answered HTTP ${answer.status}`);
     if (!Array.isArray(value)) throw NOT_REST(variables);
-    return value.map((entry: unknown) => {
+    const commands: readonly unknown[] = Array.isArray(body) ? body : [];
+    return value.map((entry: unknown, i) => {
       if (typeof entry !== "object" || entry === null) throw NOT_REST(variables);
       const { result, error } = entry as { result?: unknown; error?: unknown };
-      return { result: decode(result), ...(error != null && { error: String(error) }) };
+      return {
+        result: decode(result, encodingOf(commands[i])),
+        ...(error != null && { error: String(error) }),
+      };
     });
   }
   // The client declares one answer; it hands a pipeline's list of answers on as it is.

@@ -1,171 +1,39 @@
 /** The slots of every agent: their members, their scores, and the TTL and timeout of their hashes. */
 import type { Redis } from "@upstash/redis";
-import { isDrainSentinel, MAX_NAME_LENGTH, type Reading, type Slots } from "../../facts/facts.ts";
+import { MAX_NAME_LENGTH, type Reading, type Slots } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
-import { resultOf, stringsOf } from "./answers.ts";
-import {
-  addSlot,
-  addUnread,
-  type Collected,
-  failAgent,
-  type HashAnswers,
-  hashKey,
-  isReadableId,
-  type Member,
-  takeOf,
-} from "./collected.ts";
-import { type Holder, SLOTS_PREFIX, type SlotKeys } from "./keys.ts";
-import {
-  askForLife,
-  bytesOf,
-  type Commands,
-  type LifeCommand,
-  MEMBER_COST,
-  type Pipeline,
-  type RedisAnswer,
-  sendInChunks,
-} from "./requests.ts";
+import type { Collected } from "./collected.ts";
+import { findSlotKeys, type SlotKeys } from "./keys.ts";
+import type { LifeCommand } from "./requests.ts";
+import { byScriptOr, type ServerKnown } from "./scripts.ts";
+import { readByScript } from "./slot-script.ts";
+import { readByTransactions } from "./transactions.ts";
 
-/** How many members without a listed hash are asked for at first: starts in flight, sentinels, a leak or two. */
-const SPARE_MEMBERS = 4;
-/** The most members that are read of one agent: ZRANGE of 1,000 takes half a millisecond of a busy machine. */
-const MAX_MEMBERS = 1_000;
-/** The most members that are read of all agents that have more of them than hashes. */
-const MAX_CROWD = 200_000;
-
-/** What is asked of one holder. */
-interface Question {
-  readonly holder: Holder;
-  /** How many members are read, the oldest first. */
-  readonly most: number;
-  /** Called where there are more, with what takes the first of them. */
-  onMore(take: () => void): void;
-}
-
-function askForHash(pipeline: Pipeline, command: LifeCommand, hash: string): void {
-  askForLife(pipeline, command, hash);
-  pipeline.hget(hash, "timeout_seconds");
-}
-
-/** Reads an agent's members and their hashes, in one transaction: see `readSlots`. */
-const holderCommands = (collected: Collected, missed: Member[], question: Question): Commands => ({
-  cost: 1 + MEMBER_COST * question.most + 2 * question.holder.hashes.length,
-  // ["zrange","agent:slots:…",0,1000,"withscores"], then the hashes
-  bytes: bytesOf(question.holder.agent) + 60 + question.holder.bytes,
-  addTo(pipeline) {
-    const { holder, most } = question;
-    // One more than is read, to know whether there are more.
-    pipeline.zrange(SLOTS_PREFIX + holder.agent, 0, most, { withScores: true });
-    for (const hash of holder.hashes) askForHash(pipeline, collected.lifeCommand, hash);
-  },
-  take: (answers) =>
-    takeOf(collected, question.holder.agent, () => {
-      const { holder, most, onMore } = question;
-      const flat = stringsOf(resultOf(answers[0]!));
-      const take = () => takeMembers(collected, missed, holder, flat.slice(0, 2 * most), answers);
-      if (flat.length > 2 * most) onMore(take);
-      else take();
-    }),
-  fail: (error) => failAgent(collected, question.holder.agent, error),
+const nothingYet = (now: () => number, lifeCommand: LifeCommand): Collected => ({
+  lifeCommand,
+  now,
+  byAgent: new Map(),
+  unread: new Map(),
+  unseenAgents: new Set(),
+  unavailable: [],
 });
 
-/**
- * Parses members and their scores, and the answers for each hash.
- * @param missed gets the members whose hash was not asked for
- */
-function takeMembers(
-  collected: Collected,
-  missed: Member[],
-  { agent, hashes }: Holder,
-  flat: readonly string[],
-  answers: readonly RedisAnswer[],
-): void {
-  const placeOf = new Map(hashes.map((hash, i) => [hash, 1 + 2 * i]));
-  let unreadable = 0;
-  for (let k = 0; k + 1 < flat.length; k += 2) {
-    const member = { agent, id: flat[k]! };
-    const place = placeOf.get(hashKey(member));
-    if (!isReadableId(member.id)) unreadable += 1;
-    else if (isDrainSentinel(member.id)) addSlot(collected, member, flat[k + 1]!, null);
-    else if (place === undefined) missed.push(member);
-    else addSlot(collected, member, flat[k + 1]!, answers.slice(place, place + 2) as unknown as HashAnswers);
-  }
-  if (unreadable > 0) addUnread(collected, agent, { unreadable, beyond: 0 });
-}
-
-/** Reads a slot again. One that was released meanwhile has no score. */
-const memberCommands = (collected: Collected, member: Member): Commands => ({
-  cost: 3,
-  // ["zscore","agent:slots:…","…"],["expiretime","agent:slot:…:…"],["hget","agent:slot:…:…","timeout_seconds"]
-  bytes: 3 * (bytesOf(member.agent) + bytesOf(member.id)) + 119,
-  addTo(pipeline) {
-    pipeline.zscore(SLOTS_PREFIX + member.agent, member.id);
-    askForHash(pipeline, collected.lifeCommand, hashKey(member));
-  },
-  take: ([zscore, life, timeout]) =>
-    takeOf(collected, member.agent, () => {
-      const text = resultOf(zscore!);
-      if (text !== null) addSlot(collected, member, String(text), [life!, timeout!]);
-    }),
-  fail: (error) => failAgent(collected, member.agent, error),
-});
-
-/** Counts the members of a set of which only the first ones were read. Where that is refused, there is at least one more. */
-const countCommands = (collected: Collected, { holder: { agent }, most }: Question): Commands => ({
-  cost: 1,
-  bytes: bytesOf(agent) + 30,
-  addTo: (pipeline) => void pipeline.zcard(SLOTS_PREFIX + agent),
-  take([zcard]) {
-    const { error, result } = zcard!;
-    const beyond = Number.isSafeInteger(result) ? Math.max(1, (result as number) - most) : 1;
-    addUnread(collected, agent, { unreadable: 0, beyond });
-    if (error) collected.unavailable.push(`redis.slots[${agent}]: ${error}`);
-  },
-  fail: (error) => failAgent(collected, agent, error),
-});
-
-/** Reads all members: first as many as there are hashes and some more, then the rest up to a limit. */
-async function readMembers(redis: Redis, collected: Collected, holders: readonly Holder[]): Promise<void> {
-  const missed: Member[] = [];
-  const ask = (questions: readonly Question[]) =>
-    sendInChunks(
-      () => redis.multi(),
-      questions.map((question) => holderCommands(collected, missed, question)),
-    );
-
-  const crowded: Holder[] = [];
-  await ask(
-    holders.map((holder) => ({
-      holder,
-      most: holder.hashes.length + SPARE_MEMBERS,
-      onMore: () => void crowded.push(holder),
-    })),
+const collect = (redis: Redis, keys: SlotKeys, known: ServerKnown, open: () => Collected) =>
+  byScriptOr(
+    known,
+    async () => {
+      const collected = open();
+      const agents = keys.holders.map(({ agent }) => agent);
+      await readByScript(redis, collected, agents);
+      return collected;
+    },
+    async () => {
+      const collected = open();
+      const { holders } = keys.hasHashes ? keys : await findSlotKeys(redis, true);
+      await readByTransactions(redis, collected, holders);
+      return collected;
+    },
   );
-  const most = Math.min(MAX_MEMBERS, Math.ceil(MAX_CROWD / Math.max(1, crowded.length)));
-  const cut: Question[] = [];
-  await ask(
-    crowded.map((holder) => {
-      const question: Question = {
-        holder,
-        most,
-        onMore(take) {
-          take();
-          cut.push(question);
-        },
-      };
-      return question;
-    }),
-  );
-  await sendInChunks(
-    () => redis.multi(),
-    missed.map((member) => memberCommands(collected, member)),
-  );
-  // Not in a transaction: a user who may not ZCARD would lose all of it.
-  await sendInChunks(
-    () => redis.pipeline(),
-    cut.map((question) => countCommands(collected, question)),
-  );
-}
 
 /** Names what was left out, by agent and key. */
 function reportUnread({ unread, unavailable }: Collected, keys: readonly string[]): void {
@@ -184,29 +52,25 @@ function reportUnread({ unread, unavailable }: Collected, keys: readonly string[
 }
 
 /**
- * Reads the slots of these keys. Membership, TTL and timeout of a slot are read in one MULTI: read apart, a slot that is
- * released in between looks like one whose hash is missing.
+ * Reads the slots of these keys. Membership, TTL and timeout of an agent's slots are read at one instant: read apart, a slot
+ * that is released in between looks like one whose hash is missing.
  * @param lifeCommand what the life of a hash is asked by
+ * @param known of the server; a script that is refused for good is not tried again
  * @param unavailable gets a line for each part that could not be read
  */
 export async function readSlots(
   redis: Redis,
-  { holders, unread: unreadKeys }: SlotKeys,
+  keys: SlotKeys,
   { now }: ReadContext,
   lifeCommand: LifeCommand,
+  known: ServerKnown,
   unavailable: string[],
 ): Promise<Reading<Slots>> {
-  const collected: Collected = {
-    lifeCommand,
-    now,
-    byAgent: new Map(),
-    unread: new Map(),
-    unseenAgents: new Set(),
-    unavailable,
-  };
   const fromMs = now();
-  await readMembers(redis, collected, holders);
-  reportUnread(collected, unreadKeys);
+  const collected = await collect(redis, keys, known, () => nothingYet(now, lifeCommand));
+  reportUnread(collected, keys.unread);
+  unavailable.push(...collected.unavailable);
   const { byAgent, unread, unseenAgents } = collected;
-  return { read: true, value: { byAgent, unread, unreadKeys, unseenAgents }, time: { fromMs, toMs: now() } };
+  const value = { byAgent, unread, unreadKeys: keys.unread, unseenAgents };
+  return { read: true, value, time: { fromMs, toMs: now() } };
 }

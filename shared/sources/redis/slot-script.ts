@@ -1,0 +1,200 @@
+/** Reads slots by a read-only script: one command for many agents, which answers for each of them at one instant. */
+import type { Redis } from "@upstash/redis";
+import { SourceError } from "../../errors.ts";
+import { isDrainSentinel, MAX_NAME_LENGTH } from "../../facts/facts.ts";
+import {
+  addSlot,
+  addUnread,
+  type Collected,
+  failAgent,
+  type HashAnswers,
+  isReadableId,
+} from "./collected.ts";
+import { HASH_PREFIX, MAX_CROWD, MAX_MEMBERS, SLOTS_PREFIX } from "./keys.ts";
+import { bytesOf, CHUNKS_AT_ONCE, type RedisAnswer } from "./requests.ts";
+import { runScript } from "./scripts.ts";
+
+/**
+ * What a script may cost, in commands that it runs. Every other client waits meanwhile. A command in a script takes 1 to
+ * 2 µs of a busy machine, so that the whole takes 3 ms at most: of 5 that are allowed.
+ */
+const MAX_COST = 1_500;
+/** Sets in one script: with two slots each they cost as much as a script may. */
+const MAX_SETS = 250;
+/** Their names, in JSON. */
+const MAX_BYTES = 500_000;
+/** How many members of a set are read at first. Few agents may hold as many slots. */
+const FIRST_MEMBERS = 32;
+
+/**
+ * KEYS: sets of slots. ARGV: what it may cost, the most members of a set, what a hash's life is asked by, and whether a set
+ * with more members is read up to there ("cut") or left for later ("leave").
+ *
+ * It answers for as many of the sets as it may, one after the other, in fields of `length:text`. A set: "!" and an error; or
+ * "+" where it is left for later; or "=", the number of its members, how many more there are, and for each member its id,
+ * its score, its life and its timeout. Of a text that is no number only the beginning is needed.
+ */
+const SCRIPT = `
+local cost, most, life, isCut = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'cut'
+local out = {}
+local function put(text)
+  out[#out + 1] = #text .. ':' .. text
+end
+local function putAnswer(answer)
+  if type(answer) == 'table' then put('!' .. string.sub(answer.err or 'no text', 1, 200))
+  elseif not answer then put('-')
+  elseif type(answer) == 'number' then put('=' .. string.format('%.0f', answer))
+  else put('=' .. string.sub(answer, 1, 40)) end
+end
+for i, key in ipairs(KEYS) do
+  local flat = redis.pcall('ZRANGE', key, 0, most, 'WITHSCORES')
+  local count = flat.err and 0 or #flat / 2
+  local isMore = count > most
+  if isMore then count = isCut and most or 0 end
+  cost = cost - 1 - count * 2.25
+  if cost < 0 and i > 1 then break end
+  if flat.err then
+    put('!' .. string.sub(flat.err, 1, 200))
+  elseif isMore and not isCut then
+    put('+')
+  else
+    put('=')
+    put(tostring(count))
+    putAnswer(isMore and redis.pcall('ZCARD', key) or 0)
+    local prefix = '${HASH_PREFIX}' .. string.sub(key, ${SLOTS_PREFIX.length + 1}) .. ':'
+    for n = 1, 2 * count, 2 do
+      local id = flat[n]
+      put(string.sub(id, 1, ${4 * MAX_NAME_LENGTH + 1}))
+      put(flat[n + 1])
+      if string.sub(id, 1, 6) == 'drain-' then
+        put('-')
+        put('-')
+      else
+        putAnswer(redis.pcall(life, prefix .. id))
+        putAnswer(redis.pcall('HGET', prefix .. id, 'timeout_seconds'))
+      end
+    end
+  end
+end
+return '#' .. table.concat(out)
+`;
+
+/** Reads the fields of an answer, whose characters are bytes. */
+function fieldsOf(packed: unknown) {
+  if (typeof packed !== "string" || packed[0] !== "#")
+    throw new SourceError("the answer to EVAL_RO is not that of the script");
+  let at = 1;
+  return {
+    hasMore: () => at < packed.length,
+    next(): string {
+      const colon = packed.indexOf(":", at);
+      const start = colon + 1;
+      const end = start + Number(packed.slice(at, colon));
+      if (colon < 0 || !(end <= packed.length))
+        throw new SourceError("the answer to EVAL_RO ends in the middle");
+      at = end;
+      return packed.slice(start, end);
+    },
+  };
+}
+type Fields = ReturnType<typeof fieldsOf>;
+
+const NOT_ASCII = /[\x80-\xff]/;
+const utf8 = (bytes: string) => (NOT_ASCII.test(bytes) ? Buffer.from(bytes, "latin1").toString() : bytes);
+
+function answerIn(field: string): RedisAnswer {
+  if (field === "-") return { result: null };
+  const text = utf8(field.slice(1));
+  return field[0] === "=" ? { result: text } : { error: text, result: null };
+}
+
+interface Pass {
+  readonly most: number;
+  readonly isCut: boolean;
+}
+
+/** Takes what the script says of one agent. Returns whether the set is left for later. */
+function takeSet(collected: Collected, agent: string, fields: Fields, { most }: Pass): boolean {
+  const kind = fields.next();
+  if (kind === "+") return true;
+  if (kind !== "=") {
+    failAgent(collected, agent, new SourceError(utf8(kind.slice(1))));
+    return false;
+  }
+  const count = Number(fields.next());
+  const size = answerIn(fields.next());
+  let unreadable = 0;
+  for (let n = 0; n < count; n += 1) {
+    const id = utf8(fields.next());
+    const score = fields.next();
+    const hash: HashAnswers = [answerIn(fields.next()), answerIn(fields.next())];
+    if (!isReadableId(id)) unreadable += 1;
+    else addSlot(collected, { agent, id }, score, isDrainSentinel(id) ? null : hash);
+  }
+  if (unreadable > 0) addUnread(collected, agent, { unreadable, beyond: 0 });
+  // Where it may not be counted, there is at least one more.
+  const beyond = size.error === undefined ? Number(size.result) - most : 1;
+  if (size.error !== undefined) collected.unavailable.push(`redis.slots[${agent}]: ${size.error}`);
+  if (size.error !== undefined || Number(size.result) > 0)
+    addUnread(collected, agent, { unreadable: 0, beyond: Math.max(1, beyond) });
+  return false;
+}
+
+/** As many agents from there on as one script is given. */
+function nextSlice(agents: readonly string[], from: number): string[] {
+  let bytes = 0;
+  const slice: string[] = [];
+  for (const agent of agents.slice(from, from + MAX_SETS)) {
+    bytes += bytesOf(agent) + SLOTS_PREFIX.length + 3;
+    if (bytes > MAX_BYTES && slice.length > 0) break;
+    slice.push(agent);
+  }
+  return slice;
+}
+
+/** Asks for these agents, each time from where the last script ended. Returns those whose sets are left for later. */
+async function readInTurn(
+  redis: Redis,
+  collected: Collected,
+  agents: readonly string[],
+  pass: Pass,
+): Promise<string[]> {
+  const later: string[] = [];
+  for (let from = 0; from < agents.length; ) {
+    const keys = nextSlice(agents, from).map((agent) => SLOTS_PREFIX + agent);
+    const limits = [MAX_COST, pass.most, collected.lifeCommand, pass.isCut ? "cut" : "leave"].map(String);
+    const fields = fieldsOf(await runScript(redis, SCRIPT, keys, limits));
+    const end = from + keys.length;
+    const before = from;
+    for (; fields.hasMore() && from < end; from += 1)
+      if (takeSet(collected, agents[from]!, fields, pass)) later.push(agents[from]!);
+    if (from === before) throw new SourceError("the answer to EVAL_RO is empty");
+  }
+  return later;
+}
+
+/** Asks for the agents in a few rows side by side. */
+async function readAll(redis: Redis, collected: Collected, agents: readonly string[], pass: Pass) {
+  const rows = Math.min(CHUNKS_AT_ONCE, Math.ceil(agents.length / MAX_SETS));
+  const size = Math.ceil(agents.length / Math.max(1, rows));
+  const later = await Promise.all(
+    Array.from({ length: rows }, (_, i) =>
+      readInTurn(redis, collected, agents.slice(i * size, (i + 1) * size), pass),
+    ),
+  );
+  return later.flat();
+}
+
+/**
+ * Reads the slots of these agents into `collected`.
+ * @throws ScriptRefused where the server runs no script; then nothing of `collected` is to be used
+ */
+export async function readByScript(
+  redis: Redis,
+  collected: Collected,
+  agents: readonly string[],
+): Promise<void> {
+  const crowded = await readAll(redis, collected, agents, { most: FIRST_MEMBERS, isCut: false });
+  const most = Math.min(MAX_MEMBERS, Math.ceil(MAX_CROWD / Math.max(1, crowded.length)));
+  await readAll(redis, collected, crowded, { most, isCut: true });
+}
