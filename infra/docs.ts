@@ -128,11 +128,11 @@ ${table(GROUPS.local, { isDeployed: false })}
 /** Makes docs/invariants.md from the registry. */
 export function invariantsPage(): string {
   const rows = INVARIANTS.map(
-    ({ id, title, tier, severity, guards, reads, confirm }) =>
-      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(guards)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
+    ({ id, title, tier, severity, impact, reads, confirm }) =>
+      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(impact)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
   );
   const sections = INVARIANTS.map(
-    ({ id, title, guards, runbook }) => `## ${id}\n\n**${title}.** ${guards}\n\nWhat to do: ${runbook}\n`,
+    ({ id, title, impact, runbook }) => `## ${id}\n\n**${title}.** ${impact}\n\nWhat to do: ${runbook}\n`,
   );
   return `<!-- Written by \`npm run docs\` from shared/invariants. Change it there. -->
 
@@ -141,7 +141,7 @@ export function invariantsPage(): string {
 Tier A must hold at every instant, tier B again within a stated time. An invariant whose new red is confirmed is read
 again after \`CONFIRM_AFTER_MS\`, and once more at once, before it counts: its facts come from more than one read or clock.
 
-| invariant | tier | severity | guards against | reads | confirmed |
+| invariant | tier | severity | impact | reads | confirmed |
 |---|---|---|---|---|---|
 ${rows.join("\n")}
 
