@@ -499,7 +499,7 @@ describe("parts that could not be read", () => {
         }),
       ]);
       expect(S01.explain(verdict.findings[0]!.observed)).toMatch(
-        /1 running row\(s\) whose id can't be read$/,
+        /1 running row whose id can't be read$/,
       );
       expect(
         recordOf(judge(S01, beside(["a", "b"], [withoutId(running("x")), withoutId(running("y"))]))),

@@ -615,7 +615,7 @@ describe("a whole message, as it is read", () => {
         "{"type":"header","text":{"type":"plain_text","text":"🚨 S-02 Slot overbooking — critical","emoji":false}}",
         "{"type":"section","text":{"type":"mrkdwn","text":"1 slot above the cap across 1 agent: ada","verbatim":true}}",
         "{"type":"section","text":{"type":"mrkdwn","text":"• ada: 2 slots for a cap of 1: 1st of ada, 2nd of ada","verbatim":true}}",
-        "{"type":"section","text":{"type":"mrkdwn","text":"*What to do:* Compare slot​_​ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.","verbatim":true}}",
+        "{"type":"section","text":{"type":"mrkdwn","text":"*What to do:* Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.","verbatim":true}}",
         "{"type":"context","elements":[{"type":"mrkdwn","text":"production","verbatim":true},{"type":"mrkdwn","text":"violation 20261123000021","verbatim":true},{"type":"mrkdwn","text":"snapshot 2026-11-23T12:00:00.000Z","verbatim":true},{"type":"mrkdwn","text":"1 violation","verbatim":true},{"type":"mrkdwn","text":"first red for this invariant","verbatim":true},{"type":"mrkdwn","text":"alert 2026-11-23T12:00:00.000Z/S-02/broke","verbatim":true},{"type":"mrkdwn","text":"<https://canary.example.com/|status>","verbatim":true}]}",
       ]
     `);
@@ -629,7 +629,7 @@ describe("a whole message, as it is read", () => {
 
       - ada: 2 slots for a cap of 1: 1st of ada, 2nd of ada
 
-      What to do: Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.
+      What to do: Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.
 
       violation 20261123000021
       snapshot 2026-11-23T12:00:00.000Z
@@ -668,7 +668,7 @@ describe("a whole message, as it is read", () => {
 
       - bob: 2 slots for a cap of 1: 1st of bob, 2nd of bob
 
-      What to do: Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.
+      What to do: Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.
 
       violation 20261123000022
       snapshot 2026-11-23T12:00:00.000Z
