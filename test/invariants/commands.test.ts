@@ -283,6 +283,12 @@ describe("the guidance of every invariant", () => {
       }
   });
 
+  test("takes a queue that an older version found without a mode for one that the platform drains", () => {
+    const { mode, ...stored } = findInvariant("B-02")!.example;
+    expect(mode).toBe("push");
+    expect(guidanceOf(findInvariant("B-02")!, stored).fix.at(-1)).toBe('docker restart "$TRINITY_BACKEND"');
+  });
+
   test("gives commands for the first ids of many, and no more", () => {
     const ids = Array.from({ length: 500 }, (_, i) => `run-${i}`);
     const { fix } = guidanceOf(findInvariant("S-02")!, {
