@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Redis } from "@upstash/redis";
 import { Hono } from "hono";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { FAULTS } from "../../infra/faults/index.ts";
 import { NO_JOURNAL, type Target } from "../../infra/faults/target.ts";
 import { type TestAgent, testAgent } from "../../infra/faults/test-agent.ts";
@@ -93,13 +93,21 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
   }, 120_000);
   afterAll(() => stores?.close(), 60_000);
 
-  let agents = 0;
+  const agents: TestAgent[] = [];
+  // A story that fails leaves nothing red to the next.
+  afterEach(async () => {
+    const agent = agents.at(-1);
+    if (!agent) return;
+    await agent.settle();
+    await agent.removeSchedules();
+    if (!(await agent.isListed())) await agent.enlist();
+  });
   /** An agent with a name that a shell and a database would trip over. */
   async function newAgent(): Promise<TestAgent> {
-    agents += 1;
-    const name = `it's "ruby" $(touch pwned) ${agents}`;
+    const name = `it's "ruby" $(touch pwned) ${agents.length + 1}`;
     const agent = testAgent(stores.target, { name, limits: LIMITS, runPrefix: `${name}/run-` });
     await agent.enlist();
+    agents.push(agent);
     return agent;
   }
 
@@ -143,8 +151,6 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     expect(after.violations).toEqual([]);
     expect(after.verdicts[fault.invariantId]!.status).toBe("green");
     expect(after.recoveries.map(({ invariant_id }) => invariant_id)).toEqual([fault.invariantId]);
-    await agent.settle();
-    if (!(await agent.isListed())) await agent.enlist();
   });
 
   test("E-06: a schedule that is disabled and enabled over the platform's API is planned again", async () => {
@@ -176,7 +182,6 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       [...schedule, true, "Bearer admin's"],
     ]);
     expect((await stores.cycle("E-06")).verdicts["E-06"]!.status).toBe("green");
-    await agent.removeSchedules();
   }, 600_000);
 
   test("E-04: a run that only lacks the time of queueing is drained after all", async () => {
@@ -191,7 +196,6 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     expect(printed).toContain(agent.id(1));
     expect((await stores.cycle("E-04")).verdicts["E-04"]!.status).toBe("green");
     expect(await agent.runs()).toMatchObject([{ status: "queued" }]);
-    await agent.settle();
   }, 600_000);
 
   test("a run that has moved on is left as it is", async () => {
