@@ -17,7 +17,7 @@ import { createSchema } from "../../infra/platform/schema.ts";
 import { openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { guidanceOf } from "../../shared/invariants/guidance.ts";
-import { findInvariant, OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
+import { findInvariant, INVARIANTS, OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { describeLive, freePort, temporaryFolder } from "../support/live.ts";
 
 const LIMITS = { maxParallelTasks: 2, executionTimeoutSeconds: 60 };
@@ -112,11 +112,11 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
   }
 
   /** Runs the lines for the database and Redis as an operator would. Gives what they print. */
-  function pasted(lines: readonly string[]): string {
+  function pasted(lines: readonly string[], variables: Readonly<Record<string, string>> = {}): string {
     const script = lines.filter((line) => /^(#|redis-cli|sqlite3) ?/.test(line)).join("\n");
     const { status, stdout, stderr } = spawnSync("/bin/sh", ["-e"], {
       input: script,
-      env: { PATH: process.env.PATH, ...stores.variables },
+      env: { PATH: process.env.PATH, ...stores.variables, ...variables },
       encoding: "utf8",
       timeout: 300_000,
     });
@@ -136,6 +136,24 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       "S-01 S-02 S-03 E-01 E-02 E-03 E-04 E-05 L-03 G-04".split(" "),
     );
   });
+
+  test.each(["seed", "today"] as const)(
+    "every command is understood by the stores of the release %s",
+    async (release) => {
+      const folder = await temporaryFolder();
+      const file = join(folder.path, "trinity.db");
+      const database = await openPlatformDatabase(`file:${file}`);
+      await createSchema(database, release);
+      database.close();
+      const lines = INVARIANTS.flatMap((invariant) => {
+        const { verify, fix } = guidanceOf(invariant, null);
+        return [...verify, ...fix];
+      });
+      expect(pasted(lines, { TRINITY_DATABASE: file })).toContain("agents\n0\n");
+      await folder.remove();
+    },
+    600_000,
+  );
 
   test.for(MENDED)("$invariantId: $title", { timeout: 600_000 }, async (fault) => {
     const agent = await newAgent();
