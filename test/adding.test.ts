@@ -69,13 +69,17 @@ export const example = invariant({
   title: "Example",
   tier: "A",
   severity: "minor",
-  guards: "It is an example.",
+  impact: "It is an example.",
   runbook: "There is nothing to do.",
+  safe: "It does nothing.",
+  example: {},
   reads: ["roster"],
   confirm: false,
   check: ({ roster }) => ({ subjects: roster.keys(), unseen: [], findings: [] }),
   summarize: () => "",
   explain: () => "",
+  verify: () => [],
+  fix: () => [],
 });
 `,
     ),
@@ -106,6 +110,7 @@ export const exampleFault: Fault = {
       ["before", "/** By invariant;", 'import { exampleFault } from "./x-01-example.ts";'],
       ["after", '  "R-01": [zombie],', FAULT_LINE],
     ),
+    made("docs/runbooks/<ID>.md", "docs/runbooks/X-01.md", "An example."),
   ],
 
   "A fact": [

@@ -435,7 +435,7 @@ describe("the first page", () => {
     expect(rowsIn(red.text)[0]).toEqual(["S-01", "red"]);
     expect(textOf(red.text)).toContain("since 10:10");
     expect(textOf(red.text)).toContain(
-      "1 slot(s) without a running row and 0 running row(s) without a slot across 1 agent(s): alpha",
+      "1 slot without a running row and 0 running rows without a slot across 1 agent: alpha",
     );
     expect(red.text).toContain('aria-label="S-01, last 24 hours: 1 red, 1 green, 286 missing of 288"');
 
@@ -623,9 +623,9 @@ describe("one invariant, and one cycle", () => {
     canary.set(LEAKED);
     const { snapshot_time, violations } = await canary.cycle();
     const { status, text } = await ask("/invariants/S-01");
-    const { guards, runbook } = findInvariant("S-01")!;
+    const { impact, runbook } = findInvariant("S-01")!;
     expect(status).toBe(200);
-    for (const words of [guards, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
+    for (const words of [impact, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
       expect(textOf(text)).toContain(words.replaceAll("'", "&#39;"));
     expect(text).toContain("&quot;in_redis_only&quot;: [");
     expect(text).toContain(`href="/cycles/${snapshot_time}"`);
@@ -685,7 +685,7 @@ describe("one invariant, and one cycle", () => {
       "triggered by schedule",
       "found 1 violation(s)",
       "S-01 broke",
-      "alpha: 1 slot(s), 0 running row(s); in Redis only: e-1; in SQL only: none",
+      "alpha: 1 slot, 0 running rows; in Redis only: e-1; in SQL only: none",
       "docker: ETIMEDOUT",
       "2 checked",
     ])
