@@ -10,7 +10,7 @@ import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import { EMPTY_MEMORY, type Memory, type MemorySizes } from "../cycle/memory.ts";
 import { MINUTE_MS } from "../time.ts";
-import { decodeMemory, encodeMemory, MemoryUnreadable } from "./memory-codec.ts";
+import { decodeMemory, fitMemory, MemoryUnreadable } from "./memory-codec.ts";
 import type { Item, Table } from "./requests.ts";
 import { MEMORY_KEY, readMemoryItem, readSilences, silenceAttribute } from "./silences.ts";
 
@@ -24,6 +24,12 @@ export interface Lease {
   readonly memory: Memory;
   /** Those in force, and those that ended: a commit removes these. */
   readonly silences: readonly Silence[];
+}
+
+/** A lease after a commit. */
+export interface Committed extends Lease {
+  /** The form of the memory that was written: what a reader, and the next cycle, gets. */
+  readonly written: Memory;
 }
 
 /** Another cycle holds the lease. */
@@ -56,7 +62,7 @@ export interface LeaseStore {
     lease: Lease,
     sizes: MemorySizes,
     next: { readonly release: boolean; readonly nowMs: number },
-  ): Promise<Lease>;
+  ): Promise<Committed>;
   /** The memory and the silences as they are, without a lease. @throws MemoryUnreadable */
   read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
 }
@@ -162,9 +168,9 @@ async function commit(
   lease: Lease,
   sizes: MemorySizes,
   next: { readonly release: boolean; readonly nowMs: number },
-): Promise<Lease> {
+): Promise<Committed> {
   const version = lease.version + 1;
-  const bytes = encodeMemory(sizes);
+  const { bytes, memory: written } = fitMemory(sizes);
   const ended = lease.silences.filter((silence) => !isInForce(silence, next.nowMs));
   const removed = [
     ...(next.release ? ["lease_owner", "lease_until"] : []),
@@ -198,6 +204,7 @@ async function commit(
     ...lease,
     version,
     memory: sizes.whole,
+    written,
     silences: lease.silences.filter((s) => !ended.includes(s)),
   };
 }

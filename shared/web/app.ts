@@ -7,6 +7,8 @@ import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { registerAgents } from "./api/agents.ts";
+import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
@@ -26,6 +28,8 @@ const MAX_BODY_BYTES = 64 * 1024;
 const ROUTES: readonly RegisterRoutes[] = [
   registerRunCycle,
   registerViolations,
+  registerEpisodes,
+  registerAgents,
   registerStatus,
   registerSilences,
   registerMetrics,
