@@ -2,6 +2,7 @@
 import { redSubjectOf, type Tally } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
 import type { Checks } from "../invariants/checks.ts";
+import { type Guidance, guidanceOf } from "../invariants/guidance.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { episodeId, severityIn } from "../store/episode.ts";
 import { wordsOf } from "../store/episodes.ts";
@@ -9,6 +10,9 @@ import type { Latest } from "../store/latest.ts";
 import { formatInstant } from "../time.ts";
 import type { AgentBody, AgentSummaryRecord, AgentsBody } from "../wire/schemas.ts";
 import type { CanaryView } from "./view.ts";
+
+/** Lines of commands for one invariant. */
+const MAX_LINES = 60;
 
 /** An agent of which nothing is known but its name. */
 const UNSEEN = {
@@ -106,16 +110,25 @@ interface Read {
 
 async function readRed(
   { store, nowMs, memory, latest }: Read,
-  { id, title }: Invariant,
+  invariant: Invariant,
   subject: string,
   red: AgentSummaryRecord["red"][number],
 ): Promise<AgentBody["red"][number]> {
+  const { id, title } = invariant;
   const seen = latest?.red.find((one) => one.invariant_id === id && one.subject === subject);
   const stored = seen ? null : await store.episodes.get(red.episode_id, nowMs, { memory, latest });
   const states = seen?.states ?? (stored?.last_state ? [stored.last_state] : []);
   const state = states[0] ?? null;
-  return { ...red, title, words: wordsOf(id, state), state, ...commandsOf() };
+  return { ...red, title, words: wordsOf(id, state), state, ...commandsOf(invariant, states) };
 }
 
-/** The commands for what was found. */
-const commandsOf = () => ({ verify: [], fix: [], safe: null });
+/** The commands for what was found; with placeholders for names where that is not known. */
+function commandsOf(invariant: Invariant, states: readonly Record<string, unknown>[]) {
+  const found = (states.length > 0 ? states : [null]).map((state) => guidanceOf(invariant, state));
+  // A line may be a note on the next one: what two findings share is there once as a whole.
+  const linesOf = (kind: keyof Guidance) =>
+    [...new Set(found.map((guidance) => guidance[kind].join("\n")))]
+      .flatMap((text) => (text === "" ? [] : text.split("\n")))
+      .slice(0, MAX_LINES);
+  return { verify: linesOf("verify"), fix: linesOf("fix"), safe: invariant.safe };
+}
