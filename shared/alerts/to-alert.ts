@@ -1,6 +1,6 @@
 /** From a notice to the alert that is sent. */
 
-import { listed } from "../text.ts";
+import { listed, plural } from "../text.ts";
 import { formatDuration, formatInstant } from "../time.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
 import { type Alert, type AlertParts, makeAlert } from "./alert.ts";
@@ -107,7 +107,7 @@ function partsOf(notice: Exclude<Notice, SightNotice>, context: AlertContext): A
     context: [
       ...(ids.length > 0 ? [nameIds(ids)] : []),
       `snapshot ${snapshotTime}`,
-      `${findings.length} violation(s)`,
+      plural(findings.length, "violation"),
       history[notice.kind],
     ],
   };

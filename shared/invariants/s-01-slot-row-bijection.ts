@@ -1,6 +1,8 @@
 import type { Execution, ReadingTime, Slot } from "../facts/facts.ts";
 import { isChatTurn } from "../facts/runs.ts";
+import { plural } from "../text.ts";
 import { turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
+import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import {
   askAgent,
@@ -13,12 +15,11 @@ import {
 } from "./platform-commands.ts";
 import {
   byAgent,
-  countSubjects,
   DISPATCH_SECONDS,
   effectiveCap,
   hasUnseenSlots,
   isInFlight,
-  nameSubjects,
+  nameAgents,
   partsOf,
   realSlots,
   unreadSlotCount,
@@ -123,10 +124,10 @@ export const slotRowBijection = invariant({
   summarize(findings) {
     const leaked = findings.reduce((n, f) => n + f.observed.in_redis_only.length, 0);
     const unslotted = findings.reduce((n, f) => n + f.observed.in_sql_only.length, 0);
-    return `${leaked} slot(s) without a running row and ${unslotted} running row(s) without a slot across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(leaked, "slot")} without a running row and ${plural(unslotted, "running row")} without a slot across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, redis_slot_count, sql_running_count, in_redis_only, in_sql_only, ...rest }) =>
-    `${agent_name}: ${redis_slot_count} slot(s), ${sql_running_count} running row(s); in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${rest.unreadable_running_rows} running row(s) whose id can't be read` : ""}`,
+    `${agent_name}: ${plural(redis_slot_count, "slot")}, ${plural(sql_running_count, "running row")}; in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${plural(rest.unreadable_running_rows, "running row")} whose id can't be read` : ""}`,
 
   verify: ({ agent_name: agent, in_redis_only, in_sql_only }) => [
     showSlots(agent),
@@ -135,6 +136,7 @@ export const slotRowBijection = invariant({
     askAgent(agent),
   ],
   fix: ({ agent_name: agent, in_redis_only, in_sql_only }) => [
+    remark("only for a run that has ended, on which the agent does not work any more"),
     ...firstIds(in_redis_only).flatMap((id) => releaseSlot(agent, id)),
     ...firstIds(in_sql_only).map((id) => failRow(agent, id, "running")),
   ],

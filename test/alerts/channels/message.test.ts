@@ -11,6 +11,7 @@ import { type AlertContext, toAlert } from "../../../shared/alerts/to-alert.ts";
 import type { Facts } from "../../../shared/facts/facts.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import type { Severity } from "../../../shared/invariants/invariant.ts";
+import { plural } from "../../../shared/text.ts";
 import { formatDuration } from "../../../shared/time.ts";
 import { type AnyFinding, unknownVerdict, type Verdict } from "../../../shared/verdict/evaluate.ts";
 import {
@@ -320,12 +321,19 @@ describe.each(IDS)("%s", (id) => {
         "production",
         ids,
         `snapshot ${SNAPSHOT_TIME}`,
-        `${count} violation(s)`,
+        plural(count, "violation"),
         "first red for this invariant",
         `alert ${SNAPSHOT_TIME}/${id}/broke`,
         "<https://canary.example.com/?env=prod&amp;view=all|status>",
       ]);
-      for (const part of [runbook, ids, `${count} violation(s)`, SNAPSHOT_TIME, STATUS_URL, `- ${names[0]}`])
+      for (const part of [
+        runbook,
+        ids,
+        plural(count, "violation"),
+        SNAPSHOT_TIME,
+        STATUS_URL,
+        `- ${names[0]}`,
+      ])
         expect(plain.text).toContain(part);
       expect(plain.text.includes(`… +${count - 5} more`)).toBe(count > 5);
     },
@@ -373,7 +381,7 @@ describe("the first line", () => {
     expect(headline(alert)).toBe(line);
     expect(headerOf(slackMessage(alert))).toEqual({ type: "plain_text", text: line, emoji: false });
     expect(slackMessage(alert).text).toBe(
-      `[production] ${line}: 1 slot(s) above the cap across 1 agent(s): ${AGENT}`,
+      `[production] ${line}: 1 slot above the cap across 1 agent: ${AGENT}`,
     );
   });
 
@@ -403,7 +411,7 @@ describe("what an operator reads first", () => {
   test("three zombies of one agent", () => {
     const zombies = zombiesOf([container([7, 8, 9])]);
     const [alert] = tell([judge(invariantOf("R-01"), { zombies })]).alerts;
-    const summary = "3 zombie claude process(es) across 1 agent(s): cornelius-m";
+    const summary = "3 zombie claude processes across 1 agent: cornelius-m";
     expect(sectionsOf(slackMessage(alert!))[0]!.text).toBe(summary);
     expect(plainMessage(alert!).text.split("\n")[2]).toBe(summary);
   });
@@ -411,14 +419,14 @@ describe("what an operator reads first", () => {
   test("two containers of one agent are two violations of one agent", () => {
     const zombies = zombiesOf([container([7]), container([8], { containerId: "beef" })]);
     const [alert] = tell([judge(invariantOf("R-01"), { zombies })]).alerts;
-    expect(alert!.summary).toBe("2 zombie claude process(es) across 1 agent(s): cornelius-m");
-    expect(alert!.context).toContain("2 violation(s)");
+    expect(alert!.summary).toBe("2 zombie claude processes across 1 agent: cornelius-m");
+    expect(alert!.context).toContain("2 violations");
   });
 
   test("an agent whose name is Slack's mention of everybody", () => {
     const message = slackMessage(brokeAlert("S-02", ["<!everyone> & *co*"]));
     expect(sectionsOf(message)[0]!.text).toBe(
-      "1 slot(s) above the cap across 1 agent(s): &lt;!everyone&gt; &amp; \u200b*\u200bco\u200b*\u200b",
+      "1 slot above the cap across 1 agent: &lt;!everyone&gt; &amp; \u200b*\u200bco\u200b*\u200b",
     );
   });
 });
@@ -482,12 +490,12 @@ describe("when it was red before", () => {
     const message = slackMessage(alert!);
     expect(headerOf(message).text).toBe("🚨 S-02 Slot overbooking — critical, spreading");
     const [summary, lines] = sectionsOf(message).map((s) => s.text);
-    expect(summary).toBe("joined: 2 slot(s) above the cap across 2 agent(s): bob, cyd");
+    expect(summary).toBe("joined: 2 slots above the cap across 2 agents: bob, cyd");
     expect(lines!.split("\n").map((line) => line.slice(0, 5))).toEqual(["• bob", "• cyd"]);
     expect(alert!.context).toEqual([
       `violations ${FIRST_ID + 1}–${FIRST_ID + 2}`,
       `snapshot ${SNAPSHOT_TIME}`,
-      "2 violation(s)",
+      "2 violations",
       "red for 2h",
     ]);
   });
@@ -496,7 +504,7 @@ describe("when it was red before", () => {
     const { remembered } = tell([red(AGENT)]);
     const [alert] = tell([red(AGENT)], { prior: remembered, nowMs: NOW_MS + 3 * DAY_MS }).alerts;
     expect(headline(alert!)).toBe("🚨 S-02 Slot overbooking — critical, still red");
-    expect(alert!.summary).toBe(`still red: 1 slot(s) above the cap across 1 agent(s): ${AGENT}`);
+    expect(alert!.summary).toBe(`still red: 1 slot above the cap across 1 agent: ${AGENT}`);
     expect(alert!.context).toContain("red for 3d");
   });
 });
@@ -605,10 +613,10 @@ describe("a whole message, as it is read", () => {
     expect(slackMessage(broke()).blocks.map((block) => JSON.stringify(block))).toMatchInlineSnapshot(`
       [
         "{"type":"header","text":{"type":"plain_text","text":"🚨 S-02 Slot overbooking — critical","emoji":false}}",
-        "{"type":"section","text":{"type":"mrkdwn","text":"1 slot(s) above the cap across 1 agent(s): ada","verbatim":true}}",
+        "{"type":"section","text":{"type":"mrkdwn","text":"1 slot above the cap across 1 agent: ada","verbatim":true}}",
         "{"type":"section","text":{"type":"mrkdwn","text":"• ada: 2 slots for a cap of 1: 1st of ada, 2nd of ada","verbatim":true}}",
-        "{"type":"section","text":{"type":"mrkdwn","text":"*What to do:* Compare slot​_​ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.","verbatim":true}}",
-        "{"type":"context","elements":[{"type":"mrkdwn","text":"production","verbatim":true},{"type":"mrkdwn","text":"violation 20261123000021","verbatim":true},{"type":"mrkdwn","text":"snapshot 2026-11-23T12:00:00.000Z","verbatim":true},{"type":"mrkdwn","text":"1 violation(s)","verbatim":true},{"type":"mrkdwn","text":"first red for this invariant","verbatim":true},{"type":"mrkdwn","text":"alert 2026-11-23T12:00:00.000Z/S-02/broke","verbatim":true},{"type":"mrkdwn","text":"<https://canary.example.com/|status>","verbatim":true}]}",
+        "{"type":"section","text":{"type":"mrkdwn","text":"*What to do:* Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.","verbatim":true}}",
+        "{"type":"context","elements":[{"type":"mrkdwn","text":"production","verbatim":true},{"type":"mrkdwn","text":"violation 20261123000021","verbatim":true},{"type":"mrkdwn","text":"snapshot 2026-11-23T12:00:00.000Z","verbatim":true},{"type":"mrkdwn","text":"1 violation","verbatim":true},{"type":"mrkdwn","text":"first red for this invariant","verbatim":true},{"type":"mrkdwn","text":"alert 2026-11-23T12:00:00.000Z/S-02/broke","verbatim":true},{"type":"mrkdwn","text":"<https://canary.example.com/|status>","verbatim":true}]}",
       ]
     `);
   });
@@ -617,15 +625,15 @@ describe("a whole message, as it is read", () => {
     expect(plainMessage(broke()).text).toMatchInlineSnapshot(`
       "[production] 🚨 S-02 Slot overbooking — critical
 
-      1 slot(s) above the cap across 1 agent(s): ada
+      1 slot above the cap across 1 agent: ada
 
       - ada: 2 slots for a cap of 1: 1st of ada, 2nd of ada
 
-      What to do: Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.
+      What to do: Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.
 
       violation 20261123000021
       snapshot 2026-11-23T12:00:00.000Z
-      1 violation(s)
+      1 violation
       first red for this invariant
       alert 2026-11-23T12:00:00.000Z/S-02/broke
       https://canary.example.com/"
@@ -656,15 +664,15 @@ describe("a whole message, as it is read", () => {
     expect(plainMessage(alert).text).toMatchInlineSnapshot(`
       "[production] 🚨 S-02 Slot overbooking — critical, spreading
 
-      joined: 1 slot(s) above the cap across 1 agent(s): bob
+      joined: 1 slot above the cap across 1 agent: bob
 
       - bob: 2 slots for a cap of 1: 1st of bob, 2nd of bob
 
-      What to do: Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.
+      What to do: Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.
 
       violation 20261123000022
       snapshot 2026-11-23T12:00:00.000Z
-      1 violation(s)
+      1 violation
       red for 5 min
       alert 2026-11-23T12:00:00.000Z/S-02/spread
       https://canary.example.com/"
