@@ -255,3 +255,17 @@ describe("an agent's last sight", () => {
     expect(Item!.latest.length).toBeLessThanOrEqual(MAX_LATEST_BYTES);
   });
 });
+
+test("the peak of an overbooked agent is by how much: 1, then 4, then 2", async () => {
+  const canary = await canaryOf();
+  const overbooked = (n: number) => ({
+    slots: slotsOf({ alpha: Array.from({ length: 3 + n }, (_, i) => slot(`r-${i}`)) }),
+  });
+  for (const n of [1, 4, 2]) {
+    canary.set(overbooked(n));
+    await canary.cycle();
+  }
+  const [episode] = await list(canary, { invariantId: "S-02" });
+  expect(episode).toMatchObject({ cycles: 3, peak: { value: 4 }, last_state: { overbooked_by: 2 } });
+  expect(episode!.peak.words).toContain("7 slots for a cap of 3");
+});
