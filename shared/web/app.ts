@@ -5,15 +5,22 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { VERSION } from "../version.ts";
+import { registerAgents } from "./api/agents.ts";
+import { registerCycles } from "./api/cycles.ts";
+import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
+import { refuseUnknownParameters } from "./api/parameters.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
 import { registerSilences } from "./api/silences.ts";
 import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
-import { requireSignature, requireToken } from "./auth.ts";
+import { refuseReaders, requireSignature, requireToken } from "./auth.ts";
+import type { Tokens } from "./callers.ts";
 import { CycleNotRun, type RunCycle } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
@@ -26,6 +33,9 @@ const MAX_BODY_BYTES = 64 * 1024;
 const ROUTES: readonly RegisterRoutes[] = [
   registerRunCycle,
   registerViolations,
+  registerEpisodes,
+  registerAgents,
+  registerCycles,
   registerStatus,
   registerSilences,
   registerMetrics,
@@ -37,6 +47,8 @@ export interface AppOptions {
   readonly runCycle: RunCycle;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
+  /** Of those who see everything and change nothing. Default: nobody. */
+  readonly readTokens?: readonly ReadToken[];
   /** Whether `/badge.svg` is public. Otherwise it needs the token too. */
   readonly publicBadge?: boolean;
   /** Called with internal errors, which the caller does not see. */
@@ -79,11 +91,13 @@ function handleErrors(app: App, log: (line: string) => void): void {
 }
 
 /**
- * Makes the app. The API needs the admin token, except for `/healthz`. Pages need a session, which begins with the token.
- * Without an admin token every request needs a signature.
+ * Makes the app. The API needs a token, except for `/healthz`. Pages need a session, which begins with one. With a read token
+ * nothing can be changed. Without an admin token every request needs a signature.
  */
 export function createApp(options: AppOptions): App {
   const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
+  const tokens: Tokens | null =
+    adminToken === null ? null : { adminToken, readTokens: options.readTokens ?? [] };
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -104,21 +118,24 @@ export function createApp(options: AppOptions): App {
     await next();
     if (c.get("isRefused")) onRefused?.(c);
   });
-  app.route("/", createSite({ canary, runCycle, view, adminToken, publicBadge, log }));
-  app.use(adminToken === null ? requireSignature : requireToken(adminToken));
+  app.route("/", createSite({ canary, runCycle, view, tokens, publicBadge, log }));
+  app.use(tokens === null ? requireSignature : requireToken(tokens));
+  app.use(refuseReaders());
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
+  app.use(refuseUnknownParameters(app));
   for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  app.doc31("/openapi.json", {
+  app.doc31("/openapi.json", (c) => ({
     openapi: "3.1.0",
-    info: { title: "trinity-canary", version: "1" },
+    info: { title: "trinity-canary", version: VERSION },
+    servers: [{ url: new URL(c.req.url).origin }],
     security: [{ token: [] }],
-  });
+  }));
   handleErrors(app, log);
   return app;
 }
