@@ -15,6 +15,10 @@ export function listed(names: readonly string[], most: number): string {
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
 }
 
+/** Counts in words: `1 invariant`, `1,000 agents`. @param many left out: the word with an `s` */
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
+
 /**
  * Characters that move a cursor, change the direction of text, or are invisible. Joiners are not included: scripts and
  * emoji need them.
