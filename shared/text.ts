@@ -15,10 +15,6 @@ export function listed(names: readonly string[], most: number): string {
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
 }
 
-/** Counts in words: `1 invariant`, `1,000 agents`. @param many left out: the word with an `s` */
-export const plural = (count: number, one: string, many = `${one}s`): string =>
-  `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
-
 /**
  * Counts things in words: `1 slot`, `2 slots`.
  * @param many the plural, where it is not the word and an s

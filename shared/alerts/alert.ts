@@ -124,12 +124,28 @@ export const completed = (alert: Core & { readonly more: number } & Partial<Aler
   ...alert,
 });
 
+/** Joins each command with the notes on the lines before it. */
+function withNotes(lines: readonly string[]): string[][] {
+  const units: string[][] = [];
+  let notes: string[] = [];
+  for (const line of lines) {
+    notes.push(line);
+    if (line.startsWith("#")) continue;
+    units.push(notes);
+    notes = [];
+  }
+  // A note without a command stands in place of one.
+  return [...units, ...notes.map((note) => [note])];
+}
+
 /** Takes whole commands only: a part of one does something else. A comment says how many there are beside them. */
-function commandsOf(commands: readonly string[], redact: (text: string) => string): string[] {
-  const isWhole = (command: string) => command.length <= MAX_COMMAND && oneLine(command) === command;
-  const shown = [...new Set(commands.map(redact).filter(isWhole))].slice(0, MAX_COMMANDS);
-  const left = new Set(commands).size - shown.length;
-  return left > 0 ? [...shown, `# ${plural(left, "more command")}: see the page or the runbook`] : shown;
+function commandsOf(lines: readonly string[], redact: (text: string) => string): string[] {
+  const isWhole = (line: string) => line.length <= MAX_COMMAND && oneLine(line) === line;
+  const all = new Map(withNotes(lines.map(redact)).map((unit) => [unit.join("\n"), unit]));
+  const shown = [...all.values()].filter((unit) => unit.every(isWhole)).slice(0, MAX_COMMANDS);
+  const left = all.size - shown.length;
+  const more = `# ${plural(left, "more command")}: see the page or the runbook`;
+  return [...shown.flat(), ...(left > 0 ? [more] : [])];
 }
 
 /**

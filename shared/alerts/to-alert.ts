@@ -1,5 +1,6 @@
 /** From a notice to the alert that is sent. */
 
+import { guidanceOf } from "../invariants/guidance.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { listed, plural } from "../text.ts";
 import { formatDuration, formatInstant } from "../time.ts";
@@ -128,8 +129,8 @@ function historyOf({ kind, redSinceMs, previousViolationAtMs }: RedNotice, nowMs
 }
 
 /** The commands for the first findings, with their own names. */
-function commandsOf(_invariant: Invariant, findings: readonly AnyFinding[]) {
-  const guided = findings.slice(0, MAX_GUIDED).map(() => ({ verify: [], fix: [] }));
+function commandsOf(invariant: Invariant, findings: readonly AnyFinding[]) {
+  const guided = findings.slice(0, MAX_GUIDED).map(({ observed }) => guidanceOf(invariant, observed));
   return { verify: guided.flatMap(({ verify }) => verify), fix: guided.flatMap(({ fix }) => fix) };
 }
 
@@ -156,9 +157,9 @@ function redParts(notice: RedNotice, context: AlertContext): AlertParts {
       ...findings.slice(0, MAX_EXPLAINED).flatMap(({ observed }) => textsIn(observed)),
     ],
     sinceMs: redSinceMs,
-    impact: invariant.guards,
+    impact: invariant.impact,
     runbook: invariant.runbook,
-    safe: null,
+    safe: invariant.safe,
     ...commandsOf(invariant, findings),
     context: [
       ...(ids.length > 0 ? [nameIds(ids)] : []),
