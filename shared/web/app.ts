@@ -21,6 +21,7 @@ import type { Tokens } from "./callers.ts";
 import { CycleNotRun, type RunCycle } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
+import { MCP_PATH, registerMcp } from "./mcp/route.ts";
 import { createSite } from "./site.ts";
 import { type AppCanary, viewOf } from "./view.ts";
 
@@ -35,6 +36,7 @@ const ROUTES: readonly RegisterRoutes[] = [
   registerStatus,
   registerSilences,
   registerMetrics,
+  registerMcp,
 ];
 
 export interface AppOptions {
@@ -116,14 +118,14 @@ export function createApp(options: AppOptions): App {
   });
   app.route("/", createSite({ canary, runCycle, view, tokens, publicBadge, log }));
   app.use(tokens === null ? requireSignature : requireToken(tokens));
-  app.use(refuseReaders());
+  app.use(refuseReaders([MCP_PATH]));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
+  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger, logError: log });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

@@ -11,6 +11,8 @@ export interface RouteContext {
   readonly view: CanaryView;
   /** The trigger in the record of a cycle. */
   readonly trigger: string;
+  /** Called with internal errors, which the caller does not see. */
+  readonly logError: (line: string) => void;
 }
 
 export type RegisterRoutes = (app: App, context: RouteContext) => void;
