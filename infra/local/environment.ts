@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testAlerts } from "../../shared/alerts/alert-test.ts";
 import { CHANNEL_VARIABLES } from "../../shared/alerts/channels/index.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
@@ -183,6 +184,7 @@ async function serveCanary(
   const app = createApp({
     canary,
     runCycle: (request) => runCycle(pointed, request),
+    testAlerts: ({ channel }) => testAlerts(canary, channel),
     adminToken: token,
     publicBadge: options.publicBadge ?? false,
     logError: (line) => console.error(line),

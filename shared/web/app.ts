@@ -7,6 +7,7 @@ import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { registerAlertTest } from "./api/alert-test.ts";
 import { registerMetrics } from "./api/metrics.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
@@ -14,7 +15,7 @@ import { registerSilences } from "./api/silences.ts";
 import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
 import { requireSignature, requireToken } from "./auth.ts";
-import { CycleNotRun, type RunCycle } from "./cycles.ts";
+import { CycleNotRun, type RunCycle, type TestAlerts } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
 import { createSite } from "./site.ts";
@@ -28,6 +29,7 @@ const ROUTES: readonly RegisterRoutes[] = [
   registerViolations,
   registerStatus,
   registerSilences,
+  registerAlertTest,
   registerMetrics,
 ];
 
@@ -35,6 +37,8 @@ export interface AppOptions {
   readonly canary: AppCanary;
   /** Runs a cycle, in this process or in another one. */
   readonly runCycle: RunCycle;
+  /** Tries the alert channels, in this process or in another one. Left out: there are none. */
+  readonly testAlerts?: TestAlerts;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
   /** Whether `/badge.svg` is public. Otherwise it needs the token too. */
@@ -84,6 +88,7 @@ function handleErrors(app: App, log: (line: string) => void): void {
  */
 export function createApp(options: AppOptions): App {
   const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
+  const { testAlerts = async () => ({ channels: [], results: [] }) } = options;
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -112,7 +117,7 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
+  for (const register of ROUTES) register(app, { canary, runCycle, testAlerts, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",
