@@ -179,7 +179,7 @@ async function serveCanary(
   };
   const open = (more: Readonly<Record<string, string>> = {}) =>
     openCanary({ ...env, ...more }, { state: dynamo });
-  const canary = open();
+  let canary = open();
   let pointed = canary;
   const app = createApp({
     canary,
@@ -196,12 +196,19 @@ async function serveCanary(
     );
   });
   onClose(close);
+  // Alerts link to its own page.
+  const linked = (one: Canary): Canary => ({
+    ...one,
+    alerts: { ...one.alerts, statusUrl: one.alerts.statusUrl ?? `${url}/` },
+  });
+  canary = linked(canary);
+  pointed = canary;
   return {
     url,
     token,
     canary,
     async pointCanaryTo(place) {
-      pointed = place === null ? canary : open(await elsewhere.variablesOf(place));
+      pointed = place === null ? canary : linked(open(await elsewhere.variablesOf(place)));
     },
     leaveDatabaseBehind: elsewhere.leaveDatabaseBehind,
   };
