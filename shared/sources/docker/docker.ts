@@ -1,9 +1,11 @@
 /** Docker: the running agent containers, and the zombie processes named claude in each, on one or more daemons. */
+
 import { setMaxListeners } from "node:events";
 import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
 import { describeError, placed, placeOf, SourceError } from "../../errors.ts";
 import type { FactName, ReadingTime } from "../../facts/facts.ts";
+import { plural } from "../../text.ts";
 import type { Source, SourceResult, SourceSpec } from "../source.ts";
 import type { DockerTls } from "./connect.ts";
 import { type DaemonRead, readDaemon } from "./daemon.ts";
@@ -118,7 +120,7 @@ function combined(
     unseenDaemons,
   };
   const nameless = seen.reduce((count, daemon) => count + daemon.nameless, 0);
-  const unlisted = `docker.names: ${nameless} running container(s) without a readable name`;
+  const unlisted = `docker.names: ${plural(nameless, "running container")} without a readable name`;
   const how = { read: true, time, ...(nameless > 0 && { unlisted }) } as const;
   return {
     readings: {
