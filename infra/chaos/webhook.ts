@@ -73,9 +73,7 @@ function keysOf(body: Post["body"]): string[] {
     | { elements: { text: string }[] }
     | undefined;
   const lines = (context?.elements ?? []).flatMap(({ text }) => text.split("\n"));
-  const keys = lines
-    .filter((line) => line.startsWith("alert "))
-    .map((line) => line.slice("alert ".length));
+  const keys = lines.filter((line) => line.startsWith("alert ")).map((line) => line.slice("alert ".length));
   if (keys.length === 0) throw new Error("the message has no key");
   return keys;
 }
