@@ -198,7 +198,7 @@ test.for<[string, string, Record<string, unknown>, RegExp]>([
     "an id to run that there is not",
     "run_cycle",
     { invariants: ["S-99"] },
-    /unknown invariant\(s\): S-99; there are/,
+    /unknown invariant: S-99; there are/,
   ],
 ])("%s: an error of the tool, with the fix", async ([, name, input, fix]) => {
   const { canary, connect } = await served();

@@ -12,6 +12,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import type { jsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/types.js";
 import { plural } from "../../text.ts";
+import { VERSION } from "../../version.ts";
 import { bytesOf, fitInto, fitLists } from "../../wire/fit-into.ts";
 import { READ_ONLY } from "../auth.ts";
 import type { Caller } from "../callers.ts";
@@ -95,7 +96,7 @@ async function callTool(
 function serverFor(request: McpRequest): Server {
   const mayUse = ({ role }: Tool) => role === "reader" || request.caller.role === "admin";
   const server = new Server(
-    { name: "trinity-canary", title: `${request.context.environment} canary`, version: "1" },
+    { name: "trinity-canary", title: `${request.context.environment} canary`, version: VERSION },
     { capabilities: { tools: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator: NO_VALIDATOR },
   );
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS.filter(mayUse).map(listed) }));
