@@ -28,7 +28,14 @@ const CHANNELS = {
 } as const;
 type Name = keyof typeof CHANNELS;
 const NAMES = Object.keys(CHANNELS) as Name[];
-const MOODS = ["takes", "takes", "refuses", "is down", "takes a part", "takes and is not heard"] as const;
+const MOODS = [
+  "takes",
+  "takes",
+  "refuses what opens",
+  "is down",
+  "takes a part",
+  "takes and is not heard",
+] as const;
 
 const aSeverity = fc.constantFrom<Severity>("critical", "major", "minor");
 const change = fc.oneof(
@@ -196,7 +203,8 @@ async function live({
     ...CHANNELS[name],
     ...world.limits[name],
     async send(alerts) {
-      const mood = world.moods[name];
+      const opens = alerts.some(({ action }) => action === "trigger");
+      const mood = world.moods[name] === "refuses what opens" && !opens ? "takes" : world.moods[name];
       const took =
         mood === "takes" || mood === "takes and is not heard"
           ? alerts
@@ -204,7 +212,7 @@ async function live({
             ? alerts.slice(1)
             : [];
       arrivals[name].push(...took.map(({ key, action, dedupKey }) => ({ key, action, dedupKey })));
-      if (mood === "refuses") throw new NotDelivered("HTTP 400", { refused: true });
+      if (mood === "refuses what opens") throw new NotDelivered("HTTP 400", { refused: true });
       if (mood === "takes a part") throw new NotDelivered("some", { taken: took.map(({ key }) => key) });
       if (mood !== "takes") throw new NotDelivered("HTTP 500");
       return "ok";
