@@ -26,15 +26,18 @@ export type SilenceInput = Readonly<typeof NO_INPUT>;
 
 /** @param back the page to return to */
 export const CycleForm = ({ back }: { back: string }) => (
-  <div class="act">
-    <form method="post" action="/run-cycle" data-progress="Running">
-      <FormToken />
-      <input type="hidden" name="back" value={back} />
-      <button type="submit">Run a cycle</button>
-    </form>
-    <Command name="from a shell" method="POST" path="/api/canary/run-cycle" />
-  </div>
+  <form method="post" action="/run-cycle" class="act" data-progress="Running">
+    <FormToken />
+    <input type="hidden" name="back" value={back} />
+    <button type="submit">Run a cycle</button>
+  </form>
 );
+/** The same from a shell. It stands at another place of the page, where it moves nothing red out of sight. */
+export const CYCLE_COMMAND = {
+  name: "Run a cycle: from a shell",
+  method: "POST",
+  path: "/api/canary/run-cycle",
+} as const;
 
 export const EndSilence = ({ id, back }: { id: string; back: string }) => (
   <form method="post" action="/silences/end" class="inline">
@@ -55,9 +58,11 @@ interface SilenceFormProps {
   readonly isFixed?: boolean;
   /** Suggestions for the subject. */
   readonly subjects: readonly string[];
+  /** Whether it is unfolded: it was asked for, or comes back with what was typed. */
+  readonly isOpen: boolean;
 }
 
-function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back">) {
+function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back" | "isOpen">) {
   const { invariant, subject, length, until, reason } = input;
   return (
     <>
@@ -112,7 +117,8 @@ function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "bac
   );
 }
 
-export function SilenceForm({ back, ...fields }: SilenceFormProps) {
+/** The form behind its button. */
+export function SilenceForm({ back, isOpen, ...fields }: SilenceFormProps) {
   const { invariant, subject, length, reason } = fields.input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
@@ -121,8 +127,8 @@ export function SilenceForm({ back, ...fields }: SilenceFormProps) {
     reason: reason || "why",
   };
   return (
-    <section id="silence">
-      <h2>Silence</h2>
+    <details id="silence" open={isOpen}>
+      <summary class="quiet">New silence</summary>
       <p class="dim">There is no alert until then. It is still checked, shown and recorded.</p>
       <form method="post" action="/silences" class="fields">
         <FormToken />
@@ -131,6 +137,6 @@ export function SilenceForm({ back, ...fields }: SilenceFormProps) {
         <button type="submit">Silence</button>
       </form>
       <Command name="from a shell" method="POST" path="/api/canary/silences" body={body} />
-    </section>
+    </details>
   );
 }
