@@ -74,7 +74,11 @@ function Span({ id, uptime, bars }: { id: string; uptime: UptimeBars; bars: BarC
   const counts = BAR_STATES.map((state) => [state, uptime.filter((bar) => bar === state).length] as const);
   const words = counts.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`);
   const name = `${id}, ${clock(oldest)}–${clock(newest)} UTC: ${words.join(", ")}`;
-  return <a href={cyclesUntil(newest)} aria-label={name} title={name} />;
+  return (
+    <a href={cyclesUntil(newest)} title={name}>
+      {name}
+    </a>
+  );
 }
 
 interface StripProps {

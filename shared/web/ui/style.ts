@@ -90,6 +90,7 @@ footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line);
 
 .strip { position: relative; min-width: 0; }
 .spans { position: absolute; inset: 0; display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); }
+.spans a { overflow: hidden; text-indent: 100%; white-space: nowrap; }
 .spans a:hover { background: color-mix(in srgb, var(--ink) 9%, transparent); border-radius: 3px; }
 .strip .at { position: absolute; inset-block: -3px; width: 24px; margin-inline-start: -12px; }
 .strip .at:focus-visible { outline: none; }
