@@ -1,4 +1,5 @@
 /** Escapes the platform's texts for pages and shells. JSX escapes markup only. */
+import { shellWord } from "../../shell.ts";
 import { codeOf, INVISIBLE } from "../../text.ts";
 import type { Viewer } from "./context.ts";
 
@@ -29,10 +30,6 @@ export const agentPath = (name: string): string =>
   /^\.{0,2}$/.test(name)
     ? `/agents/-?${new URLSearchParams({ name })}`
     : `/agents/${encodeURIComponent(name.replace(/\p{Surrogate}/gu, "\ufffd"))}`;
-
-/** Quotes the text as one word of a POSIX shell. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** A function URL that checks signatures accepts no token. */
 const SIGNED = [
