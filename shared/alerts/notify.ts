@@ -5,7 +5,7 @@ import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import type { Channel } from "./alert.ts";
 import { notifySight, type SightNotice } from "./notify-sight.ts";
 import { alsoSent, type Route, sentTo, takes } from "./route.ts";
-import { isSilenced, type Silence } from "./silence.ts";
+import { isSilenced, lasting, type Silence, untilRecovery } from "./silence.ts";
 import { type AlertState, type InvariantState, type RedSubject, stateOf } from "./state.ts";
 import { type CycleResult, severityOf, worstSeverity } from "./transition.ts";
 
@@ -92,12 +92,14 @@ function recoveryNotices(
 ): RecoveredNotice[] {
   if (before.announcedAtMs === null) return [];
   // What is open at a channel is closed there, also where nobody wants to read of it.
-  const isQuiet = !policy.onRecovery || isSilenced(silences, invariant.id, null, nowMs);
+  const isQuiet = !policy.onRecovery || isSilenced(lasting(silences), invariant.id, null, nowMs);
   const sent = sentTo(before.notified, policy.routes).filter(({ holdsOpen }) => holdsOpen || !isQuiet);
   if (sent.length === 0) return [];
   const channels = sent.map(({ name }) => name);
   const subjects = Object.keys(before.red).sort();
-  const notified = subjects.filter((subject) => before.red[subject]!.announced);
+  // A silence takes the mark away. Who silenced it until the recovery waits for just that.
+  const isAwaited = (subject: string) => isSilenced(untilRecovery(silences), invariant.id, subject, nowMs);
+  const notified = subjects.filter((subject) => before.red[subject]!.announced || isAwaited(subject));
   return [{ kind: "recovered", invariant, channels, subjects: notified, redSinceMs: before.sinceMs }];
 }
 

@@ -302,7 +302,7 @@ function makeModel(policy: Policy) {
     const reaches = (sentTo: ReadonlySet<Channel>) => [...sentTo].some((one) => world.configured.has(one));
     const isSilenced = (id: string, agent: Agent | null) =>
       world.silences.some(
-        (s) => s.invariantId === id && nowMs < s.untilMs && (s.subject === null || s.subject === agent),
+        (s) => s.invariantId === id && nowMs < s.untilMs! && (s.subject === null || s.subject === agent),
       );
     const promises: string[][] = [];
     const blind: string[] = [];

@@ -5,7 +5,7 @@ import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
 import type { Summary } from "../summary.ts";
 import { CycleList } from "./cycle-list.tsx";
 import { EndSilence } from "./forms.tsx";
-import { Ago, Name, Sentence, State, When } from "./parts.tsx";
+import { Ago, Name, Sentence, State, Until } from "./parts.tsx";
 
 const MAX_LISTED = 10;
 const MAX_CYCLES = 6;
@@ -91,7 +91,14 @@ export const Silences = ({ summary, children }: PropsWithChildren<{ summary: Sum
                 <Name text={silence.subject} />,{" "}
               </>
             )}
-            until <When ms={Date.parse(silence.until)} />: <Name text={silence.reason} />
+            <Until
+              silence={{
+                untilMs: silence.until === null ? null : Date.parse(silence.until),
+                untilRecovered: silence.until_recovered,
+                reason: silence.reason,
+                by: silence.by,
+              }}
+            />
           </span>
           <EndSilence id={silence.id} back="/" />
         </li>

@@ -7,9 +7,10 @@ import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import { describeAge } from "../describe-status.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
-import { useNow } from "./context.ts";
+import { useMayChange, useNow } from "./context.ts";
 import { STATES } from "./states.ts";
 import { agentPath, plain } from "./texts.ts";
+import { RestoreSilence } from "./undo.tsx";
 
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
@@ -83,17 +84,28 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
   </h3>
 );
 
-/** The link to the form that silences all of an invariant. */
-export const SilenceLink = ({ id }: { id: string }) => (
-  <a class="quiet" href={`/invariants/${id}?subject=#silence`}>
-    Silence <span class="unseen">{id}</span>
-  </a>
-);
+/** The link to the form that silences all of an invariant. Who may only read has none. */
+export const SilenceLink = ({ id }: { id: string }) =>
+  useMayChange() ? (
+    <a class="quiet" href={`/invariants/${id}?subject=#silence`}>
+      Silence <span class="unseen">{id}</span>
+    </a>
+  ) : null;
 
-/** The end and the reason of a silence. */
-export const Until = ({ silence }: { silence: Silence }) => (
+type SilenceEnd = Pick<Silence, "untilMs" | "untilRecovered" | "reason" | "by">;
+
+/** The end and the reason of a silence, and who made it. */
+export const Until = ({ silence: { untilMs, untilRecovered, reason, by } }: { silence: SilenceEnd }) => (
   <>
-    until <When ms={silence.untilMs} />: <Name text={silence.reason} />
+    until {untilMs !== null && <When ms={untilMs} />}
+    {untilMs !== null && untilRecovered && " or "}
+    {untilRecovered && "it recovers"}: <Name text={reason} />
+    {by !== undefined && (
+      <span class="dim">
+        {" "}
+        (<Name text={by} />)
+      </span>
+    )}
   </>
 );
 
@@ -206,13 +218,21 @@ export interface PageNotice {
   readonly isProblem: boolean;
   /** Whether the state of now follows: `The cycle is done: 2 red, 1 silenced.` */
   readonly withHealth?: boolean;
+  /** A silence that the viewer has just ended, signed: one click restores it. */
+  readonly undo?: string | undefined;
 }
 
-/** @param health the state of now, in the words of the page */
-export const NoticeLine = ({ notice, health }: { notice: PageNotice; health: string | undefined }) => (
-  <p class={notice.isProblem ? "said problem" : "said"} role={notice.isProblem ? "alert" : "status"}>
-    <Name text={notice.withHealth && health ? `${notice.text}: ${health}.` : notice.text} />
-  </p>
+interface NoticeProps {
+  readonly notice: PageNotice;
+  /** The state of now, in the words of the page. */
+  readonly health: string | undefined;
+}
+
+export const NoticeLine = ({ notice: { text, isProblem, withHealth, undo }, health }: NoticeProps) => (
+  <div class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
+    <Name text={withHealth && health ? `${text}: ${health}.` : text} />
+    {undo !== undefined && <RestoreSilence undo={undo} />}
+  </div>
 );
 
 /** The warning that the last full cycle is too old, or that there was none. */

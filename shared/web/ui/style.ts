@@ -61,6 +61,7 @@ footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line);
 .verdict { display: flex; align-items: center; gap: 16px; }
 .verdict > .mark { width: 40px; height: 40px; }
 .act { margin-inline-start: auto; }
+.said form { display: inline; margin-inline-start: 12px; }
 .said, .stale-line { margin-top: 20px; padding: 10px 14px; border: 1px solid var(--line); border-inline-start: 4px solid var(--green); border-radius: 6px; background: var(--card); }
 .said.problem { border-inline-start-color: var(--red); background: var(--red-wash); }
 .stale-line { display: flex; gap: 10px; border-inline-start-color: var(--unknown); background: var(--amber-wash); font-size: 16px; }
