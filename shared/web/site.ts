@@ -13,7 +13,7 @@ import { type Page, type PageEnv, showPage } from "./pages/page.ts";
 import { registerSignIn } from "./pages/sign-in.tsx";
 import { createSessions } from "./session.ts";
 import type { Site } from "./site-context.ts";
-import { ASSETS } from "./ui/assets.ts";
+import { ASSETS, ICONS } from "./ui/assets.ts";
 import { renderProblem } from "./ui/problem.tsx";
 
 type RegisterPages = (app: Hono<PageEnv>, site: Site) => void;
@@ -70,4 +70,8 @@ function registerAssets(app: Hono<PageEnv>, { sessions }: Site): void {
     app.get(path, sessions ? (_, next) => next() : requireSignature, (c) =>
       c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
     );
+  // Browsers ask for it wherever a page has no icon of its own, such as a badge that is opened alone.
+  app.get("/favicon.ico", sessions ? (_, next) => next() : requireSignature, (c) =>
+    c.redirect(ICONS.off.path, 301),
+  );
 }

@@ -6,7 +6,7 @@ import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
 import { readSummary } from "../summary.ts";
 import { CycleList } from "../ui/cycle-list.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { StaleLine, When } from "../ui/parts.tsx";
+import { When } from "../ui/parts.tsx";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
@@ -86,7 +86,6 @@ function renderCyclesPage(data: CyclesData, { viewer, notice }: PageRequest): st
   return renderPage(
     { title: "cycles", environment, summary, viewer, notice },
     <>
-      <StaleLine summary={summary} />
       <Breadcrumb />
       <section class="one">
         <h1>Cycles</h1>

@@ -4,8 +4,9 @@ import { cyclesPage } from "./cycles.tsx";
 import { invariantPage } from "./invariant.tsx";
 import { overviewPage } from "./overview.tsx";
 import type { Page } from "./page.ts";
+import { runbookPage } from "./runbook.tsx";
 
-export const PAGES: readonly Page[] = [overviewPage, invariantPage, cyclesPage, cyclePage];
+export const PAGES: readonly Page[] = [overviewPage, invariantPage, cyclesPage, cyclePage, runbookPage];
 
 /** Finds the page of an address. Other addresses give the first page. */
 export function pageAt(address: string): { readonly page: Page; readonly name: string } {

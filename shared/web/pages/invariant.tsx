@@ -17,7 +17,6 @@ import {
   Off,
   Sentence,
   SinceInstant,
-  StaleLine,
   State,
   SubjectLink,
   Until,
@@ -173,7 +172,6 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
   return renderPage(
     { title, environment, summary, viewer, notice },
     <>
-      <StaleLine summary={summary} />
       <Breadcrumb />
       <Heading row={row} bars={data.bars} />
       <Meaning invariant={invariant} row={row} />

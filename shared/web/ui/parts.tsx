@@ -15,6 +15,7 @@ import { RestoreSilence } from "./undo.tsx";
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
+const MAX_BLIND = 1_500;
 /** The length of a name beside others, and of the address of its page. */
 const MAX_NAME = 80;
 const MAX_PATH = 300;
@@ -234,6 +235,17 @@ export const NoticeLine = ({ notice: { text, isProblem, withHealth, undo }, heal
     {undo !== undefined && <RestoreSilence undo={undo} />}
   </div>
 );
+
+/** What the canary can't see, and why: on every page. */
+export const BlindLine = ({ summary: { blind } }: { summary: Summary }) =>
+  blind && (
+    <p class="stale-line blind" role="status">
+      <Mark state="unknown" />
+      <span>
+        <Name text={blind.words} most={MAX_BLIND} />
+      </span>
+    </p>
+  );
 
 /** The warning that the last full cycle is too old, or that there was none. */
 export function StaleLine({ summary }: { summary: Summary }) {

@@ -47,7 +47,7 @@ section, nav { margin-top: 24px; }
 .pager { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 10px 0; }
 .goto { display: flex; align-items: end; flex-wrap: wrap; gap: 10px; margin-top: 14px; }
 .goto label { flex: 0 1 240px; } .goto button { min-height: 36px; }
-footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line); }
+footer { display: flex; justify-content: space-between; align-items: center; gap: 12px; font-size: 14px; margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line); }
 .home { min-height: 24px; display: flex; align-items: center; gap: 9px; color: inherit; text-decoration: none; font-size: 16px; }
 .mark { width: 16px; height: 16px; flex: none; color: var(--off); }
 .mark .fill { fill: currentColor; }
@@ -136,6 +136,15 @@ label { display: grid; gap: 3px; font-size: 14px; font-weight: 550; align-conten
 .fields { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; margin-top: 10px; }
 .fields .wide { grid-column: 1 / -1; }
 .fields button { justify-self: start; }
+.prose { max-width: 76ch; margin-top: 12px; }
+.prose > * + * { margin-top: 10px; } .prose h2 { margin: 26px 0 0; font-size: 17px; color: var(--ink); } .prose h3 { margin-top: 18px; }
+.prose ul, .prose ol { padding-inline-start: 22px; } .prose ul { list-style: disc; } .prose ol { list-style: decimal; }
+.prose li + li { margin-top: 4px; }
+table { border-collapse: collapse; font-size: 14px; width: 100%; }
+th, td { text-align: start; vertical-align: top; padding: 7px 10px; border: 1px solid var(--line); background: var(--card); overflow-wrap: anywhere; }
+th { color: var(--dim); font-weight: 600; }
+h4 { margin: 0; font-size: 13px; font-weight: 600; color: var(--dim); }
+.guidance { display: grid; gap: 10px; min-width: 0; padding: 8px 0 4px; font-size: 14px; }
 .inline { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; }
 .command { font-size: 13px; margin-top: 8px; max-width: 100%; min-width: 0; }
 .inline .command { margin-top: 0; }
@@ -173,6 +182,10 @@ dd pre { margin: 0; }
   .verdict h1 { font-size: 23px; }
   .act { width: 100%; }
   .act button { width: 100%; }
+  .prose thead { position: absolute; clip-path: inset(50%); }
+  .prose tr { display: block; border: 1px solid var(--line); background: var(--card); padding: 6px 10px; } .prose tr + tr { margin-top: 8px; }
+  .prose td { display: block; border: 0; padding: 2px 0; background: none; }
+  .prose td::before { content: attr(data-of) ": "; color: var(--dim); }
   .fields, dl { grid-template-columns: minmax(0, 1fr); }
   dt { margin-bottom: -6px; }
 }
