@@ -1,5 +1,6 @@
 /** The site: pages, the actions of their forms, the badge and the assets. */
 import { Hono } from "hono";
+import { BadCursor } from "../store/cursor.ts";
 import { registerRunCycleForm } from "./actions/run-cycle.ts";
 import { registerSilenceForms } from "./actions/silences.ts";
 import { requireSignature } from "./auth.ts";
@@ -36,6 +37,13 @@ export function createSite(options: Omit<Site, "sessions" | "guards" | "problem"
   const app = new Hono<PageEnv>();
   app.onError((error, c) => {
     log(failureLine(c, error));
+    if (error instanceof BadCursor)
+      return problem(
+        c,
+        404,
+        "There is no such page",
+        "The address names a place in a list that is not there.",
+      );
     if (error instanceof CycleNotRun)
       return problem(
         c,

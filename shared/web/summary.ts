@@ -43,6 +43,7 @@ export async function readSummary({ store, checks, environment, now }: CanaryVie
   return {
     environment,
     nowMs,
+    memory,
     status,
     /** What can't be judged or read, and why; null where nothing is blind. */
     blind: describeBlindness(memory, {

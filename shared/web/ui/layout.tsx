@@ -26,6 +26,7 @@ export const Breadcrumb = () => (
 
 const SiteNav = () => (
   <nav aria-label="Site">
+    <a href="/agents">Agents</a>
     <a href="/cycles">Cycles</a>
   </nav>
 );

@@ -85,11 +85,17 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
   </h3>
 );
 
-/** The link to the form that silences all of an invariant. Who may only read has none. */
-export const SilenceLink = ({ id }: { id: string }) =>
+interface SilenceLinkProps {
+  readonly id: string;
+  /** "" for all of it. */
+  readonly subject?: string;
+}
+
+/** The link to the form that silences an invariant, or one subject of it. Who may only read has none. */
+export const SilenceLink = ({ id, subject = "" }: SilenceLinkProps) =>
   useMayChange() ? (
-    <a class="quiet" href={`/invariants/${id}?subject=#silence`}>
-      Silence <span class="unseen">{id}</span>
+    <a class="quiet" href={`/invariants/${id}?${new URLSearchParams({ subject })}#silence`}>
+      Silence <span class="unseen">{plain(subject || id)}</span>
     </a>
   ) : null;
 
@@ -153,10 +159,11 @@ export const Judged = ({ row }: { row: InvariantSummary }) => (
   </p>
 );
 
-export const State = ({ state }: { state: ShownState }) => (
+/** @param word another word for it */
+export const State = ({ state, word = state }: { state: ShownState; word?: string }) => (
   <span class={`state ${state}`}>
     <Mark state={state} />
-    {state}
+    {word}
   </span>
 );
 

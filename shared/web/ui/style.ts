@@ -107,6 +107,13 @@ footer { display: flex; justify-content: space-between; align-items: center; gap
 .bar.off { stroke: var(--bar-off); } .bar.missing { stroke: var(--bar-missing); stroke-dasharray: none; }
 .legend .bar { stroke-dasharray: none; }
 .scale { display: flex; justify-content: space-between; font-size: 13px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 20px; }
+.plot { min-width: 0; } .plot > svg { display: block; width: 100%; height: auto; margin-top: 4px; overflow: visible; }
+.axes path { stroke: var(--line); stroke-width: 1; } .axes text { fill: var(--dim); font-size: 12px; }
+.line { fill: none; stroke: var(--link); stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
+.line-1 { stroke: var(--red); stroke-dasharray: 5 4; } .line-2 { stroke: var(--green); stroke-dasharray: 1 4; }
+.line-3 { stroke: var(--unknown); stroke-dasharray: 8 3 1 3; } .line-4 { stroke: var(--ink); } .line-5 { stroke: var(--dim); stroke-dasharray: 3 3; }
+.legend svg { width: 22px; height: 8px; }
 .days { height: 64px; } .day { stroke: var(--red); stroke-width: .7; fill: none; }
 figcaption { font-size: 13px; margin-top: 4px; }
 
@@ -153,6 +160,10 @@ summary:hover { color: var(--ink); }
 pre { margin: 6px 0 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--paper); white-space: pre-wrap; overflow-wrap: anywhere; text-align: start; line-height: 1.45; }
 .copy { float: inline-end; margin: 12px 8px 0 8px; }
 .violation { padding: 6px 0; }
+.episode .line, .red-item .head { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 14px; font-size: 14px; }
+.episode, .red-item { padding: 8px 0; } .episode .violation { padding: 2px 0; } .episode .line > a { min-height: 24px; display: inline-block; }
+.red-item { display: grid; gap: 6px; min-width: 0; } .red-item .head { justify-content: space-between; font-size: 15px; }
+.fold { margin-top: 16px; }
 .violations > li + li { border-top: 1px solid var(--line); }
 .violations { margin-top: 12px; }
 .violation summary { color: inherit; font-size: 14px; }
