@@ -8,9 +8,12 @@ import { secureHeaders } from "hono/secure-headers";
 import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { VERSION } from "../version.ts";
 import { registerAgents } from "./api/agents.ts";
+import { registerCycles } from "./api/cycles.ts";
 import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
+import { refuseUnknownParameters } from "./api/parameters.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
 import { registerSilences } from "./api/silences.ts";
@@ -32,6 +35,7 @@ const ROUTES: readonly RegisterRoutes[] = [
   registerViolations,
   registerEpisodes,
   registerAgents,
+  registerCycles,
   registerStatus,
   registerSilences,
   registerMetrics,
@@ -123,13 +127,15 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
+  app.use(refuseUnknownParameters(app));
   for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  app.doc31("/openapi.json", {
+  app.doc31("/openapi.json", (c) => ({
     openapi: "3.1.0",
-    info: { title: "trinity-canary", version: "1" },
+    info: { title: "trinity-canary", version: VERSION },
+    servers: [{ url: new URL(c.req.url).origin }],
     security: [{ token: [] }],
-  });
+  }));
   handleErrors(app, log);
   return app;
 }
