@@ -154,7 +154,7 @@ export function Plot({ title, unit, lines, startMs, endMs }: PlotProps) {
         <p class="legend" aria-hidden="true">
           {drawn.map(({ name }, i) => (
             <span>
-              <svg viewBox="0 0 22 8">
+              <svg viewBox="0 0 22 8" aria-hidden="true">
                 <path class={`line line-${i}`} d="M1 4H21" />
               </svg>
               {name}
