@@ -131,6 +131,7 @@ describeLive(["chromium"], "every page in every state", () => {
     await look("overview-green", "/");
     await look("invariant-green", "/invariants/S-02");
     await look("invariant-off", "/invariants/G-03");
+    await look("agent-green", "/agents/atlas");
   });
 
   test("red: the first page, an invariant, the cycle, the list of cycles", async () => {
@@ -140,6 +141,8 @@ describeLive(["chromium"], "every page in every state", () => {
     await look("cycle", `/cycles/${snapshot_time}`);
     await look("cycles", "/cycles");
     await look("runbook", "/runbooks/S-01");
+    await look("agents", "/agents");
+    await look("agent-red", "/agents/nina-research");
   });
 
   test("silenced", async () => {
@@ -155,6 +158,12 @@ describeLive(["chromium"], "every page in every state", () => {
   test("unknown, with nothing red", async () => {
     await story.unknown();
     await look("overview-unknown", "/");
+  });
+
+  test("an agent that is gone, with its episodes", async () => {
+    await story.withoutNina();
+    await look("agent-gone", "/agents/nina-research");
+    await look("invariant-recovered", "/invariants/S-01");
   });
 
   test("stale", async () => {

@@ -1,4 +1,5 @@
 /** A fleet's day for the pages: a history, then one state after another. */
+import pMap from "p-map";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
@@ -12,7 +13,8 @@ export type Story = ReturnType<typeof pageStory>;
 
 /** A day of earlier cycles: S-01 was red for an hour of it, and nothing was read for a quarter of an hour. */
 async function writeADay(canary: ScriptedCanary) {
-  for (let ago = 287; ago > 0; ago -= 1) {
+  const cycles = Array.from({ length: 287 }, (_, i) => i + 1).filter((ago) => ago !== 200);
+  const write = async (ago: number) => {
     const isLeaking = ago > 150 && ago < 163;
     const statusOf = (id: string) => {
       if (ago > 60 && ago < 64) return "unknown" as const;
@@ -36,14 +38,20 @@ async function writeADay(canary: ScriptedCanary) {
       transitions: [],
       spreads: [],
       recoveries: [],
+      source_latency_ms: {
+        sqlite: 40 + (ago % 17),
+        redis: 90 + ((ago * 7) % 60),
+        docker: 210 + ((ago * 13) % 90),
+      },
+      red_subjects: isLeaking ? 1 : 0,
     };
-    if (ago !== 200)
-      await canary.store.evidence.write(
-        { cycle, violations: [], fullCycleAtMs: null },
-        canary.now(),
-        NO_DEADLINE,
-      );
-  }
+    await canary.store.evidence.write(
+      { cycle, violations: [], fullCycleAtMs: null },
+      canary.now(),
+      NO_DEADLINE,
+    );
+  };
+  await pMap(cycles, write, { concurrency: 4 });
 }
 
 export const pageStory = (canary: ScriptedCanary) => {
@@ -54,7 +62,7 @@ export const pageStory = (canary: ScriptedCanary) => {
       ),
       slots: slotsOf({ atlas: [slot("exec-4711")] }),
       executions: live(runningRow("exec-4711", "atlas")),
-      sessions: new Set(),
+      sessions: new Set(["exec-4711", "exec-9", "exec-10", "exec-11", "exec-12"]),
       containers: containersOf(AGENTS.map((agent) => runningContainer({ agent }))),
       zombies: zombiesOf(AGENTS.map((agent) => container(agent))),
     });
@@ -100,6 +108,18 @@ export const pageStory = (canary: ScriptedCanary) => {
       healthy();
       await canary.cycle();
       canary.unread("zombies", "docker: ECONNREFUSED 10.0.0.7:2376: check DOCKER_HOST");
+      await canary.cycle();
+    },
+    async withoutNina() {
+      healthy();
+      const others = AGENTS.filter((name) => name !== "nina-research");
+      canary.set({
+        roster: rosterOf(
+          Object.fromEntries(others.map((name) => [name, { executionTimeoutSeconds: 7 * 86_400 }])),
+        ),
+        containers: containersOf(others.map((agent) => runningContainer({ agent }))),
+        zombies: zombiesOf(others.map((agent) => container(agent))),
+      });
       await canary.cycle();
     },
     stale: () => canary.advance(40 * MINUTE_MS),

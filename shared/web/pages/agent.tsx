@@ -11,6 +11,7 @@ import { renderPage } from "../ui/layout.tsx";
 import { InvariantLink, Name, Sentence, SilenceLink, SinceInstant, State, When } from "../ui/parts.tsx";
 import { counted } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
+import { countWords } from "./agents.tsx";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_EPISODES = 20;
@@ -39,13 +40,7 @@ const rosterWords = (onRoster: boolean | null): string =>
       : "Not on the roster";
 
 function Heading({ agent }: { agent: AgentBody }) {
-  const { name, red, on_roster, seen_at, unread, slots_used, max_parallel_tasks, running, queued } = agent;
-  const cap = max_parallel_tasks === null ? "" : ` of ${max_parallel_tasks}`;
-  const counts = [
-    ...(slots_used === null ? [] : [`${slots_used}${cap} slots used`]),
-    ...(running === null ? [] : [`${running} running`]),
-    ...(queued === null ? [] : [`${queued} queued`]),
-  ];
+  const { name, red, on_roster, seen_at, unread } = agent;
   return (
     <section class="one">
       <h1>
@@ -53,7 +48,7 @@ function Heading({ agent }: { agent: AgentBody }) {
       </h1>
       <p>
         <State state={red.length > 0 ? "red" : on_roster === null ? "unknown" : "green"} />{" "}
-        {[rosterWords(on_roster), ...counts].join(", ")}
+        {[rosterWords(on_roster), countWords(agent)].filter(Boolean).join(", ")}
       </p>
       {seen_at && (
         <p class="dim">

@@ -43,11 +43,13 @@ async function readAgents(view: CanaryView, part: string, page: number) {
 }
 
 /** `2 of 3 slots, 1 running, 0 queued`; what was not read is left out. */
-function countWords(agent: AgentSummaryRecord): string {
+export function countWords(
+  agent: Pick<AgentSummaryRecord, "slots_used" | "max_parallel_tasks" | "running" | "queued">,
+): string {
   const { slots_used, max_parallel_tasks, running, queued } = agent;
-  const of = max_parallel_tasks === null ? "" : ` of ${max_parallel_tasks}`;
+  const cap = max_parallel_tasks === null ? "" : ` of ${max_parallel_tasks}`;
   return [
-    ...(slots_used === null ? [] : [`${slots_used}${of} slots`]),
+    ...(slots_used === null ? [] : [cap ? `${slots_used}${cap} slots` : counted(slots_used, "slot")]),
     ...(running === null ? [] : [`${running} running`]),
     ...(queued === null ? [] : [`${queued} queued`]),
   ].join(", ");
@@ -71,7 +73,7 @@ function AgentItem({ agent, nowMs }: { agent: AgentSummaryRecord; nowMs: number 
         {red.length > MAX_RED && ` and ${red.length - MAX_RED} more`}
       </span>
       <span class="number dim">
-        {on_roster === false && "not on the roster "}
+        {on_roster === false && "not on the roster, "}
         {countWords(agent)}
       </span>
     </li>

@@ -91,10 +91,10 @@ const GoTo = ({ ms }: { ms: number }) => (
 /** What the cycles of a week took, and how many subjects were red after each. */
 function Week({ points, nowMs }: { points: readonly CyclePointRecord[]; nowMs: number }) {
   const range = { startMs: nowMs - WEEK_MS, endMs: nowMs };
-  const line = (name: string, valueOf: (point: CyclePointRecord) => number | null | undefined) => ({
+  const line = (name: string, valueIn: (point: CyclePointRecord) => number | null | undefined) => ({
     name,
     points: points.flatMap((point) => {
-      const value = valueOf(point);
+      const value = valueIn(point);
       return value == null ? [] : [{ ms: Date.parse(point.time), value }];
     }),
   });

@@ -28,6 +28,8 @@ import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_NAMES = 8;
+/** As many causes as the line on what is blind names. */
+const MAX_CAUSES = 5;
 
 type Overview = Awaited<ReturnType<typeof readOverview>>;
 
@@ -66,7 +68,8 @@ function Verdict({ summary }: { summary: Summary }) {
   );
 }
 
-function RowWords({ row }: { row: InvariantRow }) {
+/** @param isExplained the line above all rows says why it is blind */
+function RowWords({ row, isExplained }: { row: InvariantRow; isExplained: boolean }) {
   const { id, shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
@@ -78,13 +81,13 @@ function RowWords({ row }: { row: InvariantRow }) {
           <Name text={withoutNames(latest.summary, red_subjects)} />
         </p>
       )}
-      {(redCount > 0 || shown === "unknown") && (
+      {redCount > 0 && (
         <div class="who">
-          {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
+          <Names names={red_subjects} most={MAX_NAMES} total={redCount} />
           {shown !== "silenced" && <SilenceLink id={id} />}
         </div>
       )}
-      <Blind row={row} />
+      {(redCount > 0 || !isExplained) && <Blind row={row} />}
       <Off reason={row.offReason} />
       {shown === "green" && latest && last_red_at && (
         <p class="dim">
@@ -101,7 +104,21 @@ function RowWords({ row }: { row: InvariantRow }) {
   );
 }
 
-const RowItem = ({ row, bars }: { row: InvariantRow; bars: BarCycles }) => (
+/** Says whether the line on what is blind names the cause, so that its row need not. */
+const isExplained = ({ id, blind_reason }: InvariantRow, blind: Summary["blind"]): boolean =>
+  blind?.causes
+    .slice(0, MAX_CAUSES)
+    .some(
+      ({ source, reason }) => blind_reason === `${source}: ${reason}` || source.split(", ").includes(id),
+    ) ?? false;
+
+interface RowProps {
+  readonly row: InvariantRow;
+  readonly bars: BarCycles;
+  readonly blind: Summary["blind"];
+}
+
+const RowItem = ({ row, bars, blind }: RowProps) => (
   <li class={`row ${row.shown}`} id={row.id}>
     <Judged row={row} />
     <InvariantLink id={row.id} title={row.title} />
@@ -118,7 +135,7 @@ const RowItem = ({ row, bars }: { row: InvariantRow; bars: BarCycles }) => (
     </p>
     <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>
     <Strip row={row} bars={bars} />
-    <RowWords row={row} />
+    <RowWords row={row} isExplained={isExplained(row, blind)} />
   </li>
 );
 
@@ -148,7 +165,7 @@ function renderOverview(data: Overview, { viewer, notice, input }: PageRequest):
         <h2>Invariants</h2>
         <ol class="rows" data-cycles={packedTimes(bars)}>
           {rows.map((row) => (
-            <RowItem row={row} bars={bars} />
+            <RowItem row={row} bars={bars} blind={summary.blind} />
           ))}
         </ol>
         <Legend />

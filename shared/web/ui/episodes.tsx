@@ -92,7 +92,7 @@ function EpisodeItem({ episode, by }: { episode: EpisodeRecord } & Pick<EpisodeL
   const { invariant_id: id, subject, severity, ended, held, words } = episode;
   return (
     <li class="episode">
-      <p class="line">
+      <p class="head">
         <State state={ended === null ? "red" : "off"} word={ended === null ? "open" : "ended"} />
         {by === "subject" ? (
           <SubjectLink name={subject} />

@@ -17,9 +17,9 @@ interface PlotProps {
   readonly endMs: number;
 }
 
-const WIDTH = 560;
-const HEIGHT = 160;
-const LEFT = 52;
+const WIDTH = 360;
+const HEIGHT = 150;
+const LEFT = 44;
 const BOTTOM = 22;
 const TOP = 10;
 /** A point of a line is the highest value of this time: a peak is never averaged away. */
@@ -27,10 +27,12 @@ const BUCKET_MS = 30 * MINUTE_MS;
 /** Between points further apart than this there is no line: nothing was measured. */
 const GAP_MS = 2 * BUCKET_MS;
 
-/** The smallest of 1, 2, 5, 10, … at or above the value. */
+/** The smallest of 2, 4, 10, 20, … at or above the value: its half is round, too. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((round) => round >= value)!;
+  return [0.2, 0.4, 1, 2, 4, 10]
+    .map((factor) => factor * power)
+    .find((round) => round >= Math.max(value, 2))!;
 }
 
 /** The highest value of each half hour. */
@@ -65,14 +67,14 @@ const shown = (value: number, unit: string) => `${value.toLocaleString("en")}${u
 
 const highest = (line: Line) => Math.max(0, ...line.points.map(({ value }) => value));
 
-function Axes({ unit, startMs, endMs, x, y, top }: AxesProps) {
+function Axes({ startMs, endMs, x, y, top }: AxesProps) {
   return (
     <g class="axes">
       {[0, top / 2, top].map((value) => (
         <>
           <path d={`M${LEFT} ${y(value)}H${WIDTH}`} />
           <text x={LEFT - 6} y={y(value) + 4} text-anchor="end">
-            {shown(value, unit)}
+            {value.toLocaleString("en")}
           </text>
         </>
       ))}
@@ -87,7 +89,7 @@ function Axes({ unit, startMs, endMs, x, y, top }: AxesProps) {
     </g>
   );
 }
-interface AxesProps extends Pick<PlotProps, "unit" | "startMs" | "endMs"> {
+interface AxesProps extends Pick<PlotProps, "startMs" | "endMs"> {
   readonly x: (ms: number) => number;
   readonly y: (value: number) => number;
   readonly top: number;
@@ -143,11 +145,14 @@ export function Plot({ title, unit, lines, startMs, endMs }: PlotProps) {
   const most = drawn.map((line) => `${line.name} at most ${shown(highest(line), unit)}`).join(", ");
   return (
     <figure class="plot">
-      <h3>{title}</h3>
+      <h3>
+        {title}
+        {unit && <small>, {unit}</small>}
+      </h3>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}: ${most}`}>
-        <Axes unit={unit} startMs={startMs} endMs={endMs} x={x} y={y} top={top} />
+        <Axes startMs={startMs} endMs={endMs} x={x} y={y} top={top} />
         {drawn.map((line, i) => (
-          <path class={`line line-${i}`} d={pathOf(line, x, y)} />
+          <path class={`series series-${i}`} d={pathOf(line, x, y)} />
         ))}
       </svg>
       {drawn.length > 1 && (
@@ -155,7 +160,7 @@ export function Plot({ title, unit, lines, startMs, endMs }: PlotProps) {
           {drawn.map(({ name }, i) => (
             <span>
               <svg viewBox="0 0 22 8" aria-hidden="true">
-                <path class={`line line-${i}`} d="M1 4H21" />
+                <path class={`series series-${i}`} d="M1 4H21" />
               </svg>
               {name}
             </span>

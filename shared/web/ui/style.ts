@@ -45,17 +45,19 @@ section, nav { margin-top: 24px; }
 .top nav { display: flex; gap: 16px; margin: 0; }
 .top nav a, .pager a, nav > a { display: inline-block; min-height: 24px; }
 .pager { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 10px 0; }
+main > .pager { margin-top: 24px; }
 .goto { display: flex; align-items: end; flex-wrap: wrap; gap: 10px; margin-top: 14px; }
 .goto label { flex: 0 1 240px; } .goto button { min-height: 36px; }
 footer { display: flex; justify-content: space-between; align-items: center; gap: 12px; font-size: 14px; margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line); }
 .home { min-height: 24px; display: flex; align-items: center; gap: 9px; color: inherit; text-decoration: none; font-size: 16px; }
 .mark { width: 16px; height: 16px; flex: none; color: var(--off); }
 .mark .fill { fill: currentColor; }
-.mark .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; }
+.mark .series { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; }
 .mark .cut { fill: none; stroke: var(--sign); stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
 .mark.green { color: var(--green); } .mark.red { color: var(--red); }
 .mark.unknown, .mark.stale { color: var(--unknown); }
 .state { display: inline-flex; white-space: nowrap; align-items: center; gap: 7px; font-weight: 600; color: var(--off); }
+p > .state { vertical-align: top; }
 .state.green { color: var(--green); } .state.red { color: var(--red); } .state.unknown { color: var(--unknown); }
 
 .verdict { display: flex; align-items: center; gap: 16px; }
@@ -110,9 +112,9 @@ footer { display: flex; justify-content: space-between; align-items: center; gap
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 20px; }
 .plot { min-width: 0; } .plot > svg { display: block; width: 100%; height: auto; margin-top: 4px; overflow: visible; }
 .axes path { stroke: var(--line); stroke-width: 1; } .axes text { fill: var(--dim); font-size: 12px; }
-.line { fill: none; stroke: var(--link); stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
-.line-1 { stroke: var(--red); stroke-dasharray: 5 4; } .line-2 { stroke: var(--green); stroke-dasharray: 1 4; }
-.line-3 { stroke: var(--unknown); stroke-dasharray: 8 3 1 3; } .line-4 { stroke: var(--ink); } .line-5 { stroke: var(--dim); stroke-dasharray: 3 3; }
+.series { fill: none; stroke: var(--link); stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
+.series-1 { stroke: var(--red); stroke-dasharray: 5 4; } .series-2 { stroke: var(--green); stroke-dasharray: 1 4; }
+.series-3 { stroke: var(--unknown); stroke-dasharray: 8 3 1 3; } .series-4 { stroke: var(--ink); } .series-5 { stroke: var(--dim); stroke-dasharray: 3 3; }
 .legend svg { width: 22px; height: 8px; }
 .days { height: 64px; } .day { stroke: var(--red); stroke-width: .7; fill: none; }
 figcaption { font-size: 13px; margin-top: 4px; }
@@ -124,7 +126,7 @@ figcaption { font-size: 13px; margin-top: 4px; }
 .facts { display: grid; gap: 2px; }
 .facts > li { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 10px; padding: 4px 0; font-size: 14px; }
 .facts > li + li { border-top: 1px solid var(--line); }
-.facts > li > a { display: inline-block; min-height: 24px; }
+.facts > li > a:not(.quiet) { display: inline-block; line-height: 24px; }
 .facts > li > p { flex-basis: 100%; }
 .facts > li > span:not(.number, .state, .ids) { flex: 1 1 10em; min-width: 0; }
 .facts > li > form { margin-inline-start: auto; }
@@ -160,8 +162,8 @@ summary:hover { color: var(--ink); }
 pre { margin: 6px 0 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--paper); white-space: pre-wrap; overflow-wrap: anywhere; text-align: start; line-height: 1.45; }
 .copy { float: inline-end; margin: 12px 8px 0 8px; }
 .violation { padding: 6px 0; }
-.episode .line, .red-item .head { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 14px; font-size: 14px; }
-.episode, .red-item { padding: 8px 0; } .episode .violation { padding: 2px 0; } .episode .line > a { min-height: 24px; display: inline-block; }
+.episode .head, .red-item .head { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 14px; font-size: 14px; }
+.episode, .red-item { padding: 8px 0; } .episode .violation { padding: 2px 0; } .episode .head > a { line-height: 24px; display: inline-block; }
 .red-item { display: grid; gap: 6px; min-width: 0; } .red-item .head { justify-content: space-between; font-size: 15px; }
 .fold { margin-top: 16px; }
 .violations > li + li { border-top: 1px solid var(--line); }
