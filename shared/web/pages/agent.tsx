@@ -1,6 +1,7 @@
 /** The page of one agent: what is red of it and what to type, its episodes, and its slots and rows as last seen. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { findInvariant } from "../../invariants/index.ts";
+import { cut } from "../../text.ts";
 import type { AgentBody, SeenRowRecord, SeenSlotRecord } from "../../wire/schemas.ts";
 import { readAgent } from "../agents.ts";
 import { readSummary } from "../summary.ts";
@@ -9,12 +10,13 @@ import { EpisodeList } from "../ui/episodes.tsx";
 import { GuidanceBlock } from "../ui/guidance.tsx";
 import { renderPage } from "../ui/layout.tsx";
 import { InvariantLink, Name, Sentence, SilenceLink, SinceInstant, State, When } from "../ui/parts.tsx";
-import { counted } from "../ui/texts.ts";
+import { counted, plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import { countWords } from "./agents.tsx";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_EPISODES = 20;
+const MAX_TITLE = 60;
 const MAX_ROWS = 50;
 /** Invariants whose commands are shown: an agent is rarely red in more. */
 const MAX_RED = 10;
@@ -53,7 +55,11 @@ function Heading({ agent }: { agent: AgentBody }) {
       {seen_at && (
         <p class="dim">
           as seen at <When ms={Date.parse(seen_at)} /> UTC
-          {unread.length > 0 && `; not read then: ${unread.slice(0, 5).join("; ")}`}
+          {unread.length > 0 && (
+            <>
+              ; not read then: <Name text={unread.join("; ")} />
+            </>
+          )}
         </p>
       )}
     </section>
@@ -213,7 +219,7 @@ function renderAgentPage(data: AgentData, { viewer, notice }: PageRequest): stri
   const { summary, agent } = data;
   const { environment } = summary;
   return renderPage(
-    { title: agent.name, environment, summary, viewer, notice },
+    { title: plain(cut(agent.name, MAX_TITLE)), environment, summary, viewer, notice },
     <>
       <nav aria-label="Breadcrumb" class="pager">
         <a href="/">All invariants</a>

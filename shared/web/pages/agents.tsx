@@ -6,7 +6,7 @@ import { describeAgents } from "../agents.ts";
 import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { State, SubjectLink, When } from "../ui/parts.tsx";
+import { Name, State, SubjectLink, When } from "../ui/parts.tsx";
 import { counted } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
@@ -130,7 +130,11 @@ function Facts({ data }: { data: AgentsData }) {
           </>
         )}
       </p>
-      {unread.length > 0 && <p class="dim">Not read then: {unread.slice(0, 5).join("; ")}</p>}
+      {unread.length > 0 && (
+        <p class="dim">
+          Not read then: <Name text={unread.join("; ")} />
+        </p>
+      )}
       {left_out > 0 && (
         <p class="dim">
           {counted(left_out, "agent")} more are on the roster: no place was left to keep them.
