@@ -1,6 +1,7 @@
 /** What can be set of an environment: the schema of its entry, and the variables that its settings become. */
 import { z } from "zod";
-import { ALERT_POLICY } from "../shared/config/alerts.ts";
+import { CHANNELS } from "../shared/alerts/channels/index.ts";
+import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
 import { CHECKS, offAndOn } from "../shared/config/checks.ts";
 import { CYCLE } from "../shared/config/cycle.ts";
@@ -142,6 +143,41 @@ const ReadTokens = z
     for (const message of clashesIn(readersOf(tokens))) addIssue({ code: "custom", message });
   });
 
+const [slack, sns, webhook, pagerduty, eventbridge] = CHANNELS;
+
+/** What a channel takes. */
+const limitsOf = ({ minSeverity, invariants }: (typeof CHANNELS)[number]["variables"]) => ({
+  minSeverity: writes(minSeverity, oneOf(SEVERITIES).nullable().default(null)),
+  invariants: writes(invariants, listOfIds()),
+});
+
+/** What of each channel is no secret. One without its secret, or its bus, is not in use. */
+export const ChannelSettings = {
+  slack: z.strictObject(limitsOf(slack.variables)),
+  sns: z.strictObject({ ...limitsOf(sns.variables), format: choiceOf(sns.variables.format) }),
+  webhook: z.strictObject(limitsOf(webhook.variables)),
+  pagerduty: z.strictObject({
+    ...limitsOf(pagerduty.variables),
+    url: writes(
+      pagerduty.variables.url,
+      address("https", "https://events.eu.pagerduty.com/v2/enqueue").optional(),
+      (url) => url as string,
+    ),
+  }),
+  eventbridge: z.strictObject({
+    ...limitsOf(eventbridge.variables),
+    /** The function may put events on this bus, and on no other. */
+    bus: writes(
+      eventbridge.variables.bus,
+      matching(
+        /^(arn:[\w-]+:events:[\w-]+:\d{12}:event-bus\/)?[\w.-][\w./-]{0,255}$/,
+        "give a bus by its name, such as default, or by its ARN",
+      ).optional(),
+      (bus) => bus ?? null,
+    ),
+  }),
+};
+
 /** Which invariants run, and how severe they are. */
 export const CheckSettings = z
   .strictObject(
@@ -242,6 +278,22 @@ export const Settings = z
 
       checks: CheckSettings.prefault({}),
       alerts: AlertSettings.prefault({}),
+      /** The channels' secrets are in the secret. */
+      channels: z
+        .strictObject({
+          slack: ChannelSettings.slack.prefault({}),
+          sns: ChannelSettings.sns.prefault({}),
+          webhook: ChannelSettings.webhook.prefault({}),
+          pagerduty: ChannelSettings.pagerduty.prefault({}),
+          eventbridge: ChannelSettings.eventbridge.prefault({}),
+        })
+        .prefault({}),
+      /** Where the runbooks are that alerts link to. Left out: the canary's own page. */
+      runbooksUrl: writes(
+        ALERTS.runbooksUrl,
+        matching(/^https:\/\/\S+$/, "give the https:// address of a copy of docs/runbooks").optional(),
+        (url) => url ?? null,
+      ),
       /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 

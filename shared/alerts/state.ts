@@ -2,8 +2,8 @@
 
 /**
  * What is counted of an episode while it lasts. A tuple, since the memory holds one for each red subject: how many cycles found
- * it; the most that one of them found, and when; the place of its worst severity in `SEVERITIES`; and whether its item is known
- * to be in the table.
+ * it; the most that one of them found, and when; the place of its worst severity in `SEVERITIES`; whether its item is known to be
+ * in the table; and whether the subject was on the roster when it began, null where the roster was not read.
  */
 export type Tally = readonly [
   cycles: number,
@@ -11,6 +11,7 @@ export type Tally = readonly [
   peakAtMs: number,
   severity: number,
   isRecorded: boolean,
+  wasOnRoster: boolean | null,
 ];
 
 /** A subject that is red, and by which findings. */

@@ -52,7 +52,7 @@ const textsIn = (value: unknown): string[] => {
 
 /** What every alert of this cycle and this invariant has. */
 const common = (
-  { environment, statusUrl, snapshotTime }: AlertContext,
+  { environment, statusUrl, snapshotTime, nowMs }: AlertContext,
   links: Links,
   id: string | null,
   kind: Alert["kind"],
@@ -63,12 +63,29 @@ const common = (
   key: `${snapshotTime}/${id ?? "sight"}/${kind}`,
   invariantId: id,
   dedupKey: dedupKeyOf(environment, id),
+  atMs: nowMs,
   links: {
     invariant: id === null ? null : links.invariant(id),
     runbook: id === null ? null : links.runbook(id),
     status: links.status,
   },
 });
+
+/** A line for each reason, with all that is blind by it. */
+function linesByReason(what: SightNotice["what"]): string[] {
+  const byReason = new Map<string, { names: string[]; sinceMs: number }>();
+  for (const { name, reason, sinceMs } of what) {
+    const known = byReason.get(reason ?? "");
+    if (!known) byReason.set(reason ?? "", { names: [name], sinceMs });
+    else {
+      known.names.push(name);
+      known.sinceMs = Math.min(known.sinceMs, sinceMs);
+    }
+  }
+  return [...byReason].map(
+    ([reason, { names, sinceMs }]) => `${listed(names, 20)}: ${reason} (since ${formatInstant(sinceMs)})`,
+  );
+}
 
 function sightParts({ kind, what, blindness, isOver }: SightNotice, context: AlertContext): AlertParts {
   const { snapshotTime, nowMs } = context;
@@ -89,7 +106,7 @@ function sightParts({ kind, what, blindness, isOver }: SightNotice, context: Ale
       ...of,
       title: "The canary is blind",
       summary: blindness!.words,
-      lines: what.map(({ name, reason, sinceMs }) => `${name}: ${reason} (since ${formatInstant(sinceMs)})`),
+      lines: linesByReason(what),
       impact: "What is blind is neither green nor red: a fault there is not noticed.",
       runbook:
         "See that the canary reaches each source that is named, by the variable beside it, and that its token or certificate is good.",

@@ -92,15 +92,21 @@ function queriesFor(wanted: readonly Wanted[]): Wanted[][] {
   return [...groups.values()].slice(0, MAX_QUERIES);
 }
 
-/** Reads the items of these. A query that fails leaves its episodes out: the next cycle asks again. */
+/** Reads the items of these. What can't be read in time is left out: the next cycle asks again. */
 async function lookUp(canary: Canary, lease: Lease, wanted: readonly Wanted[]): Promise<Change[]> {
-  const read = async (group: readonly Wanted[]): Promise<Change[]> => {
-    const { invariantId, sinceMs } = group[0]!;
-    const query = (signal: AbortSignal) => canary.store.episodes.itemsSince(invariantId, sinceMs, signal);
-    const stored = await beforeCommit(canary, lease, query, READ_MS).catch(() => null);
-    return stored === null ? [] : group.map((one) => ({ ...one, stored: stored.get(one.subject) }));
+  const changes: Change[] = [];
+  const read = async (group: readonly Wanted[], signal: AbortSignal) => {
+    const stored = await canary.store.episodes.lookUp(group, signal);
+    changes.push(...group.map((one) => ({ ...one, stored: stored.get(one.subject) })));
   };
-  return (await pMap(queriesFor(wanted), read, { concurrency: QUERIES_AT_ONCE })).flat();
+  const readAll = (signal: AbortSignal) =>
+    pMap(queriesFor(wanted), (group) => read(group, signal), {
+      concurrency: QUERIES_AT_ONCE,
+      stopOnError: false,
+      signal,
+    });
+  if (wanted.length > 0) await beforeCommit(canary, lease, readAll, READ_MS).catch(() => {});
+  return [...changes];
 }
 
 /** Marks in the states the open episodes whose items are there. */
@@ -110,8 +116,9 @@ function withRecorded(states: InvariantStates, recorded: readonly EpisodeName[])
     const state = states[id]!;
     const subjects = names.map(({ subject }) => {
       const red = state.red[subject]!;
-      const [cycles, peak, peakAtMs, severity] = red.episode!;
-      return [subject, { ...red, episode: [cycles, peak, peakAtMs, severity, true] as Tally }] as const;
+      const [cycles, peak, peakAtMs, severity, , wasOnRoster] = red.episode!;
+      const episode: Tally = [cycles, peak, peakAtMs, severity, true, wasOnRoster];
+      return [subject, { ...red, episode }] as const;
     });
     return [id, { ...state, red: { ...state.red, ...Object.fromEntries(subjects) } }] as const;
   });
@@ -132,15 +139,17 @@ export async function planEpisodes(
   const { memory } = lease;
   const { gathered, judged, startedAtMs } = finished;
   const isGone = (subject: string) => isStranger(subject, gathered.readings, canary.settings.expectAgents);
-  const states = withTallies(memory.states, after, judged, startedAtMs);
+  const { roster } = gathered.readings;
+  const isOnRoster = (subject: string) => (roster?.read ? roster.value.has(subject) : null);
+  const states = withTallies(memory.states, after, judged, startedAtMs, isOnRoster);
   const endings = [...(memory.endings ?? []), ...endingsOf(memory.states, states, startedAtMs, isGone)];
   const { begun, unproven, due } = openEpisodes(memory, states, finished.checksRun, startedAtMs);
   const ended = endings.map((ending) => ({ ...ending, ending, isDue: false }));
-  const hasUnseen = Object.values(states).some(({ red }) => Object.keys(red).length > 0);
+  const hasRed = Object.values(states).some(({ red }) => Object.keys(red).length > 0);
   const readLatest = () => canary.store.latest.read(startedAtMs);
   const [looked, latest] = await Promise.all([
     lookUp(canary, lease, [...ended, ...unproven, ...due]),
-    hasUnseen || ended.length > 0 ? beforeCommit(canary, lease, readLatest, READ_MS).catch(() => null) : null,
+    hasRed || ended.length > 0 ? beforeCommit(canary, lease, readLatest, READ_MS).catch(() => null) : null,
   ]);
   const isProven = ({ ending, stored }: Change) => ending !== null && stored?.until != null;
   const proven = new Set(looked.filter(isProven).map(({ ending }) => ending));
@@ -167,8 +176,7 @@ export function episodesToWrite(
   written: Memory,
   idOf: (finding: AnyFinding) => number | undefined,
 ): StoredEpisode[] {
-  const { judged, snapshotTime, startedAtMs, gathered } = finished;
-  const { roster } = gathered.readings;
+  const { judged, snapshotTime, startedAtMs } = finished;
   const sights = new Map<string, Sight>();
   const keyOf = (invariantId: string, subject: string) => JSON.stringify([invariantId, subject]);
   for (const red of plan.latest?.red ?? [])
@@ -194,7 +202,6 @@ export function episodesToWrite(
     return {
       ...known,
       ...(isFirst && { first_state: sight?.state ?? null, first_violation_id: sight?.violationId ?? null }),
-      ...(!stored && { on_roster: roster?.read ? roster.value.has(subject) : null }),
       ...(sight && { last_state: sight.state, last_violation_id: sight.violationId }),
       ...(episode[2] === startedAtMs && {
         peak: { ...known.peak, words: wordsOf(invariantId, sight?.state ?? null) },

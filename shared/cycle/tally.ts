@@ -33,23 +33,24 @@ function foundBySubject(verdict: Verdict): Map<string, Found> {
   return found;
 }
 
-function next(before: Tally | undefined, { value, severity }: Found, nowMs: number): Tally {
-  if (!before) return [1, value, nowMs, severity, false];
-  const [cycles, peak, peakAtMs, worst, isRecorded] = before;
+function next(before: Tally, { value, severity }: Found, nowMs: number): Tally {
+  const [cycles, peak, peakAtMs, worst, ...marks] = before;
   const most: [number, number] = value > peak ? [value, nowMs] : [peak, peakAtMs];
-  return [cycles + 1, ...most, Math.min(worst, severity), isRecorded];
+  return [cycles + 1, ...most, Math.min(worst, severity), ...marks];
 }
 
 /**
  * Counts a cycle in each episode that it found. One that it could not look at stays as it is.
  * @param prior the states before the cycle
  * @param after the states after it
+ * @param isOnRoster null where that is not known
  */
 export function withTallies(
   prior: InvariantStates,
   after: InvariantStates,
   verdicts: readonly Verdict[],
   nowMs: number,
+  isOnRoster: (subject: string) => boolean | null,
 ): InvariantStates {
   const judged = verdicts.filter(({ status }) => status !== "unknown");
   const tallied = judged.flatMap((verdict): [string, InvariantState][] => {
@@ -60,7 +61,9 @@ export function withTallies(
     const red = Object.entries(state.red).map(([subject, one]): [string, RedSubject] => {
       const here = found.get(subject);
       const before = redSubjectOf(prior[id], subject)?.episode;
-      return [subject, here ? { ...one, episode: next(before, here, nowMs) } : one];
+      if (!here) return [subject, one];
+      const first: Tally = [0, 0, nowMs, here.severity, false, isOnRoster(subject)];
+      return [subject, { ...one, episode: next(before ?? first, here, nowMs) }];
     });
     return [[id, { ...state, red: Object.fromEntries(red) }]];
   });
@@ -82,7 +85,7 @@ export function endingsOf(
         subject,
         sinceMs,
         untilMs: nowMs,
-        episode: episode ?? [0, 0, sinceMs, 0, false],
+        episode: episode ?? [0, 0, sinceMs, 0, false, null],
         ...(isGone(subject) && { isGone: true as const }),
       })),
   );

@@ -92,7 +92,7 @@ const unrecorded = ({ invariantId, subject, sinceMs, episode }: KnownEpisode): S
   until: null,
   cycles: 0,
   ended: null,
-  on_roster: null,
+  on_roster: episode?.[5] ?? null,
   first_violation_id: null,
   last_violation_id: null,
   first_state: null,
@@ -102,8 +102,8 @@ const unrecorded = ({ invariantId, subject, sinceMs, episode }: KnownEpisode): S
 });
 
 /** How it ended. What was never on the roster, such as a ghost, recovers by being gone. */
-const endedBy = ({ isGone }: Ending, { on_roster }: StoredEpisode): EpisodeRecord["ended"] =>
-  isGone && on_roster === true ? "gone" : "recovered";
+const endedBy = ({ isGone, episode }: Ending): EpisodeRecord["ended"] =>
+  isGone && episode[5] === true ? "gone" : "recovered";
 
 /**
  * Brings up to date what is stored of an episode.
@@ -119,7 +119,7 @@ export function withKnown(known: KnownEpisode, stored: StoredEpisode = unrecorde
     cycles: Math.max(stored.cycles, cycles),
     severity: episode ? worse(severityIn(episode), stored.severity) : stored.severity,
     peak: isHigher ? { at: formatInstant(peakAtMs), value: peak, words: null } : stored.peak,
-    ...(ending && { until: formatInstant(ending.untilMs), ended: endedBy(ending, stored) }),
+    ...(ending && { until: formatInstant(ending.untilMs), ended: endedBy(ending) }),
   };
 }
 

@@ -52,10 +52,12 @@ export interface EpisodeStore {
   ): Promise<ListPage<EpisodeRecord>>;
   get(id: string, nowMs: number, read?: AlreadyRead): Promise<EpisodeRecord | null>;
   /**
-   * Reads the items of the invariant's episodes that began at that instant, with every write that was answered before.
+   * Reads the items of episodes that have their invariant and their begin in common, with every write that was answered
+   * before.
    * @param signal ends the reading
+   * @returns those that are there, by subject
    */
-  itemsSince(invariantId: string, sinceMs: number, signal: AbortSignal): Promise<Map<string, StoredEpisode>>;
+  lookUp(names: readonly EpisodeName[], signal: AbortSignal): Promise<Map<string, StoredEpisode>>;
   /** Writes episodes whole. @throws where some could not be written */
   write(episodes: readonly StoredEpisode[], nowMs: number, signal: AbortSignal): Promise<void>;
 }
@@ -63,6 +65,8 @@ export interface EpisodeStore {
 const MAX_PAGE_BYTES = 0.8 * MAX_ANSWER_BYTES;
 /** The items of one query; DynamoDB cuts it at 1 MB. */
 const QUERY_ITEMS = 100;
+/** A thousand episodes can begin in one cycle: of more than this, all that began with them are read in one query. */
+const MOST_GETS = 8;
 /** A state that is kept of an episode: an item is written three times, and each kilobyte costs. */
 const MAX_STATE_BYTES = 4_000;
 const MAX_WORDS = 500;
@@ -92,18 +96,10 @@ export const episodesOf = (
         .find(({ sortKey }) => sortKey === key.sk);
       return reader.read(item, known, nowMs);
     },
-    async itemsSince(invariantId, sinceMs, signal) {
-      const items = table.query(
-        {
-          KeyConditionExpression: "pk = :pk AND begins_with(sk, :since)",
-          ExpressionAttributeValues: { ":pk": ofInvariant(invariantId), ":since": formatInstant(sinceMs) },
-          ConsistentRead: true,
-        },
-        signal,
-      );
-      const stored = new Map<string, StoredEpisode>();
-      for await (const item of items) stored.set(String(item.subject), storedOf(item));
-      return stored;
+    async lookUp(names, signal) {
+      const found =
+        names.length <= MOST_GETS ? await getEach(table, names) : await queryAll(table, names[0]!, signal);
+      return new Map(found.map((item) => [String(item.subject), storedOf(item)]));
     },
     write: (episodes, nowMs, signal) =>
       table.write(
@@ -112,6 +108,28 @@ export const episodesOf = (
       ),
   };
 };
+
+const getEach = async (table: Table, names: readonly EpisodeName[]): Promise<Item[]> => {
+  const get = (name: EpisodeName) =>
+    table.get(ofInvariant(name.invariantId), episodeSortKey(name), { isConsistent: true });
+  return (await Promise.all(names.map(get))).filter((item) => item !== undefined);
+};
+
+/** All episodes that began with this one. */
+async function queryAll(
+  { query }: Table,
+  { invariantId, sinceMs }: EpisodeName,
+  signal: AbortSignal,
+): Promise<Item[]> {
+  const input = {
+    KeyConditionExpression: "pk = :pk AND begins_with(sk, :since)",
+    ExpressionAttributeValues: { ":pk": ofInvariant(invariantId), ":since": formatInstant(sinceMs) },
+    ConsistentRead: true,
+  };
+  const items: Item[] = [];
+  for await (const item of query(input, signal)) items.push(item);
+  return items;
+}
 
 const storedOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item) =>
   fields as unknown as StoredEpisode;
