@@ -164,12 +164,14 @@ async function drain(
   /** A message that failed often may be the cause itself, not the channel: the next one is tried to find out. */
   let suspect: readonly Entry[] | null = null;
   const waiting = left.filter((entry) => entry.channels[channel]);
-  /** What is open at the channel is ended only after it was opened, and opened again only after it was ended. */
+  /** What is open is ended only after it was opened, and opened again only after it was ended. */
   const isBehind = (entry: Entry) =>
-    sender!.holdsOpen &&
     waiting
       .slice(0, waiting.indexOf(entry))
-      .some(({ alert, channels }) => channels[channel] && alert.dedupKey === entry.alert.dedupKey);
+      .some(
+        ({ alert: { dedupKey, action }, channels }) =>
+          channels[channel] && dedupKey === entry.alert.dedupKey && action !== entry.alert.action,
+      );
 
   for (const message of messagesOf(waiting, channel, sender)) {
     for (const entry of message.filter((one) => isOld(one, now()))) {
