@@ -128,32 +128,39 @@ const Severities = z.partialRecord(Id, oneOf(SEVERITIES), {
       : 'give the severities by id, like {"S-01": "major"}',
 });
 
-const [slack, sns, webhook, pagerduty, eventbridge] = CHANNELS;
+type Channel = (typeof CHANNELS)[number];
+const variablesOf = <N extends Channel["name"]>(name: N) =>
+  CHANNELS.find((channel) => channel.name === name)!.variables as Extract<Channel, { name: N }>["variables"];
+const [sns, pagerduty, eventbridge] = [
+  variablesOf("sns"),
+  variablesOf("pagerduty"),
+  variablesOf("eventbridge"),
+];
 
 /** What a channel takes. */
-const limitsOf = ({ minSeverity, invariants }: (typeof CHANNELS)[number]["variables"]) => ({
+const limitsOf = ({ minSeverity, invariants }: Channel["variables"]) => ({
   minSeverity: writes(minSeverity, oneOf(SEVERITIES).nullable().default(null)),
   invariants: writes(invariants, listOfIds()),
 });
 
 /** What of each channel is no secret. One without its secret, or its bus, is not in use. */
 export const ChannelSettings = {
-  slack: z.strictObject(limitsOf(slack.variables)),
-  sns: z.strictObject({ ...limitsOf(sns.variables), format: choiceOf(sns.variables.format) }),
-  webhook: z.strictObject(limitsOf(webhook.variables)),
+  slack: z.strictObject(limitsOf(variablesOf("slack"))),
+  sns: z.strictObject({ ...limitsOf(sns), format: choiceOf(sns.format) }),
+  webhook: z.strictObject(limitsOf(variablesOf("webhook"))),
   pagerduty: z.strictObject({
-    ...limitsOf(pagerduty.variables),
+    ...limitsOf(pagerduty),
     url: writes(
-      pagerduty.variables.url,
+      pagerduty.url,
       address("https", "https://events.eu.pagerduty.com/v2/enqueue").optional(),
       (url) => url as string,
     ),
   }),
   eventbridge: z.strictObject({
-    ...limitsOf(eventbridge.variables),
+    ...limitsOf(eventbridge),
     /** The function may put events on this bus, and on no other. */
     bus: writes(
-      eventbridge.variables.bus,
+      eventbridge.bus,
       matching(
         /^(arn:[\w-]+:events:[\w-]+:\d{12}:event-bus\/)?[\w.-][\w./-]{0,255}$/,
         "give a bus by its name, such as default, or by its ARN",
