@@ -5,7 +5,7 @@ import { API } from "../shared/config/api.ts";
 import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { VariableTable } from "../shared/config/variable.ts";
-import { AlertSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
+import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
@@ -17,6 +17,10 @@ const placesOf = (settings?: EnvironmentSettings) =>
     ["", Settings.shape, settings],
     ["checks.", CheckSettings.shape, settings?.checks],
     ["alerts.", AlertSettings.shape, settings?.alerts],
+    ...Object.entries(ChannelSettings).map(
+      ([name, { shape }]) =>
+        [`channels.${name}.`, shape, settings?.channels[name as keyof typeof ChannelSettings]] as const,
+    ),
   ] as readonly (readonly [string, Record<string, z.ZodType>, Record<string, unknown> | undefined])[];
 
 /** The settings that become variables, by the variables' names. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testAlerts } from "../../shared/alerts/alert-test.ts";
 import { CHANNEL_VARIABLES } from "../../shared/alerts/channels/index.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import type { ReadToken } from "../../shared/config/read-tokens.ts";
@@ -181,11 +182,12 @@ async function serveCanary(
   };
   const open = (more: Readonly<Record<string, string>> = {}) =>
     openCanary({ ...env, ...more }, { state: dynamo });
-  const canary = open();
+  let canary = open();
   let pointed = canary;
   const app = createApp({
     canary,
     runCycle: (request) => runCycle(pointed, request),
+    testAlerts: ({ channel }) => testAlerts(canary, channel),
     adminToken: token,
     readTokens: options.readTokens ?? [],
     publicBadge: options.publicBadge ?? false,
@@ -198,12 +200,19 @@ async function serveCanary(
     );
   });
   onClose(close);
+  // Alerts link to its own page.
+  const linked = (one: Canary): Canary => ({
+    ...one,
+    alerts: { ...one.alerts, statusUrl: one.alerts.statusUrl ?? `${url}/` },
+  });
+  canary = linked(canary);
+  pointed = canary;
   return {
     url,
     token,
     canary,
     async pointCanaryTo(place) {
-      pointed = place === null ? canary : open(await elsewhere.variablesOf(place));
+      pointed = place === null ? canary : linked(open(await elsewhere.variablesOf(place)));
     },
     leaveDatabaseBehind: elsewhere.leaveDatabaseBehind,
   };

@@ -10,6 +10,7 @@ import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
 import { VERSION } from "../version.ts";
 import { registerAgents } from "./api/agents.ts";
+import { registerAlertTest } from "./api/alert-test.ts";
 import { registerCycles } from "./api/cycles.ts";
 import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
@@ -21,9 +22,10 @@ import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
 import { refuseReaders, requireSignature, requireToken } from "./auth.ts";
 import type { Tokens } from "./callers.ts";
-import { CycleNotRun, type RunCycle } from "./cycles.ts";
+import { CycleNotRun, type RunCycle, type TestAlerts } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
+import { MCP_PATH, registerMcp } from "./mcp/route.ts";
 import { createSite } from "./site.ts";
 import { type AppCanary, viewOf } from "./view.ts";
 
@@ -38,13 +40,17 @@ const ROUTES: readonly RegisterRoutes[] = [
   registerCycles,
   registerStatus,
   registerSilences,
+  registerAlertTest,
   registerMetrics,
+  registerMcp,
 ];
 
 export interface AppOptions {
   readonly canary: AppCanary;
   /** Runs a cycle, in this process or in another one. */
   readonly runCycle: RunCycle;
+  /** Tries the alert channels, in this process or in another one. Left out: there are none. */
+  readonly testAlerts?: TestAlerts;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
   /** Of those who see everything and change nothing. Default: nobody. */
@@ -98,6 +104,7 @@ export function createApp(options: AppOptions): App {
   const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
   const tokens: Tokens | null =
     adminToken === null ? null : { adminToken, readTokens: options.readTokens ?? [] };
+  const { testAlerts = async () => ({ channels: [], results: [] }) } = options;
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -120,7 +127,7 @@ export function createApp(options: AppOptions): App {
   });
   app.route("/", createSite({ canary, runCycle, view, tokens, publicBadge, log }));
   app.use(tokens === null ? requireSignature : requireToken(tokens));
-  app.use(refuseReaders());
+  app.use(refuseReaders([MCP_PATH]));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -128,7 +135,8 @@ export function createApp(options: AppOptions): App {
     }),
   );
   app.use(refuseUnknownParameters(app));
-  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
+  for (const register of ROUTES)
+    register(app, { canary, runCycle, testAlerts, view, trigger, logError: log });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", (c) => ({
     openapi: "3.1.0",

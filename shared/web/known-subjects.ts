@@ -4,8 +4,12 @@ import type { Memory } from "../cycle/memory.ts";
 import { nearest } from "../nearest.ts";
 import type { AppCanary } from "./view.ts";
 
-/** Reads the names on the roster as a cycle last saw it. Null where that is not known. */
-const readRoster = async (_canary: AppCanary): Promise<readonly string[] | null> => null;
+/** Reads the names on the roster as the last full cycle saw it. Null where it did not see all of it. */
+async function readRoster({ store, now }: AppCanary): Promise<readonly string[] | null> {
+  const latest = await store.latest.read(now());
+  if (latest === null || !latest.has_roster || latest.left_out > 0) return null;
+  return latest.agents.filter((agent) => agent.on_roster).map(({ name }) => name);
+}
 
 /**
  * Checks a subject that somebody names.
@@ -24,7 +28,7 @@ export async function checkSubject(
   const meant = nearest(subject, new Set([...red, ...(roster ?? [])]));
   const hint = meant === null ? "" : `; did you mean ${meant}?`;
   if (roster === null)
-    return { note: `the roster is not known: nothing says whether there is a ${subject}${hint}` };
+    return { note: `the whole roster is not known: nothing says whether there is a ${subject}${hint}` };
   if ((states[invariantId]?.redBesides ?? 0) > 0)
     return {
       note: `there is no ${subject} on the roster, and not every red subject is known by name${hint}`,

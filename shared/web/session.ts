@@ -87,3 +87,12 @@ export function isOwnForm(c: Context): boolean {
   // Only the host is compared: behind a proxy that ends TLS the scheme differs.
   return origin !== undefined && URL.canParse(origin) && new URL(origin).host === c.req.header("host");
 }
+
+/**
+ * Whether a browser sent the request from a page of another origin. A program sends no origin. A browser that was led to this
+ * address under another name (DNS rebinding) names that one in both headers, but has no token to send.
+ */
+export function isOfOtherSite(c: Context): boolean {
+  const origin = c.req.header("origin");
+  return origin !== undefined && !isOwnForm(c);
+}

@@ -40,6 +40,7 @@ function problemsOf(load: (env: Environment) => unknown, env: Environment): read
 }
 
 describe("an environment without any variable", () => {
+  const noLimits = { minSeverity: null, invariants: [] };
   const nothing = {
     sources: {
       sqlite: { url: null, authToken: null, lockMs: 100 },
@@ -47,8 +48,14 @@ describe("an environment without any variable", () => {
       redis: { url: null, token: null },
       docker: { hosts: null, ca: null, cert: null, key: null },
     },
-    channels: { slack: { webhookUrl: null }, sns: { topicArn: null } },
-    alerts: { environment: "local", statusUrl: null },
+    channels: {
+      slack: { webhookUrl: null, ...noLimits },
+      sns: { topicArn: null, format: "text", ...noLimits },
+      webhook: { url: null, secret: null, ...noLimits },
+      pagerduty: { routingKey: null, url: "https://events.pagerduty.com/v2/enqueue", ...noLimits },
+      eventbridge: { bus: null, ...noLimits },
+    },
+    alerts: { environment: "local", statusUrl: null, runbooksUrl: null, heartbeatUrl: null },
     policy: {
       onRecovery: true,
       onSpread: true,
@@ -83,8 +90,18 @@ describe("an environment without any variable", () => {
     "SEVERITIES",
     "CANARY_ENVIRONMENT",
     "CANARY_STATUS_URL",
+    "RUNBOOKS_URL",
+    "HEARTBEAT_URL",
     "SLACK_WEBHOOK_URL",
+    "SLACK_MIN_SEVERITY",
+    "SLACK_INVARIANTS",
     "ALERT_TOPIC_ARN",
+    "SNS_FORMAT",
+    "WEBHOOK_URL",
+    "WEBHOOK_SECRET",
+    "PAGERDUTY_ROUTING_KEY",
+    "PAGERDUTY_URL",
+    "EVENT_BUS",
     "ALERT_ON_RECOVERY",
     "ALERT_ON_SPREAD",
     "ALERT_REMIND_HOURS",

@@ -1,9 +1,12 @@
 /** `npm start` as a new user runs it: as a new process on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterEach, describe, expect, test } from "vitest";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { RUNTIME } from "../support/cli.ts";
@@ -46,10 +49,24 @@ function start(args: string[], more: Readonly<Record<string, string>> = {}) {
   };
 }
 
+/** Asks as an agent that operates, with a token that only reads. */
+async function asAgent(url: string, token: string) {
+  const client = new Client({ name: "agent", version: "1" });
+  const requestInit = { headers: { authorization: `Bearer ${token}` } };
+  const transport = new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit });
+  await client.connect(transport as Parameters<Client["connect"]>[0]);
+  const { tools } = await client.listTools();
+  const { content } = await client.callTool({ name: "status" });
+  await client.close();
+  return { tools: tools.map(({ name }) => name), status: (content as [{ text: string }])[0].text };
+}
+
 describe("npm start", () => {
   test("every verdict but that of R-01 is green, and that one is unknown, saying why; the API answers; Ctrl-C leaves nothing", async () => {
     const temporary = await temporaryFolder();
-    const run = start(["--port", "0"], { TMPDIR: temporary.path });
+    const reader = "a-read-token-of-24-characters";
+    const READ_TOKENS = `agent:${createHash("sha256").update(reader).digest("hex")}`;
+    const run = start(["--port", "0"], { TMPDIR: temporary.path, READ_TOKENS });
     await run.says("R-01");
     await run.says("unread");
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(GREEN.length);
@@ -62,6 +79,12 @@ describe("npm start", () => {
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(`${url}/api/canary/run-cycle`, { method: "POST", headers });
     expect(response.status).toBe(200);
+    const { tools, status } = await asAgent(url!, reader);
+    expect(tools).toEqual(["status", "explain", "agent", "episodes", "violations", "cycles"]);
+    expect(status).toMatch(
+      /^local: 0 red, \d+ unknown, \d+ green, \d+ off; checked .*\nR-01: unknown: docker: not configured/s,
+    );
+    expect(status).toContain(url);
 
     run.process.kill("SIGINT");
     expect(await run.exit()).toBe(0);

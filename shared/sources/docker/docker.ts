@@ -3,7 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
-import { describeError, SourceError } from "../../errors.ts";
+import { describeError, placed, placeOf, SourceError } from "../../errors.ts";
 import type { FactName, ReadingTime } from "../../facts/facts.ts";
 import { plural } from "../../text.ts";
 import type { Source, SourceResult, SourceSpec } from "../source.ts";
@@ -79,7 +79,8 @@ function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: numb
       hosts.map((host) =>
         readDaemon(host, read).catch((error: unknown): UnreadDaemon => {
           const where = hosts.length > 1 ? `docker[${host}]` : "docker";
-          return { unread: host, why: `${where}: ${describeError(error)}` };
+          const why = placed(describeError(error), placeOf(host, DOCKER.hosts.name));
+          return { unread: host, why: `${where}: ${why}` };
         }),
       ),
     );
@@ -142,6 +143,8 @@ export const docker = {
   name: "docker",
   gives: ["zombies", "containers"],
   variables: DOCKER,
+  place: ({ hosts }) =>
+    Array.isArray(hosts) && hosts.length === 1 ? placeOf(hosts[0]!, DOCKER.hosts.name) : null,
   check({ hosts, cert, key }, problem) {
     if (hosts === null || hosts === NONE || (cert === null) === (key === null)) return;
     const missing = cert === null ? DOCKER.cert : DOCKER.key;

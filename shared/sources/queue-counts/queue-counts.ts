@@ -4,7 +4,7 @@
 import * as z from "zod/mini";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
-import { SourceError } from "../../errors.ts";
+import { placeOf, SourceError } from "../../errors.ts";
 import { isReadableName, MAX_NAME_LENGTH } from "../../facts/facts.ts";
 import { ask, jsonOf } from "../../http.ts";
 import { plural } from "../../text.ts";
@@ -84,6 +84,7 @@ export const queueCounts = {
   name: "queue_counts",
   gives: ["queueCounts"],
   variables: QUEUE_COUNTS,
+  place: ({ url }) => (url === null ? null : placeOf(url, QUEUE_COUNTS.url.name)),
   configure({ url, token }, { database }) {
     if (url === NONE) return "off";
     // The accessor is compared with SQL: without a database it proves nothing.
