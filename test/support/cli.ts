@@ -57,7 +57,8 @@ export async function runHere(
   process.argv = [process.execPath, CLI, ...args];
   try {
     const code = await runProgram({
-      more: [(canary, { done }) => addFleetCommands(canary, done)],
+      version: "0.0.0",
+      more: [addFleetCommands],
       startTable: () => Promise.reject(new Error("what runs here needs no table")),
     });
     return { code, out, err };
