@@ -623,9 +623,9 @@ describe("one invariant, and one cycle", () => {
     canary.set(LEAKED);
     const { snapshot_time, violations } = await canary.cycle();
     const { status, text } = await ask("/invariants/S-01");
-    const { guards, runbook } = findInvariant("S-01")!;
+    const { impact, runbook } = findInvariant("S-01")!;
     expect(status).toBe(200);
-    for (const words of [guards, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
+    for (const words of [impact, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
       expect(textOf(text)).toContain(words.replaceAll("'", "&#39;"));
     expect(text).toContain("&quot;in_redis_only&quot;: [");
     expect(text).toContain(`href="/cycles/${snapshot_time}"`);
