@@ -1,45 +1,46 @@
-/** What a mistyped name may have meant. */
+/** The name that somebody may have meant. */
 
-/** How many insertions, deletions, substitutions and swaps of neighbours lead from one text to the other. */
-function distance(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i += 1) {
+/** Names are compared by so many characters: more cost time, and nobody types them. */
+const MOST_COMPARED = 60;
+
+/** Counts the characters to add, drop, change or swap with their neighbour to make one text of the other. */
+function distance(one: string, other: string): number {
+  let [before, last] = [[] as number[], Array.from({ length: other.length + 1 }, (_, i) => i)];
+  for (let i = 1; i <= one.length; i += 1) {
     const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const isSame = a[i - 1] === b[j - 1];
-      const least = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + (isSame ? 0 : 1));
-      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row.push(isSwap ? Math.min(least, rows[i - 2]![j - 2]! + 1) : least);
+    for (let j = 1; j <= other.length; j += 1) {
+      const change = one[i - 1] === other[j - 1] ? 0 : 1;
+      let least = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + change);
+      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1])
+        least = Math.min(least, before[j - 2]! + 1);
+      row.push(least);
     }
-    rows.push(row);
+    [before, last] = [last, row];
   }
-  return rows[a.length]![b.length]!;
+  return last[other.length]!;
 }
 
-/** What makes no difference between two names: case, and hyphens and the like. */
-const plain = (text: string) => text.toLowerCase().replace(/[-_.\s]/g, "");
-
-/** The longest name that is compared: the work grows with the square of the length. */
-const MAX_LENGTH = 100;
-
-/** Returns the name that is most like the word; null where none is like it. */
-export function nearest(word: string, names: readonly string[]): string | null {
-  const wanted = plain(word);
-  if (wanted.length > MAX_LENGTH) return null;
-  let best: { name: string; off: number } | null = null;
+/**
+ * Finds the name that is most like the text, whatever its case.
+ * @returns null where none is like it: up to a third of its characters may differ, and at least one
+ */
+export function nearest(text: string, names: Iterable<string>): string | null {
+  const wanted = text.slice(0, MOST_COMPARED).toLowerCase();
+  let found: { readonly name: string; readonly distance: number } | null = null;
+  let most = Math.max(1, Math.floor(wanted.length / 3));
   for (const name of names) {
-    const known = plain(name);
-    if (known.length > MAX_LENGTH || Math.abs(known.length - wanted.length) > (best?.off ?? 3)) continue;
-    const off = distance(wanted, known);
-    // Of three letters one may be wrong, of six two.
-    if (off <= Math.ceil(Math.max(wanted.length, known.length) / 3) && off < (best?.off ?? 4))
-      best = { name, off };
+    const known = name.slice(0, MOST_COMPARED).toLowerCase();
+    if (Math.abs(known.length - wanted.length) > most) continue;
+    const apart = distance(wanted, known);
+    if (apart > most || (found && apart >= found.distance)) continue;
+    found = { name, distance: apart };
+    most = apart;
   }
-  return best?.name ?? null;
+  return found?.name ?? null;
 }
 
 /** Ends a sentence about a name that there is not: `: did you mean ruby?`, or nothing. */
-export function didYouMean(word: string, names: readonly string[]): string {
-  const name = nearest(word, names);
+export function didYouMean(text: string, names: Iterable<string>): string {
+  const name = nearest(text, names);
   return name === null ? "" : `: did you mean ${name}?`;
 }

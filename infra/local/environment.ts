@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHANNEL_VARIABLES } from "../../shared/alerts/channels/index.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
+import type { ReadToken } from "../../shared/config/read-tokens.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { scaledClock } from "../platform/clock.ts";
@@ -36,6 +37,8 @@ export interface LocalOptions {
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
+  /** Of those who see everything and change nothing. Default: nobody. */
+  readonly readTokens?: readonly ReadToken[];
   readonly publicBadge?: boolean;
   /** The variables of alerts, and of which invariants run. */
   readonly variables: Readonly<Record<string, string>>;
@@ -184,6 +187,7 @@ async function serveCanary(
     canary,
     runCycle: (request) => runCycle(pointed, request),
     adminToken: token,
+    readTokens: options.readTokens ?? [],
     publicBadge: options.publicBadge ?? false,
     logError: (line) => console.error(line),
   });

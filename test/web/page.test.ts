@@ -25,7 +25,7 @@ const canaryOf = useCanaries();
 const TOKEN = "correct-horse-battery-staple";
 const ORIGIN = "https://canary.example.com";
 const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
-const COMMANDS = ["/run-cycle", "/silences", "/silences/end", "/sign-out"];
+const COMMANDS = ["/run-cycle", "/silences", "/silences/end", "/silences/restore", "/sign-out"];
 
 interface Options {
   readonly canary?: ScriptedCanary;
@@ -184,7 +184,7 @@ describe("who is let in", () => {
       const answer = await signIn(token);
       expect(answer.status).toBe(401);
       expect(answer.headers.get("set-cookie")).toBeNull();
-      expect(textOf(answer.text)).toContain("That is not the admin token.");
+      expect(textOf(answer.text)).toContain("That is neither the admin token nor a read token.");
       expect(answer.text.length).toBeLessThan(2_000);
       expect({ naps: canary.naps, calls, reads: canary.reads }).toEqual({ naps: [], calls: [], reads: [] });
       expect(refused).toEqual(["/sign-in"]);
@@ -225,14 +225,18 @@ describe("who is let in", () => {
     const good = cookie();
     const [name, value = ""] = good.split("=");
     const decoded = decodeURIComponent(value);
-    const later = decoded.replace(/^\d+/, (ms) => String(Number(ms) + DAY_MS));
+    const [payload = "", signature] = decoded.split(".");
+    const session = JSON.parse(Buffer.from(payload, "base64url").toString());
+    const forge = (change: object) =>
+      `${Buffer.from(JSON.stringify({ ...session, ...change })).toString("base64url")}.${signature}`;
     const another = "another-token-that-is-long-enough";
     const other = await browserOf({ adminToken: another });
     await other.signIn(another);
     for (const forged of [
-      `${name}=${encodeURIComponent(later)}`,
+      `${name}=${encodeURIComponent(forge({ untilMs: session.untilMs + DAY_MS }))}`,
+      `${name}=${encodeURIComponent(forge({ caller: { name: "ada", role: "admin" } }))}`,
       `${name}=${encodeURIComponent(`${decoded.slice(0, -4)}AAA=`)}`,
-      `${name}=${encodeURIComponent(decoded.split(".").slice(0, 2).join("."))}`,
+      `${name}=${encodeURIComponent(payload)}`,
       `${name}=`,
       `${name}=9999999999999.x.y`,
       other.cookie(),
