@@ -38,7 +38,11 @@ const remoteOf = ({ url, auth, place }: Profile): Remote => ({
 function remoteOfVariables(): Remote | null {
   const remote = loadRemote();
   if (remote === null) return null;
-  return { ...remote, place: "", names: { url: "CANARY_URL", token: "CANARY_TOKEN", iam: "CANARY_AUTH=iam" } };
+  return {
+    ...remote,
+    place: "",
+    names: { url: "CANARY_URL", token: "CANARY_TOKEN", iam: "CANARY_AUTH=iam" },
+  };
 }
 
 /**

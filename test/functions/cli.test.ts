@@ -200,7 +200,9 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       expect(code).toBe(1);
       expect(out).toMatch(/✗ S-01 {2}red .* {2}1 checked, 1 unseen: ruby, still red but not seen: ruby/);
       expect(out).not.toMatch(/violation|broke|spread|recovered/);
-      expect((await canary(remote, "status")).out).toMatch(/✗ S-01 {2}red .* {2}critical, red: ruby, 1 checked/);
+      expect((await canary(remote, "status")).out).toMatch(
+        /✗ S-01 {2}red .* {2}critical, red: ruby, 1 checked/,
+      );
       const { cycles } = (await (
         await fetch(`${api.url}/api/canary/cycles?limit=1`, { headers: { authorization: `Bearer ${TOKEN}` } })
       ).json()) as { cycles: { verdicts: Record<string, object>; violation_count: number }[] };
