@@ -1,6 +1,7 @@
 /** One cycle: take the lease, gather, judge, remember, deliver. */
 import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
+import { routesOf } from "../alerts/route.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import { isBlind } from "../alerts/transition.ts";
@@ -119,7 +120,7 @@ async function readAndJudge(
 async function remember(canary: Canary, lease: Lease, finished: Finished): Promise<CycleOutcome> {
   const { startedAtMs, drafts, gathered, request } = finished;
   const channels = Object.keys(canary.alerts.senders);
-  const change = timed(canary, "transition", () => changeOf(canary, lease, finished, channels.length > 0));
+  const change = timed(canary, "transition", () => changeOf(canary, lease, finished));
   const [left, reserved, plan] = await timed(canary, "journals", () =>
     Promise.all([
       leave(canary, lease, finished),
@@ -132,10 +133,11 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     nowMs: startedAtMs,
     idOf: reserved.idOf,
   });
-  const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, channels, startedAtMs);
+  const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, startedAtMs);
   const memory: Memory = {
     states: plan.states,
     blindSources: change.blindSources,
+    ...(change.blindNotified && { blindNotified: change.blindNotified }),
     outbox,
     endings: plan.endings,
     recall: left.recall,
@@ -183,7 +185,7 @@ const commit = (canary: Canary, lease: Lease, memory: Memory, next: Next): Promi
   );
 
 /** What changed, and who is notified of it. */
-function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
+function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished) {
   const { memory, silences } = lease;
   const { judged, gathered, checksOff, unread, request, startedAtMs } = finished;
   const result = {
@@ -193,7 +195,9 @@ function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, 
     unavailable: unread,
     isFull: request.invariantIds === undefined,
   };
-  return advance(memory, result, startedAtMs, { ...alerts.policy, hasChannel }, silences);
+  const { minSeverity, ...policy } = alerts.policy;
+  const routes = routesOf(alerts.senders, minSeverity);
+  return advance(memory, result, startedAtMs, { ...policy, routes }, silences);
 }
 
 /** A run of some invariants says nothing of the others, or of their sources. */

@@ -95,32 +95,19 @@ const completed = (states: Record<string, Fields>): Memory["states"] =>
 /** Reads the parsed JSON. Returns null where it has not the shape of a memory. */
 function fromJson(json: unknown): Memory | null {
   if (!isObject(json)) return null;
-  const {
-    schema: _,
-    states,
-    blindSources = {},
-    outbox = [],
-    lastFullCycle = null,
-    endings,
-    ...recall
-  } = json;
+  const { schema: _, states, blindSources = {}, blindNotified, ...others } = json;
+  const { outbox = [], lastFullCycle = null, endings, ...recall } = others;
   const isWhole =
     isEach(states, isState) &&
     isEach(blindSources, isBlindSource) &&
     Array.isArray(outbox) &&
     outbox.every(isPending) &&
     isFullCycle(lastFullCycle);
-  return isWhole
-    ? ({
-        states: completed(states),
-        blindSources,
-        outbox,
-        recall,
-        lastFullCycle,
-        // Only evidence depends on these: what can't be used is left out.
-        ...(Array.isArray(endings) && { endings: endings.filter(isEnding) }),
-      } as unknown as Memory)
-    : null;
+  if (!isWhole) return null;
+  const sight = { blindSources, ...(Array.isArray(blindNotified) && { blindNotified }) };
+  // Only evidence depends on these: what can't be used is left out.
+  const ended = Array.isArray(endings) && { endings: endings.filter(isEnding) };
+  return { states: completed(states), ...sight, outbox, recall, lastFullCycle, ...ended } as unknown as Memory;
 }
 
 /**

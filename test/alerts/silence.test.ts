@@ -12,6 +12,7 @@ const invariant = INVARIANTS.find(({ id }) => id === "S-02")!;
 const AGENTS = ["alpha", "beta", "gamma"];
 const POLICY = {
   hasChannel: true,
+  routes: [{ name: "slack", minSeverity: "minor", invariants: null, holdsOpen: false }],
   onRecovery: true,
   onSpread: true,
   remindAfterMs: 0,
