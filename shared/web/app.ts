@@ -43,6 +43,8 @@ export interface AppOptions {
   readonly logError: (line: string) => void;
   /** The trigger in the record of a cycle; "http" by default. */
   readonly trigger?: string;
+  /** Routes of this process alone, behind the token as the API's. */
+  readonly more?: readonly RegisterRoutes[];
   /** Called with each refused request. */
   readonly onRefused?: (c: Context<ApiEnv>) => void;
 }
@@ -112,7 +114,8 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
+  for (const register of [...ROUTES, ...(options.more ?? [])])
+    register(app, { canary, runCycle, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

@@ -112,7 +112,7 @@ describe("npm start", () => {
 
     const bad = start(["--every", "often"]);
     expect(await bad.exit()).toBe(1);
-    expect(bad.output()).toContain("give a time such as 30s or 5m");
+    expect(bad.output()).toContain("give a time from 1s to 24h, such as 30s, 5m or 1h");
   });
 
   test("a database that is there already is not touched", async () => {
