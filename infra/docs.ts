@@ -1,5 +1,5 @@
 /** `npm run docs`: writes the pages that are generated from the code. `--check` only says whether they are up to date. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CHANNELS } from "../shared/alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
@@ -21,6 +21,7 @@ import { SETTINGS } from "./environments.ts";
 import { faultTable } from "./faults/table.ts";
 import { withParts } from "./markdown.ts";
 import { goneWithoutTable, needsTable } from "./needs.ts";
+import { runbookPage } from "./runbooks.ts";
 
 /** The groups of docs/configuration.md. */
 export const GROUPS = {
@@ -128,11 +129,12 @@ ${table(GROUPS.local, { isDeployed: false })}
 /** Makes docs/invariants.md from the registry. */
 export function invariantsPage(): string {
   const rows = INVARIANTS.map(
-    ({ id, title, tier, severity, guards, reads, confirm }) =>
-      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(guards)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
+    ({ id, title, tier, severity, impact, reads, confirm }) =>
+      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(impact)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
   );
   const sections = INVARIANTS.map(
-    ({ id, title, guards, runbook }) => `## ${id}\n\n**${title}.** ${guards}\n\nWhat to do: ${runbook}\n`,
+    ({ id, title, impact, runbook }) =>
+      `## ${id}\n\n**${title}.** ${impact}\n\nWhat to do: ${runbook} The [runbook](runbooks/${id}.md) has the commands, the causes and how to tell them apart.\n`,
   );
   return `<!-- Written by \`npm run docs\` from shared/invariants. Change it there. -->
 
@@ -141,7 +143,7 @@ export function invariantsPage(): string {
 Tier A must hold at every instant, tier B again within a stated time. An invariant whose new red is confirmed is read
 again after \`CONFIRM_AFTER_MS\`, and once more at once, before it counts: its facts come from more than one read or clock.
 
-| invariant | tier | severity | guards against | reads | confirmed |
+| invariant | tier | severity | impact | reads | confirmed |
 |---|---|---|---|---|---|
 ${rows.join("\n")}
 
@@ -176,8 +178,18 @@ const pathOf = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import
 /** Makes docs/drill.md: the page as it is, with the table of faults from infra/faults. */
 const drillPage = (): string => withParts(readFileSync(pathOf("drill.md"), "utf8"), { faults: faultTable() });
 
+/** The runbooks, by their names in docs/. */
+const RUNBOOKS = Object.fromEntries(
+  INVARIANTS.map((invariant) => {
+    const name = `runbooks/${invariant.id}.md`;
+    const page = () => (existsSync(pathOf(name)) ? readFileSync(pathOf(name), "utf8") : null);
+    return [name, () => runbookPage(invariant, page())];
+  }),
+);
+
 /** The generated pages, by their names in docs/. */
 export const DOCUMENTS = {
+  ...RUNBOOKS,
   "invariants.md": invariantsPage,
   "configuration.md": configurationPage,
   "drill.md": drillPage,
@@ -187,7 +199,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
   for (const [name, page] of Object.entries(DOCUMENTS)) {
     const path = pathOf(name);
     if (!process.argv.includes("--check")) writeFileSync(path, page());
-    else if (readFileSync(path, "utf8") !== page()) {
+    else if (!existsSync(path) || readFileSync(path, "utf8") !== page()) {
       console.error(`docs/${name} is not what the code says: run npm run docs`);
       process.exitCode = 1;
     }

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { inlineRunbooks } from "../inline-runbooks.ts";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 /** The process that reads database files, and its thread: they are started by their paths. */
@@ -73,7 +74,7 @@ export async function bundleFunction(
     sourcesContent: false,
     legalComments: "none",
     logLevel: "warning",
-    plugins: [leaveOut, mapOwnSourcesOnly],
+    plugins: [leaveOut, inlineRunbooks, mapOwnSourcesOnly],
     // CommonJS packages in the bundle require Node's own modules.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',

@@ -3,7 +3,7 @@
 import type { Invariant, Severity } from "../invariants/invariant.ts";
 import { SEVERITIES } from "../invariants/invariant.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
-import { isSilenced, type Silence } from "./silence.ts";
+import { isSilenced, lasting, type Silence, untilRecovery } from "./silence.ts";
 import { type AlertState, type BlindSource, type InvariantState, type RedSubject, stateOf } from "./state.ts";
 import { type CycleResult, severityOf, sourceOf, worstSeverity } from "./transition.ts";
 
@@ -90,10 +90,12 @@ function recoveryNotices(
   invariant: Invariant,
   { policy, silences, nowMs }: Context,
 ): RecoveredNotice[] {
-  const isSilent = isSilenced(silences, invariant.id, null, nowMs);
+  const isSilent = isSilenced(lasting(silences), invariant.id, null, nowMs);
   if (!policy.onRecovery || before.announcedAtMs === null || isSilent) return [];
   const subjects = Object.keys(before.red).sort();
-  const notified = subjects.filter((subject) => before.red[subject]!.announced);
+  // A silence takes the mark away. Who silenced it until the recovery waits for just that.
+  const isAwaited = (subject: string) => isSilenced(untilRecovery(silences), invariant.id, subject, nowMs);
+  const notified = subjects.filter((subject) => before.red[subject]!.announced || isAwaited(subject));
   return [{ kind: "recovered", invariant, subjects: notified, redSinceMs: before.sinceMs }];
 }
 

@@ -3,7 +3,7 @@
 import { seenCount } from "../facts/coverage.ts";
 import { SEVERITIES, type Severity } from "../invariants/invariant.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
-import { isSilenced, type Silence } from "./silence.ts";
+import { isSilenced, lasting, type Silence } from "./silence.ts";
 import {
   type AlertState,
   type BlindSource,
@@ -183,10 +183,12 @@ function changeOf(
 ): Transition | null {
   if (verdict.status === "unknown") return null;
   const { id: invariantId, severity } = verdict.invariant;
-  const silenced = (subject: string | null) => isSilenced(silences, invariantId, subject, nowMs);
+  const silencedBy = (those: readonly Silence[]) => (subject: string | null) =>
+    isSilenced(those, invariantId, subject, nowMs);
   const wasRed = before.status === "red";
   if (wasRed && after.status !== "red") {
     const subjects = Object.keys(before.red).sort();
+    const silenced = silencedBy(lasting(silences));
     return {
       kind: "recovered",
       invariantId,
@@ -206,7 +208,7 @@ function changeOf(
     subjects: [...new Set(joined.map((f) => f.subject))].sort(),
     violationsInCycle: verdict.findings.length,
     previousViolationAtMs: before.lastRedAtMs,
-    silenced: joined.every((f) => silenced(f.subject)),
+    silenced: joined.map((f) => f.subject).every(silencedBy(silences)),
   };
 }
 

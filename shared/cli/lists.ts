@@ -42,8 +42,11 @@ export function renderViolations({ violations, next_cursor }: ViolationsBody): s
 }
 
 /** Renders a silence as one line. */
-export const renderSilence = ({ id, invariant_id, subject, until, reason }: SilenceBody): string =>
-  `silence ${id}  ${invariant_id}${subject === null ? "" : ` for ${printable(subject)}`} until ${until}: ${printable(reason)}`;
+export function renderSilence({ id, invariant_id, subject, reason, by, ...end }: SilenceBody): string {
+  const what = subject === null ? "" : ` for ${printable(subject)}`;
+  const until = [end.until, end.until_recovered && "it recovers"].filter(Boolean).join(" or ");
+  return `silence ${id}  ${invariant_id}${what} until ${until}: ${printable(reason)} (${printable(by)})`;
+}
 
 /** Renders the silences in force, one per line. */
 export const renderSilences = ({ silences }: SilencesBody): string =>

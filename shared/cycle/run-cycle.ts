@@ -5,7 +5,7 @@ import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import { isBlind } from "../alerts/transition.ts";
 import type { Canary } from "../canary.ts";
-import { type Lease, LeaseLost } from "../store/lease.ts";
+import { type Lease, LeaseLost, type Next } from "../store/lease.ts";
 import { formatInstant } from "../time.ts";
 import { factsOf, whyOff } from "../verdict/evaluate.ts";
 import { deliverOutbox } from "./deliver.ts";
@@ -136,7 +136,12 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
   };
   const willDeliver = isDue(outbox, canary.now());
-  const committed = await commit(canary, lease, memory, { release: !willDeliver, nowMs: startedAtMs });
+  const { endedSilences } = change;
+  const committed = await commit(canary, lease, memory, {
+    release: !willDeliver,
+    nowMs: startedAtMs,
+    endedSilences,
+  });
 
   const sourcesUnavailable = [...finished.sourcesUnavailable, ...left.failures, ...reserved.failures];
   const report = toReport(
@@ -164,12 +169,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   };
 }
 
-const commit = (
-  canary: Canary,
-  lease: Lease,
-  memory: Memory,
-  next: { readonly release: boolean; readonly nowMs: number },
-): Promise<Lease> =>
+const commit = (canary: Canary, lease: Lease, memory: Memory, next: Next): Promise<Lease> =>
   timed(canary, "commit", () =>
     underLease(canary, lease, () =>
       canary.store.lease.commit(lease, memorySizes(memory, canary.recollections), next),

@@ -1,7 +1,9 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { DrainTick, Execution, ReadingTime, UnreadableRow } from "../facts/facts.ts";
 import { admittedAtMs } from "../facts/runs.ts";
+import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { BACKEND, containerOf, RECREATE, verifyPool, verifySweep } from "./platform-commands.ts";
 import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import {
   byAgent,
@@ -57,14 +59,44 @@ const DEAD_SECONDS = 120;
 /** What an idle worker may take to claim a row. */
 const CLAIM_SECONDS = 120;
 
+const PULL_EXAMPLE = {
+  agent_name: "<agent>",
+  mode: "pull",
+  queued_count: 1,
+  oldest_queued_age_seconds: 130,
+  claim_grace_seconds: CLAIM_SECONDS,
+  container_pull_mode: true,
+  pool_size: 3,
+  busy_workers: 0,
+  idle_workers: 3,
+} as const;
+
 export const noQueuedWithoutSlotsFull = invariant({
   id: "B-02",
   title: "No queued without slots full",
   tier: "B",
   severity: "critical",
-  guards: "Work waits while there is room for it and nobody drains the queue: the queue has stopped.",
+  impact:
+    "Work waits although there is room for it, and nobody drains the queue: queued runs fail after 24 hours, so get up.",
   runbook:
-    "mode push: look at the capacity manager's maintenance loop (canary:drain_tick_at is written at the end of each good sweep): restart it if it hangs, fix the error that ends its sweeps if it doesn't. mode pull: start the agent's container if it is stopped (pilot_stopped), or see why its workers claim nothing (queued_not_claimed).",
+    "Where the platform drains the queue: look at the log of its maintenance loop, and restart the backend if the loop hangs or has died. Where the agent's own workers claim from it: start the container if it is stopped, or see why they claim nothing.",
+  safe: "A restart of the backend ends no run in an agent's container, but cuts requests that wait for an answer. A restart of the agent's container ends every run in it.",
+  example: {
+    agent_name: "<agent>",
+    mode: "push",
+    queued_count: 1,
+    slot_count: 0,
+    max_parallel_tasks: 2,
+    effective_max_parallel_tasks: 2,
+    free_slots: 2,
+    drain_tick_at: 1779100200,
+    drain_tick_age_seconds: 600,
+    drain_tick_grace_seconds: GRACE_SECONDS,
+  },
+  otherExamples: [
+    { ...PULL_EXAMPLE, kind: "queued_not_claimed" },
+    { ...PULL_EXAMPLE, kind: "pilot_stopped", container_pull_mode: null, busy_workers: 0, idle_workers: 3 },
+  ],
   reads: ["roster", "executions", "slots", "drainTick", "pullPolls", "platformSettings"],
   optional: ["containers"],
   confirm: true,
@@ -116,6 +148,17 @@ export const noQueuedWithoutSlotsFull = invariant({
       return `${agent_name}: ${queued_count} queued, ${slot_count} of ${cap} slots taken, last drain ${age === null ? "never" : `${age} s ago`}`;
     }
     return `${agent_name}: ${queued_count} queued, the oldest for ${observed.oldest_queued_age_seconds} s; ${whyUnclaimed(observed)}`;
+  },
+
+  verify: (observed) =>
+    observed.mode === "pull" ? verifyPool(observed.agent_name) : verifySweep(observed.agent_name),
+  fix: (observed) => {
+    const container = containerOf(observed.agent_name);
+    if (observed.mode === "push")
+      return [noted("where the loop hangs or has died", docker("restart", BACKEND))];
+    if (observed.kind === "pilot_stopped") return [docker("start", container)];
+    if (observed.container_pull_mode === false) return [RECREATE];
+    return [noted("ends every run in the container", docker("restart", container))];
   },
 });
 

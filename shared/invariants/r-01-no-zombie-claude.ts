@@ -1,6 +1,8 @@
 import { type Roster, type Zombies, zombieKey } from "../facts/facts.ts";
 import { listed } from "../text.ts";
+import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { askAgent, LOCAL_DAEMON, onDaemon, showLiveRows } from "./platform-commands.ts";
 import { countSubjects, nameSubjects } from "./rules.ts";
 
 interface Observed {
@@ -18,9 +20,18 @@ export const noZombieClaude = invariant({
   title: "No zombie claude",
   tier: "A",
   severity: "critical",
-  guards: "Zombie claude processes pile up until the container can start no process at all.",
+  impact:
+    "Zombies pile up until the agent's container can start no process, and then every run of it fails: get up if there are hundreds, or if the number grows with each cycle.",
   runbook:
-    "The parent does not wait for its children: restart the container to clear them, and see that its init (PID 1) reaps.",
+    "Restart the container to clear them when no run is in it, and see that its first process waits for its children.",
+  safe: "A restart ends every run in the container: wait for a moment without one, or let the platform run them again.",
+  example: {
+    agent_name: "<agent>",
+    zombie_count: 1,
+    zombie_pids: [4711],
+    container_id: "<container>",
+    docker_host: LOCAL_DAEMON,
+  },
   reads: ["roster", "zombies", "zombieSightings"],
   // A zombie is a normal state for the milliseconds before its parent waits: look twice.
   confirm: true,
@@ -81,6 +92,15 @@ export const noZombieClaude = invariant({
   },
   explain: ({ agent_name, zombie_count, zombie_pids }) =>
     `${agent_name}: ${zombie_count} zombie(s), pid ${zombie_pids.join(", ")}`,
+
+  verify: ({ agent_name, container_id, docker_host }) => [
+    docker(...onDaemon(docker_host), "exec", container_id, "ps", "-eo", "pid,ppid,stat,etime,comm"),
+    showLiveRows(agent_name),
+    askAgent(agent_name),
+  ],
+  fix: ({ container_id, docker_host }) => [
+    noted("ends every run in the container", docker(...onDaemon(docker_host), "restart", container_id)),
+  ],
 
   narrow(finding, keep) {
     const { agent_name: agent, container_id: containerId } = finding.observed;

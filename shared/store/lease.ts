@@ -14,6 +14,15 @@ import { decodeMemory, encodeMemory, MemoryUnreadable } from "./memory-codec.ts"
 import type { Item, Table } from "./requests.ts";
 import { MEMORY_KEY, readMemoryItem, readSilences, silenceAttribute } from "./silences.ts";
 
+/** What a commit does besides writing the memory. */
+export interface Next {
+  /** Whether the lease is given back, or kept for another commit. */
+  readonly release: boolean;
+  readonly nowMs: number;
+  /** Silences that this cycle has ended. Those whose time is over end with any commit. */
+  readonly endedSilences?: readonly Silence[];
+}
+
 /** The right to run a cycle, until it is committed or ends. */
 export interface Lease {
   readonly owner: string;
@@ -48,15 +57,10 @@ export interface LeaseStore {
   /**
    * The moment at which a cycle has happened: one conditional write of the `MEMORY` item.
    * @param sizes the memory, and ever smaller forms of it: the first that fits is written
-   * @param next whether the lease is given back, or kept for another commit
    * @returns the lease to commit with next
    * @throws LeaseLost where another cycle has taken the lease
    */
-  commit(
-    lease: Lease,
-    sizes: MemorySizes,
-    next: { readonly release: boolean; readonly nowMs: number },
-  ): Promise<Lease>;
+  commit(lease: Lease, sizes: MemorySizes, next: Next): Promise<Lease>;
   /** The memory and the silences as they are, without a lease. @throws MemoryUnreadable */
   read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
 }
@@ -157,15 +161,12 @@ async function release({ client, name }: Table, owner: string): Promise<void> {
   }
 }
 
-async function commit(
-  table: Table,
-  lease: Lease,
-  sizes: MemorySizes,
-  next: { readonly release: boolean; readonly nowMs: number },
-): Promise<Lease> {
+async function commit(table: Table, lease: Lease, sizes: MemorySizes, next: Next): Promise<Lease> {
   const version = lease.version + 1;
   const bytes = encodeMemory(sizes);
-  const ended = lease.silences.filter((silence) => !isInForce(silence, next.nowMs));
+  const ended = lease.silences.filter(
+    (silence) => !isInForce(silence, next.nowMs) || next.endedSilences?.includes(silence),
+  );
   const removed = [
     ...(next.release ? ["lease_owner", "lease_until"] : []),
     ...ended.map((_, i) => `#ended${i}`),

@@ -5,6 +5,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
 import { registerMetrics } from "./api/metrics.ts";
@@ -13,7 +14,8 @@ import { registerRunCycle } from "./api/run-cycle.ts";
 import { registerSilences } from "./api/silences.ts";
 import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
-import { requireSignature, requireToken } from "./auth.ts";
+import { refuseReaders, requireSignature, requireToken } from "./auth.ts";
+import type { Tokens } from "./callers.ts";
 import { CycleNotRun, type RunCycle } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
@@ -37,6 +39,8 @@ export interface AppOptions {
   readonly runCycle: RunCycle;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
+  /** Of those who see everything and change nothing. Default: nobody. */
+  readonly readTokens?: readonly ReadToken[];
   /** Whether `/badge.svg` is public. Otherwise it needs the token too. */
   readonly publicBadge?: boolean;
   /** Called with internal errors, which the caller does not see. */
@@ -81,11 +85,13 @@ function handleErrors(app: App, log: (line: string) => void): void {
 }
 
 /**
- * Makes the app. The API needs the admin token, except for `/healthz`. Pages need a session, which begins with the token.
- * Without an admin token every request needs a signature.
+ * Makes the app. The API needs a token, except for `/healthz`. Pages need a session, which begins with one. With a read token
+ * nothing can be changed. Without an admin token every request needs a signature.
  */
 export function createApp(options: AppOptions): App {
   const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
+  const tokens: Tokens | null =
+    adminToken === null ? null : { adminToken, readTokens: options.readTokens ?? [] };
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -106,8 +112,9 @@ export function createApp(options: AppOptions): App {
     await next();
     if (c.get("isRefused")) onRefused?.(c);
   });
-  app.route("/", createSite({ canary, runCycle, view, adminToken, publicBadge, log }));
-  app.use(adminToken === null ? requireSignature : requireToken(adminToken));
+  app.route("/", createSite({ canary, runCycle, view, tokens, publicBadge, log }));
+  app.use(tokens === null ? requireSignature : requireToken(tokens));
+  app.use(refuseReaders());
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,

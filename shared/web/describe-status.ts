@@ -38,8 +38,10 @@ export const toSilence = (s: Silence): SilenceBody => ({
   id: s.id,
   invariant_id: s.invariantId,
   subject: s.subject,
-  until: formatInstant(s.untilMs),
+  until: instantOrNull(s.untilMs),
+  until_recovered: s.untilRecovered ?? false,
   reason: s.reason,
+  by: s.by ?? "unknown",
   created_at: formatInstant(s.createdAtMs),
 });
 

@@ -29,8 +29,8 @@ const ROUTES: readonly RegisterPages[] = [
 
 /** Makes the site. Other paths fall through to the API. */
 export function createSite(options: Omit<Site, "sessions" | "guards" | "problem">): Hono<PageEnv> {
-  const { view, adminToken, log } = options;
-  const sessions = adminToken === null ? null : createSessions(adminToken, view.now);
+  const { view, tokens, log } = options;
+  const sessions = tokens === null ? null : createSessions(tokens, view.now);
   const problem: Problem = (c, status, title, text) =>
     showPage(c, renderProblem(view.environment, c.get("viewer") ?? null, title, text), status);
   const app = new Hono<PageEnv>();

@@ -127,11 +127,22 @@ export const SilenceSchema = z
     id: z.string(),
     invariant_id: Id,
     subject: z.string().nullable(),
-    until: Instant,
+    /** Null where only the recovery ends it. */
+    until: Instant.nullable(),
+    /** Whether it ends by itself once all that it covers has recovered. */
+    until_recovered: z.boolean(),
     reason: z.string(),
+    /** Who made it: the token's name, the name that the person gave, or the caller's ARN. */
+    by: z.string(),
     created_at: Instant,
   })
   .openapi("Silence");
+
+/** The answer to a silence that was made. */
+export const SilenceCreated = SilenceSchema.extend({
+  /** What could not be checked: whether there is such a subject while the roster is not known. */
+  note: z.string().nullable(),
+}).openapi("SilenceCreated");
 
 export const SilencesList = z.object({ silences: list(SilenceSchema) }).openapi("Silences");
 
@@ -194,5 +205,6 @@ export type StatusBody = Readonly<z.infer<typeof Status>>;
 /** The state of one invariant in `/api/canary/status`. */
 export type InvariantStatus = Readonly<StatusBody["invariants"][number]>;
 export type SilenceBody = Readonly<z.infer<typeof SilenceSchema>>;
+export type SilenceCreatedBody = Readonly<z.infer<typeof SilenceCreated>>;
 export type SilencesBody = Readonly<z.infer<typeof SilencesList>>;
 export type ViolationsBody = Readonly<z.infer<typeof ViolationsPage>>;

@@ -292,7 +292,7 @@ function makeModel(policy: Omit<AlertPolicy, "hasChannel">) {
     const hasChannel = world.configured.size > 0;
     const isSilenced = (id: string, agent: Agent | null) =>
       world.silences.some(
-        (s) => s.invariantId === id && nowMs < s.untilMs && (s.subject === null || s.subject === agent),
+        (s) => s.invariantId === id && nowMs < s.untilMs! && (s.subject === null || s.subject === agent),
       );
     const promises: string[][] = [];
     const blind: string[] = [];

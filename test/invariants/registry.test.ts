@@ -169,15 +169,17 @@ describe("the registry", () => {
     expect(Math.min(...places)).toBeGreaterThan(0);
   });
 
-  test.each(INVARIANT_IDS)("%s tells an operator what it is, what it guards and what to do", (id) => {
-    const { title, guards, runbook } = byId(id);
-    for (const text of [title, guards, runbook]) expect(text.trim().length).toBeGreaterThan(5);
-    expect(guards).toMatch(/\.$/);
-    expect(runbook).toMatch(/\.$/);
-  });
+  test.each(INVARIANT_IDS)(
+    "%s tells an operator what it is, what breaks, what to do and what that does",
+    (id) => {
+      const { title, impact, runbook, safe } = byId(id);
+      for (const text of [title, impact, runbook, safe]) expect(text.trim().length).toBeGreaterThan(5);
+      for (const text of [impact, runbook, safe]) expect(text).toMatch(/\.$/);
+    },
+  );
 
-  test("no two share a title, a guard or a runbook", () => {
-    for (const part of ["title", "guards", "runbook"] as const)
+  test("no two share a title, an impact or a runbook", () => {
+    for (const part of ["title", "impact", "runbook"] as const)
       expect(new Set(INVARIANTS.map((i) => i[part])).size).toBe(INVARIANTS.length);
   });
 
@@ -247,10 +249,14 @@ describe("a new invariant", () => {
     title: "Example",
     tier: "A",
     severity: "minor",
-    guards: "Nothing.",
+    impact: "Nothing.",
+    safe: "It is.",
+    example: {},
     confirm: false,
     summarize: () => "",
     explain: () => "",
+    verify: () => [],
+    fix: () => [],
   } as const;
 
   test("gets the facts that it reads, unwrapped, with their times, and no others (or it does not compile)", () => {

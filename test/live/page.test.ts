@@ -128,7 +128,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     return page;
   }
   async function signIn(page: Page) {
-    await page.getByLabel("Admin token").fill(TOKEN);
+    await page.getByLabel("Token", { exact: true }).fill(TOKEN);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("heading", { name: "Invariants" }).waitFor();
   }
@@ -167,9 +167,9 @@ describeLive(["chromium"], "the status page in a browser", () => {
   test("an operator's day: sign in, all rows, S-02 breaks, a cycle, red, its detail, the cure, a silence, sign out", async () => {
     const page = await open();
     expect(page.url()).toMatch(/\/sign-in$/);
-    await page.getByLabel("Admin token").fill("a guess");
+    await page.getByLabel("Token", { exact: true }).fill("a guess");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("That is not the admin token.").waitFor();
+    await page.getByText("That is neither the admin token nor a read token.").waitFor();
     await signIn(page);
 
     expect(await page.locator("li.row").count()).toBe(INVARIANTS.length);
@@ -227,7 +227,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     expect(await page.title()).toMatch(/^\? 1 unknown/);
 
     await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByLabel("Admin token").waitFor();
+    await page.getByLabel("Token", { exact: true }).waitFor();
     await page.goBack();
     await until(async () => expect(page.url()).toMatch(/\/sign-in/));
     await page.goto(`${environment.url}/invariants/S-02`);
@@ -260,7 +260,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     // There is no button that needs JavaScript.
     expect(await page.getByRole("button", { name: "Copy" }).count()).toBe(0);
     await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByLabel("Admin token").waitFor();
+    await page.getByLabel("Token", { exact: true }).waitFor();
   });
 
   test("while another cycle is in progress the page says so, and when to come back", async () => {
@@ -352,7 +352,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
 
     test("the keyboard alone: past the head to the content, and a cycle is run", async () => {
       const page = await open();
-      await page.getByLabel("Admin token").focus();
+      await page.getByLabel("Token", { exact: true }).focus();
       await page.keyboard.type(TOKEN);
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "Invariants" }).waitFor();

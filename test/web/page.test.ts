@@ -25,7 +25,7 @@ const canaryOf = useCanaries();
 const TOKEN = "correct-horse-battery-staple";
 const ORIGIN = "https://canary.example.com";
 const LEAKED = { slots: slotsOf({ alpha: [slot("e-1")] }) };
-const COMMANDS = ["/run-cycle", "/silences", "/silences/end", "/sign-out"];
+const COMMANDS = ["/run-cycle", "/silences", "/silences/end", "/silences/restore", "/sign-out"];
 
 interface Options {
   readonly canary?: ScriptedCanary;
@@ -184,7 +184,7 @@ describe("who is let in", () => {
       const answer = await signIn(token);
       expect(answer.status).toBe(401);
       expect(answer.headers.get("set-cookie")).toBeNull();
-      expect(textOf(answer.text)).toContain("That is not the admin token.");
+      expect(textOf(answer.text)).toContain("That is neither the admin token nor a read token.");
       expect(answer.text.length).toBeLessThan(2_000);
       expect({ naps: canary.naps, calls, reads: canary.reads }).toEqual({ naps: [], calls: [], reads: [] });
       expect(refused).toEqual(["/sign-in"]);
@@ -225,14 +225,18 @@ describe("who is let in", () => {
     const good = cookie();
     const [name, value = ""] = good.split("=");
     const decoded = decodeURIComponent(value);
-    const later = decoded.replace(/^\d+/, (ms) => String(Number(ms) + DAY_MS));
+    const [payload = "", signature] = decoded.split(".");
+    const session = JSON.parse(Buffer.from(payload, "base64url").toString());
+    const forge = (change: object) =>
+      `${Buffer.from(JSON.stringify({ ...session, ...change })).toString("base64url")}.${signature}`;
     const another = "another-token-that-is-long-enough";
     const other = await browserOf({ adminToken: another });
     await other.signIn(another);
     for (const forged of [
-      `${name}=${encodeURIComponent(later)}`,
+      `${name}=${encodeURIComponent(forge({ untilMs: session.untilMs + DAY_MS }))}`,
+      `${name}=${encodeURIComponent(forge({ caller: { name: "ada", role: "admin" } }))}`,
       `${name}=${encodeURIComponent(`${decoded.slice(0, -4)}AAA=`)}`,
-      `${name}=${encodeURIComponent(decoded.split(".").slice(0, 2).join("."))}`,
+      `${name}=${encodeURIComponent(payload)}`,
       `${name}=`,
       `${name}=9999999999999.x.y`,
       other.cookie(),
@@ -623,9 +627,9 @@ describe("one invariant, and one cycle", () => {
     canary.set(LEAKED);
     const { snapshot_time, violations } = await canary.cycle();
     const { status, text } = await ask("/invariants/S-01");
-    const { guards, runbook } = findInvariant("S-01")!;
+    const { impact, runbook } = findInvariant("S-01")!;
     expect(status).toBe(200);
-    for (const words of [guards, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
+    for (const words of [impact, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
       expect(textOf(text)).toContain(words.replaceAll("'", "&#39;"));
     expect(text).toContain("&quot;in_redis_only&quot;: [");
     expect(text).toContain(`href="/cycles/${snapshot_time}"`);

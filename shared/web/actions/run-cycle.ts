@@ -6,7 +6,7 @@ import type { PageEnv } from "../pages/page.ts";
 import type { Site } from "../site-context.ts";
 
 export function registerRunCycleForm(app: Hono<PageEnv>, { runCycle, guards, problem }: Site): void {
-  app.post("/run-cycle", guards.smallForm, guards.signedIn, guards.ownForm, async (c) => {
+  app.post("/run-cycle", guards.smallForm, guards.signedIn, guards.ownForm, guards.mayChange, async (c) => {
     const back = ownAddress(c.get("form").back);
     const outcome = await runCycle({ trigger: "page", ...timeLimitOf(c) });
     if (outcome.kind === "busy")

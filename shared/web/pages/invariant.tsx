@@ -119,12 +119,12 @@ const Heading = ({ row }: { row: InvariantRow }) => (
 );
 
 function Meaning({ invariant, row }: Pick<InvariantData, "invariant" | "row">) {
-  const { tier, guards, runbook, reads, confirm } = invariant;
+  const { tier, impact, runbook, reads, confirm } = invariant;
   return (
     <div class="cards two">
       <section>
-        <h2>What it guards</h2>
-        <p>{guards}</p>
+        <h2>What breaks</h2>
+        <p>{impact}</p>
         <p class="dim">
           tier {tier}, {severityWords(row)}, reads {reads.join(", ")}
           {confirm && ", read again before it counts"}

@@ -4,7 +4,7 @@ import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
 import type { Summary } from "../summary.ts";
 import { worstOf } from "../uptime.ts";
 import { EndSilence } from "./forms.tsx";
-import { Ago, Name, Sentence, State, When } from "./parts.tsx";
+import { Ago, Name, Sentence, State, Until, When } from "./parts.tsx";
 
 const MAX_LISTED = 10;
 const MAX_CYCLES = 6;
@@ -90,7 +90,14 @@ export const Silences = ({ summary }: { summary: Summary }) => (
                 <Name text={silence.subject} />,{" "}
               </>
             )}
-            until <When ms={Date.parse(silence.until)} />: <Name text={silence.reason} />
+            <Until
+              silence={{
+                untilMs: silence.until === null ? null : Date.parse(silence.until),
+                untilRecovered: silence.until_recovered,
+                reason: silence.reason,
+                by: silence.by,
+              }}
+            />
           </span>
           <EndSilence id={silence.id} back="/" />
         </li>

@@ -3,11 +3,15 @@
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, HOUR_MS, parseDuration } from "../../time.ts";
 import { Command } from "./command.tsx";
-import { useNow } from "./context.ts";
-import { FormToken } from "./layout.tsx";
+import { useMayChange, useNow } from "./context.ts";
+import { FormToken } from "./form-token.tsx";
+
+/** The choice that has a silence end by itself. */
+export const RECOVERS = "recovers";
 
 /** The lengths of a silence in the form. */
 const LENGTHS = {
+  [RECOVERS]: "until it recovers",
   "30m": "30 minutes",
   "2h": "2 hours",
   "8h": "8 hours",
@@ -16,7 +20,7 @@ const LENGTHS = {
   "7d": "7 days",
 } as const;
 
-/** Gets the length in ms. Null if the form does not offer it. */
+/** Gets the length in ms. Null if the form does not offer it, or if it ends by itself. */
 export const lengthOf = (text: string): number | null =>
   Object.hasOwn(LENGTHS, text) ? parseDuration(text, "mhd") : null;
 
@@ -25,7 +29,10 @@ export const NO_INPUT = { invariant: "", subject: "", length: "2h", until: "", r
 export type SilenceInput = Readonly<typeof NO_INPUT>;
 
 /** @param back the page to return to */
-export const CycleForm = ({ back }: { back: string }) => (
+export const CycleForm = ({ back }: { back: string }) =>
+  useMayChange() ? <CycleAction back={back} /> : null;
+
+const CycleAction = ({ back }: { back: string }) => (
   <div class="act">
     <form method="post" action="/run-cycle" data-progress="Running">
       <FormToken />
@@ -36,7 +43,14 @@ export const CycleForm = ({ back }: { back: string }) => (
   </div>
 );
 
-export const EndSilence = ({ id, back }: { id: string; back: string }) => (
+interface EndProps {
+  readonly id: string;
+  readonly back: string;
+}
+
+export const EndSilence = (props: EndProps) => (useMayChange() ? <EndAction {...props} /> : null);
+
+const EndAction = ({ id, back }: EndProps) => (
   <form method="post" action="/silences/end" class="inline">
     <FormToken />
     <input type="hidden" name="id" value={id} />
@@ -112,12 +126,17 @@ function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "bac
   );
 }
 
-export function SilenceForm({ back, ...fields }: SilenceFormProps) {
+export const SilenceForm = (props: SilenceFormProps) =>
+  useMayChange() ? <SilenceAction {...props} /> : null;
+
+function SilenceAction({ back, ...fields }: SilenceFormProps) {
   const { invariant, subject, length, reason } = fields.input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
     ...(subject && { subject }),
-    until: formatInstant(useNow() + (lengthOf(length) ?? HOUR_MS)),
+    ...(length === RECOVERS
+      ? { until_recovered: true }
+      : { until: formatInstant(useNow() + (lengthOf(length) ?? HOUR_MS)) }),
     reason: reason || "why",
   };
   return (

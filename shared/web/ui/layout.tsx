@@ -3,7 +3,8 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { healthOf, type Summary, type SummaryHealth } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
-import { RenderContext, useViewer, type Viewer } from "./context.ts";
+import { RenderContext, type Viewer } from "./context.ts";
+import { FormToken } from "./form-token.tsx";
 import { Mark, NoticeLine, type PageNotice } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
@@ -15,11 +16,6 @@ interface PageProps {
   readonly summary?: Summary;
   readonly viewer?: Viewer | null;
   readonly notice?: PageNotice | null;
-}
-
-export function FormToken() {
-  const { formToken } = useViewer();
-  return formToken === null ? null : <input type="hidden" name="form_token" value={formToken} />;
 }
 
 export const Breadcrumb = () => (

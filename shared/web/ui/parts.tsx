@@ -10,6 +10,7 @@ import type { HealthState, InvariantSummary, ShownState, Summary } from "../summ
 import { useNow } from "./context.ts";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
+import { RestoreSilence } from "./undo.tsx";
 
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
@@ -73,10 +74,20 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
   </h3>
 );
 
-/** The end and the reason of a silence. */
-export const Until = ({ silence }: { silence: Silence }) => (
+type SilenceEnd = Pick<Silence, "untilMs" | "untilRecovered" | "reason" | "by">;
+
+/** The end and the reason of a silence, and who made it. */
+export const Until = ({ silence: { untilMs, untilRecovered, reason, by } }: { silence: SilenceEnd }) => (
   <>
-    until <When ms={silence.untilMs} />: <Name text={silence.reason} />
+    until {untilMs !== null && <When ms={untilMs} />}
+    {untilMs !== null && untilRecovered && " or "}
+    {untilRecovered && "it recovers"}: <Name text={reason} />
+    {by !== undefined && (
+      <span class="dim">
+        {" "}
+        (<Name text={by} />)
+      </span>
+    )}
   </>
 );
 
@@ -179,12 +190,15 @@ function ViolationItem({ violation, withInvariant = false }: ViolationProps) {
 export interface PageNotice {
   readonly text: string;
   readonly isProblem: boolean;
+  /** A silence that the viewer has just ended, signed: one click restores it. */
+  readonly undo?: string | undefined;
 }
 
-export const NoticeLine = ({ notice: { text, isProblem } }: { notice: PageNotice }) => (
-  <p class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
+export const NoticeLine = ({ notice: { text, isProblem, undo } }: { notice: PageNotice }) => (
+  <div class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
     <Name text={text} />
-  </p>
+    {undo !== undefined && <RestoreSilence undo={undo} />}
+  </div>
 );
 
 /** The warning that the last full cycle is too old, or that there was none. */

@@ -55,6 +55,7 @@ section, nav { margin-top: 24px; }
 .verdict { display: flex; align-items: center; gap: 16px; }
 .verdict > .mark { width: 40px; height: 40px; }
 .act { margin-inline-start: auto; display: grid; justify-items: end; gap: 4px; max-width: 60%; }
+.said form { display: inline; margin-inline-start: 12px; }
 .said, .stale-line { margin-top: 20px; padding: 10px 14px; border: 1px solid var(--line); border-inline-start: 4px solid var(--green); border-radius: 6px; background: var(--card); }
 .said.problem { border-inline-start-color: var(--red); background: var(--red-wash); }
 .stale-line { display: flex; gap: 10px; border-inline-start-color: var(--unknown); background: var(--amber-wash); font-size: 16px; }

@@ -1,13 +1,10 @@
 /** Escapes the platform's texts for pages and shells. JSX escapes markup only. */
+import { shellWord } from "../../shell.ts";
 import { codeOf, INVISIBLE } from "../../text.ts";
 import type { Viewer } from "./context.ts";
 
 /** Replaces invisible characters by their codes: `a\u202eb`. */
 export const plain = (text: string): string => text.replace(INVISIBLE, codeOf);
-
-/** Quotes the text as one word of a POSIX shell. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** A function URL that checks signatures accepts no token. */
 const SIGNED = [
