@@ -6,6 +6,7 @@ import type { RunCycle } from "../../shared/web/cycles.ts";
 import type { Target } from "../faults/target.ts";
 import { scaledClock } from "../platform/clock.ts";
 import type { AgentContainers } from "../platform/containers.ts";
+import { messageOf } from "../platform/context.ts";
 import { localFleet } from "../platform/local-fleet.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import type { Release } from "../platform/releases.ts";
@@ -164,7 +165,8 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     const failures: unknown[] = [];
     // One end that fails must not keep the others running.
     for (const end of ends.splice(0).reverse()) await end().catch((error) => failures.push(error));
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0)
+      throw new LocalError(`could not be ended: ${failures.map(messageOf).join("; ")}`);
   };
   try {
     const servers = await startServers(await dataFolder(options.dataFolder, onClose), onClose);

@@ -4,9 +4,9 @@ import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
+import { shellWord } from "../../shared/shell.ts";
 import { DAY_MS, parseDuration, SECOND_MS } from "../../shared/time.ts";
 import { PASSED_ON } from "../../shared/variables.ts";
-import { shellWord } from "../../shared/web/ui/texts.ts";
 import { startEnvironment } from "./environment.ts";
 import { LocalError } from "./local-error.ts";
 
