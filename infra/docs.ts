@@ -120,7 +120,7 @@ ${table(GROUPS.commandLine, { isDeployed: false })}
 
 ## \`npm start\`
 
-It reads these, \`ADMIN_TOKEN\`, \`PUBLIC_BADGE\`, \`CHECKS_OFF\`, \`CHECKS_ON\`, \`SEVERITIES\`, and the variables of alerts.
+It reads these, \`ADMIN_TOKEN\`, \`READ_TOKENS\`, \`PUBLIC_BADGE\`, \`CHECKS_OFF\`, \`CHECKS_ON\`, \`SEVERITIES\`, and the variables of alerts.
 
 ${table(GROUPS.local, { isDeployed: false })}
 `;

@@ -4,6 +4,7 @@ import { ALERT_POLICY } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
 import { CHECKS, offAndOn } from "../shared/config/checks.ts";
 import { CYCLE } from "../shared/config/cycle.ts";
+import { clashesIn, HASH_FIX, NAME_FIX, READER_NAME, SHA256_HEX } from "../shared/config/read-tokens.ts";
 import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
 import { leaseMs } from "../shared/cycle/lease.ts";
 import { INVARIANT_IDS, type InvariantId, KNOWN_IDS } from "../shared/invariants/index.ts";
@@ -127,6 +128,20 @@ const Severities = z.partialRecord(Id, oneOf(SEVERITIES), {
       : 'give the severities by id, like {"S-01": "major"}',
 });
 
+const readersOf = (tokens: Readonly<Record<string, string>>) =>
+  Object.entries(tokens).map(([name, sha256]) => ({ name, sha256: sha256.toLowerCase() }));
+
+const ReadTokens = z
+  .record(matching(READER_NAME, `give a name of ${NAME_FIX}`), matching(SHA256_HEX, `give ${HASH_FIX}`), {
+    error: (issue) =>
+      issue.code === "invalid_key"
+        ? `can't name a token: give ${NAME_FIX}`
+        : 'give the hashes by name, like {ada: "…"}',
+  })
+  .superRefine((tokens, { addIssue }) => {
+    for (const message of clashesIn(readersOf(tokens))) addIssue({ code: "custom", message });
+  });
+
 /** Which invariants run, and how severe they are. */
 export const CheckSettings = z
   .strictObject(
@@ -233,6 +248,8 @@ export const Settings = z
       functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
       /** Whether `/badge.svg`, which shows how many invariants are red, needs no token. */
       publicBadge: flagOf(API.publicBadge),
+      /** Who sees everything and changes nothing: the SHA-256 of each one's token, by name. The hashes are no secret. */
+      readTokens: writes(API.readTokens, ReadTokens.default({}), readersOf),
       /** How long the functions' logs are kept. */
       logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
       /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
@@ -268,6 +285,11 @@ export const Settings = z
       refuse(
         "publicBadge",
         "can't be with functionUrl.auth iam, which asks everybody for a signature: leave it out, or take bearer",
+      );
+    if (Object.keys(settings.readTokens).length > 0 && settings.functionUrl.auth === "iam")
+      refuse(
+        "readTokens",
+        "can't be with functionUrl.auth iam, where callers sign and send no token: leave them out, or take bearer",
       );
     if (fileSystem && !network)
       refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");

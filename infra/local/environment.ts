@@ -2,6 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { CHANNEL_VARIABLES } from "../../shared/alerts/channels/index.ts";
 import type { Canary } from "../../shared/canary.ts";
+import type { ReadToken } from "../../shared/config/read-tokens.ts";
 import type { RunCycle } from "../../shared/web/cycles.ts";
 import type { Target } from "../faults/target.ts";
 import { scaledClock } from "../platform/clock.ts";
@@ -30,6 +31,8 @@ export interface LocalOptions {
   readonly dockerHost: string;
   readonly dockerCertPath?: string | undefined;
   readonly adminToken?: string | undefined;
+  /** Of those who see everything and change nothing. Default: nobody. */
+  readonly readTokens?: readonly ReadToken[];
   readonly publicBadge?: boolean;
   /** The variables of alerts, and of which invariants run. */
   readonly variables: Readonly<Record<string, string>>;

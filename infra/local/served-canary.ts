@@ -72,6 +72,7 @@ export async function serveCanary(
       canary,
       runCycle: run,
       adminToken: token,
+      readTokens: options.readTokens ?? [],
       publicBadge: options.publicBadge ?? false,
       logError: options.log ?? console.error,
       more: [registerBreaks(breaks)],

@@ -21,6 +21,8 @@ export interface InvariantState {
   readonly redBesides: number;
   /** When operators were last notified of this red; null where they were not. */
   readonly announcedAtMs: number | null;
+  /** The channels that were sent this red: they are sent its end. Absent in memories of older versions. */
+  readonly notified?: readonly string[];
   /** How many verdicts in a row have been unknown, and whether operators were notified. */
   readonly blindCycles: number;
   readonly blindAnnounced: boolean;
@@ -43,9 +45,14 @@ export interface BlindSource {
 /** By the text before the colon in `sources_unavailable`: `redis`, `docker.exec[ruby]`. */
 export type BlindSources = Readonly<Record<string, BlindSource>>;
 
+/** The source that a part belongs to: `docker` of `docker.exec[ruby]`. */
+export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
+
 export interface AlertState {
   readonly states: InvariantStates;
   readonly blindSources: BlindSources;
+  /** The channels that were sent what is blind now. Absent where nothing is, and in memories of older versions. */
+  readonly blindNotified?: readonly string[];
 }
 
 /** The part of a state that says how long verdicts have been unknown: they have not. */

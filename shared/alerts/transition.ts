@@ -13,6 +13,7 @@ import {
   NOT_BLIND,
   type RedSubject,
   redSubjectOf,
+  sourceOf,
   stateOf,
 } from "./state.ts";
 import { stillRed } from "./still-red.ts";
@@ -79,9 +80,6 @@ export function worstSeverity(verdict: Verdict, findings: readonly AnyFinding[])
 export const isBlind = ({ status, discreditedBy, isInDoubt }: Verdict): boolean =>
   status === "unknown" && !discreditedBy && !isInDoubt;
 
-/** The source that a part belongs to: `docker` of `docker.exec[ruby]`. */
-export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
-
 /**
  * Computes the state after a cycle.
  * @param prior what the last cycle left
@@ -102,6 +100,7 @@ export function transition(
     return { id, after, change: changeOf(before, after, verdict, nowMs, silences) };
   });
   return {
+    ...(prior.blindNotified && { blindNotified: prior.blindNotified }),
     states: {
       ...prior.states,
       ...turnedOff(prior.states, result.offInvariants),
@@ -148,6 +147,7 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
     red,
     redBesides,
     announcedAtMs: isRed ? prior.announcedAtMs : null,
+    ...(isRed && prior.notified && { notified: prior.notified }),
     ...NOT_BLIND,
     checked: seenCount(verdict.coverage),
   };

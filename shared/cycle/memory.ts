@@ -81,6 +81,17 @@ const withShortLines = (memory: Memory): Memory => ({
 /** The length of each text of an alert in the smallest form. A full outbox of them fits in an item. */
 const BRIEF = 40;
 
+/** What of an alert helps a reader, and may be left out. */
+const NO_GUIDANCE = {
+  subjects: [],
+  names: [],
+  impact: null,
+  safe: null,
+  verify: [],
+  fix: [],
+  links: { invariant: null, runbook: null, status: null },
+};
+
 /** Says that something happened, to what and how bad it is. */
 const brief = (alert: Alert): Alert => ({
   ...alert,
@@ -92,6 +103,7 @@ const brief = (alert: Alert): Alert => ({
   runbook: null,
   context: [],
   statusUrl: null,
+  ...NO_GUIDANCE,
 });
 
 /** A memory, and ever smaller forms of it, the whole first. */
@@ -114,7 +126,10 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
   // The lines below an alert's summary go first: a shorter alert is still an alert.
   const terse = {
     ...memory,
-    outbox: memory.outbox.map((entry) => ({ ...entry, alert: { ...entry.alert, lines: [], more: 0 } })),
+    outbox: memory.outbox.map((entry) => ({
+      ...entry,
+      alert: { ...entry.alert, ...NO_GUIDANCE, links: entry.alert.links, lines: [], more: 0 },
+    })),
   };
   yield terse;
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
@@ -130,5 +145,6 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
       ...recollections.map((r) => r.shrink?.(partOf(r, memory.recall))),
     ),
     blindSources: {},
+    ...(memory.blindNotified && { blindNotified: memory.blindNotified }),
   };
 }

@@ -1,6 +1,7 @@
 /** One cycle: take the lease, gather, judge, remember, deliver. */
 import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
+import { routesOf } from "../alerts/route.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import { isBlind } from "../alerts/transition.ts";
@@ -118,7 +119,7 @@ async function readAndJudge(
 async function remember(canary: Canary, lease: Lease, finished: Finished): Promise<CycleOutcome> {
   const { startedAtMs, drafts, gathered, request } = finished;
   const channels = Object.keys(canary.alerts.senders);
-  const change = timed(canary, "transition", () => changeOf(canary, lease, finished, channels.length > 0));
+  const change = timed(canary, "transition", () => changeOf(canary, lease, finished));
   const [left, reserved] = await timed(canary, "journals", () =>
     Promise.all([leave(canary, lease, finished), reserveIds(canary, lease, finished)]),
   );
@@ -127,10 +128,11 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     nowMs: startedAtMs,
     idOf: reserved.idOf,
   });
-  const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, channels, startedAtMs);
+  const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, startedAtMs);
   const memory: Memory = {
     states: change.states,
     blindSources: change.blindSources,
+    ...(change.blindNotified && { blindNotified: change.blindNotified }),
     outbox,
     recall: left.recall,
     lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
@@ -177,7 +179,7 @@ const commit = (canary: Canary, lease: Lease, memory: Memory, next: Next): Promi
   );
 
 /** What changed, and who is notified of it. */
-function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
+function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished) {
   const { memory, silences } = lease;
   const { judged, gathered, checksOff, unread, request, startedAtMs } = finished;
   const result = {
@@ -187,7 +189,9 @@ function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, 
     unavailable: unread,
     isFull: request.invariantIds === undefined,
   };
-  return advance(memory, result, startedAtMs, { ...alerts.policy, hasChannel }, silences);
+  const { minSeverity, ...policy } = alerts.policy;
+  const routes = routesOf(alerts.senders, minSeverity);
+  return advance(memory, result, startedAtMs, { ...policy, routes }, silences);
 }
 
 /** A run of some invariants says nothing of the others, or of their sources. */

@@ -84,16 +84,17 @@ const completed = (states: Record<string, Fields>): Memory["states"] =>
 /** Reads the parsed JSON. Returns null where it has not the shape of a memory. */
 function fromJson(json: unknown): Memory | null {
   if (!isObject(json)) return null;
-  const { schema: _, states, blindSources = {}, outbox = [], lastFullCycle = null, ...recall } = json;
+  const { schema: _, states, blindSources = {}, blindNotified, ...others } = json;
+  const { outbox = [], lastFullCycle = null, ...recall } = others;
   const isWhole =
     isEach(states, isState) &&
     isEach(blindSources, isBlindSource) &&
     Array.isArray(outbox) &&
     outbox.every(isPending) &&
     isFullCycle(lastFullCycle);
-  return isWhole
-    ? ({ states: completed(states), blindSources, outbox, recall, lastFullCycle } as unknown as Memory)
-    : null;
+  if (!isWhole) return null;
+  const sight = { blindSources, ...(Array.isArray(blindNotified) && { blindNotified }) };
+  return { states: completed(states), ...sight, outbox, recall, lastFullCycle } as unknown as Memory;
 }
 
 /**

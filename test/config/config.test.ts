@@ -459,6 +459,7 @@ describe("the tokens of the API and the command line", () => {
       dockerHost: "unix:///var/run/docker.sock",
       dockerCertPath: undefined,
       adminToken: undefined,
+      readTokens: [],
       publicBadge: false,
       variables: {},
     });
@@ -466,6 +467,7 @@ describe("the tokens of the API and the command line", () => {
       dockerHost: "tcp://d:2376",
       dockerCertPath: "/certs",
       adminToken: ADMIN_TOKEN,
+      readTokens: [],
       publicBadge: false,
       variables: {},
     });

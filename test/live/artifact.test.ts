@@ -566,7 +566,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       apiSecret.value = JSON.stringify(values);
       const closed = await ask(await startApi(), { path: "/api/canary/status", token: OLD_ADMIN_TOKEN });
       expect(closed).toMatchObject({ status: 503, body: { code: "misconfigured" } });
-      expect(closed.stderr).toMatch(/may hold ADMIN_TOKEN$/m);
+      expect(closed.stderr).toMatch(/may hold ADMIN_TOKEN, READ_TOKENS$/m);
     });
 
     test("409 with the time to come back, while another cycle holds the lease: no error of the cycle function", async () => {

@@ -8,6 +8,7 @@ import { violationId } from "../../shared/store/table.ts";
 import { type AppOptions, createApp } from "../../shared/web/app.ts";
 import { CycleNotRun, type RunCycle } from "../../shared/web/cycles.ts";
 import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
+import { oneByOne } from "../support/alert.ts";
 import {
   DAY_MS,
   HOUR_MS,
@@ -518,7 +519,10 @@ describe("the first page", () => {
   test("before the first full cycle nobody is told that there is no channel", async () => {
     const { ask, canary } = await signedIn();
     expect(textOf((await ask("/")).text)).toContain("The next full cycle says which channels there are.");
-    const slack = { ...canary.deps, alerts: { ...canary.deps.alerts, senders: { slack: async () => {} } } };
+    const slack = {
+      ...canary.deps,
+      alerts: { ...canary.deps.alerts, senders: { slack: oneByOne(async () => {}) } },
+    };
     await runCycle(slack, { trigger: "schedule" });
     // What shows the page has no sender: the cycle has left the names.
     expect(textOf((await ask("/")).text)).toContain("All delivered, by slack.");

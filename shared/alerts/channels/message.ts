@@ -20,6 +20,8 @@ export function headline({ kind, invariantId, title, severity }: Alert): string 
       return `🙈 ${name}`;
     case "sees":
       return `👀 ${name}`;
+    case "test":
+      return `🔔 ${name}`;
   }
 }
 

@@ -96,13 +96,13 @@ async function post(url: string, message: object, signal: AbortSignal) {
 
 const slackSender =
   (url: string): Send =>
-  async (alert, signal) => {
-    const { status, headers, body } = await post(url, slackMessage(alert), signal).catch((error) => {
+  async (alerts, signal) => {
+    const { status, headers, body } = await post(url, slackMessage(alerts[0]!), signal).catch((error) => {
       if (signal.aborted) throw new NotDelivered("slack: no answer in time");
       throw new NotDelivered(`slack: ${error.code ?? "the connection failed"}`);
     });
     // Slack answers 200 with another text for some faults: only "ok" confirms the message.
-    if (status === 200 && body === "ok") return;
+    if (status === 200 && body === "ok") return "HTTP 200 ok";
     const reason = /^[a-z_]{1,40}$/.test(body) ? ` ${body}` : "";
     throw new NotDelivered(`slack: HTTP ${status}${reason}`, {
       retryAfterMs: parseRetryAfter(headers["retry-after"] ?? null, Date.now()),
@@ -113,5 +113,8 @@ const slackSender =
 export const slack = {
   name: "slack",
   variables: SLACK,
-  configure: ({ webhookUrl }) => (webhookUrl === null ? null : slackSender(webhookUrl)),
+  prefix: "SLACK",
+  named: ["webhookUrl"],
+  configure: ({ webhookUrl }) =>
+    webhookUrl === null ? null : { send: slackSender(webhookUrl), together: 1, holdsOpen: false },
 } as const satisfies ChannelSpec<typeof SLACK>;

@@ -49,11 +49,12 @@ function snsSender(topicArn: string): Send {
   // The topic's own region, which can be another than ours.
   const region = topicArn.split(":")[3]!;
   const client = new SNSClient({ region, ...awsRequests() });
-  return async (alert, signal) => {
-    const { subject, text } = plainMessage(alert);
+  return async (alerts, signal) => {
+    const { subject, text } = plainMessage(alerts[0]!);
     const publish = new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text });
     try {
-      await client.send(publish, { abortSignal: signal });
+      const { MessageId } = await client.send(publish, { abortSignal: signal });
+      return `message ${MessageId}`;
     } catch (error) {
       const { name } = error as Error;
       throw new NotDelivered(`sns: ${signal.aborted ? "no answer in time" : name}`, {
@@ -66,5 +67,8 @@ function snsSender(topicArn: string): Send {
 export const sns = {
   name: "sns",
   variables: SNS,
-  configure: ({ topicArn }) => (topicArn === null ? null : snsSender(topicArn)),
+  prefix: "SNS",
+  named: ["topicArn"],
+  configure: ({ topicArn }) =>
+    topicArn === null ? null : { send: snsSender(topicArn), together: 1, holdsOpen: false },
 } as const satisfies ChannelSpec<typeof SNS>;

@@ -142,11 +142,10 @@ function redFacts(id: string, names: readonly string[]): Partial<Facts> {
 }
 
 const POLICY: AlertPolicy = {
-  hasChannel: true,
+  routes: [{ name: "slack", minSeverity: "minor", invariants: null, holdsOpen: false }],
   onRecovery: true,
   onSpread: true,
   remindAfterMs: DAY_MS,
-  minSeverity: "minor",
   blindAfterCycles: 1,
 };
 const NOTHING: AlertState = { states: {}, blindSources: {} };
