@@ -1,5 +1,18 @@
 /** What the alert machine remembers from one cycle to the next. The names of fields are those of the stored memory. */
 
+/**
+ * What is counted of an episode while it lasts. A tuple, since the memory holds one for each red subject: how many cycles found
+ * it; the most that one of them found, and when; the place of its worst severity in `SEVERITIES`; and whether its item is known
+ * to be in the table.
+ */
+export type Tally = readonly [
+  cycles: number,
+  peak: number,
+  peakAtMs: number,
+  severity: number,
+  isRecorded: boolean,
+];
+
 /** A subject that is red, and by which findings. */
 export interface RedSubject {
   readonly sinceMs: number;
@@ -8,6 +21,8 @@ export interface RedSubject {
   readonly more?: boolean;
   /** Operators were notified of it, or are about to be: it is in the outbox. */
   readonly announced?: boolean;
+  /** Absent in memories of older versions, and where the store had no room for it. */
+  readonly episode?: Tally;
 }
 
 export interface InvariantState {

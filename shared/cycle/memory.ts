@@ -1,13 +1,26 @@
 /** What one cycle leaves to the next, and what of it may be left out where it does not fit in one item. */
 import type { Alert, Pending } from "../alerts/alert.ts";
-import type { AlertState, InvariantState, InvariantStates } from "../alerts/state.ts";
+import type { AlertState, InvariantState, InvariantStates, Tally } from "../alerts/state.ts";
 import { partOf, type Recollection } from "../recall/recollection.ts";
 import { cut, MAX_LINE } from "../text.ts";
+
+/** An episode that has ended, and whose item is not known to say so yet. */
+export interface Ending {
+  readonly invariantId: string;
+  readonly subject: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly episode: Tally;
+  /** It is not on the roster any more. */
+  readonly isGone?: true;
+}
 
 /** Everything that the `MEMORY` item holds besides its lease. */
 export interface Memory extends AlertState {
   /** Alerts that some channel has not taken yet, oldest first. */
   readonly outbox: readonly Pending[];
+  /** Episodes that have ended, newest last. Absent in a memory of an older version. */
+  readonly endings?: readonly Ending[];
   /** The parts of the recollections (shared/recall). Their names do not overlap. */
   readonly recall: Readonly<Record<string, unknown>>;
   /** The last cycle that ran every invariant. */
@@ -138,6 +151,7 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
   // What is left is bounded in number and in length, whatever the cycle found.
   yield {
     states: mapStates(keyless.states, withSubjects(0)),
+    endings: [],
     outbox: memory.outbox.map((entry) => ({ ...entry, alert: brief(entry.alert) })),
     lastFullCycle: memory.lastFullCycle && { ...memory.lastFullCycle, sourcesUnavailable: [] },
     recall: Object.assign(

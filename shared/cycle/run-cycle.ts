@@ -6,10 +6,11 @@ import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import { isBlind } from "../alerts/transition.ts";
 import type { Canary } from "../canary.ts";
-import { type Lease, LeaseLost, type Next } from "../store/lease.ts";
+import { type Committed, type Lease, LeaseLost, type Next } from "../store/lease.ts";
 import { formatInstant } from "../time.ts";
 import { factsOf, whyOff } from "../verdict/evaluate.ts";
 import { deliverOutbox } from "./deliver.ts";
+import { planEpisodes } from "./episodes.ts";
 import type { Finished } from "./finished.ts";
 import { gather } from "./gather.ts";
 import { judge } from "./judge.ts";
@@ -120,8 +121,12 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   const { startedAtMs, drafts, gathered, request } = finished;
   const channels = Object.keys(canary.alerts.senders);
   const change = timed(canary, "transition", () => changeOf(canary, lease, finished));
-  const [left, reserved] = await timed(canary, "journals", () =>
-    Promise.all([leave(canary, lease, finished), reserveIds(canary, lease, finished)]),
+  const [left, reserved, plan] = await timed(canary, "journals", () =>
+    Promise.all([
+      leave(canary, lease, finished),
+      reserveIds(canary, lease, finished),
+      planEpisodes(canary, lease, finished, change.states),
+    ]),
   );
   const alerts = toAlerts(canary, change.notices, {
     snapshotTime: finished.snapshotTime,
@@ -130,10 +135,11 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   });
   const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, startedAtMs);
   const memory: Memory = {
-    states: change.states,
+    states: plan.states,
     blindSources: change.blindSources,
     ...(change.blindNotified && { blindNotified: change.blindNotified }),
     outbox,
+    endings: plan.endings,
     recall: left.recall,
     lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
   };
@@ -156,7 +162,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   );
   const nothing: AlertsOutcome = { delivered: 0, pending: outbox.length, failures: [], dropped: [] };
   const [failures, delivered] = await Promise.all([
-    writeRecord(canary, finished, report, reserved),
+    writeRecord(canary, finished, report, { reserved, plan, written: committed.written }),
     willDeliver ? timed(canary, "deliver", () => deliverOutbox(canary, committed, request)) : nothing,
   ]);
   return {
@@ -171,7 +177,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
   };
 }
 
-const commit = (canary: Canary, lease: Lease, memory: Memory, next: Next): Promise<Lease> =>
+const commit = (canary: Canary, lease: Lease, memory: Memory, next: Next): Promise<Committed> =>
   timed(canary, "commit", () =>
     underLease(canary, lease, () =>
       canary.store.lease.commit(lease, memorySizes(memory, canary.recollections), next),

@@ -10,7 +10,7 @@ import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import { EMPTY_MEMORY, type Memory, type MemorySizes } from "../cycle/memory.ts";
 import { MINUTE_MS } from "../time.ts";
-import { decodeMemory, encodeMemory, MemoryUnreadable } from "./memory-codec.ts";
+import { decodeMemory, fitMemory, MemoryUnreadable } from "./memory-codec.ts";
 import type { Item, Table } from "./requests.ts";
 import { MEMORY_KEY, readMemoryItem, readSilences, silenceAttribute } from "./silences.ts";
 
@@ -33,6 +33,12 @@ export interface Lease {
   readonly memory: Memory;
   /** Those in force, and those that ended: a commit removes these. */
   readonly silences: readonly Silence[];
+}
+
+/** A lease after a commit. */
+export interface Committed extends Lease {
+  /** The form of the memory that was written: what a reader, and the next cycle, gets. */
+  readonly written: Memory;
 }
 
 /** Another cycle holds the lease. */
@@ -60,7 +66,7 @@ export interface LeaseStore {
    * @returns the lease to commit with next
    * @throws LeaseLost where another cycle has taken the lease
    */
-  commit(lease: Lease, sizes: MemorySizes, next: Next): Promise<Lease>;
+  commit(lease: Lease, sizes: MemorySizes, next: Next): Promise<Committed>;
   /** The memory and the silences as they are, without a lease. @throws MemoryUnreadable */
   read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
 }
@@ -161,9 +167,9 @@ async function release({ client, name }: Table, owner: string): Promise<void> {
   }
 }
 
-async function commit(table: Table, lease: Lease, sizes: MemorySizes, next: Next): Promise<Lease> {
+async function commit(table: Table, lease: Lease, sizes: MemorySizes, next: Next): Promise<Committed> {
   const version = lease.version + 1;
-  const bytes = encodeMemory(sizes);
+  const { bytes, memory: written } = fitMemory(sizes);
   const ended = lease.silences.filter(
     (silence) => !isInForce(silence, next.nowMs) || next.endedSilences?.includes(silence),
   );
@@ -199,6 +205,7 @@ async function commit(table: Table, lease: Lease, sizes: MemorySizes, next: Next
     ...lease,
     version,
     memory: sizes.whole,
+    written,
     silences: lease.silences.filter((s) => !ended.includes(s)),
   };
 }

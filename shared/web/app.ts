@@ -8,6 +8,8 @@ import { secureHeaders } from "hono/secure-headers";
 import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { registerAgents } from "./api/agents.ts";
+import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
@@ -28,6 +30,8 @@ const MAX_BODY_BYTES = 64 * 1024;
 const ROUTES: readonly RegisterRoutes[] = [
   registerRunCycle,
   registerViolations,
+  registerEpisodes,
+  registerAgents,
   registerStatus,
   registerSilences,
   registerMetrics,

@@ -273,7 +273,8 @@ describe("the table", () => {
       const outcome = await cycle();
       vi.useRealTimers();
       expect(outcome).toMatchObject({ kind: "done", alerts: { delivered: 1 } });
-      expect(batches()).toBe(2);
+      // The record and its rest, the episode, and the agents as they were seen.
+      expect(batches()).toBe(4);
       expect(await written()).toEqual({ cycles: 1, violations: 1 });
     });
 

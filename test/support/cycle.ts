@@ -188,6 +188,8 @@ const copyOf = (store: Store): Store => ({
   evidence: { ...store.evidence },
   freshness: { ...store.freshness },
   history: { ...store.history },
+  episodes: { ...store.episodes },
+  latest: { ...store.latest },
 });
 // biome-ignore lint/suspicious/noExplicitAny: each call has other arguments.
 type Call = (...args: any[]) => Promise<unknown>;

@@ -16,6 +16,7 @@ const RunCycleRequest = z
 const route = createRoute({
   method: "post",
   path: "/api/canary/run-cycle",
+  operationId: "runCycle",
   summary: "Run one cycle now",
   request: { body: { required: false, content: { "application/json": { schema: RunCycleRequest } } } },
   responses: {

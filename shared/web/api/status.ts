@@ -14,6 +14,7 @@ const CyclesQuery = RangeQuery.extend(pageQuery(50));
 const status = createRoute({
   method: "get",
   path: "/api/canary/status",
+  operationId: "getStatus",
   summary: "What is red, unknown and green, and since when",
   responses: { 200: jsonBody("Every invariant's state", Status) },
 });
@@ -21,6 +22,7 @@ const status = createRoute({
 const cycles = createRoute({
   method: "get",
   path: "/api/canary/cycles",
+  operationId: "listCycles",
   summary: "Cycles, newest first; the last 24 hours where no start_time is given",
   request: { query: CyclesQuery },
   responses: { 200: jsonBody("A page of cycles", CyclesPage), 422: jsonBody("A bad parameter", ErrorBody) },
@@ -29,6 +31,7 @@ const cycles = createRoute({
 const health = createRoute({
   method: "get",
   path: "/healthz",
+  operationId: "getHealth",
   summary: "200 only while the last full cycle is fresh; needs no token",
   security: [],
   responses: { 200: jsonBody("Fresh", Health), 503: jsonBody("Stale, or the state can't be read", Health) },

@@ -19,6 +19,7 @@ const ViolationsQuery = z.object({
 const list = createRoute({
   method: "get",
   path: "/api/canary/violations",
+  operationId: "listViolations",
   summary: "Violations, newest first",
   request: { query: ViolationsQuery },
   responses: {
@@ -30,6 +31,7 @@ const list = createRoute({
 const stats = createRoute({
   method: "get",
   path: "/api/canary/violations/stats",
+  operationId: "getViolationStats",
   summary: "How many violations there were, by invariant, severity and UTC day",
   request: { query: RangeQuery },
   responses: { 200: jsonBody("The counters", ViolationStats), 422: jsonBody("A bad parameter", ErrorBody) },
@@ -38,6 +40,7 @@ const stats = createRoute({
 const one = createRoute({
   method: "get",
   path: "/api/canary/violations/{id}",
+  operationId: "getViolation",
   summary: "One violation",
   request: { params: z.object({ id: z.string() }) },
   responses: {
