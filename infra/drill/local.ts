@@ -1,4 +1,5 @@
 /** Opens an embedded environment for the drill, with the fleet's traffic in it. */
+import { sendRequest } from "../../shared/cli/http-request.ts";
 import { CHECKS } from "../../shared/config/checks.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { startEnvironment } from "../local/environment.ts";
@@ -29,9 +30,9 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
     name: `an embedded environment (release ${options.release ?? "today"})`,
     isAlone: true,
     off: environment.canary.checks.off,
-    api: canaryApi((path, init) =>
-      fetch(url + path, {
-        ...init,
+    api: canaryApi((path, message) =>
+      sendRequest(url + path, {
+        ...message,
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       }),
     ),

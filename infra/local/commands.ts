@@ -1,8 +1,10 @@
 /** `canary break` and `canary cure`: an invariant of what `npm start` runs is broken on purpose, and cured. */
 import type { Command } from "commander";
 import type { z } from "zod";
-import { type Api, call, UsageError } from "../../shared/cli/client.ts";
-import { type CommandContext, EXIT } from "../../shared/cli/command.ts";
+import { call } from "../../shared/cli/client.ts";
+import { type AddCommands, type CommandContext, EXIT } from "../../shared/cli/command.ts";
+import { UsageError } from "../../shared/cli/errors.ts";
+import { openRemote } from "../../shared/cli/remote.ts";
 import { plainJson, printable } from "../../shared/text.ts";
 import type { BreakAnswer, FaultsAnswer } from "./breaks-wire.ts";
 
@@ -13,24 +15,25 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** Opens the API of the canary at CANARY_URL; null where that is not set. */
-type Connect = () => Api | null;
-
-const NOT_LOCAL =
-  "only what `npm start` runs can be broken this way, and CANARY_URL names another canary: paste the export line that `npm start` prints";
+const PASTE = "paste the export line that `npm start` prints";
 
 /** Sends a request to the routes that only `npm start` has. @throws UsageError for what the caller can fix */
-async function callLocal<T>(connect: Connect, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
-  const api = connect();
-  if (!api) throw new UsageError("CANARY_URL is missing: paste the export line that `npm start` prints");
-  try {
-    const init = body && { method: "POST", body: JSON.stringify(body) };
-    const response = await api.request(`/api/local${path}`, init);
-    if (response.status === 404) throw new UsageError(NOT_LOCAL);
-    return (await call({ ...api, request: async () => response }, path, schema)).answer;
-  } finally {
-    await api.close();
-  }
+async function callLocal<T>(
+  context: CommandContext,
+  path: string,
+  schema: z.ZodType<T>,
+  body?: object,
+): Promise<T> {
+  const remote = context.remote();
+  if (!remote) throw new UsageError(`CANARY_URL is missing: ${PASTE}`);
+  const api = openRemote(remote);
+  const message = body && { method: "POST", body: JSON.stringify(body) };
+  const answer = await api.request(`/api/local${path}`, message);
+  if (answer.status === 404)
+    throw new UsageError(
+      `only what \`npm start\` runs can be broken this way, and ${api.names.url} names another canary: ${PASTE}`,
+    );
+  return (await call({ ...api, request: async () => answer }, path, schema)).answer;
 }
 
 /** Renders the answer to a break. @param isCycleNext whether a cycle follows */
@@ -59,14 +62,14 @@ function faultLines({ faults }: FaultsAnswer): string[] {
     });
 }
 
-/** Runs one cycle by `canary cycle`, and gives its exit code to `done`. */
-const runCycle = (canary: Command): Promise<unknown> => canary.parseAsync(["cycle"], { from: "user" });
+/** Runs one cycle by `canary cycle`, which sets the exit code. */
+function runCycle(canary: Command, { env }: CommandContext): Promise<unknown> {
+  const name = env();
+  return canary.parseAsync([...(name === undefined ? [] : ["--env", name]), "cycle"], { from: "user" });
+}
 
-/**
- * Adds the commands.
- * @param connect connects to the canary of CANARY_URL; null where that is not set
- */
-export function addBreakCommands(canary: Command, context: CommandContext, connect: Connect): void {
+/** Adds the commands. */
+export const addBreakCommands: AddCommands = (canary, context) => {
   const print = (lines: readonly string[]) => context.print(lines.map(printable).join("\n"));
   const wire = () => import("./breaks-wire.ts");
 
@@ -80,18 +83,18 @@ export function addBreakCommands(canary: Command, context: CommandContext, conne
       const { BreakAnswer, FaultsAnswer } = await wire();
       if (id === undefined) {
         if (fault !== undefined || cycle) throw new UsageError("name the invariant: canary break S-02");
-        const answer = await callLocal(connect, "/faults", FaultsAnswer);
+        const answer = await callLocal(context, "/faults", FaultsAnswer);
         if (json) context.print(plainJson(answer));
         else print(faultLines(answer));
         return context.done(EXIT.green);
       }
-      const answer = await callLocal(connect, "/break", BreakAnswer, {
+      const answer = await callLocal(context, "/break", BreakAnswer, {
         invariant_id: id,
         ...(fault !== undefined && { fault }),
       });
       if (json) context.print(plainJson(answer));
       else print(breakLines(answer, cycle === true));
-      if (cycle) await runCycle(canary);
+      if (cycle) await runCycle(canary, context);
       else context.done(EXIT.green);
     });
 
@@ -106,7 +109,7 @@ export function addBreakCommands(canary: Command, context: CommandContext, conne
         throw new UsageError("name one invariant, or give --all: canary cure S-02");
       const { CureAnswer } = await wire();
       const answer = await callLocal(
-        connect,
+        context,
         "/cure",
         CureAnswer,
         all ? { all: true } : { invariant_id: id },
@@ -121,7 +124,7 @@ export function addBreakCommands(canary: Command, context: CommandContext, conne
           `the next cycle sees ${ids} recover${cycle ? "" : ": run `canary cycle`"}`,
         ]);
       }
-      if (cycle) await runCycle(canary);
+      if (cycle) await runCycle(canary, context);
       else context.done(EXIT.green);
     });
-}
+};

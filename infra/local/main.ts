@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
+import { screenHere } from "../../shared/cli/screen.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
 import { shellWord } from "../../shared/shell.ts";
@@ -72,7 +73,7 @@ try {
     if (stopping.signal.aborted) return;
     if (outcome.kind === "busy")
       console.log(`cycle in progress, skipped (retry in ${outcome.retryAfterSeconds} s)\n`);
-    else console.log(`${renderCycle(outcome.report, process.stdout.isTTY === true)}\n`);
+    else console.log(`${renderCycle(outcome.report, screenHere())}\n`);
   };
   let running = cycle();
   // croner's interval counts from the last start, and `protect` allows one run at a time.

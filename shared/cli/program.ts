@@ -1,44 +1,63 @@
 /** The command line: its commands and their exit codes. */
 import { Command, CommanderError } from "commander";
-import pc from "picocolors";
-import { ConfigError } from "../config/reader.ts";
-import type { LocalTable } from "./client.ts";
-import { openApi, UsageError } from "./client.ts";
+import type { Api, LocalTable } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
 import { addCycleCommand } from "./commands/cycle.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
-import { addViolationsCommand } from "./commands/violations.ts";
+import { addViolationCommands } from "./commands/violations.ts";
+import { findRemote, openRemote, type Remote } from "./remote.ts";
+import { screenHere } from "./screen.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
-  addDoctorCommand,
-  addCycleCommand,
-  addViolationsCommand,
   addStatusCommands,
+  addViolationCommands,
   addSilenceCommands,
+  addCycleCommand,
+  addDoctorCommand,
 ];
 
 interface ProgramOptions {
+  readonly version: string;
   /** Commands that need more than a canary. */
   readonly more: readonly AddCommands[];
   /** Starts a table for a canary in this process. */
   readonly startTable: () => Promise<LocalTable>;
 }
 
+async function openApi(
+  remote: Remote | null,
+  needsState: boolean,
+  startTable: ProgramOptions["startTable"],
+): Promise<Api> {
+  if (remote) return openRemote(remote);
+  const { openInProcess } = await import("./in-process.ts");
+  return openInProcess(needsState, startTable);
+}
+
 /** Runs the command that the process arguments name, and returns the exit code. Never throws. */
-export async function runProgram({ more, startTable }: ProgramOptions): Promise<number> {
+export async function runProgram({ version, more, startTable }: ProgramOptions): Promise<number> {
   let code: number = EXIT.green;
+  const canary = new Command("canary")
+    .description("trinity-canary on the command line")
+    .version(version, "-V, --version", "the version of this command line")
+    .option("--env <name>", "which environment: its entry in the file of profiles (else CANARY_URL)")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  const env = () => canary.opts<{ env?: string }>().env;
+  const remote = () => findRemote(env());
   const context: CommandContext = {
-    open: (needsState) => openApi(needsState, startTable),
+    env,
+    remote,
+    open: (needsState) => openApi(remote(), needsState, startTable),
     done: (result) => {
       code = result;
     },
     print: (text) => void process.stdout.write(`${text}\n`),
-    colour: pc.isColorSupported && process.stdout.isTTY === true,
+    screen: screenHere,
   };
-  const canary = new Command("canary").description("trinity-canary on the command line").exitOverride();
   for (const add of [...COMMANDS, ...more]) add(canary, context);
   try {
     await canary.parseAsync();
@@ -48,9 +67,13 @@ export async function runProgram({ more, startTable }: ProgramOptions): Promise<
   }
 }
 
+/** Names rather than classes: a part that is loaded from its source has classes of its own. */
+const EXPLAINED = ["ConfigError", "UsageError"];
+
 /** Prints the error, unless commander has done so. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
+  const isExplained = error instanceof Error && EXPLAINED.includes(error.name);
   console.error(error instanceof Error ? error.message : error);
-  return error instanceof ConfigError || error instanceof UsageError ? EXIT.usage : EXIT.crash;
+  return isExplained ? EXIT.usage : EXIT.crash;
 }

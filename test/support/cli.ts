@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { addFleetCommands } from "../../infra/fleet/commands.ts";
 import { addBreakCommands } from "../../infra/local/commands.ts";
-import { openRemote } from "../../shared/cli/client.ts";
 import { runProgram } from "../../shared/cli/program.ts";
 
 /** Node's options for a file of the project that imports the pages. */
@@ -59,10 +58,8 @@ export async function runHere(
   process.argv = [process.execPath, CLI, ...args];
   try {
     const code = await runProgram({
-      more: [
-        (canary, { done }) => addFleetCommands(canary, done),
-        (canary, context) => addBreakCommands(canary, context, openRemote),
-      ],
+      version: "0.0.0",
+      more: [addFleetCommands, addBreakCommands],
       startTable: () => Promise.reject(new Error("what runs here needs no table")),
     });
     return { code, out, err };

@@ -1,14 +1,37 @@
 /** `canary silence`, `silences` and `unsilence`. */
-import { formatInstant, parseDuration } from "../../time.ts";
-import { UsageError } from "../client.ts";
-import { type AddCommands, loadViews, show } from "../command.ts";
+import { formatInstant } from "../../time.ts";
+import type { SilenceBody, SilencesBody } from "../../wire/schemas.ts";
+import { type AddCommands, type CommandContext, type JsonOption, loadSchemas, show } from "../command.ts";
 
 const PATH = "/api/canary/silences";
 
-function parseLength(text: string): number {
-  const ms = parseDuration(text, "mhd");
-  if (ms) return ms;
-  throw new UsageError(`--for ${text} is not a duration: give one such as 30m, 2h or 3d`);
+interface Options extends JsonOption {
+  readonly for: string;
+  readonly reason: string;
+  readonly subject?: string;
+}
+
+async function silence(context: CommandContext, invariant: string, options: Options): Promise<void> {
+  const [{ SilenceSchema: schema }, { renderSilence }, { invariantId }, { parseLength }] = await Promise.all([
+    loadSchemas(),
+    import("../views/silences.ts"),
+    import("../ids.ts"),
+    import("../moment.ts"),
+  ]);
+  const { for: length, reason, subject, json } = options;
+  const until = formatInstant(Date.now() + parseLength("--for", length));
+  const body = JSON.stringify({ invariant_id: invariantId(invariant), subject, until, reason });
+  const render = (silence: SilenceBody) => renderSilence(silence, context.screen());
+  await show(context, { path: PATH, init: { method: "POST", body }, schema, json, render });
+}
+
+async function listSilences(context: CommandContext, { json, utc }: JsonOption & { readonly utc?: boolean }) {
+  const [{ SilencesList: schema }, { renderSilences }] = await Promise.all([
+    loadSchemas(),
+    import("../views/silences.ts"),
+  ]);
+  const render = (silences: SilencesBody) => renderSilences(silences, context.screen({ utc }));
+  await show(context, { path: PATH, schema, json, render });
 }
 
 export const addSilenceCommands: AddCommands = (canary, context) => {
@@ -20,20 +43,13 @@ export const addSilenceCommands: AddCommands = (canary, context) => {
     .requiredOption("--reason <text>", "why, for anyone who reads it at 3 a.m.")
     .option("--subject <agent>", "only this agent")
     .option("--json", "the response and nothing else")
-    .action(async (invariant: string, { for: length, reason, subject, json }) => {
-      const until = formatInstant(Date.now() + parseLength(length));
-      const body = JSON.stringify({ invariant_id: invariant, subject, until, reason });
-      const { SilenceSchema: schema, renderSilence: render } = await loadViews();
-      await show(context, { path: PATH, init: { method: "POST", body }, schema, json, render });
-    });
+    .action((invariant: string, options) => silence(context, invariant, options));
   canary
     .command("silences")
     .description("the silences in force")
+    .option("--utc", "instants instead of how long it is until they are")
     .option("--json", "the response and nothing else")
-    .action(async ({ json }) => {
-      const { SilencesList: schema, renderSilences: render } = await loadViews();
-      await show(context, { path: PATH, schema, json, render });
-    });
+    .action((options) => listSilences(context, options));
   canary
     .command("unsilence")
     .description("end a silence: what is still red makes an alert with the next cycle")
