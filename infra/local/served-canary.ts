@@ -1,4 +1,5 @@
 /** The canary of the embedded environment, behind its port. */
+import { testAlerts } from "../../shared/alerts/alert-test.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
@@ -11,7 +12,7 @@ import { LocalError } from "./local-error.ts";
 import type { OnClose } from "./on-close.ts";
 import { serve } from "./serve.ts";
 import { newToken, type Servers } from "./servers.ts";
-import { TERMINAL, terminalSender } from "./terminal.ts";
+import { TERMINAL, terminalTransport } from "./terminal.ts";
 
 /** Takes the port. What answers there is given later. @throws LocalError where the port is taken */
 async function servePort(port: number, onClose: OnClose) {
@@ -36,7 +37,7 @@ async function servePort(port: number, onClose: OnClose) {
 function withTerminal(canary: Canary, print: LocalOptions["printMessage"]): Canary {
   const { senders } = canary.alerts;
   if (print === undefined || Object.keys(senders).length > 0) return canary;
-  return { ...canary, alerts: { ...canary.alerts, senders: { [TERMINAL]: terminalSender(print) } } };
+  return { ...canary, alerts: { ...canary.alerts, senders: { [TERMINAL]: terminalTransport(print) } } };
 }
 
 /** Opens the canary and serves its app. @param breaks gives the breaks of the platform, which is started later */
@@ -71,6 +72,7 @@ export async function serveCanary(
     createApp({
       canary,
       runCycle: run,
+      testAlerts: ({ channel }) => testAlerts(canary, channel),
       adminToken: token,
       readTokens: options.readTokens ?? [],
       publicBadge: options.publicBadge ?? false,
