@@ -2,6 +2,7 @@
 /** The entry point of the command line. Exit codes: 0 green, 1 red, 2 unknown without red, 254 usage or configuration, 255 crash. */
 import { addDrillCommand } from "../infra/drill/commands.ts";
 import { addFleetCommands } from "../infra/fleet/commands.ts";
+import { addBreakCommands } from "../infra/local/commands.ts";
 import project from "../package.json" with { type: "json" };
 import { runProgram } from "../shared/cli/program.ts";
 import { findWatching, openRemote } from "../shared/cli/remote.ts";
@@ -15,7 +16,7 @@ function connect(environment: string) {
 // Set instead of process.exit(): output that is still being written to a pipe must arrive.
 process.exitCode = await runProgram({
   version: project.version,
-  more: [(canary, context) => addDrillCommand(canary, context, connect), addFleetCommands],
+  more: [(canary, context) => addDrillCommand(canary, context, connect), addFleetCommands, addBreakCommands],
   startTable: async () => {
     const { startDynamo } = await import("../infra/local/dynamodb.ts");
     return startDynamo();

@@ -33,6 +33,8 @@ export interface AlertGuidance {
   readonly action: "trigger" | "resolve";
   /** The same from the first trigger to the end. */
   readonly dedupKey: string;
+  /** When the cycle began that it is of (unix ms). */
+  readonly atMs: number;
   /** Since when it is red, or blind (unix ms). */
   readonly sinceMs: number | null;
   /** The first of the subjects that it is about. */
@@ -112,6 +114,8 @@ export const dedupKeyOf = (environment: string, invariantId: string | null): str
 export const completed = (alert: Core & { readonly more: number } & Partial<AlertGuidance>): Alert => ({
   action: alert.kind === "recovered" || alert.kind === "sees" ? "resolve" : "trigger",
   dedupKey: dedupKeyOf(alert.environment, alert.invariantId),
+  // Its key begins with the time of its snapshot.
+  atMs: Date.parse(alert.key.slice(0, alert.key.indexOf("/"))) || 0,
   sinceMs: null,
   subjects: [],
   subjectsTotal: alert.subjects?.length ?? 0,

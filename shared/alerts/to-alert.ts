@@ -52,7 +52,7 @@ const textsIn = (value: unknown): string[] => {
 
 /** What every alert of this cycle and this invariant has. */
 const common = (
-  { environment, statusUrl, snapshotTime }: AlertContext,
+  { environment, statusUrl, snapshotTime, nowMs }: AlertContext,
   links: Links,
   id: string | null,
   kind: Alert["kind"],
@@ -63,6 +63,7 @@ const common = (
   key: `${snapshotTime}/${id ?? "sight"}/${kind}`,
   invariantId: id,
   dedupKey: dedupKeyOf(environment, id),
+  atMs: nowMs,
   links: {
     invariant: id === null ? null : links.invariant(id),
     runbook: id === null ? null : links.runbook(id),

@@ -1,5 +1,6 @@
 /** The API of a canary in this process. Import it only when it is needed: it loads the app and every client. */
 import { randomUUID } from "node:crypto";
+import { testAlerts } from "../alerts/alert-test.ts";
 import { openCanary } from "../canary.ts";
 import { environmentWith } from "../config/reader.ts";
 import { runCycle } from "../cycle/run-cycle.ts";
@@ -26,9 +27,12 @@ export async function openInProcess(
   const adminToken = randomUUID();
   // Without a lasting memory each run would notify again, and lose the alerts that no channel accepted.
   const canary = openCanary(env, local ? { state: local, senders: {} } : {});
+  // A test leaves nothing behind, and so needs no lasting memory.
+  const withChannels = local ? openCanary(env, { state: local }) : canary;
   const app = createApp({
     canary,
     runCycle: (request) => runCycle(canary, request),
+    testAlerts: ({ channel }) => testAlerts(withChannels, channel),
     adminToken,
     trigger: "cli",
     logError: (line) => console.error(line),

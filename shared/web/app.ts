@@ -9,6 +9,7 @@ import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
 import { registerAgents } from "./api/agents.ts";
+import { registerAlertTest } from "./api/alert-test.ts";
 import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
 import type { RegisterRoutes } from "./api/route.ts";
@@ -18,7 +19,7 @@ import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
 import { refuseReaders, requireSignature, requireToken } from "./auth.ts";
 import type { Tokens } from "./callers.ts";
-import { CycleNotRun, type RunCycle } from "./cycles.ts";
+import { CycleNotRun, type RunCycle, type TestAlerts } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
 import { createSite } from "./site.ts";
@@ -34,6 +35,7 @@ const ROUTES: readonly RegisterRoutes[] = [
   registerAgents,
   registerStatus,
   registerSilences,
+  registerAlertTest,
   registerMetrics,
 ];
 
@@ -41,6 +43,8 @@ export interface AppOptions {
   readonly canary: AppCanary;
   /** Runs a cycle, in this process or in another one. */
   readonly runCycle: RunCycle;
+  /** Tries the alert channels, in this process or in another one. Left out: there are none. */
+  readonly testAlerts?: TestAlerts;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
   /** Of those who see everything and change nothing. Default: nobody. */
@@ -51,6 +55,8 @@ export interface AppOptions {
   readonly logError: (line: string) => void;
   /** The trigger in the record of a cycle; "http" by default. */
   readonly trigger?: string;
+  /** Routes of this process alone, behind the token as the API's. */
+  readonly more?: readonly RegisterRoutes[];
   /** Called with each refused request. */
   readonly onRefused?: (c: Context<ApiEnv>) => void;
 }
@@ -94,6 +100,7 @@ export function createApp(options: AppOptions): App {
   const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
   const tokens: Tokens | null =
     adminToken === null ? null : { adminToken, readTokens: options.readTokens ?? [] };
+  const { testAlerts = async () => ({ channels: [], results: [] }) } = options;
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -123,7 +130,8 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
+  for (const register of [...ROUTES, ...(options.more ?? [])])
+    register(app, { canary, runCycle, testAlerts, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

@@ -7,8 +7,8 @@ import { brotliDecompressSync } from "node:zlib";
 import { type NativeAttributeValue, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { expect, test, vi } from "vitest";
 import { NotDelivered, type Senders } from "../../shared/alerts/channels/channel.ts";
-import { slackMessage } from "../../shared/alerts/channels/slack.ts";
-import { plainMessage } from "../../shared/alerts/channels/sns.ts";
+import { slackMessage } from "../../shared/alerts/channels/slack-blocks.ts";
+import { publicationOf } from "../../shared/alerts/channels/sns.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { oneByOne } from "../support/alert.ts";
@@ -127,10 +127,10 @@ async function play(canary: ScriptedCanary) {
     slack: oneByOne(async (alert) => {
       // A channel that is down for a while: what it did not take is kept, and arrives later.
       if (cycle === 12) throw new NotDelivered("slack: HTTP 503");
-      told.push({ cycle, channel: "slack", message: slackMessage(alert) });
+      told.push({ cycle, channel: "slack", message: slackMessage([alert]) });
     }),
     sns: oneByOne(async (alert) => {
-      told.push({ cycle, channel: "sns", message: plainMessage(alert) });
+      told.push({ cycle, channel: "sns", message: publicationOf([alert], "text") });
     }),
   };
   const deps = {

@@ -126,6 +126,7 @@ describe("who is let in", () => {
       new Set([
         "GET /",
         "GET /invariants/:id",
+        "GET /cycles",
         "GET /cycles/:time",
         ...COMMANDS.map((path) => `POST ${path}`),
       ]),
@@ -440,7 +441,7 @@ describe("the first page", () => {
     expect(rowsIn(red.text)[0]).toEqual(["S-01", "red"]);
     expect(textOf(red.text)).toContain("since 10:10");
     expect(textOf(red.text)).toContain(
-      "1 slot(s) without a running row and 0 running row(s) without a slot across 1 agent(s): alpha",
+      "1 slot(s) without a running row and 0 running row(s) without a slot across 1 agent(s) alpha",
     );
     expect(red.text).toContain('aria-label="S-01, last 24 hours: 1 red, 1 green, 286 missing of 288"');
 
@@ -482,7 +483,7 @@ describe("the first page", () => {
       ["R-01", "docker: off"],
     ] as const) {
       const row = textOf((await ask("/")).text.split(`id="${id}"`)[1]!.split("</li>")[0]!);
-      expect(row).toMatch(new RegExp(`off .* not run .* ${reason}`));
+      expect(row).toMatch(new RegExp(`off .* not run .*${reason}`));
       expect(textOf((await ask(`/invariants/${id}`)).text)).toContain(` off ${reason} `);
       expect(textOf((await ask(`/cycles/${snapshot_time}`)).text)).toMatch(new RegExp(`not run ${reason} `));
     }
@@ -560,7 +561,7 @@ describe("the first page", () => {
 describe("how many subjects each verdict looked at", () => {
   /** The text of an invariant's row. */
   const rowText = (html: string, id: string) =>
-    textOf(new RegExp(`<li class="row[^"]*" id="${id}">(.*?)<svg class="bars"`, "s").exec(html)![1]!);
+    textOf(new RegExp(`<li class="row[^"]*" id="${id}">(.*?)<div class="strip"`, "s").exec(html)![1]!);
 
   test("stands in its row of the first page, on its own page and on the cycle's: also that there was nothing", async () => {
     const { ask, canary } = await signedIn();
@@ -621,7 +622,7 @@ describe("a red that can't be looked at", () => {
     expect(rowsIn((await ask("/")).text)).toContainEqual(["S-01", "red"]);
     const cycle = (await ask(`/cycles/${snapshot_time}`)).text;
     expect(cycle).toMatch(/<li class="row red">.{0,900}still red but not seen: alpha/s);
-    expect((await submit("/run-cycle", { back: "/" })).location).toBe("/?said=ran&red=1&unknown=0");
+    expect((await submit("/run-cycle", { back: "/" })).location).toBe("/?said=ran");
   });
 });
 
@@ -633,7 +634,7 @@ describe("one invariant, and one cycle", () => {
     const { status, text } = await ask("/invariants/S-01");
     const { impact, runbook } = findInvariant("S-01")!;
     expect(status).toBe(200);
-    for (const words of [impact, runbook, violations[0]!.signal_query, "1 violation(s) on 1 of 90 days"])
+    for (const words of [impact, runbook, violations[0]!.signal_query, "1 violation on 1 of 90 days"])
       expect(textOf(text)).toContain(words.replaceAll("'", "&#39;"));
     expect(text).toContain("&quot;in_redis_only&quot;: [");
     expect(text).toContain(`href="/cycles/${snapshot_time}"`);
@@ -691,7 +692,7 @@ describe("one invariant, and one cycle", () => {
     expect(status).toBe(200);
     for (const words of [
       "triggered by schedule",
-      "found 1 violation(s)",
+      "found 1 violation",
       "S-01 broke",
       "alpha: 1 slot(s), 0 running row(s); in Redis only: e-1; in SQL only: none",
       "docker: ETIMEDOUT",
@@ -718,8 +719,8 @@ describe("acting", () => {
     const { submit, ask, canary } = await signedIn();
     canary.set(LEAKED);
     const answer = await submit("/run-cycle", { back: "/" });
-    expect([answer.status, answer.location]).toEqual([303, "/?said=ran&red=1&unknown=0"]);
-    expect(textOf((await ask(answer.location!)).text)).toContain("The cycle is done: 1 red, 0 unknown.");
+    expect([answer.status, answer.location]).toEqual([303, "/?said=ran"]);
+    expect(textOf((await ask(answer.location!)).text)).toContain("The cycle is done: 1 red.");
     const [cycle] = await canary.store.history.outlineCycles(
       { startMs: START_MS, endMs: canary.now(), nowMs: canary.now() },
       ["S-01"],
@@ -1031,12 +1032,14 @@ describe("a platform where everything is red", () => {
       ["/", "and 992 more", 4],
       ["/invariants/L-03", "and 975 more", 8],
       ["/invariants/S-01", "Slot", 8],
-      [`/cycles/${snapshot_time}`, "and 975 more", 4],
+      [`/cycles/${snapshot_time}`, "and 975 more", 8],
+      ["/cycles", "Older", 4],
     ] as const) {
       requests = 0;
       const { status, text } = await ask(path);
       expect(status).toBe(200);
       expect(textOf(text)).toContain(more);
+      console.log(path, Buffer.byteLength(text), requests);
       expect([path, Buffer.byteLength(text) < 200_000]).toEqual([path, true]);
       expect([path, requests <= most]).toEqual([path, true]);
     }

@@ -3,8 +3,11 @@ import { limitsOf } from "../../config/alert-limits.ts";
 import type { ValuesOf } from "../../config/reader.ts";
 import type { Values, VariableTable } from "../../config/variable.ts";
 import type { ChannelSpec, Sender, Senders } from "./channel.ts";
+import { eventbridge } from "./eventbridge.ts";
+import { pagerduty } from "./pagerduty.ts";
 import { slack } from "./slack.ts";
 import { sns } from "./sns.ts";
+import { webhook } from "./webhook.ts";
 
 /** A channel with the variables that every channel has. */
 const withLimits = <const S extends Pick<ChannelSpec, "prefix" | "variables">>(
@@ -14,7 +17,13 @@ const withLimits = <const S extends Pick<ChannelSpec, "prefix" | "variables">>(
   variables: { ...spec.variables, ...limitsOf(spec.prefix) },
 });
 
-export const CHANNELS = [withLimits(slack), withLimits(sns)] as const;
+export const CHANNELS = [
+  withLimits(slack),
+  withLimits(sns),
+  withLimits(webhook),
+  withLimits(pagerduty),
+  withLimits(eventbridge),
+] as const;
 const SPECS = CHANNELS as readonly unknown[] as readonly ChannelSpec[];
 
 export type ChannelValues = ValuesOf<(typeof CHANNELS)[number]>;

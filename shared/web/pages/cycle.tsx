@@ -1,13 +1,15 @@
 /** The page of one cycle. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import { INVARIANTS } from "../../invariants/index.ts";
-import { formatInstant, parseTimestamp } from "../../time.ts";
+import { INVARIANT_IDS, INVARIANTS } from "../../invariants/index.ts";
+import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord } from "../../wire/schemas.ts";
 import { checkedWords } from "../describe-status.ts";
 import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList } from "../ui/parts.tsx";
+import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList, When } from "../ui/parts.tsx";
+import { cyclesUntil } from "../ui/strip.tsx";
+import { counted } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
@@ -17,7 +19,7 @@ const MAX_LISTED = 10;
 
 type CycleData = NonNullable<Awaited<ReturnType<typeof readCycleData>>>;
 
-/** Reads one cycle in three requests. Null if there is none, or it is older than 90 days. */
+/** Reads one cycle and its neighbours in a handful of requests. Null if there is none, or it is older than 90 days. */
 async function readCycleData(view: CanaryView, atMs: number) {
   const { history } = view.store;
   const nowMs = view.now();
@@ -30,7 +32,12 @@ async function readCycleData(view: CanaryView, atMs: number) {
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
   const violations =
     firstIds.length > 0 ? await history.listViolationsFrom(Math.min(...firstIds), most, nowMs) : [];
-  return { summary, cycle, violations };
+  const [before, after] = await Promise.all([
+    history.outlineCycles({ startMs: atMs - DAY_MS, endMs: atMs - 1, nowMs }, INVARIANT_IDS),
+    history.outlineCycles({ startMs: atMs + 1, endMs: atMs + DAY_MS, nowMs }, INVARIANT_IDS),
+  ]);
+  const neighbours = { previous: before[0]?.snapshot_time, next: after.at(-1)?.snapshot_time };
+  return { summary, cycle, violations, neighbours };
 }
 
 function Verdicts({ cycle }: { cycle: CycleRecord }) {
@@ -49,7 +56,7 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
             <div class="words">
               {of && (
                 <p>
-                  {of.violations.toLocaleString("en")} violation(s): <Name text={of.summary} />
+                  {counted(of.violations, "violation")}: <Name text={of.summary} />
                 </p>
               )}
               {!verdict && <Off reason={checks_off_reasons?.[id]} />}
@@ -117,6 +124,25 @@ function Violations({ data }: { data: CycleData }) {
   );
 }
 
+function Neighbours({ data: { cycle, neighbours } }: { data: CycleData }) {
+  const { previous, next } = neighbours;
+  return (
+    <nav class="pager" aria-label="Other cycles">
+      {previous && (
+        <a href={`/cycles/${previous}`} rel="prev">
+          ← <When ms={Date.parse(previous)} />
+        </a>
+      )}
+      <a href={cyclesUntil(Date.parse(cycle.snapshot_time))}>All cycles</a>
+      {next && (
+        <a href={`/cycles/${next}`} rel="next">
+          <When ms={Date.parse(next)} /> →
+        </a>
+      )}
+    </nav>
+  );
+}
+
 function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): string {
   const { summary, cycle } = data;
   const { environment } = summary;
@@ -132,8 +158,9 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
         </h1>
         <p class="dim">
           triggered by {trigger}, took {duration_ms.toLocaleString("en")} ms, found{" "}
-          {violation_count.toLocaleString("en")} violation(s)
+          {counted(violation_count, "violation")}
         </p>
+        <Neighbours data={data} />
       </section>
       <section>
         <h2>Verdicts</h2>

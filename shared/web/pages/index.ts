@@ -1,10 +1,11 @@
 /** The registry of the pages, and the search by address. */
 import { cyclePage } from "./cycle.tsx";
+import { cyclesPage } from "./cycles.tsx";
 import { invariantPage } from "./invariant.tsx";
 import { overviewPage } from "./overview.tsx";
 import type { Page } from "./page.ts";
 
-export const PAGES: readonly Page[] = [overviewPage, invariantPage, cyclePage];
+export const PAGES: readonly Page[] = [overviewPage, invariantPage, cyclesPage, cyclePage];
 
 /** Finds the page of an address. Other addresses give the first page. */
 export function pageAt(address: string): { readonly page: Page; readonly name: string } {

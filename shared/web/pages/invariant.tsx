@@ -7,7 +7,7 @@ import { checkedWords, severityWords } from "../describe-status.ts";
 import { readHistory } from "../history.ts";
 import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { readSummary } from "../summary.ts";
-import { Days, Uptime } from "../ui/bars.tsx";
+import { Days } from "../ui/bars.tsx";
 import { Command } from "../ui/command.tsx";
 import { EndSilence, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
@@ -19,10 +19,13 @@ import {
   SinceInstant,
   StaleLine,
   State,
+  SubjectLink,
   Until,
   ViolationList,
 } from "../ui/parts.tsx";
-import { plain } from "../ui/texts.ts";
+import { type BarCycles, packedTimes, Strip } from "../ui/strip.tsx";
+import { plain, withoutNames } from "../ui/texts.ts";
+import { cyclesByBar } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
@@ -39,7 +42,8 @@ async function readInvariant(view: CanaryView, invariant: Invariant, before: num
   const lastDay = readLastDay(view);
   const reads = [readSummary(view), lastDay, readHistory(view, id, lastDay, before)] as const;
   const [summary, cycles, history] = await Promise.all(reads);
-  return { summary, invariant, row: invariantRows(summary, cycles).find((row) => row.id === id)!, history };
+  const row = invariantRows(summary, cycles).find((row) => row.id === id)!;
+  return { summary, invariant, row, history, bars: cyclesByBar(cycles, summary.nowMs) };
 }
 
 function RedSubjects({ row }: { row: InvariantRow }) {
@@ -53,7 +57,7 @@ function RedSubjects({ row }: { row: InvariantRow }) {
           const sinceMs = Object.hasOwn(row.red, subject) ? row.red[subject]!.sinceMs : null;
           return (
             <li>
-              <Name text={subject} />
+              <SubjectLink name={subject} />
               {sinceMs !== null && (
                 <span class="number">
                   <SinceInstant ms={sinceMs} />
@@ -85,8 +89,8 @@ function Violations({ data }: { data: InvariantData }) {
     <section>
       <h2>Violations</h2>
       <Days days={days} />
-      {violations.length === 0 && <p class="dim">none to show</p>}
-      <ViolationList violations={violations} />
+      {violations.length === 0 && <p class="dim">None in 90 days.</p>}
+      {violations.length > 0 && <ViolationList violations={violations} />}
       {left > 0 && <p>and {left.toLocaleString("en")} more of these cycles</p>}
       {olderThan && (
         <p>
@@ -98,7 +102,7 @@ function Violations({ data }: { data: InvariantData }) {
   );
 }
 
-const Heading = ({ row }: { row: InvariantRow }) => (
+const Heading = ({ row, bars }: { row: InvariantRow; bars: BarCycles }) => (
   <section class="one">
     <h1>
       <span class="id">{row.id}</span> {row.title}
@@ -107,10 +111,14 @@ const Heading = ({ row }: { row: InvariantRow }) => (
       <State state={row.shown} /> {row.since && <SinceInstant ms={Date.parse(row.since)} />}
       {row.checked !== null && `, ${checkedWords(row.checked, row.status)}`}
     </p>
-    {row.status === "red" && row.latest && <Sentence text={row.latest.summary} />}
+    {row.status === "red" && row.latest && (
+      <Sentence text={withoutNames(row.latest.summary, row.red_subjects)} />
+    )}
     <Blind row={row} />
     <Off reason={row.offReason} />
-    <Uptime bars={row.uptime} of={row.id} />
+    <div data-cycles={packedTimes(bars)}>
+      <Strip row={row} bars={bars} />
+    </div>
     <p class="scale dim" aria-hidden="true">
       <span>24 hours ago</span>
       <span>now</span>
@@ -167,7 +175,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
     <>
       <StaleLine summary={summary} />
       <Breadcrumb />
-      <Heading row={row} />
+      <Heading row={row} bars={data.bars} />
       <Meaning invariant={invariant} row={row} />
       <RedSubjects row={row} />
       <Violations data={data} />
@@ -176,6 +184,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
           back={back}
           input={{ ...typed, invariant: id }}
           isFixed
+          isOpen={input !== null || query("subject") !== undefined}
           subjects={row.red_subjects.slice(0, MAX_SUBJECTS)}
         />
         {row.silences.length > 0 && <Silences row={row} />}

@@ -9,8 +9,7 @@ const numberIn = (query: Query, parameter: string) =>
   Number(/^\d{1,6}$/.exec(query(parameter) ?? "")?.[0] ?? 0);
 
 const NOTICES: Readonly<Record<string, (query: Query) => PageNotice>> = {
-  ran: (query) =>
-    success(`The cycle is done: ${numberIn(query, "red")} red, ${numberIn(query, "unknown")} unknown.`),
+  ran: () => ({ text: "The cycle is done", isProblem: false, withHealth: true }),
   busy: (query) =>
     problem(`Another cycle is in progress. Nothing was started; try again in ${numberIn(query, "wait")} s.`),
   silenced: () => success("It is silenced: there is no alert until then."),

@@ -33,15 +33,18 @@ export const CycleForm = ({ back }: { back: string }) =>
   useMayChange() ? <CycleAction back={back} /> : null;
 
 const CycleAction = ({ back }: { back: string }) => (
-  <div class="act">
-    <form method="post" action="/run-cycle" data-progress="Running">
-      <FormToken />
-      <input type="hidden" name="back" value={back} />
-      <button type="submit">Run a cycle</button>
-    </form>
-    <Command name="from a shell" method="POST" path="/api/canary/run-cycle" />
-  </div>
+  <form method="post" action="/run-cycle" class="act" data-progress="Running">
+    <FormToken />
+    <input type="hidden" name="back" value={back} />
+    <button type="submit">Run a cycle</button>
+  </form>
 );
+/** The same from a shell. It stands at another place of the page, where it moves nothing red out of sight. */
+export const CYCLE_COMMAND = {
+  name: "Run a cycle: from a shell",
+  method: "POST",
+  path: "/api/canary/run-cycle",
+} as const;
 
 interface EndProps {
   readonly id: string;
@@ -69,9 +72,11 @@ interface SilenceFormProps {
   readonly isFixed?: boolean;
   /** Suggestions for the subject. */
   readonly subjects: readonly string[];
+  /** Whether it is unfolded: it was asked for, or comes back with what was typed. */
+  readonly isOpen: boolean;
 }
 
-function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back">) {
+function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back" | "isOpen">) {
   const { invariant, subject, length, until, reason } = input;
   return (
     <>
@@ -126,10 +131,11 @@ function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "bac
   );
 }
 
+/** The form behind its button. */
 export const SilenceForm = (props: SilenceFormProps) =>
   useMayChange() ? <SilenceAction {...props} /> : null;
 
-function SilenceAction({ back, ...fields }: SilenceFormProps) {
+function SilenceAction({ back, isOpen, ...fields }: SilenceFormProps) {
   const { invariant, subject, length, reason } = fields.input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
@@ -140,8 +146,8 @@ function SilenceAction({ back, ...fields }: SilenceFormProps) {
     reason: reason || "why",
   };
   return (
-    <section id="silence">
-      <h2>Silence</h2>
+    <details id="silence" open={isOpen}>
+      <summary class="quiet">New silence</summary>
       <p class="dim">There is no alert until then. It is still checked, shown and recorded.</p>
       <form method="post" action="/silences" class="fields">
         <FormToken />
@@ -150,6 +156,6 @@ function SilenceAction({ back, ...fields }: SilenceFormProps) {
         <button type="submit">Silence</button>
       </form>
       <Command name="from a shell" method="POST" path="/api/canary/silences" body={body} />
-    </section>
+    </details>
   );
 }

@@ -24,6 +24,23 @@ export const Breadcrumb = () => (
   </nav>
 );
 
+const SiteNav = () => (
+  <nav aria-label="Site">
+    <a href="/cycles">Cycles</a>
+  </nav>
+);
+
+const SignOut = () => (
+  <footer>
+    <form method="post" action="/sign-out">
+      <FormToken />
+      <button type="submit" class="quiet">
+        Sign out
+      </button>
+    </form>
+  </footer>
+);
+
 type DocumentProps = PropsWithChildren<PageProps & { readonly health: SummaryHealth | undefined }>;
 
 function Document({ title, environment, health, viewer, notice, children }: DocumentProps) {
@@ -49,19 +66,13 @@ function Document({ title, environment, health, viewer, notice, children }: Docu
               <b>{plain(environment)}</b> canary
             </span>
           </a>
-          {viewer && viewer.formToken !== null && (
-            <form method="post" action="/sign-out">
-              <FormToken />
-              <button type="submit" class="quiet">
-                Sign out
-              </button>
-            </form>
-          )}
+          {viewer && <SiteNav />}
         </header>
         <main id="main">
-          {notice && <NoticeLine notice={notice} />}
+          {notice && <NoticeLine notice={notice} health={health?.text} />}
           {children}
         </main>
+        {viewer && viewer.formToken !== null && <SignOut />}
       </body>
     </html>
   );

@@ -7,18 +7,21 @@ import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import { describeAge } from "../describe-status.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
-import { useNow } from "./context.ts";
+import { useMayChange, useNow } from "./context.ts";
 import { STATES } from "./states.ts";
-import { plain } from "./texts.ts";
+import { agentPath, plain } from "./texts.ts";
 import { RestoreSilence } from "./undo.tsx";
 
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
+/** The length of a name beside others, and of the address of its page. */
+const MAX_NAME = 80;
+const MAX_PATH = 300;
 
 /** A name, or a sentence with names. Its characters can't change the direction of the text around it. */
-export const Name = ({ text }: { text: string }) =>
-  text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, MAX_TEXT))}</bdi>;
+export const Name = ({ text, most = MAX_TEXT }: { text: string; most?: number }) =>
+  text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, most))}</bdi>;
 
 export const Sentence = ({ text }: { text: string }) => (
   <p>
@@ -26,20 +29,27 @@ export const Sentence = ({ text }: { text: string }) => (
   </p>
 );
 
+/** An agent, or another subject, with a link to its page. A name whose address would be very long has none. */
+export function SubjectLink({ name }: { name: string }) {
+  const path = agentPath(name);
+  const shown = <Name text={name} most={MAX_NAME} />;
+  return path.length > MAX_PATH || name.trim() === "" ? shown : <a href={path}>{shown}</a>;
+}
+
 interface NamesProps {
   readonly names: readonly string[];
   readonly most: number;
   readonly total?: number;
 }
 
-/** The first names, and the number of the others. */
+/** The first names, each with a link to its page, and the number of the others. */
 export function Names({ names, most, total = names.length }: NamesProps) {
   const shown = names.slice(0, most);
   return (
     <ul class="names">
       {shown.map((name) => (
         <li>
-          <Name text={name} />
+          <SubjectLink name={name} />
         </li>
       ))}
       {total > shown.length && <li class="more">and {(total - shown.length).toLocaleString("en")} more</li>}
@@ -73,6 +83,14 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
     </a>
   </h3>
 );
+
+/** The link to the form that silences all of an invariant. Who may only read has none. */
+export const SilenceLink = ({ id }: { id: string }) =>
+  useMayChange() ? (
+    <a class="quiet" href={`/invariants/${id}?subject=#silence`}>
+      Silence <span class="unseen">{id}</span>
+    </a>
+  ) : null;
 
 type SilenceEnd = Pick<Silence, "untilMs" | "untilRecovered" | "reason" | "by">;
 
@@ -125,6 +143,14 @@ export function Mark({ state }: { state: HealthState }) {
     </svg>
   );
 }
+
+/** The state of an invariant, and how severe it is where it breaks. */
+export const Judged = ({ row }: { row: InvariantSummary }) => (
+  <p class="judged">
+    <State state={row.shown} />
+    <span class={`severity ${row.severity}`}>{row.severity}</span>
+  </p>
+);
 
 export const State = ({ state }: { state: ShownState }) => (
   <span class={`state ${state}`}>
@@ -190,13 +216,21 @@ function ViolationItem({ violation, withInvariant = false }: ViolationProps) {
 export interface PageNotice {
   readonly text: string;
   readonly isProblem: boolean;
+  /** Whether the state of now follows: `The cycle is done: 2 red, 1 silenced.` */
+  readonly withHealth?: boolean;
   /** A silence that the viewer has just ended, signed: one click restores it. */
   readonly undo?: string | undefined;
 }
 
-export const NoticeLine = ({ notice: { text, isProblem, undo } }: { notice: PageNotice }) => (
+interface NoticeProps {
+  readonly notice: PageNotice;
+  /** The state of now, in the words of the page. */
+  readonly health: string | undefined;
+}
+
+export const NoticeLine = ({ notice: { text, isProblem, withHealth, undo }, health }: NoticeProps) => (
   <div class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
-    <Name text={text} />
+    <Name text={withHealth && health ? `${text}: ${health}.` : text} />
     {undo !== undefined && <RestoreSilence undo={undo} />}
   </div>
 );

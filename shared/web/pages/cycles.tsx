@@ -1,0 +1,117 @@
+/** The list of cycles: page by page, back over 90 days. */
+/** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import { INVARIANT_IDS } from "../../invariants/index.ts";
+import { keptRange } from "../../store/table.ts";
+import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
+import { readSummary } from "../summary.ts";
+import { CycleList } from "../ui/cycle-list.tsx";
+import { Breadcrumb, renderPage } from "../ui/layout.tsx";
+import { StaleLine, When } from "../ui/parts.tsx";
+import type { CanaryView } from "../view.ts";
+import type { Page, PageRequest } from "./page.ts";
+
+/** Eight hours of scheduled cycles. */
+const MAX_CYCLES = 96;
+
+type CyclesData = Awaited<ReturnType<typeof readCycles>>;
+
+/**
+ * Reads one page of the list: of at most a day, in one or two requests for each of its two dates.
+ * @param untilMs where the page begins, newest first; null for the newest
+ * @param sinceMs where it ends instead
+ */
+async function readCycles(view: CanaryView, untilMs: number | null, sinceMs: number | null) {
+  const nowMs = view.now();
+  const kept = keptRange(undefined, undefined, nowMs);
+  const within = (ms: number) => Math.min(Math.max(ms, kept.startMs), nowMs);
+  const isForward = untilMs === null && sinceMs !== null;
+  const from = within(isForward ? sinceMs : (untilMs ?? nowMs) - DAY_MS);
+  const range = { startMs: from, endMs: within(isForward ? sinceMs + DAY_MS : (untilMs ?? nowMs)), nowMs };
+  const [summary, found] = await Promise.all([
+    readSummary(view),
+    view.store.history.outlineCycles(range, INVARIANT_IDS),
+  ]);
+  const cycles = isForward ? found.slice(-MAX_CYCLES) : found.slice(0, MAX_CYCLES);
+  const isWhole = cycles.length === found.length;
+  const timeOf = (cycle: (typeof cycles)[number] | undefined) =>
+    cycle === undefined ? null : Date.parse(cycle.snapshot_time);
+  // Where a side of the day is shown whole, the next page begins where the day ends.
+  const oldest = (!isForward && isWhole ? null : timeOf(cycles.at(-1))) ?? range.startMs;
+  const newest = (isForward && isWhole ? null : timeOf(cycles[0])) ?? range.endMs;
+  return {
+    summary,
+    cycles,
+    range,
+    olderUntil: oldest > kept.startMs ? oldest - 1 : null,
+    newerSince: untilMs === null && !isForward ? null : newest < nowMs ? newest + 1 : null,
+  };
+}
+
+const Pager = ({ data: { olderUntil, newerSince }, name }: { data: CyclesData; name: string }) => (
+  <nav class="pager" aria-label={name}>
+    {newerSince !== null && (
+      <>
+        <a href="/cycles">Newest</a>
+        <a href={`/cycles?since=${formatInstant(newerSince)}`} rel="prev">
+          ← Newer
+        </a>
+      </>
+    )}
+    {olderUntil !== null && (
+      <a href={`/cycles?until=${formatInstant(olderUntil)}`} rel="next">
+        Older →
+      </a>
+    )}
+  </nav>
+);
+
+/** The form that leads to an instant. */
+const GoTo = ({ ms }: { ms: number }) => (
+  <form method="get" action="/cycles" class="goto">
+    <label>
+      <span>
+        Until <small>UTC</small>
+      </span>
+      <input name="until" type="datetime-local" value={formatInstant(ms).slice(0, 16)} required />
+    </label>
+    <button type="submit" class="quiet">
+      Go there
+    </button>
+  </form>
+);
+
+function renderCyclesPage(data: CyclesData, { viewer, notice }: PageRequest): string {
+  const { summary, cycles, range } = data;
+  const { environment } = summary;
+  return renderPage(
+    { title: "cycles", environment, summary, viewer, notice },
+    <>
+      <StaleLine summary={summary} />
+      <Breadcrumb />
+      <section class="one">
+        <h1>Cycles</h1>
+        <GoTo ms={Math.min(range.endMs, summary.nowMs)} />
+      </section>
+      <section>
+        <Pager data={data} name="Pages" />
+        {cycles.length === 0 && (
+          <p class="dim">
+            No cycle was recorded from <When ms={range.startMs} /> to <When ms={range.endMs} />.
+          </p>
+        )}
+        {cycles.length > 0 && <CycleList cycles={cycles} />}
+        {cycles.length > 10 && <Pager data={data} name="Pages, again" />}
+      </section>
+    </>,
+  );
+}
+
+export const cyclesPage: Page = {
+  path: "/cycles",
+  address: /^\/cycles$/,
+  reloads: false,
+  async render(request) {
+    const at = (parameter: string) => parseTimestamp(request.query(parameter) ?? null);
+    return renderCyclesPage(await readCycles(request.view, at("until"), at("since")), request);
+  },
+};
