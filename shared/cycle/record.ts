@@ -98,7 +98,7 @@ function evidenceOf(
     red_subjects: countRed(plan.states),
   };
   return {
-    cycle: { ...record, ...(isFull && seen) },
+    cycle: { ...record, is_full: isFull, ...(isFull && seen) },
     violations: ids === null ? [] : drafts.violations.map((draft, i) => ({ id: ids[i]!, ...draft })),
     fullCycleAtMs: isFull ? startedAtMs : null,
   };

@@ -8,10 +8,13 @@ import { secureHeaders } from "hono/secure-headers";
 import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { VERSION } from "../version.ts";
 import { registerAgents } from "./api/agents.ts";
 import { registerAlertTest } from "./api/alert-test.ts";
+import { registerCycles } from "./api/cycles.ts";
 import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
+import { refuseUnknownParameters } from "./api/parameters.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
 import { registerSilences } from "./api/silences.ts";
@@ -33,6 +36,7 @@ const ROUTES: readonly RegisterRoutes[] = [
   registerViolations,
   registerEpisodes,
   registerAgents,
+  registerCycles,
   registerStatus,
   registerSilences,
   registerAlertTest,
@@ -130,14 +134,16 @@ export function createApp(options: AppOptions): App {
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
+  app.use(refuseUnknownParameters(app));
   for (const register of [...ROUTES, ...(options.more ?? [])])
     register(app, { canary, runCycle, testAlerts, view, trigger });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  app.doc31("/openapi.json", {
+  app.doc31("/openapi.json", (c) => ({
     openapi: "3.1.0",
-    info: { title: "trinity-canary", version: "1" },
+    info: { title: "trinity-canary", version: VERSION },
+    servers: [{ url: new URL(c.req.url).origin }],
     security: [{ token: [] }],
-  });
+  }));
   handleErrors(app, log);
   return app;
 }

@@ -101,9 +101,11 @@ export const Cycle = z
     found: z.record(z.string(), Found).optional(),
     verdicts: z.record(z.string(), VerdictSchema),
     ...changes,
-    /** How long each source took. Of a cycle that ran every invariant; absent in records of older versions. */
+    /** Whether it ran every invariant. Absent in records of older versions, as are the two below. */
+    is_full: z.boolean().optional(),
+    /** How long each source took. Of a cycle that ran every invariant. */
     source_latency_ms: z.record(z.string(), z.number().int()).optional(),
-    /** How many subjects were red after it, each counted once. As above. */
+    /** How many subjects were red after it, each counted once. Of a cycle that ran every invariant. */
     red_subjects: z.number().int().optional(),
   })
   .openapi("Cycle");

@@ -18,6 +18,7 @@ const POLICY = {
   remindAfterMs: 0,
   minSeverity: "minor",
   blindAfterCycles: 3,
+  routes: [{ name: "slack", minSeverity: "minor", invariants: null, holdsOpen: false }],
 } as const;
 
 /** What a cycle sees: who is red of whom; "blind" where nothing could be judged. */

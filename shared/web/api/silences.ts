@@ -9,6 +9,7 @@ import { jsonBody, type RegisterRoutes } from "./route.ts";
 const add = createRoute({
   method: "post",
   path: "/api/canary/silences",
+  operationId: "createSilence",
   summary:
     "Don't notify of an invariant, or of one subject of it, until then or until it recovers; it is still checked and recorded",
   request: { body: { required: true, content: { "application/json": { schema: SilenceRequest } } } },
@@ -26,6 +27,7 @@ const add = createRoute({
 const list = createRoute({
   method: "get",
   path: "/api/canary/silences",
+  operationId: "listSilences",
   summary: "The silences in force",
   responses: { 200: jsonBody("Oldest first", SilencesList) },
 });
@@ -33,6 +35,7 @@ const list = createRoute({
 const remove = createRoute({
   method: "delete",
   path: "/api/canary/silences/{id}",
+  operationId: "endSilence",
   summary: "End a silence: what is red then is notified with the next cycle",
   request: { params: z.object({ id: z.string() }) },
   responses: { 204: { description: "It is gone" }, 404: jsonBody("There is none with that id", ErrorBody) },

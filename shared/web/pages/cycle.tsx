@@ -1,7 +1,7 @@
 /** The page of one cycle. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import { INVARIANT_IDS, INVARIANTS } from "../../invariants/index.ts";
-import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
+import { INVARIANTS } from "../../invariants/index.ts";
+import { formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord } from "../../wire/schemas.ts";
 import { checkedWords } from "../describe-status.ts";
 import { readSummary } from "../summary.ts";
@@ -23,20 +23,17 @@ type CycleData = NonNullable<Awaited<ReturnType<typeof readCycleData>>>;
 async function readCycleData(view: CanaryView, atMs: number) {
   const { history } = view.store;
   const nowMs = view.now();
-  const [summary, cycle] = await Promise.all([
+  const time = formatInstant(atMs);
+  const [summary, cycle, neighbours] = await Promise.all([
     readSummary(view),
-    history.getCycle(formatInstant(atMs), nowMs),
+    history.getCycle(time, nowMs),
+    history.neighbours(time, nowMs),
   ]);
   if (!cycle) return null;
   const firstIds = Object.values(cycle.found ?? {}).flatMap(({ first_violation_id: id }) => id ?? []);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
   const violations =
     firstIds.length > 0 ? await history.listViolationsFrom(Math.min(...firstIds), most, nowMs) : [];
-  const [before, after] = await Promise.all([
-    history.outlineCycles({ startMs: atMs - DAY_MS, endMs: atMs - 1, nowMs }, INVARIANT_IDS),
-    history.outlineCycles({ startMs: atMs + 1, endMs: atMs + DAY_MS, nowMs }, INVARIANT_IDS),
-  ]);
-  const neighbours = { previous: before[0]?.snapshot_time, next: after.at(-1)?.snapshot_time };
   return { summary, cycle, violations, neighbours };
 }
 

@@ -3,15 +3,19 @@
 import { INVARIANT_IDS } from "../../invariants/index.ts";
 import { keptRange } from "../../store/table.ts";
 import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
+import type { CyclePointRecord } from "../../wire/schemas.ts";
 import { readSummary } from "../summary.ts";
 import { CycleList } from "../ui/cycle-list.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { StaleLine, When } from "../ui/parts.tsx";
+import { When } from "../ui/parts.tsx";
+import { Plot } from "../ui/plot.tsx";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 /** Eight hours of scheduled cycles. */
 const MAX_CYCLES = 96;
+const WEEK_MS = 7 * DAY_MS;
+const MAX_SOURCES = 6;
 
 type CyclesData = Awaited<ReturnType<typeof readCycles>>;
 
@@ -27,9 +31,12 @@ async function readCycles(view: CanaryView, untilMs: number | null, sinceMs: num
   const isForward = untilMs === null && sinceMs !== null;
   const from = within(isForward ? sinceMs : (untilMs ?? nowMs) - DAY_MS);
   const range = { startMs: from, endMs: within(isForward ? sinceMs + DAY_MS : (untilMs ?? nowMs)), nowMs };
-  const [summary, found] = await Promise.all([
+  const isNewest = untilMs === null && sinceMs === null;
+  const { history } = view.store;
+  const [summary, found, points] = await Promise.all([
     readSummary(view),
-    view.store.history.outlineCycles(range, INVARIANT_IDS),
+    history.outlineCycles(range, INVARIANT_IDS),
+    isNewest ? history.series({ startMs: nowMs - WEEK_MS, endMs: nowMs, nowMs }) : [],
   ]);
   const cycles = isForward ? found.slice(-MAX_CYCLES) : found.slice(0, MAX_CYCLES);
   const isWhole = cycles.length === found.length;
@@ -41,6 +48,7 @@ async function readCycles(view: CanaryView, untilMs: number | null, sinceMs: num
   return {
     summary,
     cycles,
+    points,
     range,
     olderUntil: oldest > kept.startMs ? oldest - 1 : null,
     newerSince: untilMs === null && !isForward ? null : newest < nowMs ? newest + 1 : null,
@@ -80,18 +88,53 @@ const GoTo = ({ ms }: { ms: number }) => (
   </form>
 );
 
+/** What the cycles of a week took, and how many subjects were red after each. */
+function Week({ points, nowMs }: { points: readonly CyclePointRecord[]; nowMs: number }) {
+  const range = { startMs: nowMs - WEEK_MS, endMs: nowMs };
+  const line = (name: string, valueOf: (point: CyclePointRecord) => number | null | undefined) => ({
+    name,
+    points: points.flatMap((point) => {
+      const value = valueOf(point);
+      return value == null ? [] : [{ ms: Date.parse(point.time), value }];
+    }),
+  });
+  const sources = [...new Set(points.flatMap((point) => Object.keys(point.source_latency_ms ?? {})))].sort();
+  return (
+    <section>
+      <h2>The last 7 days</h2>
+      <div class="plots">
+        <Plot title="Red subjects" unit="" lines={[line("red", (p) => p.red_subjects)]} {...range} />
+        <Plot
+          title="Duration of a cycle"
+          unit="ms"
+          lines={[line("cycle", (p) => p.duration_ms)]}
+          {...range}
+        />
+        <Plot
+          title="Latency of each source"
+          unit="ms"
+          lines={sources
+            .slice(0, MAX_SOURCES)
+            .map((source) => line(source, (p) => p.source_latency_ms?.[source]))}
+          {...range}
+        />
+      </div>
+    </section>
+  );
+}
+
 function renderCyclesPage(data: CyclesData, { viewer, notice }: PageRequest): string {
-  const { summary, cycles, range } = data;
+  const { summary, cycles, points, range } = data;
   const { environment } = summary;
   return renderPage(
     { title: "cycles", environment, summary, viewer, notice },
     <>
-      <StaleLine summary={summary} />
       <Breadcrumb />
       <section class="one">
         <h1>Cycles</h1>
         <GoTo ms={Math.min(range.endMs, summary.nowMs)} />
       </section>
+      {points.length > 0 && <Week points={points} nowMs={summary.nowMs} />}
       <section>
         <Pager data={data} name="Pages" />
         {cycles.length === 0 && (

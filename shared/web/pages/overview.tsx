@@ -18,7 +18,6 @@ import {
   Names,
   Off,
   SilenceLink,
-  StaleLine,
   Until,
   When,
 } from "../ui/parts.tsx";
@@ -144,7 +143,6 @@ function renderOverview(data: Overview, { viewer, notice, input }: PageRequest):
   return renderPage(
     { title: "", environment, summary, viewer, notice },
     <>
-      <StaleLine summary={summary} />
       <Verdict summary={summary} />
       <section>
         <h2>Invariants</h2>

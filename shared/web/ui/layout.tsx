@@ -5,7 +5,7 @@ import { healthOf, type Summary, type SummaryHealth } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
 import { RenderContext, type Viewer } from "./context.ts";
 import { FormToken } from "./form-token.tsx";
-import { Mark, NoticeLine, type PageNotice } from "./parts.tsx";
+import { BlindLine, Mark, Name, NoticeLine, type PageNotice, StaleLine } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
 
@@ -26,12 +26,16 @@ export const Breadcrumb = () => (
 
 const SiteNav = () => (
   <nav aria-label="Site">
+    <a href="/agents">Agents</a>
     <a href="/cycles">Cycles</a>
   </nav>
 );
 
-const SignOut = () => (
+const SignOut = ({ name }: { name: string }) => (
   <footer>
+    <span class="dim">
+      Signed in as <Name text={name} />
+    </span>
     <form method="post" action="/sign-out">
       <FormToken />
       <button type="submit" class="quiet">
@@ -43,7 +47,7 @@ const SignOut = () => (
 
 type DocumentProps = PropsWithChildren<PageProps & { readonly health: SummaryHealth | undefined }>;
 
-function Document({ title, environment, health, viewer, notice, children }: DocumentProps) {
+function Document({ title, environment, summary, health, viewer, notice, children }: DocumentProps) {
   return (
     <html lang="en">
       <head>
@@ -70,9 +74,11 @@ function Document({ title, environment, health, viewer, notice, children }: Docu
         </header>
         <main id="main">
           {notice && <NoticeLine notice={notice} health={health?.text} />}
+          {summary && <StaleLine summary={summary} />}
+          {summary && <BlindLine summary={summary} />}
           {children}
         </main>
-        {viewer && viewer.formToken !== null && <SignOut />}
+        {viewer && viewer.formToken !== null && <SignOut name={viewer.caller.name} />}
       </body>
     </html>
   );

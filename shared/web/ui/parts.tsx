@@ -15,6 +15,7 @@ import { RestoreSilence } from "./undo.tsx";
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
+const MAX_BLIND = 1_500;
 /** The length of a name beside others, and of the address of its page. */
 const MAX_NAME = 80;
 const MAX_PATH = 300;
@@ -84,11 +85,17 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
   </h3>
 );
 
-/** The link to the form that silences all of an invariant. Who may only read has none. */
-export const SilenceLink = ({ id }: { id: string }) =>
+interface SilenceLinkProps {
+  readonly id: string;
+  /** "" for all of it. */
+  readonly subject?: string;
+}
+
+/** The link to the form that silences an invariant, or one subject of it. Who may only read has none. */
+export const SilenceLink = ({ id, subject = "" }: SilenceLinkProps) =>
   useMayChange() ? (
-    <a class="quiet" href={`/invariants/${id}?subject=#silence`}>
-      Silence <span class="unseen">{id}</span>
+    <a class="quiet" href={`/invariants/${id}?${new URLSearchParams({ subject })}#silence`}>
+      Silence <span class="unseen">{plain(subject || id)}</span>
     </a>
   ) : null;
 
@@ -152,10 +159,11 @@ export const Judged = ({ row }: { row: InvariantSummary }) => (
   </p>
 );
 
-export const State = ({ state }: { state: ShownState }) => (
+/** @param word another word for it */
+export const State = ({ state, word = state }: { state: ShownState; word?: string }) => (
   <span class={`state ${state}`}>
     <Mark state={state} />
-    {state}
+    {word}
   </span>
 );
 
@@ -234,6 +242,17 @@ export const NoticeLine = ({ notice: { text, isProblem, withHealth, undo }, heal
     {undo !== undefined && <RestoreSilence undo={undo} />}
   </div>
 );
+
+/** What the canary can't see, and why: on every page. */
+export const BlindLine = ({ summary: { blind } }: { summary: Summary }) =>
+  blind && (
+    <p class="stale-line blind" role="status">
+      <Mark state="unknown" />
+      <span>
+        <Name text={blind.words} most={MAX_BLIND} />
+      </span>
+    </p>
+  );
 
 /** The warning that the last full cycle is too old, or that there was none. */
 export function StaleLine({ summary }: { summary: Summary }) {

@@ -47,7 +47,7 @@ section, nav { margin-top: 24px; }
 .pager { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 10px 0; }
 .goto { display: flex; align-items: end; flex-wrap: wrap; gap: 10px; margin-top: 14px; }
 .goto label { flex: 0 1 240px; } .goto button { min-height: 36px; }
-footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line); }
+footer { display: flex; justify-content: space-between; align-items: center; gap: 12px; font-size: 14px; margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line); }
 .home { min-height: 24px; display: flex; align-items: center; gap: 9px; color: inherit; text-decoration: none; font-size: 16px; }
 .mark { width: 16px; height: 16px; flex: none; color: var(--off); }
 .mark .fill { fill: currentColor; }
@@ -107,6 +107,13 @@ footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid var(--line);
 .bar.off { stroke: var(--bar-off); } .bar.missing { stroke: var(--bar-missing); stroke-dasharray: none; }
 .legend .bar { stroke-dasharray: none; }
 .scale { display: flex; justify-content: space-between; font-size: 13px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 20px; }
+.plot { min-width: 0; } .plot > svg { display: block; width: 100%; height: auto; margin-top: 4px; overflow: visible; }
+.axes path { stroke: var(--line); stroke-width: 1; } .axes text { fill: var(--dim); font-size: 12px; }
+.line { fill: none; stroke: var(--link); stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
+.line-1 { stroke: var(--red); stroke-dasharray: 5 4; } .line-2 { stroke: var(--green); stroke-dasharray: 1 4; }
+.line-3 { stroke: var(--unknown); stroke-dasharray: 8 3 1 3; } .line-4 { stroke: var(--ink); } .line-5 { stroke: var(--dim); stroke-dasharray: 3 3; }
+.legend svg { width: 22px; height: 8px; }
 .days { height: 64px; } .day { stroke: var(--red); stroke-width: .7; fill: none; }
 figcaption { font-size: 13px; margin-top: 4px; }
 
@@ -136,6 +143,15 @@ label { display: grid; gap: 3px; font-size: 14px; font-weight: 550; align-conten
 .fields { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; margin-top: 10px; }
 .fields .wide { grid-column: 1 / -1; }
 .fields button { justify-self: start; }
+.prose { max-width: 76ch; margin-top: 12px; }
+.prose > * + * { margin-top: 10px; } .prose h2 { margin: 26px 0 0; font-size: 17px; color: var(--ink); } .prose h3 { margin-top: 18px; }
+.prose ul, .prose ol { padding-inline-start: 22px; } .prose ul { list-style: disc; } .prose ol { list-style: decimal; }
+.prose li + li { margin-top: 4px; }
+table { border-collapse: collapse; font-size: 14px; width: 100%; }
+th, td { text-align: start; vertical-align: top; padding: 7px 10px; border: 1px solid var(--line); background: var(--card); overflow-wrap: anywhere; }
+th { color: var(--dim); font-weight: 600; }
+h4 { margin: 0; font-size: 13px; font-weight: 600; color: var(--dim); }
+.guidance { display: grid; gap: 10px; min-width: 0; padding: 8px 0 4px; font-size: 14px; }
 .inline { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; }
 .command { font-size: 13px; margin-top: 8px; max-width: 100%; min-width: 0; }
 .inline .command { margin-top: 0; }
@@ -144,6 +160,10 @@ summary:hover { color: var(--ink); }
 pre { margin: 6px 0 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--paper); white-space: pre-wrap; overflow-wrap: anywhere; text-align: start; line-height: 1.45; }
 .copy { float: inline-end; margin: 12px 8px 0 8px; }
 .violation { padding: 6px 0; }
+.episode .line, .red-item .head { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 14px; font-size: 14px; }
+.episode, .red-item { padding: 8px 0; } .episode .violation { padding: 2px 0; } .episode .line > a { min-height: 24px; display: inline-block; }
+.red-item { display: grid; gap: 6px; min-width: 0; } .red-item .head { justify-content: space-between; font-size: 15px; }
+.fold { margin-top: 16px; }
 .violations > li + li { border-top: 1px solid var(--line); }
 .violations { margin-top: 12px; }
 .violation summary { color: inherit; font-size: 14px; }
@@ -173,6 +193,10 @@ dd pre { margin: 0; }
   .verdict h1 { font-size: 23px; }
   .act { width: 100%; }
   .act button { width: 100%; }
+  .prose thead { position: absolute; clip-path: inset(50%); }
+  .prose tr { display: block; border: 1px solid var(--line); background: var(--card); padding: 6px 10px; } .prose tr + tr { margin-top: 8px; }
+  .prose td { display: block; border: 0; padding: 2px 0; background: none; }
+  .prose td::before { content: attr(data-of) ": "; color: var(--dim); }
   .fields, dl { grid-template-columns: minmax(0, 1fr); }
   dt { margin-bottom: -6px; }
 }
