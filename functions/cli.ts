@@ -3,9 +3,9 @@
 import { addDrillCommand } from "../infra/drill/commands.ts";
 import { addFleetCommands } from "../infra/fleet/commands.ts";
 import { addBreakCommands } from "../infra/local/commands.ts";
-import project from "../package.json" with { type: "json" };
 import { runProgram } from "../shared/cli/program.ts";
 import { findWatching, openRemote } from "../shared/cli/remote.ts";
+import { VERSION } from "../shared/version.ts";
 
 /** Connects to the canary that watches an environment. */
 function connect(environment: string) {
@@ -15,7 +15,7 @@ function connect(environment: string) {
 
 // Set instead of process.exit(): output that is still being written to a pipe must arrive.
 process.exitCode = await runProgram({
-  version: project.version,
+  version: VERSION,
   more: [(canary, context) => addDrillCommand(canary, context, connect), addFleetCommands, addBreakCommands],
   startTable: async () => {
     const { startDynamo } = await import("../infra/local/dynamodb.ts");

@@ -1,6 +1,11 @@
 /** Sends one HTTP request. `fetch` would do the same, and takes as much CPU as all the rest of a command. */
-import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+
+type Send = (
+  url: string,
+  options: RequestOptions,
+  onAnswer: (answer: IncomingMessage) => void,
+) => ClientRequest;
 
 /** The part of a `Response` that the commands use. */
 export interface Answer {
@@ -20,10 +25,14 @@ export interface Message {
  * Sends the request and waits for the whole answer. Redirects are not followed: the token is for this address only.
  * @throws the errors of `node:http`, with their `code`; the signal's reason where it is aborted
  */
-export function sendRequest(url: string, { method, headers, body, signal }: Message): Promise<Answer> {
+export async function sendRequest(url: string, message: Message): Promise<Answer> {
+  const { method, headers, body, signal } = message;
+  // Imported here: a command that asks nobody is not to load it.
+  const { request: send }: { request: Send } = await (url.startsWith("https:")
+    ? import("node:https")
+    : import("node:http"));
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(signal?.aborted ? signal.reason : error);
-    const send = url.startsWith("https:") ? requestHttps : requestHttp;
     const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
     const options = {
       method: method ?? "GET",

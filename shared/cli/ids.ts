@@ -11,7 +11,10 @@ import { UsageError } from "./errors.ts";
 export function invariantId(text: string): string {
   const id = text.trim().toUpperCase();
   if ((INVARIANT_IDS as readonly string[]).includes(id)) return id;
-  const mend = didYouMean(text, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
+  // `s2` and `S 02` are S-02.
+  const [, letter, number] = /^([A-Z])\W?(\d{1,2})$/.exec(id) ?? [];
+  const meant = letter && number ? `${letter}-${number.padStart(2, "0")}` : text;
+  const mend = didYouMean(meant, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
   throw new UsageError(`there is no invariant ${printable(text.trim())}${mend}`);
 }
 

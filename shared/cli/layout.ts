@@ -68,7 +68,8 @@ export function wrap(text: string, width: number, indent: string, first = indent
 
 /** Puts the details behind the head where they padTo, and below it otherwise. */
 export function besideOrBelow(head: string, details: string, width: number, indent: string): string[] {
-  if (details === "") return [head.trimEnd()];
-  if (widthOf(head) + 2 + widthOf(details) <= width) return [`${head}  ${details}`];
-  return [head.trimEnd(), ...wrap(details, width, indent)];
+  if (details !== "" && widthOf(head) + 2 + widthOf(details) <= width) return [`${head}  ${details}`];
+  const own = head.trimEnd();
+  const above = widthOf(own) <= width ? [own] : wrap(own, width, indent, "");
+  return details === "" ? above : [...above, ...wrap(details, width, indent)];
 }

@@ -14,7 +14,7 @@ import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addViolationCommands } from "./commands/violations.ts";
 import { findRemote, openRemote, type Remote } from "./remote.ts";
-import { screenHere } from "./screen.ts";
+import { LEAST_WIDTH, screenHere } from "./screen.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
@@ -30,6 +30,8 @@ const COMMANDS: readonly AddCommands[] = [
   addDoctorCommand,
   addCompletionCommand,
 ];
+
+const MOST_HELP_WIDTH = 100;
 
 interface ProgramOptions {
   readonly version: string;
@@ -49,6 +51,9 @@ async function openApi(
   return openInProcess(needsState, startTable);
 }
 
+/** Where nothing limits a line, the help has lines that can be read. */
+const helpWidth = () => Math.min(screenHere().width, MOST_HELP_WIDTH);
+
 /** Runs the command that the process arguments name, and returns the exit code. Never throws. */
 export async function runProgram({ version, more, startTable }: ProgramOptions): Promise<number> {
   let code: number = EXIT.green;
@@ -56,7 +61,8 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
     .description("trinity-canary on the command line")
     .version(version, "-V, --version", "the version of this command line")
     .option("--env <environment>", "which environment: its entry in the file of profiles (else CANARY_URL)")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: LEAST_WIDTH / 3 })
+    .configureOutput({ getOutHelpWidth: helpWidth, getErrHelpWidth: helpWidth })
     .exitOverride();
   const env = () => canary.opts<{ env?: string }>().env;
   const remote = () => findRemote(env());

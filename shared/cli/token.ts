@@ -1,5 +1,4 @@
 /** Gets a token that a profile names. */
-import { execFile } from "node:child_process";
 import { isHeaderText, type TokenSource } from "../config/profiles.ts";
 import { ConfigError } from "../config/reader.ts";
 
@@ -13,6 +12,7 @@ const COMMAND_MS = 120_000;
  */
 export async function tokenOf(place: string, source: TokenSource): Promise<string> {
   if ("token" in source) return source.token;
+  const { execFile } = await import("node:child_process");
   const printed = await new Promise<string>((resolve, reject) => {
     const child = execFile(
       "/bin/sh",

@@ -32,7 +32,9 @@ async function findOf(context: CommandContext, api: Api, id: string, subject: st
   const { ViolationsPage } = await loadSchemas();
   const path = pathWith("/api/canary/violations", { invariant_id: id, subject, limit: "1" });
   const [last] = (await call(api, path, ViolationsPage)).answer.violations;
-  if (!last) return { found: [`${subject} is not red, and no violation of it is kept`], guidance: null };
+  // An older canary does not know that parameter, and answers with what it has.
+  if (last?.subject !== subject)
+    return { found: [`${subject} is not red, and no violation of it is kept`], guidance: null };
   const [{ guidanceOf }, { findInvariant }, { wordsOf }] = await Promise.all([
     import("../../invariants/guidance.ts"),
     import("../../invariants/index.ts"),

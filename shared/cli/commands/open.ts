@@ -1,5 +1,4 @@
 /** `canary open`: the page in a browser. */
-import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { hasScreen, searchPath } from "../../config/terminal.ts";
@@ -8,7 +7,7 @@ import { type AddCommands, type CommandContext, EXIT } from "../command.ts";
 import { UsageError } from "../errors.ts";
 
 /** Something that may be meant as the id of an invariant. */
-const LIKE_AN_ID = /^[a-z]-?\d{1,2}$/i;
+const LIKE_AN_ID = /^[a-z]\W?\d{1,2}$/i;
 
 /** Finds the path of a page. @throws UsageError where it names no invariant */
 async function pathOf(what: string | undefined): Promise<string> {
@@ -53,10 +52,12 @@ async function open({ remote, print, done }: CommandContext, what: string | unde
     console.error("this canary asks for AWS signatures, which a browser can't make");
   // In a pipe, the address is what is wanted.
   const opener = process.stdout.isTTY ? browserOpener(process.platform, searchPath(), hasScreen()) : null;
-  if (opener !== null)
+  if (opener !== null) {
+    const { spawn } = await import("node:child_process");
     spawn(opener, [address], { stdio: "ignore", detached: true })
       .on("error", () => {})
       .unref();
+  }
   done(EXIT.green);
 }
 

@@ -48,10 +48,9 @@ export function renderAgents({ seen_at, agents, unread, left_out }: AgentsBody, 
         19,
       )}`;
     const facts = [red, countsOf(agent)].filter(Boolean).join("; ");
-    const [first, ...below] = besideOrBelow(head, printable(facts), screen.width, INDENT);
-    const lines =
-      below.length > 0 && widthOf(first!) > screen.width ? wrap(first!, screen.width, INDENT, "") : [first!];
-    return [...lines.map((line) => (isRed ? c.red(line) : line)), ...below];
+    return besideOrBelow(head, printable(facts), screen.width, INDENT).map((line) =>
+      isRed ? c.red(line) : line,
+    );
   });
   const more = left_out > 0 ? [`… and ${left_out} more that are not kept`] : [];
   return [seenLine(seen_at, screen), ...rows, ...more, ...unreadLines(unread, screen)].join("\n");

@@ -1,12 +1,12 @@
 /** The state of every invariant, as lines of a terminal. */
 import pc from "picocolors";
 import { listed, printable } from "../../text.ts";
-import { formatDuration } from "../../time.ts";
+import { HOUR_MS, MINUTE_MS } from "../../time.ts";
 import { checkedWords, describeAge, isFresh, severityWords } from "../../web/describe-status.ts";
 import { BAR_MS, BARS, type BarState, type UptimeBars, uptimesOf, worstOf } from "../../web/uptime.ts";
 import type { CycleOutline, InvariantStatus, StatusBody } from "../../wire/schemas.ts";
 import { besideOrBelow, padTo, widthOf, wrap } from "../layout.ts";
-import { type Screen, whenOf } from "../screen.ts";
+import { type Screen, sinceOf, whenOf } from "../screen.ts";
 import { SYMBOLS } from "../symbols.ts";
 import { renderSilence } from "./silences.ts";
 
@@ -46,18 +46,40 @@ function stripText(bars: UptimeBars, length: number, paint: Paint): string {
   return states.map((state) => paint[state](CHARACTERS[state])).join("");
 }
 
-const legendOf = (length: number) =>
-  `24 h, ${formatDuration((BARS / length) * BAR_MS)} each: ${Object.entries(CHARACTERS)
-    .map(([state, character]) => `${character} ${state}`)
-    .join(", ")}`;
+/** `24 h, 30 min each: █ red, …`. */
+function legendOf(length: number): string {
+  const eachMs = (BARS / length) * BAR_MS;
+  const each = eachMs % HOUR_MS === 0 ? `${eachMs / HOUR_MS} h` : `${eachMs / MINUTE_MS} min`;
+  const states = Object.entries(CHARACTERS).map(([state, character]) => `${character} ${state}`);
+  return `24 h, ${each} each: ${states.join(", ")}`;
+}
 
-/** Describes an invariant beyond its state. */
-function factsOf(invariant: InvariantStatus, { silences, checks_off_reasons }: StatusBody, screen: Screen) {
-  const { id, status, severity, since, checked, red_subjects, blind_since, blind_reason } = invariant;
+/** Says why it can't be judged, and for how long where its state is another. */
+function blindWords({ status, blind_since, blind_reason }: InvariantStatus, screen: Screen): string {
+  const reason = blind_reason ?? "not judged";
+  return status === "unknown" || blind_since === null
+    ? reason
+    : `blind ${sinceOf(screen, blind_since)}: ${reason}`;
+}
+
+/**
+ * Describes an invariant beyond its state.
+ * @param said what was said already: one cause that blinds many is said once
+ */
+function factsOf(
+  invariant: InvariantStatus,
+  { silences, checks_off_reasons }: StatusBody,
+  screen: Screen,
+  said: Set<string>,
+): string {
+  const { id, status, severity, since, checked, red_subjects, blind_since } = invariant;
   const words = severityWords(invariant);
   const silenced = silences.filter((s) => s.invariant_id === id).map((s) => s.subject ?? "all of it");
   const saysSeverity = screen.verbose || status === "red" || words !== severity;
   const saysChecked = checked !== null && (screen.verbose || checked === 0 || status !== "green");
+  const blind = blind_since === null ? "" : blindWords(invariant, screen);
+  const isNew = screen.verbose || !said.has(blind);
+  said.add(blind);
   const facts = [
     status === "off" && checks_off_reasons?.[id],
     status !== "off" && saysSeverity && words,
@@ -65,8 +87,7 @@ function factsOf(invariant: InvariantStatus, { silences, checks_off_reasons }: S
     red_subjects.length > 0 && `red: ${listed(red_subjects, screen.verbose ? red_subjects.length : MAX_RED)}`,
     silenced.length > 0 && `silenced: ${listed(silenced, MAX_SILENCED)}`,
     status !== "off" && saysChecked && checkedWords(checked, status),
-    blind_since &&
-      `blind ${screen.utc ? "since " : ""}${whenOf(screen, blind_since).replace(/ ago$/, "")}: ${blind_reason}`,
+    blind && (isNew ? blind : "likewise"),
   ];
   return printable(facts.filter(Boolean).join(", "));
 }
@@ -122,6 +143,8 @@ export function renderStatus(status: StatusBody, cycles: readonly CycleOutline[]
   const { title: titleWidth, strip: length } = columnsOf(screen.width);
   const { width } = screen;
   const lines = headOf(status, screen, c.red);
+  if (status.blind) lines.push(...wrap(printable(status.blind), width, INDENT, "").map(c.yellow));
+  const said = new Set<string>();
   for (const invariant of worstFirst(status.invariants)) {
     const { id, title, status: state, since } = invariant;
     const age =
@@ -129,7 +152,7 @@ export function renderStatus(status: StatusBody, cycles: readonly CycleOutline[]
     const head = `${SYMBOLS[state]} ${id}  ${padTo(`${state} ${age}`.trim(), STATE_WIDTH)}  ${padTo(title, titleWidth)}`;
     const [first, ...below] = besideOrBelow(
       `${head}  ${CHARACTERS.missing.repeat(length)}`,
-      factsOf(invariant, status, screen),
+      factsOf(invariant, status, screen, said),
       width,
       INDENT,
     );
