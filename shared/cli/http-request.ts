@@ -25,12 +25,12 @@ export interface Message {
  * Sends the request and waits for the whole answer. Redirects are not followed: the token is for this address only.
  * @throws the errors of `node:http`, with their `code`; the signal's reason where it is aborted
  */
-export async function sendRequest(url: string, message: Message): Promise<Answer> {
+export function sendRequest(url: string, message: Message): Promise<Answer> {
   const { method, headers, body, signal } = message;
-  // Imported here: a command that asks nobody is not to load it.
-  const { request: send }: { request: Send } = await (url.startsWith("https:")
-    ? import("node:https")
-    : import("node:http"));
+  // Not imported: an ES module evaluates every export of `node:http`, and one of them loads all of `fetch`.
+  const { request: send }: { request: Send } = process.getBuiltinModule(
+    url.startsWith("https:") ? "node:https" : "node:http",
+  );
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(signal?.aborted ? signal.reason : error);
     const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };

@@ -93,9 +93,18 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
 /** Names rather than classes: a part that is loaded from its source has classes of its own. */
 const EXPLAINED = ["ConfigError", "UsageError"];
 
+/** Where the built file stands alone, what it leaves in the sources and packages is not there. */
+const isElsewhere = (error: unknown): boolean => Object(error).code === "ERR_MODULE_NOT_FOUND";
+
 /** Prints the error, unless commander has done so. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
+  if (isElsewhere(error)) {
+    console.error(
+      "this needs the folder of trinity-canary with its packages (npm ci): call the bin/canary that is in it",
+    );
+    return EXIT.usage;
+  }
   const isExplained = error instanceof Error && EXPLAINED.includes(error.name);
   console.error(error instanceof Error ? error.message : error);
   return isExplained ? EXIT.usage : EXIT.crash;

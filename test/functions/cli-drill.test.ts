@@ -36,6 +36,7 @@ test.for([
     "CANARY_URL is missing: give the address of the canary that watches dev",
   ],
   ["an image without an environment", {}, ["--image", "agent"], "name it with --env"],
+  ["a release of a deployed environment", {}, ["--env", "dev", "--release", "seed"], "leave it or --env out"],
   [
     "an environment of the examples",
     { CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "token" },

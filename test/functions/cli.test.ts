@@ -69,6 +69,27 @@ test("watch: a canary that is gone is said, looked for again, and Ctrl-C ends it
   expect(out).not.toContain("\u001b");
 });
 
+test("watch --json: each look is a line of JSON, also one that fails", async () => {
+  const env = { PATH: process.env.PATH, CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "t" };
+  const child = spawn(process.execPath, [...RUNTIME, CLI, "watch", "--every", "1s", "--json"], { env });
+  const exited = once(child, "exit");
+  let out = "";
+  child.stdout.on("data", (chunk) => {
+    out += chunk;
+  });
+  await until(async () => expect(out.split("\n").length).toBeGreaterThan(2));
+  child.kill("SIGINT");
+  expect((await exited)[0]).toBe(0);
+  for (const line of out.trim().split("\n"))
+    expect(JSON.parse(line)).toEqual({ error: expect.stringMatching(/^CANARY_URL does not answer/) });
+});
+
+test("watch --help says its default once", async () => {
+  const { out } = await canary({}, "watch", "--help");
+  expect(out.match(/default/g)).toHaveLength(1);
+  expect(out).toContain("(default: 30s)");
+});
+
 test.for([
   ["0s", /give a time from 1s to 60m/],
   ["2h", /give a time from 1s to 60m/],
