@@ -8,9 +8,11 @@ import { CHECKS } from "../shared/config/checks.ts";
 import { CYCLE, STATE } from "../shared/config/cycle.ts";
 import { LOCAL } from "../shared/config/local.ts";
 import { PLATFORM } from "../shared/config/platform.ts";
+import { PROFILES } from "../shared/config/profiles.ts";
 import { REMOTE } from "../shared/config/remote.ts";
 import { SECRET } from "../shared/config/secret.ts";
 import { NONE } from "../shared/config/source-variables.ts";
+import { TERMINAL } from "../shared/config/terminal.ts";
 import type { Variable, VariableTable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import { offWithOf } from "../shared/invariants/invariant.ts";
@@ -30,7 +32,7 @@ export const GROUPS = {
   cycle: [CYCLE, CHECKS],
   alerts: [...CHANNELS.map(({ variables }) => variables), ALERTS, ALERT_POLICY],
   stateAndAccess: [STATE, SECRET, API, CYCLE_FUNCTION],
-  commandLine: [REMOTE, PLATFORM],
+  commandLine: [REMOTE, PROFILES, TERMINAL, PLATFORM],
   local: [LOCAL],
 } as const satisfies Record<string, readonly VariableTable[]>;
 

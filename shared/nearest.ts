@@ -38,3 +38,9 @@ export function nearest(text: string, names: Iterable<string>): string | null {
   }
   return found?.name ?? null;
 }
+
+/** Ends a sentence about a name that there is not: `: did you mean ruby?`, or nothing. */
+export function didYouMean(text: string, names: Iterable<string>): string {
+  const name = nearest(text, names);
+  return name === null ? "" : `: did you mean ${name}?`;
+}

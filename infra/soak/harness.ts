@@ -168,7 +168,11 @@ async function openContainers(
   owned: Owned,
 ): Promise<(SoakContainers & { readonly daemon: Docker }) | { readonly absent: string }> {
   if (!("docker" in docker)) return docker;
-  const containers = await findContainers(docker, (end) => void owned({ close: end }));
+  const containers = await findContainers(
+    docker,
+    (end) => void owned({ close: end }),
+    () => {},
+  );
   if (!("create" in containers)) throw new SoakError(containers.absent);
   return { ...owned(soakContainers(containers, journal)), daemon: docker.docker };
 }

@@ -6,7 +6,8 @@ import { environmentWith } from "../config/reader.ts";
 import { runCycle } from "../cycle/run-cycle.ts";
 import { loadConfig } from "../variables.ts";
 import { createApp } from "../web/app.ts";
-import { type Api, type LocalTable, UsageError } from "./client.ts";
+import type { Api, LocalTable } from "./client.ts";
+import { UsageError } from "./errors.ts";
 
 /**
  * Opens the canary that the environment describes, on its table or on one that lasts as long as this process.
@@ -20,7 +21,7 @@ export async function openInProcess(
   const { stateTable } = loadConfig(env);
   if (needsState && !stateTable)
     throw new UsageError(
-      "there is no state to read: set CANARY_URL and CANARY_TOKEN of a running canary, or STATE_TABLE",
+      "there is no state to read: give --env, or set CANARY_URL and CANARY_TOKEN of a running canary, or STATE_TABLE",
     );
   const local = stateTable ? null : await startTable();
   const adminToken = randomUUID();
@@ -37,8 +38,13 @@ export async function openInProcess(
     logError: (line) => console.error(line),
   });
   return {
-    request: async (path, init) =>
-      app.request(path, { ...init, headers: { authorization: `Bearer ${adminToken}` } }),
+    names: { url: "the address", token: "the token", iam: "a signature" },
+    request: async (path, { method = "GET", body } = {}) =>
+      app.request(path, {
+        method,
+        ...(body !== undefined && { body }),
+        headers: { authorization: `Bearer ${adminToken}` },
+      }),
     close: async () => local?.close(),
   };
 }

@@ -61,6 +61,8 @@ export interface AppOptions {
   readonly logError: (line: string) => void;
   /** The trigger in the record of a cycle; "http" by default. */
   readonly trigger?: string;
+  /** Routes of this process alone, behind the token as the API's. */
+  readonly more?: readonly RegisterRoutes[];
   /** Called with each refused request. */
   readonly onRefused?: (c: Context<ApiEnv>) => void;
 }
@@ -135,7 +137,7 @@ export function createApp(options: AppOptions): App {
     }),
   );
   app.use(refuseUnknownParameters(app));
-  for (const register of ROUTES)
+  for (const register of [...ROUTES, ...(options.more ?? [])])
     register(app, { canary, runCycle, testAlerts, view, trigger, logError: log });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", (c) => ({

@@ -283,6 +283,8 @@ export const Status = z
     cycle_duration_ms: z.number().int().nullable(),
     checks_off_reasons: OffReasons,
     sources_unavailable: list(z.string()),
+    /** What can't be judged or read, and why, in a line; null where nothing is blind. Absent in answers of older versions. */
+    blind: z.string().nullable().optional(),
     alerts: z.object({
       status: z.enum(["no channel", "delivered", "pending"]),
       /** Those of the last full cycle; empty before the first. */

@@ -447,10 +447,9 @@ describe("the tokens of the API and the command line", () => {
     ]);
   });
 
-  test("PLATFORM_URL and PLATFORM_TOKEN name the platform; an address that is given stands in for the first", () => {
+  test("PLATFORM_URL and PLATFORM_TOKEN name the platform", () => {
     const env = { PLATFORM_URL: "https://t.example.com/base/", PLATFORM_TOKEN: "t" };
-    expect(loadPlatform(undefined, env)).toEqual({ url: "https://t.example.com/base", token: "t" });
-    expect(loadPlatform("http://127.0.0.1:8000", env)).toEqual({ url: "http://127.0.0.1:8000", token: "t" });
+    expect(loadPlatform(env)).toEqual({ url: "https://t.example.com/base", token: "t" });
   });
 
   test.each([
@@ -460,7 +459,7 @@ describe("the tokens of the API and the command line", () => {
     "https://me:hunter2@t.example.com",
     "https://t.example.com/?token=hunter2",
   ])("a platform at %s is refused, without its secrets", (url) => {
-    const problems = problemsOf((env) => loadPlatform(undefined, env), {
+    const problems = problemsOf(loadPlatform, {
       PLATFORM_URL: url,
       PLATFORM_TOKEN: "two words",
     });
