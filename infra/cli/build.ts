@@ -1,8 +1,9 @@
 /** `npm run build`: bundles the command line as `bin/canary.mjs`, one file that starts fast. */
-import { chmod, rename, utimes, writeFile } from "node:fs/promises";
+import { chmod, readdir, rename, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { inlineRunbooks } from "../inline-runbooks.ts";
 import { BUILT, INPUTS } from "./built.mjs";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -12,6 +13,8 @@ const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
  * on demand, and runs from the project's own files.
  */
 const FROM_SOURCE = /^infra\/|^shared\/(doctor\/doctor|cli\/in-process)\.ts$/;
+/** Pages that are put inside. */
+const RUNBOOKS = "docs/runbooks";
 /** What signs requests for AWS: a third of a second of CPU, and three times the size of all the rest. */
 const FROM_PACKAGES = ["@aws-sdk/credential-provider-node", "aws4fetch"];
 
@@ -68,14 +71,15 @@ export async function buildCli(): Promise<Readonly<Record<string, number>>> {
     legalComments: "none",
     logLevel: "warning",
     external: FROM_PACKAGES,
-    plugins: [leaveOut],
+    plugins: [leaveOut, inlineRunbooks],
     // CommonJS packages in the bundle require Node's own modules.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
     },
   });
   const sources = Object.keys(metafile.inputs).filter((path) => !/node_modules\/|^absent:/.test(path));
-  const inputs = [...sources, "package-lock.json"].join("\n");
+  const runbooks = (await readdir(join(PROJECT, RUNBOOKS))).map((name) => `${RUNBOOKS}/${name}`);
+  const inputs = [...sources, ...runbooks, "package-lock.json"].join("\n");
   await replaceFile(fileURLToPath(INPUTS), inputs, startedAt, 0o644);
   await replaceFile(fileURLToPath(BUILT), outputFiles[0]!.contents, startedAt, 0o755);
   const [output] = Object.values(metafile.outputs);

@@ -143,7 +143,7 @@ export function addDrillCommand(canary: Command, context: CommandContext, connec
     .description(
       "break each invariant on purpose, and prove that it alerts once and that its cure is seen: on the deployed environment of --env, else on one that is started here",
     )
-    .option("--invariants <ids>", "only these, separated by commas")
+    .option("--invariants <invariants>", "only these, separated by commas")
     .option("--yes", "yes, break things there: agents named canary-drill-…, and operators are alerted")
     .option("--image <image>", "with --env: what R-01's container is made of (default: as an agent's there)")
     .addOption(

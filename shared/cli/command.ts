@@ -1,5 +1,5 @@
 /** What the commands share: their context, their options, and a request whose answer is printed. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { z } from "zod";
 import { plainJson } from "../text.ts";
 import { type Api, call } from "./client.ts";
@@ -19,6 +19,8 @@ export interface CommandContext {
   /** Sets the exit code. */
   readonly done: (code: number) => void;
   readonly print: (text: string) => void;
+  /** Says on stderr where no agent has that name, and which may be meant. */
+  readonly hint: (api: Api, agent: string) => Promise<void>;
   /** Describes the output. */
   readonly screen: (options?: ViewOptions) => Screen;
 }
@@ -34,6 +36,18 @@ export interface JsonOption {
 /** Adds the options of a view of times and details. */
 export const withViewOptions = (command: Command, details: string): Command =>
   command.option("--utc", "instants instead of how long ago they were").option("-v, --verbose", details);
+
+/** Adds the options that narrow a list to a time. @param what is in that time */
+export const withTimeOptions = (command: Command, what: string): Command =>
+  command
+    .option("--since <time>", `${what} from this time on: 30m, 2h, 3d, or an instant (ISO 8601)`)
+    .option("--until <time>", "up to this time");
+
+/** Adds the option that names an agent. The API calls it a subject: that of L-03 is no agent, but was one. */
+export const withSubject = (command: Command, what: string): Command =>
+  command
+    .option("--subject <agent>", what)
+    .addOption(new Option("--agent <name>", "the same").hideHelp().conflicts("subject"));
 
 /** Loads the schemas of answers. Only an action calls this: the help must not wait for them. */
 export const loadSchemas = () => import("../wire/schemas.ts");

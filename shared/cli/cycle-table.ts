@@ -1,7 +1,7 @@
 /** A cycle as text for a terminal. */
 import pc from "picocolors";
 import { INVARIANTS } from "../invariants/index.ts";
-import { listed, printable } from "../text.ts";
+import { listed, plural, printable } from "../text.ts";
 import { checkedWords } from "../web/describe-status.ts";
 import type { CycleReport } from "../wire/schemas.ts";
 import { besideOrBelow, padTo, wrap } from "./layout.ts";
@@ -20,7 +20,7 @@ function factsOf(report: CycleReport, id: string, violations: number): string {
   const unseen = verdict?.unseen ?? [];
   const facts = [
     verdict && checkedWords(verdict.checked, verdict.status),
-    violations > 0 && (violations === 1 ? "1 violation" : `${violations} violations`),
+    violations > 0 && plural(violations, "violation"),
     unseen.length > 0 && `${unseen.length} unseen: ${listed(unseen, MAX_UNSEEN)}`,
     verdict ? verdict.reason : report.checks_off_reasons?.[id],
   ];

@@ -17,6 +17,15 @@ export function parseMoment(option: string, text: string, nowMs: number): string
   );
 }
 
+/** Reads --since and --until as the parameters of the API. @throws UsageError where one is no time */
+export const rangeOf = (
+  { since, until }: { readonly since?: string | undefined; readonly until?: string | undefined },
+  nowMs: number,
+) => ({
+  start_time: since === undefined ? undefined : parseMoment("--since", since, nowMs),
+  end_time: until === undefined ? undefined : parseMoment("--until", until, nowMs),
+});
+
 /**
  * Reads a duration.
  * @param option names it in the error

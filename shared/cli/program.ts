@@ -2,8 +2,14 @@
 import { Command, CommanderError } from "commander";
 import type { Api, LocalTable } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
+import { addAgentCommands } from "./commands/agents.ts";
+import { addAlertCommands } from "./commands/alert.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addCycleCommand } from "./commands/cycle.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addEpisodeCommands } from "./commands/episodes.ts";
+import { addExplainCommand } from "./commands/explain.ts";
+import { addOpenCommand } from "./commands/open.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addViolationCommands } from "./commands/violations.ts";
@@ -13,10 +19,16 @@ import { screenHere } from "./screen.ts";
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
   addStatusCommands,
+  addEpisodeCommands,
+  addAgentCommands,
   addViolationCommands,
+  addExplainCommand,
+  addOpenCommand,
   addSilenceCommands,
+  addAlertCommands,
   addCycleCommand,
   addDoctorCommand,
+  addCompletionCommand,
 ];
 
 interface ProgramOptions {
@@ -43,7 +55,7 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
   const canary = new Command("canary")
     .description("trinity-canary on the command line")
     .version(version, "-V, --version", "the version of this command line")
-    .option("--env <name>", "which environment: its entry in the file of profiles (else CANARY_URL)")
+    .option("--env <environment>", "which environment: its entry in the file of profiles (else CANARY_URL)")
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   const env = () => canary.opts<{ env?: string }>().env;
@@ -57,6 +69,11 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
     },
     print: (text) => void process.stdout.write(`${text}\n`),
     screen: screenHere,
+    hint: async (api, agent) => {
+      const { noteOnAgent } = await import("./known-agents.ts");
+      const note = await noteOnAgent(api, agent);
+      if (note !== null) console.error(note);
+    },
   };
   for (const add of [...COMMANDS, ...more]) add(canary, context);
   try {

@@ -95,8 +95,8 @@ const completed = (states: Record<string, Fields>): Memory["states"] =>
 /** Reads the parsed JSON. Returns null where it has not the shape of a memory. */
 function fromJson(json: unknown): Memory | null {
   if (!isObject(json)) return null;
-  const { schema: _, states, blindSources = {}, blindNotified, endings, ...others } = json;
-  const { outbox = [], lastFullCycle = null, ...recall } = others;
+  const { schema: _, states, blindSources = {}, blindNotified, ...others } = json;
+  const { outbox = [], lastFullCycle = null, endings, ...recall } = others;
   const isWhole =
     isEach(states, isState) &&
     isEach(blindSources, isBlindSource) &&
@@ -107,14 +107,7 @@ function fromJson(json: unknown): Memory | null {
   const sight = { blindSources, ...(Array.isArray(blindNotified) && { blindNotified }) };
   // Only evidence depends on these: what can't be used is left out.
   const ended = Array.isArray(endings) && { endings: endings.filter(isEnding) };
-  return {
-    states: completed(states),
-    ...sight,
-    outbox,
-    recall,
-    lastFullCycle,
-    ...ended,
-  } as unknown as Memory;
+  return { states: completed(states), ...sight, outbox, recall, lastFullCycle, ...ended } as unknown as Memory;
 }
 
 /**

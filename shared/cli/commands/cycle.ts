@@ -52,7 +52,7 @@ export const addCycleCommand: AddCommands = (canary, context) => {
     .description(
       "run one cycle: on the canary of --env or CANARY_URL, else here, on what the variables name; exits 0 green, 1 red, 2 unknown",
     )
-    .option("--invariants <ids>", "only these, separated by commas")
+    .option("--invariants <invariants>", "only these, separated by commas")
     .option("-v, --verbose", "every violation, and the query that shows it")
     .option("--json", "the run-cycle response and nothing else")
     .action(async (options) => context.done(await runCycle(context, options)));

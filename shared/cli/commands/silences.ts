@@ -1,27 +1,50 @@
 /** `canary silence`, `silences` and `unsilence`. */
+
+import { printable } from "../../text.ts";
 import { formatInstant } from "../../time.ts";
-import type { SilenceBody, SilencesBody } from "../../wire/schemas.ts";
-import { type AddCommands, type CommandContext, type JsonOption, loadSchemas, show } from "../command.ts";
+import type { SilenceCreatedBody, SilencesBody } from "../../wire/schemas.ts";
+import {
+  type AddCommands,
+  type CommandContext,
+  type JsonOption,
+  loadSchemas,
+  show,
+  withSubject,
+} from "../command.ts";
+import { UsageError } from "../errors.ts";
+import { wrap } from "../layout.ts";
 
 const PATH = "/api/canary/silences";
 
 interface Options extends JsonOption {
-  readonly for: string;
+  readonly for?: string;
+  readonly untilRecovered?: boolean;
   readonly reason: string;
   readonly subject?: string;
+  readonly agent?: string;
+  readonly by?: string;
 }
 
 async function silence(context: CommandContext, invariant: string, options: Options): Promise<void> {
-  const [{ SilenceSchema: schema }, { renderSilence }, { invariantId }, { parseLength }] = await Promise.all([
-    loadSchemas(),
-    import("../views/silences.ts"),
-    import("../ids.ts"),
-    import("../moment.ts"),
-  ]);
-  const { for: length, reason, subject, json } = options;
-  const until = formatInstant(Date.now() + parseLength("--for", length));
-  const body = JSON.stringify({ invariant_id: invariantId(invariant), subject, until, reason });
-  const render = (silence: SilenceBody) => renderSilence(silence, context.screen());
+  const { for: length, untilRecovered, reason, subject, agent, by, json } = options;
+  if (length === undefined && !untilRecovered)
+    throw new UsageError("say when it ends: --for 2h, --until-recovered, or both for whichever is first");
+  const [{ SilenceCreated: schema }, { renderSilence }, { invariantId }, { parseLength }] = await Promise.all(
+    [loadSchemas(), import("../views/silences.ts"), import("../ids.ts"), import("../moment.ts")],
+  );
+  const body = JSON.stringify({
+    invariant_id: invariantId(invariant),
+    subject: subject ?? agent,
+    ...(length !== undefined && { until: formatInstant(Date.now() + parseLength("--for", length)) }),
+    ...(untilRecovered && { until_recovered: true }),
+    reason,
+    by,
+  });
+  const { width } = context.screen();
+  const render = (silence: SilenceCreatedBody) =>
+    [renderSilence(silence, context.screen()), ...(silence.note === null ? [] : [printable(silence.note)])]
+      .flatMap((line) => wrap(line, width, "    ", ""))
+      .join("\n");
   await show(context, { path: PATH, init: { method: "POST", body }, schema, json, render });
 }
 
@@ -35,13 +58,17 @@ async function listSilences(context: CommandContext, { json, utc }: JsonOption &
 }
 
 export const addSilenceCommands: AddCommands = (canary, context) => {
-  canary
-    .command("silence")
-    .description("send no alerts of an invariant for a while; it is still checked and recorded")
-    .argument("<invariant>", "such as S-02")
-    .requiredOption("--for <time>", "how long, such as 30m, 2h or 3d")
-    .requiredOption("--reason <text>", "why, for anyone who reads it at 3 a.m.")
-    .option("--subject <agent>", "only this agent")
+  withSubject(
+    canary
+      .command("silence")
+      .description("send no alerts of an invariant for a while; it is still checked and recorded")
+      .argument("<invariant>", "such as S-02")
+      .option("--for <time>", "how long, such as 30m, 2h or 3d")
+      .option("--until-recovered", "until all that it covers has recovered")
+      .requiredOption("--reason <text>", "why, for anyone who reads it at 3 a.m.")
+      .option("--by <name>", "who says so, where the token does not"),
+    "only this agent",
+  )
     .option("--json", "the response and nothing else")
     .action((invariant: string, options) => silence(context, invariant, options));
   canary

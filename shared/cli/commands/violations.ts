@@ -1,25 +1,24 @@
 /** `canary violations` and `canary violation`. */
-import type { Command } from "commander";
+import { Option } from "commander";
 import { SEVERITIES } from "../../invariants/invariant.ts";
+import { plainJson } from "../../text.ts";
+import { call } from "../client.ts";
 import {
   type AddCommands,
   type CommandContext,
+  EXIT,
   type JsonOption,
   loadSchemas,
   pathWith,
   show,
+  withApi,
+  withTimeOptions,
   withViewOptions,
 } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { ViewOptions } from "../screen.ts";
 
 const PATH = "/api/canary/violations";
-
-/** The options that narrow a list to a time. */
-export const withTimeOptions = (command: Command): Command =>
-  command
-    .option("--since <time>", "from this time on: 30m, 2h, 3d, or an instant (ISO 8601)")
-    .option("--until <time>", "up to this time");
 
 interface Options extends JsonOption, ViewOptions {
   readonly invariant?: string;
@@ -32,25 +31,27 @@ interface Options extends JsonOption, ViewOptions {
 }
 
 async function listViolations(context: CommandContext, options: Options): Promise<void> {
-  const [{ ViolationsPage: schema }, { renderViolations }, { invariantId }, { parseMoment }] =
-    await Promise.all([
-      loadSchemas(),
-      import("../views/violations.ts"),
-      import("../ids.ts"),
-      import("../moment.ts"),
-    ]);
+  const [{ ViolationsPage }, { renderViolations }, { invariantId }, { rangeOf }] = await Promise.all([
+    loadSchemas(),
+    import("../views/violations.ts"),
+    import("../ids.ts"),
+    import("../moment.ts"),
+  ]);
   const { invariant, agent, severity, tier, since, until, limit, json, ...view } = options;
-  const nowMs = Date.now();
   const path = pathWith(PATH, {
     invariant_id: invariant && invariantId(invariant),
     subject: agent,
-    severity: severity?.toLowerCase(),
-    tier: tier?.toUpperCase(),
-    start_time: since && parseMoment("--since", since, nowMs),
-    end_time: until && parseMoment("--until", until, nowMs),
+    severity,
+    tier,
+    ...rangeOf({ since, until }, Date.now()),
     limit,
   });
-  await show(context, { path, schema, json, render: (page) => renderViolations(page, context.screen(view)) });
+  await withApi(context, async (api) => {
+    const { answer } = await call(api, path, ViolationsPage);
+    context.print(json ? plainJson(answer) : renderViolations(answer, context.screen(view)));
+    if (answer.violations.length === 0 && agent !== undefined) await context.hint(api, agent);
+    context.done(EXIT.green);
+  });
 }
 
 async function showViolation(
@@ -77,10 +78,11 @@ export const addViolationCommands: AddCommands = (canary, context) => {
       canary
         .command("violations")
         .description("list violations, newest first")
-        .option("--invariant <id>", "only of this invariant")
+        .option("--invariant <invariant>", "only of this invariant")
         .option("--agent <name>", "only of this agent")
-        .option("--severity <severity>", SEVERITIES.join(", "))
-        .option("--tier <tier>", "A or B"),
+        .addOption(new Option("--severity <severity>", "only of this severity").choices(SEVERITIES))
+        .addOption(new Option("--tier <tier>", "only of this tier").choices(["A", "B"])),
+      "seen",
     ).option("--limit <n>", "at most this many, 1 to 1000", "20"),
     "the query that shows each",
   )
