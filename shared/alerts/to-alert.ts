@@ -71,6 +71,22 @@ const common = (
   },
 });
 
+/** A line for each reason, with all that is blind by it. */
+function linesByReason(what: SightNotice["what"]): string[] {
+  const byReason = new Map<string, { names: string[]; sinceMs: number }>();
+  for (const { name, reason, sinceMs } of what) {
+    const known = byReason.get(reason ?? "");
+    if (!known) byReason.set(reason ?? "", { names: [name], sinceMs });
+    else {
+      known.names.push(name);
+      known.sinceMs = Math.min(known.sinceMs, sinceMs);
+    }
+  }
+  return [...byReason].map(
+    ([reason, { names, sinceMs }]) => `${listed(names, 20)}: ${reason} (since ${formatInstant(sinceMs)})`,
+  );
+}
+
 function sightParts({ kind, what, blindness, isOver }: SightNotice, context: AlertContext): AlertParts {
   const { snapshotTime, nowMs } = context;
   const links = linksOf(context.statusUrl, context.runbooksUrl);
@@ -90,7 +106,7 @@ function sightParts({ kind, what, blindness, isOver }: SightNotice, context: Ale
       ...of,
       title: "The canary is blind",
       summary: blindness!.words,
-      lines: what.map(({ name, reason, sinceMs }) => `${name}: ${reason} (since ${formatInstant(sinceMs)})`),
+      lines: linesByReason(what),
       impact: "What is blind is neither green nor red: a fault there is not noticed.",
       runbook:
         "See that the canary reaches each source that is named, by the variable beside it, and that its token or certificate is good.",

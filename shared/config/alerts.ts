@@ -1,5 +1,5 @@
 /** The variables of alerts, except those of the channels. */
-import { matching, oneOf, onOff, text, wholeNumber } from "./variable.ts";
+import { headerToken, matching, oneOf, onOff, text, wholeNumber } from "./variable.ts";
 
 export const ALERTS = {
   environment: text(
@@ -31,10 +31,28 @@ export const ALERTS = {
       ],
     },
   ),
+  heartbeatUrl: text(
+    "HEARTBEAT_URL",
+    "an address that is asked (GET) after each full cycle, with `/fail` behind its path where the cycle did not count: a watcher outside of the account then sees a dead canary. A secret: anyone who has it can say that the canary lives",
+    {
+      secret: true,
+      checks: [
+        headerToken,
+        matching(
+          /^https?:\/\/[^\s/]+\S*$/,
+          "is not an address: give the https:// address that the watcher shows, or leave it out",
+        ),
+      ],
+    },
+  ),
 };
 
 export const ALERT_POLICY = {
-  onRecovery: onOff("ALERT_ON_RECOVERY", "`off`: no alert for a recovery", { fallback: true }),
+  onRecovery: onOff(
+    "ALERT_ON_RECOVERY",
+    "`off`: no message for a recovery. What is open at the webhook, PagerDuty or EventBridge is closed there all the same",
+    { fallback: true },
+  ),
   onSpread: onOff("ALERT_ON_SPREAD", "`off`: no alert for a subject that joins an open red", {
     fallback: true,
   }),
@@ -45,7 +63,7 @@ export const ALERT_POLICY = {
   ),
   minSeverity: oneOf(
     "ALERT_MIN_SEVERITY",
-    "`critical`, `major` or `minor`: no alert for anything less severe",
+    "`critical`, `major` or `minor`: no alert for anything less severe. A channel with a limit of its own keeps to that one",
     {
       fallback: "minor",
       names: ["critical", "major", "minor"],

@@ -24,6 +24,8 @@ export interface AlertSettings {
   readonly statusUrl: string | null;
   /** Where the runbooks are; null or left out: the status page has them. */
   readonly runbooksUrl?: string | null;
+  /** What is asked after each full cycle; null or left out: nothing. */
+  readonly heartbeatUrl?: string | null;
 }
 
 /** The parts of a cycle, in their order; recollections and sources are read at once. */

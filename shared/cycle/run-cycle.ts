@@ -9,10 +9,11 @@ import type { Canary } from "../canary.ts";
 import { type Committed, type Lease, LeaseLost, type Next } from "../store/lease.ts";
 import { formatInstant } from "../time.ts";
 import { factsOf, whyOff } from "../verdict/evaluate.ts";
-import { deliverOutbox } from "./deliver.ts";
+import { deliverOutbox, LAST_WRITE_MS } from "./deliver.ts";
 import { planEpisodes } from "./episodes.ts";
 import type { Finished } from "./finished.ts";
 import { gather } from "./gather.ts";
+import { beat } from "./heartbeat.ts";
 import { judge } from "./judge.ts";
 import { releaseLease, takeLease, underLease } from "./lease.ts";
 import { leave } from "./leave.ts";
@@ -161,16 +162,17 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     canary.redact,
   );
   const nothing: AlertsOutcome = { delivered: 0, pending: outbox.length, failures: [], dropped: [] };
-  const [failures, delivered] = await Promise.all([
+  const [failures, delivered, unheard] = await Promise.all([
     writeRecord(canary, finished, report, { reserved, plan, written: committed.written }),
     willDeliver ? timed(canary, "deliver", () => deliverOutbox(canary, committed, request)) : nothing,
+    heartbeat(canary, finished, true),
   ]);
   return {
     kind: "done",
     report: {
       ...report,
       cycle_duration_ms: canary.now() - startedAtMs,
-      sources_unavailable: [...report.sources_unavailable, ...failures],
+      sources_unavailable: [...report.sources_unavailable, ...failures, ...unheard],
     },
     latencyMsBySource: gathered.snapshot.latencyMsBySource,
     alerts: { ...delivered, dropped: [...dropped, ...delivered.dropped] },
@@ -224,8 +226,19 @@ const busy = (untilMs: number, nowMs: number): CycleOutcome => ({
   retryAfterSeconds: Math.max(1, Math.ceil((untilMs - nowMs) / 1000)),
 });
 
-function stateless({ now, redact }: Canary, finished: Finished, reason: string): CycleOutcome {
-  const facts = { ...finished, sourcesUnavailable: [...finished.sourcesUnavailable, reason] };
+/** A cycle that judged nothing does not count, nor does one of some invariants. */
+async function heartbeat(canary: Canary, finished: Finished, isCommitted: boolean): Promise<string[]> {
+  const { request, judged } = finished;
+  if (request.invariantIds !== undefined) return [];
+  const counts = isCommitted && judged.some(({ status }) => status !== "unknown");
+  const leftMs = (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS;
+  return beat(canary.alerts.heartbeatUrl ?? null, counts, leftMs, canary.redact);
+}
+
+async function stateless(canary: Canary, finished: Finished, reason: string): Promise<CycleOutcome> {
+  const { now, redact } = canary;
+  const unheard = await heartbeat(canary, finished, false);
+  const facts = { ...finished, sourcesUnavailable: [...finished.sourcesUnavailable, reason, ...unheard] };
   const report = toReport(facts, finished.drafts, null, [], now() - finished.startedAtMs, redact);
   return { kind: "stateless", report, reason };
 }

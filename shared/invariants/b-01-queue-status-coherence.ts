@@ -1,8 +1,9 @@
 import type { Unseen } from "../facts/coverage.ts";
+import { plural } from "../text.ts";
 import { docker, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { BACKEND, showLiveRows } from "./platform-commands.ts";
-import { byAgent, countSubjects, nameSubjects } from "./rules.ts";
+import { byAgent, nameAgents } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -65,10 +66,9 @@ export const queueStatusCoherence = invariant({
     return { subjects, unseen, findings };
   },
 
-  summarize: (findings) =>
-    `the queue accessor is wrong for ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  summarize: (findings) => `the queue accessor is wrong for ${nameAgents(findings)}`,
   explain: ({ agent_name, service_count, snapshot_count, snapshot_queued_ids }) =>
-    `${agent_name}: the accessor says ${service_count}, ${snapshot_count} row(s) are queued: ${snapshot_queued_ids.join(", ") || "none"}`,
+    `${agent_name}: the accessor says ${service_count}, ${plural(snapshot_count, "row is", "rows are")} queued: ${snapshot_queued_ids.join(", ") || "none"}`,
 
   verify: ({ agent_name: agent }) => [
     noted(

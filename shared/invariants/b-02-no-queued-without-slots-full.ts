@@ -1,6 +1,7 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { DrainTick, Execution, ReadingTime, UnreadableRow } from "../facts/facts.ts";
 import { admittedAtMs } from "../facts/runs.ts";
+import { plural } from "../text.ts";
 import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { BACKEND, containerOf, RECREATE, verifyPool, verifySweep } from "./platform-commands.ts";
@@ -137,9 +138,9 @@ export const noQueuedWithoutSlotsFull = invariant({
     const age = push?.drain_tick_age_seconds ?? null;
     const why = [
       ...(push ? [age === null ? "the drain never ran" : `the last drain was ${age} s ago`] : []),
-      ...(pull > 0 ? [`the pull workers of ${pull} agent(s) claim nothing`] : []),
+      ...(pull > 0 ? [`the pull workers of ${plural(pull, "agent")} claim nothing`] : []),
     ].join(", ");
-    return `${queuedRuns} queued run(s) wait beside free slots across ${countSubjects(findings)} agent(s), ${why}: ${nameSubjects(findings)}`;
+    return `${plural(queuedRuns, "queued run waits", "queued runs wait")} beside free slots across ${plural(countSubjects(findings), "agent")}, ${why}: ${nameSubjects(findings)}`;
   },
   explain(observed) {
     const { agent_name, queued_count } = observed;
@@ -147,7 +148,7 @@ export const noQueuedWithoutSlotsFull = invariant({
       const { slot_count, effective_max_parallel_tasks: cap, drain_tick_age_seconds: age } = observed;
       return `${agent_name}: ${queued_count} queued, ${slot_count} of ${cap} slots taken, last drain ${age === null ? "never" : `${age} s ago`}`;
     }
-    return `${agent_name}: ${queued_count} queued, the oldest for ${observed.oldest_queued_age_seconds} s; ${whyUnclaimed(observed)}`;
+    return `${agent_name}: ${queued_count} queued, the oldest for ${observed.oldest_queued_age_seconds} s; ${whyUnclaimed(observed, (idle, size) => `${idle} of ${plural(size, "worker")} idle`)}`;
   },
 
   verify: (observed) =>
@@ -267,13 +268,16 @@ function pulled(agent: string, queued: readonly Row[], { pool, running, readAtMs
       // A stopped container is its operator's doing; where Docker was not read, nobody knows whether there are workers at all.
       severity: container.state === "running" ? "critical" : "major",
       observed,
-      signalQuery: `agent ${agent}: queued=${queued.length}, oldest ${oldestSeconds}s > ${CLAIM_SECONDS}s with ${whyUnclaimed(observed)}`,
+      signalQuery: `agent ${agent}: queued=${queued.length}, oldest ${oldestSeconds}s > ${CLAIM_SECONDS}s with ${whyUnclaimed(observed, (idle, size) => `${idle}/${size} worker(s) idle`)}`,
     },
   };
 }
 
-function whyUnclaimed({ kind, container_pull_mode, pool_size, idle_workers }: Pulled): string {
+function whyUnclaimed(
+  { kind, container_pull_mode, pool_size, idle_workers }: Pulled,
+  workers: (idle: number, size: number) => string,
+): string {
   if (kind === "pilot_stopped") return "its container not running";
   if (container_pull_mode === false) return "a container that is not in pull mode";
-  return `${idle_workers}/${pool_size} worker(s) idle`;
+  return workers(idle_workers ?? 0, pool_size ?? 0);
 }

@@ -1,4 +1,5 @@
 import type { Unseen } from "../facts/coverage.ts";
+import { plural } from "../text.ts";
 import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { containerOf, RECREATE, verifyPool } from "./platform-commands.ts";
@@ -82,11 +83,11 @@ export const pullWorkersAlive = invariant({
   },
 
   summarize: (findings) =>
-    `the pull workers of ${countSubjects(findings)} agent(s) are missing or silent: ${nameSubjects(findings)}`,
+    `the pull workers of ${plural(countSubjects(findings), "agent")} are missing or silent: ${nameSubjects(findings)}`,
   explain: ({ agent_name, kind, idle_workers, pool_size, poll_silence_seconds }) =>
     kind === "workers_missing"
       ? `${agent_name}: the container runs no pull workers`
-      : `${agent_name}: ${idle_workers} of ${pool_size} worker(s) idle, and none asked for work for ${poll_silence_seconds} s`,
+      : `${agent_name}: ${idle_workers} of ${pool_size === null ? "unknown" : plural(pool_size, "worker")} idle, and none asked for work for ${poll_silence_seconds} s`,
 
   verify: ({ agent_name }) => verifyPool(agent_name),
   fix: ({ agent_name, kind }) => [

@@ -1,11 +1,11 @@
 import type { Unseen } from "../facts/coverage.ts";
+import { plural } from "../text.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, failRun, releaseSlot, showProcesses, showRows, showSlots } from "./platform-commands.ts";
 import {
   byAgent,
-  countSubjects,
   hasUnseenSlots,
-  nameSubjects,
+  nameAgents,
   partsOf,
   SLOT_TTL_BUFFER_SECONDS,
   secondsBetween,
@@ -117,7 +117,7 @@ export const terminalStateClosure = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} run(s) past timeout and buffer across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "run")} past timeout and buffer across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, age_seconds, effective_timeout_seconds, timeout_source }) =>
     `${agent_name}/${execution_id}: running for ${age_seconds} s, allowed ${effective_timeout_seconds} s (by the ${timeout_source}) + ${SLOT_TTL_BUFFER_SECONDS} s`,
 

@@ -1,8 +1,9 @@
 import { TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { NOW, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, releaseSlot, showRows, showSlots } from "./platform-commands.ts";
-import { countSubjects, nameSubjects, partsOf, UNREADABLE_AGENT } from "./rules.ts";
+import { nameAgents, partsOf, UNREADABLE_AGENT } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -67,7 +68,7 @@ export const noPhantomReversal = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} finished run(s) came back to life across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "finished run")} came back to life across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, previous_status, current_status }) =>
     `${agent_name}/${execution_id}: was ${previous_status}, is ${current_status}`,
 

@@ -1,8 +1,9 @@
 import type { RowName } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { NOW, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { showRows } from "./platform-commands.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
+import { isNamed, nameAgents, partsOf, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -69,7 +70,7 @@ export const completedRowsArePopulated = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} ended run(s) without completed_at across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "ended run")} without completed_at across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, status, started_at }) =>
     `${agent_name}/${execution_id}: ${status}, started at ${started_at}, without completed_at`,
 

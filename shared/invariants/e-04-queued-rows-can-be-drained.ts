@@ -1,8 +1,9 @@
 import type { BacklogDefect } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { sql } from "./commands.ts";
 import { invariant } from "./invariant.ts";
 import { failRow } from "./platform-commands.ts";
-import { countSubjects, judgeQueued, nameSubjects } from "./rules.ts";
+import { judgeQueued, nameAgents } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -42,7 +43,7 @@ export const queuedRowsCanBeDrained = invariant({
     ),
 
   summarize: (findings) =>
-    `${findings.length} queued row(s) that can't be drained across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "queued row")} that can't be drained across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, reason }) => `${agent_name}/${execution_id}: ${reason}`,
 
   verify: ({ agent_name: agent, execution_id: id }) => [

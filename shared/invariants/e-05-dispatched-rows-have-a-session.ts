@@ -1,9 +1,10 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { Execution } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { docker, NOW, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, containerOf, releaseSlot } from "./platform-commands.ts";
-import { countSubjects, DISPATCH_SECONDS, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
+import { DISPATCH_SECONDS, nameAgents, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -66,7 +67,7 @@ export const dispatchedRowsHaveASession = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} running row(s) without a session across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "running row")} without a session across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, age_seconds }) =>
     `${agent_name}/${execution_id}: no session after ${age_seconds} s`,
 

@@ -1,8 +1,9 @@
 import type { RowName } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { api, docker, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { SCHEDULER } from "./platform-commands.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
+import { isNamed, nameAgents, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -67,8 +68,7 @@ export const noOverdueSchedule = invariant({
     return { subjects: roster.keys(), unseen: partsOf(unread), findings };
   },
 
-  summarize: (findings) =>
-    `${findings.length} overdue schedule(s) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  summarize: (findings) => `${plural(findings.length, "overdue schedule")} across ${nameAgents(findings)}`,
   explain: ({ agent_name, schedule_id, next_run_at, overdue_seconds }) =>
     `${agent_name}/${schedule_id}: was due at ${next_run_at}, ${overdue_seconds} s ago`,
 

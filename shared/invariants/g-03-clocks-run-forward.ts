@@ -1,10 +1,11 @@
 import type { FinishedRow, ReadingTime, RowName } from "../facts/facts.ts";
 import { isRowsInstant } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { DAY_MS } from "../time.ts";
 import { docker, remark, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { BACKEND, containerOf, SCHEDULER } from "./platform-commands.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf } from "./rules.ts";
+import { isNamed, nameAgents, partsOf } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -84,7 +85,7 @@ export const clocksRunForward = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} run(s) ended before they started across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "run ended before it", "runs ended before they")} started across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, status, skew_seconds }) =>
     `${agent_name}/${execution_id}: ${status}, ended ${skew_seconds} s before it started`,
 

@@ -1,7 +1,8 @@
 import type { QueuedCredential } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { NOW, noted, sql } from "./commands.ts";
 import { invariant } from "./invariant.ts";
-import { countSubjects, judgeQueued, nameSubjects } from "./rules.ts";
+import { judgeQueued, nameAgents } from "./rules.ts";
 
 /** Never the text itself, or anything around it. */
 interface Observed {
@@ -39,7 +40,7 @@ export const noCredentialsInTheQueue = invariant({
     ),
 
   summarize: (findings) =>
-    `${findings.length} queued row(s) with what looks like a credential across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "queued row")} with what looks like a credential across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, matched_pattern }) =>
     `${agent_name}/${execution_id}: matches the pattern ${matched_pattern}`,
 

@@ -1,4 +1,5 @@
 import { DATABASE_FACTS, isRosterUnproven, type RosterDoubt, rosterDoubt } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { docker, redis, remark, shell, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
@@ -90,9 +91,9 @@ export const rosterBlindness = invariant({
   },
 
   summarize: ([finding]) =>
-    `the roster has no agents that can be read (${finding?.observed.reason}), other sources name ${finding?.observed.evidence_agent_count}`,
+    `the roster has no agents that can be read (${finding?.observed.reason}), other sources name ${finding?.observed.evidence_agent_count ?? 0}`,
   explain: ({ reason, blind_since, evidence_agent_count, evidence_sample }) =>
-    `${reason} since ${blind_since}; ${evidence_agent_count} agent(s) by Docker and Redis: ${evidence_sample.join(", ") || "none"}`,
+    `${reason} since ${blind_since}; ${plural(evidence_agent_count, "agent")} by Docker and Redis: ${evidence_sample.join(", ") || "none"}`,
 
   verify: () => [
     shell(...DOCTOR),

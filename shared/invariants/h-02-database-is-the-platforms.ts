@@ -6,6 +6,7 @@ import {
   newestOfSlots,
   slotsOfThePlatform,
 } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { remark, shell } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
@@ -70,7 +71,7 @@ export const databaseIsThePlatforms = invariant({
         unseen: [],
         findings: [],
         ...(!isProven && { isUndecided: true }),
-        ...(mayBeRed && { unlisted: `slots of ${hidden} agent(s) were not read` }),
+        ...(mayBeRed && { unlisted: `slots of ${plural(hidden, "agent")} were not read` }),
       };
     }
     return {
@@ -81,9 +82,9 @@ export const databaseIsThePlatforms = invariant({
   },
 
   summarize: ([finding]) =>
-    `slots come and rows don't: ${finding?.observed.slot_count} slot(s) of ${finding?.observed.agent_count} agent(s) have no row in this database`,
+    `slots come and rows don't: ${plural(finding?.observed.slot_count ?? 0, "slot")} of ${plural(finding?.observed.agent_count ?? 0, "agent")} without a row in this database`,
   explain: ({ slot_count, agent_count, newest_slot_at, newest_row_at, sample }) =>
-    `${slot_count} slot(s) of ${agent_count} agent(s) without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
+    `${plural(slot_count, "slot")} of ${plural(agent_count, "agent")} without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
 
   verify: ({ sample }) => [shell(...DOCTOR), ...samplesOf(sample).flatMap(newestOfAgent)],
   fix: () => [

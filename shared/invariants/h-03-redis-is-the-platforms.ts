@@ -1,4 +1,5 @@
 import { REDIS_FACTS } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { redis, remark, shell } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { DOCTOR, samplesOf, showRows } from "./platform-commands.ts";
@@ -55,9 +56,9 @@ export const redisIsThePlatforms = invariant({
   },
 
   summarize: ([finding]) =>
-    `${finding?.observed.running_row_count} run(s) of ${finding?.observed.agent_count} agent(s) are dispatched, and Redis has no key of the platform`,
+    `${plural(finding?.observed.running_row_count ?? 0, "dispatched run")} of ${plural(finding?.observed.agent_count ?? 0, "agent")}, and Redis has no key of the platform`,
   explain: ({ running_row_count, agent_count, sample }) =>
-    `${running_row_count} dispatched run(s) of ${agent_count} agent(s) and no key of the platform in Redis: ${sample.join(", ")}`,
+    `${plural(running_row_count, "dispatched run")} of ${plural(agent_count, "agent")} and no key of the platform in Redis: ${sample.join(", ")}`,
 
   verify: ({ sample }) => [
     shell(...DOCTOR),

@@ -1,3 +1,4 @@
+import { plural } from "../text.ts";
 import { REDIS_SLOTS, removeGhost, verifyGhost } from "./ghosts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { nameSubjects, UNREADABLE_AGENT, unreadSlotCount, unreadSlotKeys } from "./rules.ts";
@@ -87,10 +88,10 @@ export const deleteCascades = invariant({
   summarize(findings) {
     const rows = findings.reduce((n, f) => n + f.observed.orphan_count, 0);
     const slots = findings.reduce((n, f) => n + f.observed.redis_slot_count, 0);
-    return `${rows} row(s) and ${slots} slot(s) of ${findings.length} agent(s) that do not exist: ${nameSubjects(findings)}`;
+    return `${plural(rows, "row")} and ${plural(slots, "slot")} of ${plural(findings.length, "agent that does", "agents that do")} not exist: ${nameSubjects(findings)}`;
   },
   explain: ({ ghost_agent_name, orphan_count, redis_slot_count, tables_hit }) =>
-    `${ghost_agent_name}: ${orphan_count} row(s) and ${redis_slot_count} slot(s) in ${tables_hit.join(", ")}`,
+    `${ghost_agent_name}: ${plural(orphan_count, "row")} and ${plural(redis_slot_count, "slot")} in ${tables_hit.join(", ")}`,
 
   verify: ({ ghost_agent_name: ghost, tables_hit }) => verifyGhost(ghost, tables_hit),
   fix: ({ ghost_agent_name: ghost, tables_hit }) => removeGhost(ghost, tables_hit),

@@ -1,9 +1,9 @@
 import { type Roster, type Zombies, zombieKey } from "../facts/facts.ts";
-import { listed } from "../text.ts";
+import { listed, plural } from "../text.ts";
 import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, LOCAL_DAEMON, onDaemon, showLiveRows } from "./platform-commands.ts";
-import { countSubjects, nameSubjects } from "./rules.ts";
+import { nameAgents } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -76,7 +76,7 @@ export const noZombieClaude = invariant({
       findings,
       ...(strangers.length > 0 && {
         notes: [
-          `docker.roster: ${strangers.length} running container(s) of no agent on the roster: ${listed(strangers, 5)}`,
+          `docker.roster: ${plural(strangers.length, "running container")} of no agent on the roster: ${listed(strangers, 5)}`,
         ],
       }),
       ...(reason !== null && {
@@ -88,10 +88,10 @@ export const noZombieClaude = invariant({
 
   summarize(findings) {
     const count = findings.reduce((n, f) => n + f.observed.zombie_count, 0);
-    return `${count} zombie claude process(es) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(count, "zombie claude process", "zombie claude processes")} across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, zombie_count, zombie_pids }) =>
-    `${agent_name}: ${zombie_count} zombie(s), pid ${zombie_pids.join(", ")}`,
+    `${agent_name}: ${plural(zombie_count, "zombie")}, pid ${zombie_pids.join(", ")}`,
 
   verify: ({ agent_name, container_id, docker_host }) => [
     docker(...onDaemon(docker_host), "exec", container_id, "ps", "-eo", "pid,ppid,stat,etime,comm"),
@@ -133,9 +133,7 @@ function whyUnlisted(roster: Roster, zombies: Zombies, hiddenAgents: string | un
   const isRunning = [...zombies.containers, ...zombies.unseenContainers].some(({ agent }) =>
     roster.has(agent),
   );
-  return isRunning
-    ? null
-    : `no running container of ${roster.size} ${roster.size === 1 ? "agent" : "agents"}`;
+  return isRunning ? null : `no running container of ${plural(roster.size, "agent")}`;
 }
 
 function signalQuery(agent: string, count: number): string {

@@ -1,5 +1,6 @@
 import type { Execution, ReadingTime, Slot } from "../facts/facts.ts";
 import { isChatTurn } from "../facts/runs.ts";
+import { plural } from "../text.ts";
 import { turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import {
@@ -13,12 +14,11 @@ import {
 } from "./platform-commands.ts";
 import {
   byAgent,
-  countSubjects,
   DISPATCH_SECONDS,
   effectiveCap,
   hasUnseenSlots,
   isInFlight,
-  nameSubjects,
+  nameAgents,
   partsOf,
   realSlots,
   unreadSlotCount,
@@ -123,10 +123,10 @@ export const slotRowBijection = invariant({
   summarize(findings) {
     const leaked = findings.reduce((n, f) => n + f.observed.in_redis_only.length, 0);
     const unslotted = findings.reduce((n, f) => n + f.observed.in_sql_only.length, 0);
-    return `${leaked} slot(s) without a running row and ${unslotted} running row(s) without a slot across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(leaked, "slot")} without a running row and ${plural(unslotted, "running row")} without a slot across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, redis_slot_count, sql_running_count, in_redis_only, in_sql_only, ...rest }) =>
-    `${agent_name}: ${redis_slot_count} slot(s), ${sql_running_count} running row(s); in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${rest.unreadable_running_rows} running row(s) whose id can't be read` : ""}`,
+    `${agent_name}: ${plural(redis_slot_count, "slot")}, ${plural(sql_running_count, "running row")}; in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${plural(rest.unreadable_running_rows, "running row")} whose id can't be read` : ""}`,
 
   verify: ({ agent_name: agent, in_redis_only, in_sql_only }) => [
     showSlots(agent),

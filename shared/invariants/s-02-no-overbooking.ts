@@ -1,10 +1,10 @@
+import { plural } from "../text.ts";
 import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, firstIds, releaseSlot, showLiveRows, showRows, showSlots } from "./platform-commands.ts";
 import {
-  countSubjects,
   hasUnseenSlots,
-  nameSubjects,
+  nameAgents,
   realSlots,
   unreadSlotCount,
   unreadSlotKeys,
@@ -74,10 +74,10 @@ export const noOverbooking = invariant({
 
   summarize(findings) {
     const slots = findings.reduce((n, f) => n + f.observed.overbooked_by, 0);
-    return `${slots} slot(s) above the cap across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(slots, "slot")} above the cap across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, slot_count, max_parallel_tasks, slot_ids }) =>
-    `${agent_name}: ${slot_count} slots for a cap of ${max_parallel_tasks}: ${slot_ids.join(", ")}`,
+    `${agent_name}: ${plural(slot_count, "slot")} for a cap of ${max_parallel_tasks}: ${slot_ids.join(", ")}`,
 
   verify: ({ agent_name: agent, slot_ids }) => [
     showSlots(agent),

@@ -1,12 +1,12 @@
 import { isDrainSentinel } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 import { noted, redis, remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { showRows } from "./platform-commands.ts";
 import {
-  countSubjects,
   hasUnseenSlots,
   isInFlight,
-  nameSubjects,
+  nameAgents,
   SLOT_TTL_BUFFER_SECONDS,
   unreadSlotKeys,
   unreadSlots,
@@ -136,7 +136,7 @@ export const slotTtlFloor = invariant({
       .map((kind) => [kind, findings.filter((f) => f.observed.kind === kind).length] as const)
       .filter(([, n]) => n > 0)
       .map(([kind, n]) => `${n} ${kind}`);
-    return `${findings.length} slot(s) with a wrong life (${kinds.join(", ")}) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(findings.length, "slot")} with a wrong life (${kinds.join(", ")}) across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, execution_id, kind, redis_ttl_seconds, floor_seconds, floor_source }) =>
     `${agent_name}/${execution_id}: ${kind}, TTL ${redis_ttl_seconds} s, floor ${floor_seconds ?? "unknown"} s (from the ${floor_source})`,

@@ -107,7 +107,14 @@ function fromJson(json: unknown): Memory | null {
   const sight = { blindSources, ...(Array.isArray(blindNotified) && { blindNotified }) };
   // Only evidence depends on these: what can't be used is left out.
   const ended = Array.isArray(endings) && { endings: endings.filter(isEnding) };
-  return { states: completed(states), ...sight, outbox, recall, lastFullCycle, ...ended } as unknown as Memory;
+  return {
+    states: completed(states),
+    ...sight,
+    outbox,
+    recall,
+    lastFullCycle,
+    ...ended,
+  } as unknown as Memory;
 }
 
 /**

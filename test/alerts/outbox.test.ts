@@ -19,7 +19,7 @@ const alertOf = (key: string): Alert =>
       invariantId: "S-02",
       title: "Slot overbooking",
       severity: "critical",
-      summary: "1 slot(s) above the cap across 1 agent(s): alpha",
+      summary: "1 slot above the cap across 1 agent: alpha",
       lines: [],
       runbook: null,
       context: [],

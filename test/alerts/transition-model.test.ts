@@ -255,7 +255,7 @@ function verdictOf(world: World, id: Id): Verdict {
 function read({ key, kind, invariantId, summary, lines }: Alert): string {
   if (kind === "blind" || kind === "sees")
     return `${kind}: ${lines
-      .map((line) => line.slice(0, line.indexOf(": ")))
+      .flatMap((line) => line.slice(0, line.indexOf(": ")).split(", "))
       .sort()
       .join(", ")}`;
   const told =

@@ -192,7 +192,7 @@ describe("an alert that Slack takes", () => {
           emoji: false,
         },
       },
-      section("1 running row(s) without a session across 1 agent(s): ruby"),
+      section("1 running row without a session across 1 agent: ruby"),
       section("• ruby/run-of-ruby: no session after 1200 s"),
       section(expect.stringContaining("Look at the agent's log")),
       {
@@ -201,7 +201,7 @@ describe("an alert that Slack takes", () => {
           "staging",
           `violation ${report.violations[0]!.id}`,
           `snapshot ${report.snapshot_time}`,
-          "1 violation(s)",
+          "1 violation",
           "first red for this invariant",
           `alert ${key}`,
           `<${STATUS_URL}|status>`,
@@ -224,7 +224,7 @@ describe("an alert that Slack takes", () => {
     await canary.cycle();
     await canary.cycle();
     expect(webhook.read.map(kindOf)).toEqual(["E-05/broke", "E-05/spread", "E-05/recovered"]);
-    expect(textOf(webhook.posts[1])).toContain("joined: 1 running row(s) without a session");
+    expect(textOf(webhook.posts[1])).toContain("joined: 1 running row without a session");
     expect(textOf(webhook.posts[2])).toContain("green again, it was red for 15 min");
     expect(new Set(webhook.read).size).toBe(3);
   });
@@ -777,9 +777,9 @@ describe("silences over HTTP", () => {
     const { report } = await canary.cycle();
     expect(report.transitions).toMatchObject([{ silenced: false, violations_in_cycle: 2 }]);
     expect(webhook.read).toHaveLength(1);
-    expect(textOf(webhook.posts[0])).toContain("across 1 agent(s): cornelius-m");
+    expect(textOf(webhook.posts[0])).toContain("across 1 agent: cornelius-m");
     await canary.cycle({ afterMs: HOUR_MS });
-    expect(textOf(webhook.posts[1])).toContain("across 1 agent(s): ruby");
+    expect(textOf(webhook.posts[1])).toContain("across 1 agent: ruby");
   });
 
   test("what breaks and recovers under one is nobody's news", async () => {

@@ -235,7 +235,7 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
     const report = await cycle();
     expect(report).toMatchObject({ verdict: nothing, violations: [] });
     expect(report.sources_unavailable).toEqual([
-      "docker.roster: 1 running container(s) of no agent on the roster: stranger",
+      "docker.roster: 1 running container of no agent on the roster: stranger",
     ]);
     await dockerd.runAgent("ruby", "procps", HEALTHY);
     expect((await cycle()).verdict).toMatchObject({ status: "green", checked: 1, unseen: [] });

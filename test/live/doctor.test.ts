@@ -350,7 +350,7 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       const hosts = `${first.host},${second.host}`;
       const examination = await examineAll(local({ DOCKER_HOSTS: hosts }));
       const lines = linesOf(examination, "docker");
-      expect(lines).toContainEqual("ok containers: 1 of 2 agent(s) on the roster have a running container");
+      expect(lines).toContainEqual("ok containers: 1 of 2 agent on the roster have a running container");
       expect(lines).toContainEqual("note containers: none runs of opal");
       expect(lines).toContainEqual(line(/^note containers: of no agent on the roster, and not judged: gone/));
       for (const { host } of [first, second])

@@ -190,7 +190,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     expect(await stateOf(page, "S-02")).toBe("red");
     expect(await page.title()).toMatch(/^● \d red, 1 unknown · staging canary$/);
     expect(await page.locator("link[rel=icon]").getAttribute("href")).toMatch(/icon-red/);
-    await rowOf(page, "S-02").getByText("slot(s) above the cap across 1 agent(s): ruby").waitFor();
+    await rowOf(page, "S-02").getByText("slot above the cap across 1 agent: ruby").waitFor();
     const strip = await rowOf(page, "S-02").getByRole("img").getAttribute("aria-label");
     expect(strip).toMatch(/^S-02, last 24 hours: 1 red, 3 unknown, \d+ green, \d missing of 288$/);
     await take(page, "red", true);

@@ -441,7 +441,7 @@ describe("the first page", () => {
     expect(rowsIn(red.text)[0]).toEqual(["S-01", "red"]);
     expect(textOf(red.text)).toContain("since 10:10");
     expect(textOf(red.text)).toContain(
-      "1 slot(s) without a running row and 0 running row(s) without a slot across 1 agent(s) alpha",
+      "1 slot without a running row and 0 running rows without a slot across 1 agent alpha",
     );
     expect(red.text).toContain('aria-label="S-01, last 24 hours: 1 red, 1 green, 286 missing of 288"');
 
@@ -694,7 +694,7 @@ describe("one invariant, and one cycle", () => {
       "triggered by schedule",
       "found 1 violation",
       "S-01 broke",
-      "alpha: 1 slot(s), 0 running row(s); in Redis only: e-1; in SQL only: none",
+      "alpha: 1 slot, 0 running rows; in Redis only: e-1; in SQL only: none",
       "docker: ETIMEDOUT",
       "2 checked",
     ])

@@ -50,7 +50,7 @@ async function readIds(c: Context): Promise<{ readonly ids: string[] | undefined
   const ids = request.data.invariants;
   const unknown = unknownIds(ids ?? []);
   if (unknown.length === 0) return { ids };
-  const detail = `unknown invariant(s): ${unknown.join(", ")}; ${KNOWN_IDS}`;
+  const detail = `unknown ${unknown.length === 1 ? "invariant" : "invariants"}: ${unknown.join(", ")}; ${KNOWN_IDS}`;
   return errorResponse(c, 422, "unknown_invariant", detail);
 }
 
