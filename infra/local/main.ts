@@ -63,9 +63,9 @@ try {
   console.log(`See it red in a minute. In another shell, in this folder:
 
   export CANARY_URL=${url} CANARY_TOKEN=${shellWord(token)}
-  npm run -s canary -- break S-02
-  npm run -s canary -- cycle
-  npm run -s canary -- cure S-02
+  bin/canary break S-02
+  bin/canary cycle
+  bin/canary cure S-02
 `);
 
   const cycle = async () => {

@@ -14,6 +14,9 @@ import { serve } from "./serve.ts";
 import { newToken, type Servers } from "./servers.ts";
 import { TERMINAL, terminalTransport } from "./terminal.ts";
 
+/** An hour, with a cycle every five minutes. */
+const BLIND_CYCLES_WITHOUT_DOCKER = "12";
+
 /** Takes the port. What answers there is given later. @throws LocalError where the port is taken */
 async function servePort(port: number, onClose: OnClose) {
   let app: Parameters<typeof serve>[0] | undefined;
@@ -54,6 +57,8 @@ export async function serveCanary(
   const { url, answerWith } = await servePort(options.port, onClose);
   const env = {
     CANARY_STATUS_URL: url,
+    // That there is no Docker daemon is said at the start: three cycles later it would be no news.
+    ...("absent" in docker && { ALERT_BLIND_CYCLES: BLIND_CYCLES_WITHOUT_DOCKER }),
     LIBSQL_URL: sources.databaseUrl,
     UPSTASH_REDIS_REST_URL: sources.redis.url,
     UPSTASH_REDIS_REST_TOKEN: sources.redis.token,

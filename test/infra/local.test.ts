@@ -117,9 +117,13 @@ describe("npm start", () => {
 
     const steps = stepsOf(sectionOf(await readFile(README, "utf8"), WALK_THROUGH));
     expect(steps.length).toBeGreaterThan(5);
+    let messages = 0;
     for (const { command, shown } of steps)
-      if (command === null) await run.says(patternOf(shown));
-      else expect(await shell(command, variables)).toMatch(patternOf(shown));
+      if (command === null) {
+        messages += 1;
+        await run.says(new RegExp(`(?:^message \\([^]*?){${messages}}`, "m"));
+        expect(run.output()).toMatch(patternOf(shown));
+      } else expect(await shell(command, variables)).toMatch(patternOf(shown));
     // The page that the message links to, as a browser that has signed in gets it.
     expect(run.output()).toContain(`${variables.CANARY_URL}/`);
     expect(await pageOf(variables, "/invariants/S-02")).toContain("break-s-02");
