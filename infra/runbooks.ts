@@ -48,6 +48,10 @@ ${TO_BE_WRITTEN}
 ${TO_BE_WRITTEN}
 `;
 
+/** The heading in docs/operations.md that says what the commands need. */
+const VARIABLES =
+  "What stands in `TRINITY_…` is in [operations.md](../operations.md#the-commands-of-an-alert).";
+
 const code = (lines: readonly string[]) => `\`\`\`sh\n${lines.join("\n")}\n\`\`\``;
 
 /**
@@ -60,7 +64,7 @@ export function runbookPage(invariant: Invariant, page: string | null): string {
   const { verify, fix } = guidanceOf(invariant, null);
   return withParts(page ?? SKELETON, {
     head: `# ${id} ${title}\n\n**${severity}, tier ${tier}.** ${TIERS[tier]}\n\n**What breaks.** ${impact}\n\n**First.** ${runbook}`,
-    verify: code(verify),
+    verify: `${VARIABLES}\n\n${code(verify)}`,
     fix: code(fix),
     safe,
   });

@@ -110,6 +110,7 @@ export const exampleFault: Fault = {
       ["before", "/** By invariant;", 'import { exampleFault } from "./x-01-example.ts";'],
       ["after", '  "R-01": [zombie],', FAULT_LINE],
     ),
+    made("docs/runbooks/<ID>.md", "docs/runbooks/X-01.md", "An example."),
   ],
 
   "A fact": [

@@ -7,7 +7,7 @@ import pMap from "p-map";
 import { type InvariantStates, redSubjectOf, type Tally } from "../alerts/state.ts";
 import type { Canary } from "../canary.ts";
 import { type EpisodeName, type StoredEpisode, withKnown } from "../store/episode.ts";
-import { wordsOf } from "../store/episodes.ts";
+import { wordsOf } from "../store/episode-reader.ts";
 import type { Latest } from "../store/latest.ts";
 import type { Lease } from "../store/lease.ts";
 import { DAY_MS, formatInstant } from "../time.ts";
@@ -125,6 +125,17 @@ function withRecorded(states: InvariantStates, recorded: readonly EpisodeName[])
   return { ...states, ...Object.fromEntries(marked) };
 }
 
+/** Whether a full cycle leaves something red that it did not find: what was seen of it is then kept. */
+function hasUnseen(states: InvariantStates, { judged, request }: Finished): boolean {
+  if (request.invariantIds) return false;
+  const found = new Map(
+    judged.map(({ invariant, findings }) => [invariant.id, new Set(findings.map((f) => f.subject))]),
+  );
+  return Object.entries(states).some(([id, { red }]) =>
+    Object.keys(red).some((subject) => !found.get(id)?.has(subject)),
+  );
+}
+
 /**
  * Decides before the commit what becomes of episodes. It only reads, and a read that fails changes nothing: what has ended
  * stays in the memory.
@@ -145,11 +156,12 @@ export async function planEpisodes(
   const endings = [...(memory.endings ?? []), ...endingsOf(memory.states, states, startedAtMs, isGone)];
   const { begun, unproven, due } = openEpisodes(memory, states, finished.checksRun, startedAtMs);
   const ended = endings.map((ending) => ({ ...ending, ending, isDue: false }));
-  const hasRed = Object.values(states).some(({ red }) => Object.keys(red).length > 0);
   const readLatest = () => canary.store.latest.read(startedAtMs);
   const [looked, latest] = await Promise.all([
     lookUp(canary, lease, [...ended, ...unproven, ...due]),
-    hasRed || ended.length > 0 ? beforeCommit(canary, lease, readLatest, READ_MS).catch(() => null) : null,
+    ended.length > 0 || hasUnseen(states, finished)
+      ? beforeCommit(canary, lease, readLatest, READ_MS).catch(() => null)
+      : null,
   ]);
   const isProven = ({ ending, stored }: Change) => ending !== null && stored?.until != null;
   const proven = new Set(looked.filter(isProven).map(({ ending }) => ending));

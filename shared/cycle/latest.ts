@@ -134,8 +134,9 @@ export function* latestSizes(
   const brief = red.map((one) => ({ ...one, states: one.states.slice(0, 1) }));
   yield { ...whole, agents: agents.map(plain), red: brief };
   for (let most = Math.max(agents.length, red.length); most >= 1; most = Math.floor(most / 2)) {
-    const shown = agents.slice(0, most).map(plain);
-    yield { ...whole, agents: shown, red: brief.slice(0, most), left_out: agents.length - shown.length };
+    const fewer = { ...whole, red: brief.slice(0, most), left_out: Math.max(0, agents.length - most) };
+    yield { ...fewer, agents: lean.slice(0, most) };
+    yield { ...fewer, agents: agents.slice(0, most).map(plain) };
   }
   yield { ...whole, agents: [], red: [], left_out: agents.length };
 }

@@ -155,7 +155,8 @@ export const noQueuedWithoutSlotsFull = invariant({
     observed.mode === "pull" ? verifyPool(observed.agent_name) : verifySweep(observed.agent_name),
   fix: (observed) => {
     const container = containerOf(observed.agent_name);
-    if (observed.mode === "push")
+    // An older version stored no mode: then it was the platform's queue.
+    if (observed.mode !== "pull")
       return [noted("where the loop hangs or has died", docker("restart", BACKEND))];
     if (observed.kind === "pilot_stopped") return [docker("start", container)];
     if (observed.container_pull_mode === false) return [RECREATE];

@@ -1,5 +1,6 @@
 import type { Unseen } from "../facts/coverage.ts";
 import { plural } from "../text.ts";
+import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, failRun, releaseSlot, showProcesses, showRows, showSlots } from "./platform-commands.ts";
 import {
@@ -128,6 +129,7 @@ export const terminalStateClosure = invariant({
     showSlots(agent),
   ],
   fix: ({ agent_name: agent, execution_id: id, started_at }) => [
+    remark("only where the agent does not work on it any more"),
     failRun(agent, id, started_at),
     ...releaseSlot(agent, id),
   ],

@@ -1,7 +1,7 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { Execution } from "../facts/facts.ts";
 import { plural } from "../text.ts";
-import { docker, NOW, sql } from "./commands.ts";
+import { docker, NOW, remark, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, containerOf, releaseSlot } from "./platform-commands.ts";
 import { DISPATCH_SECONDS, nameAgents, partsOf, secondsBetween } from "./rules.ts";
@@ -78,6 +78,7 @@ WHERE id = ${id} AND agent_name = ${agent}`,
     docker("ps", "--filter", `name=${containerOf(agent)}`),
   ],
   fix: ({ agent_name: agent, execution_id: id }) => [
+    remark("only where the agent does not work on it"),
     sql`UPDATE schedule_executions SET status = 'failed', completed_at = ${NOW}, error = 'failed by an operator'
 WHERE id = ${id} AND agent_name = ${agent} AND status = 'running'
 AND (claude_session_id IS NULL OR claude_session_id = '') RETURNING id, status`,

@@ -2,6 +2,7 @@ import type { Execution, ReadingTime, Slot } from "../facts/facts.ts";
 import { isChatTurn } from "../facts/runs.ts";
 import { plural } from "../text.ts";
 import { turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
+import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import {
   askAgent,
@@ -135,6 +136,7 @@ export const slotRowBijection = invariant({
     askAgent(agent),
   ],
   fix: ({ agent_name: agent, in_redis_only, in_sql_only }) => [
+    remark("only for a run that has ended, on which the agent does not work any more"),
     ...firstIds(in_redis_only).flatMap((id) => releaseSlot(agent, id)),
     ...firstIds(in_sql_only).map((id) => failRow(agent, id, "running")),
   ],

@@ -4,7 +4,6 @@
  */
 import type { QueryCommandInput } from "@aws-sdk/lib-dynamodb";
 import type { Memory } from "../cycle/memory.ts";
-import { findInvariant } from "../invariants/index.ts";
 import { cut } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { bytesOf, fitLists, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
@@ -14,19 +13,17 @@ import {
   ALL_EPISODES,
   type EpisodeName,
   episodeSortKey,
-  isOnlyCounted,
   type KnownEpisode,
   keyOfEpisode,
-  knownEpisodes,
   ofInvariant,
   ofSubject,
   type StoredEpisode,
-  withKnown,
 } from "./episode.ts";
+import { type EpisodeReader, readerOf, storedOf } from "./episode-reader.ts";
 import type { ListPage, TimeRange } from "./history.ts";
 import type { Latest, LatestStore } from "./latest.ts";
 import type { LeaseStore } from "./lease.ts";
-import { type Item, isExpired, type Table } from "./requests.ts";
+import type { Item, Table } from "./requests.ts";
 import { EVIDENCE_SECONDS, expiresAt } from "./table.ts";
 
 /** Which episodes: those that began in that time. */
@@ -131,9 +128,6 @@ async function queryAll(
   return items;
 }
 
-const storedOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item) =>
-  fields as unknown as StoredEpisode;
-
 /** An open episode is kept for as long as it is written again from time to time. */
 function itemsOf(episode: StoredEpisode, nowMs: number): Item[] {
   const { invariant_id: invariantId, subject, since, until, first_state, last_state, peak } = episode;
@@ -155,64 +149,6 @@ function itemsOf(episode: StoredEpisode, nowMs: number): Item[] {
   }));
 }
 
-/** Reads items in the light of the memory. */
-interface Reader {
-  /** @param openOnly leaves out those that have ended, and those of invariants that are off */
-  known(isListed: (name: EpisodeName) => boolean, openOnly?: boolean): KnownEpisode[];
-  /** Returns null where there is neither, or where it has expired. */
-  read(item: Item | undefined, known: KnownEpisode | undefined, nowMs: number): EpisodeRecord | null;
-}
-
-function readerOf(memory: Memory, latest: Latest | null): Reader {
-  const seen = new Map(latest?.red.map((red) => [JSON.stringify([red.invariant_id, red.subject]), red]));
-  const off = new Set(memory.lastFullCycle?.checksOff);
-  const heldBy = ({ invariantId, subject, isOpen }: EpisodeName & { readonly isOpen: boolean }) => {
-    if (!isOpen) return null;
-    if (off.has(invariantId)) return "off";
-    const state = memory.states[invariantId];
-    if (isOnlyCounted(memory.states, { invariantId, subject, sinceMs: 0 })) return "uncounted";
-    const isUnseen = seen.get(JSON.stringify([invariantId, subject]))?.is_unseen === true;
-    return state?.blindSinceMs != null || isUnseen ? "unseen" : null;
-  };
-  const withRead = (stored: StoredEpisode, isKnownOpen: boolean): EpisodeRecord => {
-    const { invariant_id: invariantId, subject } = stored;
-    const name = { invariantId, subject, sinceMs: Date.parse(stored.since) };
-    const isOpen = stored.until === null && (isKnownOpen || isOnlyCounted(memory.states, name));
-    const now = isKnownOpen ? seen.get(JSON.stringify([invariantId, subject])) : undefined;
-    const last_state = now?.states[0] ?? stored.last_state;
-    const { recorded_at, ...fields } = stored;
-    return {
-      ...fields,
-      ...(!isOpen && stored.until === null && { until: recorded_at, ended: "unknown" as const }),
-      last_state,
-      last_violation_id: now?.violation_id ?? stored.last_violation_id,
-      held: heldBy({ ...name, isOpen }),
-      words: wordsOf(invariantId, last_state),
-    };
-  };
-  return {
-    known: (isListed, openOnly = false) =>
-      knownEpisodes(openOnly ? { states: memory.states } : memory, (name) =>
-        openOnly && off.has(name.invariantId) ? false : isListed(name),
-      ),
-    read(item, known, nowMs) {
-      const stored = item && storedOf(item);
-      if (known) return withRead(withKnown(known, stored), known.ending === null);
-      return stored && !isExpired(item, nowMs) ? withRead(stored, false) : null;
-    },
-  };
-}
-
-/** Describes what was observed in the words of its invariant; null where a version with other fields observed it. */
-export function wordsOf(invariantId: string, state: Readonly<Record<string, unknown>> | null): string | null {
-  if (state === null) return null;
-  try {
-    return findInvariant(invariantId)?.explain(state) ?? null;
-  } catch {
-    return null;
-  }
-}
-
 const partitionOf = ({ invariantId, subject }: EpisodeFilter): string => {
   if (subject !== undefined) return ofSubject(subject);
   return invariantId === undefined ? ALL_EPISODES : ofInvariant(invariantId);
@@ -229,15 +165,17 @@ const isWanted =
 
 async function list(
   table: Table,
-  reader: Reader,
+  reader: EpisodeReader,
   filter: EpisodeFilter,
   limit: number,
   cursor: string | null,
 ): Promise<ListPage<EpisodeRecord>> {
   const before = cursor === null ? null : decodeCursor(cursor)[1];
-  const known = reader
+  const all = reader
     .known(isWanted(filter), filter.openOnly)
     .filter(({ sortKey }) => before === null || sortKey < before);
+  // Each open one is an item of the page: of the others, and of what lies between them, nothing has to be read.
+  const known = filter.openOnly ? all.slice(0, limit + 1) : all;
   const episodes: EpisodeRecord[] = [];
   let bytes = 0;
   let last = "";

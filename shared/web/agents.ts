@@ -5,7 +5,7 @@ import type { Checks } from "../invariants/checks.ts";
 import { type Guidance, guidanceOf } from "../invariants/guidance.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { episodeId, severityIn } from "../store/episode.ts";
-import { wordsOf } from "../store/episodes.ts";
+import { wordsOf } from "../store/episode-reader.ts";
 import type { Latest } from "../store/latest.ts";
 import { formatInstant } from "../time.ts";
 import type { AgentBody, AgentSummaryRecord, AgentsBody } from "../wire/schemas.ts";

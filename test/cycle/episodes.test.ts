@@ -1,9 +1,16 @@
 /** Episodes: what a cycle writes of them, what a reader sees, also where writes fail. */
+import { randomBytes } from "node:crypto";
+import { DeleteCommand, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
+import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
+import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
+import { endingsOf, keptEndings } from "../../shared/cycle/tally.ts";
 import type { EpisodeName, StoredEpisode } from "../../shared/store/episode.ts";
 import type { EpisodeFilter } from "../../shared/store/episodes.ts";
+import { MAX_LATEST_BYTES } from "../../shared/store/latest.ts";
+import { decodeMemory, encodeMemory } from "../../shared/store/memory-codec.ts";
 import { formatInstant } from "../../shared/time.ts";
-import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
+import { commit, DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { rosterOf, slotsOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
@@ -125,5 +132,126 @@ describe("what a red fleet costs", () => {
     expect(new Set([...kept.values()].map((e) => `${e.cycles} ${e.ended}`))).toEqual(
       new Set(["26 recovered"]),
     );
+  });
+});
+
+describe("what the memory can't say", () => {
+  const redOf = async (canary: ScriptedCanary) => {
+    canary.set(leaks({ alpha: 1 }));
+    await canary.cycle();
+  };
+  const leaseIn = async (canary: ScriptedCanary) => {
+    const lease = await canary.store.lease.acquire("another", canary.now(), 60_000);
+    if ("busyUntilMs" in lease) throw new Error("the lease is another's");
+    return lease;
+  };
+
+  test("an invariant that is turned off: its episode stays open, held, and ends once it is on again", async () => {
+    const canary = await canaryOf();
+    await redOf(canary);
+    canary.deploy({ off: ["S-01"] });
+    await canary.cycle();
+    expect(await list(canary)).toMatchObject([{ until: null, held: "off", cycles: 1 }]);
+    expect(await list(canary, { openOnly: true })).toEqual([]);
+    canary.deploy({});
+    canary.set(leaks({}));
+    await canary.cycle();
+    expect(await list(canary)).toMatchObject([{ until: formatInstant(canary.now()), held: null, cycles: 1 }]);
+  });
+
+  test("what could not be looked at: it is held, with its last state, and those cycles are not counted", async () => {
+    const canary = await canaryOf();
+    await redOf(canary);
+    canary.unread("slots", "redis: no answer");
+    await canary.cycle();
+    await canary.cycle();
+    const [held] = await list(canary, { openOnly: true });
+    expect(held).toMatchObject({ held: "unseen", cycles: 1, last_state: { in_redis_only: ["alpha-0"] } });
+    canary.set(leaks({ alpha: 1 }));
+    await canary.cycle();
+    expect(await list(canary, { openOnly: true })).toMatchObject([{ held: null, cycles: 2 }]);
+  });
+
+  test("a memory of an older version: its red is an episode from then on, counted from this version on", async () => {
+    const canary = await canaryOf();
+    const lease = await leaseIn(canary);
+    const sinceMs = canary.now() - DAY_MS;
+    const state = { ...NEVER_JUDGED, status: "red" as const, sinceMs };
+    const red = { alpha: { sinceMs, keys: ["redis:alpha-0"] } };
+    await commit(canary.store, lease, { ...EMPTY_MEMORY, states: { "S-01": { ...state, red } } });
+    expect(await list(canary)).toMatchObject([{ since: formatInstant(sinceMs), until: null, cycles: 0 }]);
+    await redOf(canary);
+    await canary.cycle();
+    const open = await list(canary);
+    expect(open).toMatchObject([
+      { since: formatInstant(sinceMs), cycles: 2, first_state: { agent_name: "alpha" } },
+    ]);
+    canary.set(leaks({}));
+    await canary.cycle();
+    expect(await list(canary)).toMatchObject([{ id: open[0]!.id, ended: "recovered", cycles: 2 }]);
+  });
+
+  test("a state that was deleted: what was open has ended, when nobody knows, and is not open for ever", async () => {
+    const canary = await canaryOf();
+    await redOf(canary);
+    const began = formatInstant(canary.now() - canary.deps.settings.confirmAfterMs);
+    await canary.client.send(
+      new DeleteCommand({ TableName: canary.table, Key: { pk: "MEMORY", sk: "MEMORY" } }),
+    );
+    expect(await list(canary)).toMatchObject([{ until: began, ended: "unknown" }]);
+    await canary.cycle();
+    expect((await list(canary)).map((e) => e.ended)).toEqual([null, "unknown"]);
+  });
+
+  test("subjects that the memory only counts have no episode, and end none", async () => {
+    const canary = await canaryOf();
+    canary.set(leaks({ alpha: 1, beta: 1 }));
+    await canary.cycle();
+    const lease = await leaseIn(canary);
+    const { beta: _, ...red } = lease.memory.states["S-01"]!.red;
+    const cut = { ...lease.memory.states["S-01"]!, red, redBesides: 1 };
+    await commit(canary.store, lease, { ...lease.memory, states: { ...lease.memory.states, "S-01": cut } });
+    const held = (await list(canary)).map(({ subject, until, held }) => [subject, until, held]);
+    expect(held.sort()).toEqual([
+      ["alpha", null, null],
+      ["beta", null, "uncounted"],
+    ]);
+    expect((await list(canary, { openOnly: true })).map((e) => e.subject)).toEqual(["alpha"]);
+  });
+
+  test("20,000 subjects that recover at once: the newest ends are kept until their items say so", () => {
+    const red = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, i) => [`agent-${i}`, { sinceMs: 1, keys: [] }]),
+    );
+    const prior = { "S-01": { ...NEVER_JUDGED, status: "red" as const, sinceMs: 1, red } };
+    const kept = keptEndings(endingsOf(prior, {}, 2, () => false));
+    expect(kept).toHaveLength(5_000);
+    const memory = { ...EMPTY_MEMORY, endings: kept };
+    expect(decodeMemory(encodeMemory([memory]))).toEqual(memory);
+  });
+});
+
+describe("an agent's last sight", () => {
+  test("ten thousand agents fit: the red ones with their slots, the others by their numbers, and how many were left out", async () => {
+    const names = Array.from({ length: 10_000 }, () => randomBytes(12).toString("hex"));
+    const canary = await canaryOf();
+    canary.set({
+      ...leaks(Object.fromEntries(names.slice(0, 3).map((name) => [name, 1]))),
+      roster: rosterOf(
+        Object.fromEntries(names.map((name) => [name, { executionTimeoutSeconds: 7 * 86_400 }])),
+      ),
+    });
+    await canary.cycle();
+    const latest = (await canary.store.latest.read(canary.now()))!;
+    const reds = latest.agents.slice(0, 3);
+    expect(reds.map(({ name }) => name).sort()).toEqual(names.slice(0, 3).sort());
+    expect(reds.map(({ slots }) => slots?.length)).toEqual([1, 1, 1]);
+    expect(latest.left_out + latest.agents.length).toBe(10_000);
+    expect(latest.left_out).toBeGreaterThan(0);
+    expect(latest.red.map((one) => one.subject).sort()).toEqual(names.slice(0, 3).sort());
+    const { Item } = await canary.client.send(
+      new GetCommand({ TableName: canary.table, Key: { pk: "LATEST", sk: "LATEST" } }),
+    );
+    expect(Item!.latest.length).toBeLessThanOrEqual(MAX_LATEST_BYTES);
   });
 });

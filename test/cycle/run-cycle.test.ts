@@ -822,7 +822,7 @@ describe("containers of agents that are not on the roster", () => {
     expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 1, unseen: [] });
     expect(report.sources_unavailable).toHaveLength(1);
     const [line] = report.sources_unavailable;
-    expect(line).toMatch(/^docker\.roster: 10 running container\(s\) of no agent on the roster: 0{9}/);
+    expect(line).toMatch(/^docker\.roster: 10 running containers of no agent on the roster: 0{9}/);
     expect(line).toHaveLength(300);
     expect((await canary.memory()).lastFullCycle?.sourcesUnavailable).toEqual([line]);
     expect((await canary.memory()).blindSources).toEqual({});

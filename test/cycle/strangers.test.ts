@@ -75,7 +75,7 @@ test("an agent's own container that can't be read is still an alert, also behind
   expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 1, unseen: ["alpha"] });
   expect(report.sources_unavailable).toEqual([
     "docker.exec[alpha]: the container is paused",
-    expect.stringMatching(/^docker\.roster: 150 running container\(s\) of no agent on the roster: /),
+    expect.stringMatching(/^docker\.roster: 150 running containers of no agent on the roster: /),
   ]);
   expect(taken(sent)).toEqual([expect.stringMatching(/^blind \D*docker\.exec\[alpha\]/)]);
 });

@@ -1,6 +1,6 @@
 /** What an operator copies from a message does what it says, whatever an agent is called. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -48,9 +48,12 @@ const VARIABLES = {
 function wordsOf(lines: readonly string[]): string[][] {
   const output = execFileSync("/bin/sh", ["-e"], {
     input: lines.join("\n"),
+    cwd: folder,
     env: { ...VARIABLES, PATH: `${folder}:/usr/bin:/bin` },
     encoding: "utf8",
   });
+  // What some of the names would make, if a shell ran them.
+  expect(existsSync(join(folder, "pwned"))).toBe(false);
   return output
     .split("END\0")
     .slice(0, -1)
@@ -281,6 +284,12 @@ describe("the guidance of every invariant", () => {
         const { verify, fix } = guidanceOf(invariant, stored);
         expect(verify.length + fix.length, invariant.id).toBeGreaterThan(0);
       }
+  });
+
+  test("takes a queue that an older version found without a mode for one that the platform drains", () => {
+    const { mode, ...stored } = findInvariant("B-02")!.example;
+    expect(mode).toBe("push");
+    expect(guidanceOf(findInvariant("B-02")!, stored).fix.at(-1)).toBe('docker restart "$TRINITY_BACKEND"');
   });
 
   test("gives commands for the first ids of many, and no more", () => {

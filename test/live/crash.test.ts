@@ -35,6 +35,8 @@ const REQUESTS = {
   "notifies of E-05": "POST 2",
   "marks what was delivered, gives the lease back": "UpdateItem 4",
 } as const;
+/** Written with the record: the episodes, and the agents as they were seen. */
+const WITH_THE_RECORD = ["BatchWriteItem 2", "BatchWriteItem 3"];
 type Step = keyof typeof REQUESTS;
 const STEPS = Object.keys(REQUESTS) as Step[];
 
@@ -190,9 +192,10 @@ describe("a whole cycle in which two invariants break", () => {
       expect(brokeIn(await world.cycleInChild(0))).toEqual(["E-02", "E-05"]);
       const asked = Object.values(REQUESTS);
       expect(world.arrived.slice(0, 4)).toEqual(asked.slice(0, 4));
-      expect([...world.arrived].sort()).toEqual([...asked].sort());
-      expect(world.arrived.filter((name) => name !== REQUESTS["writes the record"])).toEqual(
-        asked.filter((name) => name !== REQUESTS["writes the record"]),
+      expect([...world.arrived].sort()).toEqual([...asked, ...WITH_THE_RECORD].sort());
+      const isOfRecord = (name: string) => name.startsWith("BatchWriteItem");
+      expect(world.arrived.filter((name) => !isOfRecord(name))).toEqual(
+        asked.filter((name) => !isOfRecord(name)),
       );
       expect(world.webhook.read.map(invariantOf)).toEqual(["E-02", "E-05"]);
     } finally {

@@ -198,7 +198,7 @@ describeLive(["chromium"], "the status page in a browser", () => {
     await rowOf(page, "S-02")
       .getByRole("link", { name: /Slot overbooking/ })
       .click();
-    await page.getByText("An agent with more slots than its cap runs more tasks").waitFor();
+    await page.getByText("The agent runs more tasks at once than it was sized for").waitFor();
     await page.locator(".violation summary").first().click();
     await page.getByText('"overbooked_by": ').waitFor();
     await page

@@ -157,6 +157,7 @@ async function itemsOf({ client, table }: ScriptedCanary) {
     const shown: Record<string, NativeAttributeValue> = {};
     for (const name of Object.keys(item).sort()) shown[name] = item[name];
     if (item.memory) shown.memory = brotliDecompressSync(item.memory).toString("utf8");
+    if (item.latest) shown.latest = brotliDecompressSync(item.latest).toString("utf8");
     if (item.ids) shown.ids = Buffer.from(item.ids).toString("hex");
     return shown;
   }).sort((a, b) => (`${a.pk} ${a.sk}` < `${b.pk} ${b.sk}` ? -1 : 1));
