@@ -96,6 +96,7 @@ export const noQueuedWithoutSlotsFull = invariant({
   },
   otherExamples: [
     { ...PULL_EXAMPLE, kind: "queued_not_claimed" },
+    { ...PULL_EXAMPLE, kind: "queued_not_claimed", container_pull_mode: false },
     { ...PULL_EXAMPLE, kind: "pilot_stopped", container_pull_mode: null, busy_workers: 0, idle_workers: 3 },
   ],
   reads: ["roster", "executions", "slots", "drainTick", "pullPolls", "platformSettings"],
@@ -158,9 +159,9 @@ export const noQueuedWithoutSlotsFull = invariant({
     // An older version stored no mode: then it was the platform's queue.
     if (observed.mode !== "pull")
       return [noted("where the loop hangs or has died", docker("restart", BACKEND))];
-    if (observed.kind === "pilot_stopped") return [docker("start", container)];
+    if (observed.kind === "pilot_stopped") return [noted("where it is stopped", docker("start", container))];
     if (observed.container_pull_mode === false) return [RECREATE];
-    return [noted("ends every run in the container", docker("restart", container))];
+    return [noted("where its workers hang, ends every run in it", docker("restart", container))];
   },
 });
 

@@ -74,7 +74,7 @@ export const noOverdueSchedule = invariant({
 
   verify: ({ agent_name: agent, schedule_id: id }) => [
     sql`SELECT id, enabled, next_run_at, last_run_at FROM agent_schedules WHERE id = ${id} AND agent_name = ${agent}`,
-    sql`SELECT id, agent_name, next_run_at FROM agent_schedules WHERE enabled = 1 ORDER BY next_run_at LIMIT 20`,
+    sql`SELECT id, agent_name, next_run_at FROM agent_schedules WHERE enabled = 1 AND next_run_at IS NOT NULL ORDER BY next_run_at LIMIT 20`,
     api("GET", ["agents", agent, "schedules"]),
     docker("logs", "--since", "2h", "--tail", "100", SCHEDULER),
   ],

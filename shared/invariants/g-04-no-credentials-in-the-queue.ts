@@ -17,7 +17,7 @@ export const noCredentialsInTheQueue = invariant({
   tier: "A",
   severity: "critical",
   impact:
-    "A credential can be read by everybody who can read the database, a backup or the queue's page: get up and revoke it.",
+    "A credential can be read by everybody who can read the database or a backup, and by operators who look at the queue: get up and revoke it.",
   runbook:
     "Revoke the credential first (read the row in the platform, not here), then cancel the run, and find the caller that put it into the task.",
   safe: "A queued row has no run yet, and a row that was claimed meanwhile is left alone: then its run has the credential, which should be revoked by now.",

@@ -152,6 +152,9 @@ export const slotTtlFloor = invariant({
       return [noted("only where the run has ended", redis("ZREM", `agent:slots:${agent}`, id))];
     if (floor === null) return [remark("no command: the timeout of this run is not known")];
     // NX and GT: never shorter than what the platform has set meanwhile.
-    return [redis("EXPIRE", `agent:slot:${agent}:${id}`, String(floor), kind === "no_expiry" ? "NX" : "GT")];
+    const expire = (word: string) => redis("EXPIRE", `agent:slot:${agent}:${id}`, String(floor), word);
+    return kind === "no_expiry"
+      ? [noted("where it never expires", expire("NX"))]
+      : [noted("where it expires too soon", expire("GT"))];
   },
 });

@@ -177,6 +177,30 @@ describe("the registry", () => {
     },
   );
 
+  test.each(INVARIANT_IDS)("%s says so in words, not in names of fields", (id) => {
+    const { title, impact, runbook, safe } = byId(id);
+    for (const text of [title, impact, runbook, safe]) expect(text).not.toMatch(/[a-z]_[a-z]/);
+  });
+
+  test.each(INVARIANT_IDS)("%s counts one thing as one, and two as two", (id) => {
+    const { example, otherExamples = [], summarize, explain } = byId(id);
+    const found = (subject: string) => ({ subject, keys: [subject], signalQuery: "", observed: example });
+    const texts = [
+      summarize([found("ruby")]),
+      summarize([found("ruby"), found("ada")]),
+      ...[example, ...otherExamples].map((observed) => explain(observed)),
+    ];
+    for (const text of texts) {
+      expect(text).not.toMatch(/\(e?s\)|undefined|NaN/);
+      expect(text).not.toMatch(
+        /\b1 (agents|slots|rows|runs|workers|zombies|schedules|queued rows|running rows)\b/,
+      );
+      expect(text).not.toMatch(
+        /\b(0|[2-9]|[1-9]\d+) (agent|slot|row|run|worker|schedule|running row)\b/,
+      );
+    }
+  });
+
   test("no two share a title, an impact or a runbook", () => {
     for (const part of ["title", "impact", "runbook"] as const)
       expect(new Set(INVARIANTS.map((i) => i[part])).size).toBe(INVARIANTS.length);
