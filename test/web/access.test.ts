@@ -158,33 +158,47 @@ test("where the function URL checks signatures the caller's ARN is the name, als
   expect((await app.request("/", {}, iamOf(arn))).status).toBe(200);
 });
 
+/** Every page and every form of the site, walked. */
+function siteOf({ app }: Awaited<ReturnType<typeof browserOf>>, real: Readonly<Record<string, string>>) {
+  const isOfSite = /^\/(?!api\/|openapi\.json|healthz|metrics|mcp|assets\/|favicon|sign-in)/;
+  const routes = app.routes.filter(({ method, path }) => method !== "ALL" && isOfSite.test(path));
+  const paths = (wanted: string) => [
+    ...new Set(routes.filter(({ method }) => method === wanted).map(({ path }) => path)),
+  ];
+  return {
+    pages: paths("GET").map((path) => path.replace(/:\w+/, (name) => real[name] ?? name)),
+    forms: paths("POST").filter((path) => path !== "/sign-out"),
+  };
+}
+
 test("a reader signs in, sees every page, finds no form that changes something, and sends none that does", async () => {
-  const { ask, send, submit, canary } = await browserOf();
+  const browser = await browserOf();
+  const { ask, send, submit, canary } = browser;
   canary.set(LEAKED);
   const { snapshot_time } = await canary.cycle();
-  await canary.deps.store.silences.put(
-    {
-      id: "0badcafe",
-      invariantId: "S-01",
-      subject: null,
-      untilMs: canary.now() + HOUR_MS,
-      reason: "x",
-      createdAtMs: 1,
-    },
-    canary.now(),
-  );
+  const silenced = { id: "0badcafe", invariantId: "S-01", subject: null, reason: "x", createdAtMs: 1 };
+  await canary.deps.store.silences.put({ ...silenced, untilMs: canary.now() + HOUR_MS }, canary.now());
   expect((await send("/sign-in", { token: READER, to: "/" })).location).toBe("/");
-  for (const path of ["/", "/invariants/S-01", `/cycles/${snapshot_time}`, "/badge.svg"]) {
+  const { pages, forms } = siteOf(browser, { ":id": "S-01", ":name": "alpha", ":time": snapshot_time });
+  expect(pages).toEqual(expect.arrayContaining(["/", "/agents/alpha", "/invariants/S-01", "/badge.svg"]));
+  for (const path of pages) {
     const { status, text } = await ask(path);
-    const forms = [...text.matchAll(/<form[^>]* action="([^"]+)"/g)].map(([, action]) => action);
-    expect([path, status, forms]).toEqual([path, 200, path === "/badge.svg" ? [] : ["/sign-out"]]);
+    const found = [...text.matchAll(/<form method="post" action="([^"]+)"/g)].map(([, action]) => action);
+    expect([path, status, found.filter((action) => action !== "/sign-out")]).toEqual([path, 200, []]);
+    // Nor what leads to a form, or to a command that is refused.
+    const refused = /#silence"|curl -X (POST|DELETE)[^<]*\/api\/canary/.exec(text)?.[0];
+    expect([path, refused]).toEqual([path, undefined]);
   }
-  for (const path of ["/run-cycle", "/silences", "/silences/end", "/silences/restore"]) {
+  expect(forms).toEqual(
+    expect.arrayContaining(["/run-cycle", "/silences", "/silences/end", "/silences/restore"]),
+  );
+  const reads = canary.reads.length;
+  for (const path of forms) {
     const answer = await submit(path, { id: "0badcafe", invariant: "S-01", length: "2h", reason: "x" });
     expect([path, answer.status]).toEqual([path, 403]);
     expect(answer.text).toContain("this token sees everything and changes nothing");
   }
-  expect((await canary.store.lease.read()).silences).toHaveLength(1);
+  expect([canary.reads.length, (await canary.store.lease.read()).silences.length]).toEqual([reads, 1]);
   expect((await submit("/sign-out")).location).toBe("/sign-in");
 });
 
