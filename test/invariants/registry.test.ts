@@ -195,9 +195,7 @@ describe("the registry", () => {
       expect(text).not.toMatch(
         /\b1 (agents|slots|rows|runs|workers|zombies|schedules|queued rows|running rows)\b/,
       );
-      expect(text).not.toMatch(
-        /\b(0|[2-9]|[1-9]\d+) (agent|slot|row|run|worker|schedule|running row)\b/,
-      );
+      expect(text).not.toMatch(/\b(0|[2-9]|[1-9]\d+) (agent|slot|row|run|worker|schedule|running row)\b/);
     }
   });
 
