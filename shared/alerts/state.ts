@@ -2,7 +2,7 @@
 
 /**
  * What is counted of an episode while it lasts. A tuple, since the memory holds one for each red subject: how many cycles found
- * it; the most that one of them found, and when; the place of its worst severity in `SEVERITIES`; whether its item is known to be
+ * it; how bad it was at its worst, and when; the place of its worst severity in `SEVERITIES`; whether its item is known to be
  * in the table; and whether the subject was on the roster when it began, null where the roster was not read.
  */
 export type Tally = readonly [

@@ -60,6 +60,13 @@ const withoutKeys = (state: InvariantState): InvariantState => ({
   ),
 });
 
+const withoutTallies = (state: InvariantState): InvariantState => ({
+  ...state,
+  red: Object.fromEntries(
+    Object.entries(state.red).map(([subject, { episode: _, ...red }]) => [subject, red]),
+  ),
+});
+
 const withSubjects =
   (most: number) =>
   (state: InvariantState): InvariantState => {
@@ -146,8 +153,11 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
   };
   yield terse;
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
+  yield { ...keyless, states: mapStates(keyless.states, withSubjects(MAX_SUBJECTS)) };
+  // A subject counts for more than the tally of its episode, which begins again.
+  const bare = mapStates(keyless.states, withoutTallies);
   for (let most = MAX_SUBJECTS; most >= 1; most = Math.floor(most / 2))
-    yield { ...keyless, states: mapStates(keyless.states, withSubjects(most)) };
+    yield { ...keyless, states: mapStates(bare, withSubjects(most)) };
   // What is left is bounded in number and in length, whatever the cycle found.
   yield {
     states: mapStates(keyless.states, withSubjects(0)),

@@ -8,16 +8,22 @@ import {
 } from "../alerts/state.ts";
 import { severityOf } from "../alerts/transition.ts";
 import { SEVERITIES } from "../invariants/invariant.ts";
-import type { Verdict } from "../verdict/evaluate.ts";
+import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import type { Ending } from "./memory.ts";
 
 /** The memory keeps at most so many: a fleet that recovers as a whole has one for each agent and invariant. */
 const MAX_ENDINGS = 5_000;
 
-/** What a cycle found of one subject: how many things are wrong, and the place of the worst severity. */
+/** What a cycle found of one subject: how bad it is in all, and the place of the worst severity. */
 interface Found {
   readonly value: number;
   readonly severity: number;
+}
+
+/** A size that is no whole number would spoil the memory. */
+function sizeOf({ invariant }: Verdict, { keys, observed }: AnyFinding): number {
+  const size = invariant.size?.(observed);
+  return size !== undefined && Number.isSafeInteger(size) && size > 0 ? size : keys.length;
 }
 
 function foundBySubject(verdict: Verdict): Map<string, Found> {
@@ -26,7 +32,7 @@ function foundBySubject(verdict: Verdict): Map<string, Found> {
     const before = found.get(finding.subject);
     const severity = SEVERITIES.indexOf(severityOf(verdict, finding));
     found.set(finding.subject, {
-      value: (before?.value ?? 0) + finding.keys.length,
+      value: (before?.value ?? 0) + sizeOf(verdict, finding),
       severity: Math.min(severity, before?.severity ?? severity),
     });
   }

@@ -67,6 +67,8 @@ export const queueStatusCoherence = invariant({
   },
 
   summarize: (findings) => `the queue accessor is wrong for ${nameAgents(findings)}`,
+  size: ({ service_count, snapshot_count }) => Math.abs(service_count - snapshot_count),
+
   explain: ({ agent_name, service_count, snapshot_count, snapshot_queued_ids }) =>
     `${agent_name}: the accessor says ${service_count}, ${plural(snapshot_count, "row is", "rows are")} queued: ${snapshot_queued_ids.join(", ") || "none"}`,
 

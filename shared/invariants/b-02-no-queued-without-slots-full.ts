@@ -143,6 +143,8 @@ export const noQueuedWithoutSlotsFull = invariant({
     ].join(", ");
     return `${plural(queuedRuns, "queued run waits", "queued runs wait")} beside free slots across ${plural(countSubjects(findings), "agent")}, ${why}: ${nameSubjects(findings)}`;
   },
+  size: ({ queued_count }) => queued_count,
+
   explain(observed) {
     const { agent_name, queued_count } = observed;
     if (observed.mode === "push") {

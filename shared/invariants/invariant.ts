@@ -88,6 +88,8 @@ interface InvariantSpec<
   summarize(findings: readonly Finding<Observed>[]): string;
   /** One finding in one line, with the fields that matter for triage. */
   explain(observed: Observed): string;
+  /** How bad one finding is, as a whole number: the more, the worse. Left out: the number of its keys. */
+  size?(observed: Observed): number;
   /** The commands that show whether it is still so. They change nothing. */
   verify(observed: Observed): readonly Command[];
   /** The commands that mend it. What they write does nothing where the platform has moved on. */

@@ -90,6 +90,8 @@ export const deleteCascades = invariant({
     const slots = findings.reduce((n, f) => n + f.observed.redis_slot_count, 0);
     return `${plural(rows, "row")} and ${plural(slots, "slot")} of ${plural(findings.length, "agent that does", "agents that do")} not exist: ${nameSubjects(findings)}`;
   },
+  size: ({ orphan_count, redis_slot_count }) => orphan_count + redis_slot_count,
+
   explain: ({ ghost_agent_name, orphan_count, redis_slot_count, tables_hit }) =>
     `${ghost_agent_name}: ${plural(orphan_count, "row")} and ${plural(redis_slot_count, "slot")} in ${tables_hit.join(", ")}`,
 

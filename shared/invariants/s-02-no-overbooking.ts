@@ -76,6 +76,8 @@ export const noOverbooking = invariant({
     const slots = findings.reduce((n, f) => n + f.observed.overbooked_by, 0);
     return `${plural(slots, "slot")} above the cap across ${nameAgents(findings)}`;
   },
+  size: ({ overbooked_by }) => overbooked_by,
+
   explain: ({ agent_name, slot_count, max_parallel_tasks, slot_ids }) =>
     `${agent_name}: ${plural(slot_count, "slot")} for a cap of ${max_parallel_tasks}: ${slot_ids.join(", ")}`,
 

@@ -165,7 +165,7 @@ export const EpisodeSchema = z
     last_state: ObservedState.nullable(),
     /** `last_state` in words. */
     words: z.string().nullable(),
-    /** The cycle that found most: how many things were wrong with the subject, and that in words where they are known. */
+    /** When it was worst: the number of what was wrong, such as slots beyond the cap, and that in words where they are known. */
     peak: z.object({ at: Instant, value: z.number().int(), words: z.string().nullable() }),
   })
   .openapi("Episode");

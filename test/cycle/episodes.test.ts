@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { DeleteCommand, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
 import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
-import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
+import { EMPTY_MEMORY, memorySizes } from "../../shared/cycle/memory.ts";
 import { endingsOf, keptEndings } from "../../shared/cycle/tally.ts";
 import type { EpisodeName, StoredEpisode } from "../../shared/store/episode.ts";
 import type { EpisodeFilter } from "../../shared/store/episodes.ts";
 import { MAX_LATEST_BYTES } from "../../shared/store/latest.ts";
-import { decodeMemory, encodeMemory } from "../../shared/store/memory-codec.ts";
+import { decodeMemory, encodeMemory, fitMemory } from "../../shared/store/memory-codec.ts";
 import { formatInstant } from "../../shared/time.ts";
 import { commit, DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { rosterOf, slotsOf } from "../support/facts.ts";
@@ -254,4 +254,33 @@ describe("an agent's last sight", () => {
     );
     expect(Item!.latest.length).toBeLessThanOrEqual(MAX_LATEST_BYTES);
   });
+});
+
+test("the peak of an overbooked agent is by how much: 1, then 4, then 2", async () => {
+  const canary = await canaryOf();
+  const overbooked = (n: number) => ({
+    slots: slotsOf({ alpha: Array.from({ length: 3 + n }, (_, i) => slot(`r-${i}`)) }),
+  });
+  for (const n of [1, 4, 2]) {
+    canary.set(overbooked(n));
+    await canary.cycle();
+  }
+  const [episode] = await list(canary, { invariantId: "S-02" });
+  expect(episode).toMatchObject({ cycles: 3, peak: { value: 4 }, last_state: { overbooked_by: 2 } });
+  expect(episode!.peak.words).toContain("7 slots for a cap of 3");
+});
+
+test("a memory that is too small for tallies keeps the subjects, and counts anew", () => {
+  const one = {
+    sinceMs: 1,
+    keys: [],
+    announced: true,
+    episode: [12, 1, 1_795_428_300_000, 0, true, true] as const,
+  };
+  const red = Object.fromEntries(Array.from({ length: 14_000 }, (_, i) => [`a-rather-long-name-${i}`, one]));
+  const states = { "S-01": { ...NEVER_JUDGED, status: "red" as const, sinceMs: 1, red } };
+  const { memory } = fitMemory(memorySizes({ ...EMPTY_MEMORY, states }, []));
+  const kept = Object.values(memory.states["S-01"]!.red);
+  expect(kept).toHaveLength(14_000);
+  expect(kept[0]).not.toHaveProperty("episode");
 });
