@@ -137,6 +137,10 @@ describeLive(["chromium"], "every page in every state", () => {
   test("red: the first page, an invariant, the cycle, the list of cycles", async () => {
     const { snapshot_time } = await story.red();
     await look("overview-red", "/");
+    // The first red is on a phone's first screen, whole.
+    await page.setViewportSize(WIDTHS[375]);
+    const first = (await page.locator("li.row.red").first().boundingBox())!;
+    expect(first.y + first.height).toBeLessThan(WIDTHS[375].height);
     await look("invariant-red", "/invariants/S-01");
     await look("cycle", `/cycles/${snapshot_time}`);
     await look("cycles", "/cycles");

@@ -97,11 +97,13 @@ function RedSubjects({ data: { row, open } }: { data: InvariantData }) {
   return (
     <section>
       <h2>Red now</h2>
-      <ul class="facts">
-        {open.map((episode) => (
-          <RedItem row={row} episode={episode} />
-        ))}
-      </ul>
+      {open.length > 0 && (
+        <ul class="facts">
+          {open.map((episode) => (
+            <RedItem row={row} episode={episode} />
+          ))}
+        </ul>
+      )}
       {row.redCount > open.length && (
         <>
           <p>and {(row.redCount - open.length).toLocaleString("en")} more</p>

@@ -20,7 +20,7 @@ function fitting(lines: readonly string[]): string[] {
 export const Commands = ({ lines, name }: { lines: readonly string[]; name: string }) =>
   lines.length === 0 ? null : (
     <div class="commands">
-      <h4>{name}</h4>
+      <p class="label">{name}</p>
       <pre data-copy>{fitting(lines).map(plain).join("\n")}</pre>
     </div>
   );

@@ -152,7 +152,7 @@ label { display: grid; gap: 3px; font-size: 14px; font-weight: 550; align-conten
 table { border-collapse: collapse; font-size: 14px; width: 100%; }
 th, td { text-align: start; vertical-align: top; padding: 7px 10px; border: 1px solid var(--line); background: var(--card); overflow-wrap: anywhere; }
 th { color: var(--dim); font-weight: 600; }
-h4 { margin: 0; font-size: 13px; font-weight: 600; color: var(--dim); }
+.label { font-size: 13px; font-weight: 600; color: var(--dim); }
 .guidance { display: grid; gap: 10px; min-width: 0; padding: 8px 0 4px; font-size: 14px; }
 .inline { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; }
 .command { font-size: 13px; margin-top: 8px; max-width: 100%; min-width: 0; }
