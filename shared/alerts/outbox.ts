@@ -164,14 +164,20 @@ async function drain(
   /** A message that failed often may be the cause itself, not the channel: the next one is tried to find out. */
   let suspect: readonly Entry[] | null = null;
   const waiting = left.filter((entry) => entry.channels[channel]);
-  /** What is open is ended only after it was opened, and opened again only after it was ended. */
-  const isBehind = (entry: Entry) =>
-    waiting
-      .slice(0, waiting.indexOf(entry))
-      .some(
-        ({ alert: { dedupKey, action }, channels }) =>
-          channels[channel] && dedupKey === entry.alert.dedupKey && action !== entry.alert.action,
-      );
+  /** What waits still, is older, and opens or ends the same thing. Only where the channel holds it open does that matter. */
+  const olderOf = (entry: Entry) =>
+    sender?.holdsOpen
+      ? waiting
+          .slice(0, waiting.indexOf(entry))
+          .filter(({ alert, channels }) => channels[channel] && alert.dedupKey === entry.alert.dedupKey)
+      : [];
+  /** What is open is ended only after it was opened, and opened again only after it was ended; or where it never opened. */
+  const isBehind = (entry: Entry) => {
+    const older = olderOf(entry);
+    const { action } = entry.alert;
+    const isHeldUp = action === "trigger" && older.some((one) => isRefused(one, channel));
+    return !isHeldUp && older.some(({ alert }) => alert.action !== action);
+  };
 
   for (const message of messagesOf(waiting, channel, sender)) {
     for (const entry of message.filter((one) => isOld(one, now()))) {
@@ -186,6 +192,11 @@ async function drain(
     const failedBefore = Math.max(...due.map(({ channels }) => channels[channel]?.failed ?? 0));
     const tried = await trySending(due, channel, sender!, clock);
     delivered += tried.delivered;
+    // After the newer one, what is older would close or open the wrong thing.
+    for (const entry of due.filter(({ channels }) => !channels[channel]).flatMap(olderOf)) {
+      delete entry.channels[channel];
+      dropped.push({ alert: entry.alert, channel });
+    }
     if (tried.failure) failures.push(tried.failure.message);
     open = tried.failure?.refused ?? true;
     if (open) acquit(suspect, channel);
@@ -196,6 +207,10 @@ async function drain(
   }
   return { delivered, dropped, failures };
 }
+
+/** The channel works, and did not take this alert for what it is. */
+const isRefused = ({ channels }: Entry, channel: Channel): boolean =>
+  (channels[channel]?.failed ?? 0) > 0 && !channels[channel]?.channelDown;
 
 /** The channel works: what failed before was that message. */
 function acquit(suspect: readonly Entry[] | null, channel: Channel): void {

@@ -10,11 +10,12 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
+/** One whose key ends with a kind is of that kind. */
 const alertOf = (key: string): Alert =>
   makeAlert(
     {
       key,
-      kind: "broke",
+      kind: key.endsWith("recovered") ? "recovered" : "broke",
       environment: "test",
       invariantId: "S-02",
       title: "Slot overbooking",
@@ -35,7 +36,7 @@ const refused = () => new NotDelivered("HTTP 400", { refused: true });
 const pauseFor = (ms: number) => new NotDelivered("HTTP 429", { retryAfterMs: ms });
 
 /** An outbox with its channels, delivered whenever the story says so; what waits goes through JSON, as in the store. */
-function office(channels: readonly Channel[] = ["slack"]) {
+function office(channels: readonly Channel[] = ["slack"], { holdsOpen = false } = {}) {
   let nowMs = START_MS;
   let outbox: readonly Pending[] = [];
   let tried: string[] = [];
@@ -45,12 +46,15 @@ function office(channels: readonly Channel[] = ["slack"]) {
     Object.fromEntries(
       [...configured].map((channel) => [
         channel,
-        oneByOne(async ({ key }) => {
-          tried.push(`${channel} ${key}`);
-          const answer = answers.get(`${channel} ${key}`) ?? answers.get(channel) ?? "ok";
-          if (typeof answer === "number") nowMs += answer;
-          else if (answer !== "ok") throw answer;
-        }),
+        {
+          ...oneByOne(async ({ key }) => {
+            tried.push(`${channel} ${key}`);
+            const answer = answers.get(`${channel} ${key}`) ?? answers.get(channel) ?? "ok";
+            if (typeof answer === "number") nowMs += answer;
+            else if (answer !== "ok") throw answer;
+          }),
+          holdsOpen,
+        },
       ]),
     );
   return {
@@ -350,6 +354,41 @@ describe("an alert that a channel refuses for what it is (HTTP 400)", () => {
     expect((await it.delivers()).delivered).toBe(1);
     it.wait(MINUTE_MS);
     expect((await it.delivers()).tried).toEqual(["slack bad"]);
+  });
+});
+
+describe("a page that is refused, and its end", () => {
+  const paged = () => office(["pagerduty"], { holdsOpen: true });
+
+  test("the end waits for it: what was never opened is not closed", async () => {
+    const it = paged();
+    it.gets("1 broke", "1 recovered");
+    it.answers("pagerduty 1 broke", refused());
+    expect((await it.delivers()).tried).toEqual(["pagerduty 1 broke"]);
+    it.answers("pagerduty 1 broke", "ok");
+    it.wait(MINUTE_MS);
+    expect((await it.delivers()).tried).toEqual(["pagerduty 1 broke", "pagerduty 1 recovered"]);
+  });
+
+  test("the next red pages all the same, and what was before it is given up: it would close the page", async () => {
+    const it = paged();
+    it.gets("1 broke", "1 recovered");
+    it.answers("pagerduty 1 broke", refused());
+    await it.delivers();
+    it.gets("2 broke");
+    expect(await it.delivers()).toMatchObject({
+      tried: ["pagerduty 2 broke"],
+      dropped: ["pagerduty 1 broke", "pagerduty 1 recovered"],
+      outbox: [],
+    });
+  });
+
+  test("a message that nothing is opened by holds back nothing", async () => {
+    const it = office();
+    it.gets("1 broke", "1 recovered", "2 broke");
+    it.answers("slack 1 broke", refused());
+    expect((await it.delivers()).tried).toEqual(["slack 1 broke", "slack 1 recovered", "slack 2 broke"]);
+    expect(it.waiting()).toEqual(["slack 1 broke"]);
   });
 });
 
