@@ -11,6 +11,8 @@ export type SqlPart = { readonly text: string } | { readonly value: string | num
 export const NOW = { now: true } as const;
 
 interface Noted {
+  /** It fits only some of what was found, and an operator has to choose: its line is a comment until the mark is taken away. */
+  readonly isChoice?: true;
   /** What to know before it is run, in a few plain words. Never a name of the platform: a shell may read it. */
   readonly note?: string;
 }
@@ -66,6 +68,9 @@ export const api = (method: ApiCommand["method"], path: readonly string[], body?
 
 /** Says that there is no command, and what to do instead. */
 export const remark = (note: string): Remark => ({ on: "nothing", note });
+
+/** The same command as a comment: an operator who has looked takes away the mark where it fits. */
+export const choice = <C extends Command>(command: C): C => ({ ...command, isChoice: true });
 
 /** The same command with a note. */
 export const noted = <C extends Command>(note: string, command: C): C => ({ ...command, note });

@@ -9,10 +9,11 @@ export interface Guidance {
 }
 
 /** The lines of a command, with its note before it. */
-const textOf = (command: Command): string =>
-  command.on === "nothing" || command.note === undefined
-    ? renderCommand(command)
-    : `# ${command.note}\n${renderCommand(command)}`;
+function textOf(command: Command): string {
+  if (command.on === "nothing") return renderCommand(command);
+  const line = `${command.isChoice ? "# " : ""}${renderCommand(command)}`;
+  return command.note === undefined ? line : `# ${command.note}\n${line}`;
+}
 
 /** The lines of these commands. What several examples have is there once. */
 const linesOf = (commands: readonly Command[]): string[] =>

@@ -1,5 +1,5 @@
 import { plural } from "../text.ts";
-import { remark } from "./commands.ts";
+import { choice, remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { askAgent, firstIds, releaseSlot, showLiveRows, showRows, showSlots } from "./platform-commands.ts";
 import {
@@ -88,7 +88,8 @@ export const noOverbooking = invariant({
     askAgent(agent),
   ],
   fix: ({ agent_name: agent, slot_ids }) => [
-    remark("only for a run that has ended, a chat turn has a slot under an id that no row has"),
-    ...firstIds(slot_ids).flatMap((id) => releaseSlot(agent, id)),
+    remark("take the mark away before the lines of a run that has ended, and of no other"),
+    remark("a chat turn that is alive has a slot under an id that no row has"),
+    ...firstIds(slot_ids).flatMap((id) => releaseSlot(agent, id).map(choice)),
   ],
 });

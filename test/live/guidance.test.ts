@@ -85,6 +85,9 @@ const MENDED = FAULTS.filter(
       .some(({ on }) => on !== "nothing"),
 );
 
+/** A command that is a comment until an operator takes away the mark. */
+const CHOICE = /^# (redis-cli |sqlite3 )/;
+
 describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied from an alert", () => {
   let stores: Awaited<ReturnType<typeof startStores>>;
   beforeAll(async () => {
@@ -166,6 +169,11 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     const { verify, fix } = guidanceOf(findInvariant(fault.invariantId)!, observed_state);
     expect(pasted(verify)).toContain("run-");
     pasted(fix);
+    if (fix.some((line) => CHOICE.test(line))) {
+      // Nothing of it has run yet: an operator has to choose.
+      expect((await stores.cycle(fault.invariantId)).verdicts[fault.invariantId]!.status).toBe("red");
+      pasted(fix.map((line) => line.replace(CHOICE, "$1")));
+    }
     const after = await stores.cycle(fault.invariantId);
     expect(after.violations).toEqual([]);
     expect(after.verdicts[fault.invariantId]!.status).toBe("green");
