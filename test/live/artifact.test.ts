@@ -879,7 +879,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     const MB = 1_000_000;
     test.for([
       ["cycle", 1.5 * MB],
-      ["api", 1.4 * MB],
+      ["api", 1.6 * MB],
     ] as const)("of the %s function is small, and has nothing native in it", async ([name, limit]) => {
       const { asset, handler } = stack[name];
       const files = await readdir(asset, { recursive: true });
