@@ -69,6 +69,19 @@ describe("at 3 a.m., on the first page", () => {
     expect(textOf(text)).toContain(`The cycle is done: ${headingIn(text)}.`);
   });
 
+  test("a subject that there is not is refused with the nearest name, in the form as it was typed", async () => {
+    const { ask, canary, submit } = await signedIn();
+    canary.set({ ...leak("ruby"), roster: rosterOf({ ruby: {} }) });
+    await canary.cycle();
+    const form = { invariant: "S-01", subject: "rubi", length: "8h", reason: "resizing", back: "/" };
+    const { status, text } = await submit("/silences", form);
+    expect(status).toBe(422);
+    expect(textOf(text)).toMatch(/It was not silenced\. .*ruby/);
+    expect(text).toContain('<details id="silence" open');
+    expect(text).toContain('value="rubi"');
+    expect((await ask("/")).text).toContain('<details id="silence">');
+  });
+
   test("each part of a strip leads to its cycles, and says in words what they found", async () => {
     const { ask, canary } = await signedIn();
     await canary.cycle();
@@ -133,7 +146,7 @@ describe("an agent", () => {
     canary.set({ ...leak(), roster: rosterOf({ alpha: {} }) });
     await canary.cycle();
     expect(textOf((await ask("/agents/beta")).text)).toMatch(
-      /Not on the roster.*critical, gone from the roster/,
+      /gone Not on the roster.*critical, gone from the roster/,
     );
     const never = await ask("/agents/rubi");
     expect([never.status, headingIn(never.text)]).toEqual([404, "There is no such agent"]);
