@@ -17,6 +17,7 @@ import { offWithOf } from "../shared/invariants/invariant.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
+import { alertEventJsonSchema } from "../shared/wire/alert-event.ts";
 import { SETTINGS } from "./environments.ts";
 import { faultTable } from "./faults/table.ts";
 import { withParts } from "./markdown.ts";
@@ -193,6 +194,7 @@ export const DOCUMENTS = {
   "invariants.md": invariantsPage,
   "configuration.md": configurationPage,
   "drill.md": drillPage,
+  "alert-event.schema.json": () => `${JSON.stringify(alertEventJsonSchema(), null, 2)}\n`,
 } as const;
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

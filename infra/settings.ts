@@ -5,7 +5,6 @@ import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
 import { CHECKS, offAndOn } from "../shared/config/checks.ts";
 import { CYCLE } from "../shared/config/cycle.ts";
-import { clashesIn, HASH_FIX, NAME_FIX, READER_NAME, SHA256_HEX } from "../shared/config/read-tokens.ts";
 import type { Choice, Variable, WholeNumber } from "../shared/config/variable.ts";
 import { leaseMs } from "../shared/cycle/lease.ts";
 import { INVARIANT_IDS, type InvariantId, KNOWN_IDS } from "../shared/invariants/index.ts";
@@ -14,6 +13,7 @@ import { docker } from "../shared/sources/docker/docker.ts";
 import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
 import { redis } from "../shared/sources/redis/redis.ts";
 import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
+import { ReadTokens, readersOf } from "./read-token-settings.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 /** The time to start and to read the secret, before a cycle takes its lease. */
@@ -129,46 +129,39 @@ const Severities = z.partialRecord(Id, oneOf(SEVERITIES), {
       : 'give the severities by id, like {"S-01": "major"}',
 });
 
-const readersOf = (tokens: Readonly<Record<string, string>>) =>
-  Object.entries(tokens).map(([name, sha256]) => ({ name, sha256: sha256.toLowerCase() }));
-
-const ReadTokens = z
-  .record(matching(READER_NAME, `give a name of ${NAME_FIX}`), matching(SHA256_HEX, `give ${HASH_FIX}`), {
-    error: (issue) =>
-      issue.code === "invalid_key"
-        ? `can't name a token: give ${NAME_FIX}`
-        : 'give the hashes by name, like {ada: "…"}',
-  })
-  .superRefine((tokens, { addIssue }) => {
-    for (const message of clashesIn(readersOf(tokens))) addIssue({ code: "custom", message });
-  });
-
-const [slack, sns, webhook, pagerduty, eventbridge] = CHANNELS;
+type Channel = (typeof CHANNELS)[number];
+const variablesOf = <N extends Channel["name"]>(name: N) =>
+  CHANNELS.find((channel) => channel.name === name)!.variables as Extract<Channel, { name: N }>["variables"];
+const [sns, pagerduty, eventbridge] = [
+  variablesOf("sns"),
+  variablesOf("pagerduty"),
+  variablesOf("eventbridge"),
+];
 
 /** What a channel takes. */
-const limitsOf = ({ minSeverity, invariants }: (typeof CHANNELS)[number]["variables"]) => ({
+const limitsOf = ({ minSeverity, invariants }: Channel["variables"]) => ({
   minSeverity: writes(minSeverity, oneOf(SEVERITIES).nullable().default(null)),
   invariants: writes(invariants, listOfIds()),
 });
 
 /** What of each channel is no secret. One without its secret, or its bus, is not in use. */
 export const ChannelSettings = {
-  slack: z.strictObject(limitsOf(slack.variables)),
-  sns: z.strictObject({ ...limitsOf(sns.variables), format: choiceOf(sns.variables.format) }),
-  webhook: z.strictObject(limitsOf(webhook.variables)),
+  slack: z.strictObject(limitsOf(variablesOf("slack"))),
+  sns: z.strictObject({ ...limitsOf(sns), format: choiceOf(sns.format) }),
+  webhook: z.strictObject(limitsOf(variablesOf("webhook"))),
   pagerduty: z.strictObject({
-    ...limitsOf(pagerduty.variables),
+    ...limitsOf(pagerduty),
     url: writes(
-      pagerduty.variables.url,
+      pagerduty.url,
       address("https", "https://events.eu.pagerduty.com/v2/enqueue").optional(),
       (url) => url as string,
     ),
   }),
   eventbridge: z.strictObject({
-    ...limitsOf(eventbridge.variables),
+    ...limitsOf(eventbridge),
     /** The function may put events on this bus, and on no other. */
     bus: writes(
-      eventbridge.variables.bus,
+      eventbridge.bus,
       matching(
         /^(arn:[\w-]+:events:[\w-]+:\d{12}:event-bus\/)?[\w.-][\w./-]{0,255}$/,
         "give a bus by its name, such as default, or by its ARN",

@@ -175,18 +175,22 @@ export const weather = {
       "shared/alerts/channels/<channel>.ts",
       "shared/alerts/channels/pager.ts",
       `import { text } from "../../config/variable.ts";
+import type { Alert } from "../alert.ts";
 import { type ChannelSpec, NotDelivered } from "./channel.ts";
 
 const PAGER = { key: text("PAGER_KEY", "the key of the pager", { secret: true }) };
 
 export const pager = {
   name: "pager",
+  prefix: "PAGER",
   variables: PAGER,
+  named: ["key"],
   configure({ key }) {
     if (key === null) return null;
-    return async (alert) => {
-      throw new NotDelivered(\`pager: \${alert.key}\`);
+    const send = async ([alert]: readonly Alert[]) => {
+      throw new NotDelivered(\`pager: \${alert?.key}\`);
     };
+    return { send, together: 1, holdsOpen: true };
   },
 } as const satisfies ChannelSpec<typeof PAGER>;
 `,
@@ -194,7 +198,7 @@ export const pager = {
     edited(
       "shared/alerts/channels/index.ts",
       ["before", "export const CHANNELS = [", 'import { pager } from "./pager.ts";'],
-      ["after", "export const CHANNELS = [", "  pager,"],
+      ["after", "export const CHANNELS = [", "  withLimits(pager),"],
     ),
   ],
 
