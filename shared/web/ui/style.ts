@@ -34,6 +34,7 @@ h2 { font-size: 13px; font-weight: 650; color: var(--dim); margin-bottom: 10px; 
 h3 { font-size: 15px; font-weight: 550; }
 a { color: var(--link); text-underline-offset: 2px; }
 p, li, dd { overflow-wrap: anywhere; }
+:is(p, dd, td) > a:not(.prose a) { display: inline-block; min-height: 24px; min-width: 24px; line-height: 24px; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
 .dim, small, figcaption { color: var(--dim); }
 small { font-size: 13px; font-weight: 400; }
@@ -77,7 +78,7 @@ p > .state { vertical-align: top; }
 .row { display: grid; grid-template-columns: 160px minmax(0, 1fr) 140px 116px minmax(0, 292px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
-.row h3 a { display: inline-block; min-height: 24px; }
+h3 a { display: inline-block; min-height: 24px; line-height: 24px; }
 .judged { display: grid; grid-template-columns: 104px auto; align-items: center; }
 .severity { font-size: 13px; color: var(--dim); }
 .who { display: flex; flex-wrap: wrap; gap: 6px 12px; align-items: center; }
