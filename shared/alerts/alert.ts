@@ -98,7 +98,8 @@ const MAX_LINES = 5;
 const MAX_SUBJECTS = 50;
 const MAX_NAMES = 60;
 const MAX_NAME = 120;
-const MAX_DEDUP_KEY = 120;
+/** As much of an environment's name as the smallest form of the memory keeps of it: the key has to stay the same. */
+const MAX_ENVIRONMENT = 40;
 const MAX_COMMAND = 500;
 const MAX_COMMANDS = 6;
 
@@ -108,7 +109,7 @@ export type AlertParts = Core & Partial<AlertGuidance>;
 
 /** What identifies what is open: the environment, and the invariant or what is blind. */
 export const dedupKeyOf = (environment: string, invariantId: string | null): string =>
-  `${cut(environment, MAX_DEDUP_KEY)}/${invariantId ?? "blind"}`;
+  `${cut(environment, MAX_ENVIRONMENT)}/${invariantId ?? "blind"}`;
 
 /** Gives an alert of an older version what it lacks. */
 export const completed = (alert: Core & { readonly more: number } & Partial<AlertGuidance>): Alert => ({
