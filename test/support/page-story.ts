@@ -97,7 +97,7 @@ export const pageStory = (canary: ScriptedCanary) => {
       const put = (id: string, invariantId: string, reason: string) =>
         canary.store.silences.put({ ...silence, id, invariantId, reason }, canary.now());
       await put("0000000a", "S-02", "ops-bot is being resized, see the ticket");
-      await put("0000000b", "R-01", "restarts at noon");
+      await put("0000000b", "E-05", "quill restarts at noon");
     },
     async blind() {
       canary.unread("slots", "redis: ETIMEDOUT");

@@ -1,10 +1,20 @@
 /** What an operator reads at night and in the morning after: agents, episodes, commands, cycles, runbooks. */
 import fc from "fast-check";
+import pMap from "p-map";
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { Markdown } from "../../shared/web/ui/markdown.tsx";
 import { agentPath, withoutNames } from "../../shared/web/ui/texts.ts";
-import { HOUR_MS, live, runningRow, slot, useCanaries } from "../support/cycle.ts";
+import {
+  HOUR_MS,
+  live,
+  MINUTE_MS,
+  NO_DEADLINE,
+  runningRow,
+  type ScriptedCanary,
+  slot,
+  useCanaries,
+} from "../support/cycle.ts";
 import { rosterOf, slotsOf } from "../support/facts.ts";
 import { pageBrowsers, rowsIn, textOf } from "../support/page-browser.ts";
 
@@ -13,6 +23,11 @@ const { signedIn, browserOf } = pageBrowsers(canaryOf);
 const leak = (...agents: string[]) => ({
   slots: slotsOf(Object.fromEntries(agents.map((name) => [name, [slot(`exec-of-${name}`)]]))),
 });
+/** The record of a cycle that has just been run. */
+async function recordOf(canary: ScriptedCanary) {
+  const { snapshot_time } = await canary.cycle();
+  return (await canary.store.history.getCycle(snapshot_time, canary.now()))!;
+}
 const headingIn = (html: string) => textOf(/<h1>(.*?)<\/h1>/s.exec(html)?.[1] ?? "").trim();
 const sectionIn = (html: string, heading: string) =>
   textOf(html.split(`<h2>${heading}</h2>`)[1]?.split("<h2>")[0] ?? "");
@@ -67,6 +82,19 @@ describe("at 3 a.m., on the first page", () => {
     const { text } = await ask(location!);
     expect(headingIn(text)).toContain("1 silenced");
     expect(textOf(text)).toContain(`The cycle is done: ${headingIn(text)}.`);
+  });
+
+  test("a subject that there is not is refused with the nearest name, in the form as it was typed", async () => {
+    const { ask, canary, submit } = await signedIn();
+    canary.set({ ...leak("ruby"), roster: rosterOf({ ruby: {} }) });
+    await canary.cycle();
+    const form = { invariant: "S-01", subject: "rubi", length: "8h", reason: "resizing", back: "/" };
+    const { status, text } = await submit("/silences", form);
+    expect(status).toBe(422);
+    expect(textOf(text)).toMatch(/It was not silenced\. .*ruby/);
+    expect(text).toContain('<details id="silence" open');
+    expect(text).toContain('value="rubi"');
+    expect((await ask("/")).text).toContain('<details id="silence">');
   });
 
   test("each part of a strip leads to its cycles, and says in words what they found", async () => {
@@ -133,7 +161,7 @@ describe("an agent", () => {
     canary.set({ ...leak(), roster: rosterOf({ alpha: {} }) });
     await canary.cycle();
     expect(textOf((await ask("/agents/beta")).text)).toMatch(
-      /Not on the roster.*critical, gone from the roster/,
+      /gone Not on the roster.*critical, gone from the roster/,
     );
     const never = await ask("/agents/rubi");
     expect([never.status, headingIn(never.text)]).toEqual([404, "There is no such agent"]);
@@ -173,11 +201,23 @@ describe("an agent", () => {
 describe("the morning after", () => {
   test("all cycles can be paged through, each once, back and forth, and each leads to its neighbours", async () => {
     const { ask, canary, signIn } = await signedIn();
-    const times: string[] = [];
-    for (let i = 0; i < 12; i += 1) {
-      if (i % 4 === 0) canary.advance(20 * HOUR_MS);
-      times.push((await canary.cycle("S-01")).snapshot_time);
-    }
+    const { snapshot_time: _time, ...cycle } = await recordOf(canary);
+    canary.advance(40 * HOUR_MS);
+    // More than a page's worth close together, and a gap of most of a day before them.
+    const times = [
+      _time,
+      ...Array.from({ length: 120 }, (_, i) => canary.now() - (120 - i) * 5 * MINUTE_MS),
+    ].map((time) => new Date(time).toISOString());
+    await pMap(
+      times.slice(1),
+      (snapshot_time) =>
+        canary.store.evidence.write(
+          { cycle: { ...cycle, snapshot_time }, violations: [], fullCycleAtMs: null },
+          canary.now(),
+          NO_DEADLINE,
+        ),
+      { concurrency: 4 },
+    );
     await signIn();
     const cyclesIn = (html: string) =>
       [...(html.split('class="facts cycles"')[1] ?? "").matchAll(/href="\/cycles\/([^"?]+)"/g)].map(

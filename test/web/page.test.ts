@@ -316,6 +316,10 @@ describe("what a page may load", () => {
       "/",
       "/invariants/S-01",
       `/cycles/${snapshot_time}`,
+      "/cycles",
+      "/agents",
+      "/agents/alpha",
+      "/runbooks/S-01",
       "/sign-in",
       "/invariants/X-01",
     ]) {

@@ -9,10 +9,10 @@ import { Command } from "../ui/command.tsx";
 import { EpisodeList } from "../ui/episodes.tsx";
 import { GuidanceBlock } from "../ui/guidance.tsx";
 import { renderPage } from "../ui/layout.tsx";
-import { InvariantLink, Name, Sentence, SilenceLink, SinceInstant, State, When } from "../ui/parts.tsx";
+import { InvariantLink, Name, Sentence, SilenceLink, SinceInstant, When } from "../ui/parts.tsx";
 import { counted, plain } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
-import { countWords } from "./agents.tsx";
+import { AgentState, countWords } from "./agents.tsx";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_EPISODES = 20;
@@ -49,7 +49,7 @@ function Heading({ agent }: { agent: AgentBody }) {
         <Name text={name} />
       </h1>
       <p>
-        <State state={red.length > 0 ? "red" : on_roster === null ? "unknown" : "green"} />{" "}
+        <AgentState red={red.length > 0} onRoster={on_roster} />{" "}
         {[rosterWords(on_roster), countWords(agent)].filter(Boolean).join(", ")}
       </p>
       {seen_at && (

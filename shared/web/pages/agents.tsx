@@ -55,12 +55,18 @@ export function countWords(
   ].join(", ");
 }
 
+/** What is not on the roster is neither red nor green, unless something of it is red. */
+export function AgentState({ red, onRoster }: { red: boolean; onRoster: boolean | null }) {
+  if (red) return <State state="red" />;
+  if (onRoster === null) return <State state="unknown" />;
+  return onRoster ? <State state="green" /> : <State state="off" word="gone" />;
+}
+
 function AgentItem({ agent, nowMs }: { agent: AgentSummaryRecord; nowMs: number }) {
   const { name, red, on_roster } = agent;
-  const isUnseen = red.length === 0 && on_roster === null;
   return (
     <li>
-      <State state={red.length > 0 ? "red" : isUnseen ? "unknown" : "green"} />
+      <AgentState red={red.length > 0} onRoster={on_roster} />
       <SubjectLink name={name} />
       <span class="ids">
         {red

@@ -4,7 +4,7 @@ import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord } from "../../wire/schemas.ts";
 import { checkedWords } from "../describe-status.ts";
-import { readSummary } from "../summary.ts";
+import { readSummary, SHOWN_STATES } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
 import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList, When } from "../ui/parts.tsx";
@@ -39,7 +39,10 @@ async function readCycleData(view: CanaryView, atMs: number) {
 
 function Verdicts({ cycle }: { cycle: CycleRecord }) {
   const { verdicts, checks_off, checks_off_reasons, found } = cycle;
-  const shown = INVARIANTS.filter(({ id }) => verdicts[id] || checks_off.includes(id));
+  const urgency = (id: string) => SHOWN_STATES.indexOf(verdicts[id]?.status ?? "off");
+  const shown = INVARIANTS.filter(({ id }) => verdicts[id] || checks_off.includes(id)).sort(
+    (a, b) => urgency(a.id) - urgency(b.id),
+  );
   return (
     <ol class="rows plain">
       {shown.map(({ id, title }) => {

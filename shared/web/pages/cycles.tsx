@@ -1,8 +1,9 @@
 /** The list of cycles: page by page, back over 90 days. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANT_IDS } from "../../invariants/index.ts";
+import type { TimeRange } from "../../store/history.ts";
 import { keptRange } from "../../store/table.ts";
-import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
+import { DAY_MS, formatInstant, HOUR_MS, parseTimestamp } from "../../time.ts";
 import type { CyclePointRecord } from "../../wire/schemas.ts";
 import { readSummary } from "../summary.ts";
 import { CycleList } from "../ui/cycle-list.tsx";
@@ -14,10 +15,22 @@ import type { Page, PageRequest } from "./page.ts";
 
 /** Eight hours of scheduled cycles. */
 const MAX_CYCLES = 96;
+/** A little more than a page of them. */
+const NEAR_MS = 9 * HOUR_MS;
 const WEEK_MS = 7 * DAY_MS;
 const MAX_SOURCES = 6;
 
 type CyclesData = Awaited<ReturnType<typeof readCycles>>;
+
+/** Reads the cycles of some hours, and those of a day where these hours have none. */
+async function readStretch({ store }: CanaryView, rangeOf: (spanMs: number) => TimeRange) {
+  const read = async (range: TimeRange) => ({
+    range,
+    found: await store.history.outlineCycles(range, INVARIANT_IDS),
+  });
+  const near = await read(rangeOf(NEAR_MS));
+  return near.found.length > 0 ? near : read(rangeOf(DAY_MS));
+}
 
 /**
  * Reads one page of the list: of at most a day, in one or two requests for each of its two dates.
@@ -29,20 +42,22 @@ async function readCycles(view: CanaryView, untilMs: number | null, sinceMs: num
   const kept = keptRange(undefined, undefined, nowMs);
   const within = (ms: number) => Math.min(Math.max(ms, kept.startMs), nowMs);
   const isForward = untilMs === null && sinceMs !== null;
-  const from = within(isForward ? sinceMs : (untilMs ?? nowMs) - DAY_MS);
-  const range = { startMs: from, endMs: within(isForward ? sinceMs + DAY_MS : (untilMs ?? nowMs)), nowMs };
+  const rangeOf = (spanMs: number) =>
+    isForward
+      ? { startMs: within(sinceMs), endMs: within(sinceMs + spanMs), nowMs }
+      : { startMs: within((untilMs ?? nowMs) - spanMs), endMs: within(untilMs ?? nowMs), nowMs };
   const isNewest = untilMs === null && sinceMs === null;
   const { history } = view.store;
-  const [summary, found, points] = await Promise.all([
+  const [summary, { found, range }, points] = await Promise.all([
     readSummary(view),
-    history.outlineCycles(range, INVARIANT_IDS),
+    readStretch(view, rangeOf),
     isNewest ? history.series({ startMs: nowMs - WEEK_MS, endMs: nowMs, nowMs }) : [],
   ]);
   const cycles = isForward ? found.slice(-MAX_CYCLES) : found.slice(0, MAX_CYCLES);
   const isWhole = cycles.length === found.length;
   const timeOf = (cycle: (typeof cycles)[number] | undefined) =>
     cycle === undefined ? null : Date.parse(cycle.snapshot_time);
-  // Where a side of the day is shown whole, the next page begins where the day ends.
+  // Where a side of what was read is shown whole, the next page begins where that ends.
   const oldest = (!isForward && isWhole ? null : timeOf(cycles.at(-1))) ?? range.startMs;
   const newest = (isForward && isWhole ? null : timeOf(cycles[0])) ?? range.endMs;
   return {

@@ -134,7 +134,7 @@ const RowItem = ({ row, bars, blind }: RowProps) => (
       )}
     </p>
     <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>
-    <Strip row={row} bars={bars} />
+    {bars.some((cycles) => cycles.length > 0) && <Strip row={row} bars={bars} />}
     <RowWords row={row} isExplained={isExplained(row, blind)} />
   </li>
 );
@@ -168,7 +168,7 @@ function renderOverview(data: Overview, { viewer, notice, input }: PageRequest):
             <RowItem row={row} bars={bars} blind={summary.blind} />
           ))}
         </ol>
-        <Legend />
+        {cycles.length > 0 && <Legend />}
         {mostRed > MAX_NAMES && (
           <Command name="All red subjects: the same from a shell" path="/api/canary/status" />
         )}

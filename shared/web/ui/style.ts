@@ -22,7 +22,7 @@ export const STYLE_TEXT = `:root {
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; padding: 0 20px 56px; max-width: 1120px;
+  margin: 0 auto; padding: 0 20px 56px; max-width: 1180px;
   background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif;
   font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%;
@@ -34,6 +34,7 @@ h2 { font-size: 13px; font-weight: 650; color: var(--dim); margin-bottom: 10px; 
 h3 { font-size: 15px; font-weight: 550; }
 a { color: var(--link); text-underline-offset: 2px; }
 p, li, dd { overflow-wrap: anywhere; }
+:is(p, dd, td) > a:not(.prose a) { display: inline-block; min-height: 24px; min-width: 24px; line-height: 24px; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
 .dim, small, figcaption { color: var(--dim); }
 small { font-size: 13px; font-weight: 400; }
@@ -52,7 +53,7 @@ footer { display: flex; justify-content: space-between; align-items: center; gap
 .home { min-height: 24px; display: flex; align-items: center; gap: 9px; color: inherit; text-decoration: none; font-size: 16px; }
 .mark { width: 16px; height: 16px; flex: none; color: var(--off); }
 .mark .fill { fill: currentColor; }
-.mark .series { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; }
+.mark .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; }
 .mark .cut { fill: none; stroke: var(--sign); stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
 .mark.green { color: var(--green); } .mark.red { color: var(--red); }
 .mark.unknown, .mark.stale { color: var(--unknown); }
@@ -74,11 +75,11 @@ p > .state { vertical-align: top; }
 .legend .bars { width: 7px; height: 14px; }
 .rows { border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
 .row:first-child { border-radius: 7px 7px 0 0; } .row:last-child { border-radius: 0 0 7px 7px; }
-.row { display: grid; grid-template-columns: 150px minmax(0, 1fr) 140px 116px minmax(0, 292px); gap: 0 16px; align-items: center; padding: 10px 16px; }
+.row { display: grid; grid-template-columns: 160px minmax(0, 1fr) 140px 116px minmax(0, 292px); gap: 0 16px; align-items: center; padding: 10px 16px; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.red { background: var(--red-wash); }
-.row h3 a { display: inline-block; min-height: 24px; }
-.judged { display: grid; grid-template-columns: 92px auto; align-items: center; }
+h3 a { display: inline-block; min-height: 24px; line-height: 24px; }
+.judged { display: grid; grid-template-columns: 104px auto; align-items: center; }
 .severity { font-size: 13px; color: var(--dim); }
 .who { display: flex; flex-wrap: wrap; gap: 6px 12px; align-items: center; }
 .row.red .severity.critical { color: var(--red); font-weight: 600; }
