@@ -164,19 +164,19 @@ async function drain(
   /** A message that failed often may be the cause itself, not the channel: the next one is tried to find out. */
   let suspect: readonly Entry[] | null = null;
   const waiting = left.filter((entry) => entry.channels[channel]);
-  /** What waits still, is older, and opens or ends the same thing. Only where the channel holds it open does that matter. */
+  /** What waits still, is older, and opens or ends the same thing. */
   const olderOf = (entry: Entry) =>
-    sender?.holdsOpen
-      ? waiting
-          .slice(0, waiting.indexOf(entry))
-          .filter(({ alert, channels }) => channels[channel] && alert.dedupKey === entry.alert.dedupKey)
-      : [];
-  /** What is open is ended only after it was opened, and opened again only after it was ended; or where it never opened. */
+    waiting
+      .slice(0, waiting.indexOf(entry))
+      .filter(({ alert, channels }) => channels[channel] && alert.dedupKey === entry.alert.dedupKey);
+  const hasOpposite = (entry: Entry) =>
+    olderOf(entry).some(({ alert }) => alert.action !== entry.alert.action);
+  /** What is open is ended only after it was opened, and opened again only after it was ended, or where it never opened. */
   const isBehind = (entry: Entry) => {
-    const older = olderOf(entry);
-    const { action } = entry.alert;
-    const isHeldUp = action === "trigger" && older.some((one) => isRefused(one, channel));
-    return !isHeldUp && older.some(({ alert }) => alert.action !== action);
+    const neverOpened = olderOf(entry).some(
+      (one) => one.alert.action === "trigger" && isRefused(one, channel),
+    );
+    return hasOpposite(entry) && !(entry.alert.action === "trigger" && neverOpened);
   };
 
   for (const message of messagesOf(waiting, channel, sender)) {
@@ -192,8 +192,9 @@ async function drain(
     const failedBefore = Math.max(...due.map(({ channels }) => channels[channel]?.failed ?? 0));
     const tried = await trySending(due, channel, sender!, clock);
     delivered += tried.delivered;
-    // After the newer one, what is older would close or open the wrong thing.
-    for (const entry of due.filter(({ channels }) => !channels[channel]).flatMap(olderOf)) {
+    // After the newer one, what is older would end or open the wrong thing.
+    const passed = due.filter((entry) => !entry.channels[channel] && hasOpposite(entry)).flatMap(olderOf);
+    for (const entry of passed) {
       delete entry.channels[channel];
       dropped.push({ alert: entry.alert, channel });
     }

@@ -36,7 +36,7 @@ const refused = () => new NotDelivered("HTTP 400", { refused: true });
 const pauseFor = (ms: number) => new NotDelivered("HTTP 429", { retryAfterMs: ms });
 
 /** An outbox with its channels, delivered whenever the story says so; what waits goes through JSON, as in the store. */
-function office(channels: readonly Channel[] = ["slack"], { holdsOpen = false } = {}) {
+function office(channels: readonly Channel[] = ["slack"]) {
   let nowMs = START_MS;
   let outbox: readonly Pending[] = [];
   let tried: string[] = [];
@@ -46,15 +46,12 @@ function office(channels: readonly Channel[] = ["slack"], { holdsOpen = false } 
     Object.fromEntries(
       [...configured].map((channel) => [
         channel,
-        {
-          ...oneByOne(async ({ key }) => {
-            tried.push(`${channel} ${key}`);
-            const answer = answers.get(`${channel} ${key}`) ?? answers.get(channel) ?? "ok";
-            if (typeof answer === "number") nowMs += answer;
-            else if (answer !== "ok") throw answer;
-          }),
-          holdsOpen,
-        },
+        oneByOne(async ({ key }) => {
+          tried.push(`${channel} ${key}`);
+          const answer = answers.get(`${channel} ${key}`) ?? answers.get(channel) ?? "ok";
+          if (typeof answer === "number") nowMs += answer;
+          else if (answer !== "ok") throw answer;
+        }),
       ]),
     );
   return {
@@ -358,7 +355,7 @@ describe("an alert that a channel refuses for what it is (HTTP 400)", () => {
 });
 
 describe("a page that is refused, and its end", () => {
-  const paged = () => office(["pagerduty"], { holdsOpen: true });
+  const paged = () => office(["pagerduty"]);
 
   test("the end waits for it: what was never opened is not closed", async () => {
     const it = paged();
@@ -381,14 +378,6 @@ describe("a page that is refused, and its end", () => {
       dropped: ["pagerduty 1 broke", "pagerduty 1 recovered"],
       outbox: [],
     });
-  });
-
-  test("a message that nothing is opened by holds back nothing", async () => {
-    const it = office();
-    it.gets("1 broke", "1 recovered", "2 broke");
-    it.answers("slack 1 broke", refused());
-    expect((await it.delivers()).tried).toEqual(["slack 1 broke", "slack 1 recovered", "slack 2 broke"]);
-    expect(it.waiting()).toEqual(["slack 1 broke"]);
   });
 });
 

@@ -555,6 +555,13 @@ function checkDelivery({ created, attempts, dropped, deliveries, seen }: Awaited
 
       for (const { atMs } of drops) {
         seen.add("dropped");
+        // One that was refused is over as soon as a newer one of its invariant was taken: it would be read as the last word.
+        const isOfInvariant = (a: Attempt) => a.key !== key && a.key.split("/")[1] === key.split("/")[1];
+        const isPassed = attempts.some(
+          (a) =>
+            a.channel === channel && a.taken && isOfInvariant(a) && a.atMs >= createdAtMs && a.atMs <= atMs,
+        );
+        if (isPassed && atMs - createdAtMs < DAY_MS) continue;
         expect(atMs - createdAtMs).toBeGreaterThanOrEqual(DAY_MS);
         // Nobody neglected it: whenever it could have been told, it was tried, or the channel had just failed.
         for (const d of deliveries) {

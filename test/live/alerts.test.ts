@@ -683,7 +683,7 @@ describe("silences over HTTP", () => {
       created_at: formatInstant(nowMs),
       note: expect.stringContaining("ruby"),
     });
-    const { note: _, ...kept } = body as Record<string, unknown>;
+    const { note: _, ...kept } = body as object & { note?: unknown };
     expect(await answerOf(canary.api("GET", "silences"))).toEqual({ silences: [kept] });
     expect((await canary.status()).silences).toEqual([kept]);
     const deleted = await canary.api("DELETE", `silences/${body.id}`);
