@@ -236,6 +236,31 @@ export const examplePage: Page = {
       ["after", "export const PAGES: readonly Page[] = [", "  examplePage,"],
     ),
   ],
+
+  "A tool of /mcp": [
+    made(
+      "shared/web/mcp/tools/<tool>.ts",
+      "shared/web/mcp/tools/example.ts",
+      `import { z } from "@hono/zod-openapi";
+import { tool } from "../tool.ts";
+
+export const example = tool({
+  name: "example",
+  title: "An example",
+  description: "An example.",
+  role: "reader",
+  input: z.object({}),
+  output: z.object({ words: z.string() }),
+  run: async () => ({ lines: ["words"], data: { words: "words" } }),
+});
+`,
+    ),
+    edited(
+      "shared/web/mcp/tools.ts",
+      ["before", "export const TOOLS: readonly Tool[] = [", 'import { example } from "./tools/example.ts";'],
+      ["after", "export const TOOLS: readonly Tool[] = [", "  example,"],
+    ),
+  ],
 };
 
 /** The places that docs/adding.md lists, by the heading that they stand under. */
