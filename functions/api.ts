@@ -8,7 +8,7 @@ import { deployedEnvironment } from "../shared/config/secret.ts";
 import { wrongTokenTelemetry } from "../shared/telemetry.ts";
 import { createApp } from "../shared/web/app.ts";
 import type { ApiEnv } from "../shared/web/env.ts";
-import { invokeCycles } from "../shared/web/invoke-cycle.ts";
+import { invokeAlertTests, invokeCycles } from "../shared/web/invoke-cycle.ts";
 
 /** How long a rotated secret may still be used. */
 const SECRET_MAX_AGE_MS = 60_000;
@@ -38,9 +38,11 @@ const hasSentToken = ({ req }: Context<ApiEnv>): boolean =>
 
 function openApp(env: Environment): Kept {
   const canary = openAppCanary(env);
+  const cycleFunction = loadCycleFunction(env);
   const app = createApp({
     canary,
-    runCycle: invokeCycles(loadCycleFunction(env)),
+    runCycle: invokeCycles(cycleFunction),
+    testAlerts: invokeAlertTests(cycleFunction),
     ...loadAccess(env),
     logError: (line) => console.error(line),
     onRefused: (c) => c.env.event && refused.set(c.env.event, { hadToken: hasSentToken(c) }),

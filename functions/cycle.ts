@@ -3,10 +3,11 @@
  * function whenever somebody asks for a cycle.
  */
 import type { Context } from "aws-lambda";
+import { type AlertTest, testAlerts } from "../shared/alerts/alert-test.ts";
 import { type Canary, openCanary } from "../shared/canary.ts";
 import type { Environment } from "../shared/config/reader.ts";
 import { deployedEnvironment } from "../shared/config/secret.ts";
-import { readCall } from "../shared/cycle/call.ts";
+import { readAlertTestCall, readCall } from "../shared/cycle/call.ts";
 import type { CycleOutcome } from "../shared/cycle/outcome.ts";
 import { runCycle } from "../shared/cycle/run-cycle.ts";
 import { cycleTelemetry } from "../shared/telemetry.ts";
@@ -19,17 +20,22 @@ const SECRET_MAX_AGE_MS = 0;
 let kept: { readonly env: Environment; readonly canary: Canary } | undefined;
 
 /**
- * Runs one cycle.
+ * Runs one cycle, or tries the alert channels.
  * @param event a call of the API function; anything else is the event of the schedule
- * @returns the outcome for a call: the caller says what it means, and the invocation has not failed
+ * @returns what came of a call: the caller says what it means, and the invocation has not failed
  * @throws if the configuration is invalid; for a schedule also if the state could not be read or written: the invocation
  *   then counts as failed
  */
-export async function handler(event: unknown, context?: Context): Promise<CycleOutcome | undefined> {
+export async function handler(
+  event: unknown,
+  context?: Context,
+): Promise<CycleOutcome | AlertTest | undefined> {
   const ownLeftMs = () => context?.getRemainingTimeInMillis() ?? Infinity;
   const call = readCall(event, Date.now);
   const env = await deployedEnvironment(SECRET_MAX_AGE_MS, SECRET_NAMES);
   if (kept?.env !== env) kept = { env, canary: openCanary(env, { observe: cycleTelemetry }) };
+  const test = readAlertTestCall(event);
+  if (test) return testAlerts(kept.canary, test.channel);
   if (call)
     return runCycle(kept.canary, { ...call, timeLeftMs: () => Math.min(ownLeftMs(), call.timeLeftMs()) });
   const outcome = await runCycle(kept.canary, { trigger: "schedule", timeLeftMs: ownLeftMs });

@@ -1,5 +1,5 @@
 /** `npm run docs`: writes the pages that are generated from the code. `--check` only says whether they are up to date. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CHANNELS } from "../shared/alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
@@ -8,19 +8,23 @@ import { CHECKS } from "../shared/config/checks.ts";
 import { CYCLE, STATE } from "../shared/config/cycle.ts";
 import { LOCAL } from "../shared/config/local.ts";
 import { PLATFORM } from "../shared/config/platform.ts";
+import { PROFILES } from "../shared/config/profiles.ts";
 import { REMOTE } from "../shared/config/remote.ts";
 import { SECRET } from "../shared/config/secret.ts";
 import { NONE } from "../shared/config/source-variables.ts";
+import { TERMINAL } from "../shared/config/terminal.ts";
 import type { Variable, VariableTable } from "../shared/config/variable.ts";
 import { INVARIANTS } from "../shared/invariants/index.ts";
 import { offWithOf } from "../shared/invariants/invariant.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
 import { SECRET_NAMES } from "../shared/variables.ts";
+import { alertEventJsonSchema } from "../shared/wire/alert-event.ts";
 import { SETTINGS } from "./environments.ts";
 import { faultTable } from "./faults/table.ts";
 import { withParts } from "./markdown.ts";
 import { goneWithoutTable, needsTable } from "./needs.ts";
+import { runbookPage } from "./runbooks.ts";
 
 /** The groups of docs/configuration.md. */
 export const GROUPS = {
@@ -28,7 +32,7 @@ export const GROUPS = {
   cycle: [CYCLE, CHECKS],
   alerts: [...CHANNELS.map(({ variables }) => variables), ALERTS, ALERT_POLICY],
   stateAndAccess: [STATE, SECRET, API, CYCLE_FUNCTION],
-  commandLine: [REMOTE, PLATFORM],
+  commandLine: [REMOTE, PROFILES, TERMINAL, PLATFORM],
   local: [LOCAL],
 } as const satisfies Record<string, readonly VariableTable[]>;
 
@@ -119,7 +123,7 @@ ${table(GROUPS.commandLine, { isDeployed: false })}
 
 ## \`npm start\`
 
-It reads these, \`ADMIN_TOKEN\`, \`PUBLIC_BADGE\`, \`CHECKS_OFF\`, \`CHECKS_ON\`, \`SEVERITIES\`, and the variables of alerts.
+It reads these, \`ADMIN_TOKEN\`, \`READ_TOKENS\`, \`PUBLIC_BADGE\`, \`CHECKS_OFF\`, \`CHECKS_ON\`, \`SEVERITIES\`, and the variables of alerts.
 
 ${table(GROUPS.local, { isDeployed: false })}
 `;
@@ -128,11 +132,12 @@ ${table(GROUPS.local, { isDeployed: false })}
 /** Makes docs/invariants.md from the registry. */
 export function invariantsPage(): string {
   const rows = INVARIANTS.map(
-    ({ id, title, tier, severity, guards, reads, confirm }) =>
-      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(guards)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
+    ({ id, title, tier, severity, impact, reads, confirm }) =>
+      `| [${id}](#${id.toLowerCase()}) ${cell(title)} | ${tier} | ${severity} | ${cell(impact)} | ${reads.join(", ")} | ${confirm ? "yes" : "no"} |`,
   );
   const sections = INVARIANTS.map(
-    ({ id, title, guards, runbook }) => `## ${id}\n\n**${title}.** ${guards}\n\nWhat to do: ${runbook}\n`,
+    ({ id, title, impact, runbook }) =>
+      `## ${id}\n\n**${title}.** ${impact}\n\nWhat to do: ${runbook} The [runbook](runbooks/${id}.md) has the commands, the causes and how to tell them apart.\n`,
   );
   return `<!-- Written by \`npm run docs\` from shared/invariants. Change it there. -->
 
@@ -141,7 +146,7 @@ export function invariantsPage(): string {
 Tier A must hold at every instant, tier B again within a stated time. An invariant whose new red is confirmed is read
 again after \`CONFIRM_AFTER_MS\`, and once more at once, before it counts: its facts come from more than one read or clock.
 
-| invariant | tier | severity | guards against | reads | confirmed |
+| invariant | tier | severity | impact | reads | confirmed |
 |---|---|---|---|---|---|
 ${rows.join("\n")}
 
@@ -176,18 +181,29 @@ const pathOf = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import
 /** Makes docs/drill.md: the page as it is, with the table of faults from infra/faults. */
 const drillPage = (): string => withParts(readFileSync(pathOf("drill.md"), "utf8"), { faults: faultTable() });
 
+/** The runbooks, by their names in docs/. */
+const RUNBOOKS = Object.fromEntries(
+  INVARIANTS.map((invariant) => {
+    const name = `runbooks/${invariant.id}.md`;
+    const page = () => (existsSync(pathOf(name)) ? readFileSync(pathOf(name), "utf8") : null);
+    return [name, () => runbookPage(invariant, page())];
+  }),
+);
+
 /** The generated pages, by their names in docs/. */
 export const DOCUMENTS = {
+  ...RUNBOOKS,
   "invariants.md": invariantsPage,
   "configuration.md": configurationPage,
   "drill.md": drillPage,
+  "alert-event.schema.json": () => `${JSON.stringify(alertEventJsonSchema(), null, 2)}\n`,
 } as const;
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
   for (const [name, page] of Object.entries(DOCUMENTS)) {
     const path = pathOf(name);
     if (!process.argv.includes("--check")) writeFileSync(path, page());
-    else if (readFileSync(path, "utf8") !== page()) {
+    else if (!existsSync(path) || readFileSync(path, "utf8") !== page()) {
       console.error(`docs/${name} is not what the code says: run npm run docs`);
       process.exitCode = 1;
     }

@@ -5,7 +5,7 @@ import { API } from "../shared/config/api.ts";
 import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { VariableTable } from "../shared/config/variable.ts";
-import { AlertSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
+import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;
@@ -17,6 +17,10 @@ const placesOf = (settings?: EnvironmentSettings) =>
     ["", Settings.shape, settings],
     ["checks.", CheckSettings.shape, settings?.checks],
     ["alerts.", AlertSettings.shape, settings?.alerts],
+    ...Object.entries(ChannelSettings).map(
+      ([name, { shape }]) =>
+        [`channels.${name}.`, shape, settings?.channels[name as keyof typeof ChannelSettings]] as const,
+    ),
   ] as readonly (readonly [string, Record<string, z.ZodType>, Record<string, unknown> | undefined])[];
 
 /** The settings that become variables, by the variables' names. */
@@ -115,15 +119,33 @@ const MAX_VARIABLES_BYTES = 4096;
 /** The stack's own variables: the names of the table, a secret, the topic, and the address of the status page. */
 const STACK_BYTES = 700;
 
-/** @throws ConfigError where the cycle function's variables would be too large */
+/** @throws ConfigError where a function's variables would be too large */
 function checkSize(name: string, settings: EnvironmentSettings): void {
-  const own = variablesOf(name, settings);
-  const bytes = Buffer.byteLength(JSON.stringify(own)) + STACK_BYTES;
-  if (bytes <= MAX_VARIABLES_BYTES) return;
+  const bytesOf = (reader: "cycle" | "api") =>
+    Buffer.byteLength(JSON.stringify(variablesOf(name, settings, reader))) + STACK_BYTES;
   const daemons = Array.isArray(settings.dockerHosts) ? settings.dockerHosts.length : 0;
-  throw new ConfigError([
-    `${name}.dockerHosts: ${daemons} daemon(s) make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: name the daemons by IP address, which is shorter, or share them out among several environments`,
-  ]);
+  const tokens = Object.keys(settings.readTokens).length;
+  const problem = (field: string, what: string, bytes: number, fix: string) =>
+    `${name}.${field}: ${what} make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: ${fix}`;
+  const problems = [
+    bytesOf("cycle") > MAX_VARIABLES_BYTES
+      ? problem(
+          "dockerHosts",
+          `${daemons} daemon(s)`,
+          bytesOf("cycle"),
+          "name the daemons by IP address, which is shorter, or share them out among several environments",
+        )
+      : null,
+    bytesOf("api") > MAX_VARIABLES_BYTES
+      ? problem(
+          "readTokens",
+          `${tokens} token(s)`,
+          bytesOf("api"),
+          `put them into the API's secret, as ${API.readTokens.name}`,
+        )
+      : null,
+  ].filter((line) => line !== null);
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>

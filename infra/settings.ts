@@ -1,6 +1,7 @@
 /** What can be set of an environment: the schema of its entry, and the variables that its settings become. */
 import { z } from "zod";
-import { ALERT_POLICY } from "../shared/config/alerts.ts";
+import { CHANNELS } from "../shared/alerts/channels/index.ts";
+import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
 import { API } from "../shared/config/api.ts";
 import { CHECKS, offAndOn } from "../shared/config/checks.ts";
 import { CYCLE } from "../shared/config/cycle.ts";
@@ -12,6 +13,7 @@ import { docker } from "../shared/sources/docker/docker.ts";
 import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
 import { redis } from "../shared/sources/redis/redis.ts";
 import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
+import { ReadTokens, readersOf } from "./read-token-settings.ts";
 
 const LOG_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 /** The time to start and to read the secret, before a cycle takes its lease. */
@@ -127,6 +129,48 @@ const Severities = z.partialRecord(Id, oneOf(SEVERITIES), {
       : 'give the severities by id, like {"S-01": "major"}',
 });
 
+type Channel = (typeof CHANNELS)[number];
+const variablesOf = <N extends Channel["name"]>(name: N) =>
+  CHANNELS.find((channel) => channel.name === name)!.variables as Extract<Channel, { name: N }>["variables"];
+const [sns, pagerduty, eventbridge] = [
+  variablesOf("sns"),
+  variablesOf("pagerduty"),
+  variablesOf("eventbridge"),
+];
+
+/** What a channel takes. */
+const limitsOf = ({ minSeverity, invariants }: Channel["variables"]) => ({
+  minSeverity: writes(minSeverity, oneOf(SEVERITIES).nullable().default(null)),
+  invariants: writes(invariants, listOfIds()),
+});
+
+/** What of each channel is no secret. One without its secret, or its bus, is not in use. */
+export const ChannelSettings = {
+  slack: z.strictObject(limitsOf(variablesOf("slack"))),
+  sns: z.strictObject({ ...limitsOf(sns), format: choiceOf(sns.format) }),
+  webhook: z.strictObject(limitsOf(variablesOf("webhook"))),
+  pagerduty: z.strictObject({
+    ...limitsOf(pagerduty),
+    url: writes(
+      pagerduty.url,
+      address("https", "https://events.eu.pagerduty.com/v2/enqueue").optional(),
+      (url) => url as string,
+    ),
+  }),
+  eventbridge: z.strictObject({
+    ...limitsOf(eventbridge),
+    /** The function may put events on this bus, and on no other. */
+    bus: writes(
+      eventbridge.bus,
+      matching(
+        /^(arn:[\w-]+:events:[\w-]+:\d{12}:event-bus\/)?[\w.-][\w./-]{0,255}$/,
+        "give a bus by its name, such as default, or by its ARN",
+      ).optional(),
+      (bus) => bus ?? null,
+    ),
+  }),
+};
+
 /** Which invariants run, and how severe they are. */
 export const CheckSettings = z
   .strictObject(
@@ -227,12 +271,30 @@ export const Settings = z
 
       checks: CheckSettings.prefault({}),
       alerts: AlertSettings.prefault({}),
+      /** The channels' secrets are in the secret. */
+      channels: z
+        .strictObject({
+          slack: ChannelSettings.slack.prefault({}),
+          sns: ChannelSettings.sns.prefault({}),
+          webhook: ChannelSettings.webhook.prefault({}),
+          pagerduty: ChannelSettings.pagerduty.prefault({}),
+          eventbridge: ChannelSettings.eventbridge.prefault({}),
+        })
+        .prefault({}),
+      /** Where the runbooks are that alerts link to. Left out: the canary's own page. */
+      runbooksUrl: writes(
+        ALERTS.runbooksUrl,
+        matching(/^https:\/\/\S+$/, "give the https:// address of a copy of docs/runbooks").optional(),
+        (url) => url ?? null,
+      ),
       /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */
       alarmEmail: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, "give an e-mail address").optional(),
 
       functionUrl: writes(API.auth, FunctionUrl, ({ auth }) => auth),
       /** Whether `/badge.svg`, which shows how many invariants are red, needs no token. */
       publicBadge: flagOf(API.publicBadge),
+      /** Who sees everything and changes nothing: the SHA-256 of each one's token, by name. The hashes are no secret. */
+      readTokens: writes(API.readTokens, ReadTokens.default({}), readersOf),
       /** How long the functions' logs are kept. */
       logDays: z.literal(LOG_DAYS, { error: `give one of ${LOG_DAYS.join(", ")}` }).default(30),
       /** What becomes of table, secret and logs when the stack is deleted. "keep" also protects the table. */
@@ -268,6 +330,11 @@ export const Settings = z
       refuse(
         "publicBadge",
         "can't be with functionUrl.auth iam, which asks everybody for a signature: leave it out, or take bearer",
+      );
+    if (Object.keys(settings.readTokens).length > 0 && settings.functionUrl.auth === "iam")
+      refuse(
+        "readTokens",
+        "can't be with functionUrl.auth iam, where callers sign and send no token: leave them out, or take bearer",
       );
     if (fileSystem && !network)
       refuse("network", "is needed for fileSystem: give the VPC and the subnets of its mount targets");

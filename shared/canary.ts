@@ -86,6 +86,8 @@ export function openCanary(env: Environment, options: CanaryOptions = {}): Canar
     store: storeOf(options.state, config.stateTable),
     alerts: {
       ...config.alerts,
+      // Where the channels are replaced, nothing leaves the process.
+      ...(options.senders && { heartbeatUrl: null }),
       senders: options.senders ?? configureChannels(config.channels),
       policy: { ...policy, remindAfterMs: remindAfterHours * HOUR_MS },
     },

@@ -30,3 +30,28 @@ export function describeError(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, "(address)").replace(/\s+/g, " ");
 }
+
+/** Where something is read from: the host without user, path or query, and the variable that names it. */
+export interface Place {
+  /** Null for a file. */
+  readonly host: string | null;
+  readonly variable: string;
+}
+
+/** The place that an address names. A text that is no address has no host. */
+export function placeOf(address: string, variable: string): Place {
+  const path = /^unix:\/\/(\/.*)$/.exec(address)?.[1];
+  if (path) return { host: path, variable };
+  return { host: URL.parse(address)?.host || null, variable };
+}
+
+/** Texts that say that something was not reached, and not where. */
+const UNREACHED =
+  /^([A-Z][A-Z0-9_]+|no answer within \d+ ms|no such file|no right to read the file|.* answered HTTP \d+)$/;
+
+/** Adds the place to a text that says that something was not reached: `ECONNREFUSED 10.0.0.5:2376: DOCKER_HOSTS`. */
+export function placed(text: string, place: Place | null | undefined): string {
+  if (!place || !UNREACHED.test(text)) return text;
+  const { host, variable } = place;
+  return host === null ? `${text}: ${variable}` : `${text} ${host}: ${variable}`;
+}

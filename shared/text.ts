@@ -16,6 +16,13 @@ export function listed(names: readonly string[], most: number): string {
 }
 
 /**
+ * Counts things in words: `1 slot`, `2 slots`.
+ * @param many the plural, where it is not the word and an s
+ */
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
+
+/**
  * Characters that move a cursor, change the direction of text, or are invisible. Joiners are not included: scripts and
  * emoji need them.
  */

@@ -69,13 +69,17 @@ export const example = invariant({
   title: "Example",
   tier: "A",
   severity: "minor",
-  guards: "It is an example.",
+  impact: "It is an example.",
   runbook: "There is nothing to do.",
+  safe: "It does nothing.",
+  example: {},
   reads: ["roster"],
   confirm: false,
   check: ({ roster }) => ({ subjects: roster.keys(), unseen: [], findings: [] }),
   summarize: () => "",
   explain: () => "",
+  verify: () => [],
+  fix: () => [],
 });
 `,
     ),
@@ -106,6 +110,7 @@ export const exampleFault: Fault = {
       ["before", "/** By invariant;", 'import { exampleFault } from "./x-01-example.ts";'],
       ["after", '  "R-01": [zombie],', FAULT_LINE],
     ),
+    made("docs/runbooks/<ID>.md", "docs/runbooks/X-01.md", "An example."),
   ],
 
   "A fact": [
@@ -170,18 +175,22 @@ export const weather = {
       "shared/alerts/channels/<channel>.ts",
       "shared/alerts/channels/pager.ts",
       `import { text } from "../../config/variable.ts";
+import type { Alert } from "../alert.ts";
 import { type ChannelSpec, NotDelivered } from "./channel.ts";
 
 const PAGER = { key: text("PAGER_KEY", "the key of the pager", { secret: true }) };
 
 export const pager = {
   name: "pager",
+  prefix: "PAGER",
   variables: PAGER,
+  named: ["key"],
   configure({ key }) {
     if (key === null) return null;
-    return async (alert) => {
-      throw new NotDelivered(\`pager: \${alert.key}\`);
+    const send = async ([alert]: readonly Alert[]) => {
+      throw new NotDelivered(\`pager: \${alert?.key}\`);
     };
+    return { send, together: 1, holdsOpen: true };
   },
 } as const satisfies ChannelSpec<typeof PAGER>;
 `,
@@ -189,7 +198,7 @@ export const pager = {
     edited(
       "shared/alerts/channels/index.ts",
       ["before", "export const CHANNELS = [", 'import { pager } from "./pager.ts";'],
-      ["after", "export const CHANNELS = [", "  pager,"],
+      ["after", "export const CHANNELS = [", "  withLimits(pager),"],
     ),
   ],
 
@@ -225,6 +234,31 @@ export const examplePage: Page = {
       "shared/web/pages/index.ts",
       ["before", "export const PAGES: readonly Page[] = [", 'import { examplePage } from "./example.tsx";'],
       ["after", "export const PAGES: readonly Page[] = [", "  examplePage,"],
+    ),
+  ],
+
+  "A tool of /mcp": [
+    made(
+      "shared/web/mcp/tools/<tool>.ts",
+      "shared/web/mcp/tools/example.ts",
+      `import { z } from "@hono/zod-openapi";
+import { tool } from "../tool.ts";
+
+export const example = tool({
+  name: "example",
+  title: "An example",
+  description: "An example.",
+  role: "reader",
+  input: z.object({}),
+  output: z.object({ words: z.string() }),
+  run: async () => ({ lines: ["words"], data: { words: "words" } }),
+});
+`,
+    ),
+    edited(
+      "shared/web/mcp/tools.ts",
+      ["before", "export const TOOLS: readonly Tool[] = [", 'import { example } from "./tools/example.ts";'],
+      ["after", "export const TOOLS: readonly Tool[] = [", "  example,"],
     ),
   ],
 };

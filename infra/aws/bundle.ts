@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { inlineRunbooks } from "../inline-runbooks.ts";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 /** The process that reads database files, and its thread: they are started by their paths. */
@@ -10,10 +11,11 @@ const FILE_READER = ["file-process.mjs", "file-worker.mjs"] as const;
 
 /**
  * What the canary never calls: dockerode's SSH, BuildKit and archives; libsql over WebSocket; zod's texts in other
- * languages. They would be half of the bundle, and some of them throw at load in an ES module.
+ * languages; the validator of what a client of /mcp is asked for. They would be half of the bundle, and some of them throw at
+ * load in an ES module.
  */
 const ABSENT =
-  /^(ssh2|@grpc\/(grpc-js|proto-loader)|protobufjs|tar-fs|@libsql\/isomorphic-ws)$|\/locales\/index\.js$/;
+  /^(ssh2|@grpc\/(grpc-js|proto-loader)|protobufjs|tar-fs|@libsql\/isomorphic-ws|ajv|ajv-formats)$|\/locales\/index\.js$/;
 
 const leaveOut: Plugin = {
   name: "leave-out",
@@ -22,7 +24,7 @@ const leaveOut: Plugin = {
     // A copy of Node's own streams.
     onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
     onLoad({ filter: /.*/, namespace: "absent" }, () => ({
-      contents: "export const WebSocket = undefined;",
+      contents: "export const WebSocket = undefined; export default undefined;",
     }));
   },
 };
@@ -73,7 +75,7 @@ export async function bundleFunction(
     sourcesContent: false,
     legalComments: "none",
     logLevel: "warning",
-    plugins: [leaveOut, mapOwnSourcesOnly],
+    plugins: [leaveOut, inlineRunbooks, mapOwnSourcesOnly],
     // CommonJS packages in the bundle require Node's own modules.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',

@@ -112,7 +112,7 @@ export class TrinityCanary extends Construct {
       concurrency: settings.apiConcurrency,
       environment: variablesOf(environment, settings, "api"),
     });
-    this.grantCycle();
+    this.grantCycle(settings);
     this.grantApi(name);
     this.schedule(settings);
     this.apiUrl = this.openApi(settings);
@@ -131,7 +131,7 @@ export class TrinityCanary extends Construct {
     const output = (id: string, value: string, description: string) =>
       new CfnOutput(this, id, { value, description });
     output("ApiUrl", this.apiUrl.url, `${REMOTE.url.name} of the command line`);
-    output("SecretArn", this.secret.secretArn, "Put the sources' tokens and the webhook in here");
+    output("SecretArn", this.secret.secretArn, "Put the sources' tokens and the channels' secrets in here");
     if (this.apiSecret)
       output(
         "ApiSecretArn",
@@ -143,11 +143,19 @@ export class TrinityCanary extends Construct {
   }
 
   /** Lets the cycle function read its secret, keep its state, and send alerts. */
-  private grantCycle(): void {
+  private grantCycle({ channels }: EnvironmentSettings): void {
     const { cycle, table, secret, topic } = this;
     cycle.grant({ [STATE.table.name]: table.tableName }, CYCLE_ACTIONS, table.tableArn);
     cycle.grant({ [SECRET.id.name]: secret.secretArn }, READ_SECRET, secret.secretArn);
     cycle.grant({ [sns.variables.topicArn.name]: topic.topicArn }, ["sns:Publish"], topic.topicArn);
+    const { bus } = channels.eventbridge;
+    if (bus !== undefined) cycle.allow({ actions: ["events:PutEvents"], resources: [this.busArnOf(bus)] });
+  }
+
+  /** The ARN of a bus that is named by it, or by its name in this account and region. */
+  private busArnOf(bus: string): string {
+    if (bus.startsWith("arn:")) return bus;
+    return Stack.of(this).formatArn({ service: "events", resource: "event-bus", resourceName: bus });
   }
 
   /** Lets the API function read its secret and the state, silence, and have the other function run a cycle. */

@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { bundleFunction } from "../aws/bundle.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import { writeParts } from "../markdown.ts";
+import { measureCli } from "./cli.ts";
 import { measureDocker } from "./measure-docker.ts";
 import { measureFleets } from "./measure-fleet.ts";
 import { partsOf } from "./report.ts";
@@ -12,7 +13,7 @@ import { measureStart } from "./start.ts";
 import type { BenchReport } from "./targets.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
-const PARTS = ["start", "agents", "history", "docker"] as const;
+const PARTS = ["start", "cli", "agents", "history", "docker"] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -25,7 +26,7 @@ interface Options {
 const whole = (text: string) => Math.max(1, Number.parseInt(text, 10) || 1);
 const command = new Command("npm run bench --")
   .description(
-    "Measure the cycle over fleets of several sizes, against the floor of its own requests and a plain loop, and the start of the functions",
+    "Measure the cycle over fleets of several sizes, against the floor of its own requests and a plain loop, the start of the functions, and the CPU of the command line",
   )
   .option("--runs <n>", "how often each cycle is run", whole, 5)
   .addOption(new Option("--only <part...>", "some parts").choices(PARTS))
@@ -62,6 +63,7 @@ const MEASURE = {
     ),
   docker: (bundle: string) => measureDocker([5, 20], bundle, runs),
   start: () => measureStart(quick ? 5 : 21),
+  cli: () => measureCli(quick ? 5 : 21),
 };
 
 const folder = await temporaryFolder();
@@ -80,7 +82,7 @@ const minutes = Math.round((performance.now() - from) / 60_000);
 const [node] = process.versions.node.split(".");
 const parts = {
   machine: `Measured on ${cpus().length} cores, the servers among them, with Node ${node}, ${runs} cycles of each; all of it took ${minutes} minutes.`,
-  ...partsOf({ agents: [], history: [], docker: [], start: null, ...report }),
+  ...partsOf({ agents: [], history: [], docker: [], start: null, cli: null, ...report }),
 };
 if (write) writeParts(PAGE, parts);
 for (const [name, text] of Object.entries(parts)) console.log(`${name}\n\n${text}\n`);

@@ -64,14 +64,25 @@ const startTable = (start: NonNullable<BenchReport["start"]>) =>
     ]),
   );
 
+const cliTable = (cli: NonNullable<BenchReport["cli"]>) =>
+  table(
+    ["command", "CPU, ms", "ratio to `node -e 0`"],
+    Object.entries(cli).map(([name, cpuMs]) => [
+      `\`${name}\``,
+      ms(cpuMs),
+      (median(cpuMs) / median(cli["node -e 0"])).toFixed(2),
+    ]),
+  );
+
 /** Gives the parts that were measured, by their names in docs/performance.md. */
 export function partsOf(report: BenchReport): Record<string, string> {
-  const { agents, history, docker, start } = report;
+  const { agents, history, docker, start, cli } = report;
   return {
     targets: targetsTable(report),
     ...(agents.length > 0 && { agents: fleetTable(agents, (f) => `${number(f.agents)} agents`) }),
     ...(history.length > 0 && { history: fleetTable(history, (f) => `${number(f.oldRows)} old rows`) }),
     ...(docker.length > 0 && { containers: dockerTable(docker) }),
     ...(start && { start: startTable(start) }),
+    ...(cli && { cli: cliTable(cli) }),
   };
 }

@@ -1,4 +1,5 @@
 /** The targets that the bench judges. `test/live/costs.test.ts` judges those that are counts. */
+import type { CliReport } from "./cli.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import type { DockerReport } from "./measure-docker.ts";
 import type { FleetReport } from "./measure-fleet.ts";
@@ -9,6 +10,7 @@ export interface BenchReport {
   readonly history: readonly FleetReport[];
   readonly docker: readonly DockerReport[];
   readonly start: StartReport | null;
+  readonly cli: CliReport | null;
 }
 
 interface Target {
@@ -91,4 +93,13 @@ export const TARGETS: readonly Target[] = [
     measure: ({ start }) => ratio(start?.cycle, start?.empty),
     isMet: (slower) => slower <= 1.5,
   },
+  ...(["canary --help", "canary --version", "canary status"] as const).map(
+    (command): Target => ({
+      what: `CPU of \`${command}\``,
+      target: "under 250 ms",
+      measure: ({ cli }) => cli && median(cli[command]),
+      isMet: (cpuMs) => cpuMs < 250,
+      show: (cpuMs) => `${cpuMs.toFixed(0)} ms`,
+    }),
+  ),
 ];

@@ -74,10 +74,11 @@ async function startFailingWebhook(ledger: Ledger, random: Random) {
   const server = await startWebhook();
   const webhook = { isFailing: false, onPost() {}, url: server.url, close: server.close };
   const draw = answersOf(random);
-  server.answer = (key) => {
+  server.answer = (keys) => {
     const answer = webhook.isFailing ? draw() : "ok";
     const isConfirmed = answer === "ok";
-    ledger.posts.push({ key, isTaken: answer !== "http 500", isConfirmed, atMs: performance.now() });
+    const atMs = performance.now();
+    for (const key of keys) ledger.posts.push({ key, isTaken: answer !== "http 500", isConfirmed, atMs });
     webhook.onPost();
     return answer;
   };

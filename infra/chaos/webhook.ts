@@ -26,8 +26,8 @@ export type WebhookAnswer =
 /** A posted message as Slack would show it. */
 export interface Post {
   readonly body: { readonly text: string; readonly blocks: readonly Record<string, unknown>[] };
-  /** From the context line `alert …`. */
-  readonly key: string;
+  /** The keys of its alerts, from the context lines `alert …`. */
+  readonly keys: readonly string[];
   readonly answer: WebhookAnswer;
 }
 
@@ -37,9 +37,9 @@ export interface Webhook {
   readonly token: string;
   /** Every message that arrived, whatever the answer was. */
   readonly posts: Post[];
-  /** The keys of the messages that got the answer `ok`: those that operators can read. */
+  /** The keys of the alerts whose message got the answer `ok`: those that operators can read. */
   readonly read: string[];
-  answer: WebhookAnswer | ((key: string) => WebhookAnswer);
+  answer: WebhookAnswer | ((keys: readonly string[]) => WebhookAnswer);
   retryAfter: string;
   close(): Promise<void>;
 }
@@ -67,14 +67,15 @@ export async function listen(server: Server): Promise<{ address: string; close()
   };
 }
 
-/** Finds the alert's key in the last block of a Slack message. */
-function keyOf(body: Post["body"]): string {
+/** Finds the alerts' keys in the last block of a Slack message. */
+function keysOf(body: Post["body"]): string[] {
   const context = body.blocks.find(({ type }) => type === "context") as
     | { elements: { text: string }[] }
     | undefined;
-  const line = context?.elements.find(({ text }) => text.startsWith("alert "));
-  if (!line) throw new Error("the message has no key");
-  return line.text.slice("alert ".length);
+  const lines = (context?.elements ?? []).flatMap(({ text }) => text.split("\n"));
+  const keys = lines.filter((line) => line.startsWith("alert ")).map((line) => line.slice("alert ".length));
+  if (keys.length === 0) throw new Error("the message has no key");
+  return keys;
 }
 
 /** An incoming webhook of Slack. */
@@ -85,7 +86,7 @@ export async function startWebhook(): Promise<Webhook> {
     retryAfter: "30",
     posts,
     get read() {
-      return posts.filter(({ answer }) => answer === "ok").map(({ key }) => key);
+      return posts.filter(({ answer }) => answer === "ok").flatMap(({ keys }) => keys);
     },
   };
   const answers: Record<Exclude<WebhookAnswer, "hangs" | "resets">, () => readonly [number, string]> = {
@@ -108,9 +109,9 @@ export async function startWebhook(): Promise<Webhook> {
     if (!incoming.headers["content-type"]?.startsWith("application/json"))
       return outgoing.writeHead(400).end("invalid_payload");
     const body = JSON.parse(text) as Post["body"];
-    const key = keyOf(body);
-    const answer = typeof webhook.answer === "function" ? webhook.answer(key) : webhook.answer;
-    posts.push({ body, key, answer });
+    const keys = keysOf(body);
+    const answer = typeof webhook.answer === "function" ? webhook.answer(keys) : webhook.answer;
+    posts.push({ body, keys, answer });
     if (answer === "hangs") return undefined;
     if (answer === "resets") return incoming.socket.resetAndDestroy();
     const [status, said] = answers[answer]();

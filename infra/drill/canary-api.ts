@@ -1,6 +1,7 @@
 /** The API of the canary that is drilled. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "@hono/zod-openapi";
+import type { Answer, Message } from "../../shared/cli/http-request.ts";
 import { type CycleRecord, type CycleReport, CycleResponse, CyclesPage } from "../../shared/wire/schemas.ts";
 
 export interface CanaryApi {
@@ -11,14 +12,22 @@ export interface CanaryApi {
 }
 
 /** Sends a request with credentials to the API of a canary. */
-export type Call = (path: string, init?: RequestInit) => Promise<Response>;
+export type Call = (path: string, message?: Message) => Promise<Answer>;
 
 /** Every cycle of the schedule ends within the time of all tries. */
 const BUSY_TRIES = 30;
 const BUSY_WAIT_MS = 5_000;
 
-async function answerOf<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
-  const body: unknown = await response.json().catch(() => null);
+function bodyOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+async function answerOf<T>(response: Answer, schema: z.ZodType<T>): Promise<T> {
+  const body = bodyOf(await response.text());
   const parsed = schema.safeParse(body);
   if (response.ok && parsed.success) return parsed.data;
   const { detail } = Object(body) as { detail?: string };
@@ -32,7 +41,7 @@ export const canaryApi = (call: Call): CanaryApi => ({
       signal.throwIfAborted();
       const response = await call("/api/canary/run-cycle", { method: "POST", body: "{}" });
       if (response.status !== 409 || left === 0) return answerOf(response, CycleResponse);
-      await response.body?.cancel();
+      await response.text();
       await wait(BUSY_WAIT_MS, undefined, { signal });
     }
   },

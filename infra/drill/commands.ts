@@ -1,34 +1,19 @@
 /** `canary drill`: breaks each invariant on purpose, and proves that the canary alerts once and recovers. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
+import type { CommandContext } from "../../shared/cli/command.ts";
+import { progressOn } from "../../shared/cli/progress.ts";
 import { loadLocal } from "../../shared/config/local.ts";
-import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
 import { plainJson } from "../../shared/text.ts";
 import type { Release } from "../platform/releases.ts";
 import type { Call } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
 
 interface Options {
-  invariants?: string[];
-  env?: string;
+  invariants?: string;
   yes?: boolean;
   image?: string;
   release?: Release;
   json?: boolean;
-}
-
-const colour = process.stdout.isTTY === true;
-const print = (line: string) => process.stdout.write(`${line}\n`);
-
-function parseIds(text: string): string[] {
-  const ids = text
-    .split(",")
-    .map((id) => id.trim())
-    .filter(Boolean);
-  const unknown = unknownIds(ids);
-  if (unknown.length > 0)
-    throw new InvalidArgumentError(`there is no invariant ${unknown.join(", ")}; ${KNOWN_IDS}`);
-  if (ids.length === 0) throw new InvalidArgumentError("give ids such as S-01,B-02.");
-  return ids;
 }
 
 /** Listens for everything that can interrupt a drill. */
@@ -59,11 +44,15 @@ function interruption() {
   };
 }
 
-/** Opens the environment that the options name. Ends with a usage error where they are not enough for it. */
+/** Reaches the canary that watches an environment; null where nothing says where it is. */
+export type Connect = (environment: string) => Call | null;
+
+/** Opens the environment that --env names. Ends with a usage error where the options are not enough for it. */
 async function openEnvironment(
-  { env, yes, image, release }: Options,
+  env: string | undefined,
+  { yes, image, release }: Options,
   command: Command,
-  connect: () => Call | null,
+  connect: Connect,
 ): Promise<DrilledEnvironment> {
   if (env === undefined) {
     const { openLocal } = await import("./local.ts");
@@ -75,66 +64,94 @@ async function openEnvironment(
     command.error(
       `this makes agents named canary-drill-… on ${env}, breaks them, alerts its operators, and removes them: add --yes`,
     );
-  const call = connect();
+  const call = connect(env);
   if (!call)
-    return command.error(`CANARY_URL is missing: give the address of the canary that watches ${env}`);
+    return command.error(
+      `CANARY_URL is missing: give the address of the canary that watches ${env}, there or in the file of profiles`,
+    );
   const { openDeployed } = await import("./deployed.ts");
   return openDeployed({ environment: env, settings, call, image });
 }
 
+async function drill(
+  { env: nameOf, done, print, screen }: CommandContext,
+  options: Options,
+  command: Command,
+  connect: Connect,
+): Promise<void> {
+  const { invariants, yes, image, release, json } = options;
+  const env = nameOf();
+  if (env === undefined && (yes || image !== undefined))
+    command.error("--yes and --image are of a deployed environment: name it with --env");
+  if (env !== undefined && release !== undefined)
+    command.error("--release is of the platform that is simulated here: leave it or --env out");
+  // Loaded only for a drill, so that the help stays fast.
+  const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }, { invariantIds }] =
+    await Promise.all([
+      import("../faults/index.ts"),
+      import("./drill.ts"),
+      import("./report.ts"),
+      import("../../shared/cli/ids.ts"),
+    ]);
+  const faults = faultsOf(
+    DRILLED,
+    invariants === undefined ? undefined : invariantIds("--invariants", invariants),
+  );
+  const { signal, left, end } = interruption();
+  const progress = progressOn(process.stderr);
+  try {
+    progress.say("opening the environment");
+    const environment = await openEnvironment(env, options, command, connect);
+    try {
+      progress.clear();
+      if (!json) print(`a drill of ${faults.length} on ${environment.name}\n`);
+      let proven = 0;
+      const proofs = await runDrill({
+        ...environment,
+        faults,
+        signal,
+        onAgent: (agent) => {
+          left.add(agent);
+          progress.say(`${proven + 1} of ${faults.length}: ${agent}`);
+        },
+        onProof: (proof) => {
+          proven += 1;
+          left.delete(proof.agent);
+          progress.clear();
+          if (!json) print(renderProof(proof, screen()));
+        },
+      });
+      print(json ? plainJson({ proofs }) : `\n${renderSummary(proofs, faults.length)}`);
+      done(exitCodeOf(proofs, faults.length));
+    } finally {
+      progress.say("closing the environment");
+      await environment.close();
+    }
+  } finally {
+    progress.clear();
+    end();
+  }
+}
+
 /**
- * Adds the command.
- * @param done gets the exit code: 0 all proven, 1 one failed or was cut short, 2 one can't be provoked there or was not tried
- * @param connect connects to the canary of CANARY_URL; null where that is not set
+ * Adds the command. Its exit code is 0 where all are proven, 1 where one failed or was cut short, 2 where one can't be
+ * provoked there or was not tried.
  */
-export function addDrillCommand(
-  canary: Command,
-  done: (code: number) => void,
-  connect: () => Call | null,
-): void {
+export function addDrillCommand(canary: Command, context: CommandContext, connect: Connect): void {
   canary
     .command("drill")
-    .description("break each invariant on purpose, and prove that it alerts once and that its cure is seen")
-    .option("--invariants <ids>", "only these, separated by commas", parseIds)
-    .option("--env <name>", "on this deployed environment (default: on one that is started here)")
+    .description(
+      "break each invariant on purpose, and prove that it alerts once and that its cure is seen: on the deployed environment of --env, else on one that is started here",
+    )
+    .option("--invariants <invariants>", "only these, separated by commas")
     .option("--yes", "yes, break things there: agents named canary-drill-…, and operators are alerted")
     .option("--image <image>", "with --env: what R-01's container is made of (default: as an agent's there)")
     .addOption(
-      new Option("--release <name>", "without --env: the release of Trinity that is simulated")
-        .choices(["seed", "today"])
-        .conflicts("env"),
+      new Option("--release <name>", "without --env: the release of Trinity that is simulated").choices([
+        "seed",
+        "today",
+      ]),
     )
     .option("--json", "the proofs and nothing else")
-    .action(async (options: Options, command: Command) => {
-      const { invariants, env, yes, image, json } = options;
-      if (env === undefined && (yes || image !== undefined))
-        command.error("--yes and --image are of a deployed environment: name it with --env");
-      // Loaded only for a drill, so that the help stays fast.
-      const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }] =
-        await Promise.all([import("../faults/index.ts"), import("./drill.ts"), import("./report.ts")]);
-      const faults = faultsOf(DRILLED, invariants);
-      const { signal, left, end } = interruption();
-      try {
-        const environment = await openEnvironment(options, command, connect);
-        try {
-          if (!json) print(`a drill of ${faults.length} on ${environment.name}\n`);
-          const proofs = await runDrill({
-            ...environment,
-            faults,
-            signal,
-            onAgent: (agent) => left.add(agent),
-            onProof: (proof) => {
-              left.delete(proof.agent);
-              if (!json) print(renderProof(proof, colour));
-            },
-          });
-          print(json ? plainJson({ proofs }) : `\n${renderSummary(proofs, faults.length)}`);
-          done(exitCodeOf(proofs, faults.length));
-        } finally {
-          await environment.close();
-        }
-      } finally {
-        end();
-      }
-    });
+    .action((options: Options, command: Command) => drill(context, options, command, connect));
 }

@@ -1,9 +1,8 @@
 /** The agent of one fault of a drill. It is made before the fault, and removed after it. */
 
-import { SCHEDULES } from "../faults/schedules.ts";
-import { present, type Target } from "../faults/target.ts";
+import type { Target } from "../faults/target.ts";
 import { type TestAgent, testAgent } from "../faults/test-agent.ts";
-import { EXECUTIONS, pullPollKey, ROSTER, slotKey, slotsKey } from "../platform/names.ts";
+import { removeTestAgent } from "../faults/undo.ts";
 
 /** The prefix of the names of a drill's agents. A drill touches no others. */
 export const DRILL_PREFIX = "canary-drill-";
@@ -16,19 +15,9 @@ export function drillAgent(target: Target, name: string): TestAgent {
   return testAgent(target, { name, limits: LIMITS, runPrefix: `${name}-run-` });
 }
 
-/** Removes the agent with its rows, slots and container. Can be repeated. */
+/** Removes the agent with its rows, slots and container, and lets the canary read the platform. Can be repeated. */
 export async function removeDrillAgent(agent: TestAgent): Promise<void> {
-  if (agent.hasTwin) await removeDrillAgent(agent.twin);
-  const { name, target, ids, hasContainer, hasSchedule } = agent;
-  if (!("absent" in target.controls)) await target.controls.pointCanaryTo(null);
-  const hashes = [...ids].map((id) => slotKey(name, id));
-  await present(target.redis).del(slotsKey(name), pullPollKey(name), ...hashes);
-  // The roster last: an agent's rows without their row on the roster would be a ghost.
-  const tables = [EXECUTIONS, ...(hasSchedule ? [SCHEDULES] : []), ROSTER];
-  const statements = tables.map((table) => ({
-    sql: `DELETE FROM ${table} WHERE agent_name = ?`,
-    args: [name],
-  }));
-  await present(target.database).write(statements, () => []);
-  if (hasContainer) await present(target.docker).containers.remove(name);
+  const { controls } = agent.target;
+  if (!("absent" in controls)) await controls.pointCanaryTo(null);
+  await removeTestAgent(agent);
 }

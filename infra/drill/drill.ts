@@ -5,6 +5,7 @@ import { KNOWN_IDS, unknownIds } from "../../shared/invariants/index.ts";
 import type { Fault } from "../faults/fault.ts";
 import type { Target } from "../faults/target.ts";
 import type { TestAgent } from "../faults/test-agent.ts";
+import { undone } from "../faults/undo.ts";
 import { messageOf } from "../platform/context.ts";
 import type { CanaryApi } from "./canary-api.ts";
 import { DRILL_PREFIX, drillAgent, removeDrillAgent } from "./drill-agent.ts";
@@ -52,22 +53,6 @@ export interface DrillOptions {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type Draft = Mutable<Omit<Proof, "cycle_ms">> & { cycle_ms: Mutable<Proof["cycle_ms"]> };
-
-const UNDO_TRIES = 3;
-const UNDO_AGAIN_MS = 1_000;
-
-/** Undoes something, with retries. Gives null, or the error of the last try in words. */
-async function undone(what: string, undo: () => Promise<void>): Promise<string | null> {
-  for (let left = UNDO_TRIES - 1; ; left -= 1) {
-    try {
-      await undo();
-      return null;
-    } catch (error) {
-      if (left === 0) return `${what}: ${messageOf(error)}`;
-      await wait(UNDO_AGAIN_MS);
-    }
-  }
-}
 
 /**
  * Takes one fault through its steps, and undoes it whether or not they succeed.

@@ -7,7 +7,7 @@ const AGE_SECONDS = 2 * 3600;
 export const endlessRun: Fault = {
   invariantId: "E-01",
   name: "endless run",
-  title: "a run of two hours where a minute is allowed",
+  title: "a run of two hours, far beyond its timeout",
   cured: "the row is failed",
   async provoke(agent) {
     await agent.addRun(agent.id(1), { ageSeconds: AGE_SECONDS });

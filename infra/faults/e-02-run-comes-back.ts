@@ -5,6 +5,7 @@ export const runComesBack: Fault = {
   name: "back to life",
   title: "a finished run that runs again",
   cured: "it is finished again",
+  isSeenFirst: true,
   async prepare(agent) {
     await agent.addRun(agent.id(1), { status: "success" });
     const [run] = await agent.runs();

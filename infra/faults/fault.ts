@@ -20,6 +20,8 @@ export interface Fault {
   readonly isPlatformWide?: true;
   /** Whether the canary can see no other fault meanwhile. */
   readonly isExclusive?: true;
+  /** Whether a cycle has to see what `prepare` made before the fault can be seen. */
+  readonly isSeenFirst?: true;
   /** How long it has to last before it counts, beyond the first cycle that sees it. Left out: not at all. */
   readonly holdSeconds?: number;
   /** Gives the reason why that target can't have it, with the fix; null where it can. */
@@ -27,7 +29,7 @@ export interface Fault {
   /** Makes the healthy state that the fault breaks. */
   prepare?(agent: TestAgent): Promise<void>;
   provoke(agent: TestAgent): Promise<void>;
-  /** Reads back, without the canary. Describes what it found; null where the fault did not take hold. */
+  /** Reads back, without the canary. Describes what it found; null where the fault did not take hold, or is cured. */
   seen(agent: TestAgent): Promise<string | null>;
   /** The subject of the violation. Left out: the agent's name. */
   subject?(agent: TestAgent): string;

@@ -32,7 +32,9 @@ export const lostSlot: Fault = {
   },
   async seen(agent) {
     const [slots, runs] = [await agent.slots(), await agent.runs()];
-    return slots.length === 0 && runs.length === 1 ? `${slots.length} slots, ${runs.length} row` : null;
+    return slots.length === 0 && runs.length === 1 && runs[0]!.status === "running"
+      ? "0 slots, 1 running row"
+      : null;
   },
   key: (agent) => `sql:${agent.id(1)}`,
   expected: (agent) => ({

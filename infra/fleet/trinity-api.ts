@@ -84,7 +84,8 @@ function fixOf(status: number): string {
   if (status === 401)
     return "the token was refused: give PLATFORM_TOKEN of an admin, one that has not expired";
   if (status === 403) return "the token may not do this: give PLATFORM_TOKEN of an admin";
-  if (status === 404) return "not there: is PLATFORM_URL (--platform) the address of a Trinity?";
+  if (status === 404)
+    return "not there: is PLATFORM_URL (or the profile's platform) the address of a Trinity?";
   if (status >= 300 && status < 400) return "a redirect: give the address that it leads to";
   if (status >= 500) return "the platform failed: look at its log, then run this again";
   return "the platform refused it";
@@ -121,7 +122,7 @@ function caller({ url, token, timeoutMs = 30_000 }: TrinityOptions) {
           ? method === "GET"
             ? "is the platform well?"
             : "the platform may still be at work: wait a minute, then look with `canary fleet status`"
-          : "is PLATFORM_URL (--platform) its address, and does it answer from here?";
+          : "is PLATFORM_URL (or the profile's platform) its address, and does it answer from here?";
       throw new TrinityError(`${call}: ${oneLine(describeError(error))}: ${fix}`);
     }
   }
@@ -151,7 +152,7 @@ function caller({ url, token, timeoutMs = 30_000 }: TrinityOptions) {
     throw new TrinityError(
       `${name}: HTTP ${status}, but ${
         parsed === undefined ? "no JSON" : `not what Trinity answers${where && ` (at ${oneLine(where)})`}`
-      }: is PLATFORM_URL (--platform) its address, and this version one that it knows?`,
+      }: is PLATFORM_URL (or the profile's platform) its address, and this version one that it knows?`,
     );
   }
   return { call, oneLine };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
 import { openDatabaseFile, type SqlClient } from "../platform/file-client.ts";
 import { createSchema } from "../platform/schema.ts";
+import type { OnClose } from "./on-close.ts";
 import { type LocalRedis, openDatabaseNumber, startRedis } from "./redis.ts";
 import { redisRestApp } from "./redis-rest.ts";
 import { serve } from "./serve.ts";
@@ -29,9 +30,6 @@ export interface OtherPlaces {
   /** Gives the variables that point a canary to the place. Each copy of the database is given once; without one it is made now. */
   variablesOf(place: Elsewhere): Promise<Variables>;
 }
-
-/** Takes a function that ends one part. */
-type OnClose = (end: () => Promise<void>) => void;
 
 /** How long the copy waits for another connection's lock before it tries again. */
 const BUSY_TIMEOUT_MS = 20;

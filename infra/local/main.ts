@@ -2,20 +2,22 @@
 import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
+import { screenHere } from "../../shared/cli/screen.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
-import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { shellWord } from "../../shared/shell.ts";
 import { DAY_MS, parseDuration, SECOND_MS } from "../../shared/time.ts";
 import { PASSED_ON } from "../../shared/variables.ts";
-import { LocalError, startEnvironment } from "./environment.ts";
+import { startEnvironment } from "./environment.ts";
+import { LocalError } from "./local-error.ts";
 
 const DEFAULT_PORT = 8787;
 const DEFAULT_EVERY_SECONDS = 300;
 
 function parseSeconds(text: string): number {
-  const ms = parseDuration(text, "sm");
+  const ms = parseDuration(text, "smh");
   if (ms !== null && ms >= SECOND_MS && ms <= DAY_MS) return ms / SECOND_MS;
-  throw new InvalidArgumentError("give a time such as 30s or 5m.");
+  throw new InvalidArgumentError("give a time from 1s to 24h, such as 30s, 5m or 1h.");
 }
 
 function parsePort(text: string): number {
@@ -29,7 +31,7 @@ const {
   data,
 } = new Command("npm start --")
   .description("Run the canary on an embedded environment: nothing but this machine is needed")
-  .option("--every <time>", "time between cycles, from 1s to 1440m (default: 5m)", parseSeconds)
+  .option("--every <time>", "time between cycles, from 1s to 24h (default: 5m)", parseSeconds)
   .option("--port <port>", "port of the API on 127.0.0.1", parsePort, DEFAULT_PORT)
   .option("--data <folder>", "where to make the platform's database (default: a temporary folder)")
   .parse()
@@ -45,21 +47,33 @@ const stopped = new Promise<void>((resolve) => {
 });
 
 try {
-  const environment = await startEnvironment({ ...loadLocal(PASSED_ON), port, dataFolder: data });
-  const { url, token, canary, parts } = environment;
+  const environment = await startEnvironment({
+    ...loadLocal(PASSED_ON),
+    port,
+    dataFolder: data,
+    isLively: true,
+    printMessage: console.log,
+  });
+  const { url, token, runCycle, parts } = environment;
   console.log("trinity-canary on an embedded environment (Ctrl-C ends it)\n");
   for (const [part, what] of parts) console.log(`  ${part.padEnd(9)} ${what}`);
   console.log(
     `  ${"page".padEnd(9)} ${url}/ (sign in with the token)\n  ${"api".padEnd(9)} ${url}\n  ${"token".padEnd(9)} ${token}\n`,
   );
-  console.log(`  curl -X POST -H 'Authorization: Bearer ${token}' ${url}/api/canary/run-cycle\n`);
+  console.log(`See it red in a minute. In another shell, in this folder:
+
+  export CANARY_URL=${url} CANARY_TOKEN=${shellWord(token)}
+  bin/canary break S-02
+  bin/canary cycle
+  bin/canary cure S-02
+`);
 
   const cycle = async () => {
-    const outcome = await runCycle(canary, { trigger: "schedule" });
+    const outcome = await runCycle({ trigger: "schedule" });
     if (stopping.signal.aborted) return;
     if (outcome.kind === "busy")
       console.log(`cycle in progress, skipped (retry in ${outcome.retryAfterSeconds} s)\n`);
-    else console.log(`${renderCycle(outcome.report, process.stdout.isTTY === true)}\n`);
+    else console.log(`${renderCycle(outcome.report, screenHere())}\n`);
   };
   let running = cycle();
   // croner's interval counts from the last start, and `protect` allows one run at a time.

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import type Docker from "dockerode";
+import type { Sender } from "../../shared/alerts/channels/channel.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import type { Readings } from "../../shared/facts/facts.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
@@ -112,9 +113,16 @@ function openWatchingCanary(
     };
   });
   const alerts = new Map<string, number>();
-  const slack = async ({ kind, invariantId }: { kind: string; invariantId: string | null }) => {
-    const name = `${kind} ${invariantId ?? ""}`.trim();
-    alerts.set(name, (alerts.get(name) ?? 0) + 1);
+  const slack: Sender = {
+    together: "cycle",
+    holdsOpen: false,
+    async send(sent) {
+      for (const { kind, invariantId } of sent) {
+        const name = `${kind} ${invariantId ?? ""}`.trim();
+        alerts.set(name, (alerts.get(name) ?? 0) + 1);
+      }
+      return "ok";
+    },
   };
   return {
     canary: { ...canary, sources: pointed, alerts: { ...canary.alerts, senders: { slack } } },
@@ -160,7 +168,11 @@ async function openContainers(
   owned: Owned,
 ): Promise<(SoakContainers & { readonly daemon: Docker }) | { readonly absent: string }> {
   if (!("docker" in docker)) return docker;
-  const containers = await findContainers(docker, (end) => void owned({ close: end }));
+  const containers = await findContainers(
+    docker,
+    (end) => void owned({ close: end }),
+    () => {},
+  );
   if (!("create" in containers)) throw new SoakError(containers.absent);
   return { ...owned(soakContainers(containers, journal)), daemon: docker.docker };
 }

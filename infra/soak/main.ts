@@ -1,5 +1,6 @@
 /** `npm run soak`: exits with 0 only without a false red, without a missed break and without an unknown. */
 import { Command, Option } from "commander";
+import { progressOn } from "../../shared/cli/progress.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { plainJson } from "../../shared/text.ts";
 import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
@@ -71,12 +72,13 @@ async function main(): Promise<number> {
   if (options.breaks > 0 && agents < 5)
     throw new SoakError("--agents is too small for breaks: give 5 or more, or --breaks 0");
   const { dockerHost, dockerCertPath } = loadLocal([]);
+  const progress = progressOn(process.stderr);
   const report = await runSoak({
     ...options,
     docker: await findDocker(dockerHost, dockerCertPath),
     signal: stoppedByUser(SoakError),
-    ...(!json && { onProgress: (line: string) => console.error(line) }),
-  });
+    onProgress: progress.say,
+  }).finally(progress.clear);
   console.log(json ? plainJson(report) : renderSoak(report));
   return isProven(report.judgement) ? EXIT.held : EXIT.broken;
 }

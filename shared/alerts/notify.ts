@@ -1,13 +1,19 @@
 /** Whom a cycle notifies of what. Pure: it marks in the state what was notified, so that nothing is notified twice. */
 
 import type { Invariant, Severity } from "../invariants/invariant.ts";
-import { SEVERITIES } from "../invariants/invariant.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
-import { isSilenced, type Silence } from "./silence.ts";
-import { type AlertState, type BlindSource, type InvariantState, type RedSubject, stateOf } from "./state.ts";
-import { type CycleResult, severityOf, sourceOf, worstSeverity } from "./transition.ts";
+import type { Channel } from "./alert.ts";
+import { notifySight, type SightNotice } from "./notify-sight.ts";
+import { alsoSent, type Route, sentTo, takes } from "./route.ts";
+import { isSilenced, lasting, type Silence, untilRecovery } from "./silence.ts";
+import { type AlertState, type InvariantState, type RedSubject, stateOf } from "./state.ts";
+import { type CycleResult, severityOf, worstSeverity } from "./transition.ts";
 
-export interface RedNotice {
+interface Sent {
+  /** The channels that it is sent to; there is at least one. */
+  readonly channels: readonly Channel[];
+}
+export interface RedNotice extends Sent {
   readonly kind: "broke" | "spread" | "reminder";
   readonly invariant: Invariant;
   readonly severity: Severity;
@@ -16,40 +22,33 @@ export interface RedNotice {
   /** When it was last red before this red; null if never. */
   readonly previousViolationAtMs: number | null;
   readonly redSinceMs: number;
+  /** It is for channels that were not sent this red when it began. */
+  readonly isLate?: true;
 }
-export interface RecoveredNotice {
+export interface RecoveredNotice extends Sent {
   readonly kind: "recovered";
   readonly invariant: Invariant;
   readonly subjects: readonly string[];
   readonly redSinceMs: number;
 }
-/** What could not be read for some cycles, or is read again: one notice for all that changed in this cycle. */
-export interface SightNotice {
-  readonly kind: "blind" | "sees";
-  readonly what: readonly {
-    readonly name: string;
-    readonly reason: string | null;
-    readonly sinceMs: number;
-  }[];
-}
 export type Notice = RedNotice | RecoveredNotice | SightNotice;
 
 export interface AlertPolicy {
   /** Without a channel nobody is notified, and nothing is marked: a channel that is added later gets what is red then. */
-  readonly hasChannel: boolean;
+  readonly routes: readonly Route[];
   readonly onRecovery: boolean;
   readonly onSpread: boolean;
   /** 0 for never. */
   readonly remindAfterMs: number;
-  readonly minSeverity: Severity;
   readonly blindAfterCycles: number;
 }
 
-interface Context {
+export interface NotifyContext {
   readonly nowMs: number;
   readonly policy: AlertPolicy;
   readonly silences: readonly Silence[];
 }
+type Context = NotifyContext;
 
 /**
  * Decides what operators are notified of.
@@ -65,7 +64,7 @@ export function notify(
   policy: AlertPolicy,
   silences: readonly Silence[],
 ): AlertState & { readonly notices: readonly Notice[] } {
-  if (!policy.hasChannel) return { ...after, notices: [] };
+  if (policy.routes.length === 0) return { ...after, notices: [] };
   const context = { nowMs, policy, silences };
   const states: Record<string, InvariantState> = { ...after.states };
   const notices: Notice[] = [];
@@ -82,7 +81,8 @@ export function notify(
     states[id] = marked;
     notices.push(...red);
   }
-  return notifySight(prior, { states, blindSources: after.blindSources }, notices, result, context);
+  const sight = notifySight(prior, { ...after, states }, result, context);
+  return { ...sight, notices: [...notices, ...sight.notices] };
 }
 
 function recoveryNotices(
@@ -90,11 +90,17 @@ function recoveryNotices(
   invariant: Invariant,
   { policy, silences, nowMs }: Context,
 ): RecoveredNotice[] {
-  const isSilent = isSilenced(silences, invariant.id, null, nowMs);
-  if (!policy.onRecovery || before.announcedAtMs === null || isSilent) return [];
+  if (before.announcedAtMs === null) return [];
+  // What is open at a channel is closed there, also where nobody wants to read of it.
+  const isQuiet = !policy.onRecovery || isSilenced(lasting(silences), invariant.id, null, nowMs);
+  const sent = sentTo(before.notified, policy.routes).filter(({ holdsOpen }) => holdsOpen || !isQuiet);
+  if (sent.length === 0) return [];
+  const channels = sent.map(({ name }) => name);
   const subjects = Object.keys(before.red).sort();
-  const notified = subjects.filter((subject) => before.red[subject]!.announced);
-  return [{ kind: "recovered", invariant, subjects: notified, redSinceMs: before.sinceMs }];
+  // A silence takes the mark away. Who silenced it until the recovery waits for just that.
+  const isAwaited = (subject: string) => isSilenced(untilRecovery(silences), invariant.id, subject, nowMs);
+  const notified = subjects.filter((subject) => before.red[subject]!.announced || isAwaited(subject));
+  return [{ kind: "recovered", invariant, channels, subjects: notified, redSinceMs: before.sinceMs }];
 }
 
 /** Marks which red subjects count as notified before this cycle's notices are made. */
@@ -125,74 +131,56 @@ function notifyRed(
 ): [InvariantState, RedNotice[]] {
   const { nowMs, policy, silences } = context;
   const { invariant } = verdict;
-  // What rests on a discredited source is unknown, without an alert of its own: this alert has to be sent, whatever the limit.
-  const isGrave = (finding: AnyFinding) =>
-    invariant.discredits !== undefined ||
-    SEVERITIES.indexOf(severityOf(verdict, finding)) <= SEVERITIES.indexOf(policy.minSeverity);
+  const channelsFor = (severity: Severity) =>
+    policy.routes.filter((route) => takes(route, invariant, severity)).map(({ name }) => name);
   const isWorthIt = (finding: AnyFinding) =>
-    isGrave(finding) && !isSilenced(silences, invariant.id, finding.subject, nowMs);
+    channelsFor(severityOf(verdict, finding)).length > 0 &&
+    !isSilenced(silences, invariant.id, finding.subject, nowMs);
   const worthy = verdict.findings.filter(isWorthIt);
   const red = marksBefore(prior, state, verdict, context);
   const pending = worthy.filter((f) => !red[f.subject]!.announced);
   const isFirst = !Object.values(red).some((subject) => subject.announced);
-  const notice = (kind: RedNotice["kind"], findings: readonly AnyFinding[]): RedNotice => ({
-    kind,
-    invariant,
-    severity: worstSeverity(verdict, findings),
-    findings,
-    // The previous incident, not this one.
-    previousViolationAtMs: prior.status === "red" ? null : prior.lastRedAtMs,
-    redSinceMs: state.sinceMs,
-  });
-
+  const notice = (kind: RedNotice["kind"], findings: readonly AnyFinding[]): RedNotice => {
+    const severity = worstSeverity(verdict, findings);
+    return {
+      kind,
+      invariant,
+      severity,
+      findings,
+      channels: channelsFor(severity),
+      // The previous incident, not this one.
+      previousViolationAtMs: prior.status === "red" ? null : prior.lastRedAtMs,
+      redSinceMs: state.sinceMs,
+    };
+  };
   for (const { subject } of pending) red[subject] = { ...red[subject]!, announced: true };
-  const marked = { ...state, red };
   // With `onSpread` off, subjects that a silence or the severity limit had held back are still notified.
   const due =
     isFirst || policy.onSpread ? pending : pending.filter((f) => Object.hasOwn(prior.red, f.subject));
-  if (due.length > 0)
-    return [{ ...marked, announcedAtMs: nowMs }, [notice(isFirst ? "broke" : "spread", due)]];
+  const wasSent = state.announcedAtMs !== null;
   const isReminderDue =
-    policy.remindAfterMs > 0 &&
-    state.announcedAtMs !== null &&
-    nowMs - state.announcedAtMs >= policy.remindAfterMs;
-  return isReminderDue && worthy.length > 0
-    ? [{ ...marked, announcedAtMs: nowMs }, [notice("reminder", worthy)]]
-    : [marked, []];
+    policy.remindAfterMs > 0 && wasSent && nowMs - state.announcedAtMs! >= policy.remindAfterMs;
+  const known = alsoSent(state.notified, wasSent, policy.routes, []);
+  // It was not severe enough for them when it began, or they are new: they are sent all of it.
+  const late =
+    isFirst || worthy.length === 0 ? null : only(notice("broke", worthy), (c) => !known.includes(c));
+  const isForOthers = (channel: Channel) => !late?.channels.includes(channel);
+  const main =
+    due.length > 0
+      ? only(notice(isFirst ? "broke" : "spread", due), isForOthers)
+      : isReminderDue && worthy.length > 0
+        ? only(notice("reminder", worthy), isForOthers)
+        : null;
+  const notices = [main, late && { ...late, isLate: true as const }].filter((one) => one !== null);
+  const marked = { ...state, red };
+  if (notices.length === 0) return [marked, []];
+  const notified = [...new Set([...known, ...notices.flatMap(({ channels }) => channels)])];
+  // A channel that is late does not put off the reminder of the others.
+  return [{ ...marked, announcedAtMs: main ? nowMs : state.announcedAtMs, notified }, notices];
 }
 
-/** Notifies once of what could not be read for some cycles, and once when it is read again. */
-function notifySight(
-  prior: AlertState,
-  after: AlertState,
-  notices: readonly Notice[],
-  { offInvariants, offSources }: CycleResult,
-  { nowMs, policy, silences }: Context,
-): AlertState & { readonly notices: readonly Notice[] } {
-  const states: Record<string, InvariantState> = { ...after.states };
-  const blindSources: Record<string, BlindSource> = Object.assign(Object.create(null), after.blindSources);
-  const blind: SightNotice["what"][number][] = [];
-  for (const [name, source] of Object.entries(after.blindSources)) {
-    if (source.announced || source.cycles < policy.blindAfterCycles) continue;
-    blindSources[name] = { ...source, announced: true };
-    blind.push({ name, reason: source.reason, sinceMs: source.sinceMs });
-  }
-  for (const [id, state] of Object.entries(after.states)) {
-    const { blindAnnounced, blindSinceMs, blindCycles, blindReason } = state;
-    if (blindAnnounced || blindSinceMs === null || blindCycles < policy.blindAfterCycles) continue;
-    if (isSilenced(silences, id, null, nowMs)) continue;
-    states[id] = { ...state, blindAnnounced: true };
-    blind.push({ name: id, reason: blindReason, sinceMs: blindSinceMs });
-  }
-  const seen: SightNotice["what"][number][] = [];
-  for (const [name, before] of Object.entries(prior.blindSources))
-    if (before.announced && !Object.hasOwn(after.blindSources, name) && !offSources.includes(sourceOf(name)))
-      seen.push({ name, reason: null, sinceMs: before.sinceMs });
-  for (const [id, before] of Object.entries(prior.states))
-    if (before.blindAnnounced && after.states[id]?.blindSinceMs === null && !offInvariants.includes(id))
-      seen.push({ name: id, reason: null, sinceMs: before.blindSinceMs ?? nowMs });
-  const sight: SightNotice[] = [];
-  if (blind.length > 0) sight.push({ kind: "blind", what: blind });
-  if (seen.length > 0) sight.push({ kind: "sees", what: seen });
-  return { states, blindSources, notices: [...notices, ...sight] };
+/** The notice for these channels; null where none is left. */
+function only(notice: RedNotice, isFor: (channel: Channel) => boolean): RedNotice | null {
+  const channels = notice.channels.filter(isFor);
+  return channels.length > 0 ? { ...notice, channels } : null;
 }

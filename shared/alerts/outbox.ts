@@ -1,7 +1,9 @@
 /** The outbox: alerts that wait, and their delivery. At least once, oldest first, each channel by itself. */
 import { withDeadline } from "../deadline.ts";
-import type { Alert, Attempts, Channel, Pending } from "./alert.ts";
-import { NotDelivered, type Send, type Senders } from "./channels/channel.ts";
+import { type Alert, type Attempts, type Channel, completed, type Pending } from "./alert.ts";
+import { NotDelivered, type Sender, type Senders } from "./channels/channel.ts";
+import { messagesOf } from "./messages.ts";
+import type { Addressed } from "./to-alert.ts";
 
 const POST_DEADLINE_MS = 5_000;
 /** With less time than this a post would be cut off, and the channel would count as down. */
@@ -16,6 +18,7 @@ export const GIVE_UP_AFTER_MS = 24 * 60 * 60_000;
 type Waiting = {
   -readonly [C in keyof Pending["channels"]]: { -readonly [A in keyof Attempts]: Attempts[A] };
 };
+type Entry = Omit<Pending, "channels"> & { readonly channels: Waiting };
 
 /** What became of the outbox. */
 export interface Delivery {
@@ -38,14 +41,13 @@ export const pending = (alert: Alert, channels: readonly Channel[], nowMs: numbe
 /** More than a day of flapping; a full outbox gives up its oldest, with a line in the log. */
 const MAX_OUTBOX = 500;
 
-/** Puts new alerts behind those that wait. A full outbox drops its oldest. */
+/** Puts new alerts behind those that wait, each for its own channels. A full outbox drops its oldest. */
 export function enqueue(
   outbox: readonly Pending[],
-  alerts: readonly Alert[],
-  channels: readonly Channel[],
+  alerts: readonly Addressed[],
   nowMs: number,
 ): { outbox: readonly Pending[]; dropped: { readonly key: string; readonly channel: Channel }[] } {
-  const all = [...outbox, ...alerts.map((alert) => pending(alert, channels, nowMs))];
+  const all = [...outbox, ...alerts.map(({ alert, channels }) => pending(alert, channels, nowMs))];
   const over = all.slice(0, Math.max(0, all.length - MAX_OUTBOX));
   const dropped = over.flatMap(({ alert, channels: waiting }) =>
     Object.keys(waiting).map((channel) => ({ key: alert.key, channel })),
@@ -77,8 +79,9 @@ export const isDue = (outbox: readonly Pending[], nowMs: number): boolean =>
 const backoffMs = (failed: number) => Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failed);
 
 /**
- * Sends the alerts that are due, the channels in parallel. A channel that is down is not tried again in this cycle, so that
- * its alerts arrive in order. An alert that a channel refuses for its content does not hold back those behind it.
+ * Sends the alerts that are due, the channels in parallel. What waits and is of one cycle goes in one message where the
+ * channel takes that. A channel that is down is not tried again in this cycle, so that its alerts arrive in order. A
+ * message that a channel refuses for its content does not hold back those behind it, and its alerts go alone from then on.
  * @param untilMs when to stop (unix ms); an alert that was not tried by then stays as it is
  */
 export async function deliver(
@@ -87,58 +90,135 @@ export async function deliver(
   now: () => number,
   untilMs: number,
 ): Promise<Delivery> {
+  const left: Entry[] = outbox.map((entry) => ({
+    ...entry,
+    alert: completed(entry.alert),
+    channels: structuredClone(entry.channels) as Waiting,
+  }));
+  const clock = { now, untilMs };
+  const channels = channelsOf(outbox);
+  const drained = await Promise.all(
+    channels.map((channel) =>
+      drain(left, { channel, sender: senders[channel] }, downUntilMs(outbox, channel), clock),
+    ),
+  );
+  return {
+    outbox: left.filter((entry) => Object.keys(entry.channels).length > 0),
+    delivered: drained.reduce((sum, { delivered }) => sum + delivered, 0),
+    dropped: drained.flatMap(({ dropped }) => dropped),
+    failures: drained.flatMap(({ failures }) => failures),
+  };
+}
+
+interface Clock {
+  readonly now: () => number;
+  readonly untilMs: number;
+}
+type Tried = { readonly delivered: number; readonly failure: NotDelivered | null };
+
+/** Sends one message, and marks in its entries what became of it. */
+async function trySending(
+  entries: readonly Entry[],
+  channel: Channel,
+  { send }: Sender,
+  { now, untilMs }: Clock,
+): Promise<Tried> {
+  const alerts = entries.map(({ alert }) => alert);
+  try {
+    await withDeadline(Math.min(POST_DEADLINE_MS, untilMs - now()), (signal) => send(alerts, signal));
+    for (const entry of entries) delete entry.channels[channel];
+    return { delivered: entries.length, failure: null };
+  } catch (error) {
+    const failure = error instanceof NotDelivered ? error : new NotDelivered(`${channel}: no answer in time`);
+    const taken = entries.filter(({ alert }) => failure.taken.includes(alert.key));
+    for (const entry of taken) delete entry.channels[channel];
+    for (const { channels } of entries) {
+      const before = channels[channel];
+      if (!before) continue;
+      const { failed, alone } = before;
+      const notBeforeMs = now() + Math.max(failure.retryAfterMs ?? 0, backoffMs(failed));
+      const goesAlone = alone || (failure.refused && entries.length > 1);
+      channels[channel] = {
+        failed: failed + 1,
+        notBeforeMs,
+        ...(goesAlone && { alone: true }),
+        ...(!failure.refused && { channelDown: true }),
+      };
+    }
+    return { delivered: taken.length, failure };
+  }
+}
+
+/** Sends what one channel waits for. */
+async function drain(
+  left: readonly Entry[],
+  { channel, sender }: { readonly channel: Channel; readonly sender: Sender | undefined },
+  downUntil: number,
+  clock: Clock,
+): Promise<Omit<Delivery, "outbox">> {
+  const { now, untilMs } = clock;
   const dropped: { alert: Alert; channel: Channel }[] = [];
   const failures: string[] = [];
   let delivered = 0;
-  const left = outbox.map((entry) => ({ ...entry, channels: structuredClone(entry.channels) as Waiting }));
-
-  /** Sends one alert. Returns whether the next one may be tried. */
-  async function tryOne(
-    { alert, channels }: (typeof left)[number],
-    channel: Channel,
-    send: Send,
-  ): Promise<boolean> {
-    const failed = channels[channel]?.failed ?? 0;
-    try {
-      await withDeadline(Math.min(POST_DEADLINE_MS, untilMs - now()), (signal) => send(alert, signal));
-      delete channels[channel];
-      delivered += 1;
-      return true;
-    } catch (error) {
-      const known = error instanceof NotDelivered ? error : new NotDelivered(`${channel}: no answer in time`);
-      failures.push(known.message);
-      const notBeforeMs = now() + Math.max(known.retryAfterMs ?? 0, backoffMs(failed));
-      channels[channel] = { failed: failed + 1, notBeforeMs, ...(!known.refused && { channelDown: true }) };
-      return known.refused;
-    }
-  }
-
-  async function drain(channel: Channel) {
-    const send = senders[channel];
-    let open = send !== undefined && downUntilMs(outbox, channel) <= now();
-    /** An alert that failed often may be the cause itself, not the channel: the next one is tried to find out. */
-    let suspect: (typeof left)[number] | null = null;
-    for (const entry of left) {
-      const attempts = entry.channels[channel];
-      if (!attempts) continue;
-      if (isOld(entry, now())) {
-        delete entry.channels[channel];
-        dropped.push({ alert: entry.alert, channel });
-      } else if (open && attempts.notBeforeMs <= now() && now() + LEAST_POST_MS <= untilMs) {
-        open = await tryOne(entry, channel, send!);
-        if (open && suspect?.channels[channel]) delete suspect.channels[channel].channelDown;
-        if (!open && suspect === null && attempts.failed >= SUSPECT_AFTER) {
-          suspect = entry;
-          open = true;
-        }
-      }
-    }
-  }
-  await Promise.all(channelsOf(outbox).map(drain));
-  return {
-    outbox: left.filter((entry) => Object.keys(entry.channels).length > 0),
-    delivered,
-    dropped,
-    failures,
+  let open = sender !== undefined && downUntil <= now();
+  /** A message that failed often may be the cause itself, not the channel: the next one is tried to find out. */
+  let suspect: readonly Entry[] | null = null;
+  const waiting = left.filter((entry) => entry.channels[channel]);
+  /** What waits still, is older, and opens or ends the same thing. */
+  const olderOf = (entry: Entry) =>
+    waiting
+      .slice(0, waiting.indexOf(entry))
+      .filter(({ alert, channels }) => channels[channel] && alert.dedupKey === entry.alert.dedupKey);
+  const hasOpposite = (entry: Entry) =>
+    olderOf(entry).some(({ alert }) => alert.action !== entry.alert.action);
+  /** What is open is ended only after it was opened, and opened again only after it was ended, or where it never opened. */
+  const isBehind = (entry: Entry) => {
+    const neverOpened = olderOf(entry).some(
+      (one) => one.alert.action === "trigger" && isRefused(one, channel),
+    );
+    return hasOpposite(entry) && !(entry.alert.action === "trigger" && neverOpened);
   };
+
+  for (const message of messagesOf(waiting, channel, sender)) {
+    for (const entry of message.filter((one) => isOld(one, now()))) {
+      delete entry.channels[channel];
+      dropped.push({ alert: entry.alert, channel });
+    }
+    if (!open) continue;
+    const due = message.filter(
+      (entry) => (entry.channels[channel]?.notBeforeMs ?? Infinity) <= now() && !isBehind(entry),
+    );
+    if (due.length === 0 || now() + LEAST_POST_MS > untilMs) continue;
+    const failedBefore = Math.max(...due.map(({ channels }) => channels[channel]?.failed ?? 0));
+    const tried = await trySending(due, channel, sender!, clock);
+    delivered += tried.delivered;
+    // After the newer one, what is older would end or open the wrong thing.
+    const passed = due.filter((entry) => !entry.channels[channel] && hasOpposite(entry)).flatMap(olderOf);
+    for (const entry of passed) {
+      delete entry.channels[channel];
+      dropped.push({ alert: entry.alert, channel });
+    }
+    if (tried.failure) failures.push(tried.failure.message);
+    open = tried.failure?.refused ?? true;
+    if (open) acquit(suspect, channel);
+    else if (suspect === null && failedBefore >= SUSPECT_AFTER) {
+      suspect = due;
+      open = true;
+    }
+  }
+  return { delivered, dropped, failures };
+}
+
+/** The channel works, and did not take this alert for what it is. */
+const isRefused = ({ channels }: Entry, channel: Channel): boolean =>
+  (channels[channel]?.failed ?? 0) > 0 && !channels[channel]?.channelDown;
+
+/** The channel works: what failed before was that message. */
+function acquit(suspect: readonly Entry[] | null, channel: Channel): void {
+  for (const { channels } of suspect ?? []) {
+    const attempts = channels[channel];
+    if (!attempts) continue;
+    delete attempts.channelDown;
+    if (suspect!.length > 1) attempts.alone = true;
+  }
 }

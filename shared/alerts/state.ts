@@ -1,5 +1,19 @@
 /** What the alert machine remembers from one cycle to the next. The names of fields are those of the stored memory. */
 
+/**
+ * What is counted of an episode while it lasts. A tuple, since the memory holds one for each red subject: how many cycles found
+ * it; how bad it was at its worst, and when; the place of its worst severity in `SEVERITIES`; whether its item is known to be
+ * in the table; and whether the subject was on the roster when it began, null where the roster was not read.
+ */
+export type Tally = readonly [
+  cycles: number,
+  peak: number,
+  peakAtMs: number,
+  severity: number,
+  isRecorded: boolean,
+  wasOnRoster: boolean | null,
+];
+
 /** A subject that is red, and by which findings. */
 export interface RedSubject {
   readonly sinceMs: number;
@@ -8,6 +22,8 @@ export interface RedSubject {
   readonly more?: boolean;
   /** Operators were notified of it, or are about to be: it is in the outbox. */
   readonly announced?: boolean;
+  /** Absent in memories of older versions, and where the store had no room for it. */
+  readonly episode?: Tally;
 }
 
 export interface InvariantState {
@@ -21,6 +37,8 @@ export interface InvariantState {
   readonly redBesides: number;
   /** When operators were last notified of this red; null where they were not. */
   readonly announcedAtMs: number | null;
+  /** The channels that were sent this red: they are sent its end. Absent in memories of older versions. */
+  readonly notified?: readonly string[];
   /** How many verdicts in a row have been unknown, and whether operators were notified. */
   readonly blindCycles: number;
   readonly blindAnnounced: boolean;
@@ -43,9 +61,14 @@ export interface BlindSource {
 /** By the text before the colon in `sources_unavailable`: `redis`, `docker.exec[ruby]`. */
 export type BlindSources = Readonly<Record<string, BlindSource>>;
 
+/** The source that a part belongs to: `docker` of `docker.exec[ruby]`. */
+export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
+
 export interface AlertState {
   readonly states: InvariantStates;
   readonly blindSources: BlindSources;
+  /** The channels that were sent what is blind now. Absent where nothing is, and in memories of older versions. */
+  readonly blindNotified?: readonly string[];
 }
 
 /** The part of a state that says how long verdicts have been unknown: they have not. */

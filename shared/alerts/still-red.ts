@@ -2,7 +2,7 @@
  * What stays red although a verdict did not find it: it could not be looked at. State and verdict both follow from this, so
  * that no verdict is green beside a red state. Pure.
  */
-import { cut, listed } from "../text.ts";
+import { cut, listed, plural } from "../text.ts";
 import type { Verdict } from "../verdict/evaluate.ts";
 import type { InvariantState, RedSubject } from "./state.ts";
 
@@ -40,7 +40,7 @@ function nameStillRed(names: readonly string[], besides: number): string {
     names.map((name) => cut(name, MAX_NAME)),
     MAX_NAMED,
   );
-  const counted = besides > 0 ? [`${besides} subject(s) that the memory only counts`] : [];
+  const counted = besides > 0 ? [`${plural(besides, "subject")} that the memory only counts`] : [];
   return [...(names.length > 0 ? [shown] : []), ...counted].join(", ");
 }
 

@@ -3,7 +3,7 @@
 import { seenCount } from "../facts/coverage.ts";
 import { SEVERITIES, type Severity } from "../invariants/invariant.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
-import { isSilenced, type Silence } from "./silence.ts";
+import { isSilenced, lasting, type Silence } from "./silence.ts";
 import {
   type AlertState,
   type BlindSource,
@@ -13,6 +13,7 @@ import {
   NOT_BLIND,
   type RedSubject,
   redSubjectOf,
+  sourceOf,
   stateOf,
 } from "./state.ts";
 import { stillRed } from "./still-red.ts";
@@ -79,9 +80,6 @@ export function worstSeverity(verdict: Verdict, findings: readonly AnyFinding[])
 export const isBlind = ({ status, discreditedBy, isInDoubt }: Verdict): boolean =>
   status === "unknown" && !discreditedBy && !isInDoubt;
 
-/** The source that a part belongs to: `docker` of `docker.exec[ruby]`. */
-export const sourceOf = (name: string): string => name.split(/[.[]/)[0]!;
-
 /**
  * Computes the state after a cycle.
  * @param prior what the last cycle left
@@ -102,6 +100,7 @@ export function transition(
     return { id, after, change: changeOf(before, after, verdict, nowMs, silences) };
   });
   return {
+    ...(prior.blindNotified && { blindNotified: prior.blindNotified }),
     states: {
       ...prior.states,
       ...turnedOff(prior.states, result.offInvariants),
@@ -148,6 +147,7 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
     red,
     redBesides,
     announcedAtMs: isRed ? prior.announcedAtMs : null,
+    ...(isRed && prior.notified && { notified: prior.notified }),
     ...NOT_BLIND,
     checked: seenCount(verdict.coverage),
   };
@@ -183,10 +183,12 @@ function changeOf(
 ): Transition | null {
   if (verdict.status === "unknown") return null;
   const { id: invariantId, severity } = verdict.invariant;
-  const silenced = (subject: string | null) => isSilenced(silences, invariantId, subject, nowMs);
+  const silencedBy = (those: readonly Silence[]) => (subject: string | null) =>
+    isSilenced(those, invariantId, subject, nowMs);
   const wasRed = before.status === "red";
   if (wasRed && after.status !== "red") {
     const subjects = Object.keys(before.red).sort();
+    const silenced = silencedBy(lasting(silences));
     return {
       kind: "recovered",
       invariantId,
@@ -206,7 +208,7 @@ function changeOf(
     subjects: [...new Set(joined.map((f) => f.subject))].sort(),
     violationsInCycle: verdict.findings.length,
     previousViolationAtMs: before.lastRedAtMs,
-    silenced: joined.every((f) => silenced(f.subject)),
+    silenced: joined.map((f) => f.subject).every(silencedBy(silences)),
   };
 }
 

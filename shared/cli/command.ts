@@ -1,34 +1,60 @@
-/** What the commands share: their context, and a request whose answer is printed. */
-import type { Command } from "commander";
+/** What the commands share: their context, their options, and a request whose answer is printed. */
+import { type Command, Option } from "commander";
 import type { z } from "zod";
 import { plainJson } from "../text.ts";
 import { type Api, call } from "./client.ts";
+import type { Message } from "./http-request.ts";
+import type { Remote } from "./remote.ts";
+import type { Screen, ViewOptions } from "./screen.ts";
 
 export const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as const;
 
 export interface CommandContext {
-  /** Opens the API of the canary at CANARY_URL, or of one in this process. */
+  /** Opens the API of the canary of --env or CANARY_URL, or of one in this process. */
   readonly open: (needsState: boolean) => Promise<Api>;
+  /** Finds the running canary of --env or CANARY_URL; null where neither is given. @throws ConfigError */
+  readonly remote: () => Remote | null;
+  /** The name that --env gives. */
+  readonly env: () => string | undefined;
   /** Sets the exit code. */
   readonly done: (code: number) => void;
   readonly print: (text: string) => void;
-  /** Whether the output is a terminal with colours. */
-  readonly colour: boolean;
+  /** Says on stderr where no agent has that name, and which may be meant. */
+  readonly hint: (api: Api, agent: string) => Promise<void>;
+  /** Describes the output. */
+  readonly screen: (options?: ViewOptions) => Screen;
 }
 
 /** Adds a group of commands. */
 export type AddCommands = (canary: Command, context: CommandContext) => void;
 
-/** Loads the schemas and the views of answers. Only an action calls this: the help must not wait for them. */
-export const loadViews = async () => ({
-  ...(await import("../wire/schemas.ts")),
-  ...(await import("./lists.ts")),
-  ...(await import("./cycle-table.ts")),
-});
+/** The options of a command that prints an answer as JSON. */
+export interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** Adds the options of a view of times and details. */
+export const withViewOptions = (command: Command, details: string): Command =>
+  command.option("--utc", "instants instead of how long ago they were").option("-v, --verbose", details);
+
+/** Adds the options that narrow a list to a time. @param what is in that time */
+export const withTimeOptions = (command: Command, what: string): Command =>
+  command
+    .option("--since <time>", `${what} from this time on: 30m, 2h, 3d, or an instant (ISO 8601)`)
+    .option("--until <time>", "up to this time");
+
+/** Adds the option that names an agent. The API calls it a subject: that of L-03 is no agent, but was one. */
+export const withSubject = (command: Command, what: string): Command =>
+  command
+    .option("--subject <agent>", what)
+    .addOption(new Option("--agent <name>", "the same").hideHelp().conflicts("subject"));
+
+/** Loads the schemas of answers. Only an action calls this: the help must not wait for them. */
+export const loadSchemas = () => import("../wire/schemas.ts");
 
 /** Opens the API, uses it, and closes it. */
 export async function withApi<T>(
-  { open }: CommandContext,
+  { open }: Pick<CommandContext, "open">,
   use: (api: Api) => Promise<T>,
   { needsState = true } = {},
 ): Promise<T> {
@@ -42,10 +68,10 @@ export async function withApi<T>(
 
 interface Query<T> {
   readonly path: string;
-  readonly init?: RequestInit;
+  readonly init?: Message;
   readonly schema: z.ZodType<T>;
   /** Print the answer as JSON and nothing else. */
-  readonly json?: boolean;
+  readonly json?: boolean | undefined;
   readonly render: (answer: T) => string;
 }
 
@@ -56,3 +82,11 @@ export const show = <T>(context: CommandContext, { path, init, schema, json, ren
     context.print(json ? plainJson(answer) : render(answer));
     context.done(EXIT.green);
   });
+
+/** Makes a path with those of the parameters that have a value. */
+export function pathWith(path: string, parameters: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(parameters).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
+}

@@ -3,6 +3,8 @@ import pc from "picocolors";
 import type { Examination, Level, Prospect } from "../doctor/finding.ts";
 import { listed, printable } from "../text.ts";
 import { checkedWords } from "../web/describe-status.ts";
+import { padTo, wrap } from "./layout.ts";
+import type { Screen } from "./screen.ts";
 import { SYMBOLS } from "./symbols.ts";
 
 const MARKS: Record<Level, string> = {
@@ -28,25 +30,34 @@ function prospectText({ outcome, reason, checked, red_subjects: red, unseen }: P
   return facts.filter((fact) => typeof fact === "string").join(", ");
 }
 
+const INDENT = "      ";
+const TITLE_WIDTH = 30;
+
+/** Puts a painted head before its text. */
+function lineOf(head: string, text: string, { width }: Screen, paint: (text: string) => string): string[] {
+  const [first, ...below] = wrap(printable(text), width, INDENT, `${head}  `);
+  return [paint(first!.slice(0, head.length)) + first!.slice(head.length), ...below];
+}
+
 /** Renders what was found, section by section, and then what each invariant will be. */
 export function renderExamination(
   { examined_at, sections, invariants }: Examination,
-  colour: boolean,
+  screen: Screen,
 ): string {
-  const c = pc.createColors(colour);
+  const c = pc.createColors(screen.colour);
   const paint = { ok: c.green, note: c.dim, warning: c.yellow, unread: c.red };
   const paintOf = { judged: c.green, "not run": c.dim, unknown: c.red };
-  const lines = [`examined at ${examined_at}; nothing was written`];
+  const lines = wrap(`examined at ${examined_at}; nothing was written`, screen.width, INDENT, "");
   for (const { name, findings } of sections) {
-    lines.push("", c.bold(name));
+    lines.push("", ...wrap(name, screen.width, INDENT, "").map(c.bold));
     for (const { level, topic, text } of findings)
-      lines.push(`${paint[level](`  ${MARKS[level]} ${printable(topic).padEnd(13)}`)}  ${printable(text)}`);
+      lines.push(...lineOf(`  ${MARKS[level]} ${printable(topic).padEnd(13)}`, text, screen, paint[level]));
   }
   lines.push("", c.bold("invariants"));
   for (const prospect of invariants) {
     const { id, title, outcome } = prospect;
-    const head = `  ${MARK_OF[outcome]} ${id}  ${outcome.padEnd(7)}  ${title.padEnd(30)}`;
-    lines.push(`${paintOf[outcome](head)}  ${printable(prospectText(prospect))}`);
+    const head = `  ${MARK_OF[outcome]} ${id}  ${outcome.padEnd(7)}  ${padTo(title, TITLE_WIDTH)}`;
+    lines.push(...lineOf(head, prospectText(prospect), screen, paintOf[outcome]));
   }
   return lines.join("\n");
 }

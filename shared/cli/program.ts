@@ -1,44 +1,86 @@
 /** The command line: its commands and their exit codes. */
 import { Command, CommanderError } from "commander";
-import pc from "picocolors";
-import { ConfigError } from "../config/reader.ts";
-import type { LocalTable } from "./client.ts";
-import { openApi, UsageError } from "./client.ts";
+import type { Api, LocalTable } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
+import { addAgentCommands } from "./commands/agents.ts";
+import { addAlertCommands } from "./commands/alert.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addCycleCommand } from "./commands/cycle.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addEpisodeCommands } from "./commands/episodes.ts";
+import { addExplainCommand } from "./commands/explain.ts";
+import { addOpenCommand } from "./commands/open.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
-import { addViolationsCommand } from "./commands/violations.ts";
+import { addViolationCommands } from "./commands/violations.ts";
+import { findRemote, openRemote, type Remote } from "./remote.ts";
+import { LEAST_WIDTH, screenHere } from "./screen.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
-  addDoctorCommand,
-  addCycleCommand,
-  addViolationsCommand,
   addStatusCommands,
+  addEpisodeCommands,
+  addAgentCommands,
+  addViolationCommands,
+  addExplainCommand,
+  addOpenCommand,
   addSilenceCommands,
+  addAlertCommands,
+  addCycleCommand,
+  addDoctorCommand,
+  addCompletionCommand,
 ];
 
+const MOST_HELP_WIDTH = 100;
+
 interface ProgramOptions {
+  readonly version: string;
   /** Commands that need more than a canary. */
   readonly more: readonly AddCommands[];
   /** Starts a table for a canary in this process. */
   readonly startTable: () => Promise<LocalTable>;
 }
 
+async function openApi(
+  remote: Remote | null,
+  needsState: boolean,
+  startTable: ProgramOptions["startTable"],
+): Promise<Api> {
+  if (remote) return openRemote(remote);
+  const { openInProcess } = await import("./in-process.ts");
+  return openInProcess(needsState, startTable);
+}
+
+/** Where nothing limits a line, the help has lines that can be read. */
+const helpWidth = () => Math.min(screenHere().width, MOST_HELP_WIDTH);
+
 /** Runs the command that the process arguments name, and returns the exit code. Never throws. */
-export async function runProgram({ more, startTable }: ProgramOptions): Promise<number> {
+export async function runProgram({ version, more, startTable }: ProgramOptions): Promise<number> {
   let code: number = EXIT.green;
+  const canary = new Command("canary")
+    .description("trinity-canary on the command line")
+    .version(version, "-V, --version", "the version of this command line")
+    .option("--env <environment>", "which environment: its entry in the file of profiles (else CANARY_URL)")
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: LEAST_WIDTH / 3 })
+    .configureOutput({ getOutHelpWidth: helpWidth, getErrHelpWidth: helpWidth })
+    .exitOverride();
+  const env = () => canary.opts<{ env?: string }>().env;
+  const remote = () => findRemote(env());
   const context: CommandContext = {
-    open: (needsState) => openApi(needsState, startTable),
+    env,
+    remote,
+    open: (needsState) => openApi(remote(), needsState, startTable),
     done: (result) => {
       code = result;
     },
     print: (text) => void process.stdout.write(`${text}\n`),
-    colour: pc.isColorSupported && process.stdout.isTTY === true,
+    screen: screenHere,
+    hint: async (api, agent) => {
+      const { noteOnAgent } = await import("./known-agents.ts");
+      const note = await noteOnAgent(api, agent);
+      if (note !== null) console.error(note);
+    },
   };
-  const canary = new Command("canary").description("trinity-canary on the command line").exitOverride();
   for (const add of [...COMMANDS, ...more]) add(canary, context);
   try {
     await canary.parseAsync();
@@ -48,9 +90,22 @@ export async function runProgram({ more, startTable }: ProgramOptions): Promise<
   }
 }
 
+/** Names rather than classes: a part that is loaded from its source has classes of its own. */
+const EXPLAINED = ["ConfigError", "UsageError"];
+
+/** Where the built file stands alone, what it leaves in the sources and packages is not there. */
+const isElsewhere = (error: unknown): boolean => Object(error).code === "ERR_MODULE_NOT_FOUND";
+
 /** Prints the error, unless commander has done so. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
+  if (isElsewhere(error)) {
+    console.error(
+      "this needs the folder of trinity-canary with its packages (npm ci): call the bin/canary that is in it",
+    );
+    return EXIT.usage;
+  }
+  const isExplained = error instanceof Error && EXPLAINED.includes(error.name);
   console.error(error instanceof Error ? error.message : error);
-  return error instanceof ConfigError || error instanceof UsageError ? EXIT.usage : EXIT.crash;
+  return isExplained ? EXIT.usage : EXIT.crash;
 }

@@ -3,6 +3,8 @@
 interface WatchOptions {
   /** Renders the view. */
   readonly look: () => Promise<string>;
+  /** Given where the output is for programs: renders a failure; views and failures then are all that is written. */
+  readonly renderError?: (error: Error) => string;
   readonly everyMs: number;
   /** Ends the watch, also during a wait. */
   readonly signal: AbortSignal;
@@ -17,13 +19,15 @@ const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
 
 /** Writes the view until the signal. A failure is shown and tried again, because the canary may come back. */
 export async function watch(options: WatchOptions): Promise<void> {
-  const { look, everyMs, signal, write, clears, now, sleep } = options;
+  const { look, renderError, everyMs, signal, write, clears, now, sleep } = options;
   while (!signal.aborted) {
-    const seen = await look().catch((error: Error) => `can't be seen: ${error.message}`);
+    const seen = await look().catch(renderError ?? ((error: Error) => `can't be seen: ${error.message}`));
     if (signal.aborted) return;
     const at = new Date(now()).toISOString().slice(11, 19);
     write(
-      `${clears ? CLEAR : ""}${seen}\n\n${at} UTC, every ${everyMs / 1000} s, Ctrl-C ends it\n${clears ? "" : "\n"}`,
+      renderError
+        ? `${seen}\n`
+        : `${clears ? CLEAR : ""}${seen}\n\n${at} UTC, every ${everyMs / 1000} s, Ctrl-C ends it\n${clears ? "" : "\n"}`,
     );
     await sleep(everyMs, signal).catch(() => {});
   }

@@ -1,5 +1,5 @@
 /** The variables of alerts, except those of the channels. */
-import { matching, oneOf, onOff, text, wholeNumber } from "./variable.ts";
+import { headerToken, matching, oneOf, onOff, text, wholeNumber } from "./variable.ts";
 
 export const ALERTS = {
   environment: text(
@@ -19,10 +19,40 @@ export const ALERTS = {
       ],
     },
   ),
+  runbooksUrl: text(
+    "RUNBOOKS_URL",
+    "where the runbooks are that an alert links to: `{id}` in it becomes the invariant's id, and without it `/S-02.md` is put behind it. Not set: the status page has them",
+    {
+      checks: [
+        matching(
+          /^https?:\/\/\S+$/,
+          "is not an address: give the https:// address of a copy of docs/runbooks, or leave it out",
+        ),
+      ],
+    },
+  ),
+  heartbeatUrl: text(
+    "HEARTBEAT_URL",
+    "an address that is asked (GET) after each full cycle, with `/fail` behind its path where the cycle did not count: a watcher outside of the account then sees a dead canary. A secret: anyone who has it can say that the canary lives",
+    {
+      secret: true,
+      checks: [
+        headerToken,
+        matching(
+          /^https?:\/\/[^\s/]+\S*$/,
+          "is not an address: give the https:// address that the watcher shows, or leave it out",
+        ),
+      ],
+    },
+  ),
 };
 
 export const ALERT_POLICY = {
-  onRecovery: onOff("ALERT_ON_RECOVERY", "`off`: no alert for a recovery", { fallback: true }),
+  onRecovery: onOff(
+    "ALERT_ON_RECOVERY",
+    "`off`: no message for a recovery. What is open at the webhook, PagerDuty or EventBridge is closed there all the same",
+    { fallback: true },
+  ),
   onSpread: onOff("ALERT_ON_SPREAD", "`off`: no alert for a subject that joins an open red", {
     fallback: true,
   }),
@@ -33,7 +63,7 @@ export const ALERT_POLICY = {
   ),
   minSeverity: oneOf(
     "ALERT_MIN_SEVERITY",
-    "`critical`, `major` or `minor`: no alert for anything less severe",
+    "`critical`, `major` or `minor`: no alert for anything less severe. A channel with a limit of its own keeps to that one",
     {
       fallback: "minor",
       names: ["critical", "major", "minor"],

@@ -1,8 +1,10 @@
 /** The variables of the API. */
+import { createHash } from "node:crypto";
+import { readTokens } from "./read-tokens.ts";
 import { type Environment, reader } from "./reader.ts";
 import { matching, oneOf, onOff, text } from "./variable.ts";
 
-/** The fewest characters of the admin token. Nothing slows down guessing: the token's length makes it hopeless. */
+/** The fewest characters of a token. Nothing slows down guessing: the token's length makes it hopeless. */
 export const MIN_TOKEN_LENGTH = 24;
 
 export const API = {
@@ -21,6 +23,10 @@ export const API = {
         },
       ],
     },
+  ),
+  readTokens: readTokens(
+    "READ_TOKENS",
+    `who else may call the API, see every page, and change nothing: \`name:sha256,…\`, each with the SHA-256 of a token in hex, so that the variable holds no token. A token has at least ${MIN_TOKEN_LENGTH} characters. Only the API function and \`npm start\` read it`,
   ),
   auth: oneOf(
     "API_AUTH",
@@ -49,8 +55,8 @@ export interface CycleFunction {
   readonly endpoint: string;
 }
 
-/** The variables that the API function takes from its secret. */
-export const API_SECRET_NAMES: readonly string[] = [API.adminToken.name];
+/** The variables that the API function takes from its secret: read tokens too, where they are many or change often. */
+export const API_SECRET_NAMES: readonly string[] = [API.adminToken.name, API.readTokens.name];
 
 /** Reads which function runs the cycles. @throws ConfigError where none is named */
 export function loadCycleFunction(env: Environment): CycleFunction {
@@ -66,15 +72,22 @@ export function loadCycleFunction(env: Environment): CycleFunction {
 }
 
 /**
- * Reads what the API asks of its callers: the admin token, or null where the function URL has checked their signature;
- * and whether `/badge.svg` is public.
- * @throws ConfigError where there is no token: an API without one would be open
+ * Reads what the API asks of its callers: the admin token, or null where the function URL has checked their signature; the
+ * read tokens; and whether `/badge.svg` is public.
+ * @throws ConfigError where there is no admin token: an API without one would be open
  */
 export function loadAccess(env: Environment) {
   const read = reader(env);
-  const { adminToken, auth, publicBadge } = read.values(API);
+  const { adminToken, readTokens, auth, publicBadge } = read.values(API);
   if (auth === "bearer" && adminToken === null)
     read.problem(`${API.adminToken.name} is missing: give the token that callers of the API must send`);
+  if (auth === "iam" && readTokens.length > 0)
+    read.problem(
+      `${API.readTokens.name} can't be with ${API.auth.name}=iam, where callers sign and send no token: leave it out, or take bearer`,
+    );
+  const adminHash = adminToken === null ? null : createHash("sha256").update(adminToken).digest("hex");
+  for (const { name } of readTokens.filter(({ sha256 }) => sha256 === adminHash))
+    read.problem(`${API.readTokens.name} gives ${name} the admin token: give ${name} another one`);
   read.end();
-  return { adminToken: auth === "iam" ? null : adminToken, publicBadge };
+  return { adminToken: auth === "iam" ? null : adminToken, readTokens, publicBadge };
 }

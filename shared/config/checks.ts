@@ -18,7 +18,7 @@ function refuseUnknown(ids: readonly string[], { problem }: Notes): void {
 }
 
 /** Ids of invariants, separated by commas. */
-const ids = (name: string, meaning: string): Variable<readonly InvariantId[]> => ({
+export const ids = (name: string, meaning: string): Variable<readonly InvariantId[]> => ({
   name,
   meaning,
   fallback: [],

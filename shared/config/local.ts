@@ -22,8 +22,9 @@ export const LOCAL = {
  */
 export function loadLocal(handedThrough: readonly string[], env: Environment = process.env) {
   const read = reader(env);
-  const { adminToken, publicBadge } = API;
-  const { dockerCertPath, adminToken: token, ...rest } = read.values({ ...LOCAL, adminToken, publicBadge });
+  const { adminToken, readTokens, publicBadge } = API;
+  const tables = { ...LOCAL, adminToken, readTokens, publicBadge };
+  const { dockerCertPath, adminToken: token, ...rest } = read.values(tables);
   read.end();
   return {
     ...rest,

@@ -118,6 +118,24 @@ export const oneOf = <const T extends string>(
   format: (value) => value,
 });
 
+/** One of a few words, or null where it is not set. */
+export const maybeOneOf = <const T extends string>(
+  name: string,
+  meaning: string,
+  names: readonly T[],
+): Variable<T | null> => ({
+  name,
+  meaning,
+  fallback: null,
+  parse(value, { problem }) {
+    const known = names.find((word) => word === value);
+    if (known === undefined)
+      problem(`is ${JSON.stringify(value)}: give ${names.join(", ")}, or leave it out`);
+    return known ?? null;
+  },
+  format: (value) => value ?? undefined,
+});
+
 /** `on` or `off`. */
 export function onOff(name: string, meaning: string, { fallback }: { fallback: boolean }): Variable<boolean> {
   const format = (value: boolean) => (value ? "on" : "off");

@@ -1,4 +1,7 @@
-/** The call with which one function has another run a cycle. Its answer is the outcome, as JSON. */
+/**
+ * The calls with which one function has another run a cycle, or try the alert channels. The answer is what came of it, as
+ * JSON.
+ */
 import { unknownIds } from "../invariants/index.ts";
 import type { CycleRequest } from "./outcome.ts";
 
@@ -13,6 +16,29 @@ export interface CycleCall {
     /** Until when the caller waits for the answer, unix ms. */
     readonly answer_by: number;
   };
+}
+
+export interface AlertTestCall {
+  readonly alert_test: {
+    /** Null for all. */
+    readonly channel: string | null;
+    readonly answer_by: number;
+  };
+}
+
+/** @param channel the name of the one channel to try; undefined for all */
+export const toAlertTestCall = (channel: string | undefined, answerByMs: number): AlertTestCall => ({
+  alert_test: { channel: channel ?? null, answer_by: answerByMs },
+});
+
+/** Reads a call that tries the channels. Anything else is null. */
+export function readAlertTestCall(event: unknown): { readonly channel: string | undefined } | null {
+  if (!hasExactly(event, ["alert_test"])) return null;
+  const call = event.alert_test;
+  if (!hasExactly(call, ["channel", "answer_by"])) return null;
+  const { channel } = call;
+  if (channel !== null && typeof channel !== "string") return null;
+  return { channel: channel ?? undefined };
 }
 
 /** @param answerByMs until when the caller waits for the answer, unix ms */

@@ -1,13 +1,26 @@
 /** What one cycle leaves to the next, and what of it may be left out where it does not fit in one item. */
 import type { Alert, Pending } from "../alerts/alert.ts";
-import type { AlertState, InvariantState, InvariantStates } from "../alerts/state.ts";
+import type { AlertState, InvariantState, InvariantStates, Tally } from "../alerts/state.ts";
 import { partOf, type Recollection } from "../recall/recollection.ts";
 import { cut, MAX_LINE } from "../text.ts";
+
+/** An episode that has ended, and whose item is not known to say so yet. */
+export interface Ending {
+  readonly invariantId: string;
+  readonly subject: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly episode: Tally;
+  /** It is not on the roster any more. */
+  readonly isGone?: true;
+}
 
 /** Everything that the `MEMORY` item holds besides its lease. */
 export interface Memory extends AlertState {
   /** Alerts that some channel has not taken yet, oldest first. */
   readonly outbox: readonly Pending[];
+  /** Episodes that have ended, newest last. Absent in a memory of an older version. */
+  readonly endings?: readonly Ending[];
   /** The parts of the recollections (shared/recall). Their names do not overlap. */
   readonly recall: Readonly<Record<string, unknown>>;
   /** The last cycle that ran every invariant. */
@@ -47,6 +60,13 @@ const withoutKeys = (state: InvariantState): InvariantState => ({
   ),
 });
 
+const withoutTallies = (state: InvariantState): InvariantState => ({
+  ...state,
+  red: Object.fromEntries(
+    Object.entries(state.red).map(([subject, { episode: _, ...red }]) => [subject, red]),
+  ),
+});
+
 const withSubjects =
   (most: number) =>
   (state: InvariantState): InvariantState => {
@@ -81,6 +101,17 @@ const withShortLines = (memory: Memory): Memory => ({
 /** The length of each text of an alert in the smallest form. A full outbox of them fits in an item. */
 const BRIEF = 40;
 
+/** What of an alert helps a reader, and may be left out. */
+const NO_GUIDANCE = {
+  subjects: [],
+  names: [],
+  impact: null,
+  safe: null,
+  verify: [],
+  fix: [],
+  links: { invariant: null, runbook: null, status: null },
+};
+
 /** Says that something happened, to what and how bad it is. */
 const brief = (alert: Alert): Alert => ({
   ...alert,
@@ -92,6 +123,7 @@ const brief = (alert: Alert): Alert => ({
   runbook: null,
   context: [],
   statusUrl: null,
+  ...NO_GUIDANCE,
 });
 
 /** A memory, and ever smaller forms of it, the whole first. */
@@ -114,15 +146,22 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
   // The lines below an alert's summary go first: a shorter alert is still an alert.
   const terse = {
     ...memory,
-    outbox: memory.outbox.map((entry) => ({ ...entry, alert: { ...entry.alert, lines: [], more: 0 } })),
+    outbox: memory.outbox.map((entry) => ({
+      ...entry,
+      alert: { ...entry.alert, ...NO_GUIDANCE, links: entry.alert.links, lines: [], more: 0 },
+    })),
   };
   yield terse;
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
+  yield { ...keyless, states: mapStates(keyless.states, withSubjects(MAX_SUBJECTS)) };
+  // A subject counts for more than the tally of its episode, which begins again.
+  const bare = mapStates(keyless.states, withoutTallies);
   for (let most = MAX_SUBJECTS; most >= 1; most = Math.floor(most / 2))
-    yield { ...keyless, states: mapStates(keyless.states, withSubjects(most)) };
+    yield { ...keyless, states: mapStates(bare, withSubjects(most)) };
   // What is left is bounded in number and in length, whatever the cycle found.
   yield {
     states: mapStates(keyless.states, withSubjects(0)),
+    endings: [],
     outbox: memory.outbox.map((entry) => ({ ...entry, alert: brief(entry.alert) })),
     lastFullCycle: memory.lastFullCycle && { ...memory.lastFullCycle, sourcesUnavailable: [] },
     recall: Object.assign(
@@ -130,5 +169,6 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
       ...recollections.map((r) => r.shrink?.(partOf(r, memory.recall))),
     ),
     blindSources: {},
+    ...(memory.blindNotified && { blindNotified: memory.blindNotified }),
   };
 }

@@ -3,6 +3,7 @@ import type { Channel } from "../alerts/alert.ts";
 import type { Senders } from "../alerts/channels/channel.ts";
 import type { AlertPolicy } from "../alerts/notify.ts";
 import type { Snapshot } from "../facts/facts.ts";
+import type { Severity } from "../invariants/invariant.ts";
 import type { CycleReport } from "../wire/schemas.ts";
 
 export interface CycleSettings {
@@ -17,10 +18,14 @@ export interface CycleSettings {
 /** Who is notified, of what, and under which name. */
 export interface AlertSettings {
   readonly senders: Senders;
-  readonly policy: Omit<AlertPolicy, "hasChannel">;
+  readonly policy: Omit<AlertPolicy, "routes"> & { readonly minSeverity: Severity };
   readonly environment: string;
   /** The address of the status page, where there is one. */
   readonly statusUrl: string | null;
+  /** Where the runbooks are; null or left out: the status page has them. */
+  readonly runbooksUrl?: string | null;
+  /** What is asked after each full cycle; null or left out: nothing. */
+  readonly heartbeatUrl?: string | null;
 }
 
 /** The parts of a cycle, in their order; recollections and sources are read at once. */

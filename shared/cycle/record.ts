@@ -1,15 +1,20 @@
 /** What of a cycle is written down for people to read later. It never keeps the cycle from its commit. */
 import type { Canary } from "../canary.ts";
 import { withDeadline } from "../deadline.ts";
+import type { Evidence } from "../store/evidence.ts";
 import type { Lease } from "../store/lease.ts";
 import { dayOf, violationId } from "../store/table.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
 import type { CycleReport } from "../wire/schemas.ts";
 import { LAST_WRITE_MS } from "./deliver.ts";
+import { type EpisodePlan, episodesToWrite } from "./episodes.ts";
 import type { Finished } from "./finished.ts";
+import { latestSizes } from "./latest.ts";
 import { beforeCommit } from "./lease.ts";
+import type { Memory } from "./memory.ts";
 import { countViolations, foundIn, toCycleRecord } from "./report.ts";
 import { stateLine } from "./state-line.ts";
+import { countRed } from "./tally.ts";
 import { timed } from "./timed.ts";
 
 /** Alerts name the ids, and so the commit waits for them. */
@@ -45,27 +50,74 @@ export async function reserveIds(canary: Canary, lease: Lease, finished: Finishe
   }
 }
 
+/** What was decided before the commit, and the memory as it was committed. */
+export interface Decided {
+  readonly reserved: Reserved;
+  readonly plan: EpisodePlan;
+  readonly written: Memory;
+}
+
 /**
  * Writes the record of a cycle that has happened, within what time is left.
  * @returns a line for what could not be written
  */
 export async function writeRecord(
   canary: Canary,
-  { verdicts, drafts, request, startedAtMs }: Finished,
+  finished: Finished,
   report: CycleReport,
-  { ids, idOf }: Reserved,
+  decided: Decided,
 ): Promise<string[]> {
+  const { request, startedAtMs } = finished;
   const timeLeftMs = Math.min(WRITE_MS, (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS);
+  const write = async (signal: AbortSignal) => {
+    const evidence = evidenceOf(canary, finished, report, decided);
+    const written = await Promise.allSettled([
+      canary.store.evidence.write(evidence, startedAtMs, signal),
+      writeEpisodes(canary, finished, decided, signal),
+    ]);
+    for (const one of written) if (one.status === "rejected") throw one.reason;
+  };
   try {
-    const evidence = {
-      cycle: toCycleRecord(report, request.trigger, foundIn(verdicts, idOf, canary.redact)),
-      violations: ids === null ? [] : drafts.violations.map((draft, i) => ({ id: ids[i]!, ...draft })),
-      fullCycleAtMs: request.invariantIds ? null : startedAtMs,
-    };
-    const write = (signal: AbortSignal) => canary.store.evidence.write(evidence, startedAtMs, signal);
     await timed(canary, "evidence", () => withDeadline(Math.max(1, timeLeftMs), write));
     return [];
   } catch (error) {
     return [stateLine(canary, error, "the record of this cycle is not whole: ")];
   }
+}
+
+function evidenceOf(
+  canary: Canary,
+  { verdicts, drafts, request, startedAtMs, gathered }: Finished,
+  report: CycleReport,
+  { reserved: { ids, idOf }, plan }: Decided,
+): Evidence {
+  const isFull = !request.invariantIds;
+  const record = toCycleRecord(report, request.trigger, foundIn(verdicts, idOf, canary.redact));
+  const seen = {
+    source_latency_ms: gathered.snapshot.latencyMsBySource,
+    red_subjects: countRed(plan.states),
+  };
+  return {
+    cycle: { ...record, is_full: isFull, ...(isFull && seen) },
+    violations: ids === null ? [] : drafts.violations.map((draft, i) => ({ id: ids[i]!, ...draft })),
+    fullCycleAtMs: isFull ? startedAtMs : null,
+  };
+}
+
+/** Writes episodes, then what was seen: the last state of an episode whose item could not be written is in the one before. */
+async function writeEpisodes(
+  { store, redact }: Canary,
+  finished: Finished,
+  { reserved: { idOf }, plan, written }: Decided,
+  signal: AbortSignal,
+): Promise<void> {
+  const { request, startedAtMs } = finished;
+  const episodes = episodesToWrite(plan, finished, written, idOf);
+  if (episodes.length > 0) await store.episodes.write(episodes, startedAtMs, signal);
+  if (request.invariantIds) return;
+  await store.latest.write(
+    latestSizes(finished, plan.states, plan.latest, idOf, redact),
+    startedAtMs,
+    signal,
+  );
 }

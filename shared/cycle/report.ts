@@ -1,7 +1,7 @@
 /** What a cycle answers and what it records, in wire names. Pure. */
 import { severityOf, type Transition } from "../alerts/transition.ts";
 import type { ViolationCount } from "../store/evidence.ts";
-import { cut, MAX_LINE } from "../text.ts";
+import { cut, MAX_LINE, plural } from "../text.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import { fitInto, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
 import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
@@ -48,7 +48,7 @@ type Redact = (line: string) => string;
 export function distinctLines(lines: readonly string[]): string[] {
   const distinct = [...new Set(lines)];
   const left = distinct.length - MAX_LINES;
-  return left > 0 ? [...distinct.slice(0, MAX_LINES), `and ${left} more line(s)`] : distinct;
+  return left > 0 ? [...distinct.slice(0, MAX_LINES), `and ${plural(left, "more line")}`] : distinct;
 }
 
 /** Drafts the violations of the verdicts, in their order: of each invariant the first, up to an equal share. */

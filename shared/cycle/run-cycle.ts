@@ -1,16 +1,19 @@
 /** One cycle: take the lease, gather, judge, remember, deliver. */
 import { advance } from "../alerts/advance.ts";
 import { enqueue, isDue } from "../alerts/outbox.ts";
+import { routesOf } from "../alerts/route.ts";
 import { withStillRed } from "../alerts/still-red.ts";
 import { toAlerts } from "../alerts/to-alert.ts";
 import { isBlind } from "../alerts/transition.ts";
 import type { Canary } from "../canary.ts";
-import { type Lease, LeaseLost } from "../store/lease.ts";
+import { type Committed, type Lease, LeaseLost, type Next } from "../store/lease.ts";
 import { formatInstant } from "../time.ts";
 import { factsOf, whyOff } from "../verdict/evaluate.ts";
-import { deliverOutbox } from "./deliver.ts";
+import { deliverOutbox, LAST_WRITE_MS } from "./deliver.ts";
+import { planEpisodes } from "./episodes.ts";
 import type { Finished } from "./finished.ts";
 import { gather } from "./gather.ts";
+import { beat } from "./heartbeat.ts";
 import { judge } from "./judge.ts";
 import { releaseLease, takeLease, underLease } from "./lease.ts";
 import { leave } from "./leave.ts";
@@ -118,25 +121,36 @@ async function readAndJudge(
 async function remember(canary: Canary, lease: Lease, finished: Finished): Promise<CycleOutcome> {
   const { startedAtMs, drafts, gathered, request } = finished;
   const channels = Object.keys(canary.alerts.senders);
-  const change = timed(canary, "transition", () => changeOf(canary, lease, finished, channels.length > 0));
-  const [left, reserved] = await timed(canary, "journals", () =>
-    Promise.all([leave(canary, lease, finished), reserveIds(canary, lease, finished)]),
+  const change = timed(canary, "transition", () => changeOf(canary, lease, finished));
+  const [left, reserved, plan] = await timed(canary, "journals", () =>
+    Promise.all([
+      leave(canary, lease, finished),
+      reserveIds(canary, lease, finished),
+      planEpisodes(canary, lease, finished, change.states),
+    ]),
   );
   const alerts = toAlerts(canary, change.notices, {
     snapshotTime: finished.snapshotTime,
     nowMs: startedAtMs,
     idOf: reserved.idOf,
   });
-  const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, channels, startedAtMs);
+  const { outbox, dropped } = enqueue(lease.memory.outbox, alerts, startedAtMs);
   const memory: Memory = {
-    states: change.states,
+    states: plan.states,
     blindSources: change.blindSources,
+    ...(change.blindNotified && { blindNotified: change.blindNotified }),
     outbox,
+    endings: plan.endings,
     recall: left.recall,
     lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
   };
   const willDeliver = isDue(outbox, canary.now());
-  const committed = await commit(canary, lease, memory, { release: !willDeliver, nowMs: startedAtMs });
+  const { endedSilences } = change;
+  const committed = await commit(canary, lease, memory, {
+    release: !willDeliver,
+    nowMs: startedAtMs,
+    endedSilences,
+  });
 
   const sourcesUnavailable = [...finished.sourcesUnavailable, ...left.failures, ...reserved.failures];
   const report = toReport(
@@ -148,28 +162,24 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     canary.redact,
   );
   const nothing: AlertsOutcome = { delivered: 0, pending: outbox.length, failures: [], dropped: [] };
-  const [failures, delivered] = await Promise.all([
-    writeRecord(canary, finished, report, reserved),
+  const [failures, delivered, unheard] = await Promise.all([
+    writeRecord(canary, finished, report, { reserved, plan, written: committed.written }),
     willDeliver ? timed(canary, "deliver", () => deliverOutbox(canary, committed, request)) : nothing,
+    heartbeat(canary, finished, true),
   ]);
   return {
     kind: "done",
     report: {
       ...report,
       cycle_duration_ms: canary.now() - startedAtMs,
-      sources_unavailable: [...report.sources_unavailable, ...failures],
+      sources_unavailable: [...report.sources_unavailable, ...failures, ...unheard],
     },
     latencyMsBySource: gathered.snapshot.latencyMsBySource,
     alerts: { ...delivered, dropped: [...dropped, ...delivered.dropped] },
   };
 }
 
-const commit = (
-  canary: Canary,
-  lease: Lease,
-  memory: Memory,
-  next: { readonly release: boolean; readonly nowMs: number },
-): Promise<Lease> =>
+const commit = (canary: Canary, lease: Lease, memory: Memory, next: Next): Promise<Committed> =>
   timed(canary, "commit", () =>
     underLease(canary, lease, () =>
       canary.store.lease.commit(lease, memorySizes(memory, canary.recollections), next),
@@ -177,7 +187,7 @@ const commit = (
   );
 
 /** What changed, and who is notified of it. */
-function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, hasChannel: boolean) {
+function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished) {
   const { memory, silences } = lease;
   const { judged, gathered, checksOff, unread, request, startedAtMs } = finished;
   const result = {
@@ -187,7 +197,9 @@ function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished, 
     unavailable: unread,
     isFull: request.invariantIds === undefined,
   };
-  return advance(memory, result, startedAtMs, { ...alerts.policy, hasChannel }, silences);
+  const { minSeverity, ...policy } = alerts.policy;
+  const routes = routesOf(alerts.senders, minSeverity);
+  return advance(memory, result, startedAtMs, { ...policy, routes }, silences);
 }
 
 /** A run of some invariants says nothing of the others, or of their sources. */
@@ -214,8 +226,19 @@ const busy = (untilMs: number, nowMs: number): CycleOutcome => ({
   retryAfterSeconds: Math.max(1, Math.ceil((untilMs - nowMs) / 1000)),
 });
 
-function stateless({ now, redact }: Canary, finished: Finished, reason: string): CycleOutcome {
-  const facts = { ...finished, sourcesUnavailable: [...finished.sourcesUnavailable, reason] };
+/** A cycle that judged nothing does not count, nor does one of some invariants. */
+async function heartbeat(canary: Canary, finished: Finished, isCommitted: boolean): Promise<string[]> {
+  const { request, judged } = finished;
+  if (request.invariantIds !== undefined) return [];
+  const counts = isCommitted && judged.some(({ status }) => status !== "unknown");
+  const leftMs = (request.timeLeftMs?.() ?? Infinity) - LAST_WRITE_MS;
+  return beat(canary.alerts.heartbeatUrl ?? null, counts, leftMs, canary.redact);
+}
+
+async function stateless(canary: Canary, finished: Finished, reason: string): Promise<CycleOutcome> {
+  const { now, redact } = canary;
+  const unheard = await heartbeat(canary, finished, false);
+  const facts = { ...finished, sourcesUnavailable: [...finished.sourcesUnavailable, reason, ...unheard] };
   const report = toReport(facts, finished.drafts, null, [], now() - finished.startedAtMs, redact);
   return { kind: "stateless", report, reason };
 }

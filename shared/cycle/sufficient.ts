@@ -1,10 +1,12 @@
 /** What a platform has at least. Where less was read, nothing of it is called green. Pure. */
+
 import type { Reading, Readings, Roster } from "../facts/facts.ts";
+import { plural } from "../text.ts";
 
 function whyTooFew(roster: Extract<Reading<Roster>, { read: true }>, expectAgents: number): string | null {
   const { size } = roster.value;
   if (size < expectAgents)
-    return `the roster has ${size} agent(s), EXPECT_AGENTS says at least ${expectAgents}`;
+    return `the roster has ${plural(size, "agent")}, EXPECT_AGENTS says at least ${expectAgents}`;
   return size === 0 ? (roster.unlisted ?? "the roster is empty") : null;
 }
 

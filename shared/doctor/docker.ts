@@ -4,7 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import type { Readings } from "../facts/facts.ts";
 import type { DockerTls } from "../sources/docker/connect.ts";
-import { listed } from "../text.ts";
+import { listed, plural } from "../text.ts";
 import { SECOND_MS } from "../time.ts";
 import { compareClocks } from "./clocks.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";
@@ -84,12 +84,16 @@ export function containerFindings({ containers, roster }: Readings): Finding[] {
   if (!containers?.read) return [];
   const { running, unseenContainers } = containers.value;
   const agents = new Set([...running, ...unseenContainers].map(({ agent }) => agent));
-  if (!roster?.read) return [note("containers", `${agents.size} agent(s) have a running container`)];
+  if (!roster?.read)
+    return [note("containers", `${plural(agents.size, "agent has", "agents have")} a running container`)];
   const own = [...roster.value.keys()].filter((agent) => agents.has(agent));
   const without = [...roster.value.keys()].filter((agent) => !agents.has(agent)).sort();
   const strangers = [...agents].filter((agent) => !roster.value.has(agent)).sort();
   return [
-    ok("containers", `${own.length} of ${roster.value.size} agent(s) on the roster have a running container`),
+    ok(
+      "containers",
+      `${own.length} of ${plural(roster.value.size, "agent")} on the roster have a running container`,
+    ),
     ...(without.length > 0 ? [note("containers", `none runs of ${listed(without, SHOWN)}`)] : []),
     ...(strangers.length > 0
       ? [

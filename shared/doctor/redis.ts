@@ -1,10 +1,12 @@
 /** Redis: its release and clock, what its token may do, the heartbeat, and whether it is the platform's. */
+
 import { randomUUID } from "node:crypto";
 import type { Readings } from "../facts/facts.ts";
 import { resultOf, stringsOf } from "../sources/redis/answers.ts";
 import { POLL_PREFIX, SLOTS_PREFIX } from "../sources/redis/keys.ts";
 import { DRAIN_TICK_KEY, openRedis, type RedisServer } from "../sources/redis/redis.ts";
 import { addCommand, type RedisAnswer, send } from "../sources/redis/requests.ts";
+import { plural } from "../text.ts";
 import { formatDuration } from "../time.ts";
 import { compareClocks } from "./clocks.ts";
 import { addressText } from "./database.ts";
@@ -51,7 +53,7 @@ function evictionFindings(info: ReadonlyMap<string, string>): Finding[] {
   return [
     warning(
       "evictions",
-      `${evicted} key(s) were dropped for want of memory${policy ? ` (${policy})` : ""}: slots and the heartbeat may be among them`,
+      `${plural(evicted, "key was", "keys were")} dropped for want of memory${policy ? ` (${policy})` : ""}: slots and the heartbeat may be among them`,
     ),
   ];
 }
@@ -61,7 +63,7 @@ function keyFinding({ platformKeys, slots }: Readings, info: ReadonlyMap<string,
   const { hasSlotKey, hasHeartbeat } = platformKeys.value;
   if (hasSlotKey || hasHeartbeat) {
     const agents = slots?.read ? slots.value.byAgent.size : null;
-    return agents === null ? [] : [ok("keys", `${agents} agent(s) hold slots`)];
+    return agents === null ? [] : [ok("keys", `${plural(agents, "agent holds", "agents hold")} slots`)];
   }
   const databases = [...info].filter(([name]) => /^db\d+$/.test(name));
   const where = databases.map(([name, value]) => `${name} (${value.replace(/^keys=(\d+).*$/, "$1 keys")})`);

@@ -6,7 +6,7 @@ import { dockerTls } from "../sources/docker/docker.ts";
 import { SOURCES } from "../sources/index.ts";
 import type { SourceSpec } from "../sources/source.ts";
 import { openNamed } from "../sources/sqlite/sqlite.ts";
-import { listed } from "../text.ts";
+import { listed, plural } from "../text.ts";
 import type { loadConfig } from "../variables.ts";
 import { factsOf } from "../verdict/evaluate.ts";
 import { addressText, examineDatabase } from "./database.ts";
@@ -86,7 +86,7 @@ async function accessorSection(context: Context): Promise<Section> {
   const { queueCounts } = context.gathered.readings;
   return sectionOf(context, name, async () => [
     ok("address", addressText(url)),
-    ...(queueCounts?.read ? [ok("counts", `of ${queueCounts.value.counts.size} agent(s)`)] : []),
+    ...(queueCounts?.read ? [ok("counts", `of ${plural(queueCounts.value.counts.size, "agent")}`)] : []),
   ]);
 }
 

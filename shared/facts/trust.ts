@@ -1,4 +1,5 @@
 /** Whether what was read is the platform's at all. Pure. */
+import { plural } from "../text.ts";
 import { DAY_MS, HOUR_MS } from "../time.ts";
 import { type FactName, isDrainSentinel, type Readings, type ReadingTime, type Slots } from "./facts.ts";
 
@@ -114,6 +115,7 @@ function whyNotSure({ containers, slots }: Readings): string | null {
     if (reading?.read === false && !reading.off) return reading.reason;
   if (!containers?.read) return null;
   const { unseenDaemons } = containers.value;
-  if (unseenDaemons.length > 0) return `the containers of ${unseenDaemons.length} daemon(s) were not listed`;
+  if (unseenDaemons.length > 0)
+    return `the containers of ${plural(unseenDaemons.length, "daemon")} were not listed`;
   return containers.unlisted ?? null;
 }

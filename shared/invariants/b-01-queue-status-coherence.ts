@@ -1,6 +1,9 @@
 import type { Unseen } from "../facts/coverage.ts";
+import { plural } from "../text.ts";
+import { docker, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { byAgent, countSubjects, nameSubjects } from "./rules.ts";
+import { BACKEND, showLiveRows } from "./platform-commands.ts";
+import { byAgent, nameAgents } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -14,10 +17,17 @@ export const queueStatusCoherence = invariant({
   title: "Queue-status coherence",
   tier: "A",
   severity: "critical",
-  guards:
-    "The platform decides on its queue by the accessor's number: a stale or wrong one starves or floods an agent.",
+  impact:
+    "The platform decides on the agent's queue by a wrong number, so that work is refused or started although it should not be: get up if agents starve or are flooded.",
   runbook:
-    "Trust the rows. Look for a cache, or a changed filter, between get_queued_count and schedule_executions, and drop or fix it.",
+    "Trust the rows. Look for a cache, or a changed filter, between the platform's count of the queue and its table, and drop or fix it.",
+  safe: "A restart of the backend ends no run in an agent's container, but requests that wait for an answer are cut, and runs in the middle of a dispatch may fail.",
+  example: {
+    agent_name: "<agent>",
+    service_count: 0,
+    snapshot_count: 1,
+    snapshot_queued_ids: ["<execution>"],
+  },
   reads: ["roster", "executions", "queueCounts"],
   confirm: true,
 
@@ -56,8 +66,20 @@ export const queueStatusCoherence = invariant({
     return { subjects, unseen, findings };
   },
 
-  summarize: (findings) =>
-    `the queue accessor is wrong for ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+  summarize: (findings) => `the queue accessor is wrong for ${nameAgents(findings)}`,
+  size: ({ service_count, snapshot_count }) => Math.abs(service_count - snapshot_count),
+
   explain: ({ agent_name, service_count, snapshot_count, snapshot_queued_ids }) =>
-    `${agent_name}: the accessor says ${service_count}, ${snapshot_count} row(s) are queued: ${snapshot_queued_ids.join(", ") || "none"}`,
+    `${agent_name}: the accessor says ${service_count}, ${plural(snapshot_count, "row is", "rows are")} queued: ${snapshot_queued_ids.join(", ") || "none"}`,
+
+  verify: ({ agent_name: agent }) => [
+    noted(
+      "compare with what get_queued_count says, or the answer at QUEUE_COUNTS_URL of the canary",
+      sql`SELECT COUNT(*) AS queued FROM schedule_executions WHERE agent_name = ${agent} AND status = 'queued'`,
+    ),
+    showLiveRows(agent),
+  ],
+  fix: () => [
+    noted("drops a cache in its memory, a changed filter needs a release", docker("restart", BACKEND)),
+  ],
 });

@@ -1,7 +1,10 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { DrainTick, Execution, ReadingTime, UnreadableRow } from "../facts/facts.ts";
 import { admittedAtMs } from "../facts/runs.ts";
+import { plural } from "../text.ts";
+import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { BACKEND, containerOf, RECREATE, verifyPool, verifySweep } from "./platform-commands.ts";
 import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import {
   byAgent,
@@ -57,14 +60,45 @@ const DEAD_SECONDS = 120;
 /** What an idle worker may take to claim a row. */
 const CLAIM_SECONDS = 120;
 
+const PULL_EXAMPLE = {
+  agent_name: "<agent>",
+  mode: "pull",
+  queued_count: 1,
+  oldest_queued_age_seconds: 130,
+  claim_grace_seconds: CLAIM_SECONDS,
+  container_pull_mode: true,
+  pool_size: 3,
+  busy_workers: 0,
+  idle_workers: 3,
+} as const;
+
 export const noQueuedWithoutSlotsFull = invariant({
   id: "B-02",
   title: "No queued without slots full",
   tier: "B",
   severity: "critical",
-  guards: "Work waits while there is room for it and nobody drains the queue: the queue has stopped.",
+  impact:
+    "Work waits although there is room for it, and nobody drains the queue: queued runs fail after 24 hours, so get up.",
   runbook:
-    "mode push: look at the capacity manager's maintenance loop (canary:drain_tick_at is written at the end of each good sweep): restart it if it hangs, fix the error that ends its sweeps if it doesn't. mode pull: start the agent's container if it is stopped (pilot_stopped), or see why its workers claim nothing (queued_not_claimed).",
+    "Where the platform drains the queue: look at the log of its maintenance loop, and restart the backend if the loop hangs or has died. Where the agent's own workers claim from it: start the container if it is stopped, or see why they claim nothing.",
+  safe: "A restart of the backend ends no run in an agent's container, but cuts requests that wait for an answer. A restart of the agent's container ends every run in it.",
+  example: {
+    agent_name: "<agent>",
+    mode: "push",
+    queued_count: 1,
+    slot_count: 0,
+    max_parallel_tasks: 2,
+    effective_max_parallel_tasks: 2,
+    free_slots: 2,
+    drain_tick_at: 1779100200,
+    drain_tick_age_seconds: 600,
+    drain_tick_grace_seconds: GRACE_SECONDS,
+  },
+  otherExamples: [
+    { ...PULL_EXAMPLE, kind: "queued_not_claimed" },
+    { ...PULL_EXAMPLE, kind: "queued_not_claimed", container_pull_mode: false },
+    { ...PULL_EXAMPLE, kind: "pilot_stopped", container_pull_mode: null, busy_workers: 0, idle_workers: 3 },
+  ],
   reads: ["roster", "executions", "slots", "drainTick", "pullPolls", "platformSettings"],
   optional: ["containers"],
   confirm: true,
@@ -105,17 +139,31 @@ export const noQueuedWithoutSlotsFull = invariant({
     const age = push?.drain_tick_age_seconds ?? null;
     const why = [
       ...(push ? [age === null ? "the drain never ran" : `the last drain was ${age} s ago`] : []),
-      ...(pull > 0 ? [`the pull workers of ${pull} agent(s) claim nothing`] : []),
+      ...(pull > 0 ? [`the pull workers of ${plural(pull, "agent")} claim nothing`] : []),
     ].join(", ");
-    return `${queuedRuns} queued run(s) wait beside free slots across ${countSubjects(findings)} agent(s), ${why}: ${nameSubjects(findings)}`;
+    return `${plural(queuedRuns, "queued run waits", "queued runs wait")} beside free slots across ${plural(countSubjects(findings), "agent")}, ${why}: ${nameSubjects(findings)}`;
   },
+  size: ({ queued_count }) => queued_count,
+
   explain(observed) {
     const { agent_name, queued_count } = observed;
     if (observed.mode === "push") {
       const { slot_count, effective_max_parallel_tasks: cap, drain_tick_age_seconds: age } = observed;
       return `${agent_name}: ${queued_count} queued, ${slot_count} of ${cap} slots taken, last drain ${age === null ? "never" : `${age} s ago`}`;
     }
-    return `${agent_name}: ${queued_count} queued, the oldest for ${observed.oldest_queued_age_seconds} s; ${whyUnclaimed(observed)}`;
+    return `${agent_name}: ${queued_count} queued, the oldest for ${observed.oldest_queued_age_seconds} s; ${whyUnclaimed(observed, (idle, size) => `${idle} of ${plural(size, "worker")} idle`)}`;
+  },
+
+  verify: (observed) =>
+    observed.mode === "pull" ? verifyPool(observed.agent_name) : verifySweep(observed.agent_name),
+  fix: (observed) => {
+    const container = containerOf(observed.agent_name);
+    // An older version stored no mode: then it was the platform's queue.
+    if (observed.mode !== "pull")
+      return [noted("where the loop hangs or has died", docker("restart", BACKEND))];
+    if (observed.kind === "pilot_stopped") return [noted("where it is stopped", docker("start", container))];
+    if (observed.container_pull_mode === false) return [RECREATE];
+    return [noted("where its workers hang, ends every run in it", docker("restart", container))];
   },
 });
 
@@ -224,13 +272,16 @@ function pulled(agent: string, queued: readonly Row[], { pool, running, readAtMs
       // A stopped container is its operator's doing; where Docker was not read, nobody knows whether there are workers at all.
       severity: container.state === "running" ? "critical" : "major",
       observed,
-      signalQuery: `agent ${agent}: queued=${queued.length}, oldest ${oldestSeconds}s > ${CLAIM_SECONDS}s with ${whyUnclaimed(observed)}`,
+      signalQuery: `agent ${agent}: queued=${queued.length}, oldest ${oldestSeconds}s > ${CLAIM_SECONDS}s with ${whyUnclaimed(observed, (idle, size) => `${idle}/${size} worker(s) idle`)}`,
     },
   };
 }
 
-function whyUnclaimed({ kind, container_pull_mode, pool_size, idle_workers }: Pulled): string {
+function whyUnclaimed(
+  { kind, container_pull_mode, pool_size, idle_workers }: Pulled,
+  workers: (idle: number, size: number) => string,
+): string {
   if (kind === "pilot_stopped") return "its container not running";
   if (container_pull_mode === false) return "a container that is not in pull mode";
-  return `${idle_workers}/${pool_size} worker(s) idle`;
+  return workers(idle_workers ?? 0, pool_size ?? 0);
 }

@@ -1,5 +1,8 @@
 import type { Unseen } from "../facts/coverage.ts";
+import { plural } from "../text.ts";
+import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { containerOf, RECREATE, verifyPool } from "./platform-commands.ts";
 import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import { byAgent, countSubjects, nameSubjects, secondsBetween, wholeOrText } from "./rules.ts";
 
@@ -25,9 +28,35 @@ export const pullWorkersAlive = invariant({
   title: "Pull workers alive",
   tier: "B",
   severity: "major",
-  guards: "An agent whose pull workers are dead takes work into its queue and never starts it.",
+  impact:
+    "The agent takes work into its queue and never starts it: nobody notices until somebody waits, so mend it today, and get up if it has a queue (then B-02 is red too).",
   runbook:
-    "workers_missing: recreate the container, so that it gets TRINITY_PULL_MODE=true. workers_silent: look at the workers' log in the container for what ended or blocks them, and restart it.",
+    "Where the container runs no workers: recreate it, so that it gets the setting for pull mode. Where they are silent: look at the container's log for what ended or blocks them, and restart it.",
+  safe: "A restart of the container ends every run in it, and a worker that was busy loses its work: the platform gives the run to another worker once its lease is over.",
+  example: {
+    agent_name: "<agent>",
+    kind: "workers_silent",
+    container_pull_mode: true,
+    pool_size: 3,
+    busy_workers: 0,
+    idle_workers: 3,
+    last_worker_poll_at: 1779100200,
+    poll_silence_seconds: 400,
+    poll_silence_grace_seconds: SILENCE_SECONDS,
+  },
+  otherExamples: [
+    {
+      agent_name: "<agent>",
+      kind: "workers_missing",
+      container_pull_mode: false,
+      pool_size: 3,
+      busy_workers: 0,
+      idle_workers: 3,
+      last_worker_poll_at: 1779100200,
+      poll_silence_seconds: null,
+      poll_silence_grace_seconds: SILENCE_SECONDS,
+    },
+  ],
   reads: ["roster", "executions", "pullPolls"],
   optional: ["containers"],
   offWith: ["roster", "executions", "pullPolls", "containers"],
@@ -54,11 +83,18 @@ export const pullWorkersAlive = invariant({
   },
 
   summarize: (findings) =>
-    `the pull workers of ${countSubjects(findings)} agent(s) are missing or silent: ${nameSubjects(findings)}`,
+    `the pull workers of ${plural(countSubjects(findings), "agent")} are missing or silent: ${nameSubjects(findings)}`,
   explain: ({ agent_name, kind, idle_workers, pool_size, poll_silence_seconds }) =>
     kind === "workers_missing"
       ? `${agent_name}: the container runs no pull workers`
-      : `${agent_name}: ${idle_workers} of ${pool_size} worker(s) idle, and none asked for work for ${poll_silence_seconds} s`,
+      : `${agent_name}: ${idle_workers} of ${pool_size === null ? "unknown" : plural(pool_size, "worker")} idle, and none asked for work for ${poll_silence_seconds} s`,
+
+  verify: ({ agent_name }) => verifyPool(agent_name),
+  fix: ({ agent_name, kind }) => [
+    kind === "workers_missing"
+      ? RECREATE
+      : noted("ends every run in the container", docker("restart", containerOf(agent_name))),
+  ],
 });
 
 /**

@@ -1,10 +1,12 @@
 import type { Unseen } from "../facts/coverage.ts";
+import { plural } from "../text.ts";
+import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { askAgent, failRun, releaseSlot, showProcesses, showRows, showSlots } from "./platform-commands.ts";
 import {
   byAgent,
-  countSubjects,
   hasUnseenSlots,
-  nameSubjects,
+  nameAgents,
   partsOf,
   SLOT_TTL_BUFFER_SECONDS,
   secondsBetween,
@@ -33,10 +35,21 @@ export const terminalStateClosure = invariant({
   title: "Terminal-state closure",
   tier: "B",
   severity: "critical",
-  guards:
-    "A run past its timeout and the clean-up's buffer will never end by itself: it holds a slot and hides a dead worker.",
+  impact:
+    "The run will not end by itself: it holds one of the agent's slots, whoever waits for it waits for ever, and a worker may be dead, so get up if several agents are hit.",
   runbook:
-    "See whether the agent still works on the execution. If not, fail the row and release its slot, then find out why the clean-up passed it over.",
+    "Ask whether the agent still works on the run. If not, fail the row and give its slot back; then find out why the platform's clean-up passed it over.",
+  safe: "A run that is alive goes on, and its own success overwrites the failure; until then the agent may start one run more than its cap. Where its schedule has retries, the scheduler may start it a second time.",
+  example: {
+    agent_name: "<agent>",
+    execution_id: "<execution>",
+    started_at: "<started_at>",
+    age_seconds: 7436,
+    execution_timeout_seconds: 60,
+    slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
+    effective_timeout_seconds: 60,
+    timeout_source: "agent",
+  },
   reads: ["roster", "executions", "slots"],
   confirm: true,
 
@@ -105,7 +118,19 @@ export const terminalStateClosure = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} run(s) past timeout and buffer across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "run")} past timeout and buffer across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, age_seconds, effective_timeout_seconds, timeout_source }) =>
     `${agent_name}/${execution_id}: running for ${age_seconds} s, allowed ${effective_timeout_seconds} s (by the ${timeout_source}) + ${SLOT_TTL_BUFFER_SECONDS} s`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [
+    showRows(agent, [id]),
+    askAgent(agent),
+    showProcesses(agent),
+    showSlots(agent),
+  ],
+  fix: ({ agent_name: agent, execution_id: id, started_at }) => [
+    remark("only where the agent does not work on it any more"),
+    failRun(agent, id, started_at),
+    ...releaseSlot(agent, id),
+  ],
 });

@@ -1,6 +1,9 @@
 import { TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
+import { plural } from "../text.ts";
+import { NOW, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects, partsOf, UNREADABLE_AGENT } from "./rules.ts";
+import { askAgent, releaseSlot, showRows, showSlots } from "./platform-commands.ts";
+import { nameAgents, partsOf, UNREADABLE_AGENT } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -15,10 +18,18 @@ export const noPhantomReversal = invariant({
   title: "No phantom reversal",
   tier: "A",
   severity: "critical",
-  guards:
-    "A finished run that comes back to life runs twice, reports twice, and may overwrite its own result.",
+  impact:
+    "A run that was over works again: its effects happen twice and its result may be overwritten, so get up if it sends, pays or deletes.",
   runbook:
-    "Look for a late write that sets the status without asking for the old one (a reaper, a retry, a worker that came back). Put the row back to previous_status unless the run is really alive.",
+    "Ask whether the agent really works on it again. If not, put the row back to the status that it had; then look for the late write that set the status without asking for the old one (a clean-up, a retry, a worker that came back).",
+  safe: "Putting the row back stops nothing: a run that is alive goes on, and what it answers is kept only where the platform lets it overwrite that status (never after cancelled).",
+  example: {
+    agent_name: "<agent>",
+    execution_id: "<execution>",
+    previous_status: "success",
+    current_status: "running",
+    terminal_statuses_tracked: TERMINAL_STATUSES,
+  },
   // `ended` feeds the memory that this check rests on: where it is unread, there is nothing to judge by later.
   reads: ["executions", "pendingRetries", "ended", "finishedRuns"],
   confirm: false,
@@ -57,7 +68,21 @@ export const noPhantomReversal = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} finished run(s) came back to life across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "finished run")} came back to life across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, previous_status, current_status }) =>
     `${agent_name}/${execution_id}: was ${previous_status}, is ${current_status}`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [
+    showRows(agent, [id]),
+    askAgent(agent),
+    showSlots(agent),
+  ],
+  fix: ({ agent_name: agent, execution_id: id, previous_status, current_status }) => [
+    noted(
+      "a decision: only where the agent does not work on it",
+      sql`UPDATE schedule_executions SET status = ${previous_status}, completed_at = COALESCE(completed_at, ${NOW})
+WHERE id = ${id} AND agent_name = ${agent} AND status = ${current_status} RETURNING id, status`,
+    ),
+    ...releaseSlot(agent, id),
+  ],
 });

@@ -1,6 +1,9 @@
 import type { RowName } from "../facts/facts.ts";
+import { plural } from "../text.ts";
+import { NOW, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
+import { showRows } from "./platform-commands.ts";
+import { isNamed, nameAgents, partsOf, SLOT_TTL_BUFFER_SECONDS } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -18,10 +21,18 @@ export const completedRowsArePopulated = invariant({
   title: "Completed rows are populated",
   tier: "A",
   severity: "major",
-  guards:
-    "A run that ended without completed_at is left out of every duration, report and clean-up: some writer sets the status without the shared code for ended runs.",
+  impact:
+    "The run is missing in durations, reports and clean-up, and some writer of the platform ends runs without the shared code: no run is harmed, so it can wait for the morning.",
   runbook:
-    "Find the writer that ended the row (its status, and the platform's log around started_at), and let it set completed_at together with the status. A row is looked at for as long as the longest timeout on the roster and five minutes.",
+    "Find the writer that ended the row (its status, and the platform's log at that time) and let it set the end together with the status. It goes by itself once the row is older than the longest timeout on the roster and five minutes.",
+  safe: "Only the time of the end is written, and only where there is none: no run is touched. It says when it was mended, not when the run ended.",
+  example: {
+    agent_name: "<agent>",
+    execution_id: "<execution>",
+    status: "failed",
+    started_at: "<started_at>",
+    completed_at: null,
+  },
   reads: ["roster", "endedWithoutTime"],
   // The platform writes status and completed_at in one statement, and both were read in one transaction: no start or end
   // that is under way looks like this. Our clock only decides how far back rows are looked at.
@@ -59,7 +70,13 @@ export const completedRowsArePopulated = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} ended run(s) without completed_at across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "ended run")} without completed_at across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, status, started_at }) =>
     `${agent_name}/${execution_id}: ${status}, started at ${started_at}, without completed_at`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [showRows(agent, [id])],
+  fix: ({ agent_name: agent, execution_id: id, status }) => [
+    sql`UPDATE schedule_executions SET completed_at = ${NOW}
+WHERE id = ${id} AND agent_name = ${agent} AND status = ${status} AND completed_at IS NULL RETURNING id, completed_at`,
+  ],
 });

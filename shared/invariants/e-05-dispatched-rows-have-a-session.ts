@@ -1,7 +1,10 @@
 import type { Unseen } from "../facts/coverage.ts";
 import type { Execution } from "../facts/facts.ts";
+import { plural } from "../text.ts";
+import { docker, NOW, remark, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, DISPATCH_SECONDS, nameSubjects, partsOf, secondsBetween } from "./rules.ts";
+import { askAgent, containerOf, releaseSlot } from "./platform-commands.ts";
+import { DISPATCH_SECONDS, nameAgents, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -16,10 +19,18 @@ export const dispatchedRowsHaveASession = invariant({
   title: "Dispatched rows have a session",
   tier: "B",
   severity: "major",
-  guards:
-    "A running row without a Claude session was never dispatched: nothing works on it, and nothing will end it.",
+  impact:
+    "The run was never handed to its agent: nothing works on it, it holds a slot, and whoever asked for it waits until its timeout, so get up if many runs are hit.",
   runbook:
-    "Look at the agent's log around started_at for the dispatch that failed; fail the row so that it can be run again.",
+    "Look at the platform's log at the time of the start for the dispatch that failed; fail the row, so that it can be asked for again.",
+  safe: "A run that was dispatched meanwhile has a session, and its row is left alone. One that works without having said so goes on, and its own success overwrites the failure.",
+  example: {
+    agent_name: "<agent>",
+    execution_id: "<execution>",
+    started_at: "<started_at>",
+    age_seconds: 188,
+    grace_seconds: DISPATCH_SECONDS,
+  },
   reads: ["executions", "sessions"],
   // The platform's clock may have been set back: then a start looks old before it has its session.
   confirm: true,
@@ -56,7 +67,21 @@ export const dispatchedRowsHaveASession = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} running row(s) without a session across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "running row")} without a session across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, age_seconds }) =>
     `${agent_name}/${execution_id}: no session after ${age_seconds} s`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [
+    sql`SELECT id, status, triggered_by, started_at, claude_session_id FROM schedule_executions
+WHERE id = ${id} AND agent_name = ${agent}`,
+    askAgent(agent),
+    docker("ps", "--filter", `name=${containerOf(agent)}`),
+  ],
+  fix: ({ agent_name: agent, execution_id: id }) => [
+    remark("only where the agent does not work on it"),
+    sql`UPDATE schedule_executions SET status = 'failed', completed_at = ${NOW}, error = 'failed by an operator'
+WHERE id = ${id} AND agent_name = ${agent} AND status = 'running'
+AND (claude_session_id IS NULL OR claude_session_id = '') RETURNING id, status`,
+    ...releaseSlot(agent, id),
+  ],
 });

@@ -1,8 +1,11 @@
 import type { FinishedRow, ReadingTime, RowName } from "../facts/facts.ts";
 import { isRowsInstant } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { DAY_MS } from "../time.ts";
+import { docker, remark, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, isNamed, nameSubjects, partsOf } from "./rules.ts";
+import { BACKEND, containerOf, SCHEDULER } from "./platform-commands.ts";
+import { isNamed, nameAgents, partsOf } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -31,10 +34,19 @@ export const clocksRunForward = invariant({
   title: "Clocks run forward",
   tier: "A",
   severity: "minor",
-  guards:
-    "A run that ended before it started has a negative duration, and the clocks that date timeouts, leases and slots can't be trusted.",
+  impact:
+    "Durations are negative, and the clocks that timeouts, leases and slots are measured by can't be trusted: it can wait for the morning.",
   runbook:
-    "Compare the clocks of the backend, the scheduler and the workers (NTP). Where they agree, look for a writer that sets started_at again after the end, or writes local time.",
+    "Compare the clocks of the backend, the scheduler and the workers (NTP). Where they agree, look for a writer that sets the start again after the end, or writes local time.",
+  safe: "No run is touched: a clock is set slowly by NTP. A jump backwards would make live runs look younger than they are.",
+  example: {
+    agent_name: "<agent>",
+    execution_id: "<execution>",
+    status: "success",
+    started_at: "<started_at>",
+    completed_at: "<completed_at>",
+    skew_seconds: 15,
+  },
   reads: ["roster", "endedBeforeStart"],
   // Both times are in one row, which has ended. Our clock only decides how far back rows are looked at.
   confirm: false,
@@ -73,7 +85,16 @@ export const clocksRunForward = invariant({
   },
 
   summarize: (findings) =>
-    `${findings.length} run(s) ended before they started across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "run ended before it", "runs ended before they")} started across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, status, skew_seconds }) =>
     `${agent_name}/${execution_id}: ${status}, ended ${skew_seconds} s before it started`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [
+    sql`SELECT id, status, triggered_by, started_at, completed_at, duration_ms FROM schedule_executions
+WHERE id = ${id} AND agent_name = ${agent}`,
+    docker("exec", BACKEND, "date", "-u"),
+    docker("exec", SCHEDULER, "date", "-u"),
+    docker("exec", containerOf(agent), "date", "-u"),
+  ],
+  fix: () => [remark("no command: let NTP set the clock that is wrong. The row is looked at for one hour")],
 });

@@ -1,6 +1,8 @@
 import type { QueuedCredential } from "../facts/facts.ts";
+import { plural } from "../text.ts";
+import { NOW, noted, sql } from "./commands.ts";
 import { invariant } from "./invariant.ts";
-import { countSubjects, judgeQueued, nameSubjects } from "./rules.ts";
+import { judgeQueued, nameAgents } from "./rules.ts";
 
 /** Never the text itself, or anything around it. */
 interface Observed {
@@ -14,10 +16,12 @@ export const noCredentialsInTheQueue = invariant({
   title: "No credentials in the queue",
   tier: "A",
   severity: "critical",
-  guards:
-    "backlog_metadata is stored as plain text and shown to operators: a credential in it is readable by everybody who can read the database or a backup.",
+  impact:
+    "A credential can be read by everybody who can read the database or a backup, and by operators who look at the queue: get up and revoke it.",
   runbook:
-    "Revoke the credential (read the row in the platform, not here), cancel the run, and find the caller that put it into the task.",
+    "Revoke the credential first (read the row in the platform, not here), then cancel the run, and find the caller that put it into the task.",
+  safe: "A queued row has no run yet, and a row that was claimed meanwhile is left alone: then its run has the credential, which should be revoked by now.",
+  example: { agent_name: "<agent>", execution_id: "<execution>", matched_pattern: "github_pat" },
   reads: ["executions", "credentialsInQueue"],
   // The rows and their metadata were read in one transaction.
   confirm: false,
@@ -36,7 +40,19 @@ export const noCredentialsInTheQueue = invariant({
     ),
 
   summarize: (findings) =>
-    `${findings.length} queued row(s) with what looks like a credential across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`,
+    `${plural(findings.length, "queued row")} with what looks like a credential across ${nameAgents(findings)}`,
   explain: ({ agent_name, execution_id, matched_pattern }) =>
     `${agent_name}/${execution_id}: matches the pattern ${matched_pattern}`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [
+    // Not what is in backlog_metadata: that is the secret.
+    sql`SELECT id, status, triggered_by, queued_at FROM schedule_executions WHERE id = ${id} AND agent_name = ${agent}`,
+  ],
+  fix: ({ agent_name: agent, execution_id: id }) => [
+    noted(
+      "revoke the credential first, backups keep it",
+      sql`UPDATE schedule_executions SET status = 'cancelled', completed_at = ${NOW}, backlog_metadata = NULL
+WHERE id = ${id} AND agent_name = ${agent} AND status = 'queued' RETURNING id, status`,
+    ),
+  ],
 });

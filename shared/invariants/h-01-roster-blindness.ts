@@ -1,6 +1,9 @@
 import { DATABASE_FACTS, isRosterUnproven, type RosterDoubt, rosterDoubt } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { formatInstant } from "../time.ts";
+import { docker, redis, remark, shell, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { DOCTOR } from "./platform-commands.ts";
 import { secondsBetween } from "./rules.ts";
 
 interface Observed {
@@ -27,10 +30,20 @@ export const rosterBlindness = invariant({
   title: "Roster blindness",
   tier: "A",
   severity: "critical",
-  guards:
-    "Every check goes through the roster: where it is empty or can't be read although agents live, nothing is checked.",
+  impact:
+    "Nothing is checked while it lasts, and what asks the platform for its agents gets none: get up where agents are meant to run.",
   runbook:
-    "See that the canary's database is the platform's (LIBSQL_URL) and that agent_ownership has rows there. If it has none although agents run, restore it before anything deletes what seems to belong to nobody. Where the last agent was deleted on purpose and no Docker is read, it ends with the next agent.",
+    "See that the canary reads the platform's own database and that its table of agents has rows. If it has none although agents run, restore it before anything deletes what seems to belong to nobody. Where the last agent was deleted on purpose and no Docker is read, it ends with the next agent.",
+  safe: "A setting of the canary touches no run. Stop the platform's clean-up before the roster is restored, so that it deletes nothing meanwhile; runs go on.",
+  example: {
+    reason: "roster_empty_contradicted",
+    blind_since: "2026-05-18T10:30:00.000Z",
+    known_agent_count: 0,
+    evidence_agent_count: 1,
+    evidence_sample: ["<agent>"],
+    docker_available: true,
+    redis_available: true,
+  },
   reads: ["rosterDoubtSince"],
   optional: ["roster", "slots", "containers"],
   offWith: ["roster"],
@@ -78,7 +91,20 @@ export const rosterBlindness = invariant({
   },
 
   summarize: ([finding]) =>
-    `the roster has no agents that can be read (${finding?.observed.reason}), other sources name ${finding?.observed.evidence_agent_count}`,
+    `the roster has no agents that can be read (${finding?.observed.reason}), other sources name ${finding?.observed.evidence_agent_count ?? 0}`,
   explain: ({ reason, blind_since, evidence_agent_count, evidence_sample }) =>
-    `${reason} since ${blind_since}; ${evidence_agent_count} agent(s) by Docker and Redis: ${evidence_sample.join(", ") || "none"}`,
+    `${reason} since ${blind_since}; ${plural(evidence_agent_count, "agent")} by Docker and Redis: ${evidence_sample.join(", ") || "none"}`,
+
+  verify: () => [
+    shell(...DOCTOR),
+    sql`SELECT COUNT(*) AS agents FROM agent_ownership`,
+    docker("ps", "--filter", "label=trinity.platform=agent", "--format", "{{.Names}}"),
+    redis("--scan", "--pattern", "agent:slots:*"),
+  ],
+  fix: () => [
+    remark(
+      "no command: point LIBSQL_URL of the canary at the database of the platform, or restore agent_ownership from a backup",
+    ),
+    shell(...DOCTOR),
+  ],
 });

@@ -6,8 +6,11 @@ import {
   newestOfSlots,
   slotsOfThePlatform,
 } from "../facts/trust.ts";
+import { plural } from "../text.ts";
 import { formatInstant } from "../time.ts";
+import { remark, shell } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { DOCTOR, newestOfAgent, samplesOf } from "./platform-commands.ts";
 import { sampleOf } from "./rules.ts";
 
 interface Observed {
@@ -31,10 +34,19 @@ export const databaseIsThePlatforms = invariant({
   title: "The database is the platform's",
   tier: "A",
   severity: "critical",
-  guards:
-    "A file left over from a migration, a replica that stands still, or another installation's database: every check of it says nothing of the platform.",
+  impact:
+    "The canary reads a database that the platform does not write: no run is harmed by that, and whatever breaks meanwhile goes unseen, so mend it today.",
   runbook:
-    "Compare LIBSQL_URL with the database that the platform itself uses (its DATABASE_URL, or the file that it has open). After a migration, point the canary to the new one.",
+    "Compare the database in the canary's settings with the one that the platform itself uses. After a migration, point the canary to the new one.",
+  safe: "Only a setting of the canary changes: no run is touched.",
+  example: {
+    slot_count: 3,
+    agent_count: 2,
+    newest_slot_at: "2026-05-18T12:00:00.000Z",
+    newest_row_at: "2026-05-18T10:30:00.000Z",
+    behind_seconds: 5400,
+    sample: ["<agent>/<execution>"],
+  },
   reads: ["roster", "executions", "newestStart", "finishedRuns", "slots"],
   optional: ["newestSlotSeen"],
   confirm: true,
@@ -59,7 +71,7 @@ export const databaseIsThePlatforms = invariant({
         unseen: [],
         findings: [],
         ...(!isProven && { isUndecided: true }),
-        ...(mayBeRed && { unlisted: `slots of ${hidden} agent(s) were not read` }),
+        ...(mayBeRed && { unlisted: `slots of ${plural(hidden, "agent")} were not read` }),
       };
     }
     return {
@@ -70,9 +82,15 @@ export const databaseIsThePlatforms = invariant({
   },
 
   summarize: ([finding]) =>
-    `slots come and rows don't: ${finding?.observed.slot_count} slot(s) of ${finding?.observed.agent_count} agent(s) have no row in this database`,
+    `slots come and rows don't: ${plural(finding?.observed.slot_count ?? 0, "slot")} of ${plural(finding?.observed.agent_count ?? 0, "agent")} without a row in this database`,
   explain: ({ slot_count, agent_count, newest_slot_at, newest_row_at, sample }) =>
-    `${slot_count} slot(s) of ${agent_count} agent(s) without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
+    `${plural(slot_count, "slot")} of ${plural(agent_count, "agent")} without a row in this database; newest slot ${newest_slot_at}, newest row ${newest_row_at ?? "none"}: ${sample.join(", ")}`,
+
+  verify: ({ sample }) => [shell(...DOCTOR), ...samplesOf(sample).flatMap(newestOfAgent)],
+  fix: () => [
+    remark("no command: point LIBSQL_URL of the canary at the database that the platform writes"),
+    shell(...DOCTOR),
+  ],
 });
 
 /**

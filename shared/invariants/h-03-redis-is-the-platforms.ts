@@ -1,5 +1,8 @@
 import { REDIS_FACTS } from "../facts/trust.ts";
+import { plural } from "../text.ts";
+import { redis, remark, shell } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { DOCTOR, samplesOf, showRows } from "./platform-commands.ts";
 import { sampleOf, UNREADABLE_ID } from "./rules.ts";
 
 interface Observed {
@@ -16,10 +19,12 @@ export const redisIsThePlatforms = invariant({
   title: "Redis is the platform's",
   tier: "A",
   severity: "critical",
-  guards:
-    "Another Redis, another database number of it, or one that was flushed: every check of it says nothing of the platform.",
+  impact:
+    "Either the canary reads another Redis, or the platform's was flushed and every running task is outside of its agent's cap until it ends: get up if it was flushed.",
   runbook:
-    "Compare UPSTASH_REDIS_REST_URL, and the database number behind it, with the Redis that the platform uses. If it is the same, somebody flushed it: the platform has lost its slots.",
+    "Compare the Redis in the canary's settings, and the number of its database, with the one that the platform uses. If it is the same, somebody flushed it: the platform has lost its slots.",
+  safe: "Only a setting of the canary changes: no run is touched. Of a Redis that was flushed, runs go on without their slots, and new ones get slots as usual.",
+  example: { running_row_count: 2, agent_count: 2, sample: ["<agent>/<execution>"] },
   reads: ["executions", "platformKeys"],
   confirm: true,
   discredits: { facts: REDIS_FACTS, because: "Redis is not the one that the platform writes" },
@@ -51,7 +56,21 @@ export const redisIsThePlatforms = invariant({
   },
 
   summarize: ([finding]) =>
-    `${finding?.observed.running_row_count} run(s) of ${finding?.observed.agent_count} agent(s) are dispatched, and Redis has no key of the platform`,
+    `${plural(finding?.observed.running_row_count ?? 0, "dispatched run")} of ${plural(finding?.observed.agent_count ?? 0, "agent")}, and Redis has no key of the platform`,
   explain: ({ running_row_count, agent_count, sample }) =>
-    `${running_row_count} dispatched run(s) of ${agent_count} agent(s) and no key of the platform in Redis: ${sample.join(", ")}`,
+    `${plural(running_row_count, "dispatched run")} of ${plural(agent_count, "agent")} and no key of the platform in Redis: ${sample.join(", ")}`,
+
+  verify: ({ sample }) => [
+    shell(...DOCTOR),
+    redis("DBSIZE"),
+    redis("GET", "canary:drain_tick_at"),
+    redis("--scan", "--pattern", "agent:slot*"),
+    ...samplesOf(sample).map(({ agent, id }) => showRows(agent, [id])),
+  ],
+  fix: () => [
+    remark(
+      "no command: point UPSTASH_REDIS_REST_URL of the canary at the Redis of the platform. After a flush slots come back with new runs",
+    ),
+    shell(...DOCTOR),
+  ],
 });

@@ -1,6 +1,7 @@
 /** What an invariant is: data and a pure check, in one file. */
 import type { CoverageParts } from "../facts/coverage.ts";
 import type { FactName, Facts, Readings, ReadingTime } from "../facts/facts.ts";
+import type { Command } from "./commands.ts";
 
 export type Tier = "A" | "B";
 /** From worst to least. */
@@ -58,10 +59,16 @@ interface InvariantSpec<
   readonly title: string;
   readonly tier: Tier;
   readonly severity: Severity;
-  /** What breaks when this does not hold, in a sentence. */
-  readonly guards: string;
-  /** The first thing to do about it, in a sentence or two. */
+  /** What breaks for whom while this does not hold, and how bad that is, in a sentence. */
+  readonly impact: string;
+  /** The first thing to do about it, in a sentence or two, without names of fields. */
   readonly runbook: string;
+  /** What the fix does to a run that is alive after all, in a sentence or two. */
+  readonly safe: string;
+  /** What a finding may look like, with placeholders such as `<agent>` for names: for docs, and where there is no finding. */
+  readonly example: NoInfer<Observed>;
+  /** Where an invariant can be red in several ways: one for each other way. */
+  readonly otherExamples?: readonly NoInfer<Observed>[];
   readonly reads: readonly R[];
   /** Facts that the check can do without. */
   readonly optional?: readonly O[];
@@ -81,6 +88,12 @@ interface InvariantSpec<
   summarize(findings: readonly Finding<Observed>[]): string;
   /** One finding in one line, with the fields that matter for triage. */
   explain(observed: Observed): string;
+  /** How bad one finding is, as a whole number: the more, the worse. Left out: the number of its keys. */
+  size?(observed: Observed): number;
+  /** The commands that show whether it is still so. They change nothing. */
+  verify(observed: Observed): readonly Command[];
+  /** The commands that mend it. What they write does nothing where the platform has moved on. */
+  fix(observed: Observed): readonly Command[];
   /** A finding with several keys, cut down to those that were confirmed. Without any key left, it is none. */
   narrow?(finding: Finding<Observed>, keep: ReadonlySet<string>): Finding<Observed>;
 }

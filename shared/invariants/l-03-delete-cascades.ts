@@ -1,3 +1,5 @@
+import { plural } from "../text.ts";
+import { REDIS_SLOTS, removeGhost, verifyGhost } from "./ghosts.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { nameSubjects, UNREADABLE_AGENT, unreadSlotCount, unreadSlotKeys } from "./rules.ts";
 
@@ -9,7 +11,6 @@ interface Observed {
   sample_refs: readonly { table: string; column: string; row_id: string }[];
 }
 
-const REDIS_SLOTS = "redis:agent:slots";
 /** A ghost that still runs or holds capacity is worse than one that left a tag behind. */
 const CRITICAL_TABLES: ReadonlySet<string> = new Set(["schedule_executions", REDIS_SLOTS]);
 
@@ -18,10 +19,18 @@ export const deleteCascades = invariant({
   title: "Delete cascades",
   tier: "A",
   severity: "critical",
-  guards:
-    "What a deleted agent leaves behind keeps running, keeps capacity, or is inherited by the next agent of its name.",
+  impact:
+    "What a deleted agent left behind keeps its keys, runs and capacity, and the next agent of that name inherits them: get up where runs or slots are left, the rest can wait for the morning.",
   runbook:
-    "Delete the rows and keys of the ghost (sample_refs name some), then find the table that the agent's delete left out.",
+    "Make sure that the agent is gone, then remove what it left; then find the table that the platform's delete passes over.",
+  safe: "Nothing is removed where the name is on the roster again. A run of the deleted agent that is still alive goes on in its container until that is removed, and what it answers is dropped.",
+  example: {
+    ghost_agent_name: "<agent>",
+    orphan_count: 2,
+    redis_slot_count: 1,
+    tables_hit: ["agent_tags", REDIS_SLOTS, "schedule_executions"],
+    sample_refs: [{ table: "agent_tags", column: "agent_name", row_id: "agent_name=<agent>, tag=<tag>" }],
+  },
   reads: ["roster", "orphans", "slots"],
   confirm: true,
 
@@ -79,8 +88,13 @@ export const deleteCascades = invariant({
   summarize(findings) {
     const rows = findings.reduce((n, f) => n + f.observed.orphan_count, 0);
     const slots = findings.reduce((n, f) => n + f.observed.redis_slot_count, 0);
-    return `${rows} row(s) and ${slots} slot(s) of ${findings.length} agent(s) that do not exist: ${nameSubjects(findings)}`;
+    return `${plural(rows, "row")} and ${plural(slots, "slot")} of ${plural(findings.length, "agent that does", "agents that do")} not exist: ${nameSubjects(findings)}`;
   },
+  size: ({ orphan_count, redis_slot_count }) => orphan_count + redis_slot_count,
+
   explain: ({ ghost_agent_name, orphan_count, redis_slot_count, tables_hit }) =>
-    `${ghost_agent_name}: ${orphan_count} row(s) and ${redis_slot_count} slot(s) in ${tables_hit.join(", ")}`,
+    `${ghost_agent_name}: ${plural(orphan_count, "row")} and ${plural(redis_slot_count, "slot")} in ${tables_hit.join(", ")}`,
+
+  verify: ({ ghost_agent_name: ghost, tables_hit }) => verifyGhost(ghost, tables_hit),
+  fix: ({ ghost_agent_name: ghost, tables_hit }) => removeGhost(ghost, tables_hit),
 });

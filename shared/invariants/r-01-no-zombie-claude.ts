@@ -1,7 +1,9 @@
 import { type Roster, type Zombies, zombieKey } from "../facts/facts.ts";
-import { listed } from "../text.ts";
+import { listed, plural } from "../text.ts";
+import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { countSubjects, nameSubjects } from "./rules.ts";
+import { askAgent, LOCAL_DAEMON, onDaemon, showLiveRows } from "./platform-commands.ts";
+import { nameAgents } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -18,9 +20,18 @@ export const noZombieClaude = invariant({
   title: "No zombie claude",
   tier: "A",
   severity: "critical",
-  guards: "Zombie claude processes pile up until the container can start no process at all.",
+  impact:
+    "Zombies pile up until the agent's container can start no process, and then every run of it fails: get up if there are hundreds, or if the number grows with each cycle.",
   runbook:
-    "The parent does not wait for its children: restart the container to clear them, and see that its init (PID 1) reaps.",
+    "Restart the container to clear them when no run is in it, and see that its first process waits for its children.",
+  safe: "A restart ends every run in the container: wait for a moment without one, or let the platform run them again.",
+  example: {
+    agent_name: "<agent>",
+    zombie_count: 1,
+    zombie_pids: [4711],
+    container_id: "<container>",
+    docker_host: LOCAL_DAEMON,
+  },
   reads: ["roster", "zombies", "zombieSightings"],
   // A zombie is a normal state for the milliseconds before its parent waits: look twice.
   confirm: true,
@@ -65,7 +76,7 @@ export const noZombieClaude = invariant({
       findings,
       ...(strangers.length > 0 && {
         notes: [
-          `docker.roster: ${strangers.length} running container(s) of no agent on the roster: ${listed(strangers, 5)}`,
+          `docker.roster: ${plural(strangers.length, "running container")} of no agent on the roster: ${listed(strangers, 5)}`,
         ],
       }),
       ...(reason !== null && {
@@ -77,10 +88,19 @@ export const noZombieClaude = invariant({
 
   summarize(findings) {
     const count = findings.reduce((n, f) => n + f.observed.zombie_count, 0);
-    return `${count} zombie claude process(es) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(count, "zombie claude process", "zombie claude processes")} across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, zombie_count, zombie_pids }) =>
-    `${agent_name}: ${zombie_count} zombie(s), pid ${zombie_pids.join(", ")}`,
+    `${agent_name}: ${plural(zombie_count, "zombie")}, pid ${zombie_pids.join(", ")}`,
+
+  verify: ({ agent_name, container_id, docker_host }) => [
+    docker(...onDaemon(docker_host), "exec", container_id, "ps", "-eo", "pid,ppid,stat,etime,comm"),
+    showLiveRows(agent_name),
+    askAgent(agent_name),
+  ],
+  fix: ({ container_id, docker_host }) => [
+    noted("ends every run in the container", docker(...onDaemon(docker_host), "restart", container_id)),
+  ],
 
   narrow(finding, keep) {
     const { agent_name: agent, container_id: containerId } = finding.observed;
@@ -113,9 +133,7 @@ function whyUnlisted(roster: Roster, zombies: Zombies, hiddenAgents: string | un
   const isRunning = [...zombies.containers, ...zombies.unseenContainers].some(({ agent }) =>
     roster.has(agent),
   );
-  return isRunning
-    ? null
-    : `no running container of ${roster.size} ${roster.size === 1 ? "agent" : "agents"}`;
+  return isRunning ? null : `no running container of ${plural(roster.size, "agent")}`;
 }
 
 function signalQuery(agent: string, count: number): string {

@@ -11,7 +11,7 @@ import {
   type Slot,
   type Slots,
 } from "../facts/facts.ts";
-import { listed } from "../text.ts";
+import { listed, plural } from "../text.ts";
 import type { Checked, Finding } from "./invariant.ts";
 
 /** What the platform adds to a timeout before it cleans a slot up (its SLOT_TTL_BUFFER). */
@@ -167,3 +167,7 @@ export const sampleOf = (rows: readonly { readonly agent: string; readonly id: s
 /** Counts the subjects of findings. */
 export const countSubjects = (findings: readonly { readonly subject: string }[]): number =>
   new Set(findings.map((f) => f.subject)).size;
+
+/** Counts and names the agents of findings: `2 agents: ada, cal`. */
+export const nameAgents = (findings: readonly { readonly subject: string }[]): string =>
+  `${plural(countSubjects(findings), "agent")}: ${nameSubjects(findings)}`;

@@ -1,15 +1,25 @@
 import type { Execution, ReadingTime, Slot } from "../facts/facts.ts";
 import { isChatTurn } from "../facts/runs.ts";
+import { plural } from "../text.ts";
 import { turnsWithoutSlot, withoutChatTurns } from "./chat-turns.ts";
+import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import {
+  askAgent,
+  failRow,
+  firstIds,
+  releaseSlot,
+  showLiveRows,
+  showRows,
+  showSlots,
+} from "./platform-commands.ts";
+import {
   byAgent,
-  countSubjects,
   DISPATCH_SECONDS,
   effectiveCap,
   hasUnseenSlots,
   isInFlight,
-  nameSubjects,
+  nameAgents,
   partsOf,
   realSlots,
   unreadSlotCount,
@@ -39,10 +49,19 @@ export const slotRowBijection = invariant({
   title: "Slot–row bijection",
   tier: "A",
   severity: "critical",
-  guards:
-    "A slot without a running row is capacity lost for good; a running row without a slot runs outside the cap.",
+  impact:
+    "The agent can start fewer runs than its cap, and none once all its slots have leaked, or it runs more than its cap: get up if it is at its cap, or if several agents are hit.",
   runbook:
-    "in_redis_only: the execution has ended, release its slot (ZREM, DEL the hash) and look for the release that failed. in_sql_only: see whether the run is alive; if not, fail the row.",
+    "A slot without a running row: where its run has ended, give the slot back, and look for the release that failed. A running row without a slot: ask whether the agent still works on it, and fail the row if not.",
+  safe: "A run that is alive goes on: without its slot the agent may start one run more than its cap until it ends, and a late success of its own overwrites the failure.",
+  example: {
+    agent_name: "<agent>",
+    redis_slot_count: 1,
+    sql_running_count: 1,
+    in_redis_only: ["<execution>"],
+    in_sql_only: ["<other execution>"],
+    paired_chat_turns: 0,
+  },
   reads: ["roster", "slots", "executions", "platformSettings"],
   confirm: true,
 
@@ -105,10 +124,22 @@ export const slotRowBijection = invariant({
   summarize(findings) {
     const leaked = findings.reduce((n, f) => n + f.observed.in_redis_only.length, 0);
     const unslotted = findings.reduce((n, f) => n + f.observed.in_sql_only.length, 0);
-    return `${leaked} slot(s) without a running row and ${unslotted} running row(s) without a slot across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(leaked, "slot")} without a running row and ${plural(unslotted, "running row")} without a slot across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, redis_slot_count, sql_running_count, in_redis_only, in_sql_only, ...rest }) =>
-    `${agent_name}: ${redis_slot_count} slot(s), ${sql_running_count} running row(s); in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${rest.unreadable_running_rows} running row(s) whose id can't be read` : ""}`,
+    `${agent_name}: ${plural(redis_slot_count, "slot")}, ${plural(sql_running_count, "running row")}; in Redis only: ${in_redis_only.join(", ") || "none"}; in SQL only: ${in_sql_only.join(", ") || "none"}${rest.unreadable_running_rows ? `; ${plural(rest.unreadable_running_rows, "running row")} whose id can't be read` : ""}`,
+
+  verify: ({ agent_name: agent, in_redis_only, in_sql_only }) => [
+    showSlots(agent),
+    showRows(agent, [...firstIds(in_redis_only), ...firstIds(in_sql_only)]),
+    showLiveRows(agent),
+    askAgent(agent),
+  ],
+  fix: ({ agent_name: agent, in_redis_only, in_sql_only }) => [
+    remark("only for a run that has ended, on which the agent does not work any more"),
+    ...firstIds(in_redis_only).flatMap((id) => releaseSlot(agent, id)),
+    ...firstIds(in_sql_only).map((id) => failRow(agent, id, "running")),
+  ],
 
   narrow(finding, keep) {
     const { observed } = finding;

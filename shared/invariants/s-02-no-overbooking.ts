@@ -1,8 +1,10 @@
+import { plural } from "../text.ts";
+import { choice, remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { askAgent, firstIds, releaseSlot, showLiveRows, showRows, showSlots } from "./platform-commands.ts";
 import {
-  countSubjects,
   hasUnseenSlots,
-  nameSubjects,
+  nameAgents,
   realSlots,
   unreadSlotCount,
   unreadSlotKeys,
@@ -24,10 +26,18 @@ export const noOverbooking = invariant({
   title: "Slot overbooking",
   tier: "A",
   severity: "critical",
-  guards:
-    "An agent with more slots than its cap runs more tasks than it was sized for: capacity was bypassed.",
+  impact:
+    "The agent runs more tasks at once than it was sized for, which can exhaust its memory and its subscription, or leaked slots block it: get up if it is over its cap by several.",
   runbook:
-    "Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.",
+    "Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.",
+  safe: "A run that is alive goes on without its slot: the agent stays over its cap until it ends, and may start one run more.",
+  example: {
+    agent_name: "<agent>",
+    slot_count: 3,
+    max_parallel_tasks: 2,
+    overbooked_by: 1,
+    slot_ids: ["<execution>"],
+  },
   reads: ["roster", "slots"],
   confirm: true,
 
@@ -64,8 +74,22 @@ export const noOverbooking = invariant({
 
   summarize(findings) {
     const slots = findings.reduce((n, f) => n + f.observed.overbooked_by, 0);
-    return `${slots} slot(s) above the cap across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(slots, "slot")} above the cap across ${nameAgents(findings)}`;
   },
+  size: ({ overbooked_by }) => overbooked_by,
+
   explain: ({ agent_name, slot_count, max_parallel_tasks, slot_ids }) =>
-    `${agent_name}: ${slot_count} slots for a cap of ${max_parallel_tasks}: ${slot_ids.join(", ")}`,
+    `${agent_name}: ${plural(slot_count, "slot")} for a cap of ${max_parallel_tasks}: ${slot_ids.join(", ")}`,
+
+  verify: ({ agent_name: agent, slot_ids }) => [
+    showSlots(agent),
+    showRows(agent, firstIds(slot_ids)),
+    showLiveRows(agent),
+    askAgent(agent),
+  ],
+  fix: ({ agent_name: agent, slot_ids }) => [
+    remark("take the mark away before the lines of a run that has ended, and of no other"),
+    remark("a chat turn that is alive has a slot under an id that no row has"),
+    ...firstIds(slot_ids).flatMap((id) => releaseSlot(agent, id).map(choice)),
+  ],
 });

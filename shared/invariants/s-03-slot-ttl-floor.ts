@@ -1,10 +1,12 @@
 import { isDrainSentinel } from "../facts/facts.ts";
+import { plural } from "../text.ts";
+import { noted, redis, remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
+import { showRows } from "./platform-commands.ts";
 import {
-  countSubjects,
   hasUnseenSlots,
   isInFlight,
-  nameSubjects,
+  nameAgents,
   SLOT_TTL_BUFFER_SECONDS,
   unreadSlotKeys,
   unreadSlots,
@@ -35,10 +37,45 @@ export const slotTtlFloor = invariant({
   title: "Slot TTL floor",
   tier: "A",
   severity: "critical",
-  guards:
-    "A slot whose hash is gone, never expires or lives too short is cleaned up too early or never: its capacity leaks.",
+  impact:
+    "The slot is given back while its run is alive, so that the agent runs more than its cap, or never, so that a place is lost: it can wait for the morning unless many agents are hit.",
   runbook:
-    "missing: if the execution is alive, its slot will be taken for stale, let it finish and find what gave it too short a life; if it has ended, release the slot. no_expiry: EXPIRE the hash to the floor. below_floor: compare the TTL that acquire sets with the execution's timeout.",
+    "Where the slot's details are gone and the run has ended, give the slot back; where it is alive, let it finish. Where they never expire or expire too soon, set the life that they should have. Then find what gave them the wrong one.",
+  safe: "A longer life harms no run. A slot that is given back under a live run lets the agent start one run more than its cap.",
+  example: {
+    agent_name: "<agent>",
+    execution_id: "<execution>",
+    redis_ttl_seconds: -2,
+    execution_timeout_seconds: 3600,
+    slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
+    floor_seconds: 3900,
+    kind: "missing",
+    floor_source: "agent",
+  },
+  otherExamples: [
+    {
+      agent_name: "<agent>",
+      execution_id: "<execution>",
+      redis_ttl_seconds: -1,
+      execution_timeout_seconds: 3600,
+      slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
+      floor_seconds: 3900,
+      kind: "no_expiry",
+      floor_source: "slot",
+    },
+    {
+      agent_name: "<agent>",
+      execution_id: "<execution>",
+      redis_ttl_seconds: 30,
+      execution_timeout_seconds: 3600,
+      slot_ttl_buffer_seconds: SLOT_TTL_BUFFER_SECONDS,
+      floor_seconds: 3900,
+      kind: "below_floor",
+      floor_source: "slot",
+      initial_ttl_seconds: 60,
+      age_seconds: 30,
+    },
+  ],
   reads: ["roster", "slots"],
   confirm: true,
 
@@ -99,8 +136,25 @@ export const slotTtlFloor = invariant({
       .map((kind) => [kind, findings.filter((f) => f.observed.kind === kind).length] as const)
       .filter(([, n]) => n > 0)
       .map(([kind, n]) => `${n} ${kind}`);
-    return `${findings.length} slot(s) with a wrong life (${kinds.join(", ")}) across ${countSubjects(findings)} agent(s): ${nameSubjects(findings)}`;
+    return `${plural(findings.length, "slot")} with a wrong life (${kinds.join(", ")}) across ${nameAgents(findings)}`;
   },
   explain: ({ agent_name, execution_id, kind, redis_ttl_seconds, floor_seconds, floor_source }) =>
     `${agent_name}/${execution_id}: ${kind}, TTL ${redis_ttl_seconds} s, floor ${floor_seconds ?? "unknown"} s (from the ${floor_source})`,
+
+  verify: ({ agent_name: agent, execution_id: id }) => [
+    redis("TTL", `agent:slot:${agent}:${id}`),
+    redis("HGETALL", `agent:slot:${agent}:${id}`),
+    redis("ZSCORE", `agent:slots:${agent}`, id),
+    showRows(agent, [id]),
+  ],
+  fix: ({ agent_name: agent, execution_id: id, kind, floor_seconds: floor }) => {
+    if (kind === "missing")
+      return [noted("only where the run has ended", redis("ZREM", `agent:slots:${agent}`, id))];
+    if (floor === null) return [remark("no command: the timeout of this run is not known")];
+    // NX and GT: never shorter than what the platform has set meanwhile.
+    const expire = (word: string) => redis("EXPIRE", `agent:slot:${agent}:${id}`, String(floor), word);
+    return kind === "no_expiry"
+      ? [noted("where it never expires", expire("NX"))]
+      : [noted("where it expires too soon", expire("GT"))];
+  },
 });

@@ -1,7 +1,7 @@
 /** Reads all sources at once, each under its own deadline, into one snapshot. */
 
 import { withDeadline } from "../deadline.ts";
-import { describeError } from "../errors.ts";
+import { describeError, placed } from "../errors.ts";
 import type { FactName, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { cut, MAX_LINE } from "../text.ts";
 import { firstLines } from "./lines.ts";
@@ -60,7 +60,7 @@ export async function collect(options: CollectOptions): Promise<Snapshot> {
     try {
       return await withDeadline(deadlineMs, (signal) => source.read({ signal, now, wanted: own, since }));
     } catch (error) {
-      const reason = toLine(`${source.name}: ${describeError(error)}`);
+      const reason = toLine(`${source.name}: ${placed(describeError(error), source.place)}`);
       return { readings: unread(own, reason), unavailable: [reason] };
     } finally {
       latencyMsBySource[source.name] = Math.round(performance.now() - startedAt);

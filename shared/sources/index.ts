@@ -15,19 +15,18 @@ export type SourceValues = ValuesOf<(typeof SOURCES)[number]>;
 /** Configures each source for the facts that it, and no other, is to give. */
 export function configureSources(values: SourceValues, cycle: SourceContext["cycle"]): ConfiguredSource[] {
   const context = { cycle, database: openNamed(values.sqlite) };
-  const configured = (SOURCES as readonly SourceSpec[]).map(({ name, gives, configure }) => ({
-    name,
-    gives,
-    read: configure(values[name as keyof SourceValues], context),
-  }));
+  const configured = (SOURCES as readonly SourceSpec[]).map(({ name, gives, place, configure }) => {
+    const own = values[name as keyof SourceValues];
+    return { name, gives, place: place?.(own) ?? null, read: configure(own, context) };
+  });
   const giverOf = (fact: FactName) => {
     const givers = configured.filter(({ gives }) => gives.includes(fact));
     return givers.findLast(({ read }) => read !== "not configured") ?? givers[0];
   };
   return configured.flatMap((source): ConfiguredSource[] => {
-    const { name, read } = source;
+    const { name, place, read } = source;
     const gives = source.gives.filter((fact) => giverOf(fact) === source);
     if (gives.length === 0) return [];
-    return [typeof read === "string" ? { name, gives, absent: read } : { name, gives, read }];
+    return [typeof read === "string" ? { name, gives, absent: read } : { name, gives, place, read }];
   });
 }

@@ -2,6 +2,7 @@
 import type { CYCLE } from "../config/cycle.ts";
 import type { Part } from "../config/reader.ts";
 import type { Values, VariableTable } from "../config/variable.ts";
+import type { Place } from "../errors.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
 import type { Database } from "./sqlite/database.ts";
 
@@ -34,6 +35,8 @@ export interface Source {
   /** As it is named in `sources_unavailable`. */
   readonly name: string;
   readonly gives: readonly FactName[];
+  /** Where it is, for errors that do not say it. */
+  readonly place?: Place | null;
   read(context: ReadContext): Promise<SourceResult>;
 }
 
@@ -47,6 +50,8 @@ export interface SourceContext {
 export interface SourceSpec<V extends VariableTable = VariableTable> extends Part<V> {
   /** A fact that two sources give is read by the later one of the list, unless that one is not configured. */
   readonly gives: readonly FactName[];
+  /** Says where the source is, for errors. Left out or null: its own errors say it. */
+  place?(values: Values<V>): Place | null;
   /** Makes the function that reads the source, or says why there is none. */
   configure(values: Values<V>, context: SourceContext): Source["read"] | "off" | "not configured";
 }

@@ -3,8 +3,9 @@ import { QueryCommand, type QueryCommandInput } from "@aws-sdk/lib-dynamodb";
 import type { Severity, Tier } from "../invariants/invariant.ts";
 import { formatInstant } from "../time.ts";
 import { bytesOf, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
-import type { CycleOutline, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
+import type { CycleOutline, CyclePointRecord, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { neighbours, series } from "./cycle-series.ts";
 import { type Item, isExpired, type Table } from "./requests.ts";
 import { dayOf, dayOfViolation, daysBetween, parseCountAttribute, TABLE, violationSortKey } from "./table.ts";
 
@@ -19,6 +20,7 @@ export interface ViolationFilter extends TimeRange {
   readonly invariantId?: string | undefined;
   readonly severity?: Severity | undefined;
   readonly tier?: Tier | undefined;
+  readonly subject?: string | undefined;
 }
 export interface ListPage<T> {
   readonly items: readonly T[];
@@ -36,6 +38,12 @@ export interface DayStats {
   }[];
 }
 
+/** The times of two cycles. */
+export interface Neighbours {
+  readonly previous: string | null;
+  readonly next: string | null;
+}
+
 export interface History {
   /** Lists violations, newest first. */
   listViolations(
@@ -51,6 +59,10 @@ export interface History {
   listCycles(range: TimeRange, limit: number, cursor: string | null): Promise<ListPage<CycleRecord>>;
   /** Lists every cycle of that time, newest first, cut down to what a row of uptime bars shows; a request or two a day. */
   outlineCycles(range: TimeRange, invariantIds: readonly string[]): Promise<CycleOutline[]>;
+  /** The points of a plot, oldest first: every cycle of that time that ran every invariant. One request or two a day. */
+  series(range: TimeRange): Promise<CyclePointRecord[]>;
+  /** The times of the cycles before and after that one; null where there is none within a week. Two requests, mostly. */
+  neighbours(snapshotTime: string, nowMs: number): Promise<Neighbours>;
   /** @param snapshotTime as the cycle's record has it */
   getCycle(snapshotTime: string, nowMs: number): Promise<CycleRecord | null>;
 }
@@ -62,6 +74,8 @@ export const historyOf = (table: Table): History => ({
   stats: (range) => stats(table, range),
   listCycles: (range, limit, cursor) => listCycles(table, range, limit, cursor),
   outlineCycles: (range, ids) => outlineCycles(table, range, ids),
+  series: (range) => series(table, range),
+  neighbours: (snapshotTime, nowMs) => neighbours(table, snapshotTime, nowMs),
   getCycle: (snapshotTime, nowMs) => getCycle(table, snapshotTime, nowMs),
 });
 
@@ -118,11 +132,11 @@ async function listByDay<T extends object>(
 
 async function listViolations(
   table: Table,
-  { invariantId, severity, tier, ...range }: ViolationFilter,
+  { invariantId, severity, tier, subject, ...range }: ViolationFilter,
   limit: number,
   cursor: string | null,
 ): Promise<ListPage<ViolationRecord>> {
-  const conditions = { invariant_id: invariantId, severity, tier };
+  const conditions = { invariant_id: invariantId, severity, tier, subject };
   const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
   // Only days that have violations are asked for: the counters know them.
   const days = (await stats(table, range)).map((s) => s.day).reverse();

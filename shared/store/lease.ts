@@ -10,9 +10,18 @@ import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import { EMPTY_MEMORY, type Memory, type MemorySizes } from "../cycle/memory.ts";
 import { MINUTE_MS } from "../time.ts";
-import { decodeMemory, encodeMemory, MemoryUnreadable } from "./memory-codec.ts";
+import { decodeMemory, fitMemory, MemoryUnreadable } from "./memory-codec.ts";
 import type { Item, Table } from "./requests.ts";
 import { MEMORY_KEY, readMemoryItem, readSilences, silenceAttribute } from "./silences.ts";
+
+/** What a commit does besides writing the memory. */
+export interface Next {
+  /** Whether the lease is given back, or kept for another commit. */
+  readonly release: boolean;
+  readonly nowMs: number;
+  /** Silences that this cycle has ended. Those whose time is over end with any commit. */
+  readonly endedSilences?: readonly Silence[];
+}
 
 /** The right to run a cycle, until it is committed or ends. */
 export interface Lease {
@@ -24,6 +33,12 @@ export interface Lease {
   readonly memory: Memory;
   /** Those in force, and those that ended: a commit removes these. */
   readonly silences: readonly Silence[];
+}
+
+/** A lease after a commit. */
+export interface Committed extends Lease {
+  /** The form of the memory that was written: what a reader, and the next cycle, gets. */
+  readonly written: Memory;
 }
 
 /** Another cycle holds the lease. */
@@ -48,15 +63,10 @@ export interface LeaseStore {
   /**
    * The moment at which a cycle has happened: one conditional write of the `MEMORY` item.
    * @param sizes the memory, and ever smaller forms of it: the first that fits is written
-   * @param next whether the lease is given back, or kept for another commit
    * @returns the lease to commit with next
    * @throws LeaseLost where another cycle has taken the lease
    */
-  commit(
-    lease: Lease,
-    sizes: MemorySizes,
-    next: { readonly release: boolean; readonly nowMs: number },
-  ): Promise<Lease>;
+  commit(lease: Lease, sizes: MemorySizes, next: Next): Promise<Committed>;
   /** The memory and the silences as they are, without a lease. @throws MemoryUnreadable */
   read(): Promise<{ readonly memory: Memory; readonly silences: readonly Silence[] }>;
 }
@@ -157,15 +167,12 @@ async function release({ client, name }: Table, owner: string): Promise<void> {
   }
 }
 
-async function commit(
-  table: Table,
-  lease: Lease,
-  sizes: MemorySizes,
-  next: { readonly release: boolean; readonly nowMs: number },
-): Promise<Lease> {
+async function commit(table: Table, lease: Lease, sizes: MemorySizes, next: Next): Promise<Committed> {
   const version = lease.version + 1;
-  const bytes = encodeMemory(sizes);
-  const ended = lease.silences.filter((silence) => !isInForce(silence, next.nowMs));
+  const { bytes, memory: written } = fitMemory(sizes);
+  const ended = lease.silences.filter(
+    (silence) => !isInForce(silence, next.nowMs) || next.endedSilences?.includes(silence),
+  );
   const removed = [
     ...(next.release ? ["lease_owner", "lease_until"] : []),
     ...ended.map((_, i) => `#ended${i}`),
@@ -198,6 +205,7 @@ async function commit(
     ...lease,
     version,
     memory: sizes.whole,
+    written,
     silences: lease.silences.filter((s) => !ended.includes(s)),
   };
 }

@@ -33,16 +33,19 @@ function tryCompress(memory: Memory): Uint8Array | null {
 /**
  * Encodes the first form of the memory that fits.
  * @param sizes the memory, and ever smaller forms of it
- * @returns at most 300 kB
+ * @returns that form, and its bytes, which are at most 300 kB
  * @throws where none fits
  */
-export function encodeMemory(sizes: Iterable<Memory>): Uint8Array {
+export function fitMemory(sizes: Iterable<Memory>): { readonly memory: Memory; readonly bytes: Uint8Array } {
   for (const memory of sizes) {
     const bytes = tryCompress(memory);
-    if (bytes) return bytes;
+    if (bytes) return { memory, bytes };
   }
   throw new Error("the memory does not fit in one item");
 }
+
+/** The bytes of `fitMemory`. */
+export const encodeMemory = (sizes: Iterable<Memory>): Uint8Array => fitMemory(sizes).bytes;
 
 type Fields = Record<string, unknown>;
 
@@ -72,6 +75,14 @@ const isPending = (entry: unknown) =>
 const isFullCycle = (value: unknown) =>
   value === null || (isObject(value) && isTime(value.atMs) && Array.isArray(value.sourcesUnavailable));
 
+const isEnding = (value: unknown) =>
+  isObject(value) &&
+  typeof value.invariantId === "string" &&
+  typeof value.subject === "string" &&
+  isTime(value.sinceMs) &&
+  isTime(value.untilMs) &&
+  Array.isArray(value.episode);
+
 /** Gives a state of an older release the fields that it lacks. */
 const completed = (states: Record<string, Fields>): Memory["states"] =>
   Object.fromEntries(
@@ -84,16 +95,26 @@ const completed = (states: Record<string, Fields>): Memory["states"] =>
 /** Reads the parsed JSON. Returns null where it has not the shape of a memory. */
 function fromJson(json: unknown): Memory | null {
   if (!isObject(json)) return null;
-  const { schema: _, states, blindSources = {}, outbox = [], lastFullCycle = null, ...recall } = json;
+  const { schema: _, states, blindSources = {}, blindNotified, ...others } = json;
+  const { outbox = [], lastFullCycle = null, endings, ...recall } = others;
   const isWhole =
     isEach(states, isState) &&
     isEach(blindSources, isBlindSource) &&
     Array.isArray(outbox) &&
     outbox.every(isPending) &&
     isFullCycle(lastFullCycle);
-  return isWhole
-    ? ({ states: completed(states), blindSources, outbox, recall, lastFullCycle } as unknown as Memory)
-    : null;
+  if (!isWhole) return null;
+  const sight = { blindSources, ...(Array.isArray(blindNotified) && { blindNotified }) };
+  // Only evidence depends on these: what can't be used is left out.
+  const ended = Array.isArray(endings) && { endings: endings.filter(isEnding) };
+  return {
+    states: completed(states),
+    ...sight,
+    outbox,
+    recall,
+    lastFullCycle,
+    ...ended,
+  } as unknown as Memory;
 }
 
 /**

@@ -19,8 +19,8 @@ export type Item = Record<string, any>;
 export interface Table {
   readonly client: DynamoDBDocumentClient;
   readonly name: string;
-  /** The items of all pages of a query. */
-  query(input: Omit<QueryCommandInput, "TableName">): AsyncGenerator<Item>;
+  /** The items of all pages of a query. @param signal ends it */
+  query(input: Omit<QueryCommandInput, "TableName">, signal?: AbortSignal): AsyncGenerator<Item>;
   /**
    * The item with that key, undefined where there is none.
    * @param options `isConsistent`: with every write that was answered before; it costs twice as much. Default: false.
@@ -55,11 +55,12 @@ export function openTable(client: DynamoDBDocumentClient, name: string): Table {
   return {
     client,
     name,
-    async *query(input) {
+    async *query(input, signal) {
       let start: Item | undefined;
       do {
         const page: { Items?: Item[] | undefined; LastEvaluatedKey?: Item | undefined } = await client.send(
           new QueryCommand({ TableName: name, ...input, ...(start && { ExclusiveStartKey: start }) }),
+          { ...(signal && { abortSignal: signal }) },
         );
         yield* page.Items ?? [];
         start = page.LastEvaluatedKey;

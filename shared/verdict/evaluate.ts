@@ -11,7 +11,7 @@ import {
 } from "../facts/coverage.ts";
 import type { FactName, Reading, Readings } from "../facts/facts.ts";
 import { type Finding, type Invariant, offWithOf } from "../invariants/invariant.ts";
-import { cut, MAX_LINE } from "../text.ts";
+import { cut, MAX_LINE, plural } from "../text.ts";
 
 export type AnyFinding = Finding<Record<string, unknown>>;
 
@@ -129,7 +129,7 @@ export function statusOf(
   if (coverage.unlisted !== null) return { status: "unknown", reason: coverage.unlisted };
   if (coverage.unseen.length > 0 && seenCount(coverage) === 0) {
     const hidden = new Set(coverage.unseen.map((part) => part.subject)).size;
-    return { status: "unknown", reason: `none of ${hidden} subject(s) could be seen` };
+    return { status: "unknown", reason: `none of ${plural(hidden, "subject")} could be seen` };
   }
   return { status: "green", reason: null };
 }

@@ -5,18 +5,27 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import type { ReadToken } from "../config/read-tokens.ts";
 import { describeError } from "../errors.ts";
 import { BadCursor } from "../store/cursor.ts";
+import { VERSION } from "../version.ts";
+import { registerAgents } from "./api/agents.ts";
+import { registerAlertTest } from "./api/alert-test.ts";
+import { registerCycles } from "./api/cycles.ts";
+import { registerEpisodes } from "./api/episodes.ts";
 import { registerMetrics } from "./api/metrics.ts";
+import { refuseUnknownParameters } from "./api/parameters.ts";
 import type { RegisterRoutes } from "./api/route.ts";
 import { registerRunCycle } from "./api/run-cycle.ts";
 import { registerSilences } from "./api/silences.ts";
 import { registerStatus } from "./api/status.ts";
 import { registerViolations } from "./api/violations.ts";
-import { requireSignature, requireToken } from "./auth.ts";
-import { CycleNotRun, type RunCycle } from "./cycles.ts";
+import { refuseReaders, requireSignature, requireToken } from "./auth.ts";
+import type { Tokens } from "./callers.ts";
+import { CycleNotRun, type RunCycle, type TestAlerts } from "./cycles.ts";
 import type { ApiEnv, App } from "./env.ts";
 import { describeIssues, errorResponse, failureLine, isStateFault } from "./errors.ts";
+import { MCP_PATH, registerMcp } from "./mcp/route.ts";
 import { createSite } from "./site.ts";
 import { type AppCanary, viewOf } from "./view.ts";
 
@@ -26,23 +35,34 @@ const MAX_BODY_BYTES = 64 * 1024;
 const ROUTES: readonly RegisterRoutes[] = [
   registerRunCycle,
   registerViolations,
+  registerEpisodes,
+  registerAgents,
+  registerCycles,
   registerStatus,
   registerSilences,
+  registerAlertTest,
   registerMetrics,
+  registerMcp,
 ];
 
 export interface AppOptions {
   readonly canary: AppCanary;
   /** Runs a cycle, in this process or in another one. */
   readonly runCycle: RunCycle;
+  /** Tries the alert channels, in this process or in another one. Left out: there are none. */
+  readonly testAlerts?: TestAlerts;
   /** Null where the function URL checks callers (IAM): every request must then be signed. */
   readonly adminToken: string | null;
+  /** Of those who see everything and change nothing. Default: nobody. */
+  readonly readTokens?: readonly ReadToken[];
   /** Whether `/badge.svg` is public. Otherwise it needs the token too. */
   readonly publicBadge?: boolean;
   /** Called with internal errors, which the caller does not see. */
   readonly logError: (line: string) => void;
   /** The trigger in the record of a cycle; "http" by default. */
   readonly trigger?: string;
+  /** Routes of this process alone, behind the token as the API's. */
+  readonly more?: readonly RegisterRoutes[];
   /** Called with each refused request. */
   readonly onRefused?: (c: Context<ApiEnv>) => void;
 }
@@ -79,11 +99,14 @@ function handleErrors(app: App, log: (line: string) => void): void {
 }
 
 /**
- * Makes the app. The API needs the admin token, except for `/healthz`. Pages need a session, which begins with the token.
- * Without an admin token every request needs a signature.
+ * Makes the app. The API needs a token, except for `/healthz`. Pages need a session, which begins with one. With a read token
+ * nothing can be changed. Without an admin token every request needs a signature.
  */
 export function createApp(options: AppOptions): App {
   const { canary, runCycle, adminToken, publicBadge = false, trigger = "http", onRefused } = options;
+  const tokens: Tokens | null =
+    adminToken === null ? null : { adminToken, readTokens: options.readTokens ?? [] };
+  const { testAlerts = async () => ({ channels: [], results: [] }) } = options;
   const log = (line: string) => options.logError(canary.redact(line));
   const view = viewOf(canary);
   const app = new OpenAPIHono<ApiEnv>({
@@ -104,21 +127,25 @@ export function createApp(options: AppOptions): App {
     await next();
     if (c.get("isRefused")) onRefused?.(c);
   });
-  app.route("/", createSite({ canary, runCycle, view, adminToken, publicBadge, log }));
-  app.use(adminToken === null ? requireSignature : requireToken(adminToken));
+  app.route("/", createSite({ canary, runCycle, view, tokens, publicBadge, log }));
+  app.use(tokens === null ? requireSignature : requireToken(tokens));
+  app.use(refuseReaders([MCP_PATH]));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: (c) => errorResponse(c, 413, "too_large", `the body is larger than ${MAX_BODY_BYTES} bytes`),
     }),
   );
-  for (const register of ROUTES) register(app, { canary, runCycle, view, trigger });
+  app.use(refuseUnknownParameters(app));
+  for (const register of [...ROUTES, ...(options.more ?? [])])
+    register(app, { canary, runCycle, testAlerts, view, trigger, logError: log });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  app.doc31("/openapi.json", {
+  app.doc31("/openapi.json", (c) => ({
     openapi: "3.1.0",
-    info: { title: "trinity-canary", version: "1" },
+    info: { title: "trinity-canary", version: VERSION },
+    servers: [{ url: new URL(c.req.url).origin }],
     security: [{ token: [] }],
-  });
+  }));
   handleErrors(app, log);
   return app;
 }

@@ -1,4 +1,5 @@
 /** The state of every invariant, as the API and the pages show it. */
+import { describeBlindness } from "../alerts/blind.ts";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
@@ -38,8 +39,10 @@ export const toSilence = (s: Silence): SilenceBody => ({
   id: s.id,
   invariant_id: s.invariantId,
   subject: s.subject,
-  until: formatInstant(s.untilMs),
+  until: instantOrNull(s.untilMs),
+  until_recovered: s.untilRecovered ?? false,
   reason: s.reason,
+  by: s.by ?? "unknown",
   created_at: formatInstant(s.createdAtMs),
 });
 
@@ -79,6 +82,9 @@ function describeState(
   };
 }
 
+/** The ids of the invariants that this environment runs. */
+const runningIds = ({ all, off }: Checks): string[] => all.flatMap(({ id }) => (off.has(id) ? [] : [id]));
+
 /**
  * Makes the body of `/api/canary/status`.
  * @param checks those of this environment: what it turns off is off at once, and not with the next cycle
@@ -86,10 +92,11 @@ function describeState(
  */
 export function describeStatus(
   checks: Checks,
-  { states, lastFullCycle, outbox }: Memory,
+  memory: Memory,
   silences: readonly Silence[],
   nowMs: number,
 ): StatusBody {
+  const { states, lastFullCycle, outbox } = memory;
   const channels = lastFullCycle?.channels;
   const isOff = (id: string) => checks.off.has(id) || (lastFullCycle?.checksOff.includes(id) ?? false);
   return {
@@ -97,6 +104,7 @@ export function describeStatus(
     cycle_duration_ms: lastFullCycle?.durationMs ?? null,
     checks_off_reasons: { ...lastFullCycle?.checksOffReasons, ...Object.fromEntries(checks.off) },
     sources_unavailable: lastFullCycle?.sourcesUnavailable ?? [],
+    blind: describeBlindness(memory, { invariants: runningIds(checks), nowMs })?.words ?? null,
     alerts: {
       status: channels?.length === 0 ? "no channel" : outbox.length > 0 ? "pending" : "delivered",
       channels: channels ?? [],

@@ -1,7 +1,8 @@
 /** Who may see the pages, and which forms are accepted. */
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { isSameText, markRefused, requireSignature } from "./auth.ts";
+import { markRefused, READ_ONLY, requireSignature } from "./auth.ts";
+import { isSameText } from "./callers.ts";
 import { ownAddress } from "./pages/index.ts";
 import { type PageContext, type PageEnv, showPage } from "./pages/page.ts";
 import { isOwnForm, type Sessions } from "./session.ts";
@@ -30,10 +31,24 @@ export const guardsOf = (sessions: Sessions | null, problem: Problem) => ({
   }),
   /** Reads the form. Accepts it only from a page of this session. */
   ownForm: formGuard(problem),
+  /** Refuses a reader, for a form that changes something. */
+  mayChange: adminsOnly(problem),
 });
 
 const setViewer = (c: PageContext, formToken: string | null) =>
-  c.set("viewer", { origin: new URL(c.req.url).origin, formToken, reloads: false });
+  c.set("viewer", {
+    origin: new URL(c.req.url).origin,
+    formToken,
+    reloads: false,
+    caller: c.get("caller"),
+  });
+
+const adminsOnly =
+  (problem: Problem): MiddlewareHandler<PageEnv> =>
+  async (c, next) =>
+    c.get("caller").role === "admin"
+      ? next()
+      : problem(c, 403, "Nothing was done", `It can't be: ${READ_ONLY}.`);
 
 const signedRequest: MiddlewareHandler<PageEnv> = (c, next) =>
   requireSignature(c, () => {
@@ -44,9 +59,10 @@ const signedRequest: MiddlewareHandler<PageEnv> = (c, next) =>
 const withSession =
   (sessions: Sessions): MiddlewareHandler<PageEnv> =>
   async (c, next) => {
-    const formToken = await sessions.read(c);
-    if (formToken !== null) {
-      setViewer(c, formToken);
+    const session = await sessions.read(c);
+    if (session !== null) {
+      c.set("caller", session.caller);
+      setViewer(c, session.formToken);
       return next();
     }
     const isGet = c.req.method === "GET";

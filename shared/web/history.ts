@@ -7,7 +7,7 @@ import { type Found, foundByCycle } from "./rows.ts";
 import type { CanaryView } from "./view.ts";
 
 /** The limits of one page: its violations, and the cycles that they come from. */
-const MAX_VIOLATIONS = 25;
+const MAX_VIOLATIONS = 10;
 const MAX_CYCLES = 10;
 /** Days that are searched for a cycle with violations. The day of `before` may have none before it. */
 const MAX_DAYS_SEARCHED = 2;

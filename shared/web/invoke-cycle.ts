@@ -1,13 +1,13 @@
-/** Has cycles run by another function of AWS Lambda, which holds the sources' tokens. */
+/** Has cycles run, and channels tried, by another function of AWS Lambda, which holds the tokens of sources and channels. */
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { AwsClient } from "aws4fetch";
 import type { CycleFunction } from "../config/api.ts";
-import { toCall } from "../cycle/call.ts";
+import { type AlertTestCall, type CycleCall, toAlertTestCall, toCall } from "../cycle/call.ts";
 import type { CycleOutcome } from "../cycle/outcome.ts";
 import { describeError } from "../errors.ts";
 import { type HttpAnswer, jsonOf, send } from "../http.ts";
-import { CycleNotRun, type RunCycle } from "./cycles.ts";
-import { OutcomeSchema } from "./outcome-schema.ts";
+import { CycleNotRun, type RunCycle, type TestAlerts } from "./cycles.ts";
+import { AlertTestSchema, OutcomeSchema } from "./outcome-schema.ts";
 
 /** What the answer to our own caller takes, after the cycle's. */
 const ANSWER_MS = 1_000;
@@ -27,18 +27,20 @@ const late = () => unanswered(504, "the cycle function did not answer in time");
 const failed = (what: string) =>
   new CycleNotRun(502, "cycle_failed", `the cycle function ${what}; its log says more`);
 
+type MakeCall = (answerByMs: number) => CycleCall | AlertTestCall;
+
 /**
- * Makes the function that runs a cycle by a synchronous call of Lambda. It is never sent twice: a second call would only
- * meet the lease of the first. Where the call fails, the cycle has either happened as a whole or not at all.
+ * Makes the function that makes a synchronous call of Lambda. It is never sent twice: a second call would only meet the lease
+ * of the first. Where the call fails, a cycle has either happened as a whole or not at all.
  */
-export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycle {
+function invoker({ name, region, endpoint }: CycleFunction) {
   const credentials = defaultProvider();
   const url = `${endpoint}/2015-03-31/functions/${encodeURIComponent(name)}/invocations`;
 
-  return async (request) => {
-    const leftMs = Math.max(0, (request.timeLeftMs?.() ?? LONGEST_MS) - ANSWER_MS);
+  return async (timeLeftMs: (() => number) | undefined, makeCall: MakeCall): Promise<unknown> => {
+    const leftMs = Math.max(0, (timeLeftMs?.() ?? LONGEST_MS) - ANSWER_MS);
     const signal = AbortSignal.timeout(leftMs);
-    const body = JSON.stringify(toCall(request, Date.now() + leftMs));
+    const body = JSON.stringify(makeCall(Date.now() + leftMs));
     try {
       const client = new AwsClient({ ...(await credentials()), service: "lambda", region });
       const headers = { "x-amz-invocation-type": "RequestResponse" };
@@ -53,7 +55,7 @@ export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycl
         isOnce: true,
         signal,
       });
-      return outcomeOf(answer);
+      return answerIn(answer);
     } catch (error) {
       if (error instanceof CycleNotRun) throw error;
       if (signal.aborted) throw late();
@@ -62,8 +64,31 @@ export function invokeCycles({ name, region, endpoint }: CycleFunction): RunCycl
   };
 }
 
-/** Reads Lambda's answer. @throws CycleNotRun where it is not the outcome of a cycle */
-function outcomeOf(answer: HttpAnswer): CycleOutcome {
+/** Makes the function that runs a cycle by a call of Lambda. */
+export function invokeCycles(cycleFunction: CycleFunction): RunCycle {
+  const invoke = invoker(cycleFunction);
+  return async (request) => {
+    const body = await invoke(request.timeLeftMs, (answerByMs) => toCall(request, answerByMs));
+    // The body itself is relayed: the schema would leave out what it does not name.
+    if (!OutcomeSchema.safeParse(body).success)
+      throw failed("gave an answer that is not the outcome of a cycle");
+    return body as CycleOutcome;
+  };
+}
+
+/** Makes the function that tries the alert channels by a call of Lambda. */
+export function invokeAlertTests(cycleFunction: CycleFunction): TestAlerts {
+  const invoke = invoker(cycleFunction);
+  return async ({ channel, timeLeftMs }) => {
+    const body = await invoke(timeLeftMs, (answerByMs) => toAlertTestCall(channel, answerByMs));
+    const parsed = AlertTestSchema.safeParse(body);
+    if (!parsed.success) throw failed("gave an answer that is not the outcome of a test");
+    return parsed.data;
+  };
+}
+
+/** Reads Lambda's answer. @throws CycleNotRun where the function gave none */
+function answerIn(answer: HttpAnswer): unknown {
   const { status, headers } = answer;
   if (status === 429) {
     const seconds = Math.ceil(Number(headers["retry-after"])) || TRY_AGAIN_SECONDS;
@@ -77,10 +102,7 @@ function outcomeOf(answer: HttpAnswer): CycleOutcome {
   }
   const body = jsonOf(answer);
   if (headers["x-amz-function-error"] !== undefined) throw errorOf(Object(body));
-  // The body itself is relayed: the schema would leave out what it does not name.
-  if (!OutcomeSchema.safeParse(body).success)
-    throw failed("gave an answer that is not the outcome of a cycle");
-  return body as CycleOutcome;
+  return body;
 }
 
 /** Describes an error of the function. Its message stays unseen: it can name what only operators may know. */

@@ -2,7 +2,7 @@
 import { INVARIANT_IDS } from "../invariants/index.ts";
 import type { CycleOutline, FoundRecord } from "../wire/schemas.ts";
 import type { InvariantSummary, Summary } from "./summary.ts";
-import { UPTIME_MS, type UptimeBars, uptimesOf } from "./uptime.ts";
+import { countsOf, cyclesByBar, UPTIME_MS, type UptimeBars, uptimesOf } from "./uptime.ts";
 import type { CanaryView } from "./view.ts";
 
 /** What a cycle found of one invariant. */
@@ -13,6 +13,8 @@ export interface Found extends FoundRecord {
 
 export interface InvariantRow extends InvariantSummary {
   readonly uptime: UptimeBars;
+  /** Its violations in each bar. */
+  readonly counts: readonly number[];
   /** The newest finding of the last 24 hours. */
   readonly latest: Found | null;
 }
@@ -33,9 +35,11 @@ export function invariantRows(
   cycles: readonly CycleOutline[],
 ): InvariantRow[] {
   const uptimes = uptimesOf(cycles, INVARIANT_IDS, nowMs);
+  const bars = cyclesByBar(cycles, nowMs);
   return invariants.map((i) => ({
     ...i,
     uptime: uptimes[i.id]!,
+    counts: countsOf(bars, i.id),
     latest: foundByCycle(cycles, i.id)[0] ?? null,
   }));
 }

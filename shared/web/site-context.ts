@@ -1,3 +1,4 @@
+import type { Tokens } from "./callers.ts";
 import type { RunCycle } from "./cycles.ts";
 import type { Guards, Problem } from "./guards.ts";
 import type { Sessions } from "./session.ts";
@@ -9,7 +10,7 @@ export interface Site {
   readonly runCycle: RunCycle;
   readonly view: CanaryView;
   /** Null where the function URL checks callers: nobody signs in, and each request must be signed. */
-  readonly adminToken: string | null;
+  readonly tokens: Tokens | null;
   readonly publicBadge: boolean;
   readonly log: (line: string) => void;
   /** Null where nobody signs in. */

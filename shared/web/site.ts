@@ -1,5 +1,6 @@
 /** The site: pages, the actions of their forms, the badge and the assets. */
 import { Hono } from "hono";
+import { BadCursor } from "../store/cursor.ts";
 import { registerRunCycleForm } from "./actions/run-cycle.ts";
 import { registerSilenceForms } from "./actions/silences.ts";
 import { requireSignature } from "./auth.ts";
@@ -13,7 +14,7 @@ import { type Page, type PageEnv, showPage } from "./pages/page.ts";
 import { registerSignIn } from "./pages/sign-in.tsx";
 import { createSessions } from "./session.ts";
 import type { Site } from "./site-context.ts";
-import { ASSETS } from "./ui/assets.ts";
+import { ASSETS, ICONS } from "./ui/assets.ts";
 import { renderProblem } from "./ui/problem.tsx";
 
 type RegisterPages = (app: Hono<PageEnv>, site: Site) => void;
@@ -29,13 +30,20 @@ const ROUTES: readonly RegisterPages[] = [
 
 /** Makes the site. Other paths fall through to the API. */
 export function createSite(options: Omit<Site, "sessions" | "guards" | "problem">): Hono<PageEnv> {
-  const { view, adminToken, log } = options;
-  const sessions = adminToken === null ? null : createSessions(adminToken, view.now);
+  const { view, tokens, log } = options;
+  const sessions = tokens === null ? null : createSessions(tokens, view.now);
   const problem: Problem = (c, status, title, text) =>
     showPage(c, renderProblem(view.environment, c.get("viewer") ?? null, title, text), status);
   const app = new Hono<PageEnv>();
   app.onError((error, c) => {
     log(failureLine(c, error));
+    if (error instanceof BadCursor)
+      return problem(
+        c,
+        404,
+        "There is no such page",
+        "The address names a place in a list that is not there.",
+      );
     if (error instanceof CycleNotRun)
       return problem(
         c,
@@ -70,4 +78,8 @@ function registerAssets(app: Hono<PageEnv>, { sessions }: Site): void {
     app.get(path, sessions ? (_, next) => next() : requireSignature, (c) =>
       c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
     );
+  // Browsers ask for it wherever a page has no icon of its own, such as a badge that is opened alone.
+  app.get("/favicon.ico", sessions ? (_, next) => next() : requireSignature, (c) =>
+    c.redirect(ICONS.off.path, 301),
+  );
 }

@@ -1,4 +1,5 @@
 /** The current state of every invariant, for pages, badge and metrics. It is read in one request. */
+import { describeBlindness } from "../alerts/blind.ts";
 import { isInForce, isSilenced, type Silence } from "../alerts/silence.ts";
 import type { RedSubject } from "../alerts/state.ts";
 import type { InvariantStatus } from "../wire/schemas.ts";
@@ -42,7 +43,13 @@ export async function readSummary({ store, checks, environment, now }: CanaryVie
   return {
     environment,
     nowMs,
+    memory,
     status,
+    /** What can't be judged or read, and why; null where nothing is blind. */
+    blind: describeBlindness(memory, {
+      invariants: checks.all.flatMap(({ id }) => (checks.off.has(id) ? [] : [id])),
+      nowMs,
+    }),
     /** Null before the first full cycle. */
     checkedAtMs: memory.lastFullCycle?.atMs ?? null,
     isFresh: isFresh(memory.lastFullCycle?.atMs ?? null, nowMs),

@@ -1,6 +1,8 @@
 /** What the app needs of a canary, and what of it pages get. */
 import type { Canary } from "../canary.ts";
 import type { AlertSettings } from "../cycle/outcome.ts";
+import type { EpisodeStore } from "../store/episodes.ts";
+import type { LatestStore } from "../store/latest.ts";
 import type { LeaseStore } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
 
@@ -8,13 +10,15 @@ import type { Store } from "../store/store.ts";
 export interface AppCanary extends Pick<Canary, "checks" | "now" | "redact"> {
   readonly store: Pick<Store, "freshness" | "history" | "silences"> & {
     readonly lease: Pick<LeaseStore, "read">;
+    readonly episodes: Pick<EpisodeStore, "list" | "get">;
+    readonly latest: Pick<LatestStore, "read">;
   };
   readonly alerts: Pick<AlertSettings, "environment">;
 }
 
 /** The readable part of a canary. Pages get this, so they can't silence or run a cycle. */
 export interface CanaryView {
-  readonly store: Pick<AppCanary["store"], "freshness" | "history" | "lease">;
+  readonly store: Pick<AppCanary["store"], "freshness" | "history" | "lease" | "episodes" | "latest">;
   readonly checks: AppCanary["checks"];
   readonly environment: string;
   /** Unix ms. */

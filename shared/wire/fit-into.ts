@@ -4,6 +4,9 @@ import { cut } from "../text.ts";
 /** Lambda answers at most 6,291,556 bytes; headers and the JSON's own escapes are in this margin. */
 export const MAX_ANSWER_BYTES = 5_000_000;
 
+/** How long lists may be at most, in steps, where no text may be cut. */
+const SHORTER_LISTS = [20, 5, 1];
+
 /** How far lists and texts are cut, in steps, until the whole fits. */
 const CUTS = [
   { listed: 500, characters: 10_000 },
@@ -12,7 +15,7 @@ const CUTS = [
 ] as const;
 
 /** Cuts lists and texts. Next to a list that was cut, `{name}_total` says how long it was. */
-function cutTo(value: unknown, limits: (typeof CUTS)[number]): unknown {
+function cutTo(value: unknown, limits: { readonly listed: number; readonly characters: number }): unknown {
   const { listed, characters } = limits;
   if (typeof value === "string") return cut(value, characters);
   if (Array.isArray(value)) return value.slice(0, listed).map((item) => cutTo(item, limits));
@@ -38,4 +41,16 @@ export function fitInto<T extends object>(value: T, maxBytes: number): T {
     fitting = cutTo(value, limits) as T;
   }
   return fitting;
+}
+
+/**
+ * Returns the value with its lists cut so far that its JSON has at most that many bytes. Texts stay whole: a command that is
+ * made of half a name is a wrong one. Null where that is not enough.
+ */
+export function fitLists<T extends object>(value: T, maxBytes: number): T | null {
+  for (const listed of SHORTER_LISTS) {
+    const fitting = cutTo(value, { listed, characters: Number.POSITIVE_INFINITY }) as T;
+    if (bytesOf(fitting) <= maxBytes) return fitting;
+  }
+  return null;
 }

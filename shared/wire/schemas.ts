@@ -101,6 +101,12 @@ export const Cycle = z
     found: z.record(z.string(), Found).optional(),
     verdicts: z.record(z.string(), VerdictSchema),
     ...changes,
+    /** Whether it ran every invariant. Absent in records of older versions, as are the two below. */
+    is_full: z.boolean().optional(),
+    /** How long each source took. Of a cycle that ran every invariant. */
+    source_latency_ms: z.record(z.string(), z.number().int()).optional(),
+    /** How many subjects were red after it, each counted once. Of a cycle that ran every invariant. */
+    red_subjects: z.number().int().optional(),
   })
   .openapi("Cycle");
 
@@ -110,6 +116,130 @@ export const ViolationsPage = z
 export const CyclesPage = z
   .object({ cycles: list(Cycle), next_cursor: z.string().nullable() })
   .openapi("CyclesPage");
+
+/** One cycle, and the times of those before and after it; null where there is none within a week. */
+export const CycleBetween = z
+  .object({ cycle: Cycle, previous: Instant.nullable(), next: Instant.nullable() })
+  .openapi("CycleBetween");
+
+/** What a plot of some days shows of one cycle. Null where its record does not say it. */
+const CyclePoint = z.object({
+  time: Instant,
+  duration_ms: z.number().int(),
+  source_latency_ms: z.record(z.string(), z.number().int()).nullable(),
+  red_subjects: z.number().int().nullable(),
+});
+export const CycleSeries = z.object({ points: list(CyclePoint) }).openapi("CycleSeries");
+
+/** Why an episode is open although the last cycle did not find it. */
+export const HELD = ["unseen", "off", "uncounted"] as const;
+
+/** One subject's red of one invariant, from the cycle in which it began to the one in which it ended. */
+export const EpisodeSchema = z
+  .object({
+    id: z.string().openapi({ example: "S-02-20261123T103000123Z-0f1e2d3c4b5a6978" }),
+    invariant_id: Id,
+    /** The worst that any cycle found. */
+    severity: Severity,
+    subject: z.string(),
+    since: Instant,
+    /** Null while it is open. */
+    until: Instant.nullable(),
+    /** How many cycles found it. Those that could not look are not counted. */
+    cycles: z.number().int(),
+    /** Null while it is open; "unknown" where the canary's state was lost meanwhile, and `until` is when it was last recorded. */
+    ended: z.enum(["recovered", "gone", "unknown"]).nullable(),
+    /**
+     * Why it is open although the last cycle did not find it: it could not be looked at, the invariant is off, or it is one of
+     * those that the memory only counts. Null otherwise.
+     */
+    held: z.enum(HELD).nullable(),
+    /** Whether it was on the roster when it began; null where the roster was not read. */
+    on_roster: z.boolean().nullable(),
+    /** Null where the violation was not recorded. */
+    first_violation_id: z.number().int().nullable(),
+    last_violation_id: z.number().int().nullable(),
+    /** As the first cycle found it; null where that is not known. */
+    first_state: ObservedState.nullable(),
+    /** As the last full cycle found it. */
+    last_state: ObservedState.nullable(),
+    /** `last_state` in words. */
+    words: z.string().nullable(),
+    /** When it was worst: the number of what was wrong, such as slots beyond the cap, and that in words where they are known. */
+    peak: z.object({ at: Instant, value: z.number().int(), words: z.string().nullable() }),
+  })
+  .openapi("Episode");
+export const EpisodesPage = z
+  .object({ episodes: list(EpisodeSchema), next_cursor: z.string().nullable() })
+  .openapi("EpisodesPage");
+
+const AgentRed = z.object({
+  invariant_id: Id,
+  severity: Severity,
+  since: Instant,
+  cycles: z.number().int(),
+  episode_id: z.string(),
+});
+/** As the last full cycle saw it. A number is null where its source was not read. */
+const agentCounts = {
+  on_roster: z.boolean().nullable(),
+  max_parallel_tasks: z.number().int().nullable(),
+  slots_used: z.number().int().nullable(),
+  running: z.number().int().nullable(),
+  queued: z.number().int().nullable(),
+};
+export const AgentSummary = z
+  .object({ name: z.string(), ...agentCounts, red: list(AgentRed) })
+  .openapi("AgentSummary");
+export const AgentsPage = z
+  .object({
+    /** When the roster, the slots and the rows were read; null before the first full cycle. */
+    seen_at: Instant.nullable(),
+    /** Lines for what could not be read then. */
+    unread: list(z.string()),
+    /** The red ones first. */
+    agents: list(AgentSummary),
+    /** How many agents of the roster had no place in what is kept. */
+    left_out: z.number().int(),
+  })
+  .openapi("AgentsPage");
+
+const SeenSlot = z.object({
+  id: z.string(),
+  acquired_at: Instant.nullable(),
+  /** -2: its hash is missing; -1: it never expires; null where it has none. */
+  ttl_seconds: z.number().nullable(),
+});
+const SeenRow = z.object({
+  id: z.string(),
+  status: z.enum(["queued", "running"]),
+  started_at: z.string().nullable(),
+  queued_at: Instant.nullable(),
+  triggered_by: z.string().nullable(),
+});
+export const AgentSchema = z
+  .object({
+    name: z.string(),
+    seen_at: Instant.nullable(),
+    unread: list(z.string()),
+    ...agentCounts,
+    /** The first of them; `slots_used` counts all. Null where they were not read or had no place in what is kept. */
+    slots: list(SeenSlot).nullable(),
+    /** The first of them; `running` and `queued` count all. Null as above. */
+    rows: list(SeenRow).nullable(),
+    red: list(
+      AgentRed.extend({
+        title: z.string(),
+        words: z.string().nullable(),
+        state: ObservedState.nullable(),
+        /** Commands that show whether it is still so, and that fix it; and what the fix does to a run that is alive after all. */
+        verify: list(z.string()),
+        fix: list(z.string()),
+        safe: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi("Agent");
 
 export const ViolationStats = z
   .object({
@@ -127,11 +257,22 @@ export const SilenceSchema = z
     id: z.string(),
     invariant_id: Id,
     subject: z.string().nullable(),
-    until: Instant,
+    /** Null where only the recovery ends it. */
+    until: Instant.nullable(),
+    /** Whether it ends by itself once all that it covers has recovered. */
+    until_recovered: z.boolean(),
     reason: z.string(),
+    /** Who made it: the token's name, the name that the person gave, or the caller's ARN. */
+    by: z.string(),
     created_at: Instant,
   })
   .openapi("Silence");
+
+/** The answer to a silence that was made. */
+export const SilenceCreated = SilenceSchema.extend({
+  /** What could not be checked: whether there is such a subject while the roster is not known. */
+  note: z.string().nullable(),
+}).openapi("SilenceCreated");
 
 export const SilencesList = z.object({ silences: list(SilenceSchema) }).openapi("Silences");
 
@@ -142,6 +283,8 @@ export const Status = z
     cycle_duration_ms: z.number().int().nullable(),
     checks_off_reasons: OffReasons,
     sources_unavailable: list(z.string()),
+    /** What can't be judged or read, and why, in a line; null where nothing is blind. Absent in answers of older versions. */
+    blind: z.string().nullable().optional(),
     alerts: z.object({
       status: z.enum(["no channel", "delivered", "pending"]),
       /** Those of the last full cycle; empty before the first. */
@@ -190,9 +333,19 @@ export type CycleOutline = Pick<CycleRecord, "snapshot_time" | "trigger" | "chec
   readonly verdicts: Readonly<Record<string, Pick<VerdictRecord, "status">>>;
 };
 
+export type EpisodeRecord = Readonly<z.infer<typeof EpisodeSchema>>;
+export type EpisodesBody = Readonly<z.infer<typeof EpisodesPage>>;
+export type CyclePointRecord = Readonly<z.infer<typeof CyclePoint>>;
+export type AgentSummaryRecord = Readonly<z.infer<typeof AgentSummary>>;
+export type AgentsBody = Readonly<z.infer<typeof AgentsPage>>;
+export type AgentBody = Readonly<z.infer<typeof AgentSchema>>;
+export type SeenSlotRecord = Readonly<z.infer<typeof SeenSlot>>;
+export type SeenRowRecord = Readonly<z.infer<typeof SeenRow>>;
+
 export type StatusBody = Readonly<z.infer<typeof Status>>;
 /** The state of one invariant in `/api/canary/status`. */
 export type InvariantStatus = Readonly<StatusBody["invariants"][number]>;
 export type SilenceBody = Readonly<z.infer<typeof SilenceSchema>>;
+export type SilenceCreatedBody = Readonly<z.infer<typeof SilenceCreated>>;
 export type SilencesBody = Readonly<z.infer<typeof SilencesList>>;
 export type ViolationsBody = Readonly<z.infer<typeof ViolationsPage>>;

@@ -36,6 +36,7 @@ describe("an alert", () => {
         kind: "spread",
         invariant: INVARIANTS.find((i) => i.id === "S-02")!,
         severity: "critical",
+        channels: ["slack"],
         findings,
         previousViolationAtMs: null,
         redSinceMs: 0,

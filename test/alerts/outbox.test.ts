@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Alert, type Channel, makeAlert, type Pending } from "../../shared/alerts/alert.ts";
 import { NotDelivered, type Senders } from "../../shared/alerts/channels/channel.ts";
 import { deliver, GIVE_UP_AFTER_MS, isDue, pending } from "../../shared/alerts/outbox.ts";
+import { oneByOne } from "../support/alert.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -9,16 +10,17 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 
+/** One whose key ends with a kind is of that kind. */
 const alertOf = (key: string): Alert =>
   makeAlert(
     {
       key,
-      kind: "broke",
+      kind: key.endsWith("recovered") ? "recovered" : "broke",
       environment: "test",
       invariantId: "S-02",
       title: "Slot overbooking",
       severity: "critical",
-      summary: "1 slot(s) above the cap across 1 agent(s): alpha",
+      summary: "1 slot above the cap across 1 agent: alpha",
       lines: [],
       runbook: null,
       context: [],
@@ -44,12 +46,12 @@ function office(channels: readonly Channel[] = ["slack"]) {
     Object.fromEntries(
       [...configured].map((channel) => [
         channel,
-        async ({ key }: Alert) => {
+        oneByOne(async ({ key }) => {
           tried.push(`${channel} ${key}`);
           const answer = answers.get(`${channel} ${key}`) ?? answers.get(channel) ?? "ok";
           if (typeof answer === "number") nowMs += answer;
           else if (answer !== "ok") throw answer;
-        },
+        }),
       ]),
     );
   return {
@@ -114,10 +116,10 @@ describe("what waits is reported", () => {
     const sent: Alert[] = [];
     let nowMs = START_MS;
     let outbox: readonly Pending[] = [pending(alertOf("a"), ["slack"], nowMs)];
-    const slack = async (alert: Alert) => {
+    const slack = oneByOne(async (alert) => {
       sent.push(alert);
       throw down();
-    };
+    });
     for (let attempt = 0; attempt < 3; attempt += 1) {
       ({ outbox } = await deliver(outbox, { slack }, () => nowMs, nowMs + SECOND_MS));
       nowMs += HOUR_MS;
@@ -134,7 +136,7 @@ describe("what waits is reported", () => {
   test("what it is given is not changed: only what it gives back is to be remembered", async () => {
     const outbox = [pending(alertOf("a"), ["slack", "sns"], START_MS)];
     const before = structuredClone(outbox);
-    const slack = async () => {};
+    const slack = oneByOne(async () => {});
     const { outbox: after } = await deliver(outbox, { slack }, () => START_MS, START_MS + SECOND_MS);
     expect(outbox).toEqual(before);
     expect(after).not.toEqual(before);
@@ -268,10 +270,10 @@ describe("a channel that is down", () => {
   test("does not answer: it is cut off after five seconds, told so, and counts as down", async () => {
     vi.useFakeTimers({ now: START_MS });
     let signal: AbortSignal | undefined;
-    const slack = (_: Alert, given: AbortSignal) => {
+    const slack = oneByOne((_, given) => {
       signal = given;
-      return new Promise<void>(() => {});
-    };
+      return new Promise(() => {});
+    });
     const outbox = ["a", "b"].map((key) => pending(alertOf(key), ["slack"], START_MS));
     const delivery = deliver(outbox, { slack }, Date.now, START_MS + 12 * SECOND_MS);
     await vi.advanceTimersByTimeAsync(5 * SECOND_MS);
@@ -288,8 +290,8 @@ describe("a channel that is down", () => {
     vi.useFakeTimers({ now: START_MS });
     const told: string[] = [];
     const senders: Senders = {
-      slack: () => new Promise<void>(() => {}),
-      sns: async ({ key }) => void told.push(key),
+      slack: oneByOne(() => new Promise(() => {})),
+      sns: oneByOne(async ({ key }) => told.push(key)),
     };
     const outbox = ["a", "b"].map((key) => pending(alertOf(key), ["slack", "sns"], START_MS));
     const delivery = deliver(outbox, senders, Date.now, START_MS + 12 * SECOND_MS);
@@ -301,7 +303,7 @@ describe("a channel that is down", () => {
 
   test("does not answer, and less than five seconds are left: it is cut off when they are over", async () => {
     vi.useFakeTimers({ now: START_MS });
-    const slack = () => new Promise<void>(() => {});
+    const slack = oneByOne(() => new Promise(() => {}));
     const outbox = [pending(alertOf("a"), ["slack"], START_MS)];
     const delivery = deliver(outbox, { slack }, Date.now, START_MS + SECOND_MS);
     await vi.advanceTimersByTimeAsync(SECOND_MS);
@@ -349,6 +351,33 @@ describe("an alert that a channel refuses for what it is (HTTP 400)", () => {
     expect((await it.delivers()).delivered).toBe(1);
     it.wait(MINUTE_MS);
     expect((await it.delivers()).tried).toEqual(["slack bad"]);
+  });
+});
+
+describe("a page that is refused, and its end", () => {
+  const paged = () => office(["pagerduty"]);
+
+  test("the end waits for it: what was never opened is not closed", async () => {
+    const it = paged();
+    it.gets("1 broke", "1 recovered");
+    it.answers("pagerduty 1 broke", refused());
+    expect((await it.delivers()).tried).toEqual(["pagerduty 1 broke"]);
+    it.answers("pagerduty 1 broke", "ok");
+    it.wait(MINUTE_MS);
+    expect((await it.delivers()).tried).toEqual(["pagerduty 1 broke", "pagerduty 1 recovered"]);
+  });
+
+  test("the next red pages all the same, and what was before it is given up: it would close the page", async () => {
+    const it = paged();
+    it.gets("1 broke", "1 recovered");
+    it.answers("pagerduty 1 broke", refused());
+    await it.delivers();
+    it.gets("2 broke");
+    expect(await it.delivers()).toMatchObject({
+      tried: ["pagerduty 2 broke"],
+      dropped: ["pagerduty 1 broke", "pagerduty 1 recovered"],
+      outbox: [],
+    });
   });
 });
 

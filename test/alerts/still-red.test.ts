@@ -102,7 +102,7 @@ describe("an agent that was red", () => {
   test("is red, not unknown, where it is all that there is and the look names it as unseen", () => {
     expect(leaving({ unseen: [{ subject: "ruby" }] }, RUBY)).toEqual({
       status: "red",
-      reason: "none of 1 subject(s) could be seen (still red: ruby)",
+      reason: "none of 1 subject could be seen (still red: ruby)",
       found: 0,
     });
   });
@@ -144,7 +144,7 @@ describe("names", () => {
 
   test("those that the memory could not keep are counted, alone and beside others", () => {
     const look = { healthy: ["opal"], unseen: [{ subject: "ruby" }] };
-    const counted = "40 subject(s) that the memory only counts";
+    const counted = "40 subjects that the memory only counts";
     expect(leaving(look, stateWith({}, 40))).toEqual({
       status: "red",
       reason: `still red but not seen: ${counted}`,

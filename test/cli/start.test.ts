@@ -26,13 +26,14 @@ async function loadedBy(entry: string): Promise<string[]> {
   return [...loaded];
 }
 
-test("no page, no client of a service and nothing of infra but the drill's and the fleet's options", async () => {
+test("no page, no client of a service and nothing of infra but the options of its commands", async () => {
   const loaded = await loadedBy("functions/cli.ts");
-  const packages = loaded.filter((path) => !path.includes("/") && !path.startsWith("node:"));
+  const packages = loaded.filter((path) => !/\/|^node:|^package\.json$/.test(path));
   expect(packages.sort()).toEqual(["commander", "picocolors"]);
   expect(loaded.filter((path) => path.startsWith("infra/")).sort()).toEqual([
     "infra/drill/commands.ts",
     "infra/fleet/commands.ts",
+    "infra/local/commands.ts",
   ]);
   expect(loaded.filter((path) => /^shared\/(web|wire|store|sources|cycle)\/|\.tsx$|^@/.test(path))).toEqual(
     [],

@@ -3,12 +3,17 @@ import { expect, test } from "vitest";
 import { watch } from "../../shared/cli/watch.ts";
 
 /** Watches with a stopped clock until all looks are used. */
-async function watched(looks: (() => Promise<string>)[], clears = false) {
+async function watched(
+  looks: (() => Promise<string>)[],
+  clears = false,
+  renderError?: (error: Error) => string,
+) {
   const stopping = new AbortController();
   const written: string[] = [];
   const naps: number[] = [];
   await watch({
     look: () => (looks.shift() ?? (async () => "?"))(),
+    ...(renderError && { renderError }),
     everyMs: 30_000,
     signal: stopping.signal,
     write: (text) => written.push(text),
@@ -43,6 +48,12 @@ test("what goes wrong is shown, and it goes on", async () => {
 test("a terminal is cleared before each, and nothing else is", async () => {
   expect((await watched([async () => "one"], true)).written[0]).toContain("\u001b[H\u001b[2J\u001b[3Jone\n");
   expect((await watched([async () => "one"])).written[0]).not.toContain("\u001b");
+});
+
+test("for programs: a line for each look and for each failure, and nothing else, on a terminal too", async () => {
+  const looks = [async () => '{"a":1}', () => Promise.reject(new Error("gone")), async () => '{"a":2}'];
+  const { written } = await watched(looks, true, ({ message }) => JSON.stringify({ error: message }));
+  expect(written).toEqual(['{"a":1}\n', '{"error":"gone"}\n', '{"a":2}\n']);
 });
 
 test("ended while it looks, it draws no more", async () => {

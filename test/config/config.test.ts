@@ -40,6 +40,7 @@ function problemsOf(load: (env: Environment) => unknown, env: Environment): read
 }
 
 describe("an environment without any variable", () => {
+  const noLimits = { minSeverity: null, invariants: [] };
   const nothing = {
     sources: {
       sqlite: { url: null, authToken: null, lockMs: 100 },
@@ -47,8 +48,14 @@ describe("an environment without any variable", () => {
       redis: { url: null, token: null },
       docker: { hosts: null, ca: null, cert: null, key: null },
     },
-    channels: { slack: { webhookUrl: null }, sns: { topicArn: null } },
-    alerts: { environment: "local", statusUrl: null },
+    channels: {
+      slack: { webhookUrl: null, ...noLimits },
+      sns: { topicArn: null, format: "text", ...noLimits },
+      webhook: { url: null, secret: null, ...noLimits },
+      pagerduty: { routingKey: null, url: "https://events.pagerduty.com/v2/enqueue", ...noLimits },
+      eventbridge: { bus: null, ...noLimits },
+    },
+    alerts: { environment: "local", statusUrl: null, runbooksUrl: null, heartbeatUrl: null },
     policy: {
       onRecovery: true,
       onSpread: true,
@@ -83,8 +90,18 @@ describe("an environment without any variable", () => {
     "SEVERITIES",
     "CANARY_ENVIRONMENT",
     "CANARY_STATUS_URL",
+    "RUNBOOKS_URL",
+    "HEARTBEAT_URL",
     "SLACK_WEBHOOK_URL",
+    "SLACK_MIN_SEVERITY",
+    "SLACK_INVARIANTS",
     "ALERT_TOPIC_ARN",
+    "SNS_FORMAT",
+    "WEBHOOK_URL",
+    "WEBHOOK_SECRET",
+    "PAGERDUTY_ROUTING_KEY",
+    "PAGERDUTY_URL",
+    "EVENT_BUS",
     "ALERT_ON_RECOVERY",
     "ALERT_ON_SPREAD",
     "ALERT_REMIND_HOURS",
@@ -430,10 +447,9 @@ describe("the tokens of the API and the command line", () => {
     ]);
   });
 
-  test("PLATFORM_URL and PLATFORM_TOKEN name the platform; an address that is given stands in for the first", () => {
+  test("PLATFORM_URL and PLATFORM_TOKEN name the platform", () => {
     const env = { PLATFORM_URL: "https://t.example.com/base/", PLATFORM_TOKEN: "t" };
-    expect(loadPlatform(undefined, env)).toEqual({ url: "https://t.example.com/base", token: "t" });
-    expect(loadPlatform("http://127.0.0.1:8000", env)).toEqual({ url: "http://127.0.0.1:8000", token: "t" });
+    expect(loadPlatform(env)).toEqual({ url: "https://t.example.com/base", token: "t" });
   });
 
   test.each([
@@ -443,7 +459,7 @@ describe("the tokens of the API and the command line", () => {
     "https://me:hunter2@t.example.com",
     "https://t.example.com/?token=hunter2",
   ])("a platform at %s is refused, without its secrets", (url) => {
-    const problems = problemsOf((env) => loadPlatform(undefined, env), {
+    const problems = problemsOf(loadPlatform, {
       PLATFORM_URL: url,
       PLATFORM_TOKEN: "two words",
     });
@@ -459,6 +475,7 @@ describe("the tokens of the API and the command line", () => {
       dockerHost: "unix:///var/run/docker.sock",
       dockerCertPath: undefined,
       adminToken: undefined,
+      readTokens: [],
       publicBadge: false,
       variables: {},
     });
@@ -466,6 +483,7 @@ describe("the tokens of the API and the command line", () => {
       dockerHost: "tcp://d:2376",
       dockerCertPath: "/certs",
       adminToken: ADMIN_TOKEN,
+      readTokens: [],
       publicBadge: false,
       variables: {},
     });

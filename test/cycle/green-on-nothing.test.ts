@@ -90,7 +90,7 @@ describe("an empty roster", () => {
 });
 
 describe("fewer agents than EXPECT_AGENTS", () => {
-  const why = "the roster has 2 agent(s), EXPECT_AGENTS says at least 3";
+  const why = "the roster has 2 agents, EXPECT_AGENTS says at least 3";
 
   test("nothing is green, and each says how many there are", async () => {
     const canary = await canaryOf({ expectAgents: 3 });

@@ -822,14 +822,14 @@ describe("containers of agents that are not on the roster", () => {
     expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 1, unseen: [] });
     expect(report.sources_unavailable).toHaveLength(1);
     const [line] = report.sources_unavailable;
-    expect(line).toMatch(/^docker\.roster: 10 running container\(s\) of no agent on the roster: 0{9}/);
+    expect(line).toMatch(/^docker\.roster: 10 running containers of no agent on the roster: 0{9}/);
     expect(line).toHaveLength(300);
     expect((await canary.memory()).lastFullCycle?.sourcesUnavailable).toEqual([line]);
     expect((await canary.memory()).blindSources).toEqual({});
 
     canary.set({ zombies: zombiesOf([container("hunter2"), container("alpha")]) });
     expect((await canary.cycle()).sources_unavailable).toEqual([
-      "docker.roster: 1 running container(s) of no agent on the roster: ***",
+      "docker.roster: 1 running container of no agent on the roster: ***",
     ]);
   });
 });
@@ -982,12 +982,12 @@ describe("what is written down", () => {
         violations: 2,
         first_violation_id: idsOf("S-01")[0],
         summary:
-          "2 slot(s) without a running row and 0 running row(s) without a slot across 2 agent(s): alpha, beta",
+          "2 slots without a running row and 0 running rows without a slot across 2 agents: alpha, beta",
       },
       "R-01": {
         violations: 1,
         first_violation_id: idsOf("R-01")[0],
-        summary: "1 zombie claude process(es) across 1 agent(s): alpha",
+        summary: "1 zombie claude process across 1 agent: alpha",
       },
     });
     for (const [id, { first_violation_id, violations: count }] of Object.entries(found!)) {

@@ -71,16 +71,16 @@ describe("S-01 is red for alpha, and alpha's slots can't be read any more", () =
     expect(report).toMatchObject(NOTHING_NEW);
     expect(report.verdicts["S-01"]).toMatchObject({
       status: "red",
-      reason: "none of 2 subject(s) could be seen (still red: alpha)",
+      reason: "none of 2 subjects could be seen (still red: alpha)",
     });
     expect(report.verdicts["S-02"]).toMatchObject({
       status: "unknown",
-      reason: "none of 2 subject(s) could be seen",
+      reason: "none of 2 subjects could be seen",
     });
     expect(await stateIn(canary)).toMatchObject({
       status: "red",
       blindCycles: 1,
-      blindReason: "none of 2 subject(s) could be seen",
+      blindReason: "none of 2 subjects could be seen",
     });
   });
 
@@ -172,7 +172,7 @@ test("what the memory could not keep, and nobody can look at: red by its number 
   expect(report).toMatchObject(NOTHING_NEW);
   expect(report.verdicts["S-01"]).toMatchObject({
     status: "red",
-    reason: "still red but not seen: 3 subject(s) that the memory only counts",
+    reason: "still red but not seen: 3 subjects that the memory only counts",
   });
   canary.set({ slots: slotsOf({}) });
   expect((await canary.cycle("S-01")).recoveries).toHaveLength(1);

@@ -46,7 +46,7 @@ test("another installation on the same daemon is a line of the report for ever, 
   const report = await cyclesLater(canary);
   expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 2 });
   expect(report.sources_unavailable).toEqual([
-    "docker.roster: 2 running container(s) of no agent on the roster: left-over, theirs",
+    "docker.roster: 2 running containers of no agent on the roster: left-over, theirs",
   ]);
   expect((await canary.memory()).lastFullCycle?.sourcesUnavailable).toEqual(report.sources_unavailable);
   expect((await canary.memory()).blindSources).toEqual({});
@@ -60,7 +60,7 @@ test("nor are its containers that can't be read: they belong to that line", asyn
   const report = await cyclesLater(canary);
   expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 2, unseen: [] });
   expect(report.sources_unavailable).toEqual([
-    "docker.roster: 2 running container(s) of no agent on the roster: left-over, theirs",
+    "docker.roster: 2 running containers of no agent on the roster: left-over, theirs",
   ]);
   expect((await canary.memory()).blindSources).toEqual({});
   expect(taken(sent)).toEqual([]);
@@ -75,7 +75,7 @@ test("an agent's own container that can't be read is still an alert, also behind
   expect(report.verdicts["R-01"]).toMatchObject({ status: "green", checked: 1, unseen: ["alpha"] });
   expect(report.sources_unavailable).toEqual([
     "docker.exec[alpha]: the container is paused",
-    expect.stringMatching(/^docker\.roster: 150 running container\(s\) of no agent on the roster: /),
+    expect.stringMatching(/^docker\.roster: 150 running containers of no agent on the roster: /),
   ]);
   expect(taken(sent)).toEqual([expect.stringMatching(/^blind \D*docker\.exec\[alpha\]/)]);
 });
@@ -95,7 +95,7 @@ test("the same holds where a new red is read again, and they can't be read then"
   expect(report.violations).toMatchObject([{ invariant_id: "R-01", subject: "alpha" }]);
   expect(report.sources_unavailable).toEqual([
     "docker.exec[beta]: the container is paused",
-    "docker.roster: 1 running container(s) of no agent on the roster: theirs",
+    "docker.roster: 1 running container of no agent on the roster: theirs",
   ]);
 });
 

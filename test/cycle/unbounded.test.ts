@@ -163,7 +163,7 @@ test("200,000 lines of what could not be read, also where a red is read again", 
   if (outcome.kind !== "done") throw new Error("the cycle did not happen");
   expect(outcome.report.transitions).toMatchObject([{ invariant_id: "S-01" }]);
   expect(outcome.report.sources_unavailable).toHaveLength(501);
-  expect(outcome.report.sources_unavailable.at(-1)).toBe("and 199500 more line(s)");
+  expect(outcome.report.sources_unavailable.at(-1)).toBe("and 199500 more lines");
 });
 
 describe("a line", () => {

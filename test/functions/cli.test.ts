@@ -41,7 +41,7 @@ test.for([
   [
     "an invariant that is not there",
     ["cycle", "--invariants", "S-01,X-99"],
-    /unknown invariant\(s\): X-99; there are H-01, H-02/,
+    /there is no invariant X-99; there are H-01, H-02/,
   ],
   ["an empty list", ["cycle", "--invariants", ","], /--invariants names none/],
   [
@@ -67,6 +67,27 @@ test("watch: a canary that is gone is said, looked for again, and Ctrl-C ends it
   child.kill("SIGINT");
   expect((await exited)[0]).toBe(0);
   expect(out).not.toContain("\u001b");
+});
+
+test("watch --json: each look is a line of JSON, also one that fails", async () => {
+  const env = { PATH: process.env.PATH, CANARY_URL: "http://127.0.0.1:1", CANARY_TOKEN: "t" };
+  const child = spawn(process.execPath, [...RUNTIME, CLI, "watch", "--every", "1s", "--json"], { env });
+  const exited = once(child, "exit");
+  let out = "";
+  child.stdout.on("data", (chunk) => {
+    out += chunk;
+  });
+  await until(async () => expect(out.split("\n").length).toBeGreaterThan(2));
+  child.kill("SIGINT");
+  expect((await exited)[0]).toBe(0);
+  for (const line of out.trim().split("\n"))
+    expect(JSON.parse(line)).toEqual({ error: expect.stringMatching(/^CANARY_URL does not answer/) });
+});
+
+test("watch --help says its default once", async () => {
+  const { out } = await canary({}, "watch", "--help");
+  expect(out.match(/default/g)).toHaveLength(1);
+  expect(out).toContain("(default: 30s)");
 });
 
 test.for([
@@ -174,7 +195,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   test("fewer agents than EXPECT_AGENTS: unknown, with both numbers, and 2", async () => {
     const { code, out } = await canary({ ...local(), EXPECT_AGENTS: "2" }, "cycle");
     expect(code).toBe(2);
-    expect(out).toMatch(/\? S-02 {2}unknown .*the roster has 1 agent\(s\), EXPECT_AGENTS says at least 2/);
+    expect(out).toMatch(/\? S-02 {2}unknown .*the roster has 1 agent, EXPECT_AGENTS says at least 2/);
     expect(out).not.toContain("green");
   });
 
@@ -200,7 +221,9 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       expect(code).toBe(1);
       expect(out).toMatch(/✗ S-01 {2}red .* {2}1 checked, 1 unseen: ruby, still red but not seen: ruby/);
       expect(out).not.toMatch(/violation|broke|spread|recovered/);
-      expect((await canary(remote, "status")).out).toMatch(/✗ S-01 {2}red .*, 1 checked, red: ruby/);
+      expect((await canary(remote, "status")).out).toMatch(
+        /✗ S-01 {2}red .* {2}critical, red: ruby, 1 checked/,
+      );
       const { cycles } = (await (
         await fetch(`${api.url}/api/canary/cycles?limit=1`, { headers: { authorization: `Bearer ${TOKEN}` } })
       ).json()) as { cycles: { verdicts: Record<string, object>; violation_count: number }[] };
@@ -234,11 +257,11 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
       expect(await canary(remote, "cycle")).toMatchObject({ code: 1, err: "" });
       const status = await canary(remote, "status");
       expect(status.code).toBe(0);
-      expect(status.out).toMatch(/✗ E-05 {2}red .* since .*, red: ruby/);
+      expect(status.out).toMatch(/✗ E-05 {2}red \d+ s .* {2}major, red: ruby/);
       // The last 24 hours: half an hour for each character, the newest on the right.
-      expect(status.out).toMatch(/✗ E-05 {2}red .* {2}·{47}█ {2}since/);
-      expect(status.out).toMatch(/✓ S-01 {2}green .* {2}·{47}▁ {2}since/);
-      expect(status.out).toContain("24 h, half an hour each: █ red, ▒ unknown, ▁ green, – off, · missing");
+      expect(status.out).toMatch(/✗ E-05 {2}red .* {2}·{47}█ {2}major/);
+      expect(status.out).toMatch(/✓ S-01 {2}green .* {2}·{47}▁$/m);
+      expect(status.out).toContain("24 h, 30 min each: █ red, ▒ unknown, ▁ green, – off, · missing");
       const json = JSON.parse((await canary(remote, "status", "--json")).out);
       expect(json.invariants).toHaveLength(INVARIANTS.length);
       const violations = await canary(remote, "violations", "--invariant", "E-05", "--json");

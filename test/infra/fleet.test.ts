@@ -421,10 +421,7 @@ describe("on the command line", () => {
     const tried = await canary(env, "deploy", "--dry-run");
     expect(tried).toMatchObject({ code: 0, err: "", out: expect.stringContaining("nothing was written") });
     expect(await canary(env, "status")).toMatchObject({ code: 1 });
-    expect(await canary({ PLATFORM_TOKEN }, "deploy", "--platform", trinity.url)).toMatchObject({
-      code: 0,
-      err: "",
-    });
+    expect(await canary(env, "deploy")).toMatchObject({ code: 0, err: "" });
     expect(onPlatform()).toEqual(WHOLE);
     expect(await canary(env, "deploy")).toMatchObject({ code: 0, out: expect.stringContaining("already") });
     expect(await canary(env, "status")).toMatchObject({ code: 0 });
@@ -466,9 +463,9 @@ describe("on the command line", () => {
     expect(code).toBe(254);
     expect(out).toBe("");
     expect(err).toMatch(/PLATFORM_URL is missing.*\nPLATFORM_TOKEN is missing/);
-    expect(await canary({ PLATFORM_TOKEN }, "status", "--platform", "trinity.example.com")).toMatchObject({
+    expect(await canary({ PLATFORM_TOKEN, PLATFORM_URL: "trinity.example.com" }, "status")).toMatchObject({
       code: 254,
-      err: expect.stringContaining("--platform is not an address: give one like https://"),
+      err: expect.stringContaining("PLATFORM_URL is not an address: give one like https://"),
     });
   });
 });

@@ -1,15 +1,22 @@
 /** `npm start` as a new user runs it: as a new process on this machine. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterEach, describe, expect, test } from "vitest";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { RUNTIME } from "../support/cli.ts";
 import { endOf, freePort, temporaryFolder, until } from "../support/live.ts";
 import { idsNotReading } from "../support/registry.ts";
+import { patternOf, sectionOf, stepsOf } from "../support/walkthrough.ts";
 
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+const WALK_THROUGH = "### See it red in a minute";
 const MAIN = fileURLToPath(new URL("../../infra/local/main.ts", import.meta.url));
 
 /** Without Docker. */
@@ -46,27 +53,87 @@ function start(args: string[], more: Readonly<Record<string, string>> = {}) {
   };
 }
 
+/** Asks as an agent that operates, with a token that only reads. */
+async function asAgent(url: string, token: string) {
+  const client = new Client({ name: "agent", version: "1" });
+  const requestInit = { headers: { authorization: `Bearer ${token}` } };
+  const transport = new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit });
+  await client.connect(transport as Parameters<Client["connect"]>[0]);
+  const { tools } = await client.listTools();
+  const { content } = await client.callTool({ name: "status" });
+  await client.close();
+  return { tools: tools.map(({ name }) => name), status: (content as [{ text: string }])[0].text };
+}
+
+/** Runs a command line in the project, with these variables. Gives what it prints. */
+const shell = (command: string, variables: Readonly<Record<string, string>>): Promise<string> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, NO_COLOR: "1", ...variables };
+    execFile("sh", ["-c", command], { cwd: PROJECT, env }, (_, out, err) => resolve(out + err));
+  });
+
+interface Credentials {
+  readonly CANARY_URL: string;
+  readonly CANARY_TOKEN: string;
+}
+
+/** Reads the line that npm start prints for another shell. */
+function exportedBy(output: string): Credentials & Readonly<Record<string, string>> {
+  const [, url = "", token = ""] = /^ +export CANARY_URL=(\S+) CANARY_TOKEN=(\S+)$/m.exec(output) ?? [];
+  return { CANARY_URL: url, CANARY_TOKEN: token };
+}
+
+/** Signs in as a browser does, and gets a page. */
+async function pageOf({ CANARY_URL: url, CANARY_TOKEN: token }: Credentials, path: string): Promise<string> {
+  const signedIn = await fetch(`${url}/sign-in`, {
+    method: "POST",
+    body: new URLSearchParams({ token }),
+    headers: { origin: url },
+    redirect: "manual",
+  });
+  const cookie = signedIn.headers.get("set-cookie")!.split(";")[0]!;
+  return (await fetch(url + path, { headers: { cookie } })).text();
+}
+
 describe("npm start", () => {
-  test("every verdict but that of R-01 is green, and that one is unknown, saying why; the API answers; Ctrl-C leaves nothing", async () => {
+  test("every verdict but that of R-01 is green, and that one is unknown, saying why; the walk-through of the README is true; Ctrl-C leaves nothing", async () => {
     const temporary = await temporaryFolder();
-    const run = start(["--port", "0"], { TMPDIR: temporary.path });
-    await run.says("R-01");
+    const reader = "a-read-token-of-24-characters";
+    const READ_TOKENS = `agent:${createHash("sha256").update(reader).digest("hex")}`;
+    const run = start(["--port", "0"], { TMPDIR: temporary.path, READ_TOKENS });
     await run.says("unread");
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(GREEN.length);
     expect(run.output()).toMatch(/\? R-01 {2}unknown .*docker: not configured/);
     expect(run.output()).toMatch(/redis +(redis-server \d|embedded engine)/);
 
-    const [, url] = /api +(\S+)/.exec(run.output())!;
-    const [, token] = /token +(\S+)/.exec(run.output())!;
-    expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await fetch(`${url}/api/canary/run-cycle`, { method: "POST", headers });
-    expect(response.status).toBe(200);
+    const variables = exportedBy(run.output());
+    expect((await fetch(`${variables.CANARY_URL}/healthz`)).status).toBe(200);
+    const { tools, status } = await asAgent(variables.CANARY_URL, reader);
+    expect(tools).toEqual(["status", "explain", "agent", "episodes", "violations", "cycles"]);
+    expect(status).toMatch(
+      /^local: 0 red, \d+ unknown, \d+ green, \d+ off; checked .*\nR-01: unknown: docker: not configured/s,
+    );
+    expect(status).toContain(variables.CANARY_URL);
 
+    const steps = stepsOf(sectionOf(await readFile(README, "utf8"), WALK_THROUGH));
+    expect(steps.length).toBeGreaterThan(5);
+    let messages = 0;
+    for (const { command, shown } of steps)
+      if (command === null) {
+        messages += 1;
+        await run.says(new RegExp(`(?:^message \\([^]*?){${messages}}`, "m"));
+        expect(run.output()).toMatch(patternOf(shown));
+      } else expect(await shell(command, variables)).toMatch(patternOf(shown));
+    // The page that the message links to, as a browser that has signed in gets it.
+    expect(run.output()).toContain(`${variables.CANARY_URL}/`);
+    expect(await pageOf(variables, "/invariants/S-02")).toContain("break-s-02");
+
+    // What is broken at the end is cured by Ctrl-C.
+    expect(await shell("npm run -s canary -- break E-05", variables)).toContain("E-05 is broken");
     run.process.kill("SIGINT");
     expect(await run.exit()).toBe(0);
     expect(run.output()).toContain("stopped, nothing is left running");
-    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    await expect(fetch(`${variables.CANARY_URL}/healthz`)).rejects.toThrow();
     expect(await readdir(temporary.path)).toEqual([]);
     await temporary.remove();
   });
@@ -75,6 +142,21 @@ describe("npm start", () => {
     const run = start(["--port", "0"], { PATH: "/nowhere" });
     await run.says("unread");
     expect(run.output()).toContain("embedded engine ioredis-mock (no redis-server on the PATH)");
+    const { CANARY_URL: url, CANARY_TOKEN: token } = exportedBy(run.output());
+    const post = (path: string, body: object) =>
+      fetch(url + path, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}` },
+        body: JSON.stringify(body),
+      }).then((response) => response.json());
+    const s02 = { invariant_id: "S-02" };
+    expect(await post("/api/local/break", s02)).toMatchObject({ ...s02, was_on: false });
+    const only = { invariants: ["S-02"] };
+    expect(await post("/api/canary/run-cycle", only)).toMatchObject({
+      violations: [{ ...s02, subject: "break-s-02" }],
+    });
+    expect(await post("/api/local/cure", s02)).toMatchObject({ cured: [s02] });
+    expect(await post("/api/canary/run-cycle", only)).toMatchObject({ violations: [], recoveries: [s02] });
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(GREEN.length);
     run.process.kill("SIGTERM");
     expect(await run.exit()).toBe(0);
@@ -112,7 +194,7 @@ describe("npm start", () => {
 
     const bad = start(["--every", "often"]);
     expect(await bad.exit()).toBe(1);
-    expect(bad.output()).toContain("give a time such as 30s or 5m");
+    expect(bad.output()).toContain("give a time from 1s to 24h, such as 30s, 5m or 1h");
   });
 
   test("a database that is there already is not touched", async () => {

@@ -504,10 +504,10 @@ describe("the queue of an agent with pull workers", () => {
     });
     expect(verdict.findings.map((f) => (f.observed as { mode: string }).mode)).toEqual(["push", "pull"]);
     expect(B02.summarize(verdict.findings)).toBe(
-      `2 queued run(s) wait beside free slots across 2 agent(s), the drain never ran, the pull workers of 1 agent(s) claim nothing: ada, ${AGENT}`,
+      `2 queued runs wait beside free slots across 2 agents, the drain never ran, the pull workers of 1 agent claim nothing: ada, ${AGENT}`,
     );
     expect(B02.explain(verdict.findings[1]!.observed)).toBe(
-      `${AGENT}: 1 queued, the oldest for 130 s; 3/3 worker(s) idle`,
+      `${AGENT}: 1 queued, the oldest for 130 s; 3 of 3 workers idle`,
     );
   });
 });

@@ -15,8 +15,10 @@ const example = (id: string, more: Partial<Invariant> = {}): Invariant => ({
     title: "Example",
     tier: "A",
     severity: "critical",
-    guards: "",
+    impact: "",
     runbook: "",
+    safe: "",
+    example: {},
     reads: ["roster"],
     confirm: false,
     check: ({ roster }) => ({
@@ -32,6 +34,8 @@ const example = (id: string, more: Partial<Invariant> = {}): Invariant => ({
     }),
     summarize: () => "",
     explain: () => "",
+    verify: () => [],
+    fix: () => [],
   }),
   ...more,
 });

@@ -219,7 +219,7 @@ describe("containers of another installation, or of agents that were deleted", (
     });
     expect(recordOf(verdict)).toEqual({ status: "green", checked: 1, unseen: [], reason: null });
     expect(verdict.notes).toEqual([
-      "docker.roster: 7 running container(s) of no agent on the roster: mute, stranger-1, stranger-2, stranger-3, stranger-4 and 2 more",
+      "docker.roster: 7 running containers of no agent on the roster: mute, stranger-1, stranger-2, stranger-3, stranger-4 and 2 more",
     ]);
   });
 
@@ -273,7 +273,7 @@ describe("containers and daemons that could not be read", () => {
   });
 
   test("a container without a readable name may be anybody's: nobody who is absent is taken for gone", () => {
-    const unlisted = "docker.names: 1 running container(s) without a readable name";
+    const unlisted = "docker.names: 1 running container without a readable name";
     const time = readBetween(0, 0);
     const zombies = { read: true, value: zombiesOf([container([])]), time, unlisted } as const;
     const verdict = evaluate(R01, { ...readingsOf(), zombies });

@@ -81,82 +81,81 @@ const TEXTS: Record<string, { summary: string; first: string }> = {
   "H-01": {
     summary: "the roster has no agents that can be read (roster_empty_contradicted), other sources name 1",
     first:
-      "roster_empty_contradicted since 2026-11-23T11:55:00.000Z; 1 agent(s) by Docker and Redis: cornelius-m",
+      "roster_empty_contradicted since 2026-11-23T11:55:00.000Z; 1 agent by Docker and Redis: cornelius-m",
   },
   "H-02": {
-    summary: "slots come and rows don't: 3 slot(s) of 2 agent(s) have no row in this database",
+    summary: "slots come and rows don't: 3 slots of 2 agents without a row in this database",
     first:
-      "3 slot(s) of 2 agent(s) without a row in this database; newest slot 2026-11-23T11:59:30.000Z, newest row 2026-11-23T10:29:30.000Z: ada/brief, cornelius-m/leak-1, cornelius-m/leak-2",
+      "3 slots of 2 agents without a row in this database; newest slot 2026-11-23T11:59:30.000Z, newest row 2026-11-23T10:29:30.000Z: ada/brief, cornelius-m/leak-1, cornelius-m/leak-2",
   },
   "H-03": {
-    summary: "2 run(s) of 2 agent(s) are dispatched, and Redis has no key of the platform",
-    first:
-      "2 dispatched run(s) of 2 agent(s) and no key of the platform in Redis: ada/run-2, cornelius-m/run-1",
+    summary: "2 dispatched runs of 2 agents, and Redis has no key of the platform",
+    first: "2 dispatched runs of 2 agents and no key of the platform in Redis: ada/run-2, cornelius-m/run-1",
   },
   "S-01": {
     summary:
-      "3 slot(s) without a running row and 1 running row(s) without a slot across 2 agent(s): ada, cornelius-m",
-    first: "ada: 1 slot(s), 0 running row(s); in Redis only: brief; in SQL only: none",
+      "3 slots without a running row and 1 running row without a slot across 2 agents: ada, cornelius-m",
+    first: "ada: 1 slot, 0 running rows; in Redis only: brief; in SQL only: none",
   },
   "S-02": {
-    summary: "1 slot(s) above the cap across 1 agent(s): cornelius-m",
+    summary: "1 slot above the cap across 1 agent: cornelius-m",
     first: "cornelius-m: 2 slots for a cap of 1: leak-1, leak-2",
   },
   "S-03": {
-    summary: "2 slot(s) with a wrong life (1 missing, 1 below_floor) across 2 agent(s): ada, cornelius-m",
+    summary: "2 slots with a wrong life (1 missing, 1 below_floor) across 2 agents: ada, cornelius-m",
     first: "ada/brief: below_floor, TTL 5 s, floor 360 s (from the slot)",
   },
   "E-01": {
-    summary: "1 run(s) past timeout and buffer across 1 agent(s): cornelius-m",
+    summary: "1 run past timeout and buffer across 1 agent: cornelius-m",
     first: "cornelius-m/stuck: running for 7200 s, allowed 60 s (by the agent) + 300 s",
   },
   "E-02": {
-    summary: "1 finished run(s) came back to life across 1 agent(s): cornelius-m",
+    summary: "1 finished run came back to life across 1 agent: cornelius-m",
     first: "cornelius-m/stuck: was success, is running",
   },
   "E-05": {
-    summary: "1 running row(s) without a session across 1 agent(s): cornelius-m",
+    summary: "1 running row without a session across 1 agent: cornelius-m",
     first: "cornelius-m/stuck: no session after 7200 s",
   },
   "E-03": {
-    summary: "1 ended run(s) without completed_at across 1 agent(s): cornelius-m",
+    summary: "1 ended run without completed_at across 1 agent: cornelius-m",
     first: "cornelius-m/untimed: failed, started at 2026-11-23T11:59:30.000Z, without completed_at",
   },
   "E-04": {
-    summary: "1 queued row(s) that can't be drained across 1 agent(s): ada",
+    summary: "1 queued row that can't be drained across 1 agent: ada",
     first: "ada/waiting: queued_at_null",
   },
   "E-06": {
-    summary: "1 overdue schedule(s) across 1 agent(s): ada",
+    summary: "1 overdue schedule across 1 agent: ada",
     first: "ada/nightly: was due at 2026-11-23T10:00:00.000Z, 7200 s ago",
   },
   "G-03": {
-    summary: "1 run(s) ended before they started across 1 agent(s): cornelius-m",
+    summary: "1 run ended before it started across 1 agent: cornelius-m",
     first: "cornelius-m/backward: success, ended 15 s before it started",
   },
   "G-04": {
-    summary: "1 queued row(s) with what looks like a credential across 1 agent(s): ada",
+    summary: "1 queued row with what looks like a credential across 1 agent: ada",
     first: "ada/waiting: matches the pattern ghp",
   },
   "L-03": {
-    summary: "2 row(s) and 0 slot(s) of 1 agent(s) that do not exist: ghost",
-    first: "ghost: 2 row(s) and 0 slot(s) in agent_tags",
+    summary: "2 rows and 0 slots of 1 agent that does not exist: ghost",
+    first: "ghost: 2 rows and 0 slots in agent_tags",
   },
   "B-01": {
-    summary: "the queue accessor is wrong for 1 agent(s): ada",
-    first: "ada: the accessor says 7, 1 row(s) are queued: waiting",
+    summary: "the queue accessor is wrong for 1 agent: ada",
+    first: "ada: the accessor says 7, 1 row is queued: waiting",
   },
   "B-02": {
-    summary: "1 queued run(s) wait beside free slots across 1 agent(s), the last drain was 900 s ago: ada",
+    summary: "1 queued run waits beside free slots across 1 agent, the last drain was 900 s ago: ada",
     first: "ada: 1 queued, 1 of 2 slots taken, last drain 900 s ago",
   },
   "B-08": {
-    summary: "the pull workers of 1 agent(s) are missing or silent: cal",
-    first: "cal: 3 of 3 worker(s) idle, and none asked for work for 400 s",
+    summary: "the pull workers of 1 agent are missing or silent: cal",
+    first: "cal: 3 of 3 workers idle, and none asked for work for 400 s",
   },
   "R-01": {
-    summary: "3 zombie claude process(es) across 1 agent(s): cornelius-m",
-    first: "cornelius-m: 3 zombie(s), pid 11, 12, 13",
+    summary: "3 zombie claude processes across 1 agent: cornelius-m",
+    first: "cornelius-m: 3 zombies, pid 11, 12, 13",
   },
 };
 
@@ -169,15 +168,39 @@ describe("the registry", () => {
     expect(Math.min(...places)).toBeGreaterThan(0);
   });
 
-  test.each(INVARIANT_IDS)("%s tells an operator what it is, what it guards and what to do", (id) => {
-    const { title, guards, runbook } = byId(id);
-    for (const text of [title, guards, runbook]) expect(text.trim().length).toBeGreaterThan(5);
-    expect(guards).toMatch(/\.$/);
-    expect(runbook).toMatch(/\.$/);
+  test.each(INVARIANT_IDS)(
+    "%s tells an operator what it is, what breaks, what to do and what that does",
+    (id) => {
+      const { title, impact, runbook, safe } = byId(id);
+      for (const text of [title, impact, runbook, safe]) expect(text.trim().length).toBeGreaterThan(5);
+      for (const text of [impact, runbook, safe]) expect(text).toMatch(/\.$/);
+    },
+  );
+
+  test.each(INVARIANT_IDS)("%s says so in words, not in names of fields", (id) => {
+    const { title, impact, runbook, safe } = byId(id);
+    for (const text of [title, impact, runbook, safe]) expect(text).not.toMatch(/[a-z]_[a-z]/);
   });
 
-  test("no two share a title, a guard or a runbook", () => {
-    for (const part of ["title", "guards", "runbook"] as const)
+  test.each(INVARIANT_IDS)("%s counts one thing as one, and two as two", (id) => {
+    const { example, otherExamples = [], summarize, explain } = byId(id);
+    const found = (subject: string) => ({ subject, keys: [subject], signalQuery: "", observed: example });
+    const texts = [
+      summarize([found("ruby")]),
+      summarize([found("ruby"), found("ada")]),
+      ...[example, ...otherExamples].map((observed) => explain(observed)),
+    ];
+    for (const text of texts) {
+      expect(text).not.toMatch(/\(e?s\)|undefined|NaN/);
+      expect(text).not.toMatch(
+        /\b1 (agents|slots|rows|runs|workers|zombies|schedules|queued rows|running rows)\b/,
+      );
+      expect(text).not.toMatch(/\b(0|[2-9]|[1-9]\d+) (agent|slot|row|run|worker|schedule|running row)\b/);
+    }
+  });
+
+  test("no two share a title, an impact or a runbook", () => {
+    for (const part of ["title", "impact", "runbook"] as const)
       expect(new Set(INVARIANTS.map((i) => i[part])).size).toBe(INVARIANTS.length);
   });
 
@@ -247,10 +270,14 @@ describe("a new invariant", () => {
     title: "Example",
     tier: "A",
     severity: "minor",
-    guards: "Nothing.",
+    impact: "Nothing.",
+    safe: "It is.",
+    example: {},
     confirm: false,
     summarize: () => "",
     explain: () => "",
+    verify: () => [],
+    fix: () => [],
   } as const;
 
   test("gets the facts that it reads, unwrapped, with their times, and no others (or it does not compile)", () => {
@@ -317,7 +344,7 @@ describe("one cycle", () => {
   test("a B-02 summary says when the drain never ran", () => {
     const { findings, invariant } = judge(byId("B-02"), { ...disaster, drainTick: { atSeconds: null } });
     expect(invariant.summarize(findings)).toBe(
-      "1 queued run(s) wait beside free slots across 1 agent(s), the drain never ran: ada",
+      "1 queued run waits beside free slots across 1 agent, the drain never ran: ada",
     );
     expect(invariant.explain(findings[0]!.observed)).toContain("last drain never");
   });
@@ -329,7 +356,7 @@ describe("one cycle", () => {
       zombies: zombiesOf(agents.map((agent) => container([1], { agent, containerId: agent }))),
     });
     expect(invariant.summarize(findings)).toBe(
-      "7 zombie claude process(es) across 7 agent(s): a, b, c, d, e and 2 more",
+      "7 zombie claude processes across 7 agents: a, b, c, d, e and 2 more",
     );
   });
 

@@ -498,9 +498,7 @@ describe("parts that could not be read", () => {
           unreadable_running_rows: 1,
         }),
       ]);
-      expect(S01.explain(verdict.findings[0]!.observed)).toMatch(
-        /1 running row\(s\) whose id can't be read$/,
-      );
+      expect(S01.explain(verdict.findings[0]!.observed)).toMatch(/1 running row whose id can't be read$/);
       expect(
         recordOf(judge(S01, beside(["a", "b"], [withoutId(running("x")), withoutId(running("y"))]))),
       ).toMatchObject({

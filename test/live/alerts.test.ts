@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
 import { openDatabaseFile, type SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
+import type { SlackMessage } from "../../shared/alerts/channels/slack-blocks.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import type { CycleOutcome } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
@@ -21,6 +22,7 @@ import { createApp } from "../../shared/web/app.ts";
 import { type StateCall, stateCall, withStateCall } from "../support/cycle.ts";
 import { freePort, temporaryFolder } from "../support/live.ts";
 import { idsOffWithout } from "../support/registry.ts";
+import { expectNoMarkup, readSlack } from "../support/slack.ts";
 import {
   startTopic,
   startWebhook,
@@ -181,32 +183,34 @@ describe("an alert that Slack takes", () => {
     const { report, alerts } = await canary.cycle();
     expect(alerts).toEqual({ delivered: 1, pending: 0, dropped: [], failures: [] });
     expect(webhook.posts).toHaveLength(1);
-    const { body, key } = webhook.posts[0]!;
-    expect(key).toBe(`${report.snapshot_time}/E-05/broke`);
-    expect(body.blocks).toEqual([
-      {
-        type: "header",
-        text: {
-          type: "plain_text",
-          text: "⚠️ E-05 Dispatched rows have a session — major",
-          emoji: false,
-        },
-      },
-      section("1 running row(s) without a session across 1 agent(s): ruby"),
-      section("• ruby/run-of-ruby: no session after 1200 s"),
-      section(expect.stringContaining("Look at the agent's log")),
-      {
-        type: "context",
-        elements: [
-          "staging",
-          `violation ${report.violations[0]!.id}`,
-          `snapshot ${report.snapshot_time}`,
-          "1 violation(s)",
-          "first red for this invariant",
-          `alert ${key}`,
-          `<${STATUS_URL}|status>`,
-        ].map((text) => ({ type: "mrkdwn", text, verbatim: true })),
-      },
+    const { body, keys } = webhook.posts[0]!;
+    const key = `${report.snapshot_time}/E-05/broke`;
+    expect(keys).toEqual([key]);
+    const { header, lines, context, links, codes } = readSlack(body as unknown as SlackMessage);
+    expect(header.text).toBe("⚠️ E-05 Dispatched rows have a session — major");
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        "1 running row without a session across 1 agent: ruby",
+        "• ruby/run-of-ruby: no session after 1200 s",
+        expect.stringMatching(/^Impact: /),
+        expect.stringMatching(/^What to do: /),
+        "Is it still so?",
+        expect.stringMatching(/^Is it safe\? /),
+      ]),
+    );
+    expect(codes).toEqual(expect.arrayContaining(["ruby", "run-of-ruby"]));
+    expect(links).toEqual([
+      ["page", `${STATUS_URL}invariants/E-05`],
+      ["runbook", `${STATUS_URL}runbooks/E-05`],
+      ["status", STATUS_URL],
+    ]);
+    expect(context).toEqual([
+      "staging",
+      `violation ${report.violations[0]!.id}`,
+      `snapshot ${report.snapshot_time}`,
+      "1 violation",
+      "first red for this invariant",
+      `alert ${key}`,
     ]);
     for (let n = 0; n < 3; n += 1) expect((await canary.cycle()).alerts.delivered).toBe(0);
     expect(webhook.posts).toHaveLength(1);
@@ -224,7 +228,7 @@ describe("an alert that Slack takes", () => {
     await canary.cycle();
     await canary.cycle();
     expect(webhook.read.map(kindOf)).toEqual(["E-05/broke", "E-05/spread", "E-05/recovered"]);
-    expect(textOf(webhook.posts[1])).toContain("joined: 1 running row(s) without a session");
+    expect(textOf(webhook.posts[1])).toContain("joined: 1 running row without a session");
     expect(textOf(webhook.posts[2])).toContain("green again, it was red for 15 min");
     expect(new Set(webhook.read).size).toBe(3);
   });
@@ -241,12 +245,11 @@ describe("an alert that Slack takes", () => {
     await strand("<!channel> & *<https://evil.example|x>*");
     await canary.cycle();
     expect(webhook.read).toHaveLength(1);
-    expect(textOf(webhook.posts[0])).not.toMatch(/<!channel>|<https:\/\/evil/);
-    expect(textOf(webhook.posts[0])).toContain("&lt;!channel&gt; &amp; ");
+    const message = webhook.posts[0]!.body as unknown as SlackMessage;
+    expectNoMarkup(message);
+    expect(readSlack(message).codes).toContain("<!channel> & *<https://evil.example|x>*");
   });
 });
-
-const section = (text: unknown) => ({ type: "section", text: { type: "mrkdwn", text, verbatim: true } });
 
 /** The text of each fault. */
 const FAULTS: readonly (readonly [WebhookAnswer, string])[] = [
@@ -281,7 +284,7 @@ describe("an alert that Slack does not take", () => {
       expect((await canary.cycle(patience(answer))).alerts.pending).toBe(1);
       webhook.answer = "ok";
       expect((await canary.cycle()).alerts).toMatchObject({ delivered: 1, pending: 0, failures: [] });
-      expect(webhook.posts.map((post) => post.key)).toEqual(
+      expect(webhook.posts.flatMap((post) => post.keys)).toEqual(
         Array(3).fill(`${report.snapshot_time}/E-05/broke`),
       );
       await canary.cycle();
@@ -323,7 +326,9 @@ describe("an alert that Slack does not take", () => {
     webhook.answer = "ok";
     await canary.cycle({ afterMs: HOUR_MS });
     expect(webhook.read.map(kindOf)).toEqual(["E-05/broke", "E-05/spread", "E-05/recovered"]);
-    expect(webhook.posts.map((post) => kindOf(post.key)).slice(0, 3)).toEqual(Array(3).fill("E-05/broke"));
+    expect(webhook.posts.flatMap((post) => post.keys.map(kindOf)).slice(0, 3)).toEqual(
+      Array(3).fill("E-05/broke"),
+    );
     expect((await canary.status()).alerts.pending).toBe(0);
   });
 
@@ -339,20 +344,30 @@ describe("an alert that Slack does not take", () => {
     expect(webhook.read.map(kindOf)).toEqual(["E-02/broke", "E-05/broke"]);
   });
 
-  test("a message that Slack refuses for what it is does not hold back those behind it", async () => {
+  test("a message that Slack refuses for what it is goes in parts the next time, and one part does not hold back the others", async () => {
     const canary = withSlack();
     await comeBack(canary);
-    webhook.answer = (key) => (key.includes("E-02") ? "invalid_blocks" : "ok");
+    webhook.answer = (keys) => (keys.some((key) => key.includes("E-02")) ? "invalid_blocks" : "ok");
     const { alerts } = await canary.cycle();
-    expect(alerts).toMatchObject({
-      delivered: 1,
-      pending: 1,
-      failures: ["slack: HTTP 400 invalid_blocks"],
-    });
+    expect(alerts).toMatchObject({ delivered: 0, pending: 2, failures: ["slack: HTTP 400 invalid_blocks"] });
+    expect(webhook.posts.map(({ keys }) => keys.map(kindOf))).toEqual([["E-02/broke", "E-05/broke"]]);
+    expect((await canary.cycle()).alerts).toMatchObject({ delivered: 1, pending: 1 });
     expect(webhook.read.map(kindOf)).toEqual(["E-05/broke"]);
     webhook.answer = "ok";
-    await canary.cycle();
+    await canary.cycle({ afterMs: HOUR_MS });
     expect(webhook.read.map(kindOf)).toEqual(["E-05/broke", "E-02/broke"]);
+  });
+
+  test("what one cycle found is one message for each channel, and an agent is named once", async () => {
+    const canary = withBoth();
+    await comeBack(canary);
+    expect((await canary.cycle()).alerts).toMatchObject({ delivered: 4, pending: 0 });
+    expect([webhook.posts.length, topic.publications.length]).toEqual([1, 1]);
+    const { header, lines, keys } = readSlack(webhook.posts[0]!.body as unknown as SlackMessage);
+    expect(header.text).toBe("🚨 2 red: E-02, E-05 — critical");
+    expect(lines[0]).toBe("• ruby: E-02, E-05");
+    expect(keys.map(kindOf)).toEqual(["E-02/broke", "E-05/broke"]);
+    expect(topic.publications[0]!.message).toContain("\nruby: E-02, E-05\n");
   });
 
   test("it is tried less and less often, but every hour or so", async () => {
@@ -369,7 +384,7 @@ describe("an alert that Slack does not take", () => {
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
     expect(pauses[0]).toBe(5 * MINUTE_MS);
     expect(pauses.at(-1)).toBe(HOUR_MS);
-    expect(new Set(webhook.posts.map((post) => post.key)).size).toBe(1);
+    expect(new Set(webhook.posts.flatMap((post) => post.keys)).size).toBe(1);
   });
 
   test("after a day it is given up, loudly; the red is reported again as a reminder", async () => {
@@ -434,6 +449,12 @@ describe("two channels", () => {
         topicArn: topic.arn,
         subject: "[staging] E-05 Dispatched rows have a session - major",
         message: expect.stringContaining(`alert ${key}`),
+        attributes: {
+          severity: "major",
+          kind: "broke",
+          environment: "staging",
+          invariant: '["E-05"]',
+        },
       },
     ]);
     expect(topic.publications[0]!.message).toContain("- ruby/run-of-ruby: no session after 900 s");
@@ -656,11 +677,15 @@ describe("silences over HTTP", () => {
       invariant_id: "E-05",
       subject: "ruby",
       until: inOneHour(),
+      until_recovered: false,
       reason: "ruby is being repaired",
+      by: "admin",
       created_at: formatInstant(nowMs),
+      note: expect.stringContaining("ruby"),
     });
-    expect(await answerOf(canary.api("GET", "silences"))).toEqual({ silences: [body] });
-    expect((await canary.status()).silences).toEqual([body]);
+    const { note: _, ...kept } = body as object & { note?: unknown };
+    expect(await answerOf(canary.api("GET", "silences"))).toEqual({ silences: [kept] });
+    expect((await canary.status()).silences).toEqual([kept]);
     const deleted = await canary.api("DELETE", `silences/${body.id}`);
     expect([deleted.status, await deleted.text()]).toEqual([204, ""]);
     expect(await answerOf(canary.api("GET", "silences"))).toEqual({ silences: [] });
@@ -777,9 +802,9 @@ describe("silences over HTTP", () => {
     const { report } = await canary.cycle();
     expect(report.transitions).toMatchObject([{ silenced: false, violations_in_cycle: 2 }]);
     expect(webhook.read).toHaveLength(1);
-    expect(textOf(webhook.posts[0])).toContain("across 1 agent(s): cornelius-m");
+    expect(textOf(webhook.posts[0])).toContain("across 1 agent: cornelius-m");
     await canary.cycle({ afterMs: HOUR_MS });
-    expect(textOf(webhook.posts[1])).toContain("across 1 agent(s): ruby");
+    expect(textOf(webhook.posts[1])).toContain("across 1 agent: ruby");
   });
 
   test("what breaks and recovers under one is nobody's news", async () => {

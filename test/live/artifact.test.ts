@@ -56,6 +56,8 @@ interface Request {
   readonly path: string;
   readonly token?: string;
   readonly body?: string;
+  /** Default: anything. */
+  readonly accept?: string;
   /** The content type. `curl -d` calls its body a form, and Lambda encodes a body that is not text in base64. */
   readonly type?: "application/json" | "application/x-www-form-urlencoded";
   /** Whether it was signed with the credentials of a role, which the function URL has checked. */
@@ -63,7 +65,8 @@ interface Request {
 }
 
 /** A request as the event of a function URL (payload version 2.0). */
-function urlEvent({ method = "GET", path, token, body, type = "application/json", signed = false }: Request) {
+function urlEvent({ method = "GET", path, token, body, signed = false, ...headers }: Request) {
+  const { accept = "*/*", type = "application/json" } = headers;
   const isBase64Encoded = body !== undefined && type !== "application/json";
   return {
     version: "2.0",
@@ -71,7 +74,7 @@ function urlEvent({ method = "GET", path, token, body, type = "application/json"
     rawPath: path,
     rawQueryString: "",
     headers: {
-      accept: "*/*",
+      accept,
       host: DOMAIN,
       "user-agent": "curl/8.5.0",
       "x-amzn-trace-id": "Root=1-6563e988-bd862e3fe1be46a994272793",
@@ -541,6 +544,27 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       });
     });
 
+    test("an agent that operates asks over the Model Context Protocol, and has a cycle run", async () => {
+      const { api } = await startBoth();
+      const mcp = async (method: string, params: object) => {
+        const accept = "application/json, text/event-stream";
+        const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+        return ask(api, { method: "POST", path: "/mcp", token: ADMIN_TOKEN, accept, body });
+      };
+      const { tools } = (await mcp("tools/list", {})).body.result;
+      expect(tools.map((tool: { name: string }) => tool.name)).toContain("run_cycle");
+      const ran = await mcp("tools/call", { name: "run_cycle" });
+      expect(ran.body.result.structuredContent).toMatchObject({
+        violations_total: 0,
+        sources_unavailable: [],
+      });
+      const explained = await mcp("tools/call", {
+        name: "explain",
+        arguments: { invariant_id: "S-01", runbook: true },
+      });
+      expect(explained.body.result.structuredContent.runbook).toContain("# ");
+    });
+
     test("who holds the API function holds the admin token, and nothing of a source or a channel", async () => {
       const { api } = await startBoth();
       const before = secrets.asked.length;
@@ -566,7 +590,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       apiSecret.value = JSON.stringify(values);
       const closed = await ask(await startApi(), { path: "/api/canary/status", token: OLD_ADMIN_TOKEN });
       expect(closed).toMatchObject({ status: 503, body: { code: "misconfigured" } });
-      expect(closed.stderr).toMatch(/may hold ADMIN_TOKEN$/m);
+      expect(closed.stderr).toMatch(/may hold ADMIN_TOKEN, READ_TOKENS$/m);
     });
 
     test("409 with the time to come back, while another cycle holds the lease: no error of the cycle function", async () => {
@@ -855,7 +879,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     const MB = 1_000_000;
     test.for([
       ["cycle", 1.5 * MB],
-      ["api", 1.4 * MB],
+      ["api", 1.6 * MB],
     ] as const)("of the %s function is small, and has nothing native in it", async ([name, limit]) => {
       const { asset, handler } = stack[name];
       const files = await readdir(asset, { recursive: true });

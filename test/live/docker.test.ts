@@ -235,7 +235,7 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
     const report = await cycle();
     expect(report).toMatchObject({ verdict: nothing, violations: [] });
     expect(report.sources_unavailable).toEqual([
-      "docker.roster: 1 running container(s) of no agent on the roster: stranger",
+      "docker.roster: 1 running container of no agent on the roster: stranger",
     ]);
     await dockerd.runAgent("ruby", "procps", HEALTHY);
     expect((await cycle()).verdict).toMatchObject({ status: "green", checked: 1, unseen: [] });
@@ -279,7 +279,9 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
     const hosts = `${dockerd.env.DOCKER_HOSTS},tcp://127.0.0.1:1`;
     const red = await cycle({ DOCKER_HOSTS: hosts });
     expect(red.violations.map((v) => v.subject)).toEqual(["zed"]);
-    expect(red.sources_unavailable).toEqual(["docker[tcp://127.0.0.1:1]: ECONNREFUSED"]);
+    expect(red.sources_unavailable).toEqual([
+      "docker[tcp://127.0.0.1:1]: ECONNREFUSED 127.0.0.1:1: DOCKER_HOSTS",
+    ]);
     await dockerd.docker("rm", "-f", "agent-zed");
     // The agent may have moved to the daemon that does not answer.
     expect(await cycle({ DOCKER_HOSTS: hosts })).toMatchObject({
@@ -338,7 +340,9 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
       const { port } = server.address() as AddressInfo;
       const report = await cycle({ DOCKER_HOSTS: `tcp://127.0.0.1:${port}`, SOURCE_DEADLINE_MS: "400" });
       expect(report.verdict.status).toBe("unknown");
-      expect(report.sources_unavailable).toEqual(["docker: no answer within 400 ms"]);
+      expect(report.sources_unavailable).toEqual([
+        `docker: no answer within 400 ms 127.0.0.1:${port}: DOCKER_HOSTS`,
+      ]);
       for (const socket of sockets) socket.destroy();
       server.close();
     }

@@ -189,8 +189,8 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
 
   test("Redis is down, or never answers: that is one line, and the others go on", async () => {
     for (const [fault, why] of [
-      ["resets", /^unread unread: redis: ECONNRESET$/],
-      ["hangs", /^unread unread: redis: no answer within 700 ms$/],
+      ["resets", /^unread unread: redis: ECONNRESET 127\.0\.0\.1:\d+: UPSTASH_REDIS_REST_URL$/],
+      ["hangs", /^unread unread: redis: no answer within 700 ms 127\.0\.0\.1:\d+: UPSTASH_REDIS_REST_URL$/],
       ["http 401", /^unread unread: redis: the token was refused, check UPSTASH_REDIS_REST_TOKEN$/],
     ] as const) {
       platform.rest.fault = fault;
@@ -322,7 +322,7 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
   test("a daemon that does not answer: that is one line, and R-01 is unknown", async () => {
     const examination = await examineAll(local({ DOCKER_HOSTS: "tcp://127.0.0.1:1" }));
     expect(linesOf(examination, "docker").filter((text) => text.startsWith("unread"))).toEqual([
-      "unread unread: docker: ECONNREFUSED",
+      "unread unread: docker: ECONNREFUSED 127.0.0.1:1: DOCKER_HOSTS",
     ]);
     expect(outcomesOf(examination)["R-01"]).toBe("unknown");
     expect(outcomesOf(examination)["S-01"]).toBe("judged");
@@ -334,7 +334,7 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       const hosts = `${daemon.host},tcp://127.0.0.1:1`;
       const examination = await examineAll(local({ DOCKER_HOSTS: hosts }));
       expect(linesOf(examination, "docker").filter((text) => text.startsWith("unread"))).toEqual([
-        "unread unread: docker[tcp://127.0.0.1:1]: ECONNREFUSED",
+        "unread unread: docker[tcp://127.0.0.1:1]: ECONNREFUSED 127.0.0.1:1: DOCKER_HOSTS",
       ]);
       expect(linesOf(examination, `docker ${daemon.host}`)).toContainEqual(
         line(/^ok rights: only what the canary needs/),
@@ -352,7 +352,7 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       const hosts = `${first.host},${second.host}`;
       const examination = await examineAll(local({ DOCKER_HOSTS: hosts }));
       const lines = linesOf(examination, "docker");
-      expect(lines).toContainEqual("ok containers: 1 of 2 agent(s) on the roster have a running container");
+      expect(lines).toContainEqual("ok containers: 1 of 2 agents on the roster have a running container");
       expect(lines).toContainEqual("note containers: none runs of opal");
       expect(lines).toContainEqual(line(/^note containers: of no agent on the roster, and not judged: gone/));
       for (const { host } of [first, second])

@@ -20,12 +20,13 @@ const under = (fault: Fault) =>
   fault === "hangs" ? { ...WELL, SOURCE_DEADLINE_MS: String(HANG_DEADLINE_MS) } : WELL;
 const FAULTS: Exclude<Fault, "none">[] = ["hangs", "resets", "html", "wrong json", "http 500", "http 401"];
 /** The text of each fault in `sources_unavailable`. */
+const PLACE = /127\.0\.0\.1:\d+: (LIBSQL_URL|UPSTASH_REDIS_REST_URL)/.source;
 const REASONS: Record<Exclude<Fault, "none">, RegExp> = {
-  hangs: new RegExp(`no answer within ${HANG_DEADLINE_MS} ms$`),
-  resets: /ECONNRESET$/,
+  hangs: new RegExp(`no answer within ${HANG_DEADLINE_MS} ms ${PLACE}$`),
+  resets: new RegExp(`ECONNRESET ${PLACE}$`),
   html: /not JSON$|not that of the Upstash REST protocol/,
   "wrong json": /HRANA_PROTO_ERROR|not that of the Upstash REST protocol/,
-  "http 500": /HTTP 500$|not that of the Upstash REST protocol/,
+  "http 500": new RegExp(`HTTP 500 ${PLACE}$|not that of the Upstash REST protocol`),
   "http 401": /check (LIBSQL_AUTH_TOKEN|UPSTASH_REDIS_REST_TOKEN)$/,
 };
 
@@ -86,7 +87,7 @@ describeLive(["redis-server", "sqld"], "sources that fail", () => {
         const { port } = closed.address() as AddressInfo;
         closed.close();
         const report = await platform.cycle({ env: { ...WELL, [variable]: `http://127.0.0.1:${port}` } });
-        expect(report.sources_unavailable).toEqual([`${name}: ECONNREFUSED`]);
+        expect(report.sources_unavailable).toEqual([`${name}: ECONNREFUSED 127.0.0.1:${port}: ${variable}`]);
         expect(report).toMatchObject({ transitions: [], recoveries: [] });
       });
     });

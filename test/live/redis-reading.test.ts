@@ -154,7 +154,7 @@ describeLive(["redis-server"], "reading Redis", () => {
         expect(unread).toEqual(new Map([["crowded", { unreadable: 0, beyond: 199_000 }]]));
         expect(byAgent.get("fine")).toHaveLength(2);
         expect(unavailable).toEqual([
-          "redis.slots[crowded]: 199000 member(s) beyond those that are read at most",
+          "redis.slots[crowded]: 199000 members beyond those that are read at most",
         ]);
         expectBounded();
       });
@@ -323,7 +323,7 @@ describeLive(["redis-server"], "reading Redis", () => {
         expect(unread).toEqual(new Map([["odd", { unreadable: 2, beyond: 0 }]]));
         expect(unseenAgents.size).toBe(0);
         expect(answer.unavailable).toEqual([
-          "redis.slots[odd]: 2 member(s) can't be read (not UTF-8, longer than 1000 characters, or without a score)",
+          "redis.slots[odd]: 2 members can't be read (not UTF-8, longer than 1000 characters, or without a score)",
         ]);
       });
 
@@ -352,7 +352,7 @@ describeLive(["redis-server"], "reading Redis", () => {
         expect([...unread]).toEqual(isScripted ? [["huge", { unreadable: 1, beyond: 0 }]] : []);
         expect(answer.unavailable).toEqual([
           isScripted
-            ? "redis.slots[huge]: 1 member(s) can't be read (not UTF-8, longer than 1000 characters, or without a score)"
+            ? "redis.slots[huge]: 1 member can't be read (not UTF-8, longer than 1000 characters, or without a score)"
             : "redis.slots[huge]: the answer is larger than 8 MB",
         ]);
       });

@@ -6,12 +6,12 @@
 import { brotliDecompressSync } from "node:zlib";
 import { type NativeAttributeValue, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { expect, test, vi } from "vitest";
-import type { Alert } from "../../shared/alerts/alert.ts";
 import { NotDelivered, type Senders } from "../../shared/alerts/channels/channel.ts";
-import { slackMessage } from "../../shared/alerts/channels/slack.ts";
-import { plainMessage } from "../../shared/alerts/channels/sns.ts";
+import { slackMessage } from "../../shared/alerts/channels/slack-blocks.ts";
+import { publicationOf } from "../../shared/alerts/channels/sns.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
+import { oneByOne } from "../support/alert.ts";
 import {
   container,
   DAY_MS,
@@ -124,14 +124,14 @@ async function play(canary: ScriptedCanary) {
   const told: { cycle: number; channel: string; message: unknown }[] = [];
   let cycle = 0;
   const senders: Senders = {
-    slack: async (alert: Alert) => {
+    slack: oneByOne(async (alert) => {
       // A channel that is down for a while: what it did not take is kept, and arrives later.
       if (cycle === 12) throw new NotDelivered("slack: HTTP 503");
-      told.push({ cycle, channel: "slack", message: slackMessage(alert) });
-    },
-    sns: async (alert: Alert) => {
-      told.push({ cycle, channel: "sns", message: plainMessage(alert) });
-    },
+      told.push({ cycle, channel: "slack", message: slackMessage([alert]) });
+    }),
+    sns: oneByOne(async (alert) => {
+      told.push({ cycle, channel: "sns", message: publicationOf([alert], "text") });
+    }),
   };
   const deps = {
     ...canary.deps,
@@ -157,6 +157,7 @@ async function itemsOf({ client, table }: ScriptedCanary) {
     const shown: Record<string, NativeAttributeValue> = {};
     for (const name of Object.keys(item).sort()) shown[name] = item[name];
     if (item.memory) shown.memory = brotliDecompressSync(item.memory).toString("utf8");
+    if (item.latest) shown.latest = brotliDecompressSync(item.latest).toString("utf8");
     if (item.ids) shown.ids = Buffer.from(item.ids).toString("hex");
     return shown;
   }).sort((a, b) => (`${a.pk} ${a.sk}` < `${b.pk} ${b.sk}` ? -1 : 1));

@@ -49,7 +49,7 @@ test("names that are too long are left out, with one line", async () => {
     ]),
   );
   expect(Object.values(counts)).toEqual([2]);
-  expect(unavailable).toEqual(["queue_counts: 2 name(s) are longer than 1000 characters"]);
+  expect(unavailable).toEqual(["queue_counts: 2 names are longer than 1000 characters"]);
 });
 
 test("very many that are no counts are a few lines, and how many more", async () => {

@@ -13,6 +13,7 @@ import type { Alert } from "../../shared/alerts/alert.ts";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import type { CycleOutcome, CycleRequest } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { oneByOne } from "../support/alert.ts";
 import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
 
@@ -96,7 +97,7 @@ describe("the table", () => {
   /** A cycle runs right now. */
   function again(request: Pick<CycleRequest, "timeLeftMs"> = {}): Promise<CycleOutcome> {
     const slack = async ({ key }: Alert) => void told.push(key);
-    const alerts = { ...canary.deps.alerts, senders: { slack } };
+    const alerts = { ...canary.deps.alerts, senders: { slack: oneByOne(slack) } };
     return runCycle({ ...canary.deps, alerts }, { trigger: "schedule", ...request });
   }
   const transitionsOf = (outcome: CycleOutcome) =>
@@ -177,7 +178,7 @@ describe("the table", () => {
       canary.set(LEAKED);
       canary.advance(5 * MINUTE_MS);
       const down = async () => Promise.reject(new Error("the channel is down"));
-      const alerts = { ...canary.deps.alerts, senders: { slack: down } };
+      const alerts = { ...canary.deps.alerts, senders: { slack: oneByOne(down) } };
       await runCycle({ ...canary.deps, alerts }, { trigger: "schedule" });
       const [waiting] = (await canary.memory()).outbox;
 
@@ -272,7 +273,8 @@ describe("the table", () => {
       const outcome = await cycle();
       vi.useRealTimers();
       expect(outcome).toMatchObject({ kind: "done", alerts: { delivered: 1 } });
-      expect(batches()).toBe(2);
+      // The record and its rest, the episode, and the agents as they were seen.
+      expect(batches()).toBe(4);
       expect(await written()).toEqual({ cycles: 1, violations: 1 });
     });
 

@@ -26,8 +26,11 @@ const OPEN: Record<Service, (endpoint: string) => () => Promise<unknown>> = {
   },
   sns(endpoint) {
     process.env.AWS_ENDPOINT_URL_SNS = endpoint;
-    const send = sns.configure({ topicArn: "arn:aws:sns:eu-west-1:123456789012:t" })!;
-    return () => send(ANY_ALERT, new AbortController().signal);
+    const { send } = sns.configure({
+      topicArn: "arn:aws:sns:eu-west-1:123456789012:t",
+      format: "text",
+    })!;
+    return () => send([ANY_ALERT], new AbortController().signal);
   },
   // Not one of the canary's: its sockets are kept for as long as the other side keeps them.
   patient(endpoint) {

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { addFleetCommands } from "../../infra/fleet/commands.ts";
+import { addBreakCommands } from "../../infra/local/commands.ts";
 import { runProgram } from "../../shared/cli/program.ts";
 
 /** Node's options for a file of the project that imports the pages. */
@@ -57,7 +58,8 @@ export async function runHere(
   process.argv = [process.execPath, CLI, ...args];
   try {
     const code = await runProgram({
-      more: [(canary, { done }) => addFleetCommands(canary, done)],
+      version: "0.0.0",
+      more: [addFleetCommands, addBreakCommands],
       startTable: () => Promise.reject(new Error("what runs here needs no table")),
     });
     return { code, out, err };

@@ -26,6 +26,7 @@ import { documentClient } from "../../shared/store/client.ts";
 import type { Lease } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
+import { oneByOne } from "./alert.ts";
 import {
   container as containerOf,
   containersOf,
@@ -187,6 +188,8 @@ const copyOf = (store: Store): Store => ({
   evidence: { ...store.evidence },
   freshness: { ...store.freshness },
   history: { ...store.history },
+  episodes: { ...store.episodes },
+  latest: { ...store.latest },
 });
 // biome-ignore lint/suspicious/noExplicitAny: each call has other arguments.
 type Call = (...args: any[]) => Promise<unknown>;
@@ -273,7 +276,7 @@ export function alertsOf(canary: ScriptedCanary, policy: Partial<AlertSettings["
     void sent.push(`${kind} ${invariantId ?? summary} ${severity}`);
   const { alerts } = canary.deps;
   Object.assign(canary.deps, {
-    alerts: { ...alerts, senders: { slack }, policy: { ...alerts.policy, ...policy } },
+    alerts: { ...alerts, senders: { slack: oneByOne(slack) }, policy: { ...alerts.policy, ...policy } },
   });
   return sent;
 }

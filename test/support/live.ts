@@ -12,6 +12,9 @@ export { temporaryFolder } from "../../infra/local/temporary-folder.ts";
 /** Whether this machine has each of the programs. */
 const AVAILABLE = {
   "redis-server": () => redisServerVersion() !== null,
+  "redis-cli": () => isOnPath("redis-cli"),
+  sqlite3: () => isOnPath("sqlite3"),
+  curl: () => isOnPath("curl"),
   sqld: () => sqldPath() !== null,
   dockerd: () =>
     process.getuid?.() === 0 &&

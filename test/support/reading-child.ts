@@ -36,7 +36,7 @@ const READERS: Record<Reader, (url: string, signal: AbortSignal) => Promise<stri
     return readFacts(queueCounts.configure({ url, token: null }, context), ["queueCounts"], signal);
   },
   async slack(url, signal) {
-    await slack.configure({ webhookUrl: url })!(ANY_ALERT, signal);
+    await slack.configure({ webhookUrl: url })!.send([ANY_ALERT], signal);
     return "";
   },
   // Not a source: it shows that the connections of this process do die.

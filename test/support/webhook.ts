@@ -14,6 +14,8 @@ export interface Publication {
   readonly topicArn: string;
   readonly subject: string;
   readonly message: string;
+  /** What a subscription can filter by. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export interface Topic {
@@ -23,6 +25,15 @@ export interface Topic {
   readonly publications: Publication[];
   answer: "ok" | "throttled" | "hangs" | "not authorized";
   close(): Promise<void>;
+}
+
+/** Reads `MessageAttributes.entry.1.Name` and its like. */
+function attributesIn(form: URLSearchParams): Record<string, string> {
+  const attributes: Record<string, string> = {};
+  for (let i = 1; form.has(`MessageAttributes.entry.${i}.Name`); i += 1)
+    attributes[form.get(`MessageAttributes.entry.${i}.Name`)!] =
+      form.get(`MessageAttributes.entry.${i}.Value.StringValue`) ?? "";
+  return attributes;
 }
 
 /** A topic of SNS, over its query protocol. */
@@ -42,6 +53,7 @@ export async function startTopic(): Promise<Topic> {
       topicArn: form.get("TopicArn") ?? "",
       subject: form.get("Subject") ?? "",
       message: form.get("Message") ?? "",
+      attributes: attributesIn(form),
     });
     if (topic.answer === "hangs") return undefined;
     if (topic.answer === "ok") return outgoing.writeHead(200, { "content-type": "text/xml" }).end(ok);

@@ -1,10 +1,15 @@
-/** An SNS topic, for e-mail and whatever else subscribes to it. */
-import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
+/** An SNS topic, for e-mail, chat, and whatever else subscribes to it. */
+import { type MessageAttributeValue, PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { awsRequests } from "../../aws-requests.ts";
-import { text } from "../../config/variable.ts";
+import { oneOf, text } from "../../config/variable.ts";
 import type { Alert } from "../alert.ts";
 import { type ChannelSpec, NotDelivered, type Send } from "./channel.ts";
-import { headline, keyLine, moreLine } from "./message.ts";
+import { chatMessage } from "./chat.ts";
+import { type Digest, digestOf } from "./message.ts";
+import { plainMessage } from "./plain-text.ts";
+
+const FORMATS = ["text", "chat"] as const;
+type Format = (typeof FORMATS)[number];
 
 const SNS = {
   topicArn: text("ALERT_TOPIC_ARN", "an SNS topic, for e-mail and whatever else subscribes to it", {
@@ -17,43 +22,50 @@ const SNS = {
       },
     ],
   }),
+  format: oneOf(
+    "SNS_FORMAT",
+    "`text`: everybody who subscribes gets a text. `chat`: e-mail and SMS get a text, and all others what Amazon Q Developer in chat applications (AWS Chatbot) shows",
+    { fallback: "text", names: FORMATS },
+  ),
 };
 
-/** SNS accepts a subject of 100 printable ASCII characters, and a message of 256 kB. */
-const SNS_LIMITS = { subject: 100, message: 256_000 } as const;
-
-/** Makes the subject and the text of an e-mail. */
-export function plainMessage(alert: Alert): { subject: string; text: string } {
-  const lines = [
-    `[${alert.environment}] ${headline(alert)}`,
-    "",
-    alert.summary,
-    ...(alert.lines.length > 0 ? ["", ...alert.lines.map((line) => `- ${line}`)] : []),
-    moreLine(alert),
-    ...(alert.runbook === null ? [] : ["", `What to do: ${alert.runbook}`]),
-    "",
-    ...alert.context,
-    keyLine(alert),
-    alert.statusUrl,
-  ].filter((line) => line !== null);
-  const subject = `[${alert.environment}] ${headline(alert)}`
-    .replace(/[—–]/g, "-")
-    .replace(/[^\x20-\x7e]/g, "")
-    .replace(/\s+/g, " ")
-    .trim()
-    .slice(0, SNS_LIMITS.subject);
-  return { subject, text: lines.join("\n").slice(0, SNS_LIMITS.message) };
+/** What a subscription can filter by. */
+function attributesOf({
+  severity,
+  kind,
+  alerts,
+  environment,
+}: Digest): Record<string, MessageAttributeValue> {
+  const string = (value: string) => ({ DataType: "String", StringValue: value });
+  const ids = [...new Set(alerts.flatMap(({ invariantId }) => invariantId ?? []))];
+  return {
+    severity: string(severity),
+    kind: string(kind),
+    environment: string(environment),
+    ...(ids.length > 0 && { invariant: { DataType: "String.Array", StringValue: JSON.stringify(ids) } }),
+  };
 }
 
-function snsSender(topicArn: string): Send {
+/** Makes what is published. @param sent the alerts of one cycle, at least one */
+export function publicationOf(sent: readonly Alert[], format: Format) {
+  const digest = digestOf(sent);
+  const { subject, text } = plainMessage(digest);
+  const of = { Subject: subject, MessageAttributes: attributesOf(digest) };
+  if (format === "text") return { ...of, Message: text };
+  const forChat = JSON.stringify(chatMessage(digest));
+  const byProtocol = { default: forChat, email: text, "email-json": text, sms: subject };
+  return { ...of, Message: JSON.stringify(byProtocol), MessageStructure: "json" };
+}
+
+function snsSender(topicArn: string, format: Format): Send {
   // The topic's own region, which can be another than ours.
   const region = topicArn.split(":")[3]!;
   const client = new SNSClient({ region, ...awsRequests() });
-  return async (alert, signal) => {
-    const { subject, text } = plainMessage(alert);
-    const publish = new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text });
+  return async (alerts, signal) => {
+    const publish = new PublishCommand({ TopicArn: topicArn, ...publicationOf(alerts, format) });
     try {
-      await client.send(publish, { abortSignal: signal });
+      const { MessageId } = await client.send(publish, { abortSignal: signal });
+      return `message ${MessageId}`;
     } catch (error) {
       const { name } = error as Error;
       throw new NotDelivered(`sns: ${signal.aborted ? "no answer in time" : name}`, {
@@ -65,6 +77,9 @@ function snsSender(topicArn: string): Send {
 
 export const sns = {
   name: "sns",
+  prefix: "SNS",
   variables: SNS,
-  configure: ({ topicArn }) => (topicArn === null ? null : snsSender(topicArn)),
+  named: ["topicArn"],
+  configure: ({ topicArn, format }) =>
+    topicArn === null ? null : { send: snsSender(topicArn, format), together: "cycle", holdsOpen: false },
 } as const satisfies ChannelSpec<typeof SNS>;

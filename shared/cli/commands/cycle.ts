@@ -1,8 +1,17 @@
 /** `canary cycle`: one cycle, now. */
 import { plainJson } from "../../text.ts";
 import type { CycleReport } from "../../wire/schemas.ts";
-import { type Api, CycleBusy, call, UsageError } from "../client.ts";
-import { type AddCommands, type CommandContext, EXIT, loadViews, withApi } from "../command.ts";
+import { type Api, call } from "../client.ts";
+import {
+  type AddCommands,
+  type CommandContext,
+  EXIT,
+  type JsonOption,
+  loadSchemas,
+  withApi,
+} from "../command.ts";
+import { CycleBusy } from "../errors.ts";
+import type { ViewOptions } from "../screen.ts";
 
 function exitCodeOf({ verdicts }: CycleReport): number {
   const statuses = Object.values(verdicts).map((v) => v.status);
@@ -11,21 +20,22 @@ function exitCodeOf({ verdicts }: CycleReport): number {
   return statuses.length === 0 || statuses.includes("unknown") ? EXIT.unknown : EXIT.green;
 }
 
-async function runCycle(
-  context: CommandContext,
-  { invariants, json }: { readonly invariants?: string; readonly json?: boolean },
-): Promise<number> {
-  const ids = invariants
-    ?.split(",")
-    .map((id) => id.trim())
-    .filter(Boolean);
-  if (ids?.length === 0) throw new UsageError("--invariants names none: give ids such as S-01,B-02");
+interface Options extends JsonOption, ViewOptions {
+  readonly invariants?: string;
+}
+
+async function runCycle(context: CommandContext, { invariants, json, ...view }: Options): Promise<number> {
+  const [{ CycleResponse }, { renderCycle }, { invariantIds }] = await Promise.all([
+    loadSchemas(),
+    import("../cycle-table.ts"),
+    import("../ids.ts"),
+  ]);
+  const ids = invariants === undefined ? undefined : invariantIds("--invariants", invariants);
   const body = JSON.stringify(ids ? { invariants: ids } : {});
-  const { CycleResponse, renderCycle } = await loadViews();
   const run = async (api: Api) => {
     const path = "/api/canary/run-cycle";
     const { answer: report, failed } = await call(api, path, CycleResponse, { method: "POST", body });
-    context.print(json ? plainJson(report) : renderCycle(report, context.colour));
+    context.print(json ? plainJson(report) : renderCycle(report, context.screen(view)));
     const code = exitCodeOf(report);
     return failed && code === EXIT.green ? EXIT.unknown : code;
   };
@@ -39,8 +49,11 @@ async function runCycle(
 export const addCycleCommand: AddCommands = (canary, context) => {
   canary
     .command("cycle")
-    .description("run one cycle: on the canary of CANARY_URL, else here, on what the environment names")
-    .option("--invariants <ids>", "only these, separated by commas")
+    .description(
+      "run one cycle: on the canary of --env or CANARY_URL, else here, on what the variables name; exits 0 green, 1 red, 2 unknown",
+    )
+    .option("--invariants <invariants>", "only these, separated by commas")
+    .option("-v, --verbose", "every violation, and the query that shows it")
     .option("--json", "the run-cycle response and nothing else")
     .action(async (options) => context.done(await runCycle(context, options)));
 };

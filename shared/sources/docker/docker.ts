@@ -1,9 +1,11 @@
 /** Docker: the running agent containers, and the zombie processes named claude in each, on one or more daemons. */
+
 import { setMaxListeners } from "node:events";
 import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
-import { describeError, SourceError } from "../../errors.ts";
+import { describeError, placed, placeOf, SourceError } from "../../errors.ts";
 import type { FactName, ReadingTime } from "../../facts/facts.ts";
+import { plural } from "../../text.ts";
 import type { Source, SourceResult, SourceSpec } from "../source.ts";
 import type { DockerTls } from "./connect.ts";
 import { type DaemonRead, readDaemon } from "./daemon.ts";
@@ -77,7 +79,8 @@ function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: numb
       hosts.map((host) =>
         readDaemon(host, read).catch((error: unknown): UnreadDaemon => {
           const where = hosts.length > 1 ? `docker[${host}]` : "docker";
-          return { unread: host, why: `${where}: ${describeError(error)}` };
+          const why = placed(describeError(error), placeOf(host, DOCKER.hosts.name));
+          return { unread: host, why: `${where}: ${why}` };
         }),
       ),
     );
@@ -117,7 +120,7 @@ function combined(
     unseenDaemons,
   };
   const nameless = seen.reduce((count, daemon) => count + daemon.nameless, 0);
-  const unlisted = `docker.names: ${nameless} running container(s) without a readable name`;
+  const unlisted = `docker.names: ${plural(nameless, "running container")} without a readable name`;
   const how = { read: true, time, ...(nameless > 0 && { unlisted }) } as const;
   return {
     readings: {
@@ -140,6 +143,8 @@ export const docker = {
   name: "docker",
   gives: ["zombies", "containers"],
   variables: DOCKER,
+  place: ({ hosts }) =>
+    Array.isArray(hosts) && hosts.length === 1 ? placeOf(hosts[0]!, DOCKER.hosts.name) : null,
   check({ hosts, cert, key }, problem) {
     if (hosts === null || hosts === NONE || (cert === null) === (key === null)) return;
     const missing = cert === null ? DOCKER.cert : DOCKER.key;

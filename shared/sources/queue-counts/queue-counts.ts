@@ -1,11 +1,13 @@
 /** The platform's queue accessor over HTTP, and the same counts in SQL before and after its answer. */
 // The small zod: this is the only schema of a cycle, and the large one is a third of the bundle.
+
 import * as z from "zod/mini";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
-import { SourceError } from "../../errors.ts";
+import { placeOf, SourceError } from "../../errors.ts";
 import { isReadableName, MAX_NAME_LENGTH } from "../../facts/facts.ts";
 import { ask, jsonOf } from "../../http.ts";
+import { plural } from "../../text.ts";
 import { firstLines } from "../lines.ts";
 import type { Source, SourceSpec } from "../source.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -54,7 +56,9 @@ async function askAccessor(url: string, token: string | null, signal: AbortSigna
     unreadable: [
       ...named.filter(([, n]) => !isCount(n)).map(([agent]) => `queue_counts[${agent}]: not a count`),
       ...(tooLong > 0
-        ? [`queue_counts: ${tooLong} name(s) are longer than ${MAX_NAME_LENGTH} characters`]
+        ? [
+            `queue_counts: ${plural(tooLong, "name is", "names are")} longer than ${MAX_NAME_LENGTH} characters`,
+          ]
         : []),
     ],
   };
@@ -80,6 +84,7 @@ export const queueCounts = {
   name: "queue_counts",
   gives: ["queueCounts"],
   variables: QUEUE_COUNTS,
+  place: ({ url }) => (url === null ? null : placeOf(url, QUEUE_COUNTS.url.name)),
   configure({ url, token }, { database }) {
     if (url === NONE) return "off";
     // The accessor is compared with SQL: without a database it proves nothing.

@@ -2,7 +2,7 @@
 import type { Redis } from "@upstash/redis";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token } from "../../config/variable.ts";
-import { describeError, SourceError } from "../../errors.ts";
+import { describeError, placeOf, SourceError } from "../../errors.ts";
 import type { DrainTick, FactName, Reading } from "../../facts/facts.ts";
 import { REDIS_FACTS } from "../../facts/trust.ts";
 import { AnswerTooLarge } from "../../http.ts";
@@ -139,6 +139,7 @@ export const redis = {
     if (url !== null && url !== NONE && token === null)
       problem(`${REDIS.token.name} is missing: give the token of ${REDIS.url.name}`);
   },
+  place: ({ url }) => (url === null ? null : placeOf(url, REDIS.url.name)),
   configure({ url, token }) {
     if (url === null) return "not configured";
     if (url === NONE) return "off";

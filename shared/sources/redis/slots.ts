@@ -1,6 +1,7 @@
 /** The slots of every agent: their members, their scores, and the TTL and timeout of their hashes. */
 import type { Redis } from "@upstash/redis";
 import { MAX_NAME_LENGTH, type Reading, type Slots } from "../../facts/facts.ts";
+import { plural } from "../../text.ts";
 import type { ReadContext } from "../source.ts";
 import type { Collected } from "./collected.ts";
 import { findSlotKeys, type SlotKeys } from "./keys.ts";
@@ -44,10 +45,12 @@ function reportUnread({ unread, unavailable }: Collected, keys: readonly string[
   for (const [agent, { unreadable, beyond }] of unread) {
     if (unreadable > 0)
       unavailable.push(
-        `redis.slots[${agent}]: ${unreadable} member(s) can't be read (not UTF-8, longer than ${MAX_NAME_LENGTH} characters, or without a score)`,
+        `redis.slots[${agent}]: ${plural(unreadable, "member")} can't be read (not UTF-8, longer than ${MAX_NAME_LENGTH} characters, or without a score)`,
       );
     if (beyond > 0)
-      unavailable.push(`redis.slots[${agent}]: ${beyond} member(s) beyond those that are read at most`);
+      unavailable.push(
+        `redis.slots[${agent}]: ${plural(beyond, "member")} beyond those that are read at most`,
+      );
   }
 }
 

@@ -102,6 +102,13 @@ function onEnd(cause: string | number, signal: AbortSignal): null {
   throw new SourceError(`the process that reads the file ended with ${cause}`);
 }
 
+/** The error of a reply. The system's own texts show the path. */
+function errorOf({ error = "", isForOperator }: Reply): Error {
+  if (error.startsWith("ENOENT")) return new SourceError("no such file");
+  if (/^(EACCES|EPERM)/.test(error)) return new SourceError("no right to read the file");
+  return new (isForOperator ? SourceError : Error)(error);
+}
+
 /** The path of a database file. @param url `file:` and a path */
 export const pathOf = (url: string): string =>
   resolve(url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length));
@@ -122,7 +129,7 @@ export function fileDatabase(
     for (let tries = 1; ; tries += 1) {
       const reply = await ask({ path, statements, separately, lockMs }, signal);
       if (reply?.results) return reply.results;
-      if (reply) throw new (reply.isForOperator ? SourceError : Error)(reply.error);
+      if (reply) throw errorOf(reply);
       if (tries === TRIES)
         throw new SourceError(
           `each of ${TRIES} reads would have kept the platform from committing for over ${lockMs} ms and was ended: see with canary doctor which index is missing, put a libsql server in front of the file, or give a larger LIBSQL_LOCK_MS`,

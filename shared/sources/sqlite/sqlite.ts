@@ -1,7 +1,7 @@
 /** SQLite: the roster, the live and the newly ended executions, orphans, and the queue as its accessor counts it. */
 import { address, NONE } from "../../config/source-variables.ts";
 import { token, type Values, wholeNumber } from "../../config/variable.ts";
-import { describeError, SourceError } from "../../errors.ts";
+import { describeError, placeOf, SourceError } from "../../errors.ts";
 import type { Facts, Reading } from "../../facts/facts.ts";
 import type { DATABASE_FACTS } from "../../facts/trust.ts";
 import { firstLines } from "../lines.ts";
@@ -154,6 +154,7 @@ export const sqlite = {
   name: "sqlite",
   gives: NAMES,
   variables: SQLITE,
+  place: ({ url }) => (url === null ? null : placeOf(url, SQLITE.url.name)),
   configure({ url }, { database }) {
     if (database !== null) return sqliteReader(database);
     return url === NONE ? "off" : "not configured";

@@ -11,6 +11,7 @@ const STATUSES = ["green", "red", "unknown", "off"] as const;
 const metrics = createRoute({
   method: "get",
   path: "/metrics",
+  operationId: "getMetrics",
   summary: "The state of each invariant, the last cycle and the sources, as Prometheus reads it",
   responses: {
     200: { description: "Text format 0.0.4", content: { "text/plain": { schema: { type: "string" } } } },

@@ -30,3 +30,14 @@ export const pageQuery = (defaultLimit: number) => ({
     .default(defaultLimit),
   cursor: z.string().min(1).optional().openapi({ description: "next_cursor of the page before" }),
 });
+
+/** The name of a subject. A name copied out of an alert in Slack may have zero-width spaces in it. */
+export const Subject = z
+  .string()
+  .overwrite((name) => name.replaceAll("\u200b", ""))
+  .min(1, "name an agent, or leave it out for all");
+
+export const Flag = z
+  .enum(["true", "false"], { error: "give true or false" })
+  .transform((text) => text === "true")
+  .openapi({ type: "boolean" });

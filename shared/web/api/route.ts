@@ -1,5 +1,5 @@
 /** What the groups of routes share. */
-import type { RunCycle } from "../cycles.ts";
+import type { RunCycle, TestAlerts } from "../cycles.ts";
 import type { App } from "../env.ts";
 import type { AppCanary, CanaryView } from "../view.ts";
 
@@ -7,10 +7,13 @@ export interface RouteContext {
   /** For routes that act. */
   readonly canary: AppCanary;
   readonly runCycle: RunCycle;
+  readonly testAlerts: TestAlerts;
   /** For routes that only read. */
   readonly view: CanaryView;
   /** The trigger in the record of a cycle. */
   readonly trigger: string;
+  /** Called with internal errors, which the caller does not see. */
+  readonly logError: (line: string) => void;
 }
 
 export type RegisterRoutes = (app: App, context: RouteContext) => void;

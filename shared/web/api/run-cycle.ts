@@ -16,6 +16,7 @@ const RunCycleRequest = z
 const route = createRoute({
   method: "post",
   path: "/api/canary/run-cycle",
+  operationId: "runCycle",
   summary: "Run one cycle now",
   request: { body: { required: false, content: { "application/json": { schema: RunCycleRequest } } } },
   responses: {
@@ -49,7 +50,7 @@ async function readIds(c: Context): Promise<{ readonly ids: string[] | undefined
   const ids = request.data.invariants;
   const unknown = unknownIds(ids ?? []);
   if (unknown.length === 0) return { ids };
-  const detail = `unknown invariant(s): ${unknown.join(", ")}; ${KNOWN_IDS}`;
+  const detail = `unknown ${unknown.length === 1 ? "invariant" : "invariants"}: ${unknown.join(", ")}; ${KNOWN_IDS}`;
   return errorResponse(c, 422, "unknown_invariant", detail);
 }
 

@@ -5,13 +5,14 @@ import type { DayStats } from "../../store/history.ts";
 import { dayOf, keptRange } from "../../store/table.ts";
 import { Violation, ViolationStats, ViolationsPage } from "../../wire/schemas.ts";
 import { ErrorBody, errorResponse } from "../errors.ts";
-import { KnownId, pageQuery, RangeQuery } from "./query.ts";
+import { KnownId, pageQuery, RangeQuery, Subject } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";
 
 const ViolationsQuery = z.object({
   invariant_id: KnownId.optional(),
   severity: z.enum(SEVERITIES).optional(),
   tier: z.enum(["A", "B"]).optional(),
+  subject: Subject.optional(),
   ...RangeQuery.shape,
   ...pageQuery(100),
 });
@@ -19,6 +20,7 @@ const ViolationsQuery = z.object({
 const list = createRoute({
   method: "get",
   path: "/api/canary/violations",
+  operationId: "listViolations",
   summary: "Violations, newest first",
   request: { query: ViolationsQuery },
   responses: {
@@ -30,6 +32,7 @@ const list = createRoute({
 const stats = createRoute({
   method: "get",
   path: "/api/canary/violations/stats",
+  operationId: "getViolationStats",
   summary: "How many violations there were, by invariant, severity and UTC day",
   request: { query: RangeQuery },
   responses: { 200: jsonBody("The counters", ViolationStats), 422: jsonBody("A bad parameter", ErrorBody) },
@@ -38,6 +41,7 @@ const stats = createRoute({
 const one = createRoute({
   method: "get",
   path: "/api/canary/violations/{id}",
+  operationId: "getViolation",
   summary: "One violation",
   request: { params: z.object({ id: z.string() }) },
   responses: {
@@ -79,9 +83,10 @@ export const registerViolations: RegisterRoutes = (app, { view: { store, now } }
   });
 
   app.openapi(list, async (c) => {
-    const { invariant_id, severity, tier, start_time, end_time, limit, cursor } = c.req.valid("query");
+    const { invariant_id, severity, tier, subject, start_time, end_time, limit, cursor } =
+      c.req.valid("query");
     const range = keptRange(start_time, end_time, now());
-    const filter = { invariantId: invariant_id, severity, tier, ...range };
+    const filter = { invariantId: invariant_id, severity, tier, subject, ...range };
     const page = await store.history.listViolations(filter, limit, cursor ?? null);
     return c.json({ violations: page.items, next_cursor: page.cursor }, 200);
   });

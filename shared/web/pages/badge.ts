@@ -1,7 +1,7 @@
 /** The badge: the state as a small picture, for a README or a dashboard. */
 import type { Hono, MiddlewareHandler } from "hono";
 import { html } from "hono/html";
-import { hasToken, requireSignature, unauthorized } from "../auth.ts";
+import { bearerOf, requireSignature, unauthorized } from "../auth.ts";
 import { failureLine } from "../errors.ts";
 import type { Site } from "../site-context.ts";
 import { healthOf, readSummary, type SummaryHealth } from "../summary.ts";
@@ -24,10 +24,10 @@ async function renderBadge(environment: string, { state, text }: SummaryHealth):
 }
 
 const mayBadge =
-  ({ sessions, adminToken, publicBadge }: Site): MiddlewareHandler<PageEnv> =>
+  ({ sessions, tokens, publicBadge }: Site): MiddlewareHandler<PageEnv> =>
   async (c, next) => {
-    if (sessions === null || adminToken === null) return requireSignature(c, next);
-    const mayRead = publicBadge || hasToken(c, adminToken) || (await sessions.read(c)) !== null;
+    if (sessions === null || tokens === null) return requireSignature(c, next);
+    const mayRead = publicBadge || bearerOf(c, tokens) !== null || (await sessions.read(c)) !== null;
     return mayRead ? next() : unauthorized(c);
   };
 

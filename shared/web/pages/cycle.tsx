@@ -4,10 +4,12 @@ import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, parseTimestamp } from "../../time.ts";
 import type { CycleRecord } from "../../wire/schemas.ts";
 import { checkedWords } from "../describe-status.ts";
-import { readSummary } from "../summary.ts";
+import { readSummary, SHOWN_STATES } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
-import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList } from "../ui/parts.tsx";
+import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList, When } from "../ui/parts.tsx";
+import { cyclesUntil } from "../ui/strip.tsx";
+import { counted } from "../ui/texts.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
@@ -17,25 +19,30 @@ const MAX_LISTED = 10;
 
 type CycleData = NonNullable<Awaited<ReturnType<typeof readCycleData>>>;
 
-/** Reads one cycle in three requests. Null if there is none, or it is older than 90 days. */
+/** Reads one cycle and its neighbours in a handful of requests. Null if there is none, or it is older than 90 days. */
 async function readCycleData(view: CanaryView, atMs: number) {
   const { history } = view.store;
   const nowMs = view.now();
-  const [summary, cycle] = await Promise.all([
+  const time = formatInstant(atMs);
+  const [summary, cycle, neighbours] = await Promise.all([
     readSummary(view),
-    history.getCycle(formatInstant(atMs), nowMs),
+    history.getCycle(time, nowMs),
+    history.neighbours(time, nowMs),
   ]);
   if (!cycle) return null;
   const firstIds = Object.values(cycle.found ?? {}).flatMap(({ first_violation_id: id }) => id ?? []);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
   const violations =
     firstIds.length > 0 ? await history.listViolationsFrom(Math.min(...firstIds), most, nowMs) : [];
-  return { summary, cycle, violations };
+  return { summary, cycle, violations, neighbours };
 }
 
 function Verdicts({ cycle }: { cycle: CycleRecord }) {
   const { verdicts, checks_off, checks_off_reasons, found } = cycle;
-  const shown = INVARIANTS.filter(({ id }) => verdicts[id] || checks_off.includes(id));
+  const urgency = (id: string) => SHOWN_STATES.indexOf(verdicts[id]?.status ?? "off");
+  const shown = INVARIANTS.filter(({ id }) => verdicts[id] || checks_off.includes(id)).sort(
+    (a, b) => urgency(a.id) - urgency(b.id),
+  );
   return (
     <ol class="rows plain">
       {shown.map(({ id, title }) => {
@@ -49,7 +56,7 @@ function Verdicts({ cycle }: { cycle: CycleRecord }) {
             <div class="words">
               {of && (
                 <p>
-                  {of.violations.toLocaleString("en")} violation(s): <Name text={of.summary} />
+                  {counted(of.violations, "violation")}: <Name text={of.summary} />
                 </p>
               )}
               {!verdict && <Off reason={checks_off_reasons?.[id]} />}
@@ -117,6 +124,25 @@ function Violations({ data }: { data: CycleData }) {
   );
 }
 
+function Neighbours({ data: { cycle, neighbours } }: { data: CycleData }) {
+  const { previous, next } = neighbours;
+  return (
+    <nav class="pager" aria-label="Other cycles">
+      {previous && (
+        <a href={`/cycles/${previous}`} rel="prev">
+          ← <When ms={Date.parse(previous)} />
+        </a>
+      )}
+      <a href={cyclesUntil(Date.parse(cycle.snapshot_time))}>All cycles</a>
+      {next && (
+        <a href={`/cycles/${next}`} rel="next">
+          <When ms={Date.parse(next)} /> →
+        </a>
+      )}
+    </nav>
+  );
+}
+
 function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): string {
   const { summary, cycle } = data;
   const { environment } = summary;
@@ -132,8 +158,9 @@ function renderCyclePage(data: CycleData, { viewer, notice }: PageRequest): stri
         </h1>
         <p class="dim">
           triggered by {trigger}, took {duration_ms.toLocaleString("en")} ms, found{" "}
-          {violation_count.toLocaleString("en")} violation(s)
+          {counted(violation_count, "violation")}
         </p>
+        <Neighbours data={data} />
       </section>
       <section>
         <h2>Verdicts</h2>

@@ -1,40 +1,47 @@
 /** The first page: what is red, since when, and what to do. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import { SEVERITIES } from "../../invariants/invariant.ts";
 import { checkedWords } from "../describe-status.ts";
 import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
 import { healthOf, readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
-import { BAR_HEIGHTS, Uptime } from "../ui/bars.tsx";
 import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
 import { Command } from "../ui/command.tsx";
-import { CycleForm, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
+import { CYCLE_COMMAND, CycleForm, NO_INPUT, SilenceForm } from "../ui/forms.tsx";
 import { renderPage } from "../ui/layout.tsx";
 import {
   Ago,
   Blind,
   InvariantLink,
+  Judged,
   Mark,
   Name,
   Names,
   Off,
-  StaleLine,
-  State,
+  SilenceLink,
   Until,
   When,
 } from "../ui/parts.tsx";
-import { BAR_STATES } from "../uptime.ts";
+import { BAR_HEIGHTS, type BarCycles, packedTimes, Strip } from "../ui/strip.tsx";
+import { withoutNames } from "../ui/texts.ts";
+import { BAR_STATES, cyclesByBar } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_NAMES = 8;
+/** As many causes as the line on what is blind names. */
+const MAX_CAUSES = 5;
 
 type Overview = Awaited<ReturnType<typeof readOverview>>;
 
-/** Reads the data in two or three requests at once: the rows, the most urgent first, and the cycles, newest first. */
+/** Reads the data in two or three requests at once: the rows, the most urgent and severe first, and the cycles, newest first. */
 async function readOverview(view: CanaryView) {
   const [summary, cycles] = await Promise.all([readSummary(view), readLastDay(view)]);
-  const urgency = ({ shown }: InvariantRow) => SHOWN_STATES.indexOf(shown);
-  const rows = invariantRows(summary, cycles).sort((a, b) => urgency(a) - urgency(b));
-  return { summary, rows, cycles };
+  const rows = invariantRows(summary, cycles).sort(
+    (a, b) =>
+      SHOWN_STATES.indexOf(a.shown) - SHOWN_STATES.indexOf(b.shown) ||
+      SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
+  );
+  return { summary, rows, cycles, bars: cyclesByBar(cycles, summary.nowMs) };
 }
 
 function Verdict({ summary }: { summary: Summary }) {
@@ -61,8 +68,9 @@ function Verdict({ summary }: { summary: Summary }) {
   );
 }
 
-function RowWords({ row }: { row: InvariantRow }) {
-  const { shown, latest, red_subjects, redCount, silences, last_red_at } = row;
+/** @param isExplained the line above all rows says why it is blind */
+function RowWords({ row, isExplained }: { row: InvariantRow; isExplained: boolean }) {
+  const { id, shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
       {row.status === "red" && latest && (
@@ -70,11 +78,16 @@ function RowWords({ row }: { row: InvariantRow }) {
           <a href={`/cycles/${latest.cycle}`}>
             <When ms={Date.parse(latest.cycle)} />
           </a>{" "}
-          <Name text={latest.summary} />
+          <Name text={withoutNames(latest.summary, red_subjects)} />
         </p>
       )}
-      {redCount > 0 && <Names names={red_subjects} most={MAX_NAMES} total={redCount} />}
-      <Blind row={row} />
+      {redCount > 0 && (
+        <div class="who">
+          <Names names={red_subjects} most={MAX_NAMES} total={redCount} />
+          {shown !== "silenced" && <SilenceLink id={id} />}
+        </div>
+      )}
+      {(redCount > 0 || !isExplained) && <Blind row={row} />}
       <Off reason={row.offReason} />
       {shown === "green" && latest && last_red_at && (
         <p class="dim">
@@ -91,9 +104,23 @@ function RowWords({ row }: { row: InvariantRow }) {
   );
 }
 
-const RowItem = ({ row }: { row: InvariantRow }) => (
+/** Says whether the line on what is blind names the cause, so that its row need not. */
+const isExplained = ({ id, blind_reason }: InvariantRow, blind: Summary["blind"]): boolean =>
+  blind?.causes
+    .slice(0, MAX_CAUSES)
+    .some(
+      ({ source, reason }) => blind_reason === `${source}: ${reason}` || source.split(", ").includes(id),
+    ) ?? false;
+
+interface RowProps {
+  readonly row: InvariantRow;
+  readonly bars: BarCycles;
+  readonly blind: Summary["blind"];
+}
+
+const RowItem = ({ row, bars, blind }: RowProps) => (
   <li class={`row ${row.shown}`} id={row.id}>
-    <State state={row.shown} />
+    <Judged row={row} />
     <InvariantLink id={row.id} title={row.title} />
     <p class="since">
       {row.since ? (
@@ -107,8 +134,8 @@ const RowItem = ({ row }: { row: InvariantRow }) => (
       )}
     </p>
     <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>
-    <Uptime bars={row.uptime} of={row.id} />
-    <RowWords row={row} />
+    {bars.some((cycles) => cycles.length > 0) && <Strip row={row} bars={bars} />}
+    <RowWords row={row} isExplained={isExplained(row, blind)} />
   </li>
 );
 
@@ -126,34 +153,34 @@ const Legend = () => (
   </p>
 );
 
-function renderOverview({ summary, rows, cycles }: Overview, { viewer, notice, input }: PageRequest): string {
+function renderOverview(data: Overview, { viewer, notice, input }: PageRequest): string {
+  const { summary, rows, cycles, bars } = data;
   const { environment, status } = summary;
   const mostRed = Math.max(...rows.map((row) => row.redCount));
   return renderPage(
     { title: "", environment, summary, viewer, notice },
     <>
-      <StaleLine summary={summary} />
       <Verdict summary={summary} />
       <section>
-        <div class="head">
-          <h2>Invariants</h2>
-          <Legend />
-        </div>
-        <ol class="rows">
+        <h2>Invariants</h2>
+        <ol class="rows" data-cycles={packedTimes(bars)}>
           {rows.map((row) => (
-            <RowItem row={row} />
+            <RowItem row={row} bars={bars} blind={summary.blind} />
           ))}
         </ol>
+        {cycles.length > 0 && <Legend />}
         {mostRed > MAX_NAMES && (
           <Command name="All red subjects: the same from a shell" path="/api/canary/status" />
         )}
+        <Command {...CYCLE_COMMAND} />
       </section>
       <div class="cards">
         <Sources status={status} />
         <Alerts summary={summary} />
         <Cycles cycles={cycles} />
-        <Silences summary={summary} />
-        <SilenceForm back="/" input={input ?? NO_INPUT} subjects={[]} />
+        <Silences summary={summary}>
+          <SilenceForm back="/" input={input ?? NO_INPUT} subjects={[]} isOpen={input !== null} />
+        </Silences>
       </div>
     </>,
   );

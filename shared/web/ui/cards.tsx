@@ -1,10 +1,11 @@
 /** The cards of the first page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
+import type { PropsWithChildren } from "hono/jsx";
 import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
 import type { Summary } from "../summary.ts";
-import { worstOf } from "../uptime.ts";
+import { CycleList } from "./cycle-list.tsx";
 import { EndSilence } from "./forms.tsx";
-import { Ago, Name, Sentence, State, When } from "./parts.tsx";
+import { Ago, Name, Sentence, State, Until } from "./parts.tsx";
 
 const MAX_LISTED = 10;
 const MAX_CYCLES = 6;
@@ -73,8 +74,8 @@ export const Alerts = ({ summary: { status, pending } }: { summary: Summary }) =
   </section>
 );
 
-/** The silences in force. */
-export const Silences = ({ summary }: { summary: Summary }) => (
+/** The silences in force, and the form for another one. */
+export const Silences = ({ summary, children }: PropsWithChildren<{ summary: Summary }>) => (
   <section id="silences">
     <h2>Silences</h2>
     {summary.status.silences.length === 0 && (
@@ -90,12 +91,20 @@ export const Silences = ({ summary }: { summary: Summary }) => (
                 <Name text={silence.subject} />,{" "}
               </>
             )}
-            until <When ms={Date.parse(silence.until)} />: <Name text={silence.reason} />
+            <Until
+              silence={{
+                untilMs: silence.until === null ? null : Date.parse(silence.until),
+                untilRecovered: silence.until_recovered,
+                reason: silence.reason,
+                by: silence.by,
+              }}
+            />
           </span>
           <EndSilence id={silence.id} back="/" />
         </li>
       ))}
     </ul>
+    {children}
   </section>
 );
 
@@ -104,20 +113,9 @@ export const Cycles = ({ cycles }: { cycles: readonly CycleOutline[] }) => (
   <section>
     <h2>Latest cycles</h2>
     {cycles.length === 0 && <p class="dim">none in the last 24 hours</p>}
-    <ul class="facts">
-      {cycles.slice(0, MAX_CYCLES).map(({ snapshot_time, trigger, verdicts, found }) => {
-        const worst = worstOf(Object.values(verdicts).map((v) => v.status));
-        return (
-          <li>
-            <State state={worst === "missing" ? "off" : worst} />
-            <a href={`/cycles/${snapshot_time}`}>
-              <When ms={Date.parse(snapshot_time)} />
-            </a>
-            <span class="ids">{Object.keys(found ?? {}).join(" ")}</span>
-            <span class="number dim">{trigger}</span>
-          </li>
-        );
-      })}
-    </ul>
+    <CycleList cycles={cycles.slice(0, MAX_CYCLES)} />
+    <p>
+      <a href="/cycles">All cycles</a>
+    </p>
   </section>
 );

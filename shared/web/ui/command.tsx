@@ -1,6 +1,6 @@
 /** A shell command that does what the page does. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import { useViewer } from "./context.ts";
+import { useMayChange, useViewer } from "./context.ts";
 import { curl } from "./texts.ts";
 
 interface CommandProps {
@@ -10,10 +10,11 @@ interface CommandProps {
   readonly body?: object;
 }
 
-/** The command, folded away. JavaScript adds a button that copies it. */
-export const Command = ({ name, method = "GET", path, body }: CommandProps) => (
-  <details class="command">
-    <summary>{name}</summary>
-    <pre data-copy>{curl(useViewer(), method, path, body)}</pre>
-  </details>
-);
+/** The command, folded away; none where the viewer's token would be refused. JavaScript adds a button that copies it. */
+export const Command = ({ name, method = "GET", path, body }: CommandProps) =>
+  method === "GET" || useMayChange() ? (
+    <details class="command">
+      <summary>{name}</summary>
+      <pre data-copy>{curl(useViewer(), method, path, body)}</pre>
+    </details>
+  ) : null;

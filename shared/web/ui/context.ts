@@ -1,5 +1,6 @@
 /** The context that any component of a page may read: the viewer and the clock. */
 import { createContext, useContext } from "hono/jsx";
+import type { Caller } from "../callers.ts";
 
 /** The person who looks at a page. */
 export interface Viewer {
@@ -9,6 +10,8 @@ export interface Viewer {
   readonly formToken: string | null;
   /** Whether the page may reload itself: the answer to a form must not. */
   readonly reloads: boolean;
+  /** Who it is. Forms that change something are for admins only. */
+  readonly caller: Caller;
 }
 
 interface RenderContext {
@@ -21,3 +24,5 @@ export const RenderContext = createContext<RenderContext>({ viewer: null, nowMs:
 export const useNow = (): number => useContext(RenderContext).nowMs;
 /** Gets the viewer. Forms and commands are on pages for authorized viewers only. */
 export const useViewer = (): Viewer => useContext(RenderContext).viewer!;
+/** Whether the viewer may change something: a reader gets no forms for it. */
+export const useMayChange = (): boolean => useContext(RenderContext).viewer?.caller.role === "admin";

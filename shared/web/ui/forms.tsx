@@ -3,11 +3,15 @@
 import { INVARIANTS } from "../../invariants/index.ts";
 import { formatInstant, HOUR_MS, parseDuration } from "../../time.ts";
 import { Command } from "./command.tsx";
-import { useNow } from "./context.ts";
-import { FormToken } from "./layout.tsx";
+import { useMayChange, useNow } from "./context.ts";
+import { FormToken } from "./form-token.tsx";
+
+/** The choice that has a silence end by itself. */
+export const RECOVERS = "recovers";
 
 /** The lengths of a silence in the form. */
 const LENGTHS = {
+  [RECOVERS]: "until it recovers",
   "30m": "30 minutes",
   "2h": "2 hours",
   "8h": "8 hours",
@@ -16,7 +20,7 @@ const LENGTHS = {
   "7d": "7 days",
 } as const;
 
-/** Gets the length in ms. Null if the form does not offer it. */
+/** Gets the length in ms. Null if the form does not offer it, or if it ends by itself. */
 export const lengthOf = (text: string): number | null =>
   Object.hasOwn(LENGTHS, text) ? parseDuration(text, "mhd") : null;
 
@@ -25,18 +29,31 @@ export const NO_INPUT = { invariant: "", subject: "", length: "2h", until: "", r
 export type SilenceInput = Readonly<typeof NO_INPUT>;
 
 /** @param back the page to return to */
-export const CycleForm = ({ back }: { back: string }) => (
-  <div class="act">
-    <form method="post" action="/run-cycle" data-progress="Running">
-      <FormToken />
-      <input type="hidden" name="back" value={back} />
-      <button type="submit">Run a cycle</button>
-    </form>
-    <Command name="from a shell" method="POST" path="/api/canary/run-cycle" />
-  </div>
-);
+export const CycleForm = ({ back }: { back: string }) =>
+  useMayChange() ? <CycleAction back={back} /> : null;
 
-export const EndSilence = ({ id, back }: { id: string; back: string }) => (
+const CycleAction = ({ back }: { back: string }) => (
+  <form method="post" action="/run-cycle" class="act" data-progress="Running">
+    <FormToken />
+    <input type="hidden" name="back" value={back} />
+    <button type="submit">Run a cycle</button>
+  </form>
+);
+/** The same from a shell. It stands at another place of the page, where it moves nothing red out of sight. */
+export const CYCLE_COMMAND = {
+  name: "Run a cycle: from a shell",
+  method: "POST",
+  path: "/api/canary/run-cycle",
+} as const;
+
+interface EndProps {
+  readonly id: string;
+  readonly back: string;
+}
+
+export const EndSilence = (props: EndProps) => (useMayChange() ? <EndAction {...props} /> : null);
+
+const EndAction = ({ id, back }: EndProps) => (
   <form method="post" action="/silences/end" class="inline">
     <FormToken />
     <input type="hidden" name="id" value={id} />
@@ -55,9 +72,11 @@ interface SilenceFormProps {
   readonly isFixed?: boolean;
   /** Suggestions for the subject. */
   readonly subjects: readonly string[];
+  /** Whether it is unfolded: it was asked for, or comes back with what was typed. */
+  readonly isOpen: boolean;
 }
 
-function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back">) {
+function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "back" | "isOpen">) {
   const { invariant, subject, length, until, reason } = input;
   return (
     <>
@@ -112,17 +131,23 @@ function SilenceFields({ input, isFixed, subjects }: Omit<SilenceFormProps, "bac
   );
 }
 
-export function SilenceForm({ back, ...fields }: SilenceFormProps) {
+/** The form behind its button. */
+export const SilenceForm = (props: SilenceFormProps) =>
+  useMayChange() ? <SilenceAction {...props} /> : null;
+
+function SilenceAction({ back, isOpen, ...fields }: SilenceFormProps) {
   const { invariant, subject, length, reason } = fields.input;
   const body = {
     invariant_id: invariant || INVARIANTS[0]!.id,
     ...(subject && { subject }),
-    until: formatInstant(useNow() + (lengthOf(length) ?? HOUR_MS)),
+    ...(length === RECOVERS
+      ? { until_recovered: true }
+      : { until: formatInstant(useNow() + (lengthOf(length) ?? HOUR_MS)) }),
     reason: reason || "why",
   };
   return (
-    <section id="silence">
-      <h2>Silence</h2>
+    <details id="silence" open={isOpen}>
+      <summary class="quiet">New silence</summary>
       <p class="dim">There is no alert until then. It is still checked, shown and recorded.</p>
       <form method="post" action="/silences" class="fields">
         <FormToken />
@@ -131,6 +156,6 @@ export function SilenceForm({ back, ...fields }: SilenceFormProps) {
         <button type="submit">Silence</button>
       </form>
       <Command name="from a shell" method="POST" path="/api/canary/silences" body={body} />
-    </section>
+    </details>
   );
 }

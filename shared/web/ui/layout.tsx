@@ -3,8 +3,9 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { healthOf, type Summary, type SummaryHealth } from "../summary.ts";
 import { ICONS, SCRIPT, STYLE } from "./assets.ts";
-import { RenderContext, useViewer, type Viewer } from "./context.ts";
-import { Mark, NoticeLine, type PageNotice } from "./parts.tsx";
+import { RenderContext, type Viewer } from "./context.ts";
+import { FormToken } from "./form-token.tsx";
+import { BlindLine, Mark, Name, NoticeLine, type PageNotice, StaleLine } from "./parts.tsx";
 import { STATES } from "./states.ts";
 import { plain } from "./texts.ts";
 
@@ -17,20 +18,36 @@ interface PageProps {
   readonly notice?: PageNotice | null;
 }
 
-export function FormToken() {
-  const { formToken } = useViewer();
-  return formToken === null ? null : <input type="hidden" name="form_token" value={formToken} />;
-}
-
 export const Breadcrumb = () => (
   <nav aria-label="Breadcrumb">
     <a href="/">All invariants</a>
   </nav>
 );
 
+const SiteNav = () => (
+  <nav aria-label="Site">
+    <a href="/agents">Agents</a>
+    <a href="/cycles">Cycles</a>
+  </nav>
+);
+
+const SignOut = ({ name }: { name: string }) => (
+  <footer>
+    <span class="dim">
+      Signed in as <Name text={name} />
+    </span>
+    <form method="post" action="/sign-out">
+      <FormToken />
+      <button type="submit" class="quiet">
+        Sign out
+      </button>
+    </form>
+  </footer>
+);
+
 type DocumentProps = PropsWithChildren<PageProps & { readonly health: SummaryHealth | undefined }>;
 
-function Document({ title, environment, health, viewer, notice, children }: DocumentProps) {
+function Document({ title, environment, summary, health, viewer, notice, children }: DocumentProps) {
   return (
     <html lang="en">
       <head>
@@ -53,19 +70,15 @@ function Document({ title, environment, health, viewer, notice, children }: Docu
               <b>{plain(environment)}</b> canary
             </span>
           </a>
-          {viewer && viewer.formToken !== null && (
-            <form method="post" action="/sign-out">
-              <FormToken />
-              <button type="submit" class="quiet">
-                Sign out
-              </button>
-            </form>
-          )}
+          {viewer && <SiteNav />}
         </header>
         <main id="main">
-          {notice && <NoticeLine notice={notice} />}
+          {notice && <NoticeLine notice={notice} health={health?.text} />}
+          {summary && <StaleLine summary={summary} />}
+          {summary && <BlindLine summary={summary} />}
           {children}
         </main>
+        {viewer && viewer.formToken !== null && <SignOut name={viewer.caller.name} />}
       </body>
     </html>
   );

@@ -7,17 +7,22 @@ import type { ViolationRecord } from "../../wire/schemas.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import { describeAge } from "../describe-status.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";
-import { useNow } from "./context.ts";
+import { useMayChange, useNow } from "./context.ts";
 import { STATES } from "./states.ts";
-import { plain } from "./texts.ts";
+import { agentPath, plain } from "./texts.ts";
+import { RestoreSilence } from "./undo.tsx";
 
 /** Names and sentences are cut: nobody reads a page of a thousand long ones. */
 const MAX_TEXT = 250;
 const MAX_JSON = 1_000;
+const MAX_BLIND = 1_500;
+/** The length of a name beside others, and of the address of its page. */
+const MAX_NAME = 80;
+const MAX_PATH = 300;
 
 /** A name, or a sentence with names. Its characters can't change the direction of the text around it. */
-export const Name = ({ text }: { text: string }) =>
-  text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, MAX_TEXT))}</bdi>;
+export const Name = ({ text, most = MAX_TEXT }: { text: string; most?: number }) =>
+  text.trim() === "" ? <em class="dim">(empty)</em> : <bdi dir="auto">{plain(cut(text, most))}</bdi>;
 
 export const Sentence = ({ text }: { text: string }) => (
   <p>
@@ -25,20 +30,27 @@ export const Sentence = ({ text }: { text: string }) => (
   </p>
 );
 
+/** An agent, or another subject, with a link to its page. A name whose address would be very long has none. */
+export function SubjectLink({ name }: { name: string }) {
+  const path = agentPath(name);
+  const shown = <Name text={name} most={MAX_NAME} />;
+  return path.length > MAX_PATH || name.trim() === "" ? shown : <a href={path}>{shown}</a>;
+}
+
 interface NamesProps {
   readonly names: readonly string[];
   readonly most: number;
   readonly total?: number;
 }
 
-/** The first names, and the number of the others. */
+/** The first names, each with a link to its page, and the number of the others. */
 export function Names({ names, most, total = names.length }: NamesProps) {
   const shown = names.slice(0, most);
   return (
     <ul class="names">
       {shown.map((name) => (
         <li>
-          <Name text={name} />
+          <SubjectLink name={name} />
         </li>
       ))}
       {total > shown.length && <li class="more">and {(total - shown.length).toLocaleString("en")} more</li>}
@@ -73,10 +85,34 @@ export const InvariantLink = ({ id, title }: { id: string; title: string }) => (
   </h3>
 );
 
-/** The end and the reason of a silence. */
-export const Until = ({ silence }: { silence: Silence }) => (
+interface SilenceLinkProps {
+  readonly id: string;
+  /** "" for all of it. */
+  readonly subject?: string;
+}
+
+/** The link to the form that silences an invariant, or one subject of it. Who may only read has none. */
+export const SilenceLink = ({ id, subject = "" }: SilenceLinkProps) =>
+  useMayChange() ? (
+    <a class="quiet" href={`/invariants/${id}?${new URLSearchParams({ subject })}#silence`}>
+      Silence <span class="unseen">{plain(subject || id)}</span>
+    </a>
+  ) : null;
+
+type SilenceEnd = Pick<Silence, "untilMs" | "untilRecovered" | "reason" | "by">;
+
+/** The end and the reason of a silence, and who made it. */
+export const Until = ({ silence: { untilMs, untilRecovered, reason, by } }: { silence: SilenceEnd }) => (
   <>
-    until <When ms={silence.untilMs} />: <Name text={silence.reason} />
+    until {untilMs !== null && <When ms={untilMs} />}
+    {untilMs !== null && untilRecovered && " or "}
+    {untilRecovered && "it recovers"}: <Name text={reason} />
+    {by !== undefined && (
+      <span class="dim">
+        {" "}
+        (<Name text={by} />)
+      </span>
+    )}
   </>
 );
 
@@ -115,10 +151,19 @@ export function Mark({ state }: { state: HealthState }) {
   );
 }
 
-export const State = ({ state }: { state: ShownState }) => (
+/** The state of an invariant, and how severe it is where it breaks. */
+export const Judged = ({ row }: { row: InvariantSummary }) => (
+  <p class="judged">
+    <State state={row.shown} />
+    <span class={`severity ${row.severity}`}>{row.severity}</span>
+  </p>
+);
+
+/** @param word another word for it */
+export const State = ({ state, word = state }: { state: ShownState; word?: string }) => (
   <span class={`state ${state}`}>
     <Mark state={state} />
-    {state}
+    {word}
   </span>
 );
 
@@ -179,13 +224,35 @@ function ViolationItem({ violation, withInvariant = false }: ViolationProps) {
 export interface PageNotice {
   readonly text: string;
   readonly isProblem: boolean;
+  /** Whether the state of now follows: `The cycle is done: 2 red, 1 silenced.` */
+  readonly withHealth?: boolean;
+  /** A silence that the viewer has just ended, signed: one click restores it. */
+  readonly undo?: string | undefined;
 }
 
-export const NoticeLine = ({ notice: { text, isProblem } }: { notice: PageNotice }) => (
-  <p class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
-    <Name text={text} />
-  </p>
+interface NoticeProps {
+  readonly notice: PageNotice;
+  /** The state of now, in the words of the page. */
+  readonly health: string | undefined;
+}
+
+export const NoticeLine = ({ notice: { text, isProblem, withHealth, undo }, health }: NoticeProps) => (
+  <div class={isProblem ? "said problem" : "said"} role={isProblem ? "alert" : "status"}>
+    <Name text={withHealth && health ? `${text}: ${health}.` : text} />
+    {undo !== undefined && <RestoreSilence undo={undo} />}
+  </div>
 );
+
+/** What the canary can't see, and why: on every page. */
+export const BlindLine = ({ summary: { blind } }: { summary: Summary }) =>
+  blind && (
+    <p class="stale-line blind" role="status">
+      <Mark state="unknown" />
+      <span>
+        <Name text={blind.words} most={MAX_BLIND} />
+      </span>
+    </p>
+  );
 
 /** The warning that the last full cycle is too old, or that there was none. */
 export function StaleLine({ summary }: { summary: Summary }) {

@@ -1,4 +1,6 @@
-/** The browser script: reloads, the progress of a run, and copy buttons. Pages and forms also work without it. */
+/** The browser script: reloads, local times, links of bars, the progress of a run, and copy buttons. All works without it. */
+import { STRIP_SCRIPT_TEXT } from "./strip-script.ts";
+
 export const SCRIPT_TEXT = `"use strict";
 const REFRESH_MS = 60_000;
 const STALE_MS = 15 * 60_000;
@@ -6,6 +8,10 @@ const STALE_MS = 15 * 60_000;
 // A reload must not show the notice again.
 const here = new URL(location.href);
 if (here.searchParams.has("said")) history.replaceState(null, "", here.pathname + here.hash);
+
+// What is shown is UTC, as in logs and alerts; what the clock on the wall said is one look away.
+for (const time of document.querySelectorAll("time[datetime]"))
+  time.title = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "long" }) + " (" + time.dateTime + ")";
 
 for (const pre of document.querySelectorAll("pre[data-copy]")) {
   const button = document.createElement("button");
@@ -62,4 +68,4 @@ setInterval(() => {
   document.querySelector("main").prepend(line);
   document.title = "\u25b2 old \u00b7 " + document.title;
 }, REFRESH_MS);
-`;
+${STRIP_SCRIPT_TEXT}`;

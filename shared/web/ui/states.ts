@@ -37,8 +37,9 @@ export const STATES: Readonly<Record<HealthState, StateLook>> = {
     tabSign: "?",
     badge: "#8a5a00",
     icon: "#96640a",
-    outline: "M8 .6L15.4 8 8 15.4.6 8z",
-    sign: "M6.3 6.5a1.75 1.75 0 1 1 2.5 1.6c-.6.3-.8.6-.8 1.2M8 11.2v.3",
+    // Neither a diamond nor a box around the sign: both look like a letter that the font lacks.
+    outline: DISC,
+    sign: "M5.9 6.2a2.15 2.15 0 1 1 3.1 2c-.7.4-1 .8-1 1.5M8 12v.2",
   },
   stale: {
     tabSign: "▲",

@@ -1,13 +1,35 @@
 /** Escapes the platform's texts for pages and shells. JSX escapes markup only. */
+import { shellWord } from "../../shell.ts";
 import { codeOf, INVISIBLE } from "../../text.ts";
 import type { Viewer } from "./context.ts";
 
 /** Replaces invisible characters by their codes: `a\u202eb`. */
 export const plain = (text: string): string => text.replace(INVISIBLE, codeOf);
 
-/** Quotes the text as one word of a POSIX shell. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+/** Counts things in words: `1 violation`, `1,200 violations`. @param many the plural, where it is not the word and an s */
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+/**
+ * Cuts the list of names off a summary whose names are shown beside it: `2 slots too many across 1 agent: ruby`. A summary
+ * that ends otherwise stays whole.
+ */
+export function withoutNames(summary: string, names: readonly string[]): string {
+  const known = new Set(names);
+  for (let at = summary.indexOf(": "); at > 0; at = summary.indexOf(": ", at + 1)) {
+    const tail = summary.slice(at + 2).replace(/ and [\d,]+ more$/, "");
+    if (tail.split(", ").every((name) => known.has(name))) return summary.slice(0, at);
+  }
+  return summary;
+}
+
+/**
+ * Makes the address of an agent's page. A name that a browser would read as a step up in the path is a parameter.
+ */
+export const agentPath = (name: string): string =>
+  /^\.{0,2}$/.test(name)
+    ? `/agents/-?${new URLSearchParams({ name })}`
+    : `/agents/${encodeURIComponent(name.replace(/\p{Surrogate}/gu, "\ufffd"))}`;
 
 /** A function URL that checks signatures accepts no token. */
 const SIGNED = [

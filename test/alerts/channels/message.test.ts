@@ -1,367 +1,141 @@
-import type { KnownBlock } from "@slack/types";
 import { describe, expect, test } from "vitest";
 import { advance } from "../../../shared/alerts/advance.ts";
 import { type Alert, makeAlert } from "../../../shared/alerts/alert.ts";
-import { headline } from "../../../shared/alerts/channels/message.ts";
-import { slackMessage } from "../../../shared/alerts/channels/slack.ts";
-import { plainMessage } from "../../../shared/alerts/channels/sns.ts";
-import type { AlertPolicy } from "../../../shared/alerts/notify.ts";
-import type { AlertState } from "../../../shared/alerts/state.ts";
-import { type AlertContext, toAlert } from "../../../shared/alerts/to-alert.ts";
-import type { Facts } from "../../../shared/facts/facts.ts";
+import { digestOf, headline } from "../../../shared/alerts/channels/message.ts";
+import { plainMessage } from "../../../shared/alerts/channels/plain-text.ts";
+import { slackMessage } from "../../../shared/alerts/channels/slack-blocks.ts";
+import { publicationOf } from "../../../shared/alerts/channels/sns.ts";
+import { toAlert } from "../../../shared/alerts/to-alert.ts";
+import { guidanceOf } from "../../../shared/invariants/guidance.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
-import type { Severity } from "../../../shared/invariants/invariant.ts";
-import { formatDuration } from "../../../shared/time.ts";
-import { type AnyFinding, unknownVerdict, type Verdict } from "../../../shared/verdict/evaluate.ts";
+import { DAY_MS, formatDuration, HOUR_MS, MINUTE_MS } from "../../../shared/time.ts";
+import { unknownVerdict, type Verdict } from "../../../shared/verdict/evaluate.ts";
+import { AGENT, container, judge, NOW_MS, orphansOf, SNAPSHOT_TIME, zombiesOf } from "../../support/facts.ts";
+import { expectNoMarkup, expectWithinSlacksLimits, readSlack } from "../../support/slack.ts";
 import {
-  AGENT,
-  container,
-  containersOf,
-  countsOf,
-  executionsOf,
-  finished,
-  judge,
-  NOW_MS,
-  orphansOf,
-  queued,
-  rememberedOf,
-  rosterOf,
-  running,
-  runningContainer,
-  SNAPSHOT_TIME,
-  schedule,
-  secondsAgo,
-  slot,
-  slotsOf,
-  zombiesOf,
-} from "../../support/facts.ts";
+  agents,
+  brokeAlert,
+  FINDS_ONE,
+  FIRST_ID,
+  hostile,
+  IDS,
+  invariantOf,
+  NOTHING,
+  POLICY,
+  redFacts,
+  STATUS_URL,
+  type Told,
+  tell,
+} from "../../support/told.ts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-/** The id under which the first violation of the cycle was recorded. */
-const FIRST_ID = 20261123000021;
-const STATUS_URL = "https://canary.example.com/?env=prod&view=all";
-
-const IDS = INVARIANTS.map(({ id }) => id);
-const invariantOf = (id: string) => INVARIANTS.find((i) => i.id === id)!;
-
-/** These find one thing, whatever the number of agents. */
-const FINDS_ONE = new Set(INVARIANTS.filter((i) => i.discredits).map(({ id }) => id));
-
-/** @returns facts in which that invariant is red once for each name, or once by all, with an execution of the same name */
-function redFacts(id: string, names: readonly string[]): Partial<Facts> {
-  const roster = rosterOf(Object.fromEntries(names.map((name) => [name, { maxParallelTasks: 1 }])));
-  const each = <T>(of: (name: string) => T) => Object.fromEntries(names.map((name) => [name, of(name)]));
-  const rows = (of: (name: string) => ReturnType<typeof running>) => executionsOf(names.map(of));
-  switch (id) {
-    case "H-01":
-      return {
-        roster: rosterOf({}),
-        rosterDoubtSince: NOW_MS - HOUR_MS,
-        containers: containersOf(names.map((agent) => runningContainer({ agent }))),
-      };
-    case "H-02":
-      return {
-        newestStart: NOW_MS - HOUR_MS,
-        slots: slotsOf({ ...each((name) => [slot("1st"), slot(`2nd of ${name}`)]), zed: [slot("3rd")] }),
-      };
-    case "H-03":
-      return {
-        executions: executionsOf([...names, "zed"].map((agent) => running(`run of ${agent}`, { agent }))),
-        platformKeys: { hasSlotKey: false, hasHeartbeat: false },
-      };
-    case "S-01":
-      return { roster, slots: slotsOf(each((name) => [slot(`run of ${name}`)])) };
-    case "S-02":
-      return { roster, slots: slotsOf(each((name) => [slot(`1st of ${name}`), slot(`2nd of ${name}`)])) };
-    case "S-03":
-      return { roster, slots: slotsOf(each((name) => [slot(`run of ${name}`, { ttlSeconds: -1 })])) };
-    case "E-01":
-      return {
-        roster,
-        executions: rows((agent) => running(`run of ${agent}`, { agent, ageSeconds: 9000 })),
-      };
-    case "E-02":
-      return {
-        executions: rows((agent) => running(`run of ${agent}`, { agent })),
-        finishedRuns: rememberedOf(Object.fromEntries(names.map((name) => [`run of ${name}`, "success"]))),
-      };
-    case "E-03":
-      return {
-        endedWithoutTime: names.map((agent) => finished(`run of ${agent}`, { agent, endedSecondsAgo: null })),
-      };
-    case "E-04":
-      return {
-        backlogDefects: names.map((agent) => ({ id: `run of ${agent}`, agent, defect: "queued_at_null" })),
-      };
-    case "E-06":
-      return {
-        roster,
-        schedules: names.map((agent) => schedule(`run of ${agent}`, { agent, overdueSeconds: 7_200 })),
-      };
-    case "G-03":
-      return {
-        endedBeforeStart: names.map((agent) =>
-          finished(`run of ${agent}`, { agent, endedSecondsAgo: 90, startedSecondsAgo: 60 }),
-        ),
-      };
-    case "G-04":
-      return {
-        credentialsInQueue: names.map((agent) => ({ id: `run of ${agent}`, agent, pattern: "ghp" })),
-      };
-    case "E-05":
-      return { executions: rows((agent) => running(`run of ${agent}`, { agent, ageSeconds: 90 })) };
-    case "L-03":
-      return {
-        roster: rosterOf({ other: {} }),
-        orphans: orphansOf(each(() => ({ rows: { schedule_executions: 2 } }))),
-      };
-    case "B-01":
-      return { roster, queueCounts: countsOf(each(() => 7)) };
-    case "B-02":
-      return {
-        roster,
-        executions: rows((agent) => queued(`run of ${agent}`, { agent, waitedSeconds: 400 })),
-        drainTick: { atSeconds: secondsAgo(300) },
-      };
-    case "B-08":
-      return {
-        roster,
-        pullPolls: new Map(names.map((name) => [name, secondsAgo(400)])),
-        containers: containersOf(names.map((agent) => runningContainer({ agent, isPullMode: true }))),
-      };
-    case "R-01":
-      return {
-        roster,
-        zombies: zombiesOf(names.map((agent, i) => container([7, 8, 9], { agent, containerId: `c${i}` }))),
-      };
-    default:
-      throw new Error(`there are no red facts for ${id}`);
-  }
-}
-
-const POLICY: AlertPolicy = {
-  hasChannel: true,
-  onRecovery: true,
-  onSpread: true,
-  remindAfterMs: DAY_MS,
-  minSeverity: "minor",
-  blindAfterCycles: 1,
-};
-const NOTHING: AlertState = { states: {}, blindSources: {} };
-
-interface Told {
-  prior?: AlertState;
-  nowMs?: number;
-  severity?: Severity;
-  context?: Partial<AlertContext>;
-}
-
-/** The cycle in which this verdict came about. @returns its alerts, and what is remembered of it */
-function tell(verdicts: readonly Verdict[], { prior = NOTHING, nowMs = NOW_MS, context = {} }: Told = {}) {
-  const findings = verdicts.flatMap((v) => v.findings);
-  const { states, blindSources, notices } = advance(
-    prior,
-    { verdicts, offInvariants: [], offSources: [], unavailable: [], isFull: true },
-    nowMs,
-    POLICY,
-    [],
-  );
-  const alerts = notices.map((notice) =>
-    toAlert(notice, {
-      environment: "production",
-      statusUrl: STATUS_URL,
-      snapshotTime: SNAPSHOT_TIME,
-      nowMs,
-      redact: (text) => text,
-      idOf: (finding) => FIRST_ID + findings.indexOf(finding),
-      ...context,
-    }),
-  );
-  return { alerts, remembered: { states, blindSources } };
-}
-
-const withSeverity = (verdict: Verdict, severity: Severity): Verdict => ({
-  ...verdict,
-  findings: verdict.findings.map((finding): AnyFinding => ({ ...finding, severity })),
-});
-
-/** @returns the alert of the first cycle in which the invariant is red for these names */
-function brokeAlert(id: string, names: readonly string[] = [AGENT], told: Told = {}): Alert {
-  const verdict = judge(invariantOf(id), redFacts(id, names));
-  const { alerts } = tell([told.severity ? withSeverity(verdict, told.severity) : verdict], told);
-  expect(alerts).toHaveLength(1);
-  return alerts[0]!;
-}
-
-const agents = (count: number) =>
-  Array.from({ length: count }, (_, i) => `agent-${String(i).padStart(3, "0")}`);
-
-// ── Reading a message as Slack does ─────────────────────────────────────────────────────────────────────────────────
-
-type Message = ReturnType<typeof slackMessage>;
-const headerOf = ({ blocks }: Message) => (blocks[0] as Extract<KnownBlock, { type: "header" }>).text;
-const sectionsOf = ({ blocks }: Message) =>
-  blocks.flatMap((block) => (block.type === "section" && block.text ? [block.text] : []));
-const contextOf = ({ blocks }: Message) =>
-  blocks.flatMap((block) =>
-    block.type === "context" ? (block.elements as { type: string; text: string }[]) : [],
-  );
-
-/** https://docs.slack.dev/reference/block-kit/blocks: what is longer is refused as `invalid_blocks`. */
-function expectWithinSlacksLimits(message: Message): void {
-  const { blocks, text } = message;
-  expect(blocks.length).toBeLessThanOrEqual(50);
-  expect(blocks.map((block) => block.type)).toEqual(expect.arrayContaining(["header", "section", "context"]));
-  for (const block of blocks) expect(["header", "section", "context"]).toContain(block.type);
-  const header = headerOf(message);
-  expect(header.type).toBe("plain_text");
-  for (const section of sectionsOf(message)) {
-    expect(section.type).toBe("mrkdwn");
-    expect(section.text.length).toBeGreaterThan(0);
-    expect(section.text.length).toBeLessThanOrEqual(3000);
-  }
-  expect(header.text.length).toBeGreaterThan(0);
-  expect(header.text.length).toBeLessThanOrEqual(150);
-  const elements = contextOf(message);
-  expect(elements.length).toBeGreaterThan(0);
-  expect(elements.length).toBeLessThanOrEqual(10);
-  for (const element of elements) {
-    expect(element.type).toBe("mrkdwn");
-    expect(element.text.length).toBeGreaterThan(0);
-    expect(element.text.length).toBeLessThanOrEqual(2000);
-  }
-  expect(text.length).toBeGreaterThan(0);
-  // Slack cuts the text of a post at 40000, and asks for at most 4000.
-  expect(text.length).toBeLessThanOrEqual(4000);
-  expect(JSON.stringify(message)).not.toMatch(/undefined|NaN|\[object/);
-}
+const read = (...alerts: Alert[]) => readSlack(slackMessage(alerts));
+const mailOf = (...alerts: Alert[]) => plainMessage(digestOf(alerts));
 
 /** https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
-function expectWithinSnsLimits({ subject, text }: ReturnType<typeof plainMessage>): void {
-  expect(subject).toMatch(/^[!-~][ -~]{0,99}$/);
-  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(262_144);
-  expect(text.length).toBeGreaterThan(0);
-  expect(text).not.toMatch(/undefined|NaN|\[object/);
+function expectWithinSnsLimits(alerts: readonly Alert[]): void {
+  for (const format of ["text", "chat"] as const) {
+    const { Subject, Message, MessageAttributes } = publicationOf(alerts, format);
+    expect(Subject).toMatch(/^[!-~][ -~]{0,99}$/);
+    expect(
+      Buffer.byteLength(Message) + Buffer.byteLength(JSON.stringify(MessageAttributes)),
+    ).toBeLessThanOrEqual(262_144);
+    expect(Message).not.toMatch(/undefined|NaN|\[object/);
+    expect(Message).not.toMatch(/\p{Surrogate}/u);
+    expect(Object.keys(MessageAttributes).length).toBeLessThanOrEqual(10);
+  }
 }
 
-/** Everything of the message that Slack reads as mrkdwn, but for what the canary itself marks up. */
-function mrkdwnOf(message: Message): string[] {
-  const elements = contextOf(message).map((e) => e.text);
-  const sections = sectionsOf(message).map((s) => s.text.replace(/^\*What to do:\* /, ""));
-  return [message.text, ...sections, ...elements.filter((text) => !/^<https:[^<>|]+\|status>$/.test(text))];
+function expectWithinLimits(...alerts: Alert[]): void {
+  const message = slackMessage(alerts);
+  expectWithinSlacksLimits(message);
+  expectNoMarkup(message);
+  expectWithinSnsLimits(alerts);
 }
-
-/** Nothing in it can become a mention, a link, an entity or a format. */
-function expectNoMarkup(text: string): void {
-  expect(text).not.toMatch(/[<>]/);
-  expect(text.replaceAll(/&(amp|lt|gt);/g, "")).not.toContain("&");
-  // A mark between two zero-width spaces touches no word, so that it can't open or close anything.
-  for (const { index } of text.matchAll(/[*_~`]/g))
-    expect([text[index - 1], text[index + 1]]).toEqual(["\u200b", "\u200b"]);
-  expectWellFormed(text);
-}
-
-/** No half of an emoji: JSON would carry it, and the other side would refuse it. */
-const expectWellFormed = (text: string) => expect(text).not.toMatch(/\p{Surrogate}/u);
-
-// ── The tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 describe.each(IDS)("%s", (id) => {
-  const { title, severity, runbook } = invariantOf(id);
+  const { title, severity, runbook, impact, safe } = invariantOf(id);
   const heading = () => {
     const mark = { critical: "🚨", major: "⚠️", minor: "🟡" }[severity];
     return `${mark} ${id} ${title} — ${severity}`;
   };
+  const counts = FINDS_ONE.has(id) ? [2, 500] : [1, 5, 6, 500];
 
-  test.each(FINDS_ONE.has(id) ? [2, 500] : [])(
-    "of %d agents is one violation, and names some of them",
-    (count) => {
-      const names = agents(count);
-      const alert = brokeAlert(id, names);
-      const message = slackMessage(alert);
-      expectWithinSlacksLimits(message);
-      expectWithinSnsLimits(plainMessage(alert));
-      expect(headerOf(message).text).toBe(heading());
-      expect(alert.lines).toEqual([expect.stringContaining(names[0]!)]);
-      for (const text of mrkdwnOf(message)) expectNoMarkup(text);
-    },
-  );
+  test.each(counts)("of %d agent(s) fits in Slack and in SNS, and says what matters", (count) => {
+    const names = agents(count);
+    const found = FINDS_ONE.has(id) ? 1 : count;
+    const alert = brokeAlert(id, names);
+    expectWithinLimits(alert);
 
-  test.each(FINDS_ONE.has(id) ? [] : [1, 5, 6, 500])(
-    "with %d violation(s) fits in Slack and in SNS, and says what matters",
-    (count) => {
-      const names = agents(count);
-      const verdict = judge(invariantOf(id), redFacts(id, names));
-      expect([verdict.status, verdict.findings.length]).toEqual(["red", count]);
-      const alert = brokeAlert(id, names);
-      const message = slackMessage(alert);
-      const plain = plainMessage(alert);
-      expectWithinSlacksLimits(message);
-      expectWithinSnsLimits(plain);
-
-      expect(headerOf(message).text).toBe(heading());
-      expect(plain.subject).toBe(
-        `[production] ${id} ${title} - ${severity}`.replaceAll("–", "-").replaceAll("—", "-"),
-      );
-      const [summary, lines, todo] = sectionsOf(message).map((s) => s.text);
-      expect(summary).toContain(names.slice(0, 5).join(", ") + (count > 5 ? ` and ${count - 5} more` : ""));
-      expect(summary).not.toContain("\n");
-      const shown = lines!.split("\n");
+    const { header, lines, context, links, codes } = read(alert);
+    expect(header.text).toBe(heading());
+    const plain = mailOf(alert);
+    expect(plain.subject).toBe(
+      `[production] ${id} ${title} - ${severity}`.replaceAll("–", "-").replaceAll("—", "-"),
+    );
+    if (!FINDS_ONE.has(id)) {
+      expect(lines[0]).toContain(names.slice(0, 5).join(", ") + (count > 5 ? ` and ${count - 5} more` : ""));
+      const shown = lines.filter((line) => line.startsWith("• "));
       const most = Math.min(count, 5);
       expect(shown.slice(0, most).every((line, i) => line.startsWith(`• ${names[i]}`))).toBe(true);
-      expect(shown.slice(most)).toEqual(count > 5 ? [`… +${count - 5} more`] : []);
-      expect(todo).toMatch(/^\*What to do:\* /);
-      for (const text of mrkdwnOf(message)) expectNoMarkup(text);
+      expect(shown.slice(most)).toEqual(count > 5 ? [`• … +${count - 5} more`] : []);
+      expect(codes).toEqual(expect.arrayContaining(names.slice(0, most)));
+    }
+    expect(lines).toEqual(expect.arrayContaining([`Impact: ${impact}`, `What to do: ${runbook}`]));
+    expect(links).toEqual([
+      ["page", `https://canary.example.com/invariants/${id}`],
+      ["runbook", `https://canary.example.com/runbooks/${id}`],
+      ["status", STATUS_URL],
+    ]);
+    const ids = found === 1 ? `violation ${FIRST_ID}` : `violations ${FIRST_ID}–${FIRST_ID + found - 1}`;
+    const said = found === 1 ? "1 violation" : `${found} violations`;
+    expect(context).toEqual([
+      "production",
+      ids,
+      `snapshot ${SNAPSHOT_TIME}`,
+      said,
+      "first red for this invariant",
+      `alert ${SNAPSHOT_TIME}/${id}/broke`,
+    ]);
+    for (const part of [runbook, impact, safe, ids, said, SNAPSHOT_TIME, STATUS_URL, `- ${alert.lines[0]}`])
+      expect(plain.text).toContain(part);
+    expect(plain.text).not.toMatch(/\(s\)/);
+  });
 
-      const ids = count === 1 ? `violation ${FIRST_ID}` : `violations ${FIRST_ID}–${FIRST_ID + count - 1}`;
-      expect(contextOf(message).map((e) => e.text)).toEqual([
-        "production",
-        ids,
-        `snapshot ${SNAPSHOT_TIME}`,
-        `${count} violation(s)`,
-        "first red for this invariant",
-        `alert ${SNAPSHOT_TIME}/${id}/broke`,
-        "<https://canary.example.com/?env=prod&amp;view=all|status>",
-      ]);
-      for (const part of [runbook, ids, `${count} violation(s)`, SNAPSHOT_TIME, STATUS_URL, `- ${names[0]}`])
-        expect(plain.text).toContain(part);
-      expect(plain.text.includes(`… +${count - 5} more`)).toBe(count > 5);
-    },
-  );
+  test("of one agent gives the commands with its names, whole, in Slack and in the e-mail", () => {
+    const verdict = judge(invariantOf(id), redFacts(id, [AGENT]));
+    const { verify, fix } = guidanceOf(invariantOf(id), verdict.findings[0]!.observed);
+    const alert = brokeAlert(id);
+    expect([alert.verify, alert.fix]).toEqual([verify, fix]);
+    const { commands, lines } = read(alert);
+    expect(commands).toEqual([...verify, ...fix]);
+    expect(lines).toContain(`Is it safe? ${safe}`);
+    const mail = mailOf(alert).text.split("\n");
+    for (const line of [...verify, ...fix]) expect(mail).toContain(`    ${line}`);
+  });
 
   test.each([1, 500])("with %d agent(s) of hostile names and ids of 500 characters", (count) => {
     const names = Array.from({ length: count }, (_, i) => hostile(`${i} `));
     const alert = brokeAlert(id, names);
     expect(alert.lines.every((line) => line.includes("<!channel>"))).toBe(true);
-    const message = slackMessage(alert);
-    expectWithinSlacksLimits(message);
-    for (const text of mrkdwnOf(message)) expectNoMarkup(text);
-    expectWellFormed(headerOf(message).text);
-    const plain = plainMessage(alert);
-    expectWithinSnsLimits(plain);
-    expectWellFormed(plain.text);
-  });
-
-  test("its runbook arrives whole", () => {
-    const [, , todo] = sectionsOf(slackMessage(brokeAlert(id))).map((s) => s.text);
-    const unescaped = todo!
-      .slice("*What to do:* ".length)
-      .replaceAll("\u200b", "")
-      .replaceAll("&lt;", "<")
-      .replaceAll("&gt;", ">")
-      .replaceAll("&amp;", "&");
-    expect(unescaped).toBe(runbook);
+    expectWithinLimits(alert);
+    for (const command of [...alert.verify, ...alert.fix]) expect(command).not.toMatch(/[\n\r]/);
   });
 });
 
-/** 500 characters of everything that a channel might take for something else. */
-function hostile(prefix: string): string {
-  const nasty =
-    "<!channel> <@U012AB3CD> & &lt; *bold* _it_ ~gone~ `code` ```x``` <http://x|y> 🧟‍♀️\n> \u202e\u200f\t@here ";
-  return (prefix + nasty.repeat(10)).slice(0, 500);
-}
+describe("a name", () => {
+  test("that is markup in other places is shown, and copied, as it is", () => {
+    const name = "<!everyone> & *co* _x_ `y`";
+    const { lines, codes } = read(brokeAlert("S-02", [name]));
+    expect(lines[0]).toContain(name);
+    expect(codes).toContain(name);
+    expect(mailOf(brokeAlert("S-02", [name])).text).toContain(name);
+  });
+
+  test("that is the beginning of another is marked as itself", () => {
+    const { codes } = read(brokeAlert("S-02", ["ruby", "ruby-2"]));
+    expect(codes.slice(0, 2)).toEqual(["ruby", "ruby-2"]);
+  });
+});
 
 describe("the first line", () => {
   test.each([
@@ -371,10 +145,8 @@ describe("the first line", () => {
   ] as const)("%s", (severity, line) => {
     const alert = brokeAlert("S-02", [AGENT], { severity });
     expect(headline(alert)).toBe(line);
-    expect(headerOf(slackMessage(alert))).toEqual({ type: "plain_text", text: line, emoji: false });
-    expect(slackMessage(alert).text).toBe(
-      `[production] ${line}: 1 slot(s) above the cap across 1 agent(s): ${AGENT}`,
-    );
+    expect(read(alert).header).toEqual({ type: "plain_text", text: line, emoji: false });
+    expect(slackMessage([alert]).text).toBe(`[production] ${line}: ${alert.summary}`);
   });
 
   test("is as severe as the worst of what it names: a ghost that left only a tag is major", () => {
@@ -384,18 +156,14 @@ describe("the first line", () => {
   });
 
   test("of an e-mail is plain ASCII, whatever the environment is called", () => {
-    const { subject } = plainMessage(
+    const { subject } = mailOf(
       brokeAlert("S-02", [AGENT], { context: { environment: "Łódź\r\nBcc: all@example.com 🧨" } }),
     );
     expect(subject).toMatch(/^\[[ -~]*\] S-02 Slot overbooking - critical$/);
   });
 
   test("is cut where titles and environments are absurdly long", () => {
-    const alert = { ...brokeAlert("S-02"), title: "🧟".repeat(500), environment: "e".repeat(5000) };
-    const message = slackMessage(alert);
-    expectWithinSlacksLimits(message);
-    expectWellFormed(headerOf(message).text);
-    expectWithinSnsLimits(plainMessage(alert));
+    expectWithinLimits({ ...brokeAlert("S-02"), title: "🧟".repeat(500), environment: "e".repeat(5000) });
   });
 });
 
@@ -403,23 +171,16 @@ describe("what an operator reads first", () => {
   test("three zombies of one agent", () => {
     const zombies = zombiesOf([container([7, 8, 9])]);
     const [alert] = tell([judge(invariantOf("R-01"), { zombies })]).alerts;
-    const summary = "3 zombie claude process(es) across 1 agent(s): cornelius-m";
-    expect(sectionsOf(slackMessage(alert!))[0]!.text).toBe(summary);
-    expect(plainMessage(alert!).text.split("\n")[2]).toBe(summary);
+    expect(read(alert!).lines[0]).toBe(alert!.summary);
+    expect(alert!.summary).toMatch(/^3 zombie claude processes .*: cornelius-m$/);
+    expect(mailOf(alert!).text.split("\n")[2]).toBe(alert!.summary);
   });
 
   test("two containers of one agent are two violations of one agent", () => {
     const zombies = zombiesOf([container([7]), container([8], { containerId: "beef" })]);
     const [alert] = tell([judge(invariantOf("R-01"), { zombies })]).alerts;
-    expect(alert!.summary).toBe("2 zombie claude process(es) across 1 agent(s): cornelius-m");
-    expect(alert!.context).toContain("2 violation(s)");
-  });
-
-  test("an agent whose name is Slack's mention of everybody", () => {
-    const message = slackMessage(brokeAlert("S-02", ["<!everyone> & *co*"]));
-    expect(sectionsOf(message)[0]!.text).toBe(
-      "1 slot(s) above the cap across 1 agent(s): &lt;!everyone&gt; &amp; \u200b*\u200bco\u200b*\u200b",
-    );
+    expect(alert!.subjects).toEqual(["cornelius-m"]);
+    expect(alert!.context).toContain("2 violations");
   });
 });
 
@@ -442,7 +203,7 @@ describe("when it was red before", () => {
     [47 * HOUR_MS, "last red 47h ago"],
     [3 * DAY_MS, "last red 3d ago"],
   ])("after %d ms: %s", (ms, said) => {
-    expect(contextOf(slackMessage(redAgainAfter(ms))).map((e) => e.text)).toContain(said);
+    expect(read(redAgainAfter(ms)).context).toContain(said);
   });
 
   test("durations are shown in their largest unit", () => {
@@ -454,23 +215,17 @@ describe("when it was red before", () => {
   test("a recovery says how long it was red, and of whom", () => {
     const { remembered } = tell([red("ada", "bob")]);
     const [alert] = tell([green], { prior: remembered, nowMs: NOW_MS + 3 * HOUR_MS }).alerts;
-    const message = slackMessage(alert!);
-    expectWithinSlacksLimits(message);
-    expect(headerOf(message).text).toBe("✅ S-02 Slot overbooking — recovered");
-    expect(sectionsOf(message).map((s) => s.text)).toEqual([
-      "green again, it was red for 3h",
-      "• was red: ada, bob",
-    ]);
-    expect(plainMessage(alert!).subject).toBe("[production] S-02 Slot overbooking - recovered");
+    expectWithinLimits(alert!);
+    const { header, lines } = read(alert!);
+    expect(header.text).toBe("✅ S-02 Slot overbooking — recovered");
+    expect(lines.slice(0, 2)).toEqual(["green again, it was red for 3h", "• was red: ada, bob"]);
+    expect(mailOf(alert!).subject).toBe("[production] S-02 Slot overbooking - recovered");
   });
 
   test("a recovery of 500 agents with hostile names fits as well", () => {
     const { remembered } = tell([red(...Array.from({ length: 500 }, (_, i) => hostile(`${i} `)))]);
     const [alert] = tell([green], { prior: remembered, nowMs: NOW_MS + HOUR_MS }).alerts;
-    const message = slackMessage(alert!);
-    expectWithinSlacksLimits(message);
-    expectWithinSnsLimits(plainMessage(alert!));
-    for (const text of mrkdwnOf(message)) expectNoMarkup(text);
+    expectWithinLimits(alert!);
   });
 
   test("a spread says who joined, and counts only those", () => {
@@ -479,15 +234,13 @@ describe("when it was red before", () => {
       prior: remembered,
       nowMs: NOW_MS + 2 * HOUR_MS,
     }).alerts;
-    const message = slackMessage(alert!);
-    expect(headerOf(message).text).toBe("🚨 S-02 Slot overbooking — critical, spreading");
-    const [summary, lines] = sectionsOf(message).map((s) => s.text);
-    expect(summary).toBe("joined: 2 slot(s) above the cap across 2 agent(s): bob, cyd");
-    expect(lines!.split("\n").map((line) => line.slice(0, 5))).toEqual(["• bob", "• cyd"]);
+    expect(headline(alert!)).toBe("🚨 S-02 Slot overbooking — critical, spreading");
+    expect(alert!.summary).toMatch(/^joined: 2 slots above .*: bob, cyd$/);
+    expect(alert!.subjects).toEqual(["bob", "cyd"]);
     expect(alert!.context).toEqual([
       `violations ${FIRST_ID + 1}–${FIRST_ID + 2}`,
       `snapshot ${SNAPSHOT_TIME}`,
-      "2 violation(s)",
+      "2 violations",
       "red for 2h",
     ]);
   });
@@ -496,7 +249,7 @@ describe("when it was red before", () => {
     const { remembered } = tell([red(AGENT)]);
     const [alert] = tell([red(AGENT)], { prior: remembered, nowMs: NOW_MS + 3 * DAY_MS }).alerts;
     expect(headline(alert!)).toBe("🚨 S-02 Slot overbooking — critical, still red");
-    expect(alert!.summary).toBe(`still red: 1 slot(s) above the cap across 1 agent(s): ${AGENT}`);
+    expect(alert!.summary).toMatch(/^still red: 1 slot above .*: cornelius-m$/);
     expect(alert!.context).toContain("red for 3d");
   });
 });
@@ -504,47 +257,41 @@ describe("when it was red before", () => {
 describe("what is blind", () => {
   const blind = INVARIANTS.map((invariant) => unknownVerdict(invariant, "redis: ECONNREFUSED"));
 
-  test("names all in the summary, five with their reasons, and how many more there are", () => {
+  test("is told by its cause, once, and what follows from it in numbers", () => {
     const [alert] = tell(blind).alerts;
-    const message = slackMessage(alert!);
-    expectWithinSlacksLimits(message);
-    expectWithinSnsLimits(plainMessage(alert!));
-    expect(headerOf(message).text).toBe("🙈 The canary is blind");
-    const [summary, lines] = sectionsOf(message).map((s) => s.text);
-    expect(summary).toBe(`not read for some cycles: ${IDS.join(", ")}`);
-    expect(lines!.split("\n")).toEqual([
-      ...IDS.slice(0, 5).map((id) => `• ${id}: redis: ECONNREFUSED (since ${SNAPSHOT_TIME})`),
-      `… +${IDS.length - 5} more`,
-    ]);
+    expectWithinLimits(alert!);
+    const { header, lines } = read(alert!);
+    expect(header.text).toBe("🙈 The canary is blind");
+    expect(lines[0]).toBe(
+      `Blind since ${SNAPSHOT_TIME.slice(11, 16)}: redis (ECONNREFUSED). ${IDS.length} of ${IDS.length} invariants can't be judged.`,
+    );
+    expect(lines.filter((line) => line.startsWith("• "))).toHaveLength(1);
   });
 
   test("says when it sees again, and for how long it did not", () => {
-    const { remembered } = tell(blind);
-    const [alert] = tell([judge(invariantOf("S-02"))], {
-      prior: remembered,
-      nowMs: NOW_MS + 40 * MINUTE_MS,
-    }).alerts;
+    const s02 = invariantOf("S-02");
+    const { remembered } = tell([unknownVerdict(s02, "redis: ECONNREFUSED")]);
+    const [alert] = tell([judge(s02)], { prior: remembered, nowMs: NOW_MS + 40 * MINUTE_MS }).alerts;
     expect(headline(alert!)).toBe("👀 The canary sees again");
     expect(alert!.summary).toBe("read again: S-02");
     expect(alert!.lines).toEqual(["S-02: was blind for 40 min"]);
     expect(alert!.key).toBe(`${SNAPSHOT_TIME}/sight/sees`);
+    expect(alert!.action).toBe("resolve");
+  });
+
+  test("sees a part again: what is still blind is said, and nothing is resolved", () => {
+    const { remembered } = tell(blind);
+    const [alert] = tell([judge(invariantOf("S-02"))], { prior: remembered }).alerts;
+    expect(headline(alert!)).toBe("👀 The canary sees more again");
+    expect(alert!.action).toBe("trigger");
+    expect(alert!.summary).toContain(`${IDS.length - 1} of ${IDS.length} invariants can't be judged`);
   });
 
   test("200 containers with hostile names at once fit as well", () => {
     const names = Array.from({ length: 200 }, (_, i) => hostile(`docker.exec[${i}`).replaceAll(":", ""));
-    const { notices } = advance(
-      NOTHING,
-      {
-        verdicts: [],
-        offInvariants: [],
-        offSources: [],
-        isFull: true,
-        unavailable: names.map((name) => `${name}: ${hostile("")}`),
-      },
-      NOW_MS,
-      POLICY,
-      [],
-    );
+    const unavailable = names.map((name, i) => `${name}: ${i} ${hostile("")}`);
+    const cycle = { verdicts: [], offInvariants: [], offSources: [], isFull: true, unavailable };
+    const { notices } = advance(NOTHING, cycle, NOW_MS, POLICY, []);
     const alert = toAlert(notices[0]!, {
       environment: "production",
       statusUrl: null,
@@ -554,45 +301,75 @@ describe("what is blind", () => {
       idOf: () => undefined,
     });
     expect(alert.more).toBe(195);
-    const message = slackMessage(alert);
-    expectWithinSlacksLimits(message);
-    for (const text of mrkdwnOf(message)) expectNoMarkup(text);
-    expectWithinSnsLimits(plainMessage(alert));
+    expectWithinLimits(alert);
   });
 });
 
-describe("the link to the status page", () => {
-  const linkOf = (statusUrl: string | null) =>
-    contextOf(slackMessage(brokeAlert("S-02", [AGENT], { context: { statusUrl } }))).at(-1)!.text;
-
-  test("is left out where there is no page", () => {
-    expect(linkOf(null)).toBe(`alert ${SNAPSHOT_TIME}/S-02/broke`);
-    const plain = plainMessage(brokeAlert("S-02", [AGENT], { context: { statusUrl: null } }));
-    expect(plain.text).not.toContain("null");
+describe("the links", () => {
+  test("are left out where there is no page", () => {
+    const alert = brokeAlert("S-02", [AGENT], { context: { statusUrl: null } });
+    expect(read(alert).links).toEqual([]);
+    expect(mailOf(alert).text).not.toContain("null");
   });
 
   test("can't be broken out of", () => {
-    expect(linkOf("https://x/?a=b|c>d<!channel>")).toBe("<https://x/?a=b%7Cc%3Ed%3C!channel%3E|status>");
+    const alert = brokeAlert("S-02", [AGENT], { context: { statusUrl: "https://x/?a=b|c>d<!channel>" } });
+    expectNoMarkup(slackMessage([alert]));
+    expect(read(alert).links[0]).toEqual(["page", "https://x/invariants/S-02"]);
+  });
+
+  test("lead to the runbooks of the operator, where there are some", () => {
+    const alert = brokeAlert("S-02", [AGENT], { context: { runbooksUrl: "https://wiki.example.com/{id}" } });
+    expect(alert.links.runbook).toBe("https://wiki.example.com/S-02");
   });
 });
 
 test("an alert is remembered small, whatever it is about", () => {
   const long = hostile("").repeat(20);
+  const many = Array.from({ length: 500 }, () => long);
   const alert = makeAlert(
     {
       ...brokeAlert("S-02"),
       summary: long,
-      lines: Array.from({ length: 500 }, () => long),
+      impact: long,
+      safe: long,
+      lines: many,
+      subjects: many,
+      names: many,
+      verify: many,
+      fix: many,
       context: [long],
     },
     (text) => text,
   );
   expect([alert.lines.length, alert.more]).toEqual([5, 495]);
-  expect(JSON.stringify(alert).length).toBeLessThan(8000);
+  expect(JSON.stringify(alert).length).toBeLessThan(20_000);
   for (const text of [alert.summary, ...alert.lines, ...alert.context]) {
-    expectWellFormed(text);
+    expect(text).not.toMatch(/\p{Surrogate}/u);
     expect(text.endsWith("…")).toBe(true);
   }
+});
+
+describe("a command", () => {
+  const commandsIn = (fix: readonly string[], redact = (text: string) => text) =>
+    makeAlert({ ...brokeAlert("S-02"), fix }, redact).fix;
+
+  test("is never cut: one that is too long is left out, with its note, and counted", () => {
+    const long = `redis-cli ZREM agent:slots:ruby ${"x".repeat(500)}`;
+    expect(commandsIn(["# first", long, "# then", "redis-cli PING"])).toEqual([
+      "# then",
+      "redis-cli PING",
+      "# 1 more command: see the page or the runbook",
+    ]);
+  });
+
+  test("that would change by leaving out a direction mark is left out", () => {
+    expect(commandsIn(["docker stop 'a\u202eb'"])).toEqual(["# 1 more command: see the page or the runbook"]);
+  });
+
+  test("holds no secret", () => {
+    expect(commandsIn(["curl hunter2"], (text) => text.replaceAll("hunter2", "***"))).toEqual(["curl ***"]);
+  });
 });
 
 describe("a whole message, as it is read", () => {
@@ -602,40 +379,57 @@ describe("a whole message, as it is read", () => {
   const broke = () => alertIn(judge(s02, redFacts("S-02", ["ada"])));
 
   test("broke, in Slack", () => {
-    expect(slackMessage(broke()).blocks.map((block) => JSON.stringify(block))).toMatchInlineSnapshot(`
+    expect(slackMessage([broke()]).blocks.map((block) => JSON.stringify(block))).toMatchInlineSnapshot(`
       [
         "{"type":"header","text":{"type":"plain_text","text":"🚨 S-02 Slot overbooking — critical","emoji":false}}",
-        "{"type":"section","text":{"type":"mrkdwn","text":"1 slot(s) above the cap across 1 agent(s): ada","verbatim":true}}",
-        "{"type":"section","text":{"type":"mrkdwn","text":"• ada: 2 slots for a cap of 1: 1st of ada, 2nd of ada","verbatim":true}}",
-        "{"type":"section","text":{"type":"mrkdwn","text":"*What to do:* Compare slot​_​ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.","verbatim":true}}",
-        "{"type":"context","elements":[{"type":"mrkdwn","text":"production","verbatim":true},{"type":"mrkdwn","text":"violation 20261123000021","verbatim":true},{"type":"mrkdwn","text":"snapshot 2026-11-23T12:00:00.000Z","verbatim":true},{"type":"mrkdwn","text":"1 violation(s)","verbatim":true},{"type":"mrkdwn","text":"first red for this invariant","verbatim":true},{"type":"mrkdwn","text":"alert 2026-11-23T12:00:00.000Z/S-02/broke","verbatim":true},{"type":"mrkdwn","text":"<https://canary.example.com/|status>","verbatim":true}]}",
+        "{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"1 slot above the cap across 1 agent: "},{"type":"text","text":"ada","style":{"code":true}}]},{"type":"rich_text_section","elements":[{"type":"text","text":"Impact:","style":{"bold":true}},{"type":"text","text":" "},{"type":"text","text":"The agent runs more tasks at once than it was sized for, which can exhaust its memory and its subscription, or leaked slots block it: get up if it is over its cap by several."}]},{"type":"rich_text_list","style":"bullet","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"ada","style":{"code":true}},{"type":"text","text":": 2 slots for a cap of 1: "},{"type":"text","text":"1st of ada","style":{"code":true}},{"type":"text","text":", "},{"type":"text","text":"2nd of ada","style":{"code":true}}]}]},{"type":"rich_text_section","elements":[{"type":"text","text":"Is it still so?","style":{"bold":true}}]},{"type":"rich_text_preformatted","elements":[{"type":"text","text":"redis-cli -u \\"$TRINITY_REDIS_URL\\" ZRANGE agent:slots:ada 0 -1 WITHSCORES\\nsqlite3 -cmd '.timeout 5000' -header -readonly \\"$TRINITY_DATABASE\\" \\"SELECT id, status, triggered_by, started_at, completed_at FROM schedule_executions WHERE agent_name = 'ada' AND id IN ('1st of ada', '2nd of ada')\\"\\nsqlite3 -cmd '.timeout 5000' -header -readonly \\"$TRINITY_DATABASE\\" \\"SELECT id, status, triggered_by, started_at FROM schedule_executions WHERE agent_name = 'ada' AND status IN ('queued', 'running') ORDER BY started_at\\"\\n# what the agent works on, an agent that can not be reached gives an empty list too\\ncurl -fsS -H \\"Authorization: Bearer $TRINITY_TOKEN\\" \\"$TRINITY_URL\\"/api/agents/ada/executions/running"}]},{"type":"rich_text_section","elements":[{"type":"text","text":"What to do:","style":{"bold":true}},{"type":"text","text":" "},{"type":"text","text":"Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot."}]},{"type":"rich_text_preformatted","elements":[{"type":"text","text":"# take the mark away before the lines of a run that has ended, and of no other\\n# a chat turn that is alive has a slot under an id that no row has\\n# redis-cli -u \\"$TRINITY_REDIS_URL\\" ZREM agent:slots:ada '1st of ada'\\n# redis-cli -u \\"$TRINITY_REDIS_URL\\" DEL 'agent:slot:ada:1st of ada'\\n# redis-cli -u \\"$TRINITY_REDIS_URL\\" ZREM agent:slots:ada '2nd of ada'\\n# redis-cli -u \\"$TRINITY_REDIS_URL\\" DEL 'agent:slot:ada:2nd of ada'"}]},{"type":"rich_text_section","elements":[{"type":"text","text":"Is it safe?","style":{"bold":true}},{"type":"text","text":" "},{"type":"text","text":"A run that is alive goes on without its slot: the agent stays over its cap until it ends, and may start one run more."}]},{"type":"rich_text_section","elements":[{"type":"link","url":"https://canary.example.com/invariants/S-02","text":"page"},{"type":"text","text":" · "},{"type":"link","url":"https://canary.example.com/runbooks/S-02","text":"runbook"},{"type":"text","text":" · "},{"type":"link","url":"https://canary.example.com/","text":"status"}]}]}",
+        "{"type":"context","elements":[{"type":"plain_text","text":"production","emoji":false},{"type":"plain_text","text":"violation 20261123000021","emoji":false},{"type":"plain_text","text":"snapshot 2026-11-23T12:00:00.000Z","emoji":false},{"type":"plain_text","text":"1 violation","emoji":false},{"type":"plain_text","text":"first red for this invariant","emoji":false},{"type":"plain_text","text":"alert 2026-11-23T12:00:00.000Z/S-02/broke","emoji":false}]}",
       ]
     `);
   });
 
   test("broke, as an e-mail", () => {
-    expect(plainMessage(broke()).text).toMatchInlineSnapshot(`
+    expect(mailOf(broke()).text).toMatchInlineSnapshot(`
       "[production] 🚨 S-02 Slot overbooking — critical
 
-      1 slot(s) above the cap across 1 agent(s): ada
+      1 slot above the cap across 1 agent: ada
+
+      Impact: The agent runs more tasks at once than it was sized for, which can exhaust its memory and its subscription, or leaked slots block it: get up if it is over its cap by several.
 
       - ada: 2 slots for a cap of 1: 1st of ada, 2nd of ada
 
-      What to do: Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.
+      Is it still so?
+          redis-cli -u "$TRINITY_REDIS_URL" ZRANGE agent:slots:ada 0 -1 WITHSCORES
+          sqlite3 -cmd '.timeout 5000' -header -readonly "$TRINITY_DATABASE" "SELECT id, status, triggered_by, started_at, completed_at FROM schedule_executions WHERE agent_name = 'ada' AND id IN ('1st of ada', '2nd of ada')"
+          sqlite3 -cmd '.timeout 5000' -header -readonly "$TRINITY_DATABASE" "SELECT id, status, triggered_by, started_at FROM schedule_executions WHERE agent_name = 'ada' AND status IN ('queued', 'running') ORDER BY started_at"
+          # what the agent works on, an agent that can not be reached gives an empty list too
+          curl -fsS -H "Authorization: Bearer $TRINITY_TOKEN" "$TRINITY_URL"/api/agents/ada/executions/running
+
+      What to do: Compare the agent's slots with its running rows, and give back those whose run has ended. If all are alive, let them end, and find the start that did not ask for a slot.
+          # take the mark away before the lines of a run that has ended, and of no other
+          # a chat turn that is alive has a slot under an id that no row has
+          # redis-cli -u "$TRINITY_REDIS_URL" ZREM agent:slots:ada '1st of ada'
+          # redis-cli -u "$TRINITY_REDIS_URL" DEL 'agent:slot:ada:1st of ada'
+          # redis-cli -u "$TRINITY_REDIS_URL" ZREM agent:slots:ada '2nd of ada'
+          # redis-cli -u "$TRINITY_REDIS_URL" DEL 'agent:slot:ada:2nd of ada'
+
+      Is it safe? A run that is alive goes on without its slot: the agent stays over its cap until it ends, and may start one run more.
 
       violation 20261123000021
       snapshot 2026-11-23T12:00:00.000Z
-      1 violation(s)
+      1 violation
       first red for this invariant
-      alert 2026-11-23T12:00:00.000Z/S-02/broke
-      https://canary.example.com/"
+      page: https://canary.example.com/invariants/S-02
+      runbook: https://canary.example.com/runbooks/S-02
+      status: https://canary.example.com/
+      alert 2026-11-23T12:00:00.000Z/S-02/broke"
     `);
   });
 
   test("recovered, as an e-mail", () => {
     const { remembered } = tell([judge(s02, redFacts("S-02", ["ada"]))]);
     const alert = alertIn(judge(s02), { prior: remembered, nowMs: NOW_MS + 2 * HOUR_MS });
-    expect(plainMessage(alert).text).toMatchInlineSnapshot(`
+    expect(mailOf(alert).text).toMatchInlineSnapshot(`
       "[production] ✅ S-02 Slot overbooking — recovered
 
       green again, it was red for 2h
@@ -644,46 +438,28 @@ describe("a whole message, as it is read", () => {
 
       snapshot 2026-11-23T12:00:00.000Z
       red since 2026-11-23T12:00:00.000Z
-      alert 2026-11-23T12:00:00.000Z/S-02/recovered
-      https://canary.example.com/"
-    `);
-  });
-
-  test("spread, as an e-mail", () => {
-    const { remembered } = tell([judge(s02, redFacts("S-02", ["ada"]))]);
-    const verdict = judge(s02, redFacts("S-02", ["ada", "bob"]));
-    const alert = alertIn(verdict, { prior: remembered, nowMs: NOW_MS + 5 * MINUTE_MS });
-    expect(plainMessage(alert).text).toMatchInlineSnapshot(`
-      "[production] 🚨 S-02 Slot overbooking — critical, spreading
-
-      joined: 1 slot(s) above the cap across 1 agent(s): bob
-
-      - bob: 2 slots for a cap of 1: 1st of bob, 2nd of bob
-
-      What to do: Compare slot_ids with the agent's running rows: release slots whose execution has ended; if all are alive, find the start that did not go through acquire.
-
-      violation 20261123000022
-      snapshot 2026-11-23T12:00:00.000Z
-      1 violation(s)
-      red for 5 min
-      alert 2026-11-23T12:00:00.000Z/S-02/spread
-      https://canary.example.com/"
+      page: https://canary.example.com/invariants/S-02
+      runbook: https://canary.example.com/runbooks/S-02
+      status: https://canary.example.com/
+      alert 2026-11-23T12:00:00.000Z/S-02/recovered"
     `);
   });
 
   test("blind, as an e-mail", () => {
-    expect(plainMessage(alertIn(unknownVerdict(s02, "redis: ECONNREFUSED"))).text).toMatchInlineSnapshot(`
+    expect(mailOf(alertIn(unknownVerdict(s02, "redis: ECONNREFUSED"))).text).toMatchInlineSnapshot(`
       "[production] 🙈 The canary is blind
 
-      not read for some cycles: S-02
+      Blind since 12:00: redis (ECONNREFUSED). 1 of 1 invariant can't be judged.
+
+      Impact: What is blind is neither green nor red: a fault there is not noticed.
 
       - S-02: redis: ECONNREFUSED (since 2026-11-23T12:00:00.000Z)
 
-      What to do: What is blind is neither green nor red: see that the canary reaches the source, and that its token or certificate is good.
+      What to do: See that the canary reaches each source that is named, by the variable beside it, and that its token or certificate is good.
 
       snapshot 2026-11-23T12:00:00.000Z
-      alert 2026-11-23T12:00:00.000Z/sight/blind
-      https://canary.example.com/"
+      status: https://canary.example.com/
+      alert 2026-11-23T12:00:00.000Z/sight/blind"
     `);
   });
 });

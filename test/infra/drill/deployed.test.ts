@@ -75,9 +75,10 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
       adminToken: TOKEN,
       logError() {},
     });
-    return async (path, init) =>
+    return async (path, { method = "GET", body } = {}) =>
       app.request(path, {
-        ...init,
+        method,
+        ...(body !== undefined && { body }),
         headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
       });
   }

@@ -131,7 +131,7 @@ describe("containers that can't be read", () => {
     const api = await start(`agent-${"y".repeat(995)}`);
     const { running, unlisted } = await containersOf(api);
     expect(running).toEqual([]);
-    expect(unlisted).toBe("docker.names: 1 running container(s) without a readable name");
+    expect(unlisted).toBe("docker.names: 1 running container without a readable name");
   });
 
   test("a daemon that does not answer is named; alone, it leaves both facts unread", async () => {

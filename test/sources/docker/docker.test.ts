@@ -185,7 +185,7 @@ test("a name of more than a thousand characters can't be read, and a line says s
   const api = await start(`agent-${"x".repeat(994)}`, `agent-${"y".repeat(995)}`);
   const { containers, unlisted, unavailable } = await read([api]);
   expect(containers.map(({ agent }) => agent)).toEqual(["x".repeat(994)]);
-  expect(unlisted).toBe("docker.names: 1 running container(s) without a readable name");
+  expect(unlisted).toBe("docker.names: 1 running container without a readable name");
   expect(unavailable).toEqual([unlisted]);
 });
 

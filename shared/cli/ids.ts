@@ -1,0 +1,33 @@
+/** The ids of invariants as a user types them. */
+import { INVARIANT_IDS, KNOWN_IDS } from "../invariants/index.ts";
+import { didYouMean } from "../nearest.ts";
+import { printable } from "../text.ts";
+import { UsageError } from "./errors.ts";
+
+/**
+ * Finds the id, in any case.
+ * @throws UsageError where there is none, with the one that it may have meant
+ */
+export function invariantId(text: string): string {
+  const id = text.trim().toUpperCase();
+  if ((INVARIANT_IDS as readonly string[]).includes(id)) return id;
+  // `s2` and `S 02` are S-02.
+  const [, letter, number] = /^([A-Z])\W?(\d{1,2})$/.exec(id) ?? [];
+  const meant = letter && number ? `${letter}-${number.padStart(2, "0")}` : text;
+  const mend = didYouMean(meant, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
+  throw new UsageError(`there is no invariant ${printable(text.trim())}${mend}`);
+}
+
+/**
+ * Finds the ids of a list with commas.
+ * @param option names the list in the error
+ * @throws UsageError where one is unknown, or there is none
+ */
+export function invariantIds(option: string, text: string): string[] {
+  const ids = text
+    .split(",")
+    .filter((id) => id.trim() !== "")
+    .map(invariantId);
+  if (ids.length === 0) throw new UsageError(`${option} names none: give ids such as S-01,B-02`);
+  return [...new Set(ids)];
+}

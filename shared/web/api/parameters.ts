@@ -1,0 +1,46 @@
+/** Query parameters that a route does not have are refused: one that is misspelled would change nothing, in silence. */
+import type { MiddlewareHandler } from "hono";
+import { cut } from "../../text.ts";
+import type { ApiEnv, App } from "../env.ts";
+import { errorResponse } from "../errors.ts";
+
+interface Parameters {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly names: readonly string[];
+}
+
+/** Its monitors are not under our control, and some add a parameter against caches. */
+const UNCHECKED = "/healthz";
+const MAX_NAME = 60;
+
+/** Lists what the registered routes take. */
+const parametersOf = (app: App): Parameters[] =>
+  app.openAPIRegistry.definitions.flatMap((definition) => {
+    if (definition.type !== "route") return [];
+    const { method, path, request } = definition.route;
+    const query = request?.query;
+    const shape = query && "shape" in query ? (query.shape as object) : {};
+    const pattern = path.replace(/[.]/g, "\\.").replace(/\{[^}]+\}/g, "[^/]+");
+    return [
+      { method: method.toUpperCase(), path: new RegExp(`^${pattern}$`), names: Object.keys(shape).sort() },
+    ];
+  });
+
+/** Refuses a request with a query parameter that its route does not have, and names those that it has. */
+export function refuseUnknownParameters(app: App): MiddlewareHandler<ApiEnv> {
+  let known: readonly Parameters[] | undefined;
+  return (c, next) => {
+    // Routes are registered after this.
+    known ??= parametersOf(app);
+    const given = Object.keys(c.req.query());
+    const { path } = c.req;
+    const route = known.find((one) => one.method === c.req.method && one.path.test(path));
+    if (given.length === 0 || !route || path === UNCHECKED) return next();
+    const unknown = given.filter((name) => !route.names.includes(name));
+    if (unknown.length === 0) return next();
+    const there = route.names.length > 0 ? `there are: ${route.names.join(", ")}` : "this route takes none";
+    const detail = `unknown query parameter(s): ${unknown.map((name) => cut(name, MAX_NAME)).join(", ")}; ${there}`;
+    return Promise.resolve(errorResponse(c, 422, "invalid_request", detail));
+  };
+}

@@ -1,0 +1,84 @@
+/** Text in the columns of a terminal, and commands that are broken into lines. */
+import { execFileSync } from "node:child_process";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { besideOrBelow, padTo, widthOf, wrap } from "../../shared/cli/layout.ts";
+import { LEAST_WIDTH, screenOf } from "../../shared/cli/screen.ts";
+import { wrapCommand } from "../../shared/cli/shell-lines.ts";
+import { shellWord } from "../../shared/shell.ts";
+
+const words = fc.array(fc.stringMatching(/^[a-z日é🚨]{0,30}$/u), { maxLength: 30 });
+
+test.each([
+  ["ruby", 4],
+  ["日本", 4],
+  ["e\u0301", 1],
+  ["🚨!", 3],
+  ["", 0],
+])("%j takes %i columns", (text, columns) => {
+  expect(widthOf(text)).toBe(columns);
+});
+
+test("wrapped text loses nothing, and no line is wider than the terminal", () => {
+  fc.assert(
+    fc.property(words, fc.integer({ min: 20, max: 80 }), (some, width) => {
+      const text = some.join(" ");
+      const lines = wrap(text, width, "    ", "- ");
+      for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width);
+      const plain = lines.map((line, i) => line.slice(i === 0 ? 2 : 4)).join("");
+      expect(plain.replaceAll(" ", "")).toBe(text.replaceAll(" ", ""));
+    }),
+  );
+});
+
+test("a padded text is exactly so wide, whatever is in it", () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[a-z日é🚨]{0,30}$/u), fc.integer({ min: 2, max: 40 }), (text, width) => {
+      expect(widthOf(padTo(text, width))).toBe(width);
+    }),
+  );
+});
+
+test("details stand behind the head where they fit, and below it otherwise", () => {
+  expect(besideOrBelow("head", "details", 13, "  ")).toEqual(["head  details"]);
+  expect(besideOrBelow("head", "details", 12, "  ")).toEqual(["head", "  details"]);
+  expect(besideOrBelow("head   ", "", 80, "  ")).toEqual(["head"]);
+});
+
+test("a command that is broken into lines is the same command for a shell", () => {
+  const word = fc.oneof(
+    fc.stringMatching(/^[ -~]{1,24}$/),
+    fc.constantFrom("a b", "it's", '"', "\\", "$(id)", "-rf"),
+  );
+  const commands = fc.sample(fc.array(word, { minLength: 1, maxLength: 12 }), { numRuns: 40, seed: 7 });
+  const script = commands
+    .map((command) =>
+      wrapCommand(`printf '<%s>' ${command.map(shellWord).join(" ")}`, 60, "      ").join("\n"),
+    )
+    .join("\necho\n");
+  const said = execFileSync("/bin/sh", ["-c", script], { encoding: "utf8" });
+  expect(said).toBe(commands.map((command) => command.map((one) => `<${one}>`).join("")).join("\n"));
+});
+
+test("a broken command keeps its variables, and a note is broken as a note", () => {
+  const lines = wrapCommand(
+    'redis-cli -u "$TRINITY_REDIS_URL" ZRANGE agent:slots:ruby 0 -1 WITHSCORES',
+    50,
+    "  ",
+  );
+  expect(lines).toEqual([
+    '  redis-cli -u "$TRINITY_REDIS_URL" ZRANGE \\',
+    "    agent:slots:ruby 0 -1 WITHSCORES",
+  ]);
+  const note = wrapCommand("# only for a run that has ended, and for nothing else at all", 40, "  ");
+  expect(note).toEqual(["  # only for a run that has ended, and", "  # for nothing else at all"]);
+});
+
+test("the width is that of COLUMNS, else of the terminal, at least 60, and a pipe has none", () => {
+  const terminal = { isTTY: true, columns: 132 } as const;
+  expect(screenOf(terminal, null).width).toBe(132);
+  expect(screenOf(terminal, 100).width).toBe(100);
+  expect(screenOf(terminal, 20).width).toBe(LEAST_WIDTH);
+  expect(screenOf({ ...terminal, isTTY: false }, null).width).toBe(Number.POSITIVE_INFINITY);
+  expect(screenOf({ ...terminal, isTTY: false }, 80).width).toBe(80);
+});
