@@ -1,5 +1,7 @@
 /** What an operator types at night: who is red, since when, what it means, and who is to be notified. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { screenHere } from "../../shared/cli/screen.ts";
+import { renderAgents } from "../../shared/cli/views/agents.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { runHere } from "../support/cli.ts";
 import { type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
@@ -70,6 +72,19 @@ describe("who is red", () => {
     expect(out).toContain("is it still so?");
     expect(out).toContain("ZRANGE agent:slots:ruby 0 -1");
     expect(await json("agent", "ruby")).toMatchObject({ name: "ruby" });
+    const screen = screenHere();
+    const one = {
+      name: "opal",
+      on_roster: true,
+      max_parallel_tasks: 1,
+      slots_used: 0,
+      running: 0,
+      queued: 0,
+      red: [],
+    };
+    expect(renderAgents({ seen_at: null, agents: [one], unread: [], left_out: 0 }, screen)).toContain(
+      "0 of 1 slot,",
+    );
   });
 
   test("cycles, newest first, with what each found", async () => {
