@@ -1,5 +1,6 @@
 /** The command line: its commands and their exit codes. */
 import { Command, CommanderError } from "commander";
+import { columnsOf } from "../config/terminal.ts";
 import type { Api, LocalTable } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
 import { addAgentCommands } from "./commands/agents.ts";
@@ -13,8 +14,9 @@ import { addOpenCommand } from "./commands/open.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addViolationCommands } from "./commands/violations.ts";
+import { wrap } from "./layout.ts";
 import { findRemote, openRemote, type Remote } from "./remote.ts";
-import { LEAST_WIDTH, screenHere } from "./screen.ts";
+import { LEAST_WIDTH, screenHere, screenOf } from "./screen.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
@@ -96,6 +98,15 @@ const EXPLAINED = ["ConfigError", "UsageError"];
 /** Where the built file stands alone, what it leaves in the sources and packages is not there. */
 const isElsewhere = (error: unknown): boolean => Object(error).code === "ERR_MODULE_NOT_FOUND";
 
+/** Breaks what an error says into lines that fit where errors are printed. */
+function wrappedError(message: string): string {
+  const { width } = screenOf(process.stderr, columnsOf());
+  return message
+    .split("\n")
+    .flatMap((line) => wrap(line, width, "  ", ""))
+    .join("\n");
+}
+
 /** Prints the error, unless commander has done so. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
@@ -106,6 +117,6 @@ function exitCodeOf(error: unknown): number {
     return EXIT.usage;
   }
   const isExplained = error instanceof Error && EXPLAINED.includes(error.name);
-  console.error(error instanceof Error ? error.message : error);
+  console.error(isExplained ? wrappedError(error.message) : error instanceof Error ? error.message : error);
   return isExplained ? EXIT.usage : EXIT.crash;
 }
