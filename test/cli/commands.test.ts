@@ -57,6 +57,25 @@ describe("who is red", () => {
     );
   });
 
+  test("an agent is named in either word, wherever one can be", async () => {
+    for (const option of ["--agent", "--subject"]) {
+      expect((await json("violations", option, "opal")).violations).toEqual([]);
+      expect((await json("episodes", option, "ruby")).episodes).not.toEqual([]);
+      expect((await json("episodes", option, "opal")).episodes).toEqual([]);
+      expect((await json("explain", "S-02", option, "ruby")).subject).toBe("ruby");
+      for (const command of ["violations", "episodes", "explain", "silence"])
+        expect((await type(command, "--help")).out.includes(option)).toBe(option === "--agent");
+    }
+    const both = await type("episodes", "--agent", "ruby", "--subject", "ruby");
+    expect([both.code, both.err]).toEqual([254, expect.stringContaining("cannot be used with")]);
+  });
+
+  test("episodes --open is what episodes shows, and of a time only what is open", async () => {
+    expect(await json("episodes", "--open")).toEqual(await json("episodes"));
+    expect(await json("episodes", "--open", "--since", "2026-11-23")).toEqual(await json("episodes"));
+    expect((await type("episodes", "--open", "--all")).code).toBe(254);
+  });
+
   test("episodes: one line for what is open, with how many cycles found it", async () => {
     const { out } = await type("episodes", "--invariant", "s-02");
     expect(out).toMatch(/^✗ S-02 {2}critical {2}ruby {2}for \d+d, 2 cycles; ruby: 4 slots/);
