@@ -41,7 +41,7 @@ async function callLocal<T>(
     throw new UsageError(
       `only what \`npm start\` runs can be broken this way, and ${api.names.url} names another canary: ${PASTE}`,
     );
-  return (await call({ ...api, request: async () => answer }, path, schema)).answer;
+  return (await call({ ...api, request: async () => answer }, path, schema, message)).answer;
 }
 
 /** Fits the lines into the terminal, with an indent where a line goes on. */
