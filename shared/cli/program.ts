@@ -53,6 +53,14 @@ async function openApi(
   return openInProcess(needsState, startTable);
 }
 
+/** Gives the words to parse. With an unknown command no help is asked for: commander would print that of all of them. */
+function wordsFor(canary: Command, words: readonly string[]): readonly string[] {
+  const first = words.find((word, i) => !word.startsWith("-") && words[i - 1] !== "--env");
+  const isKnown =
+    first === undefined || [...canary.commands.map((one) => one.name()), "help"].includes(first);
+  return isKnown ? words : words.filter((word) => word !== "--help" && word !== "-h");
+}
+
 /** Where nothing limits a line, the help has lines that can be read. */
 const helpWidth = () => Math.min(screenHere().width, MOST_HELP_WIDTH);
 
@@ -85,7 +93,7 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
   };
   for (const add of [...COMMANDS, ...more]) add(canary, context);
   try {
-    await canary.parseAsync();
+    await canary.parseAsync(wordsFor(canary, process.argv.slice(2)), { from: "user" });
     return code;
   } catch (error) {
     return exitCodeOf(error);
