@@ -122,6 +122,8 @@ describe("a name that is mistyped", () => {
     [["violations", "--invariant", "S02"], "there is no invariant S02: did you mean S-02?"],
     [["silence", "S_02", "--for", "2h", "--reason", "x"], "there is no invariant S_02: did you mean S-02?"],
     [["cycle", "--invariants", "S-01,X-99"], "there is no invariant X-99; there are H-01"],
+    [["violatons", "--help"], "(Did you mean violations?)"],
+    [["--env", "prod", "nonsense", "-h"], "unknown command 'nonsense'"],
     [["violatons"], "(Did you mean violations?)"],
     [["violations", "--severity", "Critical"], "Allowed choices are critical, major, minor"],
     [["violation", "S-02"], "S-02 is no id of a violation"],
@@ -226,11 +228,19 @@ describe("open", () => {
     [[], "/"],
     [["s-02"], "/invariants/S-02"],
     [["ruby"], "/agents/ruby"],
+    [["a1"], "/agents/a1"],
+    [["S-99"], "/agents/S-99"],
     [["2026-11-23T10:00:00.000Z"], "/cycles/2026-11-23T10%3A00%3A00.000Z"],
     [["cycles"], "/cycles"],
     [["../$(id)"], "/agents/..%2F%24(id)"],
   ])("canary open %j prints the address, and in a pipe nothing else happens", async (what, path) => {
     expect(await type("open", ...what)).toEqual({ code: 0, out: `${env.CANARY_URL}${path}\n`, err: "" });
+  });
+
+  test("an agent whose name is like an id can be opened, and the invariant that may be meant is said", async () => {
+    const out = `${env.CANARY_URL}/agents/s2\n`;
+    const err = "the page of an agent called s2: for the invariant, open S-02\n";
+    expect(await type("open", "s2")).toEqual({ code: 0, out, err });
   });
 
   test("without a canary there is no page", async () => {
