@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { besideOrBelow, padTo, widthOf, wrap } from "../../shared/cli/layout.ts";
-import { LEAST_WIDTH, screenOf } from "../../shared/cli/screen.ts";
+import { LEAST_WIDTH, screenOf, whenOf } from "../../shared/cli/screen.ts";
 import { wrapCommand } from "../../shared/cli/shell-lines.ts";
 import { isChoiceLine, redis, renderCommand } from "../../shared/invariants/commands.ts";
 import { examplesOf } from "../../shared/invariants/guidance.ts";
@@ -101,6 +101,19 @@ test("a command behind a mark is told from a note, for every command of every in
     if (command.note !== undefined)
       expect([command.note, isChoiceLine(`# ${command.note}`)]).toEqual([command.note, false]);
   }
+});
+
+test("what is to come is rounded up to a minute, and what was is not", () => {
+  const nowMs = Date.parse("2026-11-23T10:00:00.000Z");
+  const whenIn = (seconds: number) =>
+    whenOf({ nowMs, utc: false }, new Date(nowMs + seconds * 1000).toISOString());
+  expect([7_199, 7_140, 90, 45, -7_199].map(whenIn)).toEqual([
+    "in 2h",
+    "in 1h",
+    "in 2 min",
+    "in 45 s",
+    "1h ago",
+  ]);
 });
 
 test("the width is that of COLUMNS, else of the terminal, at least 60, and a pipe has none", () => {
