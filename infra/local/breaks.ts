@@ -219,4 +219,4 @@ export function createBreaks({ target, off, judge }: BreaksOptions): Breaks {
 export const whenRed = ({ invariantId, holdSeconds }: Fault): string =>
   holdSeconds === undefined
     ? `${invariantId} will be red with the next cycle`
-    : `${invariantId} will be red with a cycle ${holdSeconds} s after the next one: it has to last`;
+    : `${invariantId} will be red with a cycle ${holdSeconds} s after the next one, since it has to last`;

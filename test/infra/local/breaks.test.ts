@@ -204,7 +204,9 @@ test("a fault that points the canary elsewhere goes with no other, and says so",
   expect(refused.err).toContain("where it would not see S-02 (cure first: canary cure --all)");
   await canary("cure S-02");
   const lasting = await canary("break H-01");
-  expect(lasting.out).toContain("H-01 will be red with a cycle 60 s after the next one: it has to last");
+  expect(lasting.out).toContain(
+    "H-01 will be red with a cycle 60 s after the next one, since it has to last",
+  );
   expect((await canary("break S-02")).err).toContain("H-01 is broken: the canary reads another place");
   await canary("cure H-01");
 });
