@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { formatInstant } from "../../shared/time.ts";
+import { unknownParameters } from "../../shared/web/api/parameters.ts";
 import type { RegisterRoutes } from "../../shared/web/api/route.ts";
 import { describeIssues, errorResponse } from "../../shared/web/errors.ts";
 import { type Breaks, type Broken, Refused, whenRed } from "./breaks.ts";
@@ -47,6 +48,11 @@ async function answer<T>(
 export const registerBreaks =
   (breaks: () => Breaks): RegisterRoutes =>
   (app) => {
+    // None of these routes takes one.
+    app.use("/api/local/*", (c, next) => {
+      const refusal = unknownParameters(Object.keys(c.req.query()), []);
+      return refusal === null ? next() : Promise.resolve(errorResponse(c, 422, "invalid_request", refusal));
+    });
     app.get("/api/local/faults", (c) =>
       c.json({
         faults: breaks()

@@ -33,8 +33,8 @@ export interface Breaks {
    */
   break(id: string, name?: string): Promise<Broken & { readonly wasOn: boolean }>;
   /**
-   * Undoes the fault, and reads back that it is gone. Gives null where the invariant is not broken.
-   * @throws Refused where the fault is still there; RangeError for an unknown invariant
+   * Undoes the fault, reads back that it is gone, and removes its agent. Gives null where the invariant is not broken.
+   * @throws Refused where the fault or its agent is still there; RangeError for an unknown invariant
    */
   cure(id: string): Promise<Broken | null>;
   /** Cures everything. @throws Refused naming what is still there; the others are cured */
@@ -145,12 +145,21 @@ export function createBreaks({ target, off, judge }: BreaksOptions): Breaks {
       throw left === null ? error : new Refused(`${messageOf(error)}; ${left}`);
     }
   }
+  /** Gives what is left of the agent in words, or null. */
+  async function removed(agent: TestAgent): Promise<string | null> {
+    const left = await undone(`${agent.name} could not be removed`, () => removeTestAgent(agent));
+    if (left === null) agents.delete(agent);
+    return left;
+  }
   async function cure(broken: Broken): Promise<Broken> {
     const { fault, agent } = broken;
     const failure = await undone("the cure failed", () => fault.cure(agent));
     const left = failure ?? (await fault.seen(agent));
     if (left !== null) throw new Refused(`${fault.invariantId} is still broken: ${left}`);
     on.delete(fault.invariantId);
+    const remains = await removed(agent);
+    if (remains !== null)
+      throw new Refused(`${fault.invariantId} is cured, but ${remains}: Ctrl-C removes it`);
     return broken;
   }
   async function cureAll(): Promise<readonly Broken[]> {
@@ -198,10 +207,9 @@ export function createBreaks({ target, off, judge }: BreaksOptions): Breaks {
         on.clear();
         const failures: string[] = [];
         for (const agent of agents) {
-          const left = await undone(`${agent.name} could not be removed`, () => removeTestAgent(agent));
+          const left = await removed(agent);
           if (left !== null) failures.push(left);
         }
-        agents.clear();
         if (failures.length > 0) throw new Error(failures.join("; "));
       }),
   };
@@ -211,4 +219,4 @@ export function createBreaks({ target, off, judge }: BreaksOptions): Breaks {
 export const whenRed = ({ invariantId, holdSeconds }: Fault): string =>
   holdSeconds === undefined
     ? `${invariantId} will be red with the next cycle`
-    : `${invariantId} will be red with a cycle ${holdSeconds} s after the next one: it has to last`;
+    : `${invariantId} will be red with a cycle ${holdSeconds} s after the next one, since it has to last`;

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { Cron } from "croner";
 import { renderCycle } from "../../shared/cli/cycle-table.ts";
+import { wrap } from "../../shared/cli/layout.ts";
 import { screenHere } from "../../shared/cli/screen.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { ConfigError } from "../../shared/config/reader.ts";
@@ -12,6 +13,7 @@ import { startEnvironment } from "./environment.ts";
 import { LocalError } from "./local-error.ts";
 
 const DEFAULT_PORT = 8787;
+const PART_INDENT = 12;
 const DEFAULT_EVERY_SECONDS = 300;
 
 function parseSeconds(text: string): number {
@@ -56,7 +58,10 @@ try {
   });
   const { url, token, runCycle, parts } = environment;
   console.log("trinity-canary on an embedded environment (Ctrl-C ends it)\n");
-  for (const [part, what] of parts) console.log(`  ${part.padEnd(9)} ${what}`);
+  for (const [part, what] of parts)
+    console.log(
+      wrap(`  ${part.padEnd(9)} ${what}`, screenHere().width, " ".repeat(PART_INDENT), "").join("\n"),
+    );
   console.log(
     `  ${"page".padEnd(9)} ${url}/ (sign in with the token)\n  ${"api".padEnd(9)} ${url}\n  ${"token".padEnd(9)} ${token}\n`,
   );

@@ -45,8 +45,11 @@ interface Problem {
 }
 
 /** Throws for errors that the caller can fix. */
-function checkAnswer({ names }: Api, status: number, { code, detail }: Problem): void {
-  if (status === 401) throw new UsageError(`${names.token} was refused: give the canary's admin token`);
+function checkAnswer({ names }: Api, status: number, { code, detail }: Problem, isChange: boolean): void {
+  if (status === 401)
+    throw new UsageError(
+      `${names.token} was refused: give the canary's admin token${isChange ? "" : ", or one that may only read"}`,
+    );
   if (status === 403 && code === "read_only")
     throw new UsageError(`${names.token} may only read: this needs the canary's admin token`);
   if (status === 403)
@@ -73,7 +76,7 @@ export async function call<T>(
   const { status, ok } = response;
   const body = parseBody(api, status, await response.text());
   const problem = Object(body) as Problem;
-  checkAnswer(api, status, problem);
+  checkAnswer(api, status, problem, message?.method !== undefined && message.method !== "GET");
   const isOurs = schema.safeParse(body).success;
   if (isOurs && (ok || status === 503)) {
     // A 503 carries verdicts where the state failed: they are correct, but nothing was remembered.

@@ -43,11 +43,17 @@ export const withTimeOptions = (command: Command, what: string): Command =>
     .option("--since <time>", `${what} from this time on: 30m, 2h, 3d, or an instant (ISO 8601)`)
     .option("--until <time>", "up to this time");
 
-/** Adds the option that names an agent. The API calls it a subject: that of L-03 is no agent, but was one. */
-export const withSubject = (command: Command, what: string): Command =>
+/** What names an agent. The API calls it a subject: that of L-03 is no agent, but was one. */
+export interface AgentOption {
+  readonly agent?: string;
+  readonly subject?: string;
+}
+
+/** Adds the option that names an agent, in both words. */
+export const withAgent = (command: Command, what: string): Command =>
   command
-    .option("--subject <agent>", what)
-    .addOption(new Option("--agent <name>", "the same").hideHelp().conflicts("subject"));
+    .option("--agent <name>", what)
+    .addOption(new Option("--subject <name>", "the same").hideHelp().conflicts("agent"));
 
 /** Loads the schemas of answers. Only an action calls this: the help must not wait for them. */
 export const loadSchemas = () => import("../wire/schemas.ts");

@@ -1,8 +1,21 @@
 /** The ids of invariants as a user types them. */
 import { INVARIANT_IDS, KNOWN_IDS } from "../invariants/index.ts";
-import { didYouMean } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { printable } from "../text.ts";
 import { UsageError } from "./errors.ts";
+
+/** Writes `s2` and `S 02` as S-02; null for what is not like an id. */
+function idLike(text: string): string | null {
+  const [, letter, number] = /^([A-Z])\W?(\d{1,2})$/.exec(text.trim().toUpperCase()) ?? [];
+  return letter && number ? `${letter}-${number.padStart(2, "0")}` : null;
+}
+
+/** Finds the id that is meant by a text that is none; null where it is like none. */
+export function meantId(text: string): string | null {
+  const id = idLike(text);
+  if (id === null) return nearest(text, INVARIANT_IDS);
+  return (INVARIANT_IDS as readonly string[]).includes(id) ? id : null;
+}
 
 /**
  * Finds the id, in any case.
@@ -11,10 +24,7 @@ import { UsageError } from "./errors.ts";
 export function invariantId(text: string): string {
   const id = text.trim().toUpperCase();
   if ((INVARIANT_IDS as readonly string[]).includes(id)) return id;
-  // `s2` and `S 02` are S-02.
-  const [, letter, number] = /^([A-Z])\W?(\d{1,2})$/.exec(id) ?? [];
-  const meant = letter && number ? `${letter}-${number.padStart(2, "0")}` : text;
-  const mend = didYouMean(meant, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
+  const mend = didYouMean(idLike(text) ?? text, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
   throw new UsageError(`there is no invariant ${printable(text.trim())}${mend}`);
 }
 

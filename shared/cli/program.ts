@@ -1,5 +1,6 @@
 /** The command line: its commands and their exit codes. */
 import { Command, CommanderError } from "commander";
+import { columnsOf } from "../config/terminal.ts";
 import type { Api, LocalTable } from "./client.ts";
 import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
 import { addAgentCommands } from "./commands/agents.ts";
@@ -13,8 +14,9 @@ import { addOpenCommand } from "./commands/open.ts";
 import { addSilenceCommands } from "./commands/silences.ts";
 import { addStatusCommands } from "./commands/status.ts";
 import { addViolationCommands } from "./commands/violations.ts";
+import { wrap } from "./layout.ts";
 import { findRemote, openRemote, type Remote } from "./remote.ts";
-import { LEAST_WIDTH, screenHere } from "./screen.ts";
+import { LEAST_WIDTH, screenHere, screenOf } from "./screen.ts";
 
 /** The registry of the commands, in the order of the help. */
 const COMMANDS: readonly AddCommands[] = [
@@ -51,6 +53,14 @@ async function openApi(
   return openInProcess(needsState, startTable);
 }
 
+/** Gives the words to parse. With an unknown command no help is asked for: commander would print that of all of them. */
+function wordsFor(canary: Command, words: readonly string[]): readonly string[] {
+  const first = words.find((word, i) => !word.startsWith("-") && words[i - 1] !== "--env");
+  const isKnown =
+    first === undefined || [...canary.commands.map((one) => one.name()), "help"].includes(first);
+  return isKnown ? words : words.filter((word) => word !== "--help" && word !== "-h");
+}
+
 /** Where nothing limits a line, the help has lines that can be read. */
 const helpWidth = () => Math.min(screenHere().width, MOST_HELP_WIDTH);
 
@@ -83,7 +93,7 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
   };
   for (const add of [...COMMANDS, ...more]) add(canary, context);
   try {
-    await canary.parseAsync();
+    await canary.parseAsync(wordsFor(canary, process.argv.slice(2)), { from: "user" });
     return code;
   } catch (error) {
     return exitCodeOf(error);
@@ -96,6 +106,15 @@ const EXPLAINED = ["ConfigError", "UsageError"];
 /** Where the built file stands alone, what it leaves in the sources and packages is not there. */
 const isElsewhere = (error: unknown): boolean => Object(error).code === "ERR_MODULE_NOT_FOUND";
 
+/** Breaks what an error says into lines that fit where errors are printed. */
+function wrappedError(message: string): string {
+  const { width } = screenOf(process.stderr, columnsOf());
+  return message
+    .split("\n")
+    .flatMap((line) => wrap(line, width, "  ", ""))
+    .join("\n");
+}
+
 /** Prints the error, unless commander has done so. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.green : EXIT.usage;
@@ -106,6 +125,6 @@ function exitCodeOf(error: unknown): number {
     return EXIT.usage;
   }
   const isExplained = error instanceof Error && EXPLAINED.includes(error.name);
-  console.error(error instanceof Error ? error.message : error);
+  console.error(isExplained ? wrappedError(error.message) : error instanceof Error ? error.message : error);
   return isExplained ? EXIT.usage : EXIT.crash;
 }

@@ -1,7 +1,7 @@
 /** Where a view is drawn: how wide, in which colours, at what time, in how much detail. */
 import pc from "picocolors";
 import { columnsOf } from "../config/terminal.ts";
-import { formatDuration } from "../time.ts";
+import { formatDuration, MINUTE_MS } from "../time.ts";
 
 /** Narrower terminals get lines of this length. */
 export const LEAST_WIDTH = 60;
@@ -49,6 +49,9 @@ export const screenHere = (view?: ViewOptions): Screen => screenOf(process.stdou
 export function whenOf({ nowMs, utc }: Pick<Screen, "nowMs" | "utc">, instant: string): string {
   const atMs = Date.parse(instant);
   if (utc || Number.isNaN(atMs)) return instant;
+  // What was to last two hours, and has begun a moment ago, lasts two hours.
+  const leftMs = Math.ceil((atMs - nowMs) / MINUTE_MS) * MINUTE_MS;
+  if (leftMs > MINUTE_MS) return `in ${formatDuration(leftMs)}`;
   return atMs > nowMs ? `in ${formatDuration(atMs - nowMs)}` : `${formatDuration(nowMs - atMs)} ago`;
 }
 

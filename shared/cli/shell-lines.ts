@@ -1,4 +1,5 @@
 /** Breaks the commands of a guidance into lines that a shell reads as one. */
+import { isChoiceLine } from "../invariants/commands.ts";
 import { printable } from "../text.ts";
 import { widthOf, wrap } from "./layout.ts";
 
@@ -7,12 +8,14 @@ const WORD = /(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+/gs;
 
 /**
  * Breaks a command between its words, with a backslash at the end of each line but the last: what is copied is still the
- * command. A word is never broken, so that a long one may be wider than the terminal. A note is broken as text.
+ * command. A word is never broken, so that a long one may be wider than the terminal. A note is broken as text. A command
+ * behind a mark stays one line: of several, a shell would run all but the first while the mark is there.
  * @param line a command, or a note that begins with `#`
  */
 export function wrapCommand(line: string, width: number, indent: string): string[] {
   const text = printable(line);
-  if (text.startsWith("#")) return wrap(text.replace(/^#\s*/, ""), width, `${indent}# `);
+  if (isChoiceLine(text)) return [`${indent}${text}`];
+  if (text.startsWith("#")) return wrap(text.replace(/^[#\s]+/, ""), width, `${indent}# `);
   const lines: string[] = [];
   let current = "";
   for (const word of text.match(WORD) ?? []) {

@@ -152,6 +152,12 @@ function apiLine({ method, path, body }: ApiCommand): string {
   ].join(" ");
 }
 
+/** How the lines of commands begin that `renderCommand` writes. */
+const COMMAND = /^(?:redis-cli -u|sqlite3 -cmd|docker [a-z]+|curl -fsS|npm run) /;
+
+/** Says whether the line is a command whose mark an operator takes away, and not a note. */
+export const isChoiceLine = (line: string): boolean => line.startsWith("# ") && COMMAND.test(line.slice(2));
+
 /**
  * Writes the command as one line for a POSIX shell, every word quoted. Addresses and tokens stand in variables of the
  * operator's shell. Where a name can't be typed, the line is a comment that says so.

@@ -86,6 +86,13 @@ describe("a fresh clone", () => {
       expect(await run(path, ["--version"]), path).toMatchObject({ code: 0, out: `${VERSION}\n` });
   });
 
+  test("is run by a shell that is given its name alone", async () => {
+    const said = { code: 0, out: `${VERSION}\n`, err: "" };
+    expect(await run("sh", ["canary", "--version"], {}, join(folder, "bin"))).toEqual(said);
+    symlinkSync(canary, join(scratch, "three"));
+    expect(await run("sh", ["three", "--version"], {})).toEqual(said);
+  });
+
   test("a command of the sources, a usage error and an unknown command have their exit codes", async () => {
     const cycle = await run(canary, ["cycle"]);
     expect([cycle.code, cycle.err]).toEqual([2, ""]);

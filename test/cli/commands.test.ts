@@ -1,5 +1,7 @@
 /** What an operator types at night: who is red, since when, what it means, and who is to be notified. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { screenHere } from "../../shared/cli/screen.ts";
+import { renderAgents } from "../../shared/cli/views/agents.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { runHere } from "../support/cli.ts";
 import { type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
@@ -55,6 +57,25 @@ describe("who is red", () => {
     );
   });
 
+  test("an agent is named in either word, wherever one can be", async () => {
+    for (const option of ["--agent", "--subject"]) {
+      expect((await json("violations", option, "opal")).violations).toEqual([]);
+      expect((await json("episodes", option, "ruby")).episodes).not.toEqual([]);
+      expect((await json("episodes", option, "opal")).episodes).toEqual([]);
+      expect((await json("explain", "S-02", option, "ruby")).subject).toBe("ruby");
+      for (const command of ["violations", "episodes", "explain", "silence"])
+        expect((await type(command, "--help")).out.includes(option)).toBe(option === "--agent");
+    }
+    const both = await type("episodes", "--agent", "ruby", "--subject", "ruby");
+    expect([both.code, both.err]).toEqual([254, expect.stringContaining("cannot be used with")]);
+  });
+
+  test("episodes --open is what episodes shows, and of a time only what is open", async () => {
+    expect(await json("episodes", "--open")).toEqual(await json("episodes"));
+    expect(await json("episodes", "--open", "--since", "2026-11-23")).toEqual(await json("episodes"));
+    expect((await type("episodes", "--open", "--all")).code).toBe(254);
+  });
+
   test("episodes: one line for what is open, with how many cycles found it", async () => {
     const { out } = await type("episodes", "--invariant", "s-02");
     expect(out).toMatch(/^✗ S-02 {2}critical {2}ruby {2}for \d+d, 2 cycles; ruby: 4 slots/);
@@ -70,6 +91,19 @@ describe("who is red", () => {
     expect(out).toContain("is it still so?");
     expect(out).toContain("ZRANGE agent:slots:ruby 0 -1");
     expect(await json("agent", "ruby")).toMatchObject({ name: "ruby" });
+    const screen = screenHere();
+    const one = {
+      name: "opal",
+      on_roster: true,
+      max_parallel_tasks: 1,
+      slots_used: 0,
+      running: 0,
+      queued: 0,
+      red: [],
+    };
+    expect(renderAgents({ seen_at: null, agents: [one], unread: [], left_out: 0 }, screen)).toContain(
+      "0 of 1 slot,",
+    );
   });
 
   test("cycles, newest first, with what each found", async () => {
@@ -88,6 +122,8 @@ describe("a name that is mistyped", () => {
     [["violations", "--invariant", "S02"], "there is no invariant S02: did you mean S-02?"],
     [["silence", "S_02", "--for", "2h", "--reason", "x"], "there is no invariant S_02: did you mean S-02?"],
     [["cycle", "--invariants", "S-01,X-99"], "there is no invariant X-99; there are H-01"],
+    [["violatons", "--help"], "(Did you mean violations?)"],
+    [["--env", "prod", "nonsense", "-h"], "unknown command 'nonsense'"],
     [["violatons"], "(Did you mean violations?)"],
     [["violations", "--severity", "Critical"], "Allowed choices are critical, major, minor"],
     [["violation", "S-02"], "S-02 is no id of a violation"],
@@ -192,11 +228,19 @@ describe("open", () => {
     [[], "/"],
     [["s-02"], "/invariants/S-02"],
     [["ruby"], "/agents/ruby"],
+    [["a1"], "/agents/a1"],
+    [["S-99"], "/agents/S-99"],
     [["2026-11-23T10:00:00.000Z"], "/cycles/2026-11-23T10%3A00%3A00.000Z"],
     [["cycles"], "/cycles"],
     [["../$(id)"], "/agents/..%2F%24(id)"],
   ])("canary open %j prints the address, and in a pipe nothing else happens", async (what, path) => {
     expect(await type("open", ...what)).toEqual({ code: 0, out: `${env.CANARY_URL}${path}\n`, err: "" });
+  });
+
+  test("an agent whose name is like an id can be opened, and the invariant that may be meant is said", async () => {
+    const out = `${env.CANARY_URL}/agents/s2\n`;
+    const err = "the page of an agent called s2: for the invariant, open S-02\n";
+    expect(await type("open", "s2")).toEqual({ code: 0, out, err });
   });
 
   test("without a canary there is no page", async () => {

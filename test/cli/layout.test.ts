@@ -3,8 +3,11 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { besideOrBelow, padTo, widthOf, wrap } from "../../shared/cli/layout.ts";
-import { LEAST_WIDTH, screenOf } from "../../shared/cli/screen.ts";
+import { LEAST_WIDTH, screenOf, whenOf } from "../../shared/cli/screen.ts";
 import { wrapCommand } from "../../shared/cli/shell-lines.ts";
+import { isChoiceLine, redis, renderCommand } from "../../shared/invariants/commands.ts";
+import { examplesOf } from "../../shared/invariants/guidance.ts";
+import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { shellWord } from "../../shared/shell.ts";
 
 const words = fc.array(fc.stringMatching(/^[a-z日é🚨]{0,30}$/u), { maxLength: 30 });
@@ -72,6 +75,45 @@ test("a broken command keeps its variables, and a note is broken as a note", () 
   ]);
   const note = wrapCommand("# only for a run that has ended, and for nothing else at all", 40, "  ");
   expect(note).toEqual(["  # only for a run that has ended, and", "  # for nothing else at all"]);
+});
+
+test("a command behind a mark: nothing is run while the mark is there, and without it, it is the whole command", () => {
+  const run = (script: string) => execFileSync("/bin/sh", ["-c", script], { encoding: "utf8" });
+  const words = ["ZREM", "agent:slots:a name of an agent that is long", "echo", "a chat turn", "one"];
+  const command = renderCommand(redis(...words));
+  const text = wrapCommand(`# ${command}`, 60, "    ").join("\n");
+  const script = text.replace("redis-cli", "TRINITY_REDIS_URL=url; printf '<%s>'");
+  expect(run(script)).toBe("");
+  const all = ["-u", "url", ...words].map((word) => `<${word}>`).join("");
+  expect(run(script.replace("# ", ""))).toBe(all);
+});
+
+test("a command behind a mark is told from a note, for every command of every invariant", () => {
+  const commands = INVARIANTS.flatMap((invariant) =>
+    examplesOf(invariant).flatMap((observed) => [...invariant.verify(observed), ...invariant.fix(observed)]),
+  );
+  expect(commands.some((command) => "isChoice" in command)).toBe(true);
+  for (const command of commands) {
+    const line = renderCommand(command);
+    if (command.on === "nothing") expect([line, isChoiceLine(line)]).toEqual([line, false]);
+    else if (command.isChoice || command.on !== "shell")
+      expect([line, isChoiceLine(`# ${line}`)]).toEqual([line, true]);
+    if (command.note !== undefined)
+      expect([command.note, isChoiceLine(`# ${command.note}`)]).toEqual([command.note, false]);
+  }
+});
+
+test("what is to come is rounded up to a minute, and what was is not", () => {
+  const nowMs = Date.parse("2026-11-23T10:00:00.000Z");
+  const whenIn = (seconds: number) =>
+    whenOf({ nowMs, utc: false }, new Date(nowMs + seconds * 1000).toISOString());
+  expect([7_199, 7_140, 90, 45, -7_199].map(whenIn)).toEqual([
+    "in 2h",
+    "in 1h",
+    "in 2 min",
+    "in 45 s",
+    "1h ago",
+  ]);
 });
 
 test("the width is that of COLUMNS, else of the terminal, at least 60, and a pipe has none", () => {

@@ -179,9 +179,12 @@ describe("a canary that is served", () => {
     expect(err).toContain(`${FILE}: prod.tokenCommand ${what}`);
   });
 
-  test("that refuses the token: the entry is named, and not CANARY_TOKEN", async () => {
-    const { err } = await runHere(write({ prod: { url, token: "wrong" } }), ["status", "--env", "prod"]);
-    expect(err).toBe(`${FILE}: prod.token was refused: give the canary's admin token\n`);
+  test("that refuses the token: the entry is named, and not CANARY_TOKEN, and which token will do", async () => {
+    const env = write({ prod: { url, token: "wrong" } });
+    const refused = `${FILE}: prod.token was refused: give the canary's admin token`;
+    const { err } = await runHere(env, ["status", "--env", "prod"]);
+    expect(err).toBe(`${refused}, or one that may only read\n`);
+    expect((await runHere(env, ["cycle", "--env", "prod"])).err).toBe(`${refused}\n`);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Every view at every width: what an operator reads on half a screen is all of it. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { widthOf } from "../../shared/cli/layout.ts";
+import { isChoiceLine } from "../../shared/invariants/commands.ts";
 import { runHere } from "../support/cli.ts";
 import { HOUR_MS, START_MS, slot, useCanaries } from "../support/cycle.ts";
 import { rosterOf, slotsOf } from "../support/facts.ts";
@@ -32,8 +33,8 @@ beforeAll(async () => {
   env = await served(deps);
 });
 
-/** What is to be typed is indented most. A word of it is never broken; a note is. */
-const isCommand = (line: string) => /^ {6,}[^#\s]/.test(line);
+/** What is to be typed is indented most. A word of it is never broken, and nothing is behind a mark; a note is. */
+const isCommand = (line: string) => /^ {6,}[^#\s]/.test(line) || isChoiceLine(line.trim());
 
 describe.each([60, 80, 100, 160])("at %i columns", (columns) => {
   test.each([

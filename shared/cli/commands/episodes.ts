@@ -1,14 +1,17 @@
 /** `canary episodes` and `canary cycles`: what was, and how long. */
+import { Option } from "commander";
 import { plainJson } from "../../text.ts";
 import { call } from "../client.ts";
 import {
   type AddCommands,
+  type AgentOption,
   type CommandContext,
   EXIT,
   type JsonOption,
   loadSchemas,
   pathWith,
   show,
+  withAgent,
   withApi,
   withTimeOptions,
   withViewOptions,
@@ -20,10 +23,10 @@ interface TimeOptions extends JsonOption, ViewOptions {
   readonly until?: string;
   readonly limit: string;
 }
-interface EpisodeOptions extends TimeOptions {
+interface EpisodeOptions extends TimeOptions, AgentOption {
   readonly all?: boolean;
+  readonly open?: boolean;
   readonly invariant?: string;
-  readonly agent?: string;
 }
 
 async function listEpisodes(context: CommandContext, options: EpisodeOptions): Promise<void> {
@@ -33,9 +36,9 @@ async function listEpisodes(context: CommandContext, options: EpisodeOptions): P
     import("../ids.ts"),
     import("../moment.ts"),
   ]);
-  const { all, invariant, agent, since, until, limit, json, ...view } = options;
+  const { all, open, invariant, subject, agent = subject, since, until, limit, json, ...view } = options;
   // Whoever asks for a time wants what has ended in it, too.
-  const isOpenOnly = !all && since === undefined && until === undefined;
+  const isOpenOnly = open === true || (!all && since === undefined && until === undefined);
   const path = pathWith("/api/canary/episodes", {
     invariant_id: invariant && invariantId(invariant),
     subject: agent,
@@ -65,15 +68,18 @@ async function listCycles(context: CommandContext, options: TimeOptions): Promis
 export const addEpisodeCommands: AddCommands = (canary, context) => {
   withViewOptions(
     withTimeOptions(
-      canary
-        .command("episodes")
-        .description(
-          "who is red in what, for how long, and the worst of it: one line for an agent's red of an invariant from begin to end",
-        )
-        .summary("who is red in what, and for how long")
-        .option("--all", "those that have ended, too; --since and --until mean it as well")
-        .option("--invariant <invariant>", "only of this invariant")
-        .option("--agent <name>", "only of this agent"),
+      withAgent(
+        canary
+          .command("episodes")
+          .description(
+            "who is red in what, for how long, and the worst of it: one line for an agent's red of an invariant from begin to end",
+          )
+          .summary("who is red in what, and for how long")
+          .option("--all", "those that have ended, too; --since and --until mean it as well")
+          .addOption(new Option("--open", "only those that have not ended: the default").conflicts("all"))
+          .option("--invariant <invariant>", "only of this invariant"),
+        "only of this agent",
+      ),
       "that began",
     ).option("--limit <n>", "at most this many, 1 to 1000", "50"),
     "with their ids",

@@ -3,13 +3,14 @@ import { plainJson } from "../../text.ts";
 import { type Api, call } from "../client.ts";
 import {
   type AddCommands,
+  type AgentOption,
   type CommandContext,
   EXIT,
   type JsonOption,
   loadSchemas,
   pathWith,
+  withAgent,
   withApi,
-  withSubject,
 } from "../command.ts";
 import type { Explained } from "../views/explain.ts";
 import { readAgent } from "./agents.ts";
@@ -46,9 +47,7 @@ async function findOf(context: CommandContext, api: Api, id: string, subject: st
   };
 }
 
-interface Options extends JsonOption {
-  readonly subject?: string;
-  readonly agent?: string;
+interface Options extends JsonOption, AgentOption {
   readonly verbose?: boolean;
 }
 
@@ -80,7 +79,7 @@ async function explain(context: CommandContext, text: string, options: Options):
 }
 
 export const addExplainCommand: AddCommands = (canary, context) => {
-  withSubject(
+  withAgent(
     canary
       .command("explain")
       .description(

@@ -2,24 +2,22 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { hasScreen, searchPath } from "../../config/terminal.ts";
-import { nearest } from "../../nearest.ts";
+import { printable } from "../../text.ts";
 import { type AddCommands, type CommandContext, EXIT } from "../command.ts";
 import { UsageError } from "../errors.ts";
 
-/** Something that may be meant as the id of an invariant. */
-const LIKE_AN_ID = /^[a-z]\W?\d{1,2}$/i;
-
-/** Finds the path of a page. @throws UsageError where it names no invariant */
+/** Finds the path of a page. What is nothing else is an agent, whatever its name is like. */
 async function pathOf(what: string | undefined): Promise<string> {
   if (what === undefined) return "/";
-  const [{ INVARIANT_IDS }, { invariantId }] = await Promise.all([
-    import("../../invariants/index.ts"),
-    import("../ids.ts"),
-  ]);
-  if (LIKE_AN_ID.test(what)) return `/invariants/${invariantId(what)}`;
+  const { INVARIANT_IDS } = await import("../../invariants/index.ts");
+  const id = INVARIANT_IDS.find((one) => one === what.trim().toUpperCase());
+  if (id !== undefined) return `/invariants/${id}`;
   if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/i.test(what)) return `/cycles/${encodeURIComponent(what.toUpperCase())}`;
   if (/^(agents|cycles)$/i.test(what)) return `/${what.toLowerCase()}`;
-  if (nearest(what, INVARIANT_IDS) !== null) return `/invariants/${invariantId(what)}`;
+  const { meantId } = await import("../ids.ts");
+  const meant = meantId(what);
+  if (meant !== null)
+    console.error(printable(`the page of an agent called ${what}: for the invariant, open ${meant}`));
   return `/agents/${encodeURIComponent(what)}`;
 }
 

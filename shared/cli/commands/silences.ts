@@ -5,23 +5,22 @@ import { formatInstant } from "../../time.ts";
 import type { SilenceCreatedBody, SilencesBody } from "../../wire/schemas.ts";
 import {
   type AddCommands,
+  type AgentOption,
   type CommandContext,
   type JsonOption,
   loadSchemas,
   show,
-  withSubject,
+  withAgent,
 } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { wrap } from "../layout.ts";
 
 const PATH = "/api/canary/silences";
 
-interface Options extends JsonOption {
+interface Options extends JsonOption, AgentOption {
   readonly for?: string;
   readonly untilRecovered?: boolean;
   readonly reason: string;
-  readonly subject?: string;
-  readonly agent?: string;
   readonly by?: string;
 }
 
@@ -58,7 +57,7 @@ async function listSilences(context: CommandContext, { json, utc }: JsonOption &
 }
 
 export const addSilenceCommands: AddCommands = (canary, context) => {
-  withSubject(
+  withAgent(
     canary
       .command("silence")
       .description("send no alerts of an invariant for a while; it is still checked and recorded")

@@ -5,12 +5,14 @@ import { plainJson } from "../../text.ts";
 import { call } from "../client.ts";
 import {
   type AddCommands,
+  type AgentOption,
   type CommandContext,
   EXIT,
   type JsonOption,
   loadSchemas,
   pathWith,
   show,
+  withAgent,
   withApi,
   withTimeOptions,
   withViewOptions,
@@ -20,9 +22,8 @@ import type { ViewOptions } from "../screen.ts";
 
 const PATH = "/api/canary/violations";
 
-interface Options extends JsonOption, ViewOptions {
+interface Options extends JsonOption, ViewOptions, AgentOption {
   readonly invariant?: string;
-  readonly agent?: string;
   readonly severity?: string;
   readonly tier?: string;
   readonly since?: string;
@@ -37,7 +38,7 @@ async function listViolations(context: CommandContext, options: Options): Promis
     import("../ids.ts"),
     import("../moment.ts"),
   ]);
-  const { invariant, agent, severity, tier, since, until, limit, json, ...view } = options;
+  const { invariant, subject, agent = subject, severity, tier, since, until, limit, json, ...view } = options;
   const path = pathWith(PATH, {
     invariant_id: invariant && invariantId(invariant),
     subject: agent,
@@ -75,11 +76,13 @@ async function showViolation(
 export const addViolationCommands: AddCommands = (canary, context) => {
   withViewOptions(
     withTimeOptions(
-      canary
-        .command("violations")
-        .description("list violations, newest first")
-        .option("--invariant <invariant>", "only of this invariant")
-        .option("--agent <name>", "only of this agent")
+      withAgent(
+        canary
+          .command("violations")
+          .description("list violations, newest first")
+          .option("--invariant <invariant>", "only of this invariant"),
+        "only of this agent",
+      )
         .addOption(new Option("--severity <severity>", "only of this severity").choices(SEVERITIES))
         .addOption(new Option("--tier <tier>", "only of this tier").choices(["A", "B"])),
       "seen",

@@ -15,10 +15,13 @@ const MAX_LISTED = 5;
 /** `2 of 3 slots, 1 running, 0 queued`. What was not read is left out. */
 function countsOf(agent: Omit<AgentSummaryRecord, "name" | "red">): string {
   const { on_roster, max_parallel_tasks, slots_used, running, queued } = agent;
-  const cap = max_parallel_tasks === null ? "" : ` of ${max_parallel_tasks}`;
+  const slots =
+    max_parallel_tasks === null
+      ? slots_used !== null && plural(slots_used, "slot")
+      : slots_used !== null && `${slots_used} of ${plural(max_parallel_tasks, "slot")}`;
   const facts = [
     on_roster === false && "not on the roster",
-    slots_used !== null && `${slots_used}${cap} slots`,
+    slots,
     running !== null && `${running} running`,
     queued !== null && `${queued} queued`,
   ];

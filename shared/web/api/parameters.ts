@@ -27,6 +27,14 @@ const parametersOf = (app: App): Parameters[] =>
     ];
   });
 
+/** Says which of the parameters that were given are not among those that there are; null where all are. */
+export function unknownParameters(given: readonly string[], names: readonly string[]): string | null {
+  const unknown = given.filter((name) => !names.includes(name));
+  if (unknown.length === 0) return null;
+  const there = names.length > 0 ? `there are: ${names.join(", ")}` : "this route takes none";
+  return `unknown query parameter(s): ${unknown.map((name) => cut(name, MAX_NAME)).join(", ")}; ${there}`;
+}
+
 /** Refuses a request with a query parameter that its route does not have, and names those that it has. */
 export function refuseUnknownParameters(app: App): MiddlewareHandler<ApiEnv> {
   let known: readonly Parameters[] | undefined;
@@ -37,10 +45,8 @@ export function refuseUnknownParameters(app: App): MiddlewareHandler<ApiEnv> {
     const { path } = c.req;
     const route = known.find((one) => one.method === c.req.method && one.path.test(path));
     if (given.length === 0 || !route || path === UNCHECKED) return next();
-    const unknown = given.filter((name) => !route.names.includes(name));
-    if (unknown.length === 0) return next();
-    const there = route.names.length > 0 ? `there are: ${route.names.join(", ")}` : "this route takes none";
-    const detail = `unknown query parameter(s): ${unknown.map((name) => cut(name, MAX_NAME)).join(", ")}; ${there}`;
+    const detail = unknownParameters(given, route.names);
+    if (detail === null) return next();
     return Promise.resolve(errorResponse(c, 422, "invalid_request", detail));
   };
 }

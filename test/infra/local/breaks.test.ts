@@ -8,6 +8,7 @@ import { forgiving } from "../../../infra/local/containers.ts";
 import { type LocalEnvironment, startEnvironment } from "../../../infra/local/environment.ts";
 import { serve } from "../../../infra/local/serve.ts";
 import { openDatabaseFile } from "../../../infra/platform/file-client.ts";
+import { widthOf } from "../../../shared/cli/layout.ts";
 import { OFF_BY_DEFAULT } from "../../../shared/invariants/index.ts";
 import { createApp } from "../../../shared/web/app.ts";
 import type { CycleReport } from "../../../shared/wire/schemas.ts";
@@ -39,8 +40,18 @@ afterAll(async () => {
 });
 
 /** Runs the command line on the canary of the environment, or on another one. */
-const canary = (line: string, url = environment.url) =>
-  runHere({ CANARY_URL: url, CANARY_TOKEN: environment.token }, line.split(" "));
+const canary = (line: string, url = environment.url, more: Readonly<Record<string, string>> = {}) =>
+  runHere({ CANARY_URL: url, CANARY_TOKEN: environment.token, ...more }, line.split(" "));
+
+/** Lists the agents of faults that are on the roster, from the platform's own database. */
+async function agentsOfFaults(): Promise<unknown[]> {
+  const database = openDatabaseFile(`file:${join(folder.path, "trinity.db")}`);
+  const { rows } = await database.execute(
+    "SELECT agent_name FROM agent_ownership WHERE agent_name LIKE 'break-%'",
+  );
+  database.close();
+  return rows.map((row) => row.agent_name);
+}
 
 async function cycle(): Promise<CycleReport> {
   const outcome = await environment.runCycle({ trigger: "http" });
@@ -120,6 +131,61 @@ test("several at once: each is red on an agent of its own; what is broken is sai
   expect(await canary("cure --all")).toMatchObject({ code: 0, out: "nothing is broken\n" });
 });
 
+test("what is cured has no agent left, be it one or all", async () => {
+  await canary("break S-02");
+  await canary("break E-06");
+  expect(await agentsOfFaults()).toEqual(expect.arrayContaining(["break-s-02", "break-e-06"]));
+  await canary("cure S-02");
+  expect(await agentsOfFaults()).not.toContain("break-s-02");
+  await canary("cure --all");
+  expect(await agentsOfFaults()).toEqual([]);
+  expect(redOf(await cycle())).toEqual([]);
+});
+
+test("what no cycle found red is cured, and nothing is said to recover", async () => {
+  await canary("break S-02");
+  await canary("break B-02 --cycle");
+  await canary("break L-03");
+  const { out } = await canary("cure --all");
+  expect(out).toContain("the next cycle sees S-02, B-02 recover: run `canary cycle`\n");
+  expect(out).toContain("no cycle found L-03 red meanwhile: there is nothing to recover\n");
+  await canary("break H-01");
+  expect((await canary("cure H-01")).out).toMatch(/^H-01 is cured: .*\nno cycle found H-01 red.*\n$/);
+  await cycle();
+});
+
+test("at 80 columns every line of an answer and of an error fits", async () => {
+  const narrow = (line: string) => canary(line, environment.url, { COLUMNS: "80" });
+  for (const line of [
+    "break",
+    "break S-02",
+    "break S-02",
+    "break H-03",
+    "break R-01",
+    "break",
+    "cure --all",
+  ]) {
+    const { out, err } = await narrow(line);
+    for (const text of (out + err).split("\n")) expect(widthOf(text), text).toBeLessThanOrEqual(80);
+  }
+});
+
+test("-v is passed on to the cycle that follows", async () => {
+  expect((await canary("break S-02 --cycle")).out).not.toContain("ZCARD");
+  await canary("cure S-02 --cycle");
+  expect((await canary("break S-02 --cycle -v")).out).toContain("ZCARD");
+  await canary("cure S-02 --cycle --verbose");
+});
+
+test("a query parameter is refused, as on the other routes", async () => {
+  const headers = { authorization: `Bearer ${environment.token}` };
+  const response = await fetch(`${environment.url}/api/local/faults?invariant=S-02`, { headers });
+  expect(response.status).toBe(422);
+  expect(((await response.json()) as { detail: string }).detail).toBe(
+    "unknown query parameter(s): invariant; this route takes none",
+  );
+});
+
 test("the message of what broke is printed, with a link to the page of this canary", async () => {
   messages.length = 0;
   await canary("break S-02 --cycle");
@@ -138,13 +204,15 @@ test("a fault that points the canary elsewhere goes with no other, and says so",
   expect(refused.err).toContain("where it would not see S-02 (cure first: canary cure --all)");
   await canary("cure S-02");
   const lasting = await canary("break H-01");
-  expect(lasting.out).toContain("H-01 will be red with a cycle 60 s after the next one: it has to last");
+  expect(lasting.out).toContain(
+    "H-01 will be red with a cycle 60 s after the next one, since it has to last",
+  );
   expect((await canary("break S-02")).err).toContain("H-01 is broken: the canary reads another place");
   await canary("cure H-01");
 });
 
 test.for([
-  ["break X-1", "there is no invariant X-1; there are H-01"],
+  ["break X-99", "there is no invariant X-99; there are H-01"],
   [
     "break R-01",
     "unix:///nowhere/docker.sock does not answer (ENOENT): start a daemon, or name one in DOCKER_HOST",
@@ -155,7 +223,9 @@ test.for([
   ],
   ["cure", "name one invariant, or give --all: canary cure S-02"],
   ["cure S-02 --all", "name one invariant, or give --all: canary cure S-02"],
-  ["cure X-1", "there is no invariant X-1; there are H-01"],
+  ["break s-2", "there is no invariant s-2: did you mean S-02?"],
+  ["cure s2", "there is no invariant s2: did you mean S-02?"],
+  ["cure X-99", "there is no invariant X-99; there are H-01"],
   ["break --cycle", "name the invariant: canary break S-02"],
 ] as const)("canary %s: one clear line", async ([line, message]) => {
   const { code, out, err } = await canary(line);
