@@ -77,6 +77,18 @@ describe("the watcher", () => {
     expect(asked()).toHaveLength(1);
   });
 
+  test.each(["https://host:99999/", "https://<your-host>/x"])(
+    "at %s fails no cycle",
+    async (heartbeatUrl) => {
+      const canary = await canaryWith();
+      Object.assign(canary.deps, { alerts: { ...canary.deps.alerts, heartbeatUrl } });
+      canary.stateFails("lease.acquire");
+      expect(linesOf(await runCycle(canary.deps, { trigger: "schedule" }))).toEqual([
+        "heartbeat: ERR_INVALID_URL",
+      ]);
+    },
+  );
+
   test("has an address that is a secret", () => {
     const address = "https://hc-ping.com/secret-uuid";
     const { secrets, alerts } = loadConfig({ HEARTBEAT_URL: address });
