@@ -13,7 +13,16 @@ import type {
 } from "@slack/types";
 import { cut } from "../../text.ts";
 import type { Alert } from "../alert.ts";
-import { type Digest, digestOf, headline, keyLine, linksIn, moreLine, moreSubjectsLine } from "./message.ts";
+import {
+  type Digest,
+  digestOf,
+  headline,
+  keyLine,
+  linksIn,
+  moreLine,
+  moreSubjectsLine,
+  splitAtNames,
+} from "./message.ts";
 
 /** Slack's limits: characters of a header, of a context element, of a text; elements of a context, and blocks. */
 const SLACK_LIMITS = { header: 150, context: 2000, text: 3000, elements: 10, blocks: 50 } as const;
@@ -44,17 +53,9 @@ const bullets = (items: readonly RichTextElement[][]): RichTextList => ({
   elements: items.map((elements) => section(...elements)),
 });
 
-const escaped = (name: string) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-
-/** Marks the names in a text as code. The longest are looked for first: one can be the beginning of another. */
-function withNames(text: string, names: readonly string[]): RichTextElement[] {
-  const words = [...names].sort((a, b) => b.length - a.length).map(escaped);
-  if (words.length === 0) return [plain(text)];
-  const named = new RegExp(`(?<![\\w-])(${words.join("|")})(?![\\w-])`);
-  return text
-    .split(named)
-    .flatMap((part, i) => (part === "" ? [] : [i % 2 === 1 ? code(part) : plain(part)]));
-}
+/** Marks the names in a text as code. */
+const withNames = (text: string, names: readonly string[]): RichTextElement[] =>
+  splitAtNames(text, names).map(({ piece, isName }) => (isName ? code(piece) : plain(piece)));
 
 /** How many characters Slack shows of it. */
 const lengthOf = (parts: readonly Part[]): number =>
