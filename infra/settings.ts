@@ -286,7 +286,7 @@ export const Settings = z
         ALERTS.runbooksUrl,
         matching(/^https:\/\/\S+$/, "give the https:// address of a copy of docs/runbooks")
           .refine((url) => URL.canParse(url), {
-            error: "give the https:// address of a copy of docs/runbooks",
+            error: "is not an address: give the https:// address of a copy of docs/runbooks",
           })
           .optional(),
         (url) => url ?? null,

@@ -87,7 +87,10 @@ function linesByReason(what: SightNotice["what"]): string[] {
   );
 }
 
-function sightParts({ kind, what, blindness, isOver }: SightNotice, context: AlertContext): AlertParts {
+function sightParts(
+  { kind, what, blindness, severity, isOver }: SightNotice,
+  context: AlertContext,
+): AlertParts {
   const { snapshotTime, nowMs } = context;
   const links = linksOf(context.statusUrl, context.runbooksUrl);
   const names = what.map(({ name }) => name);
@@ -97,7 +100,7 @@ function sightParts({ kind, what, blindness, isOver }: SightNotice, context: Ale
     ...common(context, links, null, kind),
     action: isOver ? ("resolve" as const) : ("trigger" as const),
     sinceMs: blindness?.since ?? null,
-    severity: "critical" as const,
+    severity,
     names: [...names, ...(blindness?.causes.map(({ source }) => source) ?? [])],
     context: [`snapshot ${snapshotTime}`],
   };
@@ -120,13 +123,17 @@ function sightParts({ kind, what, blindness, isOver }: SightNotice, context: Ale
   };
 }
 
-function recoveredParts({ invariant, subjects, redSinceMs }: RecoveredNotice, context: AlertContext) {
+function recoveredParts(notice: RecoveredNotice, context: AlertContext) {
+  const { invariant, subjects, redSinceMs, severity, isTurnedOff } = notice;
+  const red = `red for ${formatDuration(context.nowMs - redSinceMs)}`;
   const links = linksOf(context.statusUrl, context.runbooksUrl);
   return {
     ...common(context, links, invariant.id, "recovered"),
     title: invariant.title,
-    severity: invariant.severity,
-    summary: `green again, it was red for ${formatDuration(context.nowMs - redSinceMs)}`,
+    severity,
+    summary: isTurnedOff
+      ? `turned off, it was ${red}, and is not looked at any more`
+      : `green again, it was ${red}`,
     lines: subjects.length > 0 ? [`was red: ${listed(subjects, 20)}`] : [],
     subjects,
     subjectsTotal: subjects.length,

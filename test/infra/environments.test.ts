@@ -182,7 +182,7 @@ describe("a field that can't be used is named, with the fix", () => {
     [
       "an address",
       { runbooksUrl: "https://<your-host>/x" },
-      /^staging\.runbooksUrl: give the https:\/\/ address of a copy of docs\/runbooks/,
+      /^staging\.runbooksUrl is not an address: give the https:\/\/ address of a copy of docs\/runbooks/,
     ],
     ["an e-mail address", { alarmEmail: "ops" }, /^staging\.alarmEmail: give an e-mail address/],
     ["a region", { region: "Ireland" }, /^staging\.region: give a region such as/],

@@ -254,6 +254,23 @@ describe("when it was red before", () => {
   });
 });
 
+test("a subscription finds by its filter what is in a digest beside worse things", () => {
+  const broke = brokeAlert("S-02", ["ada"]);
+  const recovered: Alert = {
+    ...brokeAlert("B-01", ["ada"], { severity: "minor" }),
+    kind: "recovered",
+    action: "resolve",
+  };
+  expect(publicationOf([broke, recovered], "text").MessageAttributes).toMatchObject({
+    severity: { DataType: "String.Array", StringValue: '["critical","minor"]' },
+    kind: { DataType: "String.Array", StringValue: '["digest","broke","recovered"]' },
+  });
+  expect(publicationOf([broke], "text").MessageAttributes).toMatchObject({
+    severity: { DataType: "String", StringValue: "critical" },
+    kind: { DataType: "String", StringValue: "broke" },
+  });
+});
+
 describe("what is blind", () => {
   const blind = INVARIANTS.map((invariant) => unknownVerdict(invariant, "redis: ECONNREFUSED"));
 
