@@ -126,6 +126,12 @@ const brief = (alert: Alert): Alert => ({
   ...NO_GUIDANCE,
 });
 
+/** Without what is below its summary. */
+const terseEntry = (entry: Pending): Pending => ({
+  ...entry,
+  alert: { ...entry.alert, ...NO_GUIDANCE, links: entry.alert.links, lines: [], more: 0 },
+});
+
 /** A memory, and ever smaller forms of it, the whole first. */
 export interface MemorySizes extends Iterable<Memory> {
   readonly whole: Memory;
@@ -143,14 +149,11 @@ export const memorySizes = (memory: Memory, recollections: readonly Recollection
 function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Generator<Memory> {
   const memory = withShortLines(whole);
   yield memory;
-  // The lines below an alert's summary go first: a shorter alert is still an alert.
-  const terse = {
-    ...memory,
-    outbox: memory.outbox.map((entry) => ({
-      ...entry,
-      alert: { ...entry.alert, ...NO_GUIDANCE, links: entry.alert.links, lines: [], more: 0 },
-    })),
-  };
+  // The lines below an alert's summary go first, those of the oldest before the newest: a shorter alert is still an alert.
+  const { length } = memory.outbox;
+  for (let whole = Math.floor(length / 2); whole >= 1; whole = Math.floor(whole / 4))
+    yield { ...memory, outbox: memory.outbox.map((one, i) => (i < length - whole ? terseEntry(one) : one)) };
+  const terse = { ...memory, outbox: memory.outbox.map(terseEntry) };
   yield terse;
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
   yield { ...keyless, states: mapStates(keyless.states, withSubjects(MAX_SUBJECTS)) };

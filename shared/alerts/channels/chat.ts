@@ -1,5 +1,5 @@
 /** A digest as the custom notification that Amazon Q Developer in chat applications (AWS Chatbot) shows. Pure. */
-import { cut } from "../../text.ts";
+import { cut, plural } from "../../text.ts";
 import { type Alert, withNotes } from "../alert.ts";
 import { type Digest, headline, keyLine, linksIn, moreSubjectsLine, splitAtNames } from "./message.ts";
 
@@ -55,7 +55,10 @@ function stepsOf(all: readonly Alert[]): string[] {
   }
   if (steps.length <= LIMITS.steps) return steps;
   const shown = LIMITS.steps - 1;
-  return [...steps.slice(0, shown), `commands of ${steps.length - shown} more alerts: see the status page`];
+  return [
+    ...steps.slice(0, shown),
+    `commands of ${plural(steps.length - shown, "more alert")}: see the status page`,
+  ];
 }
 
 /** Makes the notification: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html */

@@ -60,7 +60,7 @@ export interface Digest {
   readonly headline: string;
   /** The worst of what it says is red or blind; of all where nothing is. */
   readonly severity: Severity;
-  /** `alert` for one alert of any kind, else `digest`. */
+  /** The kind of its one alert, or `digest` for several. */
   readonly kind: string;
   /** What is red first, the worst first; what ended last. */
   readonly alerts: readonly Alert[];

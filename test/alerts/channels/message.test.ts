@@ -254,6 +254,15 @@ describe("when it was red before", () => {
   });
 });
 
+test("a digest of so many that their commands do not fit says of each where they are", () => {
+  const many = Array.from({ length: 36 }, (_, i) => ({ ...brokeAlert("S-02", ["ada"]), key: `k${i}` }));
+  expectWithinLimits(...many);
+  expect(read(...many).lines.filter((line) => line === "commands: see the page")).toHaveLength(36);
+  expect(read(many[0]!).lines).not.toContain("commands: see the page");
+  const { context } = read(...many, many[0]!);
+  expect(context).toContain("1 more alert: see the status page");
+});
+
 test("a subscription finds by its filter what is in a digest beside worse things", () => {
   const broke = brokeAlert("S-02", ["ada"]);
   const recovered: Alert = {
