@@ -199,10 +199,6 @@ function partsOf(notice: Notice, context: AlertContext): AlertParts {
   return "subjects" in notice ? recoveredParts(notice, context) : redParts(notice, context);
 }
 
-/** Makes the alert. Its key is unique: the cycle, the invariant and the kind. */
-export const toAlert = (notice: Notice, context: AlertContext): Alert =>
-  makeAlert(partsOf(notice, context), context.redact);
-
 interface AlertSource {
   readonly alerts: Pick<AlertContext, "environment" | "statusUrl" | "runbooksUrl">;
   readonly redact: AlertContext["redact"];
@@ -220,7 +216,10 @@ function ranked(parts: readonly AlertParts[]): AlertParts[] {
   return parts.map((one) => ({ ...one, subjects: [...(one.subjects ?? [])].sort(rank) }));
 }
 
-/** Makes the alerts of a cycle, without secrets, each with its channels. */
+/**
+ * Makes the alerts of a cycle, without secrets, each with its channels. The key of each is unique: the cycle, the invariant
+ * and the kind.
+ */
 export function toAlerts(
   { alerts: { environment, statusUrl, runbooksUrl = null }, redact }: AlertSource,
   notices: readonly Notice[],

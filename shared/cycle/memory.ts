@@ -149,10 +149,11 @@ export const memorySizes = (memory: Memory, recollections: readonly Recollection
 function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Generator<Memory> {
   const memory = withShortLines(whole);
   yield memory;
-  // The lines below an alert's summary go first, those of the oldest before the newest: a shorter alert is still an alert.
-  const { length } = memory.outbox;
-  for (let whole = Math.floor(length / 2); whole >= 1; whole = Math.floor(whole / 4))
-    yield { ...memory, outbox: memory.outbox.map((one, i) => (i < length - whole ? terseEntry(one) : one)) };
+  // The lines below an alert's summary go first, and those of this cycle last: a shorter alert is still an alert.
+  const newestMs = memory.outbox.at(-1)?.createdAtMs;
+  const isOld = (entry: Pending) => entry.createdAtMs !== newestMs;
+  if (memory.outbox.some(isOld))
+    yield { ...memory, outbox: memory.outbox.map((one) => (isOld(one) ? terseEntry(one) : one)) };
   const terse = { ...memory, outbox: memory.outbox.map(terseEntry) };
   yield terse;
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };

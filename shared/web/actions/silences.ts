@@ -89,7 +89,7 @@ export function registerSilenceForms(app: Hono<PageEnv>, site: Site): void {
         c,
         403,
         "Nothing was restored",
-        "You did not end that silence in this session, or the page is too old.",
+        "That is no silence that was ended on this page. Silence it again.",
       );
     const outcome = await restoreSilence(canary, undo.silence);
     const said = outcome === "no room" ? "full" : outcome;

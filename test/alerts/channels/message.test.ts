@@ -5,7 +5,7 @@ import { digestOf, headline } from "../../../shared/alerts/channels/message.ts";
 import { plainMessage } from "../../../shared/alerts/channels/plain-text.ts";
 import { slackMessage } from "../../../shared/alerts/channels/slack-blocks.ts";
 import { publicationOf } from "../../../shared/alerts/channels/sns.ts";
-import { toAlert } from "../../../shared/alerts/to-alert.ts";
+import { type Addressed, toAlerts } from "../../../shared/alerts/to-alert.ts";
 import { guidanceOf } from "../../../shared/invariants/guidance.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import { DAY_MS, formatDuration, HOUR_MS, MINUTE_MS } from "../../../shared/time.ts";
@@ -318,14 +318,9 @@ describe("what is blind", () => {
     const unavailable = names.map((name, i) => `${name}: ${i} ${hostile("")}`);
     const cycle = { verdicts: [], offInvariants: [], offSources: [], isFull: true, unavailable };
     const { notices } = advance(NOTHING, cycle, NOW_MS, POLICY, []);
-    const alert = toAlert(notices[0]!, {
-      environment: "production",
-      statusUrl: null,
-      snapshotTime: SNAPSHOT_TIME,
-      nowMs: NOW_MS,
-      redact: (text) => text,
-      idOf: () => undefined,
-    });
+    const source = { alerts: { environment: "production", statusUrl: null }, redact: (text: string) => text };
+    const of = { snapshotTime: SNAPSHOT_TIME, nowMs: NOW_MS, idOf: () => undefined };
+    const [{ alert }] = toAlerts(source, notices, of) as [Addressed];
     expect(alert.more).toBe(195);
     expectWithinLimits(alert);
   });
