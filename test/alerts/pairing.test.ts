@@ -304,7 +304,6 @@ async function live({
     off: new Set(),
     silences: [],
     away: new Set(),
-    offIds: new Set(),
   });
   for (const name of NAMES) world.moods[name] = "takes";
   for (let round = 0; round < 8; round += 1) {
