@@ -284,7 +284,11 @@ export const Settings = z
       /** Where the runbooks are that alerts link to. Left out: the canary's own page. */
       runbooksUrl: writes(
         ALERTS.runbooksUrl,
-        matching(/^https:\/\/\S+$/, "give the https:// address of a copy of docs/runbooks").optional(),
+        matching(/^https:\/\/\S+$/, "give the https:// address of a copy of docs/runbooks")
+          .refine((url) => URL.canParse(url), {
+            error: "is not an address: give the https:// address of a copy of docs/runbooks",
+          })
+          .optional(),
         (url) => url ?? null,
       ),
       /** Who gets alarms and alerts by e-mail. Left out: only those who subscribe to the topic. */

@@ -103,7 +103,7 @@ export class CanaryWatch extends Construct {
     );
     alarm(
       "AlertsDropped",
-      "An alert was given up after 24 hours, and nobody has been told. The log names it.",
+      "An alert was given up: its channel did not take it for 24 hours, or took a newer one in its place. The log names it.",
       { metric: metric("AlertsDropped", Stats.SUM) },
     );
     alarm(

@@ -57,17 +57,24 @@ function testAlert({ alerts, redact, now }: TestSource, action: Alert["action"])
   );
 }
 
+const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
 async function tryChannel(source: TestSource, channel: Channel, sender: Sender): Promise<ChannelTest> {
   const send = (action: Alert["action"]) =>
     withDeadline(POST_DEADLINE_MS, (signal) => sender.send([testAlert(source, action)], signal));
+  const result = (ok: boolean, answer: string) => ({ channel, ok, answer: source.redact(answer) });
+  let opened: string;
   try {
-    const answers = [await send("trigger")];
-    // Nothing is left open by a test.
-    if (sender.holdsOpen) answers.push(`resolved: ${await send("resolve")}`);
-    return { channel, ok: true, answer: source.redact(answers.join(", ")) };
+    opened = await send("trigger");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { channel, ok: false, answer: source.redact(why) };
+    return result(false, wordsOf(error));
+  }
+  if (!sender.holdsOpen) return result(true, opened);
+  try {
+    // Nothing is left open by a test.
+    return result(true, `${opened}, resolved: ${await send("resolve").catch(() => send("resolve"))}`);
+  } catch (error) {
+    return result(false, `${opened}, but the test is open still: ${wordsOf(error)}`);
   }
 }
 

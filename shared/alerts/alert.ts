@@ -130,7 +130,7 @@ export const completed = (alert: Core & { readonly more: number } & Partial<Aler
 });
 
 /** Joins each command with the notes on the lines before it. */
-function withNotes(lines: readonly string[]): string[][] {
+export function withNotes(lines: readonly string[]): string[][] {
   const units: string[][] = [];
   let notes: string[] = [];
   for (const line of lines) {

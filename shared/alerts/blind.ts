@@ -93,6 +93,11 @@ function clockOf(atMs: number, nowMs: number): string {
 const nameCause = ({ source, reason }: BlindCause) =>
   `${cut(source, MAX_SOURCE)} (${cut(reason, MAX_REASON)})`;
 
+function judging(invariants: number): string {
+  if (invariants === 1) return "The invariant judges";
+  return invariants === 2 ? "Both invariants judge" : `All ${invariants} invariants judge`;
+}
+
 function wordsOf(
   { since, causes, cannotJudge, invariants, stayRed }: Omit<Blindness, "words">,
   nowMs: number,
@@ -102,7 +107,7 @@ function wordsOf(
   const named = [...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ");
   const unjudged =
     cannotJudge.length === 0
-      ? `${invariants === 1 ? "The invariant judges" : `All ${invariants} invariants judge`} the rest`
+      ? `${judging(invariants)} the rest`
       : `${cannotJudge.length} of ${plural(invariants, "invariant")} can't be judged`;
   const red =
     stayRed.length === 0

@@ -1,4 +1,5 @@
 /** Notifies once of what could not be judged or read for some cycles, and once when it can be again. Pure. */
+import { SEVERITIES, type Severity } from "../invariants/invariant.ts";
 import type { Channel } from "./alert.ts";
 import { type Blindness, blindBy, describeBlindness } from "./blind.ts";
 import type { NotifyContext } from "./notify.ts";
@@ -19,6 +20,8 @@ export interface SightNotice {
   }[];
   /** All that is blind after this cycle; null where nothing is. */
   readonly blindness: Blindness | null;
+  /** The worst that was sent since something has been blind, this notice included. */
+  readonly severity: Severity;
   /** Nothing that operators were notified of is blind any more. */
   readonly isOver: boolean;
 }
@@ -42,6 +45,57 @@ function isEffect({ blindReason }: InvariantState, sources: AlertState["blindSou
 const isOpen = ({ states, blindSources }: AlertState): boolean =>
   Object.values(blindSources).some(({ announced }) => announced) ||
   Object.values(states).some(({ blindAnnounced, blindSinceMs }) => blindAnnounced && blindSinceMs !== null);
+
+/** Blindness is critical where most invariants can't be judged, or one that says whether a source is the platform's. */
+export function severityOfBlindness({ cannotJudge, invariants }: Blindness): Severity {
+  const isMost = cannotJudge.length * 2 > invariants;
+  return isMost || cannotJudge.some((id) => id.startsWith("H-")) ? "critical" : "major";
+}
+
+/** The worst severity that was sent of what is blind; null where nothing was. An older version sent it as critical. */
+function severitySent({ states, blindSources }: AlertState): Severity | null {
+  const sent = [
+    ...Object.values(blindSources).flatMap((one) => (one.announced ? [one.severity ?? "critical"] : [])),
+    ...Object.values(states).flatMap((one) =>
+      one.blindAnnounced && one.blindSinceMs !== null ? [one.blindSeverity ?? "critical"] : [],
+    ),
+  ];
+  return SEVERITIES.find((severity) => sent.includes(severity)) ?? null;
+}
+
+/** Remembers the worst severity with all of which operators know. */
+function withSeverity<S extends Pick<AlertState, "states" | "blindSources">>(
+  state: S,
+  severity: Severity,
+): S {
+  const states = Object.entries(state.states).map(([id, one]) => [
+    id,
+    one.blindAnnounced ? { ...one, blindSeverity: severity } : one,
+  ]);
+  const blindSources: Record<string, BlindSource> = Object.create(null);
+  for (const [name, one] of Object.entries(state.blindSources))
+    blindSources[name] = one.announced ? { ...one, severity } : one;
+  return { ...state, states: Object.fromEntries(states), blindSources };
+}
+
+/** Lists all that operators know of, for one who does not. */
+function allBlind(
+  { states, blindSources }: AlertState,
+  off: readonly string[],
+  context: NotifyContext,
+): What[] {
+  const sources = Object.entries(blindSources).flatMap(([name, { announced, reason, sinceMs }]) =>
+    announced ? [{ name, reason, sinceMs }] : [],
+  );
+  const invariants = Object.entries(states).flatMap(([id, state]) => {
+    const { blindAnnounced, blindSinceMs, blindReason } = state;
+    if (!blindAnnounced || blindSinceMs === null || isEffect(state, blindSources) || off.includes(id))
+      return [];
+    if (isSilenced(context.silences, id, null, context.nowMs)) return [];
+    return [{ name: id, reason: blindReason, sinceMs: blindSinceMs }];
+  });
+  return [...sources, ...invariants];
+}
 
 /** Marks what is blind for long enough. Returns the causes that operators do not know of yet. */
 function markBlind(after: AlertState, { nowMs, policy, silences }: NotifyContext) {
@@ -96,25 +150,37 @@ export function notifySight(
   context: NotifyContext,
 ): AlertState & { readonly notices: readonly SightNotice[] } {
   const { nowMs, policy } = context;
+  const { routes, blindAfterCycles: leastCycles } = policy;
   const { blindNotified: _, ...rest } = after;
-  const { blind, ...marked } = markBlind(after, context);
+  // Without a channel nothing is marked: one that is added later is sent it all.
+  const { blind, ...marked } = routes.length > 0 ? markBlind(after, context) : { ...rest, blind: [] };
   const ended = endedOf(prior, after, result, nowMs);
   const [wasOpen, isOver] = [isOpen(prior), !isOpen({ ...after, ...marked })];
   const invariants = Object.keys(marked.states).filter((id) => !result.offInvariants.includes(id));
-  const { blindAfterCycles: leastCycles } = policy;
-  const of = {
-    blindness: describeBlindness(marked, { invariants, nowMs, leastCycles }),
-    isOver,
-  };
+  const blindness = describeBlindness(marked, { invariants, nowMs, leastCycles });
+  const severities = [severitySent(prior), blindness && severityOfBlindness(blindness)];
+  const severity = SEVERITIES.find((one) => severities.includes(one)) ?? "critical";
+  const of = { blindness, severity, isOver };
   const notices: SightNotice[] = [];
-  const all = policy.routes.map(({ name }) => name);
-  if (blind.length > 0) notices.push({ kind: "blind", channels: all, what: blind, ...of });
-  const known = sentTo(prior.blindNotified, policy.routes).filter(
-    // What is not looked at any more is no news, but it is closed where it is open.
-    ({ holdsOpen }) => ended.length > 0 || holdsOpen,
+  const known = sentTo(alsoSent(prior.blindNotified, wasOpen, routes, []), routes);
+  // A channel that is new hears of all that is blind, and the others of what is new.
+  const unaware = routes.map(({ name }) => name).filter((name) => !known.some((one) => one.name === name));
+  const told = blind.length > 0 ? routes.map(({ name }) => name) : unaware;
+  const what = blind.length > 0 || isOver ? blind : allBlind(marked, result.offInvariants, context);
+  const isTold = told.length > 0 && what.length > 0 && blindness !== null;
+  if (isTold) notices.push({ kind: "blind", channels: told, what, ...of });
+  const isEnd = wasOpen && isOver;
+  const hearing = known.filter(({ holdsOpen }) =>
+    // What is not looked at any more is no news, but it is closed where it is open; and only the whole end closes it.
+    holdsOpen ? isEnd : ended.length > 0,
   );
-  if (known.length > 0 && (ended.length > 0 || (wasOpen && isOver)))
-    notices.push({ kind: "sees", channels: known.map(({ name }) => name), what: ended, ...of });
-  const notified = alsoSent(prior.blindNotified, wasOpen, policy.routes, blind.length > 0 ? all : []);
-  return { ...rest, ...marked, ...(!isOver && { blindNotified: notified }), notices };
+  if (hearing.length > 0)
+    notices.push({ kind: "sees", channels: hearing.map(({ name }) => name), what: ended, ...of });
+  const notified = [...new Set([...known.map(({ name }) => name), ...(isTold ? told : [])])];
+  return {
+    ...rest,
+    ...(isOver ? marked : withSeverity(marked, severity)),
+    ...(!isOver && { blindNotified: notified }),
+    notices,
+  };
 }

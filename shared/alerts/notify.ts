@@ -1,6 +1,7 @@
 /** Whom a cycle notifies of what. Pure: it marks in the state what was notified, so that nothing is notified twice. */
 
-import type { Invariant, Severity } from "../invariants/invariant.ts";
+import { INVARIANTS } from "../invariants/index.ts";
+import { type Invariant, SEVERITIES, type Severity } from "../invariants/invariant.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import type { Channel } from "./alert.ts";
 import { notifySight, type SightNotice } from "./notify-sight.ts";
@@ -30,6 +31,10 @@ export interface RecoveredNotice extends Sent {
   readonly invariant: Invariant;
   readonly subjects: readonly string[];
   readonly redSinceMs: number;
+  /** The worst that was sent of it. */
+  readonly severity: Severity;
+  /** Nobody has seen it healthy: it is not looked at any more. */
+  readonly isTurnedOff?: true;
 }
 export type Notice = RedNotice | RecoveredNotice | SightNotice;
 
@@ -64,7 +69,6 @@ export function notify(
   policy: AlertPolicy,
   silences: readonly Silence[],
 ): AlertState & { readonly notices: readonly Notice[] } {
-  if (policy.routes.length === 0) return { ...after, notices: [] };
   const context = { nowMs, policy, silences };
   const states: Record<string, InvariantState> = { ...after.states };
   const notices: Notice[] = [];
@@ -77,9 +81,17 @@ export function notify(
       notices.push(...recoveryNotices(before, verdict.invariant, context));
       continue;
     }
+    if (policy.routes.length === 0) continue;
     const [marked, red] = notifyRed(before, state, verdict, context);
     states[id] = marked;
     notices.push(...red);
+  }
+  for (const invariant of INVARIANTS.filter(({ id }) => result.offInvariants.includes(id))) {
+    const state = states[invariant.id];
+    if (state?.status !== "red") continue;
+    const [marked, ends] = closeTurnedOff(state, invariant, context);
+    states[invariant.id] = marked;
+    notices.push(...ends);
   }
   const sight = notifySight(prior, { ...after, states }, result, context);
   return { ...sight, notices: [...notices, ...sight.notices] };
@@ -100,7 +112,26 @@ function recoveryNotices(
   // A silence takes the mark away. Who silenced it until the recovery waits for just that.
   const isAwaited = (subject: string) => isSilenced(untilRecovery(silences), invariant.id, subject, nowMs);
   const notified = subjects.filter((subject) => before.red[subject]!.announced || isAwaited(subject));
-  return [{ kind: "recovered", invariant, channels, subjects: notified, redSinceMs: before.sinceMs }];
+  const severity = before.severitySent ?? invariant.severity;
+  return [
+    { kind: "recovered", invariant, channels, subjects: notified, redSinceMs: before.sinceMs, severity },
+  ];
+}
+
+/** Ends what is open of an invariant that is not looked at any more. Who reads messages hears of it when it is on again. */
+function closeTurnedOff(
+  state: InvariantState,
+  invariant: Invariant,
+  { policy }: Context,
+): [InvariantState, RecoveredNotice[]] {
+  const sent = state.announcedAtMs === null ? [] : sentTo(state.notified, policy.routes);
+  const channels = sent.filter(({ holdsOpen }) => holdsOpen).map(({ name }) => name);
+  if (channels.length === 0) return [state, []];
+  const notified = sent.filter(({ holdsOpen }) => !holdsOpen).map(({ name }) => name);
+  const severity = state.severitySent ?? invariant.severity;
+  const subjects = Object.keys(state.red).sort();
+  const of = { invariant, channels, subjects, severity, redSinceMs: state.sinceMs };
+  return [{ ...state, notified }, [{ kind: "recovered", ...of, isTurnedOff: true }]];
 }
 
 /** Marks which red subjects count as notified before this cycle's notices are made. */
@@ -175,8 +206,11 @@ function notifyRed(
   const marked = { ...state, red };
   if (notices.length === 0) return [marked, []];
   const notified = [...new Set([...known, ...notices.flatMap(({ channels }) => channels)])];
+  const sent = [...notices.map(({ severity }) => severity), ...(wasSent ? [state.severitySent] : [])];
+  const severitySent = SEVERITIES.find((severity) => sent.includes(severity))!;
   // A channel that is late does not put off the reminder of the others.
-  return [{ ...marked, announcedAtMs: main ? nowMs : state.announcedAtMs, notified }, notices];
+  const announcedAtMs = main ? nowMs : state.announcedAtMs;
+  return [{ ...marked, announcedAtMs, notified, severitySent }, notices];
 }
 
 /** The notice for these channels; null where none is left. */

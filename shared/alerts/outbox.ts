@@ -76,7 +76,11 @@ export const isDue = (outbox: readonly Pending[], nowMs: number): boolean =>
       outbox.some(({ channels }) => (channels[channel]?.notBeforeMs ?? Infinity) <= nowMs),
   );
 
-const backoffMs = (failed: number) => Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failed);
+/** How long a channel is left alone. What it asks for is kept to, but no alert waits longer than it would anyway. */
+function pauseMs(failed: number, askedMs: number | null): number {
+  const asked = askedMs !== null && Number.isFinite(askedMs) ? askedMs : 0;
+  return Math.min(MAX_BACKOFF_MS, Math.max(asked, FIRST_BACKOFF_MS * 2 ** failed));
+}
 
 /**
  * Sends the alerts that are due, the channels in parallel. What waits and is of one cycle goes in one message where the
@@ -136,7 +140,7 @@ async function trySending(
       const before = channels[channel];
       if (!before) continue;
       const { failed, alone } = before;
-      const notBeforeMs = now() + Math.max(failure.retryAfterMs ?? 0, backoffMs(failed));
+      const notBeforeMs = now() + pauseMs(failed, failure.retryAfterMs);
       const goesAlone = alone || (failure.refused && entries.length > 1);
       channels[channel] = {
         failed: failed + 1,

@@ -37,12 +37,18 @@ export const takes = (
 ): boolean =>
   discredits !== undefined || (isWithin(severity, minSeverity) && (invariants?.includes(id) ?? true));
 
+/** A channel that was sent something. */
+export type Told = Pick<Route, "name" | "holdsOpen">;
+
 /**
- * Lists the channels that were sent something that is open.
+ * Lists the channels that were sent something that is open. One that is not in use now may be back tomorrow, and has it
+ * open still: the end waits for it in the outbox.
  * @param notified as it is remembered; an older version did not, and had only channels that hold nothing open
  */
-export const sentTo = (notified: readonly Channel[] | undefined, routes: readonly Route[]): Route[] =>
-  routes.filter((route) => notified?.includes(route.name) ?? !route.holdsOpen);
+export function sentTo(notified: readonly Channel[] | undefined, routes: readonly Route[]): Told[] {
+  if (notified === undefined) return routes.filter(({ holdsOpen }) => !holdsOpen);
+  return notified.map((name) => routes.find((route) => route.name === name) ?? { name, holdsOpen: true });
+}
 
 /** Adds channels to those that were sent something. */
 export const alsoSent = (

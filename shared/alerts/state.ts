@@ -1,4 +1,5 @@
 /** What the alert machine remembers from one cycle to the next. The names of fields are those of the stored memory. */
+import type { Severity } from "../invariants/invariant.ts";
 
 /**
  * What is counted of an episode while it lasts. A tuple, since the memory holds one for each red subject: how many cycles found
@@ -39,12 +40,16 @@ export interface InvariantState {
   readonly announcedAtMs: number | null;
   /** The channels that were sent this red: they are sent its end. Absent in memories of older versions. */
   readonly notified?: readonly string[];
+  /** The worst severity that was sent of this red: its end has the same. Absent in memories of older versions. */
+  readonly severitySent?: Severity;
   /** How many verdicts in a row have been unknown, and whether operators were notified. */
   readonly blindCycles: number;
   readonly blindAnnounced: boolean;
   /** Since when verdicts have been unknown without a break; null while it is judged. */
   readonly blindSinceMs: number | null;
   readonly blindReason: string | null;
+  /** The worst severity that was sent of what is blind now. Absent in memories of older versions. */
+  readonly blindSeverity?: Severity;
   /** How many subjects the last verdict looked at. Absent in memories of older versions, and before the first verdict. */
   readonly checked?: number;
 }
@@ -57,6 +62,8 @@ export interface BlindSource {
   readonly cycles: number;
   readonly reason: string;
   readonly announced: boolean;
+  /** As `blindSeverity` of an invariant. */
+  readonly severity?: Severity;
 }
 /** By the text before the colon in `sources_unavailable`: `redis`, `docker.exec[ruby]`. */
 export type BlindSources = Readonly<Record<string, BlindSource>>;

@@ -87,7 +87,10 @@ function linesByReason(what: SightNotice["what"]): string[] {
   );
 }
 
-function sightParts({ kind, what, blindness, isOver }: SightNotice, context: AlertContext): AlertParts {
+function sightParts(
+  { kind, what, blindness, severity, isOver }: SightNotice,
+  context: AlertContext,
+): AlertParts {
   const { snapshotTime, nowMs } = context;
   const links = linksOf(context.statusUrl, context.runbooksUrl);
   const names = what.map(({ name }) => name);
@@ -97,7 +100,7 @@ function sightParts({ kind, what, blindness, isOver }: SightNotice, context: Ale
     ...common(context, links, null, kind),
     action: isOver ? ("resolve" as const) : ("trigger" as const),
     sinceMs: blindness?.since ?? null,
-    severity: "critical" as const,
+    severity,
     names: [...names, ...(blindness?.causes.map(({ source }) => source) ?? [])],
     context: [`snapshot ${snapshotTime}`],
   };
@@ -120,13 +123,17 @@ function sightParts({ kind, what, blindness, isOver }: SightNotice, context: Ale
   };
 }
 
-function recoveredParts({ invariant, subjects, redSinceMs }: RecoveredNotice, context: AlertContext) {
+function recoveredParts(notice: RecoveredNotice, context: AlertContext) {
+  const { invariant, subjects, redSinceMs, severity, isTurnedOff } = notice;
+  const red = `red for ${formatDuration(context.nowMs - redSinceMs)}`;
   const links = linksOf(context.statusUrl, context.runbooksUrl);
   return {
     ...common(context, links, invariant.id, "recovered"),
     title: invariant.title,
-    severity: invariant.severity,
-    summary: `green again, it was red for ${formatDuration(context.nowMs - redSinceMs)}`,
+    severity,
+    summary: isTurnedOff
+      ? `turned off, it was ${red}, and is not looked at any more`
+      : `green again, it was ${red}`,
     lines: subjects.length > 0 ? [`was red: ${listed(subjects, 20)}`] : [],
     subjects,
     subjectsTotal: subjects.length,
@@ -192,10 +199,6 @@ function partsOf(notice: Notice, context: AlertContext): AlertParts {
   return "subjects" in notice ? recoveredParts(notice, context) : redParts(notice, context);
 }
 
-/** Makes the alert. Its key is unique: the cycle, the invariant and the kind. */
-export const toAlert = (notice: Notice, context: AlertContext): Alert =>
-  makeAlert(partsOf(notice, context), context.redact);
-
 interface AlertSource {
   readonly alerts: Pick<AlertContext, "environment" | "statusUrl" | "runbooksUrl">;
   readonly redact: AlertContext["redact"];
@@ -213,7 +216,10 @@ function ranked(parts: readonly AlertParts[]): AlertParts[] {
   return parts.map((one) => ({ ...one, subjects: [...(one.subjects ?? [])].sort(rank) }));
 }
 
-/** Makes the alerts of a cycle, without secrets, each with its channels. */
+/**
+ * Makes the alerts of a cycle, without secrets, each with its channels. The key of each is unique: the cycle, the invariant
+ * and the kind.
+ */
 export function toAlerts(
   { alerts: { environment, statusUrl, runbooksUrl = null }, redact }: AlertSource,
   notices: readonly Notice[],

@@ -148,6 +148,7 @@ function nextState(prior: InvariantState, verdict: Verdict, nowMs: number, isFul
     redBesides,
     announcedAtMs: isRed ? prior.announcedAtMs : null,
     ...(isRed && prior.notified && { notified: prior.notified }),
+    ...(isRed && prior.severitySent && { severitySent: prior.severitySent }),
     ...NOT_BLIND,
     checked: seenCount(verdict.coverage),
   };
@@ -232,6 +233,7 @@ function blindAfter(prior: BlindSources, unavailable: readonly string[], nowMs: 
       cycles: (before?.cycles ?? 0) + 1,
       reason: reasons.get(name)!,
       announced: before?.announced ?? false,
+      ...(before?.severity && { severity: before.severity }),
     };
   }
   return blind;

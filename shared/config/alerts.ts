@@ -1,5 +1,5 @@
 /** The variables of alerts, except those of the channels. */
-import { headerToken, matching, oneOf, onOff, text, wholeNumber } from "./variable.ts";
+import { headerToken, oneOf, onOff, text, webAddress, wholeNumber } from "./variable.ts";
 
 export const ALERTS = {
   environment: text(
@@ -11,24 +11,14 @@ export const ALERTS = {
     "CANARY_STATUS_URL",
     "the address that an alert links to; a deployed canary links to its own status page",
     {
-      checks: [
-        matching(
-          /^https?:\/\/\S+$/,
-          "is not an address: give the https:// address of the status page, or leave it out",
-        ),
-      ],
+      checks: [webAddress("give the https:// address of the status page, or leave it out")],
     },
   ),
   runbooksUrl: text(
     "RUNBOOKS_URL",
     "where the runbooks are that an alert links to: `{id}` in it becomes the invariant's id, and without it `/S-02.md` is put behind it. Not set: the status page has them",
     {
-      checks: [
-        matching(
-          /^https?:\/\/\S+$/,
-          "is not an address: give the https:// address of a copy of docs/runbooks, or leave it out",
-        ),
-      ],
+      checks: [webAddress("give the https:// address of a copy of docs/runbooks, or leave it out")],
     },
   ),
   heartbeatUrl: text(
@@ -36,13 +26,7 @@ export const ALERTS = {
     "an address that is asked (GET) after each full cycle, with `/fail` behind its path where the cycle did not count: a watcher outside of the account then sees a dead canary. A secret: anyone who has it can say that the canary lives",
     {
       secret: true,
-      checks: [
-        headerToken,
-        matching(
-          /^https?:\/\/[^\s/]+\S*$/,
-          "is not an address: give the https:// address that the watcher shows, or leave it out",
-        ),
-      ],
+      checks: [headerToken, webAddress("give the https:// address that the watcher shows, or leave it out")],
     },
   ),
 };

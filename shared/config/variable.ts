@@ -56,6 +56,17 @@ export const matching =
     if (!pattern.test(value)) notes.problem(problem);
   };
 
+/**
+ * Checks that the text is an address on the web that can be asked: `https://host:99999/` and `https://<your-host>/` are none.
+ * @param fix what to give
+ * @param pattern what else it has to be
+ */
+export const webAddress =
+  (fix: string, pattern = /^https?:\/\/[^\s/]\S*$/): Check =>
+  (value, notes) => {
+    if (!pattern.test(value) || !URL.canParse(value)) notes.problem(`is not an address: ${fix}`);
+  };
+
 /** Checks that a header can carry the text after `Bearer`: the error of a header that can't be sent shows the header. */
 export const headerToken = matching(
   /^[\x21-\x7e]+$/,

@@ -36,13 +36,13 @@ export async function beat(
   redact: (line: string) => string,
 ): Promise<string[]> {
   if (url === null) return [];
-  const address = counts ? url : failAddress(url);
   const untilMs = performance.now() + leftMs;
   let failure = "no time was left";
   for (let tries = 0; tries < TRIES; tries += 1) {
     const tryMs = Math.min(TRY_MS, untilMs - performance.now());
     if (tryMs <= 0) break;
     try {
+      const address = counts ? url : failAddress(url);
       await withDeadline(Math.ceil(tryMs), (signal) => ask(address, signal));
       return [];
     } catch (error) {

@@ -126,6 +126,12 @@ const brief = (alert: Alert): Alert => ({
   ...NO_GUIDANCE,
 });
 
+/** Without what is below its summary. */
+const terseEntry = (entry: Pending): Pending => ({
+  ...entry,
+  alert: { ...entry.alert, ...NO_GUIDANCE, links: entry.alert.links, lines: [], more: 0 },
+});
+
 /** A memory, and ever smaller forms of it, the whole first. */
 export interface MemorySizes extends Iterable<Memory> {
   readonly whole: Memory;
@@ -143,14 +149,12 @@ export const memorySizes = (memory: Memory, recollections: readonly Recollection
 function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Generator<Memory> {
   const memory = withShortLines(whole);
   yield memory;
-  // The lines below an alert's summary go first: a shorter alert is still an alert.
-  const terse = {
-    ...memory,
-    outbox: memory.outbox.map((entry) => ({
-      ...entry,
-      alert: { ...entry.alert, ...NO_GUIDANCE, links: entry.alert.links, lines: [], more: 0 },
-    })),
-  };
+  // The lines below an alert's summary go first, and those of this cycle last: a shorter alert is still an alert.
+  const newestMs = memory.outbox.at(-1)?.createdAtMs;
+  const isOld = (entry: Pending) => entry.createdAtMs !== newestMs;
+  if (memory.outbox.some(isOld))
+    yield { ...memory, outbox: memory.outbox.map((one) => (isOld(one) ? terseEntry(one) : one)) };
+  const terse = { ...memory, outbox: memory.outbox.map(terseEntry) };
   yield terse;
   const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
   yield { ...keyless, states: mapStates(keyless.states, withSubjects(MAX_SUBJECTS)) };

@@ -47,18 +47,21 @@ async function runOnce(
   if (taken.kind === "busy") return { outcome: busy(taken.untilMs, canary.now()), blind: [] };
   const lease = taken.kind === "held" ? taken.lease : null;
   let outcome: CycleOutcome | null = null;
+  let finished: Finished;
   try {
     const unreadable = taken.kind === "unreadable" ? taken.reason : null;
-    const [finished] = await Promise.all([
+    [finished] = await Promise.all([
       readAndJudge(canary, request, lease, unreadable, startedAtMs),
       taken.kind === "unreadable" ? taken.giveBack() : null,
     ]);
     outcome = await conclude(canary, lease, finished);
-    return { outcome, blind: finished.verdicts.filter(isBlind).map(({ invariant }) => invariant.id) };
   } finally {
     // The last commit of a cycle that is done gives the lease back itself.
     if (lease && outcome?.kind !== "done") await releaseLease(canary, lease.owner);
   }
+  // The next cycle need not wait for the watcher.
+  if (outcome.kind === "stateless") outcome = await withHeartbeat(canary, finished, outcome);
+  return { outcome, blind: finished.verdicts.filter(isBlind).map(({ invariant }) => invariant.id) };
 }
 
 /** Remembers what the cycle came to, if the state can be read and written. */
@@ -235,10 +238,18 @@ async function heartbeat(canary: Canary, finished: Finished, isCommitted: boolea
   return beat(canary.alerts.heartbeatUrl ?? null, counts, leftMs, canary.redact);
 }
 
-async function stateless(canary: Canary, finished: Finished, reason: string): Promise<CycleOutcome> {
-  const { now, redact } = canary;
+type Stateless = Extract<CycleOutcome, { readonly kind: "stateless" }>;
+
+/** Tells the watcher that the cycle did not count. */
+async function withHeartbeat(canary: Canary, finished: Finished, outcome: Stateless): Promise<Stateless> {
   const unheard = await heartbeat(canary, finished, false);
-  const facts = { ...finished, sourcesUnavailable: [...finished.sourcesUnavailable, reason, ...unheard] };
+  const sources_unavailable = [...outcome.report.sources_unavailable, ...unheard];
+  return { ...outcome, report: { ...outcome.report, sources_unavailable } };
+}
+
+function stateless(canary: Canary, finished: Finished, reason: string): Stateless {
+  const { now, redact } = canary;
+  const facts = { ...finished, sourcesUnavailable: [...finished.sourcesUnavailable, reason] };
   const report = toReport(facts, finished.drafts, null, [], now() - finished.startedAtMs, redact);
   return { kind: "stateless", report, reason };
 }

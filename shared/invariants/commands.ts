@@ -103,7 +103,7 @@ export function sql(texts: TemplateStringsArray, ...values: SqlValue[]): SqlComm
   return { on: "sql", parts };
 }
 
-/** The clients of the backends. PostgreSQL takes the same statements. */
+/** The time now, as the platform writes it. The statements are for SQLite. */
 const SQLITE_NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
 function sqliteStatement(parts: readonly SqlPart[]): string {

@@ -2,7 +2,14 @@ import type { Unseen } from "../facts/coverage.ts";
 import { plural } from "../text.ts";
 import { remark } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { askAgent, failRun, releaseSlot, showProcesses, showRows, showSlots } from "./platform-commands.ts";
+import {
+  askAgent,
+  failRun,
+  releaseSlotOfRow,
+  showProcesses,
+  showRows,
+  showSlots,
+} from "./platform-commands.ts";
 import {
   byAgent,
   hasUnseenSlots,
@@ -39,7 +46,7 @@ export const terminalStateClosure = invariant({
     "The run will not end by itself: it holds one of the agent's slots, whoever waits for it waits for ever, and a worker may be dead, so get up if several agents are hit.",
   runbook:
     "Ask whether the agent still works on the run. If not, fail the row and give its slot back; then find out why the platform's clean-up passed it over.",
-  safe: "A run that is alive goes on, and its own success overwrites the failure; until then the agent may start one run more than its cap. Where its schedule has retries, the scheduler may start it a second time.",
+  safe: "A run that is alive goes on, and its own success overwrites the failure; until then the agent may start one run more than its cap. Where its schedule has retries, the scheduler may start it a second time. The slot is given back too: only where a row was printed, else the row has moved on.",
   example: {
     agent_name: "<agent>",
     execution_id: "<execution>",
@@ -131,6 +138,6 @@ export const terminalStateClosure = invariant({
   fix: ({ agent_name: agent, execution_id: id, started_at }) => [
     remark("only where the agent does not work on it any more"),
     failRun(agent, id, started_at),
-    ...releaseSlot(agent, id),
+    ...releaseSlotOfRow(agent, id),
   ],
 });

@@ -2,7 +2,7 @@ import { TERMINAL_STATUSES, type TerminalStatus } from "../facts/facts.ts";
 import { plural } from "../text.ts";
 import { NOW, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { askAgent, releaseSlot, showRows, showSlots } from "./platform-commands.ts";
+import { askAgent, releaseSlotOfRow, showRows, showSlots } from "./platform-commands.ts";
 import { nameAgents, partsOf, UNREADABLE_AGENT } from "./rules.ts";
 
 interface Observed {
@@ -22,7 +22,7 @@ export const noPhantomReversal = invariant({
     "A run that was over works again: its effects happen twice and its result may be overwritten, so get up if it sends, pays or deletes.",
   runbook:
     "Ask whether the agent really works on it again. If not, put the row back to the status that it had; then look for the late write that set the status without asking for the old one (a clean-up, a retry, a worker that came back).",
-  safe: "Putting the row back stops nothing: a run that is alive goes on, and what it answers is kept only where the platform lets it overwrite that status (never after cancelled).",
+  safe: "Putting the row back stops nothing: a run that is alive goes on, and what it answers is kept only where the platform lets it overwrite that status (never after cancelled). The slot is given back too, so the agent may start one run more; only where a row was printed.",
   example: {
     agent_name: "<agent>",
     execution_id: "<execution>",
@@ -83,6 +83,6 @@ export const noPhantomReversal = invariant({
       sql`UPDATE schedule_executions SET status = ${previous_status}, completed_at = COALESCE(completed_at, ${NOW})
 WHERE id = ${id} AND agent_name = ${agent} AND status = ${current_status} RETURNING id, status`,
     ),
-    ...releaseSlot(agent, id),
+    ...releaseSlotOfRow(agent, id),
   ],
 });

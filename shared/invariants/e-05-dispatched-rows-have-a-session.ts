@@ -3,7 +3,7 @@ import type { Execution } from "../facts/facts.ts";
 import { plural } from "../text.ts";
 import { docker, NOW, remark, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
-import { askAgent, containerOf, releaseSlot } from "./platform-commands.ts";
+import { askAgent, containerOf, releaseSlotOfRow } from "./platform-commands.ts";
 import { DISPATCH_SECONDS, nameAgents, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
@@ -23,7 +23,7 @@ export const dispatchedRowsHaveASession = invariant({
     "The run was never handed to its agent: nothing works on it, it holds a slot, and whoever asked for it waits until its timeout, so get up if many runs are hit.",
   runbook:
     "Look at the platform's log at the time of the start for the dispatch that failed; fail the row, so that it can be asked for again.",
-  safe: "A run that was dispatched meanwhile has a session, and its row is left alone. One that works without having said so goes on, and its own success overwrites the failure.",
+  safe: "A run that was dispatched meanwhile has a session, and its row is left alone: give its slot back only where a row was printed. One that works without having said so goes on, and its own success overwrites the failure.",
   example: {
     agent_name: "<agent>",
     execution_id: "<execution>",
@@ -82,6 +82,6 @@ WHERE id = ${id} AND agent_name = ${agent}`,
     sql`UPDATE schedule_executions SET status = 'failed', completed_at = ${NOW}, error = 'failed by an operator'
 WHERE id = ${id} AND agent_name = ${agent} AND status = 'running'
 AND (claude_session_id IS NULL OR claude_session_id = '') RETURNING id, status`,
-    ...releaseSlot(agent, id),
+    ...releaseSlotOfRow(agent, id),
   ],
 });

@@ -41,6 +41,12 @@ export const releaseSlot = (agent: string, id: string): readonly Command[] => [
   redis("DEL", `agent:slot:${agent}:${id}`),
 ];
 
+/** Gives back the slot of a row that the command before has changed. */
+export const releaseSlotOfRow = (agent: string, id: string): readonly Command[] => {
+  const [first, ...others] = releaseSlot(agent, id);
+  return [noted("the next two lines only where a row was printed", first!), ...others];
+};
+
 /**
  * Fails a row, and prints it. Prints nothing where the row has moved on.
  * @param from the status that it has to have still

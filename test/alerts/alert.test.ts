@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeAlert } from "../../shared/alerts/alert.ts";
-import { toAlert } from "../../shared/alerts/to-alert.ts";
+import { type Addressed, toAlerts } from "../../shared/alerts/to-alert.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 
 const PARTS = {
@@ -31,26 +31,26 @@ describe("an alert", () => {
       slot_ids: [],
     };
     const findings = ids.map((id) => ({ subject: `agent-${id}`, keys: [], observed, signalQuery: "" }));
-    const { context } = toAlert(
+    const [{ alert }] = toAlerts(
+      { alerts: { environment: "production", statusUrl: null }, redact: (text) => text },
+      [
+        {
+          kind: "spread",
+          invariant: INVARIANTS.find((i) => i.id === "S-02")!,
+          severity: "critical",
+          channels: ["slack"],
+          findings,
+          previousViolationAtMs: null,
+          redSinceMs: 0,
+        },
+      ],
       {
-        kind: "spread",
-        invariant: INVARIANTS.find((i) => i.id === "S-02")!,
-        severity: "critical",
-        channels: ["slack"],
-        findings,
-        previousViolationAtMs: null,
-        redSinceMs: 0,
-      },
-      {
-        environment: "production",
-        statusUrl: null,
         snapshotTime: "t",
         nowMs: 0,
-        redact: (text) => text,
         idOf: (finding) => ids[findings.indexOf(finding as never)],
       },
-    );
-    return context[0];
+    ) as [Addressed];
+    return alert.context[0];
   };
 
   test("names the ids of its own violations: a range only where they are neighbours", () => {

@@ -32,6 +32,14 @@ const nine = (over: (i: number) => Partial<InvariantState> = () => ({})) =>
   Object.fromEntries(IDS.slice(0, 9).map((id, i) => [id, blind(`sqlite: ${NO_FILE}`, over(i))]));
 
 describe("the canary is blind", () => {
+  test("in a part that no invariant needs: the rest is judged", () => {
+    const wordsFor = (count: number) =>
+      describeWith({}, { "docker.exec[ruby]": source("down") }, { invariants: IDS.slice(0, count) })!.words;
+    expect(wordsFor(1)).toMatch(/The invariant judges the rest\.$/);
+    expect(wordsFor(2)).toMatch(/Both invariants judge the rest\.$/);
+    expect(wordsFor(3)).toMatch(/All 3 invariants judge the rest\.$/);
+  });
+
   test("by one source: the cause once, and what follows from it as numbers", () => {
     const states = nine((i) => (i < 4 ? { status: "red" } : {}));
     const blindness = describeWith(states, { sqlite: source(NO_FILE) })!;

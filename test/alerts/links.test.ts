@@ -28,6 +28,20 @@ describe("links", () => {
     expect(linksOf(null, runbooksUrl).runbook("S-02")).toBe(expected);
   });
 
+  test.each(["https://host:99999/", "https://<your-host>/x"])(
+    "are none under %s, and nothing fails",
+    (address) => {
+      const links = linksOf(address, address);
+      expect([
+        links.status,
+        links.invariant("S-02"),
+        links.runbook("S-02"),
+        links.agent("ada"),
+        links.cycle("t"),
+      ]).toEqual(Array(5).fill(null));
+    },
+  );
+
   test("are none without a page", () => {
     const links = linksOf(null);
     expect([links.status, links.invariant("S-02"), links.runbook("S-02")]).toEqual([null, null, null]);

@@ -75,6 +75,22 @@ const change = fc.oneof(
     }),
   },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant("configured" as const),
+      name: fc.constantFrom(...NAMES),
+      isThere: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant("turned off" as const),
+      id: fc.constantFrom(...IDS),
+      isOff: fc.boolean(),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       what: fc.constant("limits" as const),
@@ -124,6 +140,8 @@ function makeWorld() {
     moods: Object.fromEntries(NAMES.map((name) => [name, "takes"])) as Record<Name, (typeof MOODS)[number]>,
     limits: {} as Partial<Record<Name, Pick<Sender, "minSeverity" | "invariants">>>,
     silences: [] as Silence[],
+    away: new Set<Name>(),
+    offIds: new Set<string>(),
   };
 }
 type World = ReturnType<typeof makeWorld>;
@@ -142,6 +160,12 @@ function apply(world: World, one: Change, nowMs: number): void {
       break;
     case "channel":
       world.moods[one.name] = one.mood;
+      break;
+    case "configured":
+      world.away[one.isThere ? "delete" : "add"](one.name);
+      break;
+    case "turned off":
+      world.offIds[one.isOff ? "add" : "delete"](one.id);
       break;
     case "limits":
       world.limits[one.name] = { minSeverity: one.minSeverity, invariants: one.invariants };
@@ -218,14 +242,15 @@ async function live({
       return "ok";
     },
   });
-  const senders = (): Senders => Object.fromEntries(NAMES.map((name) => [name, senderOf(name)]));
+  const senders = (): Senders =>
+    Object.fromEntries(NAMES.filter((name) => !world.away.has(name)).map((name) => [name, senderOf(name)]));
 
   async function cycle(fate: string, runs: readonly string[]) {
     const stepped = advance(
       memory,
       {
-        verdicts: runs.map((id) => verdictOf(world, id)),
-        offInvariants: [],
+        verdicts: runs.filter((id) => !world.offIds.has(id)).map((id) => verdictOf(world, id)),
+        offInvariants: [...world.offIds],
         offSources: [...world.off].map((name) => name.split(".")[0]!),
         isFull: runs.length === IDS.length,
         unavailable: SOURCES.filter((name) => world.down.has(name) && !world.off.has(name)).map(
@@ -278,6 +303,7 @@ async function live({
     down: new Set(),
     off: new Set(),
     silences: [],
+    away: new Set(),
   });
   for (const name of NAMES) world.moods[name] = "takes";
   for (let round = 0; round < 8; round += 1) {

@@ -17,6 +17,9 @@ const START_MS = Date.parse("2026-11-23T10:00:00.000Z");
 /** A channel for messages. */
 const SLACK: Route = { name: "slack", minSeverity: "minor", invariants: null, holdsOpen: false };
 
+/** A channel for pages. */
+const PAGES: Route = { name: "pagerduty", minSeverity: "minor", invariants: null, holdsOpen: true };
+
 const POLICY: AlertPolicy = {
   routes: [SLACK],
   onRecovery: true,
@@ -384,11 +387,12 @@ describe("no channel", () => {
     expect(it.sees({ red: ["alpha", "beta"] })).toEqual(["spread S-02: beta"]);
   });
 
-  test("what recovers while the channel is away is recorded, and not told later", () => {
+  test("what recovers while the channel is away is recorded, and waits for the channel", () => {
     const it = canary();
     it.sees({ red: ["alpha"] });
     it.configure({ routes: [] });
-    expect(it.sees({ healthy: ["alpha"] })).toEqual([]);
+    expect(it.sees({ healthy: ["alpha"] })).toEqual(["recovered S-02: alpha"]);
+    expect(it.notices()).toMatchObject([{ channels: ["slack"] }]);
     expect(it.recorded()).toEqual(["recovered S-02: alpha"]);
     it.configure({ routes: [SLACK] });
     expect(it.sees({ healthy: ["alpha"] })).toEqual([]);
@@ -400,6 +404,63 @@ describe("no channel", () => {
     for (let cycle = 0; cycle < 5; cycle += 1) expect(it.isBlind()).toEqual([]);
     it.configure({ routes: [SLACK] });
     expect(it.isBlind()).toEqual(["blind: S-02 (redis: ECONNREFUSED)"]);
+  });
+
+  test("a channel that is added while the canary is blind hears of it, and the others not again", () => {
+    const it = canary({ blindAfterCycles: 1 });
+    it.isBlind();
+    it.configure({ routes: [SLACK, PAGES] });
+    expect(it.isBlind()).toEqual(["blind: S-02 (redis: ECONNREFUSED)"]);
+    expect(it.notices()).toMatchObject([{ channels: ["pagerduty"] }]);
+    expect(it.isBlind()).toEqual([]);
+    expect(it.sees({ healthy: ["alpha"] })).toEqual(["sees: S-02"]);
+    expect(it.notices()).toMatchObject([{ channels: ["slack", "pagerduty"] }]);
+  });
+});
+
+describe("a channel that holds things open", () => {
+  test("is not sent that a part is seen again, and is sent the end", () => {
+    const it = canary({ blindAfterCycles: 1, routes: [SLACK, PAGES] });
+    it.cycle([], { unavailable: ["redis: down", "docker: down"] });
+    expect(it.cycle([], { unavailable: ["redis: down"] })).toEqual(["sees: docker"]);
+    expect(it.notices()).toMatchObject([{ channels: ["slack"], isOver: false }]);
+    expect(it.cycle([])).toEqual(["sees: redis"]);
+    expect(it.notices()).toMatchObject([{ channels: ["slack", "pagerduty"], isOver: true }]);
+  });
+
+  test("is sent the end of what is turned off, and others hear of it when it is on again", () => {
+    const it = canary({ routes: [SLACK, PAGES] });
+    it.sees({ red: ["alpha"] });
+    expect(it.cycle([], { offInvariants: ["S-02"] })).toEqual(["recovered S-02: alpha"]);
+    expect(it.notices()).toMatchObject([{ channels: ["pagerduty"], isTurnedOff: true }]);
+    expect(it.cycle([], { offInvariants: ["S-02"] })).toEqual([]);
+    expect(it.sees({ healthy: ["alpha"] })).toEqual(["recovered S-02: "]);
+    expect(it.notices()).toMatchObject([{ channels: ["slack"] }]);
+  });
+
+  test("is sent an end as severe as the worst that it was sent", () => {
+    const it = canary({ routes: [PAGES] });
+    it.sees({ red: ["alpha"], severity: { alpha: "major" } });
+    it.sees({ red: ["alpha"], severity: { alpha: "minor" } });
+    it.sees({ healthy: ["alpha"] });
+    expect(it.notices()).toMatchObject([{ kind: "recovered", severity: "major" }]);
+  });
+});
+
+describe("how bad it is to be blind", () => {
+  const unknown = (ids: readonly string[]) => ids.map((id) => unknownVerdict(invariantOf(id), "redis: down"));
+  test.each([
+    ["some of many", ["S-02"], ["S-01", "S-03", "E-01"], "major"],
+    ["most", ["S-02", "S-01"], ["E-01"], "critical"],
+    ["one that says whether a source is the platform's", ["H-02"], ["S-01", "S-02", "S-03"], "critical"],
+  ] as const)("%s: %j", (_, blind, healthy, severity) => {
+    const it = canary({ blindAfterCycles: 1 });
+    const judged = healthy.map((id) => seen(id, { healthy: ["alpha"] }));
+    it.cycle([...unknown(blind), ...judged]);
+    expect(it.notices()).toMatchObject([{ kind: "blind", severity }]);
+    // The end is as severe as the worst that was said.
+    it.cycle([...blind, ...healthy].map((id) => seen(id, { healthy: ["alpha"] })));
+    expect(it.notices()).toMatchObject([{ kind: "sees", severity }]);
   });
 });
 

@@ -300,6 +300,9 @@ function makeModel(policy: Policy) {
     const isFull = runs.length === IDS.length;
     const hasChannel = world.configured.size > 0;
     const reaches = (sentTo: ReadonlySet<Channel>) => [...sentTo].some((one) => world.configured.has(one));
+    const isMissing = (sentTo: ReadonlySet<Channel>) => [...sentTo].some((one) => !world.configured.has(one));
+    const isAnyBlind = () => [...sights.values()].some(({ told }) => told);
+    const wasBlind = isAnyBlind();
     const isSilenced = (id: string, agent: Agent | null) =>
       world.silences.some(
         (s) => s.invariantId === id && nowMs < s.untilMs! && (s.subject === null || s.subject === agent),
@@ -315,7 +318,7 @@ function makeModel(policy: Policy) {
       sight.told = false;
       // What is blind by a source that operators know of is its effect, and no news.
       const isEffect = sight.byRedis && sights.get("redis")!.told;
-      if (reaches(sightSentTo) && !isEffect) sees.push(name);
+      if (!isEffect) sees.push(name);
     };
 
     for (const id of IDS) {
@@ -335,10 +338,12 @@ function makeModel(policy: Policy) {
         if (isLook === "gone" && world.sight[id] === "clear") red.open.delete(agent);
       }
       if (red.open.size === 0) {
-        const isKnown = reaches(red.sentTo);
+        const isKnown = red.sentTo.size > 0;
+        // What is open at a channel that is away is ended once it is back, also where nobody wants to read of it.
+        const isAway = isMissing(red.sentTo);
         red.lastToldMs = null;
         red.sentTo.clear();
-        if (isKnown && policy.onRecovery && !isSilenced(id, null))
+        if (isKnown && (isAway || (policy.onRecovery && !isSilenced(id, null))))
           promises.push([`recovered ${id}: ${wasTold.sort().join(", ")}`]);
         continue;
       }
@@ -386,10 +391,18 @@ function makeModel(policy: Policy) {
       sight.told = true;
       if (!(sight.byRedis && sights.get("redis")!.told)) blind.push(name);
     }
+    const isEnd = wasBlind && !isAnyBlind();
+    if ((sees.length > 0 && reaches(sightSentTo)) || (isEnd && isMissing(sightSentTo)))
+      promises.push([`sees: ${sees.sort().join(", ")}`]);
+    // A channel that is new hears of all that is blind.
+    if (blind.length === 0 && [...world.configured].some((channel) => !sightSentTo.has(channel)))
+      for (const [name, { told, byRedis }] of sights) {
+        const isQuiet = name in world.looks && isSilenced(name, null);
+        if (told && !isQuiet && !(byRedis && sights.get("redis")!.told)) blind.push(name);
+      }
     if (blind.length > 0) for (const channel of world.configured) sightSentTo.add(channel);
-    if (hasChannel && ![...sights.values()].some(({ told }) => told)) sightSentTo.clear();
+    if (!isAnyBlind()) sightSentTo.clear();
     if (blind.length > 0) promises.push([`blind: ${blind.sort().join(", ")}`]);
-    if (sees.length > 0) promises.push([`sees: ${sees.sort().join(", ")}`]);
     return promises;
   }
   return { promised, seen };

@@ -498,4 +498,17 @@ describe("the tokens of the API and the command line", () => {
     const env = { ...passedOn, PATH: "/bin", ALERT_ON_SPREAD: undefined };
     expect(loadLocal(env).variables).toEqual(passedOn);
   });
+
+  test.each([
+    "CANARY_STATUS_URL",
+    "RUNBOOKS_URL",
+    "HEARTBEAT_URL",
+    "WEBHOOK_URL",
+    "PAGERDUTY_URL",
+    "SLACK_WEBHOOK_URL",
+  ])("%s is an address that can be asked", (name) => {
+    for (const address of ["https://host:99999/x", "https://<your-host>/x", "host/x", "https:///x"])
+      expect(() => loadConfig({ [name]: address })).toThrow(`${name} is not an address: give`);
+    expect(() => loadConfig({ [name]: "https://host:8443/x" })).not.toThrow("is not an address");
+  });
 });

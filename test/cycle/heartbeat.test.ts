@@ -48,6 +48,25 @@ describe("the watcher", () => {
     expect(asked()).toEqual(["/ping/secret-uuid/fail?a=1", "/ping/secret-uuid/fail?a=1"]);
   });
 
+  test("does not hold the lease of a cycle that did not count", async () => {
+    const canary = await watched();
+    const { lease } = canary.deps.store;
+    const askedAtRelease: number[] = [];
+    const release = lease.release.bind(lease);
+    const watching = {
+      ...lease,
+      acquire: lease.acquire.bind(lease),
+      commit: () => Promise.reject(new Error("no")),
+      release: (owner: string) => {
+        askedAtRelease.push(asked().length);
+        return release(owner);
+      },
+    };
+    Object.assign(canary.deps, { store: { ...canary.deps.store, lease: watching } });
+    await runCycle(canary.deps, { trigger: "schedule" });
+    expect([askedAtRelease, asked().length]).toEqual([[0], 1]);
+  });
+
   test("hears of a cycle that judged nothing", async () => {
     const canary = await watched();
     for (const source of ["sqlite", "redis", "docker"] as const)
@@ -76,6 +95,18 @@ describe("the watcher", () => {
     expect(linesOf(outcome)).toEqual([expect.stringMatching(/^heartbeat: no answer within \d+ ms$/)]);
     expect(asked()).toHaveLength(1);
   });
+
+  test.each(["https://host:99999/", "https://<your-host>/x"])(
+    "at %s fails no cycle",
+    async (heartbeatUrl) => {
+      const canary = await canaryWith();
+      Object.assign(canary.deps, { alerts: { ...canary.deps.alerts, heartbeatUrl } });
+      canary.stateFails("lease.acquire");
+      expect(linesOf(await runCycle(canary.deps, { trigger: "schedule" }))).toEqual([
+        "heartbeat: ERR_INVALID_URL",
+      ]);
+    },
+  );
 
   test("has an address that is a secret", () => {
     const address = "https://hc-ping.com/secret-uuid";

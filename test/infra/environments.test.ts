@@ -179,6 +179,11 @@ describe("a field that can't be used is named, with the fix", () => {
       { alerts: { minSeverity: "low" } },
       /^staging\.alerts\.minSeverity: give one of critical, major, minor/,
     ],
+    [
+      "an address",
+      { runbooksUrl: "https://<your-host>/x" },
+      /^staging\.runbooksUrl is not an address: give the https:\/\/ address of a copy of docs\/runbooks/,
+    ],
     ["an e-mail address", { alarmEmail: "ops" }, /^staging\.alarmEmail: give an e-mail address/],
     ["a region", { region: "Ireland" }, /^staging\.region: give a region such as/],
     ["an account that is a number", { account: 123456789012 }, /^staging\.account: give .* as a string/],

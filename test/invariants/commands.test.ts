@@ -317,3 +317,14 @@ describe("the guidance of every invariant", () => {
     ]);
   });
 });
+
+test.each(["E-01", "E-02", "E-05"])(
+  "%s gives a slot back only where its row was changed, and says so",
+  (id) => {
+    const invariant = INVARIANTS.find((one) => one.id === id)!;
+    const { fix } = guidanceOf(invariant, invariant.example);
+    const note = fix.indexOf("# the next two lines only where a row was printed");
+    expect(fix.slice(note + 1).map((line) => /ZREM|DEL/.exec(line)?.[0])).toEqual(["ZREM", "DEL"]);
+    expect(invariant.safe).toMatch(/slot .*only where a row was printed/);
+  },
+);

@@ -6,6 +6,7 @@ import { EMPTY_MEMORY, type Memory, memorySizes } from "../../shared/cycle/memor
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import { recollectionsOf } from "../../shared/recall/index.ts";
 import { decodeMemory, encodeMemory } from "../../shared/store/memory-codec.ts";
+import { ANY_ALERT } from "../support/alert.ts";
 import { START_MS } from "../support/cycle.ts";
 
 /** The lengths of all that was compressed. */
@@ -194,4 +195,17 @@ describe("a fleet that is red all over", () => {
     expect(redCount(decodeMemory(bytes).states["E-02"]!)).toBe(50);
     expect(decodeMemory(bytes).recall.pinned).toEqual(pinned);
   });
+});
+
+test("what does not fit loses the commands of its oldest alerts first", () => {
+  const waiting = (createdAtMs: number) => ({
+    alert: { ...ANY_ALERT, key: `k${createdAtMs}`, fix: ["redis-cli PING"] },
+    createdAtMs,
+    channels: { slack: { failed: 0, notBeforeMs: 0 } },
+  });
+  const sizes = [...memorySizes({ ...EMPTY_MEMORY, outbox: [1, 2, 2].map(waiting) }, [])];
+  const withCommands = sizes.map(({ outbox }) =>
+    outbox.filter(({ alert }) => alert.fix.length > 0).map(({ createdAtMs }) => createdAtMs),
+  );
+  expect(withCommands.slice(0, 3)).toEqual([[1, 2, 2], [2, 2], []]);
 });

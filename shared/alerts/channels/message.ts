@@ -27,6 +27,23 @@ export function headline({ kind, invariantId, title, severity }: Alert): string 
   }
 }
 
+const escaped = (name: string) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
+/**
+ * Splits a text at the names in it. The longest are looked for first: one can be the beginning of another.
+ * @returns pieces that are not empty
+ */
+export function splitAtNames(
+  text: string,
+  names: readonly string[],
+): { readonly piece: string; readonly isName: boolean }[] {
+  if (names.length === 0) return [{ piece: text, isName: false }];
+  const words = [...names].sort((a, b) => b.length - a.length).map(escaped);
+  return text
+    .split(new RegExp(`(?<![\\w-])(${words.join("|")})(?![\\w-])`))
+    .flatMap((piece, i) => (piece === "" ? [] : [{ piece, isName: i % 2 === 1 }]));
+}
+
 export const moreLine = ({ more }: Alert) => (more > 0 ? `… +${more} more` : null);
 /** A reader recognises by it an alert that came twice. */
 export const keyLine = ({ key }: Alert) => `alert ${key}`;
@@ -43,7 +60,7 @@ export interface Digest {
   readonly headline: string;
   /** The worst of what it says is red or blind; of all where nothing is. */
   readonly severity: Severity;
-  /** `alert` for one alert of any kind, else `digest`. */
+  /** The kind of its one alert, or `digest` for several. */
   readonly kind: string;
   /** What is red first, the worst first; what ended last. */
   readonly alerts: readonly Alert[];

@@ -1,5 +1,5 @@
 /** PagerDuty, by its Events API v2. An incident is opened and resolved; whoever acknowledges it is not touched. */
-import { headerToken, matching, text } from "../../config/variable.ts";
+import { headerToken, matching, text, webAddress } from "../../config/variable.ts";
 import { cut } from "../../text.ts";
 import { formatInstant } from "../../time.ts";
 import type { Alert } from "../alert.ts";
@@ -30,7 +30,7 @@ const PAGERDUTY = {
     "where events are sent to; in the EU region `https://events.eu.pagerduty.com/v2/enqueue`",
     {
       fallback: ADDRESS,
-      checks: [matching(/^https?:\/\/[^\s@]+$/, `is not an address: give one like ${ADDRESS}`)],
+      checks: [webAddress(`give one like ${ADDRESS}`, /^https?:\/\/[^\s@/][^\s@]*$/)],
     },
   ),
 };

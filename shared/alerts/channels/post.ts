@@ -8,7 +8,10 @@ const MAX_ANSWER_BYTES = 100_000;
 /** Parses the header, which has seconds or a date, to ms. */
 function parseRetryAfter(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null;
-  if (/^\d+$/.test(header.trim())) return Number(header) * 1000;
+  if (/^\d+$/.test(header.trim())) {
+    const ms = Number(header) * 1000;
+    return Number.isFinite(ms) ? ms : null;
+  }
   const at = Date.parse(header);
   return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
 }

@@ -11,9 +11,18 @@ import type {
   RichTextPreformatted,
   RichTextSection,
 } from "@slack/types";
-import { cut } from "../../text.ts";
+import { cut, plural } from "../../text.ts";
 import type { Alert } from "../alert.ts";
-import { type Digest, digestOf, headline, keyLine, linksIn, moreLine, moreSubjectsLine } from "./message.ts";
+import {
+  type Digest,
+  digestOf,
+  headline,
+  keyLine,
+  linksIn,
+  moreLine,
+  moreSubjectsLine,
+  splitAtNames,
+} from "./message.ts";
 
 /** Slack's limits: characters of a header, of a context element, of a text; elements of a context, and blocks. */
 const SLACK_LIMITS = { header: 150, context: 2000, text: 3000, elements: 10, blocks: 50 } as const;
@@ -44,17 +53,9 @@ const bullets = (items: readonly RichTextElement[][]): RichTextList => ({
   elements: items.map((elements) => section(...elements)),
 });
 
-const escaped = (name: string) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-
-/** Marks the names in a text as code. The longest are looked for first: one can be the beginning of another. */
-function withNames(text: string, names: readonly string[]): RichTextElement[] {
-  const words = [...names].sort((a, b) => b.length - a.length).map(escaped);
-  if (words.length === 0) return [plain(text)];
-  const named = new RegExp(`(?<![\\w-])(${words.join("|")})(?![\\w-])`);
-  return text
-    .split(named)
-    .flatMap((part, i) => (part === "" ? [] : [i % 2 === 1 ? code(part) : plain(part)]));
-}
+/** Marks the names in a text as code. */
+const withNames = (text: string, names: readonly string[]): RichTextElement[] =>
+  splitAtNames(text, names).map(({ piece, isName }) => (isName ? code(piece) : plain(piece)));
 
 /** How many characters Slack shows of it. */
 const lengthOf = (parts: readonly Part[]): number =>
@@ -63,7 +64,9 @@ const lengthOf = (parts: readonly Part[]): number =>
     .reduce((sum, element) => sum + ("text" in element ? (element.text?.length ?? 0) : 0), 0);
 
 /** What of an alert may be left out, the most useful first. The place says where it stands in the message. */
-function extrasOf(alert: Alert): { readonly place: number; readonly parts: Part[] }[] {
+function extrasOf(
+  alert: Alert,
+): { readonly place: number; readonly parts: Part[]; readonly hasCommands?: boolean }[] {
   const { lines, names, impact, verify, fix, safe, runbook } = alert;
   const links = linksIn(alert).flatMap(([text, url], i): RichTextElement[] => [
     ...(i > 0 ? [plain(" · ")] : []),
@@ -77,13 +80,20 @@ function extrasOf(alert: Alert): { readonly place: number; readonly parts: Part[
   ];
   return [
     { place: 6, parts: links.length > 0 ? [section(...links)] : [] },
-    { place: 4, parts: fix.length > 0 || runbook !== null ? under("What to do:", runbook, fix) : [] },
+    {
+      place: 4,
+      parts: fix.length > 0 || runbook !== null ? under("What to do:", runbook, fix) : [],
+      hasCommands: fix.length > 0,
+    },
     { place: 1, parts: impact === null ? [] : under("Impact:", impact, []) },
     { place: 2, parts: shown.length > 0 ? [bullets(shown)] : [] },
-    { place: 3, parts: verify.length > 0 ? under("Is it still so?", null, verify) : [] },
+    { place: 3, parts: verify.length > 0 ? under("Is it still so?", null, verify) : [], hasCommands: true },
     { place: 5, parts: safe === null ? [] : under("Is it safe?", safe, []) },
   ].filter(({ parts }) => parts.length > 0);
 }
+
+/** What stands in place of commands that do not fit. */
+const ELSEWHERE = { place: 5.5, parts: [section(plain("commands: see the page"))] as Part[] };
 
 /** Makes the parts of one alert, within that many characters. */
 function partsOf(alert: Alert, room: number, isOnly: boolean): Part[] {
@@ -94,11 +104,14 @@ function partsOf(alert: Alert, room: number, isOnly: boolean): Part[] {
   let left = room - lengthOf(first.parts);
   for (const extra of extrasOf(alert)) {
     const size = lengthOf(extra.parts);
-    if (size > left) continue;
+    if (size > left) {
+      if (extra.hasCommands) chosen.push(ELSEWHERE);
+      continue;
+    }
     chosen.push(extra);
     left -= size;
   }
-  return chosen.sort((a, b) => a.place - b.place).flatMap(({ parts }) => parts);
+  return [...new Set(chosen)].sort((a, b) => a.place - b.place).flatMap(({ parts }) => parts);
 }
 
 /** Puts the parts into as few blocks as may hold them. */
@@ -163,7 +176,7 @@ export function slackMessage(sent: readonly Alert[]): SlackMessage {
   const context = [
     environment,
     ...(alerts.length === 1 ? first!.context : first!.context.filter((line) => line.startsWith("snapshot "))),
-    ...(left > 0 ? [`${left} more alerts: see the status page`] : []),
+    ...(left > 0 ? [`${plural(left, "more alert")}: see the status page`] : []),
   ].slice(0, MAX_CONTEXT);
   return {
     text: notificationOf(`[${environment}] ${digest.headline}: ${first!.summary}`),

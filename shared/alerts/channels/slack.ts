@@ -1,5 +1,5 @@
 /** Slack, by an incoming webhook. */
-import { headerToken, matching, text } from "../../config/variable.ts";
+import { headerToken, text, webAddress } from "../../config/variable.ts";
 import { type ChannelSpec, NotDelivered, type Send } from "./channel.ts";
 import { post } from "./post.ts";
 import { slackMessage } from "./slack-blocks.ts";
@@ -9,9 +9,9 @@ const SLACK = {
     secret: true,
     checks: [
       headerToken,
-      matching(
+      webAddress(
+        "give the https:// address that Slack shows for the incoming webhook",
         /^https?:\/\/[^\s/]+\/\S*$/,
-        "is not an address: give the https:// address that Slack shows for the incoming webhook",
       ),
     ],
   }),

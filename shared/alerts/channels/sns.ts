@@ -29,7 +29,7 @@ const SNS = {
   ),
 };
 
-/** What a subscription can filter by. */
+/** What a subscription can filter by: of several alerts, by anything that is in one of them. */
 function attributesOf({
   severity,
   kind,
@@ -37,12 +37,17 @@ function attributesOf({
   environment,
 }: Digest): Record<string, MessageAttributeValue> {
   const string = (value: string) => ({ DataType: "String", StringValue: value });
+  const strings = (values: readonly string[]) => ({
+    DataType: "String.Array",
+    StringValue: JSON.stringify([...new Set(values)]),
+  });
+  const isOne = alerts.length === 1;
   const ids = [...new Set(alerts.flatMap(({ invariantId }) => invariantId ?? []))];
   return {
-    severity: string(severity),
-    kind: string(kind),
+    severity: isOne ? string(severity) : strings(alerts.map((alert) => alert.severity)),
+    kind: isOne ? string(kind) : strings([kind, ...alerts.map((alert) => alert.kind)]),
     environment: string(environment),
-    ...(ids.length > 0 && { invariant: { DataType: "String.Array", StringValue: JSON.stringify(ids) } }),
+    ...(ids.length > 0 && { invariant: strings(ids) }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** A webhook: one signed CloudEvent for each alert. */
 import { createHmac } from "node:crypto";
-import { headerToken, matching, text } from "../../config/variable.ts";
+import { headerToken, text, webAddress } from "../../config/variable.ts";
 import type { Alert } from "../alert.ts";
 import { type ChannelSpec, NotDelivered, type Send } from "./channel.ts";
 import { eventOf } from "./event.ts";
@@ -14,10 +14,7 @@ const WEBHOOK = {
     "an address that every alert is posted to as a CloudEvent ([alerts.md](alerts.md)). A secret: it may have a token in it",
     {
       secret: true,
-      checks: [
-        headerToken,
-        matching(/^https?:\/\/[^\s/]+\S*$/, "is not an address: give the https:// address of the receiver"),
-      ],
+      checks: [headerToken, webAddress("give the https:// address of the receiver")],
     },
   ),
   secret: text(

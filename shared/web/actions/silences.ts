@@ -85,7 +85,12 @@ export function registerSilenceForms(app: Hono<PageEnv>, site: Site): void {
   app.post("/silences/restore", ...forms, async (c) => {
     const undo = readUndo(sessions, c.get("form").undo ?? "");
     if (undo === null)
-      return problem(c, 403, "Nothing was restored", "That is not a silence that was ended in this session.");
+      return problem(
+        c,
+        403,
+        "Nothing was restored",
+        "That is no silence that was ended on this page. Silence it again.",
+      );
     const outcome = await restoreSilence(canary, undo.silence);
     const said = outcome === "no room" ? "full" : outcome;
     return c.redirect(`${ownAddress(undo.back)}?said=${said}#silences`, 303);

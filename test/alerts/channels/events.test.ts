@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Alert, Pending } from "../../../shared/alerts/alert.ts";
 import { testAlerts } from "../../../shared/alerts/alert-test.ts";
-import type { Senders } from "../../../shared/alerts/channels/channel.ts";
+import { NotDelivered, type Sender, type Senders } from "../../../shared/alerts/channels/channel.ts";
 import { requestsOf } from "../../../shared/alerts/channels/eventbridge.ts";
 import { configureChannels } from "../../../shared/alerts/channels/index.ts";
 import { pagerDutyEvent } from "../../../shared/alerts/channels/pagerduty.ts";
@@ -171,6 +171,23 @@ describe.each(CHANNELS)("%s", (channel) => {
     const bad = await testAlerts(source, channel);
     expect(bad.results).toMatchObject([{ channel, ok: false }]);
     expect(JSON.stringify(bad)).not.toMatch(new RegExp(`${SECRET}|${ROUTING_KEY}|${TOKEN}`));
+    const [sender] = Object.values(source.alerts.senders);
+    // What it opened, and could not end again, is said.
+    const halves = (ends: readonly boolean[]) => {
+      const left = [...ends];
+      const send: Sender["send"] = async ([alert]) => {
+        if (alert!.action === "resolve" && !left.shift()) throw new NotDelivered(`${channel}: HTTP 500`);
+        return "HTTP 202";
+      };
+      const senders = { [channel]: { ...sender!, send } };
+      return testAlerts({ ...source, alerts: { ...source.alerts, senders } }, channel);
+    };
+    expect((await halves([false, true])).results).toMatchObject([
+      { ok: true, answer: "HTTP 202, resolved: HTTP 202" },
+    ]);
+    expect((await halves([false, false])).results).toMatchObject([
+      { ok: false, answer: `HTTP 202, but the test is open still: ${channel}: HTTP 500` },
+    ]);
     expect(await testAlerts(source, "fax")).toEqual({ channels: [channel], results: [] });
   });
 });
@@ -198,12 +215,17 @@ describe("the webhook", () => {
     expect(signatureOf(body, SECRET, Number(at) + 1)).not.toContain(mac!);
   });
 
-  test("asks for a pause, and gets it", async () => {
+  test.each([
+    ["1800", 1_800_000],
+    ["604800", 3_600_000],
+    ["9".repeat(400), 60_000],
+    ["Thu, 01 Jan 2099 00:00:00 GMT", 3_600_000],
+  ])("asks for a pause of %s, and gets an hour at most", async (retryAfter, pauseMs) => {
     receiver.answer = 429;
-    receiver.retryAfter = "7200";
+    receiver.retryAfter = retryAfter;
     const outbox = [pending(story()[0], ["webhook"], NOW_MS)];
     const { outbox: left } = await deliver(outbox, sendersOf("webhook"), () => NOW_MS, NOW_MS + 60_000);
-    expect(left[0]!.channels.webhook!.notBeforeMs).toBe(NOW_MS + 7_200_000);
+    expect(left[0]!.channels.webhook!.notBeforeMs).toBe(NOW_MS + pauseMs);
   });
 
   test("needs an address for its secret", () => {

@@ -5,7 +5,7 @@ import { digestOf, headline } from "../../../shared/alerts/channels/message.ts";
 import { plainMessage } from "../../../shared/alerts/channels/plain-text.ts";
 import { slackMessage } from "../../../shared/alerts/channels/slack-blocks.ts";
 import { publicationOf } from "../../../shared/alerts/channels/sns.ts";
-import { toAlert } from "../../../shared/alerts/to-alert.ts";
+import { type Addressed, toAlerts } from "../../../shared/alerts/to-alert.ts";
 import { guidanceOf } from "../../../shared/invariants/guidance.ts";
 import { INVARIANTS } from "../../../shared/invariants/index.ts";
 import { DAY_MS, formatDuration, HOUR_MS, MINUTE_MS } from "../../../shared/time.ts";
@@ -254,6 +254,32 @@ describe("when it was red before", () => {
   });
 });
 
+test("a digest of so many that their commands do not fit says of each where they are", () => {
+  const many = Array.from({ length: 36 }, (_, i) => ({ ...brokeAlert("S-02", ["ada"]), key: `k${i}` }));
+  expectWithinLimits(...many);
+  expect(read(...many).lines.filter((line) => line === "commands: see the page")).toHaveLength(36);
+  expect(read(many[0]!).lines).not.toContain("commands: see the page");
+  const { context } = read(...many, many[0]!);
+  expect(context).toContain("1 more alert: see the status page");
+});
+
+test("a subscription finds by its filter what is in a digest beside worse things", () => {
+  const broke = brokeAlert("S-02", ["ada"]);
+  const recovered: Alert = {
+    ...brokeAlert("B-01", ["ada"], { severity: "minor" }),
+    kind: "recovered",
+    action: "resolve",
+  };
+  expect(publicationOf([broke, recovered], "text").MessageAttributes).toMatchObject({
+    severity: { DataType: "String.Array", StringValue: '["critical","minor"]' },
+    kind: { DataType: "String.Array", StringValue: '["digest","broke","recovered"]' },
+  });
+  expect(publicationOf([broke], "text").MessageAttributes).toMatchObject({
+    severity: { DataType: "String", StringValue: "critical" },
+    kind: { DataType: "String", StringValue: "broke" },
+  });
+});
+
 describe("what is blind", () => {
   const blind = INVARIANTS.map((invariant) => unknownVerdict(invariant, "redis: ECONNREFUSED"));
 
@@ -292,14 +318,9 @@ describe("what is blind", () => {
     const unavailable = names.map((name, i) => `${name}: ${i} ${hostile("")}`);
     const cycle = { verdicts: [], offInvariants: [], offSources: [], isFull: true, unavailable };
     const { notices } = advance(NOTHING, cycle, NOW_MS, POLICY, []);
-    const alert = toAlert(notices[0]!, {
-      environment: "production",
-      statusUrl: null,
-      snapshotTime: SNAPSHOT_TIME,
-      nowMs: NOW_MS,
-      redact: (text) => text,
-      idOf: () => undefined,
-    });
+    const source = { alerts: { environment: "production", statusUrl: null }, redact: (text: string) => text };
+    const of = { snapshotTime: SNAPSHOT_TIME, nowMs: NOW_MS, idOf: () => undefined };
+    const [{ alert }] = toAlerts(source, notices, of) as [Addressed];
     expect(alert.more).toBe(195);
     expectWithinLimits(alert);
   });
