@@ -126,7 +126,7 @@ export function describeBlindness(
   { invariants, nowMs, leastCycles = 1 }: BlindnessOptions,
 ): Blindness | null {
   const counts = (cycles: number) => cycles >= leastCycles;
-  // One that is discredited by a red invariant has no cycles of its own: that one's alert says why.
+  // One that is discredited by a red invariant has no cycles of its own: that one's alert says why, and it is only counted.
   const blind = Object.entries(states).filter(
     ([id, state]) => invariants.includes(id) && state.blindSinceMs !== null && state.blindCycles > 0,
   );
@@ -135,12 +135,15 @@ export function describeBlindness(
     Object.values(blindSources).some(({ cycles }) => counts(cycles));
   if (!isBlind) return null;
   const causes = causesOf(blind, blindSources, counts);
+  const unjudged = Object.entries(states).filter(
+    ([id, { blindSinceMs }]) => invariants.includes(id) && blindSinceMs !== null,
+  );
   const description = {
     since: Math.min(...causes.map(({ sinceMs }) => sinceMs)),
     causes,
-    cannotJudge: blind.map(([id]) => id).sort((a, b) => invariants.indexOf(a) - invariants.indexOf(b)),
+    cannotJudge: unjudged.map(([id]) => id).sort((a, b) => invariants.indexOf(a) - invariants.indexOf(b)),
     invariants: invariants.length,
-    stayRed: blind.filter(([, { status }]) => status === "red").map(([id]) => id),
+    stayRed: unjudged.filter(([, { status }]) => status === "red").map(([id]) => id),
   };
   return { ...description, words: wordsOf(description, nowMs) };
 }
