@@ -69,6 +69,7 @@ function registerPage(page: Page): RegisterPages {
       const [name = ""] = Object.values<string>(c.req.param());
       const query = (parameter: string) => c.req.query(parameter);
       const html = await page.render({ view, viewer, name, query, notice: noticeIn(query), input: null });
+      if (typeof html !== "string" && "location" in html) return c.redirect(html.location, 302);
       return typeof html === "string" ? showPage(c, html) : problem(c, 404, html.title, html.text);
     });
 }

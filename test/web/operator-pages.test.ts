@@ -154,6 +154,34 @@ describe("an agent", () => {
     expect(invariant).not.toContain("Red now");
   });
 
+  test("each link of its page and of its invariant leads somewhere, also where a cycle has to wait for its lease", async () => {
+    const { ask, canary, logged } = await signedIn();
+    canary.stateCalls("lease.acquire", async (...args: Parameters<typeof canary.store.lease.acquire>) => {
+      canary.advance(1_234);
+      return canary.store.lease.acquire(...args);
+    });
+    canary.set(leak("alpha"));
+    await canary.cycle();
+    canary.set({ slots: slotsOf({ alpha: [slot("e-1"), slot("e-2")] }) });
+    await canary.cycle();
+    canary.set(leak("beta"));
+    await canary.cycle();
+    for (const path of ["/agents/alpha", "/invariants/S-01"]) {
+      const { text } = await ask(path);
+      const main = text.split("<main")[1]!;
+      const hrefs = new Set([...main.matchAll(/ href="([^"#]+)/g)].map(([, href]) => unescaped(href!)));
+      expect([...hrefs].filter((href) => href.startsWith("/cycles/")).length).toBeGreaterThan(1);
+      for (const href of hrefs) {
+        const first = await ask(href);
+        const { status } = first.location?.startsWith("/cycles/") ? await ask(first.location) : first;
+        expect([path, href, status]).toEqual([path, href, 200]);
+      }
+    }
+    // What a cycle's start leads to is that cycle, and not the one after it.
+    expect((await ask(`/cycles/${new Date(canary.now() + 1).toISOString()}`)).status).toBe(404);
+    expect(logged).toEqual([]);
+  });
+
   test("one that is gone from the roster keeps its page; a name that never was has none", async () => {
     const { ask, canary } = await signedIn();
     canary.set(leak("beta"));
