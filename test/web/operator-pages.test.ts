@@ -182,6 +182,16 @@ describe("an agent", () => {
     expect(logged).toEqual([]);
   });
 
+  test("of one that appeared after the last full cycle nobody knows yet whether it is on the roster", async () => {
+    const { ask, canary } = await signedIn();
+    await canary.cycle();
+    canary.set({ ...leak("gamma"), roster: rosterOf({ alpha: {}, gamma: {} }) });
+    await canary.cycle("S-01");
+    expect(textOf((await ask("/agents/gamma")).text)).toContain("Whether it is on the roster is not known");
+    await canary.cycle();
+    expect(textOf((await ask("/agents/gamma")).text)).toContain("On the roster");
+  });
+
   test("one that is gone from the roster keeps its page; a name that never was has none", async () => {
     const { ask, canary } = await signedIn();
     canary.set(leak("beta"));
