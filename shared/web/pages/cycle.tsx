@@ -46,9 +46,7 @@ async function readCycleData(
   ]);
   if (!cycle) {
     const { next } = neighbours;
-    return next !== null && Date.parse(next) - atMs <= MAX_LEASE_MS
-      ? { location: `/cycles/${next}` }
-      : null;
+    return next !== null && Date.parse(next) - atMs <= MAX_LEASE_MS ? { location: `/cycles/${next}` } : null;
   }
   const firstIds = Object.values(cycle.found ?? {}).flatMap(({ first_violation_id: id }) => id ?? []);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
