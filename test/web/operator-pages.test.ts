@@ -236,6 +236,23 @@ describe("an agent", () => {
   });
 });
 
+test("an address with a time that is none, and a badge with a parameter, are refused by name", async () => {
+  const { ask, canary } = await signedIn();
+  await canary.cycle();
+  for (const address of ["/cycles?until=yesterday", "/cycles?since=x", "/invariants/S-01?before=1"]) {
+    const { status, text } = await ask(address);
+    const [, name] = /\?(\w+)=/.exec(address)!;
+    expect([address, status]).toEqual([address, 422]);
+    expect(textOf(text)).toContain(`${name}: give an ISO 8601 time`);
+  }
+  expect((await ask("/badge.svg")).status).toBe(200);
+  const badge = await ask("/badge.svg?style=flat");
+  expect([badge.status, JSON.parse(badge.text).detail]).toEqual([
+    422,
+    "unknown query parameter: style; this route takes none",
+  ]);
+});
+
 describe("the morning after", () => {
   test("all cycles can be paged through, each once, back and forth, and each leads to its neighbours", async () => {
     const { ask, canary, signIn } = await signedIn();
