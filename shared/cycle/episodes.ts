@@ -8,12 +8,13 @@ import { type InvariantStates, redSubjectOf, type Tally } from "../alerts/state.
 import type { Canary } from "../canary.ts";
 import { type EpisodeName, type StoredEpisode, withKnown } from "../store/episode.ts";
 import { wordsOf } from "../store/episode-reader.ts";
-import type { Latest } from "../store/latest.ts";
+import type { Latest, SeenRed, Sight } from "../store/latest.ts";
 import type { Lease } from "../store/lease.ts";
-import { DAY_MS, formatInstant } from "../time.ts";
+import { DAY_MS, formatInstant, HOUR_MS } from "../time.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
 import { toViolation } from "../wire/serialize.ts";
 import type { Finished } from "./finished.ts";
+import { firstSight, seenEnded } from "./latest.ts";
 import { beforeCommit } from "./lease.ts";
 import type { Ending, Memory } from "./memory.ts";
 import { isStranger } from "./sufficient.ts";
@@ -21,7 +22,7 @@ import { endingsOf, keptEndings, withTallies } from "./tally.ts";
 
 const READ_MS = 5_000;
 /** Episodes whose items a cycle writes, three items each. The others are written by the next ones. */
-const MAX_WRITTEN = 1_000;
+const MAX_WRITTEN = 3_000;
 /** Of these, open ones whose items are there: they have grown, or are refreshed. */
 const MAX_DUE = 100;
 /** Queries for the items of episodes that began together, and how many at once. */
@@ -32,8 +33,8 @@ const QUERIES_AT_ONCE = 8;
 interface Wanted extends EpisodeName {
   readonly episode: Tally;
   readonly ending: Ending | null;
-  /** Its item is to be written again, also where it is there. */
-  readonly isDue: boolean;
+  /** Why its item is to be written again where it is there; null where it is not. */
+  readonly due: "refresh" | "growth" | null;
 }
 
 /** An episode to write, with its item as it is. */
@@ -56,6 +57,16 @@ const sameBegin = ({ invariantId, sinceMs }: EpisodeName): string => `${sinceMs}
 const refreshMs = ({ invariantId, subject }: EpisodeName): number =>
   createHash("sha256").update(`${invariantId}#${subject}`).digest().readUInt32BE(0) % DAY_MS;
 
+const turnOf = ({ invariantId, subject }: EpisodeName, nowMs: number): number =>
+  createHash("sha256").update(`${nowMs}#${invariantId}#${subject}`).digest().readUInt32BE(0);
+
+/** Whether the item of one that has grown was written for that within the hour. */
+const isSettled = ({ due, stored }: Change, nowMs: number): boolean =>
+  due === "growth" &&
+  stored !== undefined &&
+  stored.cycles > 1 &&
+  Date.parse(stored.recorded_at) > nowMs - HOUR_MS;
+
 const isRefreshed = (name: EpisodeName, fromMs: number, toMs: number): boolean => {
   const dayAt = (ms: number) => Math.floor((ms - refreshMs(name)) / DAY_MS);
   return dayAt(toMs) > dayAt(fromMs);
@@ -64,6 +75,7 @@ const isRefreshed = (name: EpisodeName, fromMs: number, toMs: number): boolean =
 /** Lists the open episodes: those that began in this cycle, those whose item was never seen, and those that are due. */
 function openEpisodes(prior: Memory, states: InvariantStates, run: readonly string[], nowMs: number) {
   const [begun, unproven, due]: [Wanted[], Wanted[], Wanted[]] = [[], [], []];
+  const grown: Wanted[] = [];
   const lastMs = prior.lastFullCycle?.atMs ?? nowMs;
   for (const invariantId of run)
     for (const [subject, { sinceMs, episode }] of Object.entries(states[invariantId]?.red ?? {})) {
@@ -72,13 +84,20 @@ function openEpisodes(prior: Memory, states: InvariantStates, run: readonly stri
       const [, peak, , severity, isRecorded] = episode;
       const hasGrown =
         before?.episode !== undefined && (peak > before.episode[1] || severity < before.episode[3]);
-      const wanted = { invariantId, subject, sinceMs, episode, ending: null, isDue: hasGrown };
+      const wanted = { invariantId, subject, sinceMs, episode, ending: null, due: null };
       if (!before) begun.push(wanted);
+      else if (isRecorded && isRefreshed(wanted, lastMs, nowMs)) due.push({ ...wanted, due: "refresh" });
+      else if (hasGrown) grown.push(wanted);
       else if (!isRecorded) unproven.push(wanted);
-      else if (hasGrown) due.unshift(wanted);
-      else if (isRefreshed(wanted, lastMs, nowMs)) due.push({ ...wanted, isDue: true });
     }
-  return { begun, unproven, due: due.slice(0, MAX_DUE) };
+  // Each cycle has another order: where all of them grow, each has its turn.
+  const turns = new Map(grown.map((one) => [one, turnOf(one, nowMs)]));
+  grown.sort((a, b) => turns.get(a)! - turns.get(b)!);
+  due.splice(MAX_DUE);
+  const room = MAX_DUE - due.length;
+  due.push(...grown.slice(0, room).map((one): Wanted => ({ ...one, due: "growth" })));
+  unproven.push(...grown.slice(room).filter(({ episode }) => !episode[4]));
+  return { begun, unproven, due };
 }
 
 /** Groups what begins alike, and takes so many groups and episodes as one cycle has time for. */
@@ -152,14 +171,16 @@ export async function planEpisodes(
   const isGone = (subject: string) => isStranger(subject, gathered.readings, canary.settings.expectAgents);
   const { roster } = gathered.readings;
   const isOnRoster = (subject: string) => (roster?.read ? roster.value.has(subject) : null);
-  const states = withTallies(memory.states, after, judged, startedAtMs, isOnRoster);
+  const states = withTallies(memory.states, after, judged, gathered.snapshot.takenAtMs, isOnRoster);
   const endings = [...(memory.endings ?? []), ...endingsOf(memory.states, states, startedAtMs, isGone)];
   const { begun, unproven, due } = openEpisodes(memory, states, finished.checksRun, startedAtMs);
-  const ended = endings.map((ending) => ({ ...ending, ending, isDue: false }));
+  const ended = endings.map((ending) => ({ ...ending, ending, due: null }));
   const readLatest = () => canary.store.latest.read(startedAtMs);
   const [looked, latest] = await Promise.all([
     lookUp(canary, lease, [...ended, ...unproven, ...due]),
-    ended.length > 0 || hasUnseen(states, finished)
+    ended.length + unproven.length > 0 ||
+    due.some(({ episode }) => !episode[4]) ||
+    hasUnseen(states, finished)
       ? beforeCommit(canary, lease, readLatest, READ_MS).catch(() => null)
       : null,
   ]);
@@ -170,15 +191,34 @@ export async function planEpisodes(
     states: withRecorded(states, looked.filter(isThere)),
     endings: keptEndings(endings.filter((ending) => !proven.has(ending))),
     latest,
-    changes: looked.filter((change) => !isProven(change) && (change.isDue || !isThere(change))),
+    changes: looked.filter(
+      (change) =>
+        !isProven(change) && ((change.due !== null && !isSettled(change, startedAtMs)) || !isThere(change)),
+    ),
     begun,
   };
 }
 
-/** What was seen of a subject: in this cycle, or in the last full one. */
-interface Sight {
-  readonly state: StoredEpisode["last_state"];
-  readonly violationId: number | null;
+/** What was seen of an episode: in this cycle, or last. */
+interface Seen extends Sight {
+  /** The instant of the cycle that found it; null where that is not known. */
+  readonly at: string | null;
+}
+
+const keyOf = ({ invariantId, subject }: Pick<EpisodeName, "invariantId" | "subject">): string =>
+  JSON.stringify([invariantId, subject]);
+
+/** What this cycle found of each subject. The first finding of a subject stands for it. */
+function foundNow({ judged, snapshotTime }: Finished, idOf: (finding: AnyFinding) => number | undefined) {
+  const found = new Map<string, Seen>();
+  for (const verdict of judged)
+    for (const finding of verdict.findings.toReversed())
+      found.set(keyOf({ invariantId: verdict.invariant.id, subject: finding.subject }), {
+        state: toViolation(verdict, finding, snapshotTime).observed_state,
+        violation_id: idOf(finding) ?? null,
+        at: snapshotTime,
+      });
+  return found;
 }
 
 /** Makes the items of a plan. @param written the memory as it was committed: what it does not name has no item */
@@ -188,37 +228,57 @@ export function episodesToWrite(
   written: Memory,
   idOf: (finding: AnyFinding) => number | undefined,
 ): StoredEpisode[] {
-  const { judged, snapshotTime, startedAtMs } = finished;
-  const sights = new Map<string, Sight>();
-  const keyOf = (invariantId: string, subject: string) => JSON.stringify([invariantId, subject]);
-  for (const red of plan.latest?.red ?? [])
-    sights.set(keyOf(red.invariant_id, red.subject), {
-      state: red.states[0] ?? null,
-      violationId: red.violation_id,
-    });
-  // The first finding of a subject stands for it.
-  for (const verdict of judged)
-    for (const finding of verdict.findings.toReversed())
-      sights.set(keyOf(verdict.invariant.id, finding.subject), {
-        state: toViolation(verdict, finding, snapshotTime).observed_state,
-        violationId: idOf(finding) ?? null,
-      });
+  const found = foundNow(finished, idOf);
+  const { latest } = plan;
+  const before = new Map(
+    latest?.red.map((red) => [keyOf({ invariantId: red.invariant_id, subject: red.subject }), red]),
+  );
+  const endings = plan.changes.flatMap(({ ending }) => ending ?? []);
+  const ended = new Map(
+    seenEnded(latest, endings).map((one) => [
+      one.since + keyOf({ invariantId: one.invariant_id, subject: one.subject }),
+      one,
+    ]),
+  );
+  const seenBefore = (change: Change): SeenRed | undefined => {
+    const since = formatInstant(change.sinceMs);
+    if (change.ending) return ended.get(since + keyOf(change));
+    return latest && latest.seen_at >= since ? before.get(keyOf(change)) : undefined;
+  };
   const isKept = ({ invariantId, subject }: EpisodeName) =>
     redSubjectOf(written.states[invariantId], subject) !== undefined;
   const begun = plan.begun.filter(isKept).map((one): Change => ({ ...one, stored: undefined }));
   return [...plan.changes, ...begun].slice(0, MAX_WRITTEN).map((change) => {
-    const { invariantId, subject, episode, stored } = change;
-    const sight = sights.get(keyOf(invariantId, subject));
-    const known = withKnown({ ...change, sortKey: "" }, stored);
-    const isFirst = !stored && episode[0] === 1;
-    return {
-      ...known,
-      ...(isFirst && { first_state: sight?.state ?? null, first_violation_id: sight?.violationId ?? null }),
-      ...(sight && { last_state: sight.state, last_violation_id: sight.violationId }),
-      ...(episode[2] === startedAtMs && {
-        peak: { ...known.peak, words: wordsOf(invariantId, sight?.state ?? null) },
-      }),
-      recorded_at: formatInstant(startedAtMs),
-    };
+    const earlier = seenBefore(change);
+    const seen = (change.ending ? undefined : found.get(keyOf(change))) ?? lastSeen(earlier, latest);
+    return itemOf(change, seen, earlier, formatInstant(finished.startedAtMs));
   });
+}
+
+function lastSeen(earlier: SeenRed | undefined, latest: Latest | null): Seen | undefined {
+  if (!earlier) return undefined;
+  const at = "seen_at" in earlier ? String(earlier.seen_at) : (latest?.seen_at ?? null);
+  const { states, violation_id, is_unseen } = earlier;
+  return { state: states[0] ?? null, violation_id, at: is_unseen ? null : at };
+}
+
+function itemOf(
+  change: Change,
+  seen: Seen | undefined,
+  earlier: SeenRed | undefined,
+  recorded_at: string,
+): StoredEpisode {
+  const { stored, episode, ending, invariantId } = change;
+  const known = withKnown({ ...change, sortKey: "" }, stored);
+  const [cycles] = episode;
+  // What ended was not found in this cycle: the second of its cycles is the last one that was seen.
+  const first = cycles === 1 ? seen : firstSight(earlier, ending ? 0 : cycles);
+  return {
+    ...known,
+    ...(!stored && first && { first_state: first.state, first_violation_id: first.violation_id }),
+    ...(seen && { last_state: seen.state, last_violation_id: seen.violation_id }),
+    ...(seen &&
+      seen.at === known.peak.at && { peak: { ...known.peak, words: wordsOf(invariantId, seen.state) } }),
+    recorded_at,
+  };
 }

@@ -1,14 +1,16 @@
 /** The agents as a full cycle saw them, and what it found of those that are red. Pure. */
-import type { InvariantStates } from "../alerts/state.ts";
+import { type InvariantStates, redSubjectOf } from "../alerts/state.ts";
 import type { Execution, Readings, Slot } from "../facts/facts.ts";
-import type { Latest, SeenAgent, SeenRed } from "../store/latest.ts";
+import type { Latest, SeenAgent, SeenEnded, SeenRed, Sight } from "../store/latest.ts";
 import { cut, MAX_LINE } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import { fitLists } from "../wire/fit-into.ts";
 import type { SeenRowRecord, SeenSlotRecord } from "../wire/schemas.ts";
 import { toViolation } from "../wire/serialize.ts";
+import type { EpisodePlan } from "./episodes.ts";
 import type { Finished } from "./finished.ts";
+import type { Ending } from "./memory.ts";
 
 /** Slots, rows and findings of one agent; there are more only where something is very wrong. */
 const MAX_LISTED = 20;
@@ -68,6 +70,43 @@ function seenAgents({ roster, slots, executions }: Readings, isRed: ReadonlySet<
 const redFirst = (isRed: ReadonlySet<string>) => (a: string, b: string) =>
   Number(isRed.has(b)) - Number(isRed.has(a)) || (a < b ? -1 : 1);
 
+const keyOf = ({ invariant_id, subject }: Pick<SeenRed, "invariant_id" | "subject">): string =>
+  JSON.stringify([invariant_id, subject]);
+
+/** What was last found of episodes that have ended. */
+export function seenEnded(before: Latest | null, endings: readonly Ending[]): SeenEnded[] {
+  if (before === null || endings.length === 0) return [];
+  const ended = new Map(before.ended?.map((one) => [`${one.since}${keyOf(one)}`, one]));
+  const red = new Map(before.red.map((one) => [keyOf(one), one]));
+  const { seen_at } = before;
+  return endings.flatMap(({ invariantId, subject, sinceMs, untilMs }): SeenEnded[] => {
+    const [since, key] = [formatInstant(sinceMs), keyOf({ invariant_id: invariantId, subject })];
+    const kept = ended.get(`${since}${key}`);
+    if (kept) return [kept];
+    const seen = since <= seen_at && seen_at < formatInstant(untilMs) ? red.get(key) : undefined;
+    return seen ? [{ ...seen, states: seen.states.slice(0, 1), since, seen_at }] : [];
+  });
+}
+
+/** What the first cycle found of a subject, of which a later one leaves the last state. */
+export const firstSight = (before: SeenRed | undefined, cycles: number): Sight | undefined =>
+  before?.first ??
+  (before && cycles === 2
+    ? { state: before.states[0] ?? null, violation_id: before.violation_id }
+    : undefined);
+
+/** Adds what the first cycle found, as long as no item of the episode has it. */
+function withFirst(states: InvariantStates, before: Latest | null): (red: SeenRed) => SeenRed {
+  const earlier = new Map(before?.red.map((one) => [keyOf(one), one]));
+  return (red) => {
+    const known = redSubjectOf(states[red.invariant_id], red.subject);
+    if (!before || !known?.episode || known.episode[4] || before.seen_at < formatInstant(known.sinceMs))
+      return red;
+    const first = firstSight(earlier.get(keyOf(red)), known.episode[0]);
+    return first ? { ...red, first } : red;
+  };
+}
+
 /** What was found of each red subject; of one that could not be looked at, what an earlier cycle found. */
 function seenReds(
   verdicts: readonly Verdict[],
@@ -89,8 +128,6 @@ function seenReds(
       }),
     ),
   );
-  const keyOf = (red: Pick<SeenRed, "invariant_id" | "subject">) =>
-    JSON.stringify([red.invariant_id, red.subject]);
   const isFound = new Set(found.map(keyOf));
   const left = new Set(
     Object.entries(states).flatMap(([invariant_id, { red }]) =>
@@ -105,18 +142,17 @@ function seenReds(
 
 /**
  * Makes what is kept of a full cycle, and ever smaller forms of it. Red agents are left out last.
- * @param states after the cycle
- * @param before what the last full cycle left
+ * @param plan the states after the cycle, and what the last full cycle left
  */
 export function* latestSizes(
   { gathered, judged, snapshotTime }: Finished,
-  states: InvariantStates,
-  before: Latest | null,
+  { states, latest: before, endings }: Pick<EpisodePlan, "states" | "latest" | "endings">,
   idOf: (finding: AnyFinding) => number | undefined,
   redact: (line: string) => string,
 ): Generator<Latest> {
   const { readings } = gathered;
-  const red = seenReds(judged, states, before, snapshotTime, idOf);
+  const red = seenReds(judged, states, before, snapshotTime, idOf).map(withFirst(states, before));
+  const ended = seenEnded(before, endings);
   const isRed = new Set(Object.values(states).flatMap((state) => Object.keys(state.red)));
   const agents = seenAgents(readings, isRed);
   const whole: Latest = {
@@ -124,6 +160,7 @@ export function* latestSizes(
     unread: unreadLines(readings, redact),
     agents,
     red,
+    ...(ended.length > 0 && { ended }),
     has_roster: readings.roster?.read === true && readings.roster.unlisted === undefined,
     left_out: 0,
   };
@@ -133,10 +170,11 @@ export function* latestSizes(
   yield { ...whole, agents: lean };
   const brief = red.map((one) => ({ ...one, states: one.states.slice(0, 1) }));
   yield { ...whole, agents: agents.map(plain), red: brief };
-  for (let most = Math.max(agents.length, red.length); most >= 1; most = Math.floor(most / 2)) {
-    const fewer = { ...whole, red: brief.slice(0, most), left_out: Math.max(0, agents.length - most) };
+  for (let most = Math.max(agents.length, red.length, ended.length); most >= 1; most = Math.floor(most / 2)) {
+    const sights = { red: brief.slice(0, most), ...(ended.length > 0 && { ended: ended.slice(-most) }) };
+    const fewer = { ...whole, ...sights, left_out: Math.max(0, agents.length - most) };
     yield { ...fewer, agents: lean.slice(0, most) };
     yield { ...fewer, agents: agents.slice(0, most).map(plain) };
   }
-  yield { ...whole, agents: [], red: [], left_out: agents.length };
+  yield { ...whole, agents: [], red: [], ended: [], left_out: agents.length };
 }

@@ -46,6 +46,7 @@ export const EMPTY_MEMORY: Memory = {
 };
 
 const MAX_SUBJECTS = 20_000;
+const FEW_ENDINGS = 500;
 
 const mapStates = (
   states: InvariantStates,
@@ -156,7 +157,12 @@ function* sizesOf(whole: Memory, recollections: readonly Recollection[]): Genera
     yield { ...memory, outbox: memory.outbox.map((one) => (isOld(one) ? terseEntry(one) : one)) };
   const terse = { ...memory, outbox: memory.outbox.map(terseEntry) };
   yield terse;
-  const keyless = { ...terse, states: mapStates(memory.states, withoutKeys) };
+  // What is red counts for more than an end that is not in its item yet: a reader sees that it is not open any more.
+  const few = { ...terse, ...(memory.endings && { endings: memory.endings.slice(-FEW_ENDINGS) }) };
+  yield few;
+  const unended = { ...terse, ...(memory.endings && { endings: [] }) };
+  yield unended;
+  const keyless = { ...unended, states: mapStates(memory.states, withoutKeys) };
   yield { ...keyless, states: mapStates(keyless.states, withSubjects(MAX_SUBJECTS)) };
   // A subject counts for more than the tally of its episode, which begins again.
   const bare = mapStates(keyless.states, withoutTallies);

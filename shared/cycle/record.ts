@@ -104,7 +104,7 @@ function evidenceOf(
   };
 }
 
-/** Writes episodes, then what was seen: the last state of an episode whose item could not be written is in the one before. */
+/** Writes what was seen, which keeps the sights of episodes without an item, and then the episodes, which may be many. */
 async function writeEpisodes(
   { store, redact }: Canary,
   finished: Finished,
@@ -113,11 +113,7 @@ async function writeEpisodes(
 ): Promise<void> {
   const { request, startedAtMs } = finished;
   const episodes = episodesToWrite(plan, finished, written, idOf);
+  if (!request.invariantIds)
+    await store.latest.write(latestSizes(finished, plan, idOf, redact), startedAtMs, signal);
   if (episodes.length > 0) await store.episodes.write(episodes, startedAtMs, signal);
-  if (request.invariantIds) return;
-  await store.latest.write(
-    latestSizes(finished, plan.states, plan.latest, idOf, redact),
-    startedAtMs,
-    signal,
-  );
 }

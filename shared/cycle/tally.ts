@@ -41,7 +41,8 @@ function foundBySubject(verdict: Verdict): Map<string, Found> {
 
 function next(before: Tally, { value, severity }: Found, nowMs: number): Tally {
   const [cycles, peak, peakAtMs, worst, ...marks] = before;
-  const most: [number, number] = value > peak ? [value, nowMs] : [peak, peakAtMs];
+  // Of equal ones the newest: one that has no size gets worse by lasting.
+  const most: [number, number] = value >= peak ? [value, nowMs] : [peak, peakAtMs];
   return [cycles + 1, ...most, Math.min(worst, severity), ...marks];
 }
 
@@ -49,13 +50,14 @@ function next(before: Tally, { value, severity }: Found, nowMs: number): Tally {
  * Counts a cycle in each episode that it found. One that it could not look at stays as it is.
  * @param prior the states before the cycle
  * @param after the states after it
+ * @param atMs the snapshot's time
  * @param isOnRoster null where that is not known
  */
 export function withTallies(
   prior: InvariantStates,
   after: InvariantStates,
   verdicts: readonly Verdict[],
-  nowMs: number,
+  atMs: number,
   isOnRoster: (subject: string) => boolean | null,
 ): InvariantStates {
   const judged = verdicts.filter(({ status }) => status !== "unknown");
@@ -68,8 +70,8 @@ export function withTallies(
       const here = found.get(subject);
       const before = redSubjectOf(prior[id], subject)?.episode;
       if (!here) return [subject, one];
-      const first: Tally = [0, 0, nowMs, here.severity, false, isOnRoster(subject)];
-      return [subject, { ...one, episode: next(before ?? first, here, nowMs) }];
+      const first: Tally = [0, 0, atMs, here.severity, false, isOnRoster(subject)];
+      return [subject, { ...one, episode: next(before ?? first, here, atMs) }];
     });
     return [[id, { ...state, red: Object.fromEntries(red) }]];
   });

@@ -1,6 +1,7 @@
 /** How the item of an episode, the memory and the agents as last seen come together for a reader. Pure. */
 import type { Memory } from "../cycle/memory.ts";
 import { findInvariant } from "../invariants/index.ts";
+import { formatInstant, MINUTE_MS } from "../time.ts";
 import type { EpisodeRecord } from "../wire/schemas.ts";
 import {
   type EpisodeName,
@@ -12,6 +13,9 @@ import {
 } from "./episode.ts";
 import type { Latest } from "./latest.ts";
 import { type Item, isExpired } from "./requests.ts";
+
+/** Longer than from the begin of a cycle to the time at which each reader sees its memory. */
+const AHEAD_MS = 10 * MINUTE_MS;
 
 /** The episode that an item holds. */
 export const storedOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item) =>
@@ -37,20 +41,29 @@ export function readerOf(memory: Memory, latest: Latest | null): EpisodeReader {
     const isUnseen = seen.get(JSON.stringify([invariantId, subject]))?.is_unseen === true;
     return state?.blindSinceMs != null || isUnseen ? "unseen" : null;
   };
-  const withRead = (stored: StoredEpisode, isKnownOpen: boolean): EpisodeRecord => {
+  // It was written by a cycle that the memory, which is read first, does not know yet.
+  const isAhead = ({ recorded_at }: StoredEpisode, nowMs: number): boolean =>
+    memory.lastFullCycle !== null &&
+    recorded_at > formatInstant(memory.lastFullCycle.atMs) &&
+    recorded_at > formatInstant(nowMs - AHEAD_MS);
+  const withRead = (stored: StoredEpisode, isKnownOpen: boolean, nowMs: number): EpisodeRecord => {
     const { invariant_id: invariantId, subject } = stored;
     const name = { invariantId, subject, sinceMs: Date.parse(stored.since) };
-    const isOpen = stored.until === null && (isKnownOpen || isOnlyCounted(memory.states, name));
+    const isOpen =
+      stored.until === null && (isKnownOpen || isOnlyCounted(memory.states, name) || isAhead(stored, nowMs));
     const now = isKnownOpen ? seen.get(JSON.stringify([invariantId, subject])) : undefined;
     const last_state = now?.states[0] ?? stored.last_state;
-    const { recorded_at, ...fields } = stored;
+    const { recorded_at, peak, ...fields } = stored;
+    const words = wordsOf(invariantId, last_state);
+    const isWorstNow = now !== undefined && !now.is_unseen && peak.at === latest?.seen_at;
     return {
       ...fields,
       ...(!isOpen && stored.until === null && { until: recorded_at, ended: "unknown" as const }),
       last_state,
       last_violation_id: now?.violation_id ?? stored.last_violation_id,
       held: heldBy({ ...name, isOpen }),
-      words: wordsOf(invariantId, last_state),
+      words,
+      peak: isWorstNow ? { ...peak, words } : peak,
     };
   };
   return {
@@ -60,8 +73,8 @@ export function readerOf(memory: Memory, latest: Latest | null): EpisodeReader {
       ),
     read(item, known, nowMs) {
       const stored = item && storedOf(item);
-      if (known) return withRead(withKnown(known, stored), known.ending === null);
-      return stored && !isExpired(item, nowMs) ? withRead(stored, false) : null;
+      if (known) return withRead(withKnown(known, stored), known.ending === null, nowMs);
+      return stored && !isExpired(item, nowMs) ? withRead(stored, false, nowMs) : null;
     },
   };
 }

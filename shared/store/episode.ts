@@ -112,13 +112,14 @@ const endedBy = ({ isGone, episode }: Ending): EpisodeRecord["ended"] =>
 export function withKnown(known: KnownEpisode, stored: StoredEpisode = unrecorded(known)): StoredEpisode {
   const { episode, ending } = known;
   const [cycles = 0, peak = 0, peakAtMs = known.sinceMs] = episode ?? [];
-  const isHigher = peak > stored.peak.value;
+  const at = formatInstant(peakAtMs);
+  const isOther = peak > stored.peak.value || (peak === stored.peak.value && at > stored.peak.at);
   return {
     ...stored,
     // A tally that had no place in the memory has begun again.
     cycles: Math.max(stored.cycles, cycles),
     severity: episode ? worse(severityIn(episode), stored.severity) : stored.severity,
-    peak: isHigher ? { at: formatInstant(peakAtMs), value: peak, words: null } : stored.peak,
+    peak: isOther ? { at, value: peak, words: null } : stored.peak,
     ...(ending && { until: formatInstant(ending.untilMs), ended: endedBy(ending) }),
   };
 }

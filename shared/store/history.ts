@@ -1,7 +1,7 @@
 /** What earlier cycles left: their records, their violations, and counters, as API and pages list them. */
 import { QueryCommand, type QueryCommandInput } from "@aws-sdk/lib-dynamodb";
 import type { Severity, Tier } from "../invariants/invariant.ts";
-import { formatInstant } from "../time.ts";
+import { formatInstant, HOUR_MS } from "../time.ts";
 import { bytesOf, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
 import type { CycleOutline, CyclePointRecord, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
@@ -79,12 +79,19 @@ export const historyOf = (table: Table): History => ({
   getCycle: (snapshotTime, nowMs) => getCycle(table, snapshotTime, nowMs),
 });
 
+/** Requests to the days of one page. A filter may leave nothing of a day of a hundred thousand items. */
+const MAX_REQUESTS = 20;
+/** Violations get their ids in the order of their cycles, but for cycles that overlap: by less than this. */
+const OVERLAP_MS = HOUR_MS;
+
 interface DayListing<T> {
   /** The days to look at, newest first. */
   readonly days: Iterable<string>;
   readonly prefix: string;
   /** Narrows the query of a day. */
   readonly filter?: Pick<QueryCommandInput, "FilterExpression" | "ExpressionAttributeValues">;
+  /** Says that nothing after this item is to be listed. */
+  isEnd?(item: Item): boolean;
   /** Returns null for an item that is not to be listed. */
   read(item: Item): T | null;
 }
@@ -92,10 +99,13 @@ interface DayListing<T> {
 /** A page of a list is an answer of a function, however large its items are. */
 const MAX_PAGE_BYTES = 0.8 * MAX_ANSWER_BYTES;
 
-/** Newest first over the days, from the cursor's item on; one query for each day that is reached. */
+/**
+ * Newest first over the days, from the cursor's item on; one query for each day that is reached. Where the requests of a page
+ * are used up, the page ends where it is: it may be empty, and still have a cursor.
+ */
 async function listByDay<T extends object>(
   table: Table,
-  { days, prefix, filter, read }: DayListing<T>,
+  { days, prefix, filter, isEnd, read }: DayListing<T>,
   limit: number,
   cursor: string | null,
 ): Promise<ListPage<T>> {
@@ -103,10 +113,11 @@ async function listByDay<T extends object>(
   const items: T[] = [];
   let bytes = 0;
   let last = "";
+  let requests = 0;
   for (const day of days) {
     if (fromDay !== null && day > fromDay) continue;
     const inDay = day === fromDay ? before : null;
-    const pages = table.query({
+    const pages = table.pages({
       ...filter,
       ExpressionAttributeValues: {
         ":pk": `${prefix}#${day}`,
@@ -115,16 +126,23 @@ async function listByDay<T extends object>(
       },
       KeyConditionExpression: `pk = :pk${inDay ? " AND sk < :before" : ""}`,
       ScanIndexForward: false,
-      Limit: Math.max(limit, 100),
+      // DynamoDB counts what the filter leaves out too.
+      ...(!filter && { Limit: Math.max(limit, 100) }),
     });
-    for await (const item of pages) {
-      const value = read(item);
-      if (value === null) continue;
-      bytes += bytesOf(value);
-      const isFull = items.length === limit || bytes > MAX_PAGE_BYTES;
-      if (isFull && items.length > 0) return { items, cursor: last };
-      items.push(value);
-      last = encodeCursor(day, String(item.sk));
+    for await (const page of pages) {
+      requests += 1;
+      for (const item of page.items) {
+        if (isEnd?.(item)) return { items, cursor: null };
+        const value = read(item);
+        if (value === null) continue;
+        bytes += bytesOf(value);
+        const isFull = items.length === limit || bytes > MAX_PAGE_BYTES;
+        if (isFull && items.length > 0) return { items, cursor: last };
+        items.push(value);
+        last = encodeCursor(day, String(item.sk));
+      }
+      if (page.lastKey && requests >= MAX_REQUESTS)
+        return { items, cursor: encodeCursor(day, String(page.lastKey.sk)) };
     }
   }
   return { items, cursor: null };
@@ -140,20 +158,25 @@ async function listViolations(
   const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
   // Only days that have violations are asked for: the counters know them.
   const days = (await stats(table, range)).map((s) => s.day).reverse();
+  const wanted = [
+    "snapshot_time BETWEEN :start AND :end",
+    "expires_at > :now",
+    ...given.map(([name]) => `${name} = :${name}`),
+  ].join(" AND ");
+  const endsBefore = formatInstant(Math.max(0, range.startMs - OVERLAP_MS));
   const filter = {
-    FilterExpression: [
-      "snapshot_time BETWEEN :start AND :end",
-      "expires_at > :now",
-      ...given.map(([name]) => `${name} = :${name}`),
-    ].join(" AND "),
+    // What is too old is read too: it says where to stop.
+    FilterExpression: `snapshot_time < :ends OR (${wanted})`,
     ExpressionAttributeValues: {
+      ":ends": endsBefore,
       ":start": formatInstant(range.startMs),
       ":end": formatInstant(range.endMs),
       ":now": Math.floor(range.nowMs / 1000),
       ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
     },
   };
-  return listByDay(table, { days, prefix: "VIOLATION", filter, read: readViolation }, limit, cursor);
+  const isEnd = (item: Item) => item.snapshot_time < endsBefore;
+  return listByDay(table, { days, prefix: "VIOLATION", filter, isEnd, read: readViolation }, limit, cursor);
 }
 
 async function getViolation(table: Table, id: number, nowMs: number): Promise<ViolationRecord | null> {

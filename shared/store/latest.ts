@@ -19,6 +19,22 @@ export interface SeenRed {
   readonly states: readonly ViolationRecord["observed_state"][];
   /** An earlier cycle found this; the last full one could not look at all of it. */
   readonly is_unseen?: true;
+  /** What the first cycle found, where its episode has no item yet and later ones found it too. */
+  readonly first?: Sight;
+}
+
+/** A state that was found, and the id of its violation. */
+export interface Sight {
+  readonly state: ViolationRecord["observed_state"] | null;
+  readonly violation_id: number | null;
+}
+
+/** What was last found of an episode that has ended, and whose item is not known to say so. */
+export interface SeenEnded extends SeenRed {
+  /** When it began. */
+  readonly since: string;
+  /** When it was found. */
+  readonly seen_at: string;
 }
 
 export interface Latest {
@@ -26,6 +42,8 @@ export interface Latest {
   readonly unread: readonly string[];
   readonly agents: readonly SeenAgent[];
   readonly red: readonly SeenRed[];
+  /** Absent in an item of an older version. */
+  readonly ended?: readonly SeenEnded[];
   /** Whether the roster was read whole. */
   readonly has_roster: boolean;
   /** How many agents have no place in `agents`. */

@@ -16,9 +16,18 @@ const LONGEST_PAUSE_MS = 3_000;
 // biome-ignore lint/suspicious/noExplicitAny: the SDK types attributes so; who reads an item knows its shape.
 export type Item = Record<string, any>;
 
+/** What one request of a query gives. */
+export interface QueryPage {
+  readonly items: readonly Item[];
+  /** The key after which the next page starts; undefined at the end. */
+  readonly lastKey: Item | undefined;
+}
+
 export interface Table {
   readonly client: DynamoDBDocumentClient;
   readonly name: string;
+  /** The pages of a query. */
+  pages(input: Omit<QueryCommandInput, "TableName">, signal?: AbortSignal): AsyncGenerator<QueryPage>;
   /** The items of all pages of a query. @param signal ends it */
   query(input: Omit<QueryCommandInput, "TableName">, signal?: AbortSignal): AsyncGenerator<Item>;
   /**
@@ -29,7 +38,7 @@ export interface Table {
   /**
    * Writes all items, in batches. What DynamoDB leaves unwritten or throttles is sent again until it is written.
    * @param signal ends the tries
-   * @throws where some could not be written
+   * @throws where some could not be written; where DynamoDB refused them, all others are
    */
   write(items: readonly Item[], signal: AbortSignal): Promise<void>;
 }
@@ -52,19 +61,36 @@ export function openTable(client: DynamoDBDocumentClient, name: string): Table {
       await pause(Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt), signal);
     }
   };
+  async function* pages(
+    input: Omit<QueryCommandInput, "TableName">,
+    signal?: AbortSignal,
+  ): AsyncGenerator<QueryPage> {
+    let start: Item | undefined;
+    do {
+      const page: { Items?: Item[] | undefined; LastEvaluatedKey?: Item | undefined } = await client.send(
+        new QueryCommand({ TableName: name, ...input, ...(start && { ExclusiveStartKey: start }) }),
+        { ...(signal && { abortSignal: signal }) },
+      );
+      start = page.LastEvaluatedKey;
+      yield { items: page.Items ?? [], lastKey: start };
+    } while (start);
+  }
+  /** Writes a batch. One item that is refused must not keep the others out: then each is written alone. */
+  const writeWhatIsTaken = async (items: readonly Item[], signal: AbortSignal): Promise<void> => {
+    try {
+      await writeBatch(items, signal);
+    } catch (error) {
+      if (items.length === 1 || !isRefused(error)) throw error;
+      const written = await Promise.allSettled(items.map((item) => writeBatch([item], signal)));
+      for (const one of written) if (one.status === "rejected") throw one.reason;
+    }
+  };
   return {
     client,
     name,
+    pages,
     async *query(input, signal) {
-      let start: Item | undefined;
-      do {
-        const page: { Items?: Item[] | undefined; LastEvaluatedKey?: Item | undefined } = await client.send(
-          new QueryCommand({ TableName: name, ...input, ...(start && { ExclusiveStartKey: start }) }),
-          { ...(signal && { abortSignal: signal }) },
-        );
-        yield* page.Items ?? [];
-        start = page.LastEvaluatedKey;
-      } while (start);
+      for await (const { items } of pages(input, signal)) yield* items;
     },
     async get(pk, sk, { isConsistent } = { isConsistent: false }) {
       const key = { TableName: name, Key: { pk, sk }, ConsistentRead: isConsistent };
@@ -74,8 +100,15 @@ export function openTable(client: DynamoDBDocumentClient, name: string): Table {
       const batches = Array.from({ length: Math.ceil(items.length / BATCH_ITEMS) }, (_, i) =>
         items.slice(i * BATCH_ITEMS, (i + 1) * BATCH_ITEMS),
       );
+      const refusals: unknown[] = [];
+      const writeOrNote = (batch: readonly Item[]) =>
+        writeWhatIsTaken(batch, signal).catch((error) => {
+          if (!isRefused(error)) throw error;
+          refusals.push(error);
+        });
       for (let i = 0; i < batches.length; i += BATCHES_AT_ONCE)
-        await Promise.all(batches.slice(i, i + BATCHES_AT_ONCE).map((batch) => writeBatch(batch, signal)));
+        await Promise.all(batches.slice(i, i + BATCHES_AT_ONCE).map(writeOrNote));
+      if (refusals.length > 0) throw refusals[0];
     },
   };
 }
@@ -83,6 +116,10 @@ export function openTable(client: DynamoDBDocumentClient, name: string): Table {
 /** Whether the SDK gave up on a request that DynamoDB may take later. */
 const isThrottled = ({ name }: Error): boolean =>
   ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"].includes(name);
+
+/** Whether DynamoDB will never take it: an item is too large, or a key too long. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof Error && ["ValidationException", "ItemSizeLimitExceeded"].includes(error.name);
 
 /** Waits. @throws the signal's reason, as soon as it is aborted */
 const pause = (ms: number, signal: AbortSignal) =>

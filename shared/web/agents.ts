@@ -91,8 +91,14 @@ export async function readAgent(
   }
   return {
     ...UNSEEN,
-    // Where the roster was read whole and every agent of it is listed, one that is not listed is not on it.
-    ...(!agent && latest?.left_out === 0 && latest.has_roster ? { on_roster: false } : {}),
+    // Where the roster was read whole and every agent of it is listed, one that is not listed was not on it. One of which
+    // something became red since may be new.
+    ...(!agent &&
+    latest?.left_out === 0 &&
+    latest.has_roster &&
+    !red.some(({ since }) => since > latest.seen_at)
+      ? { on_roster: false }
+      : {}),
     ...agent,
     name,
     seen_at: latest?.seen_at ?? null,

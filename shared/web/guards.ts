@@ -13,7 +13,7 @@ const MAX_FORM_BYTES = 16 * 1024;
 /** Answers with a page that says what went wrong. */
 export type Problem = (
   c: PageContext,
-  status: 403 | 404 | 413 | 500 | 502 | 503 | 504,
+  status: 403 | 404 | 413 | 422 | 500 | 502 | 503 | 504,
   title: string,
   text: string,
 ) => Response | Promise<Response>;

@@ -1,6 +1,7 @@
 /** The site: pages, the actions of their forms, the badge and the assets. */
 import { Hono } from "hono";
 import { BadCursor } from "../store/cursor.ts";
+import { parseTimestamp } from "../time.ts";
 import { registerRunCycleForm } from "./actions/run-cycle.ts";
 import { registerSilenceForms } from "./actions/silences.ts";
 import { requireSignature } from "./auth.ts";
@@ -16,6 +17,10 @@ import { createSessions } from "./session.ts";
 import type { Site } from "./site-context.ts";
 import { ASSETS, ICONS } from "./ui/assets.ts";
 import { renderProblem } from "./ui/problem.tsx";
+
+/** The parameters of pages that are instants. */
+const TIMES = ["until", "since", "before"];
+const TIME_WORDS = "give an ISO 8601 time, such as 2026-11-23T10:30:00Z";
 
 type RegisterPages = (app: Hono<PageEnv>, site: Site) => void;
 
@@ -68,7 +73,10 @@ function registerPage(page: Page): RegisterPages {
       c.set("viewer", viewer);
       const [name = ""] = Object.values<string>(c.req.param());
       const query = (parameter: string) => c.req.query(parameter);
+      const bad = TIMES.find((parameter) => query(parameter) && parseTimestamp(query(parameter)!) === null);
+      if (bad) return problem(c, 422, "There is no such time", `${bad}: ${TIME_WORDS}.`);
       const html = await page.render({ view, viewer, name, query, notice: noticeIn(query), input: null });
+      if (typeof html !== "string" && "location" in html) return c.redirect(html.location, 302);
       return typeof html === "string" ? showPage(c, html) : problem(c, 404, html.title, html.text);
     });
 }

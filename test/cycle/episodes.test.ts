@@ -135,6 +135,47 @@ describe("what a red fleet costs", () => {
   });
 });
 
+describe("a store that takes no items for a while", () => {
+  test("keeps the first, the last and the worst of what ends meanwhile, and of what goes on", async () => {
+    const canary = await canaryOf();
+    canary.stateFails("episodes.write");
+    canary.set(leaks({ alpha: 1, beta: 1 }));
+    await canary.cycle();
+    canary.set(leaks({ alpha: 3, beta: 2 }));
+    await canary.cycle();
+    canary.set(leaks({ alpha: 3, beta: 1 }));
+    await canary.cycle();
+    canary.set(leaks({ beta: 3 }));
+    await canary.cycle();
+    await canary.cycle();
+    canary.stateRecovers();
+    await canary.cycle();
+    await canary.cycle();
+    const stored = (await list(canary, { invariantId: "S-01" })).map((e) => [
+      e.subject,
+      e.ended,
+      e.first_state?.in_redis_only,
+      [e.last_state?.in_redis_only].flat().length,
+      [e.peak.value, e.peak.words === e.words],
+    ]);
+    expect(stored.sort()).toEqual([
+      ["alpha", "recovered", ["alpha-0"], 3, [3, true]],
+      ["beta", null, ["beta-0"], 3, [3, true]],
+    ]);
+  });
+});
+
+test("a reader whose memory is older than an item takes its episode for open", async () => {
+  const canary = await canaryOf();
+  await canary.cycle();
+  const before = await canary.memory();
+  canary.set(leaks({ alpha: 1 }));
+  await canary.cycle();
+  const filter = { startMs: 0, endMs: canary.now(), nowMs: canary.now(), invariantId: "S-01" };
+  const { items } = await canary.store.episodes.list(filter, 9, null, { memory: before, latest: null });
+  expect(items.map(({ until, ended }) => [until, ended])).toEqual([[null, null]]);
+});
+
 describe("what the memory can't say", () => {
   const redOf = async (canary: ScriptedCanary) => {
     canary.set(leaks({ alpha: 1 }));

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { makeAlert, type Pending } from "../../shared/alerts/alert.ts";
 import { type InvariantState, NEVER_JUDGED } from "../../shared/alerts/state.ts";
-import { type Memory, memorySizes } from "../../shared/cycle/memory.ts";
+import { EMPTY_MEMORY, type Memory, memorySizes } from "../../shared/cycle/memory.ts";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import { recollectionsOf } from "../../shared/recall/index.ts";
 import { decodeMemory, encodeMemory } from "../../shared/store/memory-codec.ts";
@@ -143,4 +143,24 @@ test("texts of any length in any number fit, every red stays red, and no alert i
     }),
     { numRuns: 10, examples: [[EVERYTHING], [{ ...EVERYTHING, isWide: false }]] },
   );
+});
+
+test("what has ended gives way to what is red: 5,000 ends with long names beside 200 red subjects", () => {
+  const text = textsOf(false);
+  const tally = [12, 1, START_MS, 0, true, true] as const;
+  const endings = times(5_000, () => ({
+    invariantId: "S-01",
+    subject: text(200),
+    sinceMs: START_MS,
+    untilMs: START_MS + 60_000,
+    episode: tally,
+  }));
+  const red = Object.fromEntries(
+    times(200, () => [text(200), { sinceMs: START_MS, keys: ["redis:x"], announced: true, episode: tally }]),
+  );
+  const states = { "S-02": { ...NEVER_JUDGED, status: "red" as const, sinceMs: START_MS, red } };
+  const whole: Memory = { ...EMPTY_MEMORY, states, endings };
+  const kept = decodeMemory(encodeMemory(memorySizes(whole, [])));
+  expect(kept.states["S-02"]!.red).toEqual(red);
+  expect(kept.endings).toEqual(endings.slice(-500));
 });

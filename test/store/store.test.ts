@@ -1,5 +1,10 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import { BatchWriteCommand, type DynamoDBDocumentClient, PutCommand } from "@aws-sdk/lib-dynamodb";
+import {
+  BatchWriteCommand,
+  type DynamoDBDocumentClient,
+  PutCommand,
+  type QueryCommandInput,
+} from "@aws-sdk/lib-dynamodb";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
@@ -747,5 +752,67 @@ describe("DynamoDB takes only a part of a batch", () => {
     deadline.abort(new Error("no answer within 12000 ms"));
     await failed;
     expect(batches.length).toBeGreaterThan(2);
+  });
+
+  test("an item that is refused keeps none of the others out, and the cycle hears of it", async () => {
+    const taken: string[] = [];
+    const client = {
+      send: async ({ input }: { input: BatchWriteCommand["input"] }) => {
+        const requests = Object.values(input.RequestItems!).flat();
+        if (requests.some(({ PutRequest }) => PutRequest!.Item!.subject === "agent-3"))
+          throw Object.assign(new Error("Item size has exceeded"), { name: "ValidationException" });
+        taken.push(...requests.map(({ PutRequest }) => String(PutRequest!.Item!.sk)));
+        return {};
+      },
+    };
+    const store = dynamoStore(client as unknown as DynamoDBDocumentClient, "t");
+    await expect(store.evidence.write(evidence(260), START_MS, NO_DEADLINE)).rejects.toThrow("Item size");
+    expect(new Set(taken).size).toBe(260);
+  });
+});
+
+describe("a filter that leaves little of many violations", () => {
+  const endless = () => {
+    const queries: QueryCommandInput[] = [];
+    const client = {
+      send: async ({ input }: { input: QueryCommandInput }) => {
+        queries.push(input);
+        if (input.ExpressionAttributeValues![":pk"] === "STATS")
+          return { Items: [{ pk: "STATS", sk: "2026-11-23", expires_at: 9e9 }] };
+        return { Items: [], LastEvaluatedKey: { pk: "VIOLATION#2026-11-23", sk: `${9e9 - queries.length}` } };
+      },
+    };
+    return { queries, store: dynamoStore(client as unknown as DynamoDBDocumentClient, "t") };
+  };
+  const filter = { startMs: 0, endMs: START_MS, nowMs: START_MS, subject: "ruby" };
+
+  test("a page ends after some requests of a megabyte each, also where it is empty, and the next goes on", async () => {
+    const { store, queries } = endless();
+    const { items, cursor } = await store.history.listViolations(filter, 20, null);
+    expect([items, queries.length]).toEqual([[], 21]);
+    expect(queries.at(-1)!.Limit).toBeUndefined();
+    await store.history.listViolations(filter, 20, cursor);
+    expect(queries[22]!.ExpressionAttributeValues).toMatchObject({ ":before": `${9e9 - 21}` });
+  });
+
+  test("what is older than the time asked for ends it: a day has the ids of a thousand cycles", async () => {
+    const asked: QueryCommandInput[] = [];
+    const hour = (n: number) => formatInstant(START_MS - n * HOUR_MS);
+    const client = {
+      send: async ({ input }: { input: QueryCommandInput }) => {
+        asked.push(input);
+        if (input.ExpressionAttributeValues![":pk"] === "STATS")
+          return { Items: [{ pk: "STATS", sk: "2026-11-23", expires_at: 9e9 }] };
+        const Items = [
+          { sk: "2", snapshot_time: hour(0) },
+          { sk: "1", snapshot_time: hour(9) },
+        ];
+        return { Items, LastEvaluatedKey: { pk: "x", sk: "1" } };
+      },
+    };
+    const store = dynamoStore(client as unknown as DynamoDBDocumentClient, "t");
+    const since = { ...filter, startMs: START_MS - HOUR_MS };
+    const { items, cursor } = await store.history.listViolations(since, 20, null);
+    expect([items.length, cursor, asked.length]).toEqual([1, null, 2]);
   });
 });

@@ -154,6 +154,44 @@ describe("an agent", () => {
     expect(invariant).not.toContain("Red now");
   });
 
+  test("each link of its page and of its invariant leads somewhere, also where a cycle has to wait for its lease", async () => {
+    const { ask, canary, logged } = await signedIn();
+    canary.stateCalls("lease.acquire", async (...args: Parameters<typeof canary.store.lease.acquire>) => {
+      canary.advance(1_234);
+      return canary.store.lease.acquire(...args);
+    });
+    canary.set(leak("alpha"));
+    await canary.cycle();
+    canary.set({ slots: slotsOf({ alpha: [slot("e-1"), slot("e-2")] }) });
+    await canary.cycle();
+    canary.set(leak("beta"));
+    await canary.cycle();
+    for (const path of ["/agents/alpha", "/invariants/S-01"]) {
+      const { text } = await ask(path);
+      const main = text.split("<main")[1]!;
+      const hrefs = new Set([...main.matchAll(/ href="([^"#]+)/g)].map(([, href]) => unescaped(href!)));
+      expect([...hrefs].filter((href) => href.startsWith("/cycles/")).length).toBeGreaterThan(1);
+      for (const href of hrefs) {
+        const first = await ask(href);
+        const { status } = first.location?.startsWith("/cycles/") ? await ask(first.location) : first;
+        expect([path, href, status]).toEqual([path, href, 200]);
+      }
+    }
+    // What a cycle's start leads to is that cycle, and not the one after it.
+    expect((await ask(`/cycles/${new Date(canary.now() + 1).toISOString()}`)).status).toBe(404);
+    expect(logged).toEqual([]);
+  });
+
+  test("of one that appeared after the last full cycle nobody knows yet whether it is on the roster", async () => {
+    const { ask, canary } = await signedIn();
+    await canary.cycle();
+    canary.set({ ...leak("gamma"), roster: rosterOf({ alpha: {}, gamma: {} }) });
+    await canary.cycle("S-01");
+    expect(textOf((await ask("/agents/gamma")).text)).toContain("Whether it is on the roster is not known");
+    await canary.cycle();
+    expect(textOf((await ask("/agents/gamma")).text)).toContain("On the roster");
+  });
+
   test("one that is gone from the roster keeps its page; a name that never was has none", async () => {
     const { ask, canary } = await signedIn();
     canary.set(leak("beta"));
@@ -196,6 +234,23 @@ describe("an agent", () => {
     );
     expect((await ask("/agents?page=9999")).status).toBe(200);
   });
+});
+
+test("an address with a time that is none, and a badge with a parameter, are refused by name", async () => {
+  const { ask, canary } = await signedIn();
+  await canary.cycle();
+  for (const address of ["/cycles?until=yesterday", "/cycles?since=x", "/invariants/S-01?before=1"]) {
+    const { status, text } = await ask(address);
+    const [, name] = /\?(\w+)=/.exec(address)!;
+    expect([address, status]).toEqual([address, 422]);
+    expect(textOf(text)).toContain(`${name}: give an ISO 8601 time`);
+  }
+  expect((await ask("/badge.svg")).status).toBe(200);
+  const badge = await ask("/badge.svg?style=flat");
+  expect([badge.status, JSON.parse(badge.text).detail]).toEqual([
+    422,
+    "unknown query parameter: style; this route takes none",
+  ]);
 });
 
 describe("the morning after", () => {

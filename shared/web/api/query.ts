@@ -28,7 +28,11 @@ export const pageQuery = (defaultLimit: number) => ({
     .transform(Number)
     .openapi({ type: "integer", minimum: 1, maximum: 1000, default: defaultLimit })
     .default(defaultLimit),
-  cursor: z.string().min(1).optional().openapi({ description: "next_cursor of the page before" }),
+  cursor: z
+    .string()
+    .min(1)
+    .optional()
+    .openapi({ description: "next_cursor of the page before, which may be empty" }),
 });
 
 /** The name of a subject. A name copied out of an alert in Slack may have zero-width spaces in it. */

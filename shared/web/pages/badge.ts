@@ -1,8 +1,9 @@
 /** The badge: the state as a small picture, for a README or a dashboard. */
 import type { Hono, MiddlewareHandler } from "hono";
 import { html } from "hono/html";
+import { cut } from "../../text.ts";
 import { bearerOf, requireSignature, unauthorized } from "../auth.ts";
-import { failureLine } from "../errors.ts";
+import { errorResponse, failureLine } from "../errors.ts";
 import type { Site } from "../site-context.ts";
 import { healthOf, readSummary, type SummaryHealth } from "../summary.ts";
 import { STATES } from "../ui/states.ts";
@@ -12,6 +13,7 @@ import type { PageEnv } from "./page.ts";
 /** The approximate width in most fonts: the browser fits the text into it. */
 const widthOf = (text: string) => Math.round([...text].length * 6.6);
 const PADDING = 6;
+const MAX_NAME = 60;
 
 /** Draws an SVG 20 px high: the environment on the left, its state on the right. */
 async function renderBadge(environment: string, { state, text }: SummaryHealth): Promise<string> {
@@ -34,6 +36,11 @@ const mayBadge =
 export function registerBadge(app: Hono<PageEnv>, site: Site): void {
   const { view, publicBadge, log } = site;
   app.get("/badge.svg", mayBadge(site), async (c) => {
+    const [unknown] = Object.keys(c.req.query());
+    if (unknown !== undefined) {
+      const detail = `unknown query parameter: ${cut(unknown, MAX_NAME)}; this route takes none`;
+      return errorResponse(c, 422, "invalid_request", detail);
+    }
     const health = await readSummary(view).then(healthOf, (error: Error) => {
       log(failureLine(c, error));
       return { state: "unknown", text: "unknown" } as const;

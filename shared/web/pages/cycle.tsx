@@ -1,10 +1,11 @@
 /** The page of one cycle. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { INVARIANTS } from "../../invariants/index.ts";
-import { formatInstant, parseTimestamp } from "../../time.ts";
-import type { CycleRecord } from "../../wire/schemas.ts";
+import type { Neighbours as Cycles } from "../../store/history.ts";
+import { formatInstant, MINUTE_MS, parseTimestamp } from "../../time.ts";
+import type { CycleRecord, ViolationRecord } from "../../wire/schemas.ts";
 import { checkedWords } from "../describe-status.ts";
-import { readSummary, SHOWN_STATES } from "../summary.ts";
+import { readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";
 import { InvariantLink, Name, Names, Off, Sentence, State, ViolationList, When } from "../ui/parts.tsx";
@@ -16,11 +17,25 @@ import type { Page, PageRequest } from "./page.ts";
 const MAX_NAMES = 8;
 const MAX_VIOLATIONS = 25;
 const MAX_LISTED = 10;
+/** Longer than a cycle waits for its lease, and shorter than the time between two cycles. */
+const MAX_LEASE_MS = MINUTE_MS;
 
-type CycleData = NonNullable<Awaited<ReturnType<typeof readCycleData>>>;
+interface CycleData {
+  readonly summary: Summary;
+  readonly cycle: CycleRecord;
+  readonly violations: readonly ViolationRecord[];
+  readonly neighbours: Cycles;
+}
 
-/** Reads one cycle and its neighbours in a handful of requests. Null if there is none, or it is older than 90 days. */
-async function readCycleData(view: CanaryView, atMs: number) {
+/**
+ * Reads one cycle and its neighbours in a handful of requests. The instants of episodes and alerts are those at which a cycle
+ * began: what it is recorded under comes a little later.
+ * @returns the address of the cycle that ran at that instant; null if there is none, or it is older than 90 days
+ */
+async function readCycleData(
+  view: CanaryView,
+  atMs: number,
+): Promise<CycleData | { readonly location: string } | null> {
   const { history } = view.store;
   const nowMs = view.now();
   const time = formatInstant(atMs);
@@ -29,7 +44,10 @@ async function readCycleData(view: CanaryView, atMs: number) {
     history.getCycle(time, nowMs),
     history.neighbours(time, nowMs),
   ]);
-  if (!cycle) return null;
+  if (!cycle) {
+    const { next } = neighbours;
+    return next !== null && Date.parse(next) - atMs <= MAX_LEASE_MS ? { location: `/cycles/${next}` } : null;
+  }
   const firstIds = Object.values(cycle.found ?? {}).flatMap(({ first_violation_id: id }) => id ?? []);
   const most = Math.min(cycle.violation_count, MAX_VIOLATIONS);
   const violations =
@@ -185,7 +203,7 @@ export const cyclePage: Page = {
   async render(request) {
     const atMs = parseTimestamp(request.name);
     const data = atMs === null ? null : await readCycleData(request.view, atMs);
-    if (data) return renderCyclePage(data, request);
+    if (data) return "cycle" in data ? renderCyclePage(data, request) : data;
     const text = "No cycle was recorded at that time, or it is older than 90 days.";
     return { title: "There is no such cycle", text };
   },

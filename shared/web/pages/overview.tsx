@@ -28,6 +28,9 @@ import type { CanaryView } from "../view.ts";
 import type { Page, PageRequest } from "./page.ts";
 
 const MAX_NAMES = 8;
+/** Where more than five rows are red, the page says less of each. */
+const MANY_RED = 5;
+const FEW_NAMES = 2;
 /** As many causes as the line on what is blind names. */
 const MAX_CAUSES = 5;
 
@@ -68,8 +71,8 @@ function Verdict({ summary }: { summary: Summary }) {
   );
 }
 
-/** @param isExplained the line above all rows says why it is blind */
-function RowWords({ row, isExplained }: { row: InvariantRow; isExplained: boolean }) {
+/** @param names how many it names. @param isExplained the line above all rows says why it is blind */
+function RowWords({ row, isExplained, names }: { row: InvariantRow; isExplained: boolean; names: number }) {
   const { id, shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
@@ -83,7 +86,7 @@ function RowWords({ row, isExplained }: { row: InvariantRow; isExplained: boolea
       )}
       {redCount > 0 && (
         <div class="who">
-          <Names names={red_subjects} most={MAX_NAMES} total={redCount} />
+          <Names names={red_subjects} most={names} total={redCount} />
           {shown !== "silenced" && <SilenceLink id={id} />}
         </div>
       )}
@@ -116,9 +119,10 @@ interface RowProps {
   readonly row: InvariantRow;
   readonly bars: BarCycles;
   readonly blind: Summary["blind"];
+  readonly names: number;
 }
 
-const RowItem = ({ row, bars, blind }: RowProps) => (
+const RowItem = ({ row, bars, blind, names }: RowProps) => (
   <li class={`row ${row.shown}`} id={row.id}>
     <Judged row={row} />
     <InvariantLink id={row.id} title={row.title} />
@@ -135,7 +139,7 @@ const RowItem = ({ row, bars, blind }: RowProps) => (
     </p>
     <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>
     {bars.some((cycles) => cycles.length > 0) && <Strip row={row} bars={bars} />}
-    <RowWords row={row} isExplained={isExplained(row, blind)} />
+    <RowWords row={row} isExplained={isExplained(row, blind)} names={names} />
   </li>
 );
 
@@ -156,6 +160,7 @@ const Legend = () => (
 function renderOverview(data: Overview, { viewer, notice, input }: PageRequest): string {
   const { summary, rows, cycles, bars } = data;
   const { environment, status } = summary;
+  const names = rows.filter(({ redCount }) => redCount > 0).length > MANY_RED ? FEW_NAMES : MAX_NAMES;
   const mostRed = Math.max(...rows.map((row) => row.redCount));
   return renderPage(
     { title: "", environment, summary, viewer, notice },
@@ -165,11 +170,11 @@ function renderOverview(data: Overview, { viewer, notice, input }: PageRequest):
         <h2>Invariants</h2>
         <ol class="rows" data-cycles={packedTimes(bars)}>
           {rows.map((row) => (
-            <RowItem row={row} bars={bars} blind={summary.blind} />
+            <RowItem row={row} bars={bars} blind={summary.blind} names={names} />
           ))}
         </ol>
         {cycles.length > 0 && <Legend />}
-        {mostRed > MAX_NAMES && (
+        {mostRed > names && (
           <Command name="All red subjects: the same from a shell" path="/api/canary/status" />
         )}
         <Command {...CYCLE_COMMAND} />

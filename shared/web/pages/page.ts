@@ -36,8 +36,10 @@ export interface Page {
   readonly address: RegExp;
   /** Whether the page reloads itself every minute. */
   readonly reloads: boolean;
-  /** Reads the data and renders it as HTML. Returns what is missing if there is no page of that name. */
-  render(request: PageRequest): Promise<string | { readonly title: string; readonly text: string }>;
+  /** Reads the data and renders it as HTML. Returns where it is, or what is missing, if there is no page of that name. */
+  render(
+    request: PageRequest,
+  ): Promise<string | { readonly location: string } | { readonly title: string; readonly text: string }>;
 }
 
 /** Answers with a page, which must not be cached. */

@@ -52,7 +52,7 @@ const StateText = ({ state, ofCycle }: { state: EpisodeRecord["first_state"]; of
 );
 
 function Details({ episode }: { episode: EpisodeRecord }) {
-  const { id, since, first_state, last_state, peak } = episode;
+  const { id, since, first_state, last_state, peak, words } = episode;
   const isSame = JSON.stringify(first_state) === JSON.stringify(last_state);
   return (
     <dl>
@@ -68,7 +68,7 @@ function Details({ episode }: { episode: EpisodeRecord }) {
         <a href={`/cycles/${peak.at}`}>
           <When ms={Date.parse(peak.at)} />
         </a>
-        {peak.words !== null && (
+        {peak.words !== null && peak.words !== words && (
           <>
             : <Name text={peak.words} />
           </>

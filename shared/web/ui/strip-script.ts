@@ -5,7 +5,7 @@ const cyclesData = document.querySelector("[data-cycles]");
 const unpack = (text, pattern, read) =>
   text.split(",").flatMap((part) => {
     const [, count, value] = pattern.exec(part);
-    return Array(Number(count)).fill(read(value));
+    return Array(Number(count || 1)).fill(read(value));
   });
 const inUtc = (ms) => new Date(ms).toISOString().slice(11, 16) + " UTC";
 const localTime = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -26,9 +26,9 @@ if (cyclesData) {
 }
 
 function linkBars(strip, cycles, hrefOf) {
-  const states = unpack(strip.dataset.bars, /^(\\d+)(\\w)$/, (letter) => STATES[letter]);
+  const states = unpack(strip.dataset.bars, /^(\\d*)(\\w)$/, (letter) => STATES[letter]);
   const counts = strip.dataset.counts
-    ? unpack(strip.dataset.counts, /^(\\d+)\\*(\\d+)$/, Number)
+    ? unpack(strip.dataset.counts, /^(\\d*)\\*(\\d+)$/, Number)
     : Array(states.length).fill(0);
   const linked = cycles.flatMap((cycle, i) => (cycle ? [i] : []));
   if (linked.length === 0) return;

@@ -40,9 +40,11 @@ function pathOf(bars: UptimeBars, state: BarState): string {
   return path;
 }
 
-/** Writes the runs of equal values: `280g,8r`. The script reads it. */
+/** Writes the runs of equal values, a single one without its length: `280g,7r,g`. The script reads it. */
 const packed = (values: readonly (string | number)[], unit: string): string =>
-  [...runsIn(values)].map(([value, start, end]) => `${end - start}${unit}${value}`).join(",");
+  [...runsIn(values)]
+    .map(([value, start, end]) => `${end - start > 1 ? end - start : ""}${unit}${value}`)
+    .join(",");
 
 /**
  * Writes the time of each bar's newest cycle for the script: a start in unix ms, then for each bar the ms after it in
