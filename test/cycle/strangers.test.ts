@@ -77,7 +77,7 @@ test("an agent's own container that can't be read is still an alert, also behind
     "docker.exec[alpha]: the container is paused",
     expect.stringMatching(/^docker\.roster: 150 running containers of no agent on the roster: /),
   ]);
-  expect(taken(sent)).toEqual([expect.stringMatching(/^blind \D*docker\.exec\[alpha\]/)]);
+  expect(taken(sent)).toEqual([expect.stringMatching(/^blind Blind since \d\d:\d\d: docker\.exec\[alpha\]/)]);
 });
 
 test("the same holds where a new red is read again, and they can't be read then", async () => {
