@@ -390,66 +390,68 @@ describeLive(["redis-server"], "reading Redis", () => {
       });
     });
 
-    test.runIf(isScripted)("both ways read the same of a fleet in which much is odd", async () => {
-      const random = seededRandom(20261126, "redis");
-      const IDS = [
-        "run",
-        "a:b",
-        "drain-1",
-        "",
-        "日本",
-        "-1",
-        "1e3",
-        "x".repeat(999),
-        "x".repeat(1_001),
-        '"\\n',
-      ];
-      for (let n = 0; n < 120; n += 1) {
-        const agent = random.one([`agent-${n}`, `a:${n}`, `日本${n}`, `${"n".repeat(900)}${n}`]);
-        if (random.percent(5)) {
-          await redis.client.set(`agent:slots:${agent}`, "of another type");
-          continue;
-        }
-        for (let k = random.whole(1, random.percent(10) ? 80 : 5); k > 0; k -= 1) {
-          const id = `${random.one(IDS)}${random.percent(70) ? k : ""}`;
-          await redis.client.zadd(
-            `agent:slots:${agent}`,
-            random.one([NOW_MS / 1000, "inf", "-inf", 1e300, 0]),
-            id,
-          );
-          const hash = `agent:slot:${agent}:${id}`;
-          await redis.client.del(hash);
-          if (random.percent(10)) continue;
-          if (random.percent(5)) await redis.client.set(hash, "of another type");
-          else
-            await redis.client.hset(
-              hash,
-              "timeout_seconds",
-              random.one(["600", "", "nan", "9".repeat(400), "60.5"]),
+    // It reads in both ways: once is enough.
+    if (isScripted)
+      test("both ways read the same of a fleet in which much is odd", async () => {
+        const random = seededRandom(20261126, "redis");
+        const IDS = [
+          "run",
+          "a:b",
+          "drain-1",
+          "",
+          "日本",
+          "-1",
+          "1e3",
+          "x".repeat(999),
+          "x".repeat(1_001),
+          '"\\n',
+        ];
+        for (let n = 0; n < 120; n += 1) {
+          const agent = random.one([`agent-${n}`, `a:${n}`, `日本${n}`, `${"n".repeat(900)}${n}`]);
+          if (random.percent(5)) {
+            await redis.client.set(`agent:slots:${agent}`, "of another type");
+            continue;
+          }
+          for (let k = random.whole(1, random.percent(10) ? 80 : 5); k > 0; k -= 1) {
+            const id = `${random.one(IDS)}${random.percent(70) ? k : ""}`;
+            await redis.client.zadd(
+              `agent:slots:${agent}`,
+              random.one([NOW_MS / 1000, "inf", "-inf", 1e300, 0]),
+              id,
             );
-          if (random.percent(80))
-            await redis.client.expireat(hash, Math.floor(NOW_MS / 1000) + random.whole(1_000, 9_000));
+            const hash = `agent:slot:${agent}:${id}`;
+            await redis.client.del(hash);
+            if (random.percent(10)) continue;
+            if (random.percent(5)) await redis.client.set(hash, "of another type");
+            else
+              await redis.client.hset(
+                hash,
+                "timeout_seconds",
+                random.one(["600", "", "nan", "9".repeat(400), "60.5"]),
+              );
+            if (random.percent(80))
+              await redis.client.expireat(hash, Math.floor(NOW_MS / 1000) + random.whole(1_000, 9_000));
+          }
         }
-      }
-      const sorted = ({ slots, unavailable }: Awaited<ReturnType<typeof read>>) => {
-        const { byAgent, ...rest } = valueIn(slots);
-        const ordered = [...byAgent].map(
-          ([agent, of]) => [agent, of.toSorted((a, b) => (a.id < b.id ? -1 : 1))] as const,
-        );
-        return {
-          ...rest,
-          byAgent: new Map(ordered),
-          unavailable: unavailable
-            .map((line) => line.replace(/: (?:ERR )?WRONGTYPE.*/, ": WRONGTYPE"))
-            .sort(),
+        const sorted = ({ slots, unavailable }: Awaited<ReturnType<typeof read>>) => {
+          const { byAgent, ...rest } = valueIn(slots);
+          const ordered = [...byAgent].map(
+            ([agent, of]) => [agent, of.toSorted((a, b) => (a.id < b.id ? -1 : 1))] as const,
+          );
+          return {
+            ...rest,
+            byAgent: new Map(ordered),
+            unavailable: unavailable
+              .map((line) => line.replace(/: (?:ERR )?WRONGTYPE.*/, ": WRONGTYPE"))
+              .sort(),
+          };
         };
-      };
-      const byScripts = sorted(await read());
-      await redis.client.call("ACL", "SETUSER", "default", "-eval_ro");
-      const byTransactions = sorted(await read());
-      await redis.client.call("ACL", "SETUSER", "default", acl);
-      expect(byScripts.byAgent.size).toBeGreaterThan(90);
-      expect(byScripts).toEqual(byTransactions);
-    });
+        const byScripts = sorted(await read());
+        await redis.client.call("ACL", "SETUSER", "default", "-eval_ro");
+        const byTransactions = sorted(await read());
+        await redis.client.call("ACL", "SETUSER", "default", acl);
+        expect(byScripts.byAgent.size).toBeGreaterThan(90);
+        expect(byScripts).toEqual(byTransactions);
+      });
   });
 });
