@@ -12,14 +12,13 @@ import {
   withKnown,
 } from "./episode.ts";
 import type { Latest } from "./latest.ts";
-import { type Item, isExpired } from "./requests.ts";
+import { fieldsOf, type Item, isExpired } from "./requests.ts";
 
 /** Longer than from the begin of a cycle to the time at which each reader sees its memory. */
 const AHEAD_MS = 10 * MINUTE_MS;
 
 /** The episode that an item holds. */
-export const storedOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item) =>
-  fields as unknown as StoredEpisode;
+export const storedOf = (item: Item) => fieldsOf(item) as StoredEpisode;
 
 /** Reads items in the light of the memory. */
 export interface EpisodeReader {

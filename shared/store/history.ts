@@ -5,9 +5,9 @@ import { formatInstant, HOUR_MS } from "../time.ts";
 import { bytesOf, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
 import type { CycleOutline, CyclePointRecord, CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { neighbours, series } from "./cycle-series.ts";
-import { type Item, isExpired, type Table } from "./requests.ts";
-import { dayOf, dayOfViolation, daysBetween, parseCountAttribute, TABLE, violationSortKey } from "./table.ts";
+import { neighbours, outlineCycles, series } from "./cycle-series.ts";
+import { fieldsOf, type Item, isExpired, type Table } from "./requests.ts";
+import { dayOf, dayOfViolation, daysBetween, parseCountAttribute, violationSortKey } from "./table.ts";
 
 /** A stretch of time (unix ms), both ends in it. */
 export interface TimeRange {
@@ -244,47 +244,11 @@ async function listCycles(
   return listByDay(table, listing, limit, cursor);
 }
 
-async function outlineCycles(
-  table: Table,
-  { startMs, endMs, nowMs }: TimeRange,
-  invariantIds: readonly string[],
-): Promise<CycleOutline[]> {
-  const names = Object.fromEntries(invariantIds.map((id, i) => [`#i${i}`, id]));
-  const statuses = Object.keys(names).map((name) => `verdicts.${name}.#status`);
-  const outlineDay = async (day: string): Promise<CycleOutline[]> => {
-    const outlines: CycleOutline[] = [];
-    const items = table.query({
-      KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
-      ExpressionAttributeValues: {
-        ":pk": `CYCLE#${day}`,
-        ":start": formatInstant(startMs),
-        ":end": formatInstant(endMs),
-      },
-      ProjectionExpression: ["sk", "#expires", "#trigger", "checks_off", "#found", ...statuses].join(", "),
-      ExpressionAttributeNames: {
-        ...names,
-        "#status": "status",
-        "#trigger": "trigger",
-        "#found": "found",
-        "#expires": TABLE.timeToLive,
-      },
-      ScanIndexForward: false,
-    });
-    for await (const item of items) if (!isExpired(item, nowMs)) outlines.push(readOutline(item));
-    return outlines;
-  };
-  return (await Promise.all([...daysBetween(startMs, endMs)].map(outlineDay))).flat();
-}
-
 async function getCycle(table: Table, snapshotTime: string, nowMs: number): Promise<CycleRecord | null> {
   const item = await table.get(`CYCLE#${snapshotTime.slice(0, 10)}`, snapshotTime);
   return item && !isExpired(item, nowMs) ? readCycle(item) : null;
 }
 
 /** The crossing from stored items to records: the table holds what `EvidenceStore.write` put there. */
-const fieldsOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item): unknown => fields;
 const readViolation = (item: Item) => fieldsOf(item) as ViolationRecord;
 const readCycle = (item: Item) => fieldsOf(item) as CycleRecord;
-// Where none of the invariants was run there are no verdicts in the answer at all.
-const readOutline = (item: Item) =>
-  ({ verdicts: {}, ...(fieldsOf(item) as object), snapshot_time: item.sk }) as CycleOutline;

@@ -135,5 +135,8 @@ const pause = (ms: number, signal: AbortSignal) =>
     signal.addEventListener("abort", end, { once: true });
   });
 
+/** The fields of an item besides its key and its end. */
+export const fieldsOf = ({ pk: _pk, sk: _sk, expires_at: _expires, ...fields }: Item): unknown => fields;
+
 /** DynamoDB deletes late: what has expired is not there for a reader. */
 export const isExpired = (item: Item, nowMs: number): boolean => Number(item.expires_at) <= nowMs / 1000;
