@@ -165,10 +165,10 @@ export function notifySight(
   const known = sentTo(alsoSent(prior.blindNotified, wasOpen, routes, []), routes);
   // A channel that is new hears of all that is blind, and the others of what is new.
   const unaware = routes.map(({ name }) => name).filter((name) => !known.some((one) => one.name === name));
-  const told = blind.length > 0 ? routes.map(({ name }) => name) : unaware;
+  const hearingBlind = blind.length > 0 ? routes.map(({ name }) => name) : unaware;
   const what = blind.length > 0 || isOver ? blind : allBlind(marked, result.offInvariants, context);
-  const isTold = told.length > 0 && what.length > 0 && blindness !== null;
-  if (isTold) notices.push({ kind: "blind", channels: told, what, ...of });
+  const isBlindSent = hearingBlind.length > 0 && what.length > 0 && blindness !== null;
+  if (isBlindSent) notices.push({ kind: "blind", channels: hearingBlind, what, ...of });
   const isEnd = wasOpen && isOver;
   const hearing = known.filter(({ holdsOpen }) =>
     // What is not looked at any more is no news, but it is closed where it is open; and only the whole end closes it.
@@ -176,7 +176,7 @@ export function notifySight(
   );
   if (hearing.length > 0)
     notices.push({ kind: "sees", channels: hearing.map(({ name }) => name), what: ended, ...of });
-  const notified = [...new Set([...known.map(({ name }) => name), ...(isTold ? told : [])])];
+  const notified = [...new Set([...known.map(({ name }) => name), ...(isBlindSent ? hearingBlind : [])])];
   return {
     ...rest,
     ...(isOver ? marked : withSeverity(marked, severity)),

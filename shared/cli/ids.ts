@@ -24,8 +24,8 @@ export function meantId(text: string): string | null {
 export function invariantId(text: string): string {
   const id = text.trim().toUpperCase();
   if ((INVARIANT_IDS as readonly string[]).includes(id)) return id;
-  const mend = didYouMean(idLike(text) ?? text, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
-  throw new UsageError(`there is no invariant ${printable(text.trim())}${mend}`);
+  const suggestion = didYouMean(idLike(text) ?? text, INVARIANT_IDS) || `; ${KNOWN_IDS}`;
+  throw new UsageError(`there is no invariant ${printable(text.trim())}${suggestion}`);
 }
 
 /**

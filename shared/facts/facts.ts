@@ -172,8 +172,9 @@ export interface QueueCounts {
   readonly around: readonly [ReadonlyMap<string, number>, ReadonlyMap<string, number>] | null;
 }
 
-/** The drain holds such a member for milliseconds while it claims a queued row. */
-export const isDrainSentinel = (slotId: string): boolean => slotId.startsWith("drain-");
+export const DRAIN_PREFIX = "drain-";
+/** Says whether a member is the drain's own: it holds one for milliseconds while it claims a queued row. */
+export const isDrainSentinel = (slotId: string): boolean => slotId.startsWith(DRAIN_PREFIX);
 
 export interface Slot {
   readonly id: string;

@@ -18,10 +18,6 @@ export const POLL_PREFIX = "agent:pull_poll:";
 const PAGE = { match: "agent:[sp][lu][ol]*", count: 1_000 };
 /** The same without the hashes. */
 const PAGE_OF_SETS = { ...PAGE, match: "agent:[sp][lu][ol][tl][s_]*" };
-/** The most members that are read of one agent: ZRANGE of 1,000 takes half a millisecond of a busy machine. */
-export const MAX_MEMBERS = 1_000;
-/** The most members that are read of all agents that hold more slots than most do. */
-export const MAX_CROWD = 200_000;
 /** Ten times the agents of the largest fleet that was measured. */
 const MAX_HOLDERS = 100_000;
 /** Further hashes are no loss: a slot whose hash was not listed is asked for it. */

@@ -1,7 +1,7 @@
 /** Reads slots by a read-only script: one command for many agents, which answers for each of them at one instant. */
 import type { Redis } from "@upstash/redis";
 import { SourceError } from "../../errors.ts";
-import { isDrainSentinel, MAX_NAME_LENGTH } from "../../facts/facts.ts";
+import { DRAIN_PREFIX, isDrainSentinel, MAX_NAME_LENGTH } from "../../facts/facts.ts";
 import {
   addSlot,
   addUnread,
@@ -9,8 +9,9 @@ import {
   failAgent,
   type HashAnswers,
   isReadableId,
+  mostMembersOf,
 } from "./collected.ts";
-import { HASH_PREFIX, MAX_CROWD, MAX_MEMBERS, SLOTS_PREFIX } from "./keys.ts";
+import { HASH_PREFIX, SLOTS_PREFIX } from "./keys.ts";
 import { bytesOf, CHUNKS_AT_ONCE, type RedisAnswer } from "./requests.ts";
 import { runScript } from "./scripts.ts";
 
@@ -30,9 +31,11 @@ const FIRST_MEMBERS = 32;
  * KEYS: sets of slots. ARGV: what it may cost, the most members of a set, what a hash's life is asked by, and whether a set
  * with more members is read up to there ("cut") or left for later ("leave").
  *
- * It answers for as many of the sets as it may, one after the other, in fields of `length:text`. A set: "!" and an error; or
- * "+" where it is left for later; or "=", the number of its members, how many more there are, and for each member its id,
- * its score, its life and its timeout. Of a text that is no number only the beginning is needed.
+ * It answers for as many of the sets as it may, one after the other, in fields of `length:text`. A set is one of these:
+ * - "!" and an error
+ * - "+": it is left for later
+ * - "=", the number of members that follow, the size of the set (0 where all follow), and for each member its id, its score,
+ *   its life and its timeout. Of a text that is no number only the beginning is sent.
  */
 const SCRIPT = `
 local cost, most, life, isCut = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'cut'
@@ -66,7 +69,7 @@ for i, key in ipairs(KEYS) do
       local id = flat[n]
       put(string.sub(id, 1, ${4 * MAX_NAME_LENGTH + 1}))
       put(flat[n + 1])
-      if string.sub(id, 1, 6) == 'drain-' then
+      if string.sub(id, 1, ${DRAIN_PREFIX.length}) == '${DRAIN_PREFIX}' then
         put('-')
         put('-')
       else
@@ -132,11 +135,12 @@ function takeSet(collected: Collected, agent: string, fields: Fields, { most }: 
     else addSlot(collected, { agent, id }, score, isDrainSentinel(id) ? null : hash);
   }
   if (unreadable > 0) addUnread(collected, agent, { unreadable, beyond: 0 });
-  // Where it may not be counted, there is at least one more.
-  const beyond = size.error === undefined ? Number(size.result) - most : 1;
-  if (size.error !== undefined) collected.unavailable.push(`redis.slots[${agent}]: ${size.error}`);
-  if (size.error !== undefined || Number(size.result) > 0)
-    addUnread(collected, agent, { unreadable: 0, beyond: Math.max(1, beyond) });
+  if (size.error !== undefined) {
+    // It may not be counted: there is at least one more.
+    collected.unavailable.push(`redis.slots[${agent}]: ${size.error}`);
+    addUnread(collected, agent, { unreadable: 0, beyond: 1 });
+  } else if (Number(size.result) > 0)
+    addUnread(collected, agent, { unreadable: 0, beyond: Math.max(1, Number(size.result) - most) });
   return false;
 }
 
@@ -195,6 +199,6 @@ export async function readByScript(
   agents: readonly string[],
 ): Promise<void> {
   const crowded = await readAll(redis, collected, agents, { most: FIRST_MEMBERS, isCut: false });
-  const most = Math.min(MAX_MEMBERS, Math.ceil(MAX_CROWD / Math.max(1, crowded.length)));
+  const most = mostMembersOf(crowded);
   await readAll(redis, collected, crowded, { most, isCut: true });
 }

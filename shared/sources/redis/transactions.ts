@@ -11,9 +11,10 @@ import {
   hashKey,
   isReadableId,
   type Member,
+  mostMembersOf,
   takeOf,
 } from "./collected.ts";
-import { type Holder, MAX_CROWD, MAX_MEMBERS, SLOTS_PREFIX } from "./keys.ts";
+import { type Holder, SLOTS_PREFIX } from "./keys.ts";
 import {
   askForLife,
   bytesOf,
@@ -144,7 +145,7 @@ export async function readByTransactions(
       onMore: () => void crowded.push(holder),
     })),
   );
-  const most = Math.min(MAX_MEMBERS, Math.ceil(MAX_CROWD / Math.max(1, crowded.length)));
+  const most = mostMembersOf(crowded);
   const cut: Question[] = [];
   await ask(
     crowded.map((holder) => {
