@@ -1,23 +1,20 @@
 /** Cycles next to one another: the points of a plot, the outlines of uptime bars, and the neighbours of one cycle. */
-import { DAY_MS, formatInstant } from "../time.ts";
+import { DAY_MS, formatInstant, HOUR_MS } from "../time.ts";
 import type { CycleOutline, CyclePointRecord } from "../wire/schemas.ts";
 import type { Neighbours, TimeRange } from "./history.ts";
+import { OUTLINE, outlineOf, pointOf } from "./outline.ts";
 import { fieldsOf, type Item, isExpired, type Table } from "./requests.ts";
 import { dayOf, daysBetween, TABLE } from "./table.ts";
 
 /** How many days before and after a cycle are searched for another one. */
 const DAYS_SEARCHED = 7;
+/** After so long without an outline, the records are asked whether there were cycles. */
+const GAP_MS = HOUR_MS;
 
-const toPoint = ({ sk, duration_ms, source_latency_ms, red_subjects }: Item): CyclePointRecord => ({
-  time: String(sk),
-  duration_ms: Number(duration_ms),
-  source_latency_ms: source_latency_ms ?? null,
-  red_subjects: red_subjects ?? null,
-});
-
-/** Reads some attributes of all cycles of that time, oldest first: a request or two a day. */
-async function readCycles(
+/** Some attributes of the items of that time, oldest first, by the prefix of their keys: a request or two a day. */
+async function readItems(
   table: Table,
+  prefix: string,
   { startMs, endMs, nowMs }: TimeRange,
   attributes: readonly string[],
   names: Readonly<Record<string, string>> = {},
@@ -27,7 +24,7 @@ async function readCycles(
     const items = table.query({
       KeyConditionExpression: "pk = :pk AND sk BETWEEN :start AND :end",
       ExpressionAttributeValues: {
-        ":pk": `CYCLE#${day}`,
+        ":pk": `${prefix}#${day}`,
         ":start": formatInstant(startMs),
         ":end": formatInstant(endMs),
       },
@@ -40,16 +37,58 @@ async function readCycles(
   return (await Promise.all([...daysBetween(startMs, endMs)].reverse().map(readDay))).flat();
 }
 
-/** The points of a plot, oldest first. A cycle of some invariants that is known as such is left out. */
-export async function series(table: Table, range: TimeRange): Promise<CyclePointRecord[]> {
-  const attributes = ["duration_ms", "source_latency_ms", "red_subjects", "is_full"];
-  const items = await readCycles(table, range, attributes);
-  return items.filter(({ is_full }) => is_full !== false).map(toPoint);
+/** The longest time of a range without an outline; null where it is too short to matter. */
+function longestGap(times: readonly number[], range: TimeRange): TimeRange | null {
+  const bounds = [range.startMs, ...times, range.endMs];
+  const gaps = times.concat(range.endMs).map((endMs, i) => ({ ...range, startMs: bounds[i]!, endMs }));
+  const lengthOf = ({ startMs, endMs }: TimeRange) => endMs - startMs;
+  const longest = gaps.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a));
+  return lengthOf(longest) > GAP_MS ? longest : null;
 }
 
-// Where none of the invariants was run there are no verdicts in the answer at all.
-const toOutline = (item: Item) =>
-  ({ verdicts: {}, ...(fieldsOf(item) as object), snapshot_time: item.sk }) as CycleOutline;
+/** How something about a cycle is read from its outline, and from its record. */
+interface Reading<T> {
+  readonly attribute: string;
+  /** Null for a cycle that says nothing of it. */
+  ofOutline(item: Item): T | null;
+  readonly recordAttributes: readonly string[];
+  readonly recordNames?: Readonly<Record<string, string>>;
+  ofRecord(item: Item): T | null;
+}
+
+/**
+ * Reads something about each cycle of that time, oldest first: from the outlines, which are small, and in the longest gap
+ * between them from the records, which may be large. Older versions wrote no outlines.
+ */
+async function readEach<T>(table: Table, range: TimeRange, reading: Reading<T>): Promise<T[]> {
+  const outlines = await readItems(table, OUTLINE, range, [reading.attribute]);
+  const times = outlines.map(({ sk }) => Date.parse(sk));
+  const gap = longestGap(times, range);
+  const { recordAttributes, recordNames } = reading;
+  const records = gap ? await readItems(table, "CYCLE", gap, recordAttributes, recordNames) : [];
+  const known = new Set(outlines.map(({ sk }) => sk));
+  const before = outlines.filter(({ sk }) => gap !== null && Date.parse(sk) <= gap.startMs).length;
+  const inGap = records.filter(({ sk }) => !known.has(sk)).map(reading.ofRecord);
+  const each = outlines.map(reading.ofOutline);
+  return each.toSpliced(before, 0, ...inGap).filter((one) => one !== null);
+}
+
+/** The points of a plot, oldest first. A cycle of some invariants that is known as such is left out. */
+export const series = (table: Table, range: TimeRange): Promise<CyclePointRecord[]> =>
+  readEach<CyclePointRecord>(table, range, {
+    attribute: "point",
+    ofOutline: pointOf,
+    recordAttributes: ["duration_ms", "source_latency_ms", "red_subjects", "is_full"],
+    ofRecord: ({ sk, duration_ms, source_latency_ms, red_subjects, is_full }) =>
+      is_full === false
+        ? null
+        : {
+            time: String(sk),
+            duration_ms: Number(duration_ms),
+            source_latency_ms: source_latency_ms ?? null,
+            red_subjects: red_subjects ?? null,
+          },
+  });
 
 /** What the uptime bars show of each cycle, newest first. */
 export async function outlineCycles(
@@ -59,9 +98,17 @@ export async function outlineCycles(
 ): Promise<CycleOutline[]> {
   const names = Object.fromEntries(invariantIds.map((id, i) => [`#i${i}`, id]));
   const statuses = Object.keys(names).map((name) => `verdicts.${name}.#status`);
-  const attributes = ["#trigger", "checks_off", "#found", ...statuses];
   const reserved = { "#status": "status", "#trigger": "trigger", "#found": "found" };
-  return (await readCycles(table, range, attributes, { ...names, ...reserved })).reverse().map(toOutline);
+  const cycles = await readEach<CycleOutline>(table, range, {
+    attribute: "outline",
+    ofOutline: (item) => outlineOf(item, invariantIds),
+    recordAttributes: ["#trigger", "checks_off", "#found", ...statuses],
+    recordNames: { ...names, ...reserved },
+    // Where none of the invariants was run there are no verdicts in the answer at all.
+    ofRecord: (item) =>
+      ({ verdicts: {}, ...(fieldsOf(item) as object), snapshot_time: item.sk }) as CycleOutline,
+  });
+  return cycles.reverse();
 }
 
 /** The time of the nearest cycle before or after that one. A day without any costs one request more. */

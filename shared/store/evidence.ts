@@ -1,9 +1,10 @@
-/** What a cycle writes down for people to read later: its record, its violations, counters, and when it was. */
+/** What a cycle writes down for people to read later: its record and outline, its violations, counters, and when it was. */
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Severity } from "../invariants/invariant.ts";
 import { fitInto } from "../wire/fit-into.ts";
 import type { CycleRecord, ViolationRecord } from "../wire/schemas.ts";
 import { freshnessItem } from "./freshness.ts";
+import { outlineItem } from "./outline.ts";
 import type { Table } from "./requests.ts";
 import { countAttribute, EVIDENCE_SECONDS, expiresAt, MAX_ITEM_BYTES, violationSortKey } from "./table.ts";
 
@@ -69,6 +70,7 @@ export function evidenceOf({ client, name, write }: Table): EvidenceStore {
       const expires_at = expiresAt(nowMs, EVIDENCE_SECONDS);
       const items = [
         ...(fullCycleAtMs === null ? [] : [freshnessItem(fullCycleAtMs)]),
+        { ...outlineItem(cycle), expires_at },
         { pk: `CYCLE#${day}`, sk: cycle.snapshot_time, expires_at, ...fitInto(cycle, MAX_ITEM_BYTES) },
         ...violations.map((violation) => ({
           pk: `VIOLATION#${day}`,

@@ -1,12 +1,14 @@
 /** The rows of the pages: each invariant with its last 24 hours. */
 import { INVARIANT_IDS } from "../invariants/index.ts";
-import type { CycleOutline, FoundRecord } from "../wire/schemas.ts";
+import type { CycleOutline } from "../wire/schemas.ts";
 import type { InvariantSummary, Summary } from "./summary.ts";
 import { countsOf, cyclesByBar, UPTIME_MS, type UptimeBars, uptimesOf } from "./uptime.ts";
 import type { CanaryView } from "./view.ts";
 
 /** What a cycle found of one invariant. */
-export interface Found extends FoundRecord {
+export interface Found {
+  readonly violations: number;
+  readonly first_violation_id: number | null;
   /** The cycle's time. */
   readonly cycle: string;
 }
@@ -42,4 +44,25 @@ export function invariantRows(
     counts: countsOf(bars, i.id),
     latest: foundByCycle(cycles, i.id)[0] ?? null,
   }));
+}
+
+/**
+ * Reads in words what the newest cycles found of the rows that are red, by invariant. The outlines have no words: one request
+ * for each of these cycles, which mostly are one.
+ */
+export async function readWords(
+  { store, now }: CanaryView,
+  rows: readonly InvariantRow[],
+): Promise<ReadonlyMap<string, string>> {
+  const red = rows.flatMap(({ id, status, latest }) =>
+    status === "red" && latest ? [{ id, ...latest }] : [],
+  );
+  const read = async (time: string) => [time, await store.history.getCycle(time, now())] as const;
+  const records = new Map(await Promise.all([...new Set(red.map(({ cycle }) => cycle))].map(read)));
+  return new Map(
+    red.flatMap(({ id, cycle }) => {
+      const summary = records.get(cycle)?.found?.[id]?.summary;
+      return summary === undefined ? [] : [[id, summary]];
+    }),
+  );
 }

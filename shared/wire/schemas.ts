@@ -329,8 +329,11 @@ export type CycleReport = Readonly<z.infer<typeof CycleResponse>>;
 /** A cycle as it is stored. */
 export type CycleRecord = Readonly<z.infer<typeof Cycle>>;
 /** The part of a cycle that an uptime bar needs. */
-export type CycleOutline = Pick<CycleRecord, "snapshot_time" | "trigger" | "checks_off" | "found"> & {
+export type CycleOutline = Pick<CycleRecord, "snapshot_time" | "trigger" | "checks_off"> & {
   readonly verdicts: Readonly<Record<string, Pick<VerdictRecord, "status">>>;
+  readonly found?:
+    | Readonly<Record<string, Pick<FoundRecord, "violations" | "first_violation_id">>>
+    | undefined;
 };
 
 export type EpisodeRecord = Readonly<z.infer<typeof EpisodeSchema>>;

@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import {
   BatchWriteCommand,
+  DeleteCommand,
   type DynamoDBDocumentClient,
   PutCommand,
   type QueryCommandInput,
@@ -9,6 +10,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { EMPTY_MEMORY } from "../../shared/cycle/memory.ts";
 import type { TerminalStatus } from "../../shared/facts/facts.ts";
+import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import {
   ENTRIES_IN_AN_ITEM,
   hashOf,
@@ -20,6 +22,7 @@ import { BadCursor } from "../../shared/store/cursor.ts";
 import type { ViolationCount } from "../../shared/store/evidence.ts";
 import type { ListPage, TimeRange, ViolationFilter } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
+import { outlineItem } from "../../shared/store/outline.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { dayOf, dayOfViolation, violationId, violationSortKey } from "../../shared/store/table.ts";
 import { formatInstant } from "../../shared/time.ts";
@@ -546,6 +549,7 @@ describe("cycles and counters", () => {
           trigger: "schedule",
           checks_off: [],
           verdicts: { "S-01": { status: "green" } },
+          found: {},
         })),
     );
     expect((await store.history.outlineCycles(range, ["S-02"]))[0]!.verdicts).toEqual({});
@@ -553,6 +557,93 @@ describe("cycles and counters", () => {
       [],
     );
     expect(await store.history.outlineCycles(rangeOf(START_MS + 1, START_MS), ["S-01"])).toEqual([]);
+  });
+
+  /** Writes a cycle every ten minutes for a day, those of some hours by an older version, which wrote records alone. */
+  async function dayWithOlder(isOlder: (hour: number) => boolean) {
+    const { store, client, table } = await canaryOf();
+    const items = Array.from({ length: 144 }, (_, i) => START_MS + i * 10 * MINUTE_MS);
+    for (const [i, atMs] of items.entries()) {
+      const cycle = { ...cycleAt(atMs), is_full: i % 2 === 0, red_subjects: i };
+      await store.evidence.write({ cycle, violations: [], fullCycleAtMs: null }, atMs, NO_DEADLINE);
+      const pk = `OUTLINE#${dayOf(atMs)}`;
+      if (isOlder(Math.floor((atMs - START_MS) / HOUR_MS)))
+        await client.send(new DeleteCommand({ TableName: table, Key: { pk, sk: formatInstant(atMs) } }));
+    }
+    const range = rangeOf(START_MS, START_MS + DAY_MS);
+    const times = (list: readonly { time: string }[]) => list.map(({ time }) => time);
+    return {
+      all: items.map(formatInstant),
+      outlined: (await store.history.outlineCycles(range, ["S-01"])).map((c) => c.snapshot_time).reverse(),
+      drawn: times(await store.history.series(range)),
+      points: await store.history.series(range),
+    };
+  }
+
+  test.each([
+    ["only this version", () => false],
+    ["an older version until noon", (hour: number) => hour < 12],
+    ["an older version for some hours, since an upgrade was undone", (hour: number) => hour > 3 && hour < 9],
+    ["only an older version", () => true],
+  ])("the bars have every cycle and the plots every full one where %s ran", async (_, isOlder) => {
+    const { all, outlined, drawn, points } = await dayWithOlder(isOlder);
+    expect(outlined).toEqual(all);
+    expect(drawn).toEqual(all.filter((_, i) => i % 2 === 0));
+    expect(points[7]).toEqual({
+      time: all[14],
+      duration_ms: 106,
+      source_latency_ms: null,
+      red_subjects: 14,
+    });
+  });
+
+  test("a bar knows what was found, and where its violations are, without the words", async () => {
+    const store = await storeOf();
+    const found = { violations: 1_003, first_violation_id: 20261123000021, summary: "ruby: three slots" };
+    const cycle = {
+      ...cycleAt(START_MS),
+      checks_off: ["R-01"],
+      verdicts: { "S-02": { status: "red" as const, checked: 9, unseen: ["nina"], reason: "unread" } },
+      found: { "S-02": found },
+    };
+    await store.evidence.write({ cycle, violations: [], fullCycleAtMs: null }, START_MS, NO_DEADLINE);
+    expect(await store.history.outlineCycles(rangeOf(START_MS, START_MS), ["S-01", "S-02"])).toEqual([
+      {
+        snapshot_time: cycle.snapshot_time,
+        trigger: "schedule",
+        checks_off: ["R-01"],
+        verdicts: { "S-02": { status: "red" } },
+        found: { "S-02": { violations: 1_003, first_violation_id: 20261123000021 } },
+      },
+    ]);
+  });
+
+  test("an outline is one write unit, whatever is red and however many names and texts the record has", () => {
+    const cycle = {
+      ...cycleAt(START_MS),
+      source_latency_ms: { sqlite: 10_000, queue_counts: 10_000, redis: 10_000, docker: 10_000 },
+      red_subjects: 10_000,
+      verdicts: Object.fromEntries(
+        INVARIANT_IDS.map((id) => [
+          id,
+          {
+            status: "unknown" as const,
+            checked: 10_000,
+            unseen: ["x".repeat(9_000)],
+            reason: "y".repeat(900),
+          },
+        ]),
+      ),
+      found: Object.fromEntries(
+        INVARIANT_IDS.map((id) => [
+          id,
+          { violations: 10_000, first_violation_id: 20261123000021, summary: "z".repeat(900) },
+        ]),
+      ),
+    };
+    // DynamoDB counts names and values.
+    const item = { expires_at: "1800000000", ...outlineItem(cycle) };
+    expect(Buffer.byteLength(Object.entries(item).flat().join(""))).toBeLessThan(1_024);
   });
 
   test("one cycle by its time, while it is kept", async () => {
@@ -731,15 +822,15 @@ describe("DynamoDB takes only a part of a batch", () => {
     const written = store.evidence.write(evidence(23), START_MS, NO_DEADLINE);
     await vi.runAllTimersAsync();
     await written;
-    expect(batches.map((b) => b.length)).toEqual([24, 14, 4]);
-    expect(new Set(taken).size).toBe(24);
+    expect(batches.map((b) => b.length)).toEqual([25, 15, 5]);
+    expect(new Set(taken).size).toBe(25);
   });
 
   test("no batch has more than the 25 items that DynamoDB allows", async () => {
     const { store, batches } = throttled(25);
     await store.evidence.write(evidence(260), START_MS, NO_DEADLINE);
     expect(Math.max(...batches.map((b) => b.length))).toBe(25);
-    expect(batches.flat()).toHaveLength(261);
+    expect(batches.flat()).toHaveLength(262);
   });
 
   test("where nothing is ever taken, the cycle hears of it", async () => {

@@ -993,7 +993,7 @@ describe("a platform where everything is red", () => {
       ["/invariants/L-03", "and 975 more", 10],
       ["/invariants/S-01", "Slot", 8],
       [`/cycles/${snapshot_time}`, "and 975 more", 8],
-      ["/cycles", "Older", 14],
+      ["/cycles", "Older", 17],
       ["/agents", "page 1 of 11", 4],
       ["/agents/agent-1-of-a-fleet-with-long-names", "Red now", 8],
     ] as const) {

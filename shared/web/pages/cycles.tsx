@@ -106,11 +106,12 @@ const GoTo = ({ ms }: { ms: number }) => (
 /** What the cycles of a week took, and how many subjects were red after each. */
 function Week({ points, nowMs }: { points: readonly CyclePointRecord[]; nowMs: number }) {
   const range = { startMs: nowMs - WEEK_MS, endMs: nowMs };
+  const timed = points.map((point) => ({ point, ms: Date.parse(point.time) }));
   const line = (name: string, valueIn: (point: CyclePointRecord) => number | null | undefined) => ({
     name,
-    points: points.flatMap((point) => {
+    points: timed.flatMap(({ point, ms }) => {
       const value = valueIn(point);
-      return value == null ? [] : [{ ms: Date.parse(point.time), value }];
+      return value == null ? [] : [{ ms, value }];
     }),
   });
   const sources = [...new Set(points.flatMap((point) => Object.keys(point.source_latency_ms ?? {})))].sort();

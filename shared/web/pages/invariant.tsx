@@ -8,7 +8,7 @@ import { parseTimestamp } from "../../time.ts";
 import type { EpisodeRecord } from "../../wire/schemas.ts";
 import { checkedWords, severityWords } from "../describe-status.ts";
 import { readHistory } from "../history.ts";
-import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
+import { type InvariantRow, invariantRows, readLastDay, readWords } from "../rows.ts";
 import { readSummary } from "../summary.ts";
 import { Days } from "../ui/bars.tsx";
 import { Command } from "../ui/command.tsx";
@@ -28,7 +28,7 @@ import {
   Until,
   ViolationList,
 } from "../ui/parts.tsx";
-import { type BarCycles, packedTimes, Strip } from "../ui/strip.tsx";
+import { packedTimes, Strip } from "../ui/strip.tsx";
 import { counted, withoutNames } from "../ui/texts.ts";
 import { cyclesByBar } from "../uptime.ts";
 import type { CanaryView } from "../view.ts";
@@ -60,15 +60,17 @@ async function readInvariant(view: CanaryView, invariant: Invariant, { before, c
   const filter = { invariantId: id, startMs: 0, endMs: nowMs, nowMs };
   const episodesOf = (openOnly: boolean, most: number, from: string | null) =>
     view.store.episodes.list({ ...filter, openOnly }, most, from, { memory: summary.memory, latest });
-  const [open, episodes] = await Promise.all([
+  const row = invariantRows(summary, cycles).find((row) => row.id === id)!;
+  const [open, episodes, words] = await Promise.all([
     episodesOf(true, MAX_SUBJECTS, null),
     episodesOf(false, MAX_EPISODES, cursor),
+    readWords(view, [row]),
   ]);
-  const row = invariantRows(summary, cycles).find((row) => row.id === id)!;
   return {
     summary,
     invariant,
     row,
+    words: words.get(id),
     history,
     bars: cyclesByBar(cycles, summary.nowMs),
     open: open.items,
@@ -189,7 +191,7 @@ function Violations({ data, isOpen }: { data: InvariantData; isOpen: boolean }) 
   );
 }
 
-const Heading = ({ row, bars }: { row: InvariantRow; bars: BarCycles }) => (
+const Heading = ({ data: { row, words, bars } }: { data: InvariantData }) => (
   <section class="one">
     <h1>
       <span class="id">{row.id}</span> {row.title}
@@ -198,9 +200,7 @@ const Heading = ({ row, bars }: { row: InvariantRow; bars: BarCycles }) => (
       <State state={row.shown} /> {row.since && <SinceInstant ms={Date.parse(row.since)} />}
       {row.checked !== null && `, ${checkedWords(row.checked, row.status)}`}
     </p>
-    {row.status === "red" && row.latest && (
-      <Sentence text={withoutNames(row.latest.summary, row.red_subjects)} />
-    )}
+    {words !== undefined && <Sentence text={withoutNames(words, row.red_subjects)} />}
     <Blind row={row} />
     <Off reason={row.offReason} />
     <div data-cycles={packedTimes(bars)}>
@@ -264,7 +264,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
     { title, environment, summary, viewer, notice },
     <>
       <Breadcrumb />
-      <Heading row={row} bars={data.bars} />
+      <Heading data={data} />
       <Meaning invariant={invariant} row={row} />
       <RedSubjects data={data} />
       <WhatToType data={data} />

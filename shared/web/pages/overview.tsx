@@ -2,7 +2,7 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { SEVERITIES } from "../../invariants/invariant.ts";
 import { checkedWords } from "../describe-status.ts";
-import { type InvariantRow, invariantRows, readLastDay } from "../rows.ts";
+import { type InvariantRow, invariantRows, readLastDay, readWords } from "../rows.ts";
 import { healthOf, readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
 import { Alerts, Cycles, Silences, Sources } from "../ui/cards.tsx";
 import { Command } from "../ui/command.tsx";
@@ -36,7 +36,10 @@ const MAX_CAUSES = 5;
 
 type Overview = Awaited<ReturnType<typeof readOverview>>;
 
-/** Reads the data in two or three requests at once: the rows, the most urgent and severe first, and the cycles, newest first. */
+/**
+ * Reads the rows, the most urgent and severe first, and the cycles, newest first: two or three requests at once, and one for
+ * the words of what is red.
+ */
 async function readOverview(view: CanaryView) {
   const [summary, cycles] = await Promise.all([readSummary(view), readLastDay(view)]);
   const rows = invariantRows(summary, cycles).sort(
@@ -44,7 +47,8 @@ async function readOverview(view: CanaryView) {
       SHOWN_STATES.indexOf(a.shown) - SHOWN_STATES.indexOf(b.shown) ||
       SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
   );
-  return { summary, rows, cycles, bars: cyclesByBar(cycles, summary.nowMs) };
+  const words = await readWords(view, rows);
+  return { summary, rows, words, cycles, bars: cyclesByBar(cycles, summary.nowMs) };
 }
 
 function Verdict({ summary }: { summary: Summary }) {
@@ -71,17 +75,26 @@ function Verdict({ summary }: { summary: Summary }) {
   );
 }
 
-/** @param names how many it names. @param isExplained the line above all rows says why it is blind */
-function RowWords({ row, isExplained, names }: { row: InvariantRow; isExplained: boolean; names: number }) {
+interface WordsProps {
+  readonly row: InvariantRow;
+  /** What is red of it; undefined where that is not known. */
+  readonly words: string | undefined;
+  /** Whether the line above all rows says why it is blind. */
+  readonly isExplained: boolean;
+  /** How many subjects it names. */
+  readonly names: number;
+}
+
+function RowWords({ row, words, isExplained, names }: WordsProps) {
   const { id, shown, latest, red_subjects, redCount, silences, last_red_at } = row;
   return (
     <div class="words">
-      {row.status === "red" && latest && (
+      {latest && words !== undefined && (
         <p>
           <a href={`/cycles/${latest.cycle}`}>
             <When ms={Date.parse(latest.cycle)} />
           </a>{" "}
-          <Name text={withoutNames(latest.summary, red_subjects)} />
+          <Name text={withoutNames(words, red_subjects)} />
         </p>
       )}
       {redCount > 0 && (
@@ -115,14 +128,12 @@ const isExplained = ({ id, blind_reason }: InvariantRow, blind: Summary["blind"]
       ({ source, reason }) => blind_reason === `${source}: ${reason}` || source.split(", ").includes(id),
     ) ?? false;
 
-interface RowProps {
-  readonly row: InvariantRow;
+interface RowProps extends Pick<WordsProps, "row" | "words" | "names"> {
   readonly bars: BarCycles;
   readonly blind: Summary["blind"];
-  readonly names: number;
 }
 
-const RowItem = ({ row, bars, blind, names }: RowProps) => (
+const RowItem = ({ row, words, bars, blind, names }: RowProps) => (
   <li class={`row ${row.shown}`} id={row.id}>
     <Judged row={row} />
     <InvariantLink id={row.id} title={row.title} />
@@ -139,7 +150,7 @@ const RowItem = ({ row, bars, blind, names }: RowProps) => (
     </p>
     <p class="checked dim">{row.checked !== null && checkedWords(row.checked, row.status)}</p>
     {bars.some((cycles) => cycles.length > 0) && <Strip row={row} bars={bars} />}
-    <RowWords row={row} isExplained={isExplained(row, blind)} names={names} />
+    <RowWords row={row} words={words} isExplained={isExplained(row, blind)} names={names} />
   </li>
 );
 
@@ -158,7 +169,7 @@ const Legend = () => (
 );
 
 function renderOverview(data: Overview, { viewer, notice, input }: PageRequest): string {
-  const { summary, rows, cycles, bars } = data;
+  const { summary, rows, words, cycles, bars } = data;
   const { environment, status } = summary;
   const names = rows.filter(({ redCount }) => redCount > 0).length > MANY_RED ? FEW_NAMES : MAX_NAMES;
   const mostRed = Math.max(...rows.map((row) => row.redCount));
@@ -170,7 +181,7 @@ function renderOverview(data: Overview, { viewer, notice, input }: PageRequest):
         <h2>Invariants</h2>
         <ol class="rows" data-cycles={packedTimes(bars)}>
           {rows.map((row) => (
-            <RowItem row={row} bars={bars} blind={summary.blind} names={names} />
+            <RowItem row={row} words={words.get(row.id)} bars={bars} blind={summary.blind} names={names} />
           ))}
         </ol>
         {cycles.length > 0 && <Legend />}

@@ -95,19 +95,28 @@ interface AxesProps extends Pick<PlotProps, "startMs" | "endMs"> {
   readonly top: number;
 }
 
+/** The values of each day, sorted, by the day's number. */
+function valuesByDay({ points }: Line): ReadonlyMap<number, readonly number[]> {
+  const byDay = new Map<number, number[]>();
+  for (const { ms, value } of points) {
+    const day = Math.floor(ms / DAY_MS);
+    const values = byDay.get(day);
+    if (values) values.push(value);
+    else byDay.set(day, [value]);
+  }
+  for (const values of byDay.values()) values.sort((a, b) => a - b);
+  return byDay;
+}
+
 /** The middle and the highest value of each day: what the plot shows, in numbers. */
 function Numbers({ lines, unit, startMs, endMs }: Omit<PlotProps, "title">) {
-  const days = [
-    ...new Set([startMs, ...dayStarts(startMs, endMs)].map((ms) => formatInstant(ms).slice(0, 10))),
-  ];
-  const cellOf = ({ points }: Line, day: string) => {
-    const values = points
-      .filter(({ ms }) => formatInstant(ms).startsWith(day))
-      .map(({ value }) => value)
-      .sort((a, b) => a - b);
-    if (values.length === 0) return "–";
-    return `${shown(values[Math.floor(values.length / 2)]!, unit)}, ${shown(values.at(-1)!, unit)}`;
-  };
+  const first = Math.floor(startMs / DAY_MS);
+  const days = Array.from({ length: Math.floor(endMs / DAY_MS) - first + 1 }, (_, i) => first + i);
+  const values = lines.map(valuesByDay);
+  const cellOf = (ofDay: readonly number[] = []) =>
+    ofDay.length === 0
+      ? "–"
+      : `${shown(ofDay[Math.floor(ofDay.length / 2)]!, unit)}, ${shown(ofDay.at(-1)!, unit)}`;
   return (
     <details class="command">
       <summary>In numbers</summary>
@@ -123,9 +132,9 @@ function Numbers({ lines, unit, startMs, endMs }: Omit<PlotProps, "title">) {
         <tbody>
           {days.map((day) => (
             <tr>
-              <th scope="row">{day}</th>
-              {lines.map((line) => (
-                <td>{cellOf(line, day)}</td>
+              <th scope="row">{formatInstant(day * DAY_MS).slice(0, 10)}</th>
+              {values.map((byDay) => (
+                <td>{cellOf(byDay.get(day))}</td>
               ))}
             </tr>
           ))}
