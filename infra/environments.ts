@@ -5,6 +5,7 @@ import { API } from "../shared/config/api.ts";
 import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { VariableTable } from "../shared/config/variable.ts";
+import { plural } from "../shared/text.ts";
 import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
@@ -35,14 +36,14 @@ export const SETTINGS: ReadonlyMap<string, string> = new Map(
 
 const namesOf = (table: VariableTable): readonly string[] => Object.values(table).map(({ name }) => name);
 const API_NAMES = namesOf(API);
-/** Both functions read these: the one runs the invariants, and the other shows them. */
-const SHARED_NAMES = namesOf(CHECKS);
+/** Both functions read these: the one runs the invariants, and the other shows them. Alerts and pages link to the runbooks. */
+const SHARED_NAMES = [...namesOf(CHECKS), ALERTS.runbooksUrl.name];
 
 /**
  * Converts an environment's settings to variables.
  * @param environment the environment's name
  * @param reader the function that gets them: the API function gets its own only, and the cycle function all others; both
- *   get which invariants run
+ *   get which invariants run, and where the runbooks are
  */
 export function variablesOf(
   environment: string,
@@ -131,7 +132,7 @@ function checkSize(name: string, settings: EnvironmentSettings): void {
     bytesOf("cycle") > MAX_VARIABLES_BYTES
       ? problem(
           "dockerHosts",
-          `${daemons} daemon(s)`,
+          plural(daemons, "daemon"),
           bytesOf("cycle"),
           "name the daemons by IP address, which is shorter, or share them out among several environments",
         )
@@ -139,7 +140,7 @@ function checkSize(name: string, settings: EnvironmentSettings): void {
     bytesOf("api") > MAX_VARIABLES_BYTES
       ? problem(
           "readTokens",
-          `${tokens} token(s)`,
+          plural(tokens, "token"),
           bytesOf("api"),
           `put them into the API's secret, as ${API.readTokens.name}`,
         )

@@ -16,15 +16,15 @@ import type { AppCanary } from "./web/view.ts";
  */
 export function openAppCanary(env: Environment): AppCanary {
   const read = reader(env);
-  const { environment } = ALERTS;
-  const config = read.values({ environment, table: STATE.table, adminToken: API.adminToken });
+  const { environment, runbooksUrl } = ALERTS;
+  const config = read.values({ environment, runbooksUrl, table: STATE.table, adminToken: API.adminToken });
   const checks = readChecks(read);
   if (config.table === null)
     read.problem(`${STATE.table.name} is missing: give the name of the DynamoDB table`);
   read.end();
   return {
     store: dynamoStore(documentClient(), config.table!),
-    alerts: { environment: config.environment },
+    alerts: { environment: config.environment, runbooksUrl: config.runbooksUrl },
     checks: checksOf(checks),
     now: Date.now,
     redact: redactor(read.secrets),

@@ -1,4 +1,5 @@
 /** Renders the reports of the chaos as text. */
+import { plural } from "../../shared/text.ts";
 import { type ChaosOptions, failuresOf, PART_NAMES, type PartReport } from "./chaos.ts";
 
 const MOST_SHOWN = 40;
@@ -39,7 +40,7 @@ export function renderChaos(reports: readonly PartReport[], options: ChaosOption
     "",
     ...shown,
     ...(failures.length > shown.length ? [`and ${failures.length - shown.length} more`] : []),
-    failures.length === 0 ? "everything held" : `${failures.length} thing(s) did not hold`,
+    failures.length === 0 ? "everything held" : `${plural(failures.length, "thing")} did not hold`,
     `repeat it: ${commandOf(options)}`,
   ].join("\n");
 }

@@ -114,9 +114,9 @@ export function createBreaks({ target, off, judge }: BreaksOptions): Breaks {
     const others = [...on.values()].map(({ fault }) => fault);
     const exclusive = others.find((other) => other.isExclusive)?.invariantId;
     if (exclusive !== undefined)
-      return `${exclusive} is broken: the canary reads another place, and would not see ${invariantId} (cure it first: canary cure ${exclusive})`;
+      return `${exclusive} is broken: the canary reads another place, and would not see ${invariantId} (cure it first: bin/canary cure ${exclusive})`;
     if (isExclusive && others.length > 0)
-      return `${invariantId} points the canary to another place, where it would not see ${[...on.keys()].join(", ")} (cure first: canary cure --all)`;
+      return `${invariantId} points the canary to another place, where it would not see ${[...on.keys()].join(", ")} (cure first: bin/canary cure --all)`;
     return null;
   }
   async function makeAgent(fault: Fault): Promise<TestAgent> {

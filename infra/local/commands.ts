@@ -60,8 +60,8 @@ function breakLines(broken: z.infer<typeof BreakAnswer>, isCycleNext: boolean, w
     ...wrapped(
       [
         was_on
-          ? `cure it with \`canary cure ${id}\``
-          : `${expect}${isCycleNext ? "" : ": run `canary cycle`"}`,
+          ? `cure it with \`bin/canary cure ${id}\``
+          : `${expect}${isCycleNext ? "" : ": run `bin/canary cycle`"}`,
       ],
       width,
     ),
@@ -103,7 +103,7 @@ async function recoveryLines(
   return [
     ...(red.length === 0
       ? []
-      : [`the next cycle sees ${red.join(", ")} recover${isCycleNext ? "" : ": run `canary cycle`"}`]),
+      : [`the next cycle sees ${red.join(", ")} recover${isCycleNext ? "" : ": run `bin/canary cycle`"}`]),
     ...(unseen.length === 0
       ? []
       : [`no cycle found ${unseen.join(", ")} red meanwhile: there is nothing to recover`]),
@@ -169,7 +169,7 @@ export const addBreakCommands: AddCommands = (canary, context) => {
     .action(async (text: string | undefined, options: Options) => {
       const { all, cycle, json } = options;
       if ((text === undefined) === (all !== true))
-        throw new UsageError("name one invariant, or give --all: canary cure S-02");
+        throw new UsageError("name one invariant, or give --all: bin/canary cure S-02");
       const { CureAnswer } = await wire();
       const ids = text === undefined ? [] : [await idOf(text)];
       const answer = await callLocal(

@@ -1,6 +1,7 @@
 /** The canary of the embedded environment, behind its port. */
 import { testAlerts } from "../../shared/alerts/alert-test.ts";
 import { type Canary, openCanary } from "../../shared/canary.ts";
+import { screenHere } from "../../shared/cli/screen.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
 import type { RunCycle } from "../../shared/web/cycles.ts";
@@ -40,7 +41,10 @@ async function servePort(port: number, onClose: OnClose) {
 function withTerminal(canary: Canary, print: LocalOptions["printMessage"]): Canary {
   const { senders } = canary.alerts;
   if (print === undefined || Object.keys(senders).length > 0) return canary;
-  return { ...canary, alerts: { ...canary.alerts, senders: { [TERMINAL]: terminalTransport(print) } } };
+  return {
+    ...canary,
+    alerts: { ...canary.alerts, senders: { [TERMINAL]: terminalTransport(print, () => screenHere().width) } },
+  };
 }
 
 /** Opens the canary and serves its app. @param breaks gives the breaks of the platform, which is started later */

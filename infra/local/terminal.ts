@@ -2,7 +2,12 @@
 import type { KnownBlock, RichTextBlock, RichTextElement } from "@slack/types";
 import type { Transport } from "../../shared/alerts/channels/channel.ts";
 import { slackMessage } from "../../shared/alerts/channels/slack-blocks.ts";
+import { wrap } from "../../shared/cli/layout.ts";
 import { printable } from "../../shared/text.ts";
+
+const MARGIN = "  | ";
+/** Before a command. It stays on its line, whole: it is there to be copied. */
+const COMMAND = "    ";
 
 /** Its name. */
 export const TERMINAL = "terminal";
@@ -30,7 +35,7 @@ function richText({ elements }: RichTextBlock): string[] {
       case "rich_text_preformatted":
         return inline(part.elements)
           .split("\n")
-          .map((line) => `    ${line}`);
+          .map((line) => COMMAND + line);
       default:
         return [];
     }
@@ -45,15 +50,23 @@ function textOf(block: KnownBlock): string[] {
   return [];
 }
 
-/** Makes what prints each digest. @param print gets the text, whose names from the platform can't move a cursor */
-export const terminalTransport = (print: (text: string) => void): Transport => ({
+/**
+ * Makes what prints each digest.
+ * @param print gets the text, whose names from the platform can't move a cursor
+ * @param width gives the columns that its lines may have
+ */
+export const terminalTransport = (print: (text: string) => void, width: () => number): Transport => ({
   together: "cycle",
   holdsOpen: false,
   async send(alerts) {
     const lines = slackMessage(alerts)
       .blocks.flatMap(textOf)
       .flatMap((text) => text.split("\n"));
-    const marked = lines.map((line) => `  | ${printable(line)}`);
+    const columns = width();
+    const marked = lines.map(printable).flatMap((line) => {
+      if (line.startsWith(COMMAND)) return [MARGIN + line];
+      return wrap(line, columns, line.startsWith("• ") ? `${MARGIN}  ` : MARGIN, MARGIN);
+    });
     print(["message (no channel is configured, so it is printed here):", ...marked, ""].join("\n"));
     return "printed";
   },

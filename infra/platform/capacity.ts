@@ -1,6 +1,8 @@
 /** The capacity manager: which executions may run. It fills the slots (slots.ts) from the backlog (backlog.ts). */
+
 import { randomUUID } from "node:crypto";
 import pMap from "p-map";
+import { plural } from "../../shared/text.ts";
 import {
   agentsWithBacklog,
   type Claim,
@@ -152,7 +154,9 @@ async function drainAll(manager: Manager): Promise<void> {
     { concurrency: AGENTS_DRAINED_AT_ONCE },
   );
   if (errors.length > 0)
-    throw new Error(`${errors.length} agent(s) could not be drained, the first: ${messageOf(errors[0])}`);
+    throw new Error(
+      `${plural(errors.length, "agent")} could not be drained, the first: ${messageOf(errors[0])}`,
+    );
 }
 
 /** Writes the heartbeat. As on the platform, a failure is logged and never fatal. */

@@ -1,4 +1,5 @@
 /** Renders the report of a soak as text. */
+import { plural } from "../../shared/text.ts";
 import type { Reported } from "./judge.ts";
 import { LOAD_KINDS } from "./load/churn.ts";
 import type { SoakReport } from "./soak.ts";
@@ -45,7 +46,7 @@ export function renderSoak(report: SoakReport): string {
     ]),
     ...missed.map(
       ({ item, cycles, planned: name }) =>
-        `missed: ${item.invariant} ${item.key} of ${item.subject}, by ${cycles || "all"} cycle(s)${name ? ` (${name})` : ""}`,
+        `missed: ${item.invariant} ${item.key} of ${item.subject}, by ${cycles ? plural(cycles, "cycle") : "all cycles"}${name ? ` (${name})` : ""}`,
     ),
     ...voidBreaks.map(({ name, item }) => `never took hold: ${name} of ${item.subject}`),
     ...[...unknowns, ...unseen].map(

@@ -1,5 +1,7 @@
 /** The outbox: alerts that wait, and their delivery. At least once, oldest first, each channel by itself. */
 import { withDeadline } from "../deadline.ts";
+import { plural } from "../text.ts";
+import { HOUR_MS } from "../time.ts";
 import { type Alert, type Attempts, type Channel, completed, type Pending } from "./alert.ts";
 import { NotDelivered, type Sender, type Senders } from "./channels/channel.ts";
 import { messagesOf } from "./messages.ts";
@@ -12,7 +14,8 @@ const SUSPECT_AFTER = 3;
 const FIRST_BACKOFF_MS = 60_000;
 const MAX_BACKOFF_MS = 60 * 60_000;
 /** An alert that a channel did not take for a day is given up. */
-export const GIVE_UP_AFTER_MS = 24 * 60 * 60_000;
+const GIVE_UP_HOURS = 24;
+export const GIVE_UP_AFTER_MS = GIVE_UP_HOURS * HOUR_MS;
 
 /** An entry's channels, as they change during delivery. */
 type Waiting = {
@@ -183,6 +186,10 @@ async function drain(
     return hasOpposite(entry) && !(entry.alert.action === "trigger" && neverOpened);
   };
 
+  if (sender === undefined)
+    failures.push(
+      `${channel}: not configured any more, and ${plural(waiting.length, "alert waits", "alerts wait")} for it: configure it again, or each is given up when it is ${GIVE_UP_HOURS} h old`,
+    );
   for (const message of messagesOf(waiting, channel, sender)) {
     for (const entry of message.filter((one) => isOld(one, now()))) {
       delete entry.channels[channel];

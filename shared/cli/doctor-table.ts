@@ -3,7 +3,7 @@ import pc from "picocolors";
 import type { Examination, Level, Prospect } from "../doctor/finding.ts";
 import { listed, printable } from "../text.ts";
 import { checkedWords } from "../web/describe-status.ts";
-import { padTo, wrap } from "./layout.ts";
+import { besideOrBelow, padTo, wrap } from "./layout.ts";
 import type { Screen } from "./screen.ts";
 import { SYMBOLS } from "./symbols.ts";
 
@@ -33,11 +33,11 @@ function prospectText({ outcome, reason, checked, red_subjects: red, unseen }: P
 const INDENT = "      ";
 const TITLE_WIDTH = 30;
 
-/** Puts a painted head before its text. */
-function lineOf(head: string, text: string, { width }: Screen, paint: (text: string) => string): string[] {
-  const [first, ...below] = wrap(printable(text), width, INDENT, `${head}  `);
-  return [paint(first!.slice(0, head.length)) + first!.slice(head.length), ...below];
-}
+/** Paints the head of the first line. */
+const painted = ([first = "", ...below]: string[], head: string, paint: (text: string) => string) => [
+  paint(first.slice(0, head.length)) + first.slice(head.length),
+  ...below,
+];
 
 /** Renders what was found, section by section, and then what each invariant will be. */
 export function renderExamination(
@@ -50,14 +50,17 @@ export function renderExamination(
   const lines = wrap(`examined at ${examined_at}; nothing was written`, screen.width, INDENT, "");
   for (const { name, findings } of sections) {
     lines.push("", ...wrap(name, screen.width, INDENT, "").map(c.bold));
-    for (const { level, topic, text } of findings)
-      lines.push(...lineOf(`  ${MARKS[level]} ${printable(topic).padEnd(13)}`, text, screen, paint[level]));
+    for (const { level, topic, text } of findings) {
+      const head = `  ${MARKS[level]} ${printable(topic).padEnd(13)}`;
+      lines.push(...painted(wrap(printable(text), screen.width, INDENT, `${head}  `), head, paint[level]));
+    }
   }
   lines.push("", c.bold("invariants"));
   for (const prospect of invariants) {
     const { id, title, outcome } = prospect;
     const head = `  ${MARK_OF[outcome]} ${id}  ${outcome.padEnd(7)}  ${padTo(title, TITLE_WIDTH)}`;
-    lines.push(...lineOf(head, prospectText(prospect), screen, paintOf[outcome]));
+    const text = printable(prospectText(prospect));
+    lines.push(...painted(besideOrBelow(head, text, screen.width, INDENT), head, paintOf[outcome]));
   }
   return lines.join("\n");
 }

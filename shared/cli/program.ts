@@ -72,7 +72,11 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
     .version(version, "-V, --version", "the version of this command line")
     .option("--env <environment>", "which environment: its entry in the file of profiles (else CANARY_URL)")
     .configureHelp({ showGlobalOptions: true, minWidthToWrap: LEAST_WIDTH / 3 })
-    .configureOutput({ getOutHelpWidth: helpWidth, getErrHelpWidth: helpWidth })
+    .configureOutput({
+      getOutHelpWidth: helpWidth,
+      getErrHelpWidth: helpWidth,
+      outputError: (text, write) => write(wrappedError(text)),
+    })
     .exitOverride();
   const env = () => canary.opts<{ env?: string }>().env;
   const remote = () => findRemote(env());

@@ -16,7 +16,7 @@ export const ALERTS = {
   ),
   runbooksUrl: text(
     "RUNBOOKS_URL",
-    "where the runbooks are that an alert links to: `{id}` in it becomes the invariant's id, and without it `/S-02.md` is put behind it. Not set: the status page has them",
+    "where the runbooks are that alerts and pages link to: `{id}` in it becomes the invariant's id, and without it `/S-02.md` is put behind it. Not set: the status page has them",
     {
       checks: [webAddress("give the https:// address of a copy of docs/runbooks, or leave it out")],
     },

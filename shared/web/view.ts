@@ -1,4 +1,5 @@
 /** What the app needs of a canary, and what of it pages get. */
+import { linksOf } from "../alerts/links.ts";
 import type { Canary } from "../canary.ts";
 import type { AlertSettings } from "../cycle/outcome.ts";
 import type { EpisodeStore } from "../store/episodes.ts";
@@ -13,7 +14,7 @@ export interface AppCanary extends Pick<Canary, "checks" | "now" | "redact"> {
     readonly episodes: Pick<EpisodeStore, "list" | "get">;
     readonly latest: Pick<LatestStore, "read">;
   };
-  readonly alerts: Pick<AlertSettings, "environment">;
+  readonly alerts: Pick<AlertSettings, "environment" | "runbooksUrl">;
 }
 
 /** The readable part of a canary. Pages get this, so they can't silence or run a cycle. */
@@ -21,6 +22,8 @@ export interface CanaryView {
   readonly store: Pick<AppCanary["store"], "freshness" | "history" | "lease" | "episodes" | "latest">;
   readonly checks: AppCanary["checks"];
   readonly environment: string;
+  /** Where the runbook of an invariant is: a page of this site, where nothing else was configured. */
+  readonly runbookAt: (id: string) => string;
   /** Unix ms. */
   readonly now: () => number;
 }
@@ -29,5 +32,6 @@ export const viewOf = ({ store, checks, alerts, now }: AppCanary): CanaryView =>
   store,
   checks,
   environment: alerts.environment,
+  runbookAt: (id) => linksOf(null, alerts.runbooksUrl).runbook(id) ?? `/runbooks/${id}`,
   now,
 });

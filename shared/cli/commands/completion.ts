@@ -1,6 +1,7 @@
 /** `canary completion`: the script for a shell. */
 import { Argument } from "commander";
 import { type AddCommands, EXIT } from "../command.ts";
+import { UsageError } from "../errors.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -14,8 +15,10 @@ export const addCompletionCommand: AddCommands = (canary, { print, done }) => {
     .description(
       'print the completion of commands, options and ids for a shell: eval "$(canary completion bash)"',
     )
-    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
-    .action(async (shell: Shell) => {
+    .addArgument(new Argument("[shell]", "the shell").choices(SHELLS))
+    .action(async (shell?: Shell) => {
+      if (shell === undefined)
+        throw new UsageError(`name the shell, one of ${SHELLS.join(", ")}: canary completion ${SHELLS[0]}`);
       const [{ completedCommands }, { bashScript, zshScript, fishScript }] = await Promise.all([
         import("../completion/model.ts"),
         import("../completion/shells.ts"),

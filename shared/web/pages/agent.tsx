@@ -31,7 +31,7 @@ async function readAgentPage(view: CanaryView, name: string, cursor: string | nu
     readAgent(view, name),
     view.store.episodes.list({ subject: name, startMs: 0, endMs: nowMs, nowMs }, MAX_EPISODES, cursor),
   ]);
-  return agent && { summary, agent, episodes };
+  return agent && { summary, agent, episodes, runbookAt: view.runbookAt };
 }
 
 const rosterWords = (onRoster: boolean | null): string =>
@@ -66,7 +66,7 @@ function Heading({ agent }: { agent: AgentBody }) {
   );
 }
 
-function RedItem({ red, name }: { red: AgentBody["red"][number]; name: string }) {
+function RedItem({ red, name, runbook }: { red: AgentBody["red"][number]; name: string; runbook: string }) {
   const { invariant_id: id, title, severity, since, cycles, words, verify, fix, safe } = red;
   return (
     <li class="red-item">
@@ -81,7 +81,7 @@ function RedItem({ red, name }: { red: AgentBody["red"][number]; name: string })
       <p>{findInvariant(id)?.impact}</p>
       <GuidanceBlock guidance={{ verify, fix }} safe={safe ?? ""} />
       <p class="who">
-        <a href={`/runbooks/${id}`} class="quiet">
+        <a href={runbook} class="quiet">
           Runbook <span class="unseen">of {id}</span>
         </a>
         <SilenceLink id={id} subject={name} />
@@ -90,14 +90,15 @@ function RedItem({ red, name }: { red: AgentBody["red"][number]; name: string })
   );
 }
 
-function Red({ agent: { red, name } }: { agent: AgentBody }) {
+function Red({ data: { agent, runbookAt } }: { data: AgentData }) {
+  const { red, name } = agent;
   if (red.length === 0) return null;
   return (
     <section>
       <h2>Red now</h2>
       <ul class="violations">
         {red.slice(0, MAX_RED).map((one) => (
-          <RedItem red={one} name={name} />
+          <RedItem red={one} name={name} runbook={runbookAt(one.invariant_id)} />
         ))}
       </ul>
       {red.length > MAX_RED && (
@@ -226,7 +227,7 @@ function renderAgentPage(data: AgentData, { viewer, notice }: PageRequest): stri
         <a href="/agents">All agents</a>
       </nav>
       <Heading agent={agent} />
-      <Red agent={agent} />
+      <Red data={data} />
       <AsLastSeen agent={agent} />
       <Episodes data={data} />
     </>,

@@ -71,6 +71,7 @@ async function readInvariant(view: CanaryView, invariant: Invariant, { before, c
     invariant,
     row,
     words: words.get(id),
+    runbook: view.runbookAt(id),
     history,
     bars: cyclesByBar(cycles, summary.nowMs),
     open: open.items,
@@ -213,8 +214,8 @@ const Heading = ({ data: { row, words, bars } }: { data: InvariantData }) => (
   </section>
 );
 
-function Meaning({ invariant, row }: Pick<InvariantData, "invariant" | "row">) {
-  const { tier, impact, runbook, reads, confirm } = invariant;
+function Meaning({ data: { invariant, row, runbook } }: { data: InvariantData }) {
+  const { tier, impact, reads, confirm } = invariant;
   return (
     <div class="cards two">
       <section>
@@ -227,9 +228,9 @@ function Meaning({ invariant, row }: Pick<InvariantData, "invariant" | "row">) {
       </section>
       <section>
         <h2>What to do</h2>
-        <p>{runbook}</p>
+        <p>{invariant.runbook}</p>
         <p>
-          <a href={`/runbooks/${invariant.id}`}>Runbook</a>
+          <a href={runbook}>Runbook</a>
         </p>
       </section>
     </div>
@@ -265,7 +266,7 @@ function renderInvariantPage(data: InvariantData, { viewer, notice, input, query
     <>
       <Breadcrumb />
       <Heading data={data} />
-      <Meaning invariant={invariant} row={row} />
+      <Meaning data={data} />
       <RedSubjects data={data} />
       <WhatToType data={data} />
       <Episodes data={data} />

@@ -72,7 +72,7 @@ describe("a short run", () => {
     const failed = renderChaos([{ ...first!, account: { ...first!.account, lost } }, ...rest], options);
     expect(failed.split("\n").slice(-3)).toEqual([
       `kill -9: lost: ${lost[0]}`,
-      "1 thing(s) did not hold",
+      "1 thing did not hold",
       command,
     ]);
   });

@@ -105,7 +105,7 @@ test("several at once: each is red on an agent of its own; what is broken is sai
   const again = await canary("break S-02");
   expect(again.code).toBe(0);
   expect(again.out).toMatch(
-    /^S-02 is broken already, since 20.*\n.*break-s-02\n.*3 slots.*\ncure it with `canary cure S-02`\n$/,
+    /^S-02 is broken already, since 20.*\n.*break-s-02\n.*3 slots.*\ncure it with `bin\/canary cure S-02`\n$/,
   );
   const other = await canary("break L-03 --cycle");
   expect(other.code).toBe(1);
@@ -147,7 +147,7 @@ test("what no cycle found red is cured, and nothing is said to recover", async (
   await canary("break B-02 --cycle");
   await canary("break L-03");
   const { out } = await canary("cure --all");
-  expect(out).toContain("the next cycle sees S-02, B-02 recover: run `canary cycle`\n");
+  expect(out).toContain("the next cycle sees S-02, B-02 recover: run `bin/canary cycle`\n");
   expect(out).toContain("no cycle found L-03 red meanwhile: there is nothing to recover\n");
   await canary("break H-01");
   expect((await canary("cure H-01")).out).toMatch(/^H-01 is cured: .*\nno cycle found H-01 red.*\n$/);
@@ -201,7 +201,7 @@ test("a fault that points the canary elsewhere goes with no other, and says so",
   await canary("break S-02");
   const refused = await canary("break H-03");
   expect(refused).toMatchObject({ code: 254, out: "" });
-  expect(refused.err).toContain("where it would not see S-02 (cure first: canary cure --all)");
+  expect(refused.err).toContain("where it would not see S-02 (cure first: bin/canary cure --all)");
   await canary("cure S-02");
   const lasting = await canary("break H-01");
   expect(lasting.out).toContain(
@@ -221,8 +221,8 @@ test.for([
     "break S-03 --fault nothing",
     'S-03 has no fault "nothing": give one of "short-lived slot", "slot that never',
   ],
-  ["cure", "name one invariant, or give --all: canary cure S-02"],
-  ["cure S-02 --all", "name one invariant, or give --all: canary cure S-02"],
+  ["cure", "name one invariant, or give --all: bin/canary cure S-02"],
+  ["cure S-02 --all", "name one invariant, or give --all: bin/canary cure S-02"],
   ["break s-2", "there is no invariant s-2: did you mean S-02?"],
   ["cure s2", "there is no invariant s2: did you mean S-02?"],
   ["cure X-99", "there is no invariant X-99; there are H-01"],
