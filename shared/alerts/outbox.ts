@@ -186,10 +186,6 @@ async function drain(
     return hasOpposite(entry) && !(entry.alert.action === "trigger" && neverOpened);
   };
 
-  if (sender === undefined)
-    failures.push(
-      `${channel}: not configured any more, and ${plural(waiting.length, "alert waits", "alerts wait")} for it: configure it again, or each is given up when it is ${GIVE_UP_HOURS} h old`,
-    );
   for (const message of messagesOf(waiting, channel, sender)) {
     for (const entry of message.filter((one) => isOld(one, now()))) {
       delete entry.channels[channel];
@@ -217,7 +213,18 @@ async function drain(
       open = true;
     }
   }
+  if (sender === undefined) failures.push(...orphaned(waiting, channel));
   return { delivered, dropped, failures };
+}
+
+/** Says that alerts wait for a channel that the configuration does not have any more. */
+function orphaned(waiting: readonly Entry[], channel: Channel): string[] {
+  const left = waiting.filter((entry) => entry.channels[channel]).length;
+  if (left === 0) return [];
+  const wait = plural(left, "alert waits", "alerts wait");
+  return [
+    `${channel}: not configured any more, and ${wait} for it: configure it again, or each is given up when it is ${GIVE_UP_HOURS} h old`,
+  ];
 }
 
 /** The channel works, and did not take this alert for what it is. */

@@ -435,9 +435,14 @@ describe("what nobody took for a day", () => {
     await it.delivers();
     it.loses("slack");
     it.wait(5 * MINUTE_MS);
-    expect((await it.delivers()).tried).toEqual([]);
+    const { tried, failures } = await it.delivers();
+    expect(tried).toEqual([]);
+    // Each cycle says so in its log, and what it comes to.
+    expect(failures).toEqual([
+      "slack: not configured any more, and 1 alert waits for it: configure it again, or each is given up when it is 24 h old",
+    ]);
     it.wait(DAY_MS);
-    expect((await it.delivers()).dropped).toEqual(["slack a"]);
+    expect(await it.delivers()).toMatchObject({ dropped: ["slack a"], failures: [] });
   });
 
   test("an outage of less than a day loses nothing", async () => {

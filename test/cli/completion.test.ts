@@ -55,6 +55,12 @@ beforeAll(async () => {
   writeFileSync(canary, '#!/bin/sh\n[ "$*" = "completion environments" ] && echo "prod\nstaging"\n');
   chmodSync(canary, 0o755);
 });
+test("without a shell it names all three", async () => {
+  const { out, err, code } = await runHere({}, ["completion"]);
+  expect([out, code]).toEqual(["", 254]);
+  expect(err).toBe("name the shell, one of bash, zsh, fish: canary completion bash\n");
+});
+
 const env = () => ({ PATH: `${folder}:${process.env.PATH}`, HOME: folder });
 const sorted = (words: Iterable<string>) => [...words].sort();
 

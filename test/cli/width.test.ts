@@ -72,6 +72,18 @@ describe.each([60, 80, 100, 160])("at %i columns", (columns) => {
     }
   });
 
+  test("errors have no wider line: those of a command, and those of the parser", async () => {
+    for (const args of [
+      ["violations", "--since", `some time ago, ${"a while ".repeat(20)}`],
+      ["violations", "--severity", `neither ${"nor ".repeat(40)}`],
+      ["explain", "S-02", ...Array.from({ length: 30 }, (_, i) => `word-${i}`)],
+    ]) {
+      const { err, code } = await runHere({ ...env, COLUMNS: String(columns) }, args);
+      expect(code).toBe(254);
+      for (const line of err.split("\n")) expect(widthOf(line), line).toBeLessThanOrEqual(columns);
+    }
+  });
+
   test("nothing is cut from what is red", async () => {
     const { out } = await runHere({ ...env, COLUMNS: String(columns) }, ["violations"]);
     const plain = out.replace(/\n? +/g, "");

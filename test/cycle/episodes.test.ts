@@ -311,6 +311,35 @@ test("the peak of an overbooked agent is by how much: 1, then 4, then 2", async 
   expect(episode!.peak.words).toContain("7 slots for a cap of 3");
 });
 
+test("130 agents that get worse with each cycle: no more than 100 are written at once, and each has its turn", async () => {
+  const canary = await canaryOf();
+  const names = Array.from({ length: 130 }, (_, i) => `agent-${i}`);
+  canary.set({ roster: rosterOf(Object.fromEntries(names.map((name) => [name, {}]))) });
+  const { write } = canary.store.episodes;
+  let written: string[] = [];
+  canary.stateCalls("episodes.write", async (episodes: StoredEpisode[], ...more: [number, AbortSignal]) => {
+    written.push(...episodes.map(({ subject }) => subject));
+    return write(episodes, ...more);
+  });
+  const worse = async (n: number) => {
+    written = [];
+    canary.set(leaks(Object.fromEntries(names.map((name) => [name, n]))));
+    await canary.cycle("S-01");
+    return written;
+  };
+  const begun = await worse(1);
+  expect(new Set(begun)).toEqual(new Set(names));
+  const turns = [await worse(2), await worse(3), await worse(4), await worse(5)];
+  expect(turns[0]).toHaveLength(100);
+  for (const turn of turns) expect(turn.length).toBeLessThanOrEqual(100);
+  // Those that were left out at first are not always the same.
+  expect(new Set(turns.flat())).toEqual(new Set(names));
+  // A reader has the newest peak of each, also of one whose item is older.
+  const read = await list(canary, { invariantId: "S-01" }, 200);
+  const last = formatInstant(canary.now() - canary.deps.settings.confirmAfterMs);
+  expect(read.map(({ peak }) => [peak.value, peak.at])).toEqual(names.map(() => [5, last]));
+});
+
 test("a memory that is too small for tallies keeps the subjects, and counts anew", () => {
   const one = {
     sinceMs: 1,

@@ -927,6 +927,23 @@ describe("texts of the platform are shown as text", () => {
   });
 });
 
+test("runbooks are where the configuration says, for pages as for alerts, and pages of this site otherwise", async () => {
+  const canary = await canaryOf();
+  canary.set(LEAKED);
+  await canary.cycle();
+  const linksAt = async (browser: Awaited<ReturnType<typeof signedIn>>) =>
+    Promise.all(
+      ["/invariants/S-01", "/agents/alpha"].map(
+        async (path) => /<a href="([^"]*)"[^>]*>Runbook/.exec((await browser.ask(path)).text)?.[1],
+      ),
+    );
+  expect(await linksAt(await signedIn({ canary }))).toEqual(["/runbooks/S-01", "/runbooks/S-01"]);
+  const runbooksUrl = "https://wiki.example.com/canary/{id}";
+  Object.assign(canary.deps, { alerts: { ...canary.deps.alerts, runbooksUrl } });
+  const there = "https://wiki.example.com/canary/S-01";
+  expect(await linksAt(await signedIn({ canary }))).toEqual([there, there]);
+});
+
 describe("a platform where everything is red", () => {
   /** Records a day of 288 cycles with 1,000 violations each. Only the last cycles have their violations. */
   async function withThousandRed() {

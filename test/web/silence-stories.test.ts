@@ -231,3 +231,38 @@ test("a silence of an earlier release has no author, and is shown and ended as a
   await submit("/silences/restore", { undo });
   expect((await canary.store.lease.read()).silences).toMatchObject([{ id: "0badcafe", ...old }]);
 });
+
+test("where the roster was not read, an unknown name is taken, with a note and the nearest name that is red", async () => {
+  const { canary, silence } = await apiOf();
+  canary.set(leaked("alpha"));
+  await canary.cycle();
+  canary.unread("roster", "sqlite: down");
+  await canary.cycle();
+  const { status, body } = await silence({
+    subject: "alpa",
+    until: new Date(canary.now() + HOUR_MS).toISOString(),
+  });
+  expect([status, body.note]).toEqual([
+    201,
+    "the whole roster is not known: nothing says whether there is a alpa; did you mean alpha?",
+  ]);
+});
+
+test("where some of what is red is only counted, a name that nobody knows may be one of these", async () => {
+  const { canary, silence } = await apiOf();
+  canary.set(leaked("alpha"));
+  await canary.cycle();
+  expect((await silence({ subject: "gamma", until_recovered: true })).status).toBe(422);
+  const { read } = canary.store.lease;
+  canary.stateCalls("lease.read", async () => {
+    const item = await read();
+    const { states } = item.memory;
+    const counted = { ...states, "S-01": { ...states["S-01"]!, redBesides: 3 } };
+    return { ...item, memory: { ...item.memory, states: counted } };
+  });
+  const { status, body } = await silence({ subject: "gamma", until_recovered: true });
+  expect([status, body.note]).toEqual([
+    201,
+    expect.stringMatching(/^there is no gamma on the roster, and not every red subject is known by name/),
+  ]);
+});
