@@ -211,7 +211,7 @@ describe("a field that can't be used is named, with the fix", () => {
           (_, i) => `tcp://docker-${100 + i}.eu-west-1.trinity.example.com:2376`,
         ),
       },
-      /^staging\.dockerHosts: 100 daemon\(s\) make some \d{4} bytes of variables, and .* takes 4096: name the daemons by IP address/,
+      /^staging\.dockerHosts: 100 daemons make some \d{4} bytes of variables, and .* takes 4096: name the daemons by IP address/,
     ],
     [
       "a token that would go in the clear",
