@@ -85,7 +85,7 @@ test.for<[string, object, RegExp]>([
   [
     "more than a function's variables hold",
     Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`reader-${i}`, hashOf(String(i))])),
-    /^small\.readTokens: 60 token\(s\) make some \d{4} bytes .* put them into the API's secret, as READ_TOKENS$/,
+    /^small\.readTokens: 60 tokens make some \d{4} bytes .* put them into the API's secret, as READ_TOKENS$/,
   ],
 ])("%s in the settings: the field, and what to give", ([, readTokens, problem]) => {
   const problems = problemsOf(() => parseEnvironment("small", { ...SMALL, readTokens }));
