@@ -208,7 +208,7 @@ const DEATHS = (["when it arrives", "when it was carried out, but not answered"]
 );
 
 describe.concurrent("a cycle that is killed", () => {
-  test.for(DEATHS)("as it %s, %s: the next one loses nothing", { timeout: 300_000 }, async ([step, when]) => {
+  test.for(DEATHS)("as it %s, %s: the next one loses nothing", async ([step, when]) => {
     const world = await startWorld();
     try {
       const place = STEPS.indexOf(step);
