@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { addFleetCommands } from "../../infra/fleet/commands.ts";
 import { addBreakCommands } from "../../infra/local/commands.ts";
+import { startDynamo } from "../../infra/local/dynamodb.ts";
 import { runProgram } from "../../shared/cli/program.ts";
 
 /** Node's options for a file of the project that imports the pages. */
@@ -60,7 +61,7 @@ export async function runHere(
     const code = await runProgram({
       version: "0.0.0",
       more: [addFleetCommands, addBreakCommands],
-      startTable: () => Promise.reject(new Error("what runs here needs no table")),
+      startTable: startDynamo,
     });
     return { code, out, err };
   } finally {
