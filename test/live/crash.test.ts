@@ -20,6 +20,8 @@ import { temporaryFolder } from "../support/live.ts";
 import { startWebhook } from "../support/webhook.ts";
 
 const SCRIPT = fileURLToPath(new URL("../support/crashing-cycle.ts", import.meta.url));
+/** Keeps what Node compiled for the next process. */
+const RUNTIME = new URL("../../infra/runtime.mjs", import.meta.url).href;
 const HOUR_MS = 3_600_000;
 /**
  * The requests of a cycle in which two invariants break at once. The process is killed at each of them. From the commit on
@@ -148,7 +150,7 @@ async function startWorld() {
       runCycle({ ...canary, now: () => Date.now() + aheadMs }, { trigger: "schedule" }),
     /** Runs one cycle in a new process. Gives its outcome, or null where it was killed. */
     async cycleInChild(aheadMs: number): Promise<CycleOutcome | null> {
-      const child = spawn(process.execPath, [SCRIPT, String(aheadMs)], {
+      const child = spawn(process.execPath, ["--import", RUNTIME, SCRIPT, String(aheadMs)], {
         env: { PATH: process.env.PATH, ...env, ...throughDoors },
         stdio: ["ignore", "pipe", "inherit"],
       });
