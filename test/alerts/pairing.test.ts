@@ -344,4 +344,4 @@ test(`what is opened at a channel is ended there, in ${RUNS} histories`, async (
     { numRuns: RUNS },
   );
   expect(ended).toBeGreaterThan(RUNS);
-}, 120_000);
+});

@@ -131,4 +131,4 @@ test("whatever fails after the commit, a reader sees each begin, end and count",
     }),
     { numRuns: 12, endOnFailure: true },
   );
-}, 240_000);
+});

@@ -1,9 +1,9 @@
-/** `canary drill` as an operator runs it: a separate process, its output and its exit code. */
+/** `canary drill` as an operator runs it: its output and its exit code, and where it breaks something, its own process. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
+import { CLI, RUNTIME, runCanary, runHere } from "../support/cli.ts";
 import { temporaryFolder, until } from "../support/live.ts";
 
 const NOWHERE = { DOCKER_HOST: "unix:///nowhere/docker.sock" };
@@ -44,7 +44,7 @@ test.for([
     "dev.libsqlUrl still names an address of the examples",
   ],
 ] as const)("%s is a usage error, and nothing is broken", async ([, env, args, message]) => {
-  const { code, out, err } = await drill(env, [...args]);
+  const { code, out, err } = await runHere({ ...NOWHERE, ...env }, ["drill", ...args]);
   expect(err).toContain(message);
   expect(out).toBe("");
   expect(code).toBe(254);

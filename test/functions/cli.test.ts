@@ -1,4 +1,4 @@
-/** The command line as an operator runs it: a separate process, its output and its exit code. */
+/** The command line as an operator runs it: its output and its exit code, and of each code once that of a process. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -7,12 +7,13 @@ import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { createApp } from "../../shared/web/app.ts";
-import { CLI, RUNTIME, runCanary } from "../support/cli.ts";
+import { CLI, RUNTIME, runCanary, runHere } from "../support/cli.ts";
 import { describeLive, until } from "../support/live.ts";
 import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
 
 const TOKEN = "admin-token-of-the-cli-test";
-const canary = (env: Record<string, string>, ...args: string[]) => runCanary(env, args);
+const startCanary = (env: Record<string, string>, ...args: string[]) => runCanary(env, args);
+const canary = (env: Record<string, string>, ...args: string[]) => runHere(env, args);
 /** Serves the API of a canary on a port of its own. */
 const serveApi = (deps: Canary) =>
   serve(
@@ -27,7 +28,7 @@ const serveApi = (deps: Canary) =>
 
 test("a value that can't be used is refused with its name and the fix, and 254", async () => {
   const env = { SOURCE_DEADLINE_MS: "soon", DOCKER_HOSTS: "localhost:2376", LIBSQL_URL: "mysql://x" };
-  const { code, out, err } = await canary(env, "cycle");
+  const { code, out, err } = await startCanary(env, "cycle");
   expect(code).toBe(254);
   expect(out).toBe("");
   expect(err).toMatch(/SOURCE_DEADLINE_MS is "soon": give a whole number from 100 to 60000/);
@@ -99,7 +100,7 @@ test.for([
 });
 
 test("with nothing configured it is blind, says so, and exits with 2", async () => {
-  const { code, out } = await canary({}, "cycle");
+  const { code, out } = await startCanary({}, "cycle");
   expect(code).toBe(2);
   expect(out).toContain("? S-01  unknown");
   expect(out).toContain("unread     redis: not configured");
@@ -125,7 +126,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
   const local = () => ({ ...platform.env, DOCKER_HOSTS: "none" });
 
   test("green is 0, and a table without colours where there is no terminal", async () => {
-    const { code, out, err } = await canary(local(), "cycle");
+    const { code, out, err } = await startCanary(local(), "cycle");
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("✓ S-01  green");
     expect(out).toContain("– R-01  off");
@@ -158,7 +159,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
 
   test("red is 1, and --json prints the response and nothing else", async () => {
     for (const id of ["a", "b", "c"]) await platform.addSlot("ruby", id, { ageSeconds: 10 });
-    const { code, out, err } = await canary(local(), "cycle", "--invariants", "S-02", "--json");
+    const { code, out, err } = await startCanary(local(), "cycle", "--invariants", "S-02", "--json");
     expect({ code, err }).toEqual({ code: 1, err: "" });
     expect(JSON.parse(out)).toMatchObject({
       checks_run: ["S-02"],
@@ -254,7 +255,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     try {
       await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
       await platform.addSlot("ruby", "lost", { ageSeconds: 300 });
-      expect(await canary(remote, "cycle")).toMatchObject({ code: 1, err: "" });
+      expect(await startCanary(remote, "cycle")).toMatchObject({ code: 1, err: "" });
       const status = await canary(remote, "status");
       expect(status.code).toBe(0);
       expect(status.out).toMatch(/✗ E-05 {2}red \d+ s .* {2}major, red: ruby/);

@@ -197,11 +197,11 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
     await Promise.allSettled(starting);
     await Promise.all(starting);
     await dockerd.runAgent("ruby", "procps", "exec sleep 600");
-  }, 180_000);
+  });
   afterAll(async () => {
     for (const part of [platform, dockerd]) await part?.close();
     await stack?.remove();
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     await platform.reset();

@@ -29,11 +29,11 @@ describeLive(["dockerd"], "agent containers on a real Docker daemon", () => {
   beforeAll(async () => {
     dockerd = await startDockerd();
     dynamo = await startDynamo();
-  }, 120_000);
+  });
   afterAll(async () => {
     await dynamo?.close();
     await dockerd?.close();
-  }, 60_000);
+  });
   afterEach(async () => {
     const ids = await dockerd.docker("ps", "-aq");
     if (ids) await dockerd.docker("rm", "-f", ...ids.split("\n"));

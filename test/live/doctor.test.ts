@@ -411,8 +411,8 @@ describeLive(["dockerd"], "canary doctor on a real daemon over TLS", () => {
   let dockerd: Dockerd;
   beforeAll(async () => {
     dockerd = await startDockerd();
-  }, 120_000);
-  afterAll(() => dockerd?.close(), 60_000);
+  });
+  afterAll(() => dockerd?.close());
 
   test("a certificate that opens more than the canary needs is a warning, with its end and the daemon's clock", async () => {
     const examination = await examineAll({ ...dockerd.env, LIBSQL_URL: "none" });

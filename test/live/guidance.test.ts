@@ -93,8 +93,8 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
   beforeAll(async () => {
     stores = await startStores();
     await stores.redis.set("canary:drain_tick_at", String(Date.now() / 1000));
-  }, 120_000);
-  afterAll(() => stores?.close(), 60_000);
+  });
+  afterAll(() => stores?.close());
 
   const agents: TestAgent[] = [];
   // A story that fails leaves nothing red to the next.

@@ -28,7 +28,7 @@ describeLive(["redis-server"], "a canary that reads another place than the platf
       sweepEveryMs: () => 1_000,
       dispatchMs: () => 100,
     });
-  }, 60_000);
+  });
   afterAll(() => harness?.close());
   beforeEach(async ({ task }) => {
     // No two stories may use the same ids: E-02 remembers those that have ended.

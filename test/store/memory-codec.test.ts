@@ -108,15 +108,6 @@ describe("a memory that can't be read is an error, never an empty one", () => {
 });
 
 describe("a fleet that is red all over", () => {
-  test("is not compressed in vain: what stands between a cycle and its commit must be quick", () => {
-    const memory = memoryOf({ "S-01": redState(redSubjects(100_000, 500, (name) => [`redis:${name}`])) });
-    compressed.length = 0;
-    encode(memory);
-    // The whole is 100 MB of JSON, which takes seconds.
-    expect(compressed.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(10_000_000);
-    expect(compressed.length).toBeGreaterThan(0);
-  });
-
   test("is counted in whole subjects, whatever number of them is kept", () => {
     for (const count of [1, 3, 20_001, 33_333]) {
       const memory = memoryOf({ "S-01": redState(redSubjects(count, 100, () => [])) });
@@ -128,8 +119,12 @@ describe("a fleet that is red all over", () => {
 
   test("100,000 red subjects with names of 500 characters fit in an item, none is lost from the count", () => {
     const memory = memoryOf({ "S-01": redState(redSubjects(100_000, 500, (name) => [`redis:${name}`])) });
+    compressed.length = 0;
     const bytes = encode(memory);
     expect(bytes.length).toBeLessThan(MOST_BYTES);
+    // What stands between a cycle and its commit must be quick: the whole is 100 MB of JSON, which takes seconds.
+    expect(compressed.reduce((sum, length) => sum + length, 0)).toBeLessThan(10_000_000);
+    expect(compressed.length).toBeGreaterThan(0);
     const back = decodeMemory(bytes).states["S-01"]!;
     expect(back.status).toBe("red");
     expect(redCount(back)).toBe(100_000);

@@ -91,7 +91,7 @@ test("silences, ends of silences and a cycle that removes the ended ones, all at
   expect(accepted.length).toBeGreaterThanOrEqual(12);
   expect(accepted.length).toBeLessThanOrEqual(18);
   expect((await scripted.memory()).lastFullCycle?.atMs).toBe(LATER_MS);
-}, 60_000);
+});
 
 test("silences that an earlier release wrote count too", async () => {
   const scripted = await canaryOf();
@@ -111,7 +111,7 @@ test("silences that an earlier release wrote count too", async () => {
   close();
   expect(taken.filter(Boolean)).toHaveLength(1);
   expect(await storedIn(store)).toHaveLength(MAX_SILENCES);
-}, 60_000);
+});
 
 /** A client whose updates are each sent twice, as the SDK does where an answer was lost. */
 const sendsTwice = (client: DynamoDBDocumentClient) =>

@@ -2,9 +2,13 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { addDrillCommand } from "../../infra/drill/commands.ts";
 import { addFleetCommands } from "../../infra/fleet/commands.ts";
 import { addBreakCommands } from "../../infra/local/commands.ts";
+import { startDynamo } from "../../infra/local/dynamodb.ts";
+import type { AddCommands } from "../../shared/cli/command.ts";
 import { runProgram } from "../../shared/cli/program.ts";
+import { findWatching, openRemote } from "../../shared/cli/remote.ts";
 
 /** Node's options for a file of the project that imports the pages. */
 export const RUNTIME = ["--import", new URL("../../infra/runtime.mjs", import.meta.url).href] as const;
@@ -34,6 +38,13 @@ export function runCanary(
 export const runFleet = (env: Readonly<Record<string, string>>, args: readonly string[]) =>
   runHere(env, ["fleet", ...args]);
 
+/** As functions/cli.ts has it. */
+const addDrill: AddCommands = (canary, context) =>
+  addDrillCommand(canary, context, (environment) => {
+    const remote = findWatching(environment);
+    return remote && openRemote(remote).request;
+  });
+
 /** Runs `canary` in this process: many starts of a process take long on a loaded machine. */
 export async function runHere(
   env: Readonly<Record<string, string>>,
@@ -59,8 +70,8 @@ export async function runHere(
   try {
     const code = await runProgram({
       version: "0.0.0",
-      more: [addFleetCommands, addBreakCommands],
-      startTable: () => Promise.reject(new Error("what runs here needs no table")),
+      more: [addDrill, addFleetCommands, addBreakCommands],
+      startTable: startDynamo,
     });
     return { code, out, err };
   } finally {

@@ -26,11 +26,11 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
   beforeAll(async () => {
     [platform, dockerd] = await Promise.all([startLivePlatform(), startDockerd()]);
     await dockerd.runAgent("ruby", "procps", "sleep 600");
-  }, 120_000);
+  });
   afterAll(async () => {
     await platform?.close();
     await dockerd?.close();
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     await platform.reset();
@@ -141,7 +141,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
     ]);
     expect(exitCodeOf(proofs, proofs.length)).toBe(2);
     expect(await everything()).toEqual(before);
-  }, 60_000);
+  });
 
   test("what is red already of others is not its business: it joins as a spread, and is seen to recover", async () => {
     for (const id of ["a", "b", "c"]) {

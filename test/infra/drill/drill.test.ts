@@ -50,13 +50,13 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     lasting.catch(() => {});
     dockerd = await startDockerd();
     environment = await openLocal({ dockerHost: dockerd.socket, confirmAfterMs: 60 });
-  }, 120_000);
+  });
   afterAll(async () => {
     await lasting?.catch(() => {});
     await quiet?.close();
     await environment?.close();
     await dockerd?.close();
-  }, 180_000);
+  });
 
   async function drill(faults: readonly Fault[], options: Partial<DrillOptions> = {}): Promise<Proof[]> {
     const signal = new AbortController().signal;
@@ -90,7 +90,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     }
     expect(exitCodeOf(proofs, AT_ONCE.length)).toBe(0);
     await expectNothingLeft();
-  }, 60_000);
+  });
 
   test("an invariant that the canary does not run can't be proven: that is no failure, and no success", async () => {
     const withoutE06: DrilledEnvironment["api"] = {
@@ -109,16 +109,12 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     await expectNothingLeft();
   });
 
-  test.each(EACH)(
-    "%s, %s: a fault that is left out fails the drill",
-    async (_id, _name, fault) => {
-      const [proof] = await drill([{ ...fault, provoke: nothing }]);
-      expect(proof).toMatchObject({ outcome: "failed", reason: "the fault did not take hold" });
-      expect(exitCodeOf([proof!], 1)).toBe(1);
-      await expectNothingLeft();
-    },
-    60_000,
-  );
+  test.each(EACH)("%s, %s: a fault that is left out fails the drill", async (_id, _name, fault) => {
+    const [proof] = await drill([{ ...fault, provoke: nothing }]);
+    expect(proof).toMatchObject({ outcome: "failed", reason: "the fault did not take hold" });
+    expect(exitCodeOf([proof!], 1)).toBe(1);
+    await expectNothingLeft();
+  });
 
   test.each(EACH)(
     "%s, %s: where nobody looks whether it took hold, the canary's green fails the drill",
@@ -141,7 +137,6 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       // The fault was removed with its agent, so the next drill finds a green canary.
       expect(await drill([find(id)])).toMatchObject([{ outcome: "proven" }]);
     },
-    60_000,
   );
 
   test("a fault that breaks more than its invariant is not exact, and fails", async () => {
@@ -178,7 +173,7 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
     const [wrong] = await drill([{ ...unclaimed, severity: () => "minor" }]);
     expect(wrong!.reason).toBe("severity is critical, not minor");
     await expectNothingLeft();
-  }, 300_000);
+  });
 
   test("a queue beside idle workers of a container in pull mode is critical, and says whose pool it is", async () => {
     const [proof] = await drill([DRILLED.find(({ name }) => name === "unclaimed queue")!]);
@@ -354,5 +349,5 @@ describeLive(["redis-server", "dockerd"], "a drill on this machine", () => {
       known_agent_count: 0,
       evidence_sample: expect.arrayContaining([proofs[0]!.agent]),
     });
-  }, 300_000);
+  });
 });

@@ -33,7 +33,7 @@ beforeAll(async () => {
     isLively: true,
     printMessage: (text) => messages.push(text),
   });
-}, 60_000);
+});
 afterAll(async () => {
   await environment?.close();
   await folder?.remove();
@@ -97,7 +97,7 @@ test("every fault that needs no container: broken, red for what was done and not
     expect(after.recoveries.map((r) => r.invariant_id)).toHaveLength(items.length);
     for (const { invariantId } of round) expect(after.verdicts[invariantId]!.status).toBe("green");
   }
-}, 120_000);
+});
 
 test("several at once: each is red on an agent of its own; what is broken is said again, and nothing is broken twice", async () => {
   expect((await canary("break s-02")).out).toContain("S-02 is broken: three runs with slots");

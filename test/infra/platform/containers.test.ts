@@ -16,12 +16,12 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
   beforeAll(async () => {
     dockerd = await startDockerd();
     bench = await startPlatformBench();
-  }, 120_000);
+  });
   afterAll(async () => {
     await platform?.stop();
     await bench?.close();
     await dockerd?.close();
-  }, 60_000);
+  });
 
   async function start(image: string) {
     await platform?.stop();

@@ -64,8 +64,8 @@ describeLive(["redis-server", "dockerd"], "a soak with containers", () => {
   let dockerd: Dockerd;
   beforeAll(async () => {
     dockerd = await startDockerd();
-  }, 120_000);
-  afterAll(() => dockerd?.close(), 60_000);
+  });
+  afterAll(() => dockerd?.close());
 
   test("of thirty cycles on the release today, with every break once, finds each and accuses nobody", async () => {
     await findsEach("today", WITH_CONTAINERS, await findDocker(dockerd.socket, undefined));
