@@ -1,15 +1,12 @@
 /** Docker: the running agent containers, and the zombie processes named claude in each, on one or more daemons. */
 
-import { setMaxListeners } from "node:events";
 import { NONE, pem } from "../../config/source-variables.ts";
 import type { Variable } from "../../config/variable.ts";
-import { describeError, placed, placeOf, SourceError } from "../../errors.ts";
-import type { FactName, ReadingTime } from "../../facts/facts.ts";
-import { plural } from "../../text.ts";
-import type { Source, SourceResult, SourceSpec } from "../source.ts";
+import { placeOf } from "../../errors.ts";
+import type { Source, SourceSpec } from "../source.ts";
+import { combined } from "./combined.ts";
 import type { DockerTls } from "./connect.ts";
-import { type DaemonRead, readDaemon } from "./daemon.ts";
-import { turns } from "./turns.ts";
+import { readDaemons } from "./read.ts";
 
 function isAddress(host: string): boolean {
   const [, port] = /^tcp:\/\/[^/\s@]+:(\d{1,5})\/?$/.exec(host) ?? [];
@@ -46,89 +43,17 @@ const DOCKER = {
   key: pem("DOCKER_TLS_KEY", "its key: a PEM, or the path of a file"),
 };
 
-/** Containers that are looked at together, over all daemons: each takes a socket, and a function has 1,024 at most. */
-const AT_ONCE = 64;
-/** No container is begun in the last part of the deadline: what was begun there would be cut. */
-const BEGIN_SHARE = 0.85;
-/** Reading ends a little before the source's own deadline, so that what was read by then is kept. */
-const SOFT_SHARE = 0.95;
-
 /**
  * Makes the reader of the facts `containers` and `zombies`.
  * @param hosts `tcp://host:port` or `unix:///path`, one for each daemon
- * @param deadlineMs the whole source's deadline: containers that are not reached by then are unseen, those that were count
+ * @param deadlineMs the whole source's deadline
  */
 function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: number): Source["read"] {
-  return async ({ signal, now, wanted }) => {
-    const soft = new AbortController();
-    // Every container that is read listens to it.
-    setMaxListeners(0, soft.signal);
-    const late = new SourceError(`no answer within ${deadlineMs} ms`);
-    const timer = setTimeout(() => soft.abort(late), deadlineMs * SOFT_SHARE);
-    const beginUntilMs = performance.now() + deadlineMs * BEGIN_SHARE;
-    const read = {
-      wantsProcesses: wanted.has("zombies"),
-      tls,
-      deadlineMs,
-      signal,
-      softSignal: soft.signal,
-      inTurn: turns(AT_ONCE, () => performance.now() > beginUntilMs),
-    };
+  return async ({ signal, now, wanted, since }) => {
     const fromMs = now();
-    const daemons = await Promise.all(
-      hosts.map((host) =>
-        readDaemon(host, read).catch((error: unknown): UnreadDaemon => {
-          const where = hosts.length > 1 ? `docker[${host}]` : "docker";
-          const why = placed(describeError(error), placeOf(host, DOCKER.hosts.name));
-          return { unread: host, why: `${where}: ${why}` };
-        }),
-      ),
-    );
-    clearTimeout(timer);
-    return combined(daemons, wanted, { fromMs, toMs: now() });
-  };
-}
-
-interface UnreadDaemon {
-  readonly unread: string;
-  /** A line that says why. */
-  readonly why: string;
-}
-
-/** Makes the readings of what the daemons gave. */
-function combined(
-  daemons: readonly (DaemonRead | UnreadDaemon)[],
-  wanted: ReadonlySet<FactName>,
-  time: ReadingTime,
-): SourceResult {
-  const seen = daemons.filter((daemon) => "running" in daemon);
-  const unread = daemons.filter((daemon) => "unread" in daemon);
-  const unavailable = unread.map(({ why }) => why);
-  if (seen.length === 0) {
-    const reading = { read: false, reason: unavailable.join("; ") } as const;
-    return { readings: { containers: reading, zombies: reading }, unavailable };
-  }
-  const unseenDaemons = unread.map((daemon) => daemon.unread);
-  const containers = {
-    running: seen.flatMap(({ running }) => running),
-    unseenContainers: seen.flatMap(({ uninspected }) => uninspected),
-    unseenDaemons,
-  };
-  const zombies = {
-    containers: seen.flatMap(({ processes }) => processes),
-    unseenContainers: seen.flatMap(({ unlisted }) => unlisted),
-    unseenDaemons,
-  };
-  const nameless = seen.reduce((count, daemon) => count + daemon.nameless, 0);
-  const unlisted = `docker.names: ${plural(nameless, "running container")} without a readable name`;
-  const how = { read: true, time, ...(nameless > 0 && { unlisted }) } as const;
-  return {
-    readings: {
-      containers: { ...how, value: containers },
-      ...(wanted.has("zombies") && { zombies: { ...how, value: zombies } }),
-    },
-    unavailable: nameless > 0 ? [...unavailable, unlisted] : unavailable,
-    unavailableByAgent: seen.flatMap((daemon) => daemon.unavailable),
+    const unfinished = since.unfinishedDaemons;
+    const daemons = await readDaemons({ hosts, tls, wanted, unfinished, deadlineMs, signal });
+    return combined(daemons, { wanted, unfinished, time: { fromMs, toMs: now() } });
   };
 }
 
