@@ -37,7 +37,7 @@ async function watching() {
   const canary = await canaryOf({ sourceDeadlineMs: DEADLINE_MS });
   canary.set({ roster: rosterOf(Object.fromEntries(AGENTS.map((agent) => [agent, {}]))) });
   const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: String(DEADLINE_MS) });
-  const values = { hosts: [daemon.host], ca: null, cert: null, key: null };
+  const values = { hosts: [daemon.host], readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null };
   return {
     canary,
     daemon,

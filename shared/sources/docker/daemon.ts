@@ -15,7 +15,7 @@ const LABEL = "trinity.platform=agent";
 const NAME_PREFIX = "agent-";
 const MAX_NAME_IN_LINE = 100;
 /** Pids of one container that are kept. */
-const MAX_ZOMBIES = 1_000;
+export const MAX_ZOMBIES = 1_000;
 /** The process list of one container must arrive within this part of the source's deadline. */
 const EXEC_SHARE = 0.5;
 

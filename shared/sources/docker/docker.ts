@@ -1,14 +1,16 @@
 /** Docker: the running agent containers, and the zombie processes named claude in each, on one or more daemons. */
 
-import { NONE, pem } from "../../config/source-variables.ts";
-import type { Variable } from "../../config/variable.ts";
+import { NONE } from "../../config/source-variables.ts";
+import { type Values, type Variable, wholeNumber } from "../../config/variable.ts";
 import { placeOf } from "../../errors.ts";
 import type { Source, SourceSpec } from "../source.ts";
+import { CERTIFICATES, checkPair, dockerTls } from "./certificates.ts";
 import { combined } from "./combined.ts";
-import type { DockerTls } from "./connect.ts";
-import { readDaemons } from "./read.ts";
+import { type ReadOptions, readDaemons } from "./read.ts";
+import type { CallReader } from "./reader-call.ts";
 
-function isAddress(host: string): boolean {
+/** Says whether it is an address of a daemon. */
+export function isAddress(host: string): boolean {
   const [, port] = /^tcp:\/\/[^/\s@]+:(\d{1,5})\/?$/.exec(host) ?? [];
   return /^unix:\/\/\/\S+$/.test(host) || (Number(port) >= 1 && Number(port) <= 65_535);
 }
@@ -35,34 +37,53 @@ const hosts: Variable<readonly string[] | typeof NONE | null> = {
 
 const DOCKER = {
   hosts,
-  ca: pem(
-    "DOCKER_TLS_CA",
-    "the CA that the daemons' certificates are checked against: a PEM, or the path of a file. The system's CAs where it is not set",
+  readersFrom: wholeNumber(
+    "DOCKER_READERS_FROM",
+    "from how many daemons on readers read them side by side, each a few: functions of their own where the canary is deployed, processes on the command line",
+    { fallback: 10, range: [1, 10_000] },
   ),
-  cert: pem("DOCKER_TLS_CERT", "the client certificate: a PEM, or the path of a file"),
-  key: pem("DOCKER_TLS_KEY", "its key: a PEM, or the path of a file"),
+  readerDaemons: wholeNumber("DOCKER_READER_DAEMONS", "how many daemons one reader reads", {
+    fallback: 5,
+    range: [1, 100],
+  }),
+  ...CERTIFICATES,
 };
+type DockerValues = Values<typeof DOCKER>;
+
+/** Says whether readers read the daemons. @param hosts those of the configuration */
+export const areReadByReaders = ({
+  hosts,
+  readersFrom,
+}: Pick<DockerValues, "hosts" | "readersFrom">): boolean =>
+  Array.isArray(hosts) && hosts.length >= readersFrom;
 
 /**
  * Makes the reader of the facts `containers` and `zombies`.
  * @param hosts `tcp://host:port` or `unix:///path`, one for each daemon
  * @param deadlineMs the whole source's deadline
+ * @param callReader left out, this process reads all daemons
  */
-function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: number): Source["read"] {
+function dockerReader(
+  hosts: readonly string[],
+  values: DockerValues,
+  deadlineMs: number,
+  callReader: CallReader | undefined,
+): Source["read"] {
+  const tls = dockerTls(values);
+  const readThem = async (options: Omit<ReadOptions, "hosts" | "tls" | "deadlineMs">) => {
+    const all = { ...options, hosts, deadlineMs };
+    if (callReader === undefined || !areReadByReaders(values)) return readDaemons({ ...all, tls });
+    // Only where there are many daemons: the schemas of answers are larger than all that reads Docker.
+    const { readByReaders } = await import("./readers.ts");
+    return readByReaders({ ...all, callReader, daemonsEach: values.readerDaemons });
+  };
   return async ({ signal, now, wanted, since }) => {
     const fromMs = now();
     const unfinished = since.unfinishedDaemons;
-    const daemons = await readDaemons({ hosts, tls, wanted, unfinished, deadlineMs, signal });
+    const daemons = await readThem({ wanted, unfinished, signal });
     return combined(daemons, { wanted, unfinished, time: { fromMs, toMs: now() } });
   };
 }
-
-/** Leaves out the certificates that are not named. */
-export const dockerTls = ({ ca, cert, key }: { [K in "ca" | "cert" | "key"]: string | null }): DockerTls => ({
-  ...(ca && { ca }),
-  ...(cert && { cert }),
-  ...(key && { key }),
-});
 
 export const docker = {
   name: "docker",
@@ -70,14 +91,13 @@ export const docker = {
   variables: DOCKER,
   place: ({ hosts }) =>
     Array.isArray(hosts) && hosts.length === 1 ? placeOf(hosts[0]!, DOCKER.hosts.name) : null,
-  check({ hosts, cert, key }, problem) {
-    if (hosts === null || hosts === NONE || (cert === null) === (key === null)) return;
-    const missing = cert === null ? DOCKER.cert : DOCKER.key;
-    problem(`${missing.name} is missing: a client certificate needs its key, and a key its certificate`);
+  check(values, problem) {
+    if (values.hosts !== null && values.hosts !== NONE) checkPair(values, problem);
   },
-  configure({ hosts, ...certificates }, { cycle }) {
+  configure(values, { cycle, callReader }) {
+    const { hosts } = values;
     if (hosts === null) return "not configured";
     if (hosts === NONE) return "off";
-    return dockerReader(hosts, dockerTls(certificates), cycle.sourceDeadlineMs);
+    return dockerReader(hosts, values, cycle.sourceDeadlineMs, callReader);
   },
 } as const satisfies SourceSpec<typeof DOCKER>;

@@ -19,7 +19,14 @@ afterEach(async () => {
 
 /** Reads them as a cycle does. */
 async function read(apis: readonly DockerApi[], sourceDeadlineMs = 60_000) {
-  const values = { hosts: apis.map(({ host }) => host), ca: null, cert: null, key: null };
+  const values = {
+    hosts: apis.map(({ host }) => host),
+    readersFrom: 10,
+    readerDaemons: 5,
+    ca: null,
+    cert: null,
+    key: null,
+  };
   const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: String(sourceDeadlineMs) });
   const reader = docker.configure(values, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
