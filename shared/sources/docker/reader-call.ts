@@ -36,6 +36,7 @@ export function readerError({
     return new SourceError(
       "its answer is longer than a function may give: let each reader read fewer daemons",
     );
+  if (errorType === "CalledTooLate") return new SourceError("it began when its answer was due");
   if (/Task timed out/.test(String(errorMessage)))
     return new SourceError("it did not end within its time limit");
   const type = typeof errorType === "string" && /^[\w.]{1,60}$/.test(errorType) ? ` (${errorType})` : "";

@@ -20,6 +20,11 @@ class AnswerTooLong extends Error {
   override readonly name = "AnswerTooLong";
 }
 
+/** The time of the call had passed before it began. Its name reaches the caller. */
+class CalledTooLate extends Error {
+  override readonly name = "CalledTooLate";
+}
+
 /** Takes the certificate out of what was said. */
 const cleaned = (outcome: DaemonOutcome, redact: (line: string) => string): DaemonOutcome =>
   "unread" in outcome
@@ -45,7 +50,7 @@ export async function answerReader(event: unknown, env: Environment): Promise<Re
   checkPair(values, read.problem);
   read.end();
   const deadlineMs = Math.min(LONGEST_MS, answer_by - Date.now());
-  if (deadlineMs < 1) throw new Error("the call came when its answer was due");
+  if (deadlineMs < 1) throw new CalledTooLate("the call came when its answer was due");
   const daemons = await readDaemons({
     hosts: [...new Set(hosts)],
     tls: dockerTls(values),
