@@ -150,6 +150,8 @@ describe("sources that are named", () => {
       ca: null,
       cert: null,
       key: null,
+      readersFrom: 10,
+      readerDaemons: 5,
     });
   });
 
