@@ -46,7 +46,7 @@ describe("an environment without any variable", () => {
       sqlite: { url: null, authToken: null, lockMs: 100 },
       queue_counts: { url: null, token: null },
       redis: { url: null, token: null },
-      docker: { hosts: null, ca: null, cert: null, key: null },
+      docker: { hosts: null, readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null },
     },
     channels: {
       slack: { webhookUrl: null, ...noLimits },
@@ -150,6 +150,8 @@ describe("sources that are named", () => {
       ca: null,
       cert: null,
       key: null,
+      readersFrom: 10,
+      readerDaemons: 5,
     });
   });
 

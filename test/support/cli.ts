@@ -72,6 +72,7 @@ export async function runHere(
       version: "0.0.0",
       more: [addDrill, addFleetCommands, addBreakCommands],
       startTable: startDynamo,
+      makeReaders: () => Promise.reject(new Error("what runs here has no daemons")),
     });
     return { code, out, err };
   } finally {
