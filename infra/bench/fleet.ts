@@ -110,6 +110,22 @@ NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")}, '${TASK}' FROM numbers`)
 }
 
 /**
+ * Gives the rows of the last five minutes new ids: to a cycle they are runs that have ended since the one before.
+ * @param nowMs as for `fillDatabase`
+ * @param turn another number each time, at most 65,535
+ */
+export async function renewEnded(
+  database: SqlClient,
+  { oldRows }: FleetShape,
+  nowMs: number,
+  turn: number,
+): Promise<void> {
+  const id = `'eeeeeeee-${turn.toString(16).padStart(4, "0")}' || substr(id, 14)`;
+  await database.execute(`UPDATE ${EXECUTIONS} SET id = ${id}
+WHERE rowid BETWEEN ${oldRows + 1} AND ${oldRows + ENDED_ROWS} AND completed_at >= ${ago(nowMs, "300")}`);
+}
+
+/**
  * Gives each running row its slot.
  * @param nowMs as for the database. A slot's TTL is an hour longer than the platform's, so that it outlives the bench.
  */
