@@ -1,8 +1,10 @@
 /** What a month costs at AWS, computed from counts. Pure. */
 import { AWS_PRICES, CYCLES_A_MONTH } from "../../shared/prices.ts";
 
-/** What the stack has, whatever the size of the fleet. `test/infra/aws` holds these against the stack. */
-export const STACK = { alarms: 8, secrets: 2, memoryMb: 512 } as const;
+/** What the stack has where callers sign (`iam`), whatever the size of the fleet. */
+export const STACK = { alarms: 7, secrets: 1, memoryMb: 512 } as const;
+/** What it has in addition where they send a token (`bearer`). */
+export const BEARER = { alarms: 1, secrets: 1 } as const;
 
 /** Of one cycle. */
 export interface CycleCounts {
@@ -33,7 +35,7 @@ export function awsMonth({ seconds, units, logBytes, metrics, keptBytes }: Cycle
     { what: `CloudWatch metrics (${metrics})`, usd: metrics * price.metricMonth },
     { what: `CloudWatch alarms (${STACK.alarms})`, usd: STACK.alarms * price.alarmMonth },
     {
-      what: `Secrets Manager (${STACK.secrets}, one read a cycle)`,
+      what: `Secrets Manager (${STACK.secrets}, read each cycle)`,
       usd: STACK.secrets * price.secretMonth + eachCycle(price.secretReads),
     },
     {
@@ -49,6 +51,9 @@ export function awsMonth({ seconds, units, logBytes, metrics, keptBytes }: Cycle
     { what: "X-Ray, Scheduler", usd: eachCycle(price.trace + price.schedule) },
   ];
 }
+
+/** What a month costs more where callers send a token (`bearer`), in dollars. */
+export const BEARER_USD = BEARER.alarms * AWS_PRICES.alarmMonth + BEARER.secrets * AWS_PRICES.secretMonth;
 
 /** Adds up the lines, in dollars. */
 export const sumOf = (lines: readonly CostLine[]): number => lines.reduce((sum, { usd }) => sum + usd, 0);

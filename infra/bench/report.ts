@@ -1,7 +1,7 @@
 /** What a bench measured, as tables for a terminal and for docs/performance.md. */
 import { AWS_PRICES, UPSTASH_PRICES } from "../../shared/prices.ts";
 import { table } from "../markdown.ts";
-import { sumOf } from "./costs.ts";
+import { BEARER_USD, sumOf } from "./costs.ts";
 import { shareOf } from "./cpu-share.ts";
 import type { FleetReport } from "./measure-fleet.ts";
 import { type Month, monthOf } from "./month.ts";
@@ -111,7 +111,8 @@ function costTable(fleets: readonly FleetReport[]): string {
     ["dollars a month", ...fleets.map(nameOf)],
     [
       ...months[0]!.aws.map(({ what }, i) => row(what, ({ aws }) => usd(aws[i]!.usd))),
-      row("**AWS**", ({ aws }) => `**${usd(sumOf(aws))}**`),
+      row("**AWS**, with `iam`", ({ aws }) => `**${usd(sumOf(aws))}**`),
+      row("AWS, with `bearer` (one more secret and alarm)", ({ aws }) => usd(sumOf(aws) + BEARER_USD)),
       row("Redis: one's own", () => usd(0)),
       row(
         `Redis: ${plans.byCommand.name}, million commands`,

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { billFinding, commandsOfCycle, redisMonth } from "../../shared/doctor/redis-bill.ts";
 
@@ -37,4 +38,21 @@ test("an operator of a Redis of their own is told that it bills nothing", () => 
   expect(billFinding("https://upstash.io.example.com", size(1)).text).toContain(
     "Nothing at a Redis of your own",
   );
+});
+
+test("the table of plans in docs/operations.md is what the doctor computes", () => {
+  const docs = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+  const rows = [...docs.matchAll(/^\| ([\d,]+) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| (.*) \|$/gm)];
+  const take = { free: /^the free plan/, byCommand: /^by the command$/, fixed: /^the fixed plan$/ };
+  expect(rows.map(([, agents]) => agents)).toEqual(["10", "100", "1,000", "10,000"]);
+  for (const [, agents, commands, byCommand, fixed, plan] of rows) {
+    const aCycle = commandsOfCycle(size(Number(agents!.replace(",", ""))));
+    const month = redisMonth(aCycle);
+    expect([Number(commands!.replace(",", "")), byCommand, fixed]).toEqual([
+      aCycle,
+      month.byCommand.toFixed(2),
+      month.fixed.toFixed(2),
+    ]);
+    expect(plan).toMatch(take[month.best]);
+  }
 });
