@@ -158,11 +158,15 @@ const COUNTS: readonly Target[] = [
   {
     what: "longest time that Redis is blocked, 10,000 agents",
     target: "≤ 5 ms",
-    judge: atMost(
-      5,
-      ofFleet(10_000, ({ counts }) => median(counts.blockedMs)),
-      (ms) => `${ms.toFixed(1)} ms`,
-    ),
+    judge(report) {
+      const { blockedMs = [] } = fleetOf(report, 10_000)?.counts ?? {};
+      if (blockedMs.length === 0) return null;
+      const middle = median(blockedMs);
+      return {
+        measured: `${middle.toFixed(1)} ms (at most ${Math.max(...blockedMs).toFixed(1)})`,
+        isMet: middle <= 5,
+      };
+    },
   },
   {
     what: "DynamoDB read units of a warm cycle, 1,000 agents",
