@@ -6,6 +6,7 @@ import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import { cycleTelemetry } from "../../shared/telemetry.ts";
 import { countUnits, type Units } from "./billing.ts";
+import { readDockerInTurn } from "./docker-reads.ts";
 import { sendFloor } from "./floor.ts";
 import { captureLog } from "./log.ts";
 import { type Env, plainExecs, plainLoop } from "./plain-loop.ts";
@@ -99,9 +100,10 @@ const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - from;
 };
 
-/** What the process does on order; all but a cycle answer with how long it took, in ms. */
+/** What the process does on order; a floor and a loop answer with how long they took, in ms. */
 const WORK = {
   cycle,
+  docker: readDockerInTurn,
   plain: (env: Env) => timeOf(() => plainLoop(env)),
   execs: (env: Env) => timeOf(() => plainExecs(env)),
   /** Takes a file of recorded requests. */

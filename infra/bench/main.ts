@@ -6,6 +6,7 @@ import { bundleFunction } from "../aws/bundle.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import { writeParts } from "../markdown.ts";
 import { measureCli } from "./cli.ts";
+import { measureDaemons } from "./measure-daemons.ts";
 import { measureDocker } from "./measure-docker.ts";
 import { type FleetPlan, measureFleets } from "./measure-fleet.ts";
 import { partsOf } from "./report.ts";
@@ -13,7 +14,7 @@ import { measureStart } from "./start.ts";
 import type { BenchReport } from "./targets.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
-const PARTS = ["start", "cli", "fleets", "docker"] as const;
+const PARTS = ["start", "cli", "fleets", "docker", "daemons"] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -59,6 +60,7 @@ function plans(): FleetPlan[] {
 const MEASURE = {
   fleets: (bundle: string) => measureFleets(plans(), bundle, runs, say),
   docker: (bundle: string) => measureDocker([5, 20], bundle, runs),
+  daemons: measureDaemons,
   start: () => measureStart(quick ? 5 : 21),
   cli: () => measureCli(quick ? 5 : 21),
 };

@@ -14,19 +14,25 @@ export interface ProcessOptions {
   readonly options?: readonly string[];
   /** The file that takes the ids of a control group's processes: the process is in it from its first instruction on. */
   readonly group?: string | undefined;
+  /** How many files and connections it may have open. Left out: as many as this process. */
+  readonly descriptors?: number;
 }
 
-/** Becomes a process of the group, then runs the rest. */
-const IN_GROUP = ["sh", "-c", 'echo $$ > "$0" && exec "$@"'] as const;
+/** Becomes a process of the group, with that many descriptors, then runs the rest. */
+const BOUNDED = [
+  "sh",
+  "-c",
+  'echo $$ > "$0" && { [ -z "$1" ] || ulimit -n "$1"; } && shift && exec "$@"',
+] as const;
+const NO_GROUP = "/dev/null";
 
 /** @param folder where `bundleFunction` put `infra/bench/cycle-process.ts` */
 export function startMeasuredProcess(
   folder: string,
-  { options = [], group }: ProcessOptions = {},
+  { options = [], group = NO_GROUP, descriptors }: ProcessOptions = {},
 ): MeasuredProcess {
-  const node = [process.execPath, ...options, join(folder, "index.mjs")];
-  const [file, ...args] = group === undefined ? node : [...IN_GROUP, group, ...node];
-  const child = spawn(file!, args, {
+  const [file, ...bounds] = [...BOUNDED, group, descriptors === undefined ? "" : String(descriptors)];
+  const child = spawn(file!, [...bounds, process.execPath, ...options, join(folder, "index.mjs")], {
     env: { AWS_REGION: "local" },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });

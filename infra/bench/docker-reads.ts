@@ -1,0 +1,50 @@
+/** Reads Docker as successive cycles do, without the other sources: for daemons that are too many for one read. */
+import { openCanary } from "../../shared/canary.ts";
+import { withDeadline } from "../../shared/deadline.ts";
+import type { FactName } from "../../shared/facts/facts.ts";
+import type { Env } from "./plain-loop.ts";
+
+export interface DockerRead {
+  readonly ms: number;
+  /** The containers whose processes were listed, by their ids. */
+  readonly seen: readonly string[];
+  /** Lines that say that the process had no descriptors left. */
+  readonly outOfDescriptors: number;
+}
+
+const WANTED: ReadonlySet<FactName> = new Set(["zombies"]);
+
+/** Reads as often as that. What one read leaves to the next goes through the memory, as JSON. */
+export async function readDockerInTurn({ env, reads }: { readonly env: Env; readonly reads: number }) {
+  const { sources, recollections, settings } = openCanary(env, {
+    state: { endpoint: "http://localhost", table: "none" },
+  });
+  const docker = sources.find(({ name }) => name === "docker");
+  const memory = recollections.find(({ gives }) => gives === "zombieSightings");
+  if (docker === undefined || !("read" in docker) || memory === undefined)
+    throw new Error("Docker is not read");
+  let part = memory.initial;
+  const done: DockerRead[] = [];
+  for (let n = 0; n < reads; n += 1) {
+    const from = performance.now();
+    const since = { ended: null, ...memory.since?.(part) };
+    const {
+      readings,
+      unavailable,
+      unavailableByAgent = [],
+    } = await withDeadline(settings.sourceDeadlineMs, (signal) =>
+      docker.read({ signal, now: Date.now, wanted: WANTED, since }),
+    );
+    const ms = performance.now() - from;
+    const lines = [...unavailable, ...unavailableByAgent.map(({ line }) => line)];
+    const { zombies } = readings;
+    done.push({
+      ms,
+      seen: zombies?.read ? zombies.value.containers.map(({ containerId }) => containerId) : [],
+      outOfDescriptors: lines.filter((line) => line.includes("EMFILE")).length,
+    });
+    const left = memory.recall(part, [])?.next({ readings, verdicts: [], atMs: Date.now() });
+    part = JSON.parse(JSON.stringify(left?.part ?? part));
+  }
+  return done;
+}
