@@ -268,10 +268,11 @@ const DOCKER: readonly Target[] = [
     what: "40 daemons × 50 containers in one process",
     target: "every container seen within three cycles, no EMFILE",
     judge({ daemons }) {
-      const one = daemons?.oneProcess;
+      const { oneProcess: one, inFunction } = daemons ?? {};
+      const inPart = inFunction ? ` (with the CPU of 512 MB ${inFunction.seen.map(count).join(", ")})` : "";
       return one
         ? {
-            measured: `${one.seen.map(count).join(", ")} seen; ${one.outOfDescriptors} EMFILE`,
+            measured: `${one.seen.map(count).join(", ")} seen${inPart}; ${one.outOfDescriptors} EMFILE`,
             isMet:
               one.outOfDescriptors === 0 &&
               one.seen.slice(0, ONE_PROCESS.cycles).includes(ONE_PROCESS.containers),

@@ -66,6 +66,7 @@ export function reportOf(isMet: boolean): BenchReport {
     })),
     daemons: {
       readers: { seen: isMet ? 5_000 : 4_950, ms: 8_000 },
+      inFunction: null,
       oneProcess: { seen: isMet ? [1_500, 2_000, 2_000] : [900, 1_300, 1_999], outOfDescriptors: 0 },
     },
     start: { empty: [80], cycle: [80 * slow], api: [110] },
