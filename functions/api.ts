@@ -2,7 +2,8 @@
 import type { Context } from "hono";
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
 import { openAppCanary } from "../shared/app-canary.ts";
-import { API_SECRET_NAMES, loadAccess, loadCycleFunction } from "../shared/config/api.ts";
+import { API_SECRET_NAMES, loadAccess } from "../shared/config/api.ts";
+import { loadCycleFunction } from "../shared/config/lambda-function.ts";
 import { ConfigError, type Environment } from "../shared/config/reader.ts";
 import { deployedEnvironment } from "../shared/config/secret.ts";
 import { wrongTokenTelemetry } from "../shared/telemetry.ts";

@@ -21,4 +21,5 @@ process.exitCode = await runProgram({
     const { startDynamo } = await import("../infra/local/dynamodb.ts");
     return startDynamo();
   },
+  makeReaders: async (env) => (await import("../infra/local/reader-processes.ts")).readerProcesses(env),
 });

@@ -3,9 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CHANNELS } from "../shared/alerts/channels/index.ts";
 import { ALERT_POLICY, ALERTS } from "../shared/config/alerts.ts";
-import { API, CYCLE_FUNCTION } from "../shared/config/api.ts";
+import { API } from "../shared/config/api.ts";
 import { CHECKS } from "../shared/config/checks.ts";
 import { CYCLE, STATE } from "../shared/config/cycle.ts";
+import { CYCLE_FUNCTION, READER_FUNCTION } from "../shared/config/lambda-function.ts";
 import { LOCAL } from "../shared/config/local.ts";
 import { PLATFORM } from "../shared/config/platform.ts";
 import { PROFILES } from "../shared/config/profiles.ts";
@@ -31,7 +32,7 @@ export const GROUPS = {
   sources: SOURCES.map(({ variables }) => variables),
   cycle: [CYCLE, CHECKS],
   alerts: [...CHANNELS.map(({ variables }) => variables), ALERTS, ALERT_POLICY],
-  stateAndAccess: [STATE, SECRET, API, CYCLE_FUNCTION],
+  stateAndAccess: [STATE, SECRET, API, CYCLE_FUNCTION, READER_FUNCTION],
   commandLine: [REMOTE, PROFILES, TERMINAL, PLATFORM],
   local: [LOCAL],
 } as const satisfies Record<string, readonly VariableTable[]>;

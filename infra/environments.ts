@@ -5,6 +5,7 @@ import { API } from "../shared/config/api.ts";
 import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { VariableTable } from "../shared/config/variable.ts";
+import { areReadByReaders, docker } from "../shared/sources/docker/docker.ts";
 import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
@@ -38,16 +39,13 @@ const API_NAMES = namesOf(API);
 /** Both functions read these: the one runs the invariants, and the other shows them. */
 const SHARED_NAMES = namesOf(CHECKS);
 
-/**
- * Converts an environment's settings to variables.
- * @param environment the environment's name
- * @param reader the function that gets them: the API function gets its own only, and the cycle function all others; both
- *   get which invariants run
- */
-export function variablesOf(
+type ReaderOf = "cycle" | "api";
+
+/** Converts an environment's settings to variables, however long they are. */
+function allVariablesOf(
   environment: string,
   settings: EnvironmentSettings,
-  reader: "cycle" | "api" = "cycle",
+  reader: ReaderOf,
 ): Record<string, string> {
   const variables = { [ALERTS.environment.name]: environment };
   for (const [, schemas, values] of placesOf(settings))
@@ -60,6 +58,49 @@ export function variablesOf(
         variables[variable] = text;
     }
   return variables;
+}
+
+/** What Lambda takes of a function's variables, as the JSON of all of them. */
+const MAX_VARIABLES_BYTES = 4096;
+/** The stack's own variables: the names of the table, secrets, the topic, a function, and the address of the status page. */
+const STACK_BYTES = 900;
+/** What Secrets Manager takes of a secret. */
+const MAX_SECRET_BYTES = 65_536;
+
+const bytesOf = (variables: object): number => Buffer.byteLength(JSON.stringify(variables)) + STACK_BYTES;
+
+/**
+ * Returns the daemons as a variable of their own, where they are too many for the variables of a function: the cycle function
+ * then has them from a secret. Null where they fit.
+ */
+export function longDaemonsOf(
+  environment: string,
+  settings: EnvironmentSettings,
+): Record<string, string> | null {
+  const all = allVariablesOf(environment, settings, "cycle");
+  const { name } = docker.variables.hosts;
+  const hosts = all[name];
+  return hosts === undefined || bytesOf(all) <= MAX_VARIABLES_BYTES ? null : { [name]: hosts };
+}
+
+/** Says whether readers read the environment's daemons. */
+export const hasReaders = ({ dockerHosts, dockerReadersFrom }: EnvironmentSettings): boolean =>
+  areReadByReaders({ hosts: dockerHosts, readersFrom: dockerReadersFrom });
+
+/**
+ * Converts an environment's settings to variables.
+ * @param environment the environment's name
+ * @param reader the function that gets them: the API function gets its own only, and the cycle function all others; both
+ *   get which invariants run
+ */
+export function variablesOf(
+  environment: string,
+  settings: EnvironmentSettings,
+  reader: ReaderOf = "cycle",
+): Record<string, string> {
+  const inSecret = Object.keys(longDaemonsOf(environment, settings) ?? {});
+  const variables = Object.entries(allVariablesOf(environment, settings, reader));
+  return Object.fromEntries(variables.filter(([name]) => !inSecret.includes(name)));
 }
 
 export const ENVIRONMENTS: Readonly<Record<string, EnvironmentInput>> = {
@@ -114,36 +155,24 @@ export function parseEnvironment(name: string, input: unknown): EnvironmentSetti
   throw new ConfigError(parsed.error.issues.flatMap((issue) => describeIssue(name, input, issue)));
 }
 
-/** What Lambda takes of a function's variables, as the JSON of all of them. */
-const MAX_VARIABLES_BYTES = 4096;
-/** The stack's own variables: the names of the table, a secret, the topic, and the address of the status page. */
-const STACK_BYTES = 700;
-
-/** @throws ConfigError where a function's variables would be too large */
+/** @throws ConfigError where a function's variables, or the list of daemons, would be too large */
 function checkSize(name: string, settings: EnvironmentSettings): void {
-  const bytesOf = (reader: "cycle" | "api") =>
-    Buffer.byteLength(JSON.stringify(variablesOf(name, settings, reader))) + STACK_BYTES;
   const daemons = Array.isArray(settings.dockerHosts) ? settings.dockerHosts.length : 0;
   const tokens = Object.keys(settings.readTokens).length;
-  const problem = (field: string, what: string, bytes: number, fix: string) =>
-    `${name}.${field}: ${what} make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: ${fix}`;
+  const daemonsBytes = Buffer.byteLength(JSON.stringify(longDaemonsOf(name, settings) ?? {}));
   const problems = [
-    bytesOf("cycle") > MAX_VARIABLES_BYTES
-      ? problem(
-          "dockerHosts",
-          `${daemons} daemon(s)`,
-          bytesOf("cycle"),
-          "name the daemons by IP address, which is shorter, or share them out among several environments",
-        )
+    daemonsBytes > MAX_SECRET_BYTES
+      ? `${name}.dockerHosts: ${daemons} daemon(s) make ${daemonsBytes} bytes, and a secret, which then holds them, takes ${MAX_SECRET_BYTES}: share them out among several environments`
       : null,
-    bytesOf("api") > MAX_VARIABLES_BYTES
-      ? problem(
-          "readTokens",
-          `${tokens} token(s)`,
-          bytesOf("api"),
-          `put them into the API's secret, as ${API.readTokens.name}`,
-        )
-      : null,
+    ...(["cycle", "api"] as const).map((reader) => {
+      const bytes = bytesOf(variablesOf(name, settings, reader));
+      if (bytes <= MAX_VARIABLES_BYTES) return null;
+      const [field, fix] =
+        reader === "api"
+          ? [`readTokens: ${tokens} token(s)`, `put them into the API's secret, as ${API.readTokens.name}`]
+          : ["checks, channels and addresses", "name fewer invariants, or shorten the addresses"];
+      return `${name}.${field} make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: ${fix}`;
+    }),
   ].filter((line) => line !== null);
   if (problems.length > 0) throw new ConfigError(problems);
 }

@@ -243,6 +243,9 @@ export const Settings = z
           'give a list of daemons, like ["tcp://10.0.0.5:2376"]',
         ),
       ),
+      /** From so many daemons on, functions of their own read them, side by side. 1: also a single one. */
+      dockerReadersFrom: numberOf(docker.variables.readersFrom, "from how many daemons on readers read them"),
+      dockerReaderDaemons: numberOf(docker.variables.readerDaemons, "how many daemons one reader reads"),
       /** "sql": the accessor's own SQL. */
       queueCountsUrl: writes(
         queueCounts.variables.url,

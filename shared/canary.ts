@@ -9,6 +9,7 @@ import { type Checks, checksOf } from "./invariants/checks.ts";
 import { recollectionsOf } from "./recall/index.ts";
 import type { Recollection } from "./recall/recollection.ts";
 import type { ConfiguredSource } from "./sources/collect.ts";
+import type { CallReader } from "./sources/docker/reader-call.ts";
 import { configureSources } from "./sources/index.ts";
 import { documentClient } from "./store/client.ts";
 import { dynamoStore, type Store } from "./store/store.ts";
@@ -48,6 +49,8 @@ export interface CanaryOptions {
   /** Left out: the channels that the variables name. */
   readonly senders?: Senders;
   readonly now?: () => number;
+  /** Has others read Docker daemons where they are many. Left out: this process reads them all. */
+  readonly callReader?: CallReader | undefined;
   /** Makes the observer of this environment's cycles. */
   readonly observe?: (environment: string) => NonNullable<Canary["observe"]>;
 }
@@ -63,9 +66,9 @@ function storeOf(state: CanaryOptions["state"], table: string | null): Store {
 /** Makes the part of a canary that reads and judges. */
 export const openReadOnly = (
   config: ReturnType<typeof loadConfig>,
-  now: () => number = Date.now,
+  { now = Date.now, callReader }: Pick<CanaryOptions, "now" | "callReader"> = {},
 ): ReadOnlyCanary => ({
-  sources: configureSources(config.sources, config.cycle),
+  sources: configureSources(config.sources, config.cycle, callReader),
   recollections: recollectionsOf(config.cycle),
   settings: config.cycle,
   checks: checksOf(config.checks),
@@ -82,7 +85,7 @@ export function openCanary(env: Environment, options: CanaryOptions = {}): Canar
   const config = loadConfig(env);
   const { remindAfterHours, ...policy } = config.policy;
   return {
-    ...openReadOnly(config, options.now),
+    ...openReadOnly(config, options),
     store: storeOf(options.state, config.stateTable),
     alerts: {
       ...config.alerts,

@@ -6,6 +6,7 @@ import { CHECKS, readChecks } from "./config/checks.ts";
 import { CYCLE, STATE } from "./config/cycle.ts";
 import { type Environment, reader } from "./config/reader.ts";
 import type { VariableTable } from "./config/variable.ts";
+import { docker } from "./sources/docker/docker.ts";
 import { SOURCES } from "./sources/index.ts";
 
 const variablesOf = (tables: readonly VariableTable[]) => tables.flatMap((table) => Object.values(table));
@@ -24,6 +25,9 @@ export const SECRET_NAMES: readonly string[] = variablesOf([
 ])
   .filter(({ secret }) => secret)
   .map(({ name }) => name);
+
+/** What the secrets of the cycle function may hold: also the list of daemons, where it is too long for a function's variables. */
+export const CYCLE_SECRET_NAMES: readonly string[] = [...SECRET_NAMES, docker.variables.hosts.name];
 
 /** The variables that `npm start` passes on: those of alerts, and which invariants run. */
 export const PASSED_ON: readonly string[] = variablesOf([...ALERT_TABLES, CHECKS]).map(({ name }) => name);

@@ -30,7 +30,7 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { type EnvironmentSettings, variablesOf } from "../environments.ts";
+import { type EnvironmentSettings, longDaemonsOf, variablesOf } from "../environments.ts";
 
 const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUNDLE = join(PROJECT, "infra/aws/bundle.ts");
@@ -44,7 +44,7 @@ export interface Place {
 
 /** Lists the ports of AWS and Slack, and of all addresses in the canary's variables. */
 function portsOf(settings: EnvironmentSettings): number[] {
-  const ports = Object.values(variablesOf("", settings))
+  const ports = Object.values({ ...variablesOf("", settings), ...longDaemonsOf("", settings) })
     .flatMap((text) => text.split(","))
     .filter((address) => address.includes("://"))
     .map((address) => new URL(address))

@@ -32,6 +32,8 @@ export interface CanaryWatchProps {
   readonly blindAfterCycles: number;
   readonly cycle: LambdaFunction;
   readonly api: LambdaFunction;
+  /** What reads Docker daemons, where they are many. */
+  readonly reader: LambdaFunction | undefined;
   readonly deadLetters: Queue;
   /** Gets a message when an alarm starts and when it ends. */
   readonly topic: Topic;
@@ -51,7 +53,7 @@ export class CanaryWatch extends Construct {
   }
 
   private addAlarms(props: CanaryWatchProps): void {
-    const { environment, everyMinutes, blindAfterCycles, cycle, deadLetters, topic, isOpen } = props;
+    const { environment, everyMinutes, blindAfterCycles, cycle, reader, deadLetters, topic, isOpen } = props;
     const period = Duration.minutes(everyMinutes);
     const metric = (metricName: string, statistic: string, over = period) =>
       canaryMetric(environment, metricName, statistic, over);
@@ -111,6 +113,16 @@ export class CanaryWatch extends Construct {
       "Invariants could not be judged for some cycles in a row: a source can't be read. status names it.",
       { metric: metric("UnknownInvariants", Stats.MAXIMUM), evaluationPeriods: blindAfterCycles },
     );
+    if (reader)
+      alarm(
+        "ReaderErrors",
+        "Readers of Docker daemons fail again and again, and their daemons are unseen: the readers' log says why (secret, memory, or time).",
+        {
+          metric: reader.metricErrors({ period, statistic: Stats.SUM }),
+          evaluationPeriods: 3,
+          datapointsToAlarm: 2,
+        },
+      );
     if (isOpen)
       alarm(
         "WrongTokens",
@@ -149,7 +161,7 @@ export class CanaryWatch extends Construct {
     };
   }
 
-  private addDashboard({ environment, everyMinutes, cycle, api, isOpen }: CanaryWatchProps) {
+  private addDashboard({ environment, everyMinutes, cycle, api, reader, isOpen }: CanaryWatchProps) {
     const period = Duration.minutes(everyMinutes);
     const metric = (metricName: string, statistic: string) =>
       canaryMetric(environment, metricName, statistic, period);
@@ -201,6 +213,22 @@ export class CanaryWatch extends Construct {
             ...(isOpen ? [metric(WRONG_TOKENS, Stats.SUM).with({ label: "wrong tokens" })] : []),
           ]),
         ],
+        ...(reader
+          ? [
+              [
+                graph("Readers of Docker daemons", [
+                  reader.metricInvocations({ period, label: "invocations" }),
+                  reader.metricErrors({ period, label: "errors" }),
+                  reader.metricThrottles({ period, label: "throttled" }),
+                ]),
+                graph(
+                  "Duration of a reader",
+                  [reader.metricDuration({ period, statistic: Stats.MAXIMUM, label: "slowest" })],
+                  "ms",
+                ),
+              ],
+            ]
+          : []),
       ],
     });
   }

@@ -1,5 +1,5 @@
 /** A whole canary as a construct, for the stack of this project and for other apps. */
-import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import { CfnOutput, Duration, Fn, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
 import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
 import { ArnPrincipal, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { type FunctionUrl, FunctionUrlAuthType } from "aws-cdk-lib/aws-lambda";
@@ -13,15 +13,17 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { sns } from "../../shared/alerts/channels/sns.ts";
 import { ALERTS } from "../../shared/config/alerts.ts";
-import { API, CYCLE_FUNCTION } from "../../shared/config/api.ts";
+import { API } from "../../shared/config/api.ts";
 import { STATE } from "../../shared/config/cycle.ts";
+import { CYCLE_FUNCTION } from "../../shared/config/lambda-function.ts";
 import { REMOTE } from "../../shared/config/remote.ts";
 import { SECRET } from "../../shared/config/secret.ts";
 import { MEMORY_KEY, SILENCES_VERSION, silenceAttribute } from "../../shared/store/silences.ts";
 import { TABLE } from "../../shared/store/table.ts";
-import { type EnvironmentSettings, variablesOf } from "../environments.ts";
+import { type EnvironmentSettings, hasReaders, longDaemonsOf, variablesOf } from "../environments.ts";
 import { CanaryFunction, functionArnOf, placeIn } from "./canary-function.ts";
 import { CanaryWatch } from "./canary-watch.ts";
+import { DockerReaders, secretHolding } from "./docker-readers.ts";
 
 /** How often a failed cycle is retried, until the next one is due. */
 const RETRIES = 2;
@@ -63,7 +65,7 @@ export interface TrinityCanaryProps {
 }
 
 /**
- * Two functions, a schedule, a table, a secret for each function, a topic, and their alarms. The function that faces the
+ * Two functions (and a third where Docker daemons are many), a schedule, a table, a secret for each function, a topic, and their alarms. The function that faces the
  * Internet has no token of a source and no right to send alerts: it invokes the other one, which runs the cycles.
  */
 export class TrinityCanary extends Construct {
@@ -76,6 +78,8 @@ export class TrinityCanary extends Construct {
   readonly deadLetters: Queue;
   readonly cycle: CanaryFunction;
   readonly api: CanaryFunction;
+  /** What reads Docker daemons where they are many; undefined where the cycle function does. */
+  readonly readers: DockerReaders | undefined;
   readonly apiUrl: FunctionUrl;
 
   constructor(scope: Construct, id: string, { environment, settings }: TrinityCanaryProps) {
@@ -94,6 +98,7 @@ export class TrinityCanary extends Construct {
     this.deadLetters = this.makeDeadLetters();
 
     const name = cycleName(this, environment);
+    const place = placeIn(this, settings);
     this.cycle = new CanaryFunction(this, "Cycle", {
       settings,
       description: `trinity-canary ${environment}: one cycle`,
@@ -101,7 +106,7 @@ export class TrinityCanary extends Construct {
       entry: "cycle.ts",
       timeoutSeconds: settings.cycleTimeoutSeconds,
       environment: variablesOf(environment, settings, "cycle"),
-      place: placeIn(this, settings),
+      place,
       fileSystem: settings.fileSystem,
     });
     this.api = new CanaryFunction(this, "Api", {
@@ -112,7 +117,11 @@ export class TrinityCanary extends Construct {
       concurrency: settings.apiConcurrency,
       environment: variablesOf(environment, settings, "api"),
     });
-    this.grantCycle(settings);
+    this.readers = hasReaders(settings)
+      ? new DockerReaders(this, "DockerReaders", { environment, settings, place, removalPolicy })
+      : undefined;
+    this.grantCycle(settings, this.secretsOfCycle(environment, settings, removalPolicy));
+    this.readers?.grantInvoke(this.cycle);
     this.grantApi(name);
     this.schedule(settings);
     this.apiUrl = this.openApi(settings);
@@ -124,6 +133,7 @@ export class TrinityCanary extends Construct {
       everyMinutes: settings.everyMinutes,
       cycle: this.cycle.lambda,
       api: this.api.lambda,
+      reader: this.readers?.reader.lambda,
       deadLetters: this.deadLetters,
       topic: this.topic,
       isOpen,
@@ -132,6 +142,12 @@ export class TrinityCanary extends Construct {
       new CfnOutput(this, id, { value, description });
     output("ApiUrl", this.apiUrl.url, `${REMOTE.url.name} of the command line`);
     output("SecretArn", this.secret.secretArn, "Put the sources' tokens and the channels' secrets in here");
+    if (this.readers)
+      output(
+        "ReaderSecretArn",
+        this.readers.secret.secretArn,
+        "Put the Docker certificate in here: readers read the daemons with it",
+      );
     if (this.apiSecret)
       output(
         "ApiSecretArn",
@@ -142,11 +158,26 @@ export class TrinityCanary extends Construct {
     output("TableName", this.table.tableName, STATE.table.name);
   }
 
-  /** Lets the cycle function read its secret, keep its state, and send alerts. */
-  private grantCycle({ channels }: EnvironmentSettings): void {
-    const { cycle, table, secret, topic } = this;
+  /** The secrets that the cycle function reads: the list of daemons is one of its own where it is long. */
+  private secretsOfCycle(
+    environment: string,
+    settings: EnvironmentSettings,
+    removalPolicy: RemovalPolicy,
+  ): readonly Secret[] {
+    const value = longDaemonsOf(environment, settings);
+    if (value === null) return [this.secret];
+    const description = `trinity-canary ${environment}: the list of Docker daemons, which is no secret`;
+    const why = "It is a list of addresses, written by the stack: there is nothing to rotate.";
+    return [this.secret, secretHolding(this, "Daemons", { description, value, removalPolicy }, why)];
+  }
+
+  /** Lets the cycle function read its secrets, keep its state, and send alerts. */
+  private grantCycle({ channels }: EnvironmentSettings, secrets: readonly Secret[]): void {
+    const { cycle, table, topic } = this;
+    const arns = secrets.map(({ secretArn }) => secretArn);
     cycle.grant({ [STATE.table.name]: table.tableName }, CYCLE_ACTIONS, table.tableArn);
-    cycle.grant({ [SECRET.id.name]: secret.secretArn }, READ_SECRET, secret.secretArn);
+    cycle.lambda.addEnvironment(SECRET.id.name, arns.length > 1 ? Fn.join(",", arns) : arns[0]!);
+    cycle.allow({ actions: READ_SECRET, resources: arns });
     cycle.grant({ [sns.variables.topicArn.name]: topic.topicArn }, ["sns:Publish"], topic.topicArn);
     const { bus } = channels.eventbridge;
     if (bus !== undefined) cycle.allow({ actions: ["events:PutEvents"], resources: [this.busArnOf(bus)] });

@@ -5,7 +5,7 @@ import Docker from "dockerode";
 import { ConfigError, type Environment, environmentWith } from "../../shared/config/reader.ts";
 import { NONE } from "../../shared/config/source-variables.ts";
 import { checksOf } from "../../shared/invariants/checks.ts";
-import { dockerTls } from "../../shared/sources/docker/docker.ts";
+import { dockerTls } from "../../shared/sources/docker/certificates.ts";
 import type { SourceValues } from "../../shared/sources/index.ts";
 import { loadConfig } from "../../shared/variables.ts";
 import { type EnvironmentSettings, placeholdersIn, variablesOf } from "../environments.ts";

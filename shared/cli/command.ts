@@ -1,6 +1,8 @@
 /** What the commands share: their context, their options, and a request whose answer is printed. */
 import { type Command, Option } from "commander";
 import type { z } from "zod";
+import type { Environment } from "../config/reader.ts";
+import type { CallReader } from "../sources/docker/reader-call.ts";
 import { plainJson } from "../text.ts";
 import { type Api, call } from "./client.ts";
 import type { Message } from "./http-request.ts";
@@ -9,9 +11,13 @@ import type { Screen, ViewOptions } from "./screen.ts";
 
 export const EXIT = { green: 0, red: 1, unknown: 2, usage: 254, crash: 255 } as const;
 
+/** Makes what reads Docker daemons. @param env has the variables of the client certificate */
+export type MakeReaders = (env: Environment) => Promise<CallReader>;
+
 export interface CommandContext {
   /** Opens the API of the canary of --env or CANARY_URL, or of one in this process. */
   readonly open: (needsState: boolean) => Promise<Api>;
+  readonly makeReaders: MakeReaders;
   /** Finds the running canary of --env or CANARY_URL; null where neither is given. @throws ConfigError */
   readonly remote: () => Remote | null;
   /** The name that --env gives. */

@@ -4,9 +4,11 @@ import { testAlerts } from "../alerts/alert-test.ts";
 import { openCanary } from "../canary.ts";
 import { environmentWith } from "../config/reader.ts";
 import { runCycle } from "../cycle/run-cycle.ts";
+import { areReadByReaders } from "../sources/docker/docker.ts";
 import { loadConfig } from "../variables.ts";
 import { createApp } from "../web/app.ts";
 import type { Api, LocalTable } from "./client.ts";
+import type { MakeReaders } from "./command.ts";
 import { UsageError } from "./errors.ts";
 
 /**
@@ -16,9 +18,10 @@ import { UsageError } from "./errors.ts";
 export async function openInProcess(
   needsState: boolean,
   startTable: () => Promise<LocalTable>,
+  makeReaders: MakeReaders,
 ): Promise<Api> {
   const env = environmentWith();
-  const { stateTable } = loadConfig(env);
+  const { stateTable, sources } = loadConfig(env);
   if (needsState && !stateTable)
     throw new UsageError(
       "there is no state to read: give --env, or set CANARY_URL and CANARY_TOKEN of a running canary, or STATE_TABLE",
@@ -26,7 +29,8 @@ export async function openInProcess(
   const local = stateTable ? null : await startTable();
   const adminToken = randomUUID();
   // Without a lasting memory each run would notify again, and lose the alerts that no channel accepted.
-  const canary = openCanary(env, local ? { state: local, senders: {} } : {});
+  const callReader = areReadByReaders(sources.docker) ? await makeReaders(env) : undefined;
+  const canary = openCanary(env, { callReader, ...(local && { state: local, senders: {} }) });
   // A test leaves nothing behind, and so needs no lasting memory.
   const withChannels = local ? openCanary(env, { state: local }) : canary;
   const app = createApp({

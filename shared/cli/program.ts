@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { columnsOf } from "../config/terminal.ts";
 import type { Api, LocalTable } from "./client.ts";
-import { type AddCommands, type CommandContext, EXIT } from "./command.ts";
+import { type AddCommands, type CommandContext, EXIT, type MakeReaders } from "./command.ts";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addAlertCommands } from "./commands/alert.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
@@ -41,16 +41,18 @@ interface ProgramOptions {
   readonly more: readonly AddCommands[];
   /** Starts a table for a canary in this process. */
   readonly startTable: () => Promise<LocalTable>;
+  /** Makes what reads Docker daemons for a canary in this process, where they are many. */
+  readonly makeReaders: MakeReaders;
 }
 
 async function openApi(
   remote: Remote | null,
   needsState: boolean,
-  startTable: ProgramOptions["startTable"],
+  { startTable, makeReaders }: Pick<ProgramOptions, "startTable" | "makeReaders">,
 ): Promise<Api> {
   if (remote) return openRemote(remote);
   const { openInProcess } = await import("./in-process.ts");
-  return openInProcess(needsState, startTable);
+  return openInProcess(needsState, startTable, makeReaders);
 }
 
 /** Gives the words to parse. With an unknown command no help is asked for: commander would print that of all of them. */
@@ -65,7 +67,8 @@ function wordsFor(canary: Command, words: readonly string[]): readonly string[] 
 const helpWidth = () => Math.min(screenHere().width, MOST_HELP_WIDTH);
 
 /** Runs the command that the process arguments name, and returns the exit code. Never throws. */
-export async function runProgram({ version, more, startTable }: ProgramOptions): Promise<number> {
+export async function runProgram(options: ProgramOptions): Promise<number> {
+  const { version, more, makeReaders } = options;
   let code: number = EXIT.green;
   const canary = new Command("canary")
     .description("trinity-canary on the command line")
@@ -79,7 +82,8 @@ export async function runProgram({ version, more, startTable }: ProgramOptions):
   const context: CommandContext = {
     env,
     remote,
-    open: (needsState) => openApi(remote(), needsState, startTable),
+    open: (needsState) => openApi(remote(), needsState, options),
+    makeReaders,
     done: (result) => {
       code = result;
     },

@@ -40,36 +40,8 @@ export const API = {
   ),
 };
 
-export const CYCLE_FUNCTION = {
-  name: text(
-    "CYCLE_FUNCTION",
-    "the function that runs cycles. Only the API function reads it: it holds no token of a source, and has that function run the cycles. The right is `lambda:InvokeFunction`",
-  ),
-};
-
-/** The function that runs cycles, and where Lambda is called for it. */
-export interface CycleFunction {
-  readonly name: string;
-  readonly region: string;
-  /** Without a slash at its end. */
-  readonly endpoint: string;
-}
-
 /** The variables that the API function takes from its secret: read tokens too, where they are many or change often. */
 export const API_SECRET_NAMES: readonly string[] = [API.adminToken.name, API.readTokens.name];
-
-/** Reads which function runs the cycles. @throws ConfigError where none is named */
-export function loadCycleFunction(env: Environment): CycleFunction {
-  const read = reader(env);
-  const { name } = read.values(CYCLE_FUNCTION);
-  // Lambda sets its region, and the second is the AWS SDK's own variable.
-  const { AWS_REGION: region, AWS_ENDPOINT_URL_LAMBDA: endpoint } = env;
-  if (name === null)
-    read.problem("CYCLE_FUNCTION is missing: give the name of the function that runs cycles");
-  if (!region) read.problem("AWS_REGION is missing: give the region of the function that runs cycles");
-  read.end();
-  return { name: name!, region: region!, endpoint: endpoint || `https://lambda.${region}.amazonaws.com` };
-}
 
 /**
  * Reads what the API asks of its callers: the admin token, or null where the function URL has checked their signature; the

@@ -12,7 +12,7 @@ import { text } from "./variable.ts";
 export const SECRET = {
   id: text(
     "CANARY_SECRET_ID",
-    "the name or ARN of a secret in AWS Secrets Manager: a JSON object of texts, named like the variables of tokens, certificates and the webhook. What is in it counts before the environment. Only the functions read it; the right is `secretsmanager:GetSecretValue`",
+    "the name or ARN of a secret in AWS Secrets Manager, or of several, separated by commas: a JSON object of texts, named like the variables of tokens, certificates and the webhook. What is in it counts before the environment. Only the functions read it; the right is `secretsmanager:GetSecretValue`",
   ),
 };
 
@@ -97,24 +97,32 @@ export function secretReader(
 const secretsClient = () => new SecretsManagerClient(awsRequests());
 
 /** Made by the first event, and kept while the function is warm. */
-let readSecret: ((maxAgeMs: number) => Promise<string>) | undefined;
-let kept: { readonly secret: string | null; readonly env: Environment } | undefined;
+const readers = new Map<string, (maxAgeMs: number) => Promise<string>>();
+let kept: { readonly texts: readonly string[]; readonly env: Environment } | undefined;
+
+const idsIn = (list: string | null): string[] => list?.split(",").map((id) => id.trim()) ?? [];
+
+function readerOf(id: string): (maxAgeMs: number) => Promise<string> {
+  const known = readers.get(id);
+  if (known) return known;
+  const made = secretReader(secretsClient(), id, { now: Date.now, warn: (line) => console.warn(line) });
+  readers.set(id, made);
+  return made;
+}
 
 /**
- * Returns the variables of a deployed function. Those of its secret come before those of its environment. It is the same
- * object until the secret changes.
- * @param maxAgeMs how old the secret's text may be
- * @param names the variables that the secret may hold
- * @throws ConfigError where the secret can't be used; the next call tries again
+ * Returns the variables of a deployed function. Those of its secrets come before those of its environment. It is the same
+ * object until a secret changes.
+ * @param maxAgeMs how old a secret's text may be
+ * @param names the variables that a secret may hold
+ * @throws ConfigError where a secret can't be used; the next call tries again
  */
 export async function deployedEnvironment(maxAgeMs: number, names: readonly string[]): Promise<Environment> {
-  const { id } = reader(environmentWith()).values(SECRET);
-  const warn = (line: string) => console.warn(line);
-  if (id !== null) readSecret ??= secretReader(secretsClient(), id, { now: Date.now, warn });
-  const secret = id === null ? null : await readSecret!(maxAgeMs);
-  if (kept === undefined || kept.secret !== secret) {
-    const values = secret === null ? {} : parseSecret(secret, id!, names);
-    kept = { secret, env: environmentWith(values) };
+  const ids = idsIn(reader(environmentWith()).values(SECRET).id);
+  const texts = await Promise.all(ids.map((id) => readerOf(id)(maxAgeMs)));
+  if (kept === undefined || texts.some((text, i) => text !== kept?.texts[i])) {
+    const values = texts.map((text, i) => parseSecret(text, ids[i]!, names));
+    kept = { texts, env: environmentWith(Object.assign({}, ...values)) };
   }
   return kept.env;
 }

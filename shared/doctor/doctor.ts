@@ -6,6 +6,8 @@ import { type Environment, reader } from "../config/reader.ts";
 import { REMOTE } from "../config/remote.ts";
 import { gather } from "../cycle/gather.ts";
 import { EMPTY_MEMORY } from "../cycle/memory.ts";
+import { areReadByReaders } from "../sources/docker/docker.ts";
+import type { CallReader } from "../sources/docker/reader-call.ts";
 import { cut } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { loadConfig } from "../variables.ts";
@@ -39,14 +41,24 @@ function stateSection(config: Context["config"], env: Environment): Section {
   };
 }
 
+export interface ExamineOptions {
+  /** Our clock, unix ms. */
+  readonly now?: () => number;
+  /** Makes what reads Docker daemons where they are many. Left out: this process reads them. */
+  readonly makeReaders?: (env: Environment) => Promise<CallReader>;
+}
+
 /**
  * Examines what these variables name. It writes neither to the platform nor to the state, and sends no alert.
- * @param now our clock, unix ms
  * @throws ConfigError naming every variable that can't be used
  */
-export async function examineAll(env: Environment, now: () => number = Date.now): Promise<Examination> {
+export async function examineAll(
+  env: Environment,
+  { now = Date.now, makeReaders }: ExamineOptions = {},
+): Promise<Examination> {
   const config = loadConfig(env);
-  const canary = openReadOnly(config, now);
+  const callReader = areReadByReaders(config.sources.docker) ? await makeReaders?.(env) : undefined;
+  const canary = openReadOnly(config, { now, callReader });
   const startedAtMs = now();
   const { all, off } = canary.checks;
   const wanted = factsOf(all.filter(({ id }) => !off.has(id)));

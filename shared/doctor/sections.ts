@@ -2,7 +2,8 @@
 import type { ReadOnlyCanary } from "../canary.ts";
 import type { Gathered } from "../cycle/gather.ts";
 import { pullAgentsOf } from "../invariants/pull-pools.ts";
-import { dockerTls } from "../sources/docker/docker.ts";
+import { dockerTls } from "../sources/docker/certificates.ts";
+import { areReadByReaders } from "../sources/docker/docker.ts";
 import { SOURCES } from "../sources/index.ts";
 import type { SourceSpec } from "../sources/source.ts";
 import { openNamed } from "../sources/sqlite/sqlite.ts";
@@ -119,6 +120,21 @@ function reachedDaemons(
   return containers.read ? hosts.filter((host) => !containers.value.unseenDaemons.includes(host)) : [];
 }
 
+/** Says how many daemons there are, and who reads them. */
+function daemonFindings(values: Context["config"]["sources"]["docker"]): Finding[] {
+  const { hosts, readersFrom, readerDaemons } = values;
+  if (hosts === null || typeof hosts === "string" || hosts.length === 1) return [];
+  const count = plural(hosts.length, "daemon");
+  return [
+    areReadByReaders(values)
+      ? note(
+          "daemons",
+          `${count}, read by readers (a deployed canary: ${plural(Math.ceil(hosts.length / readerDaemons), "function")} at once, here: a process for each core)`,
+        )
+      : note("daemons", `${count}, read by the canary itself; from ${readersFrom} on by readers`),
+  ];
+}
+
 /** A section for all daemons, and one for each that was reached. */
 async function dockerSections(context: Context): Promise<Section[]> {
   const { config, canary, gathered } = context;
@@ -126,6 +142,7 @@ async function dockerSections(context: Context): Promise<Section[]> {
   const tls = dockerTls(certificates);
   return Promise.all([
     sectionOf(context, "docker", async () => [
+      ...daemonFindings(config.sources.docker),
       ...certificateFindings(tls, canary.now()),
       ...containerFindings(gathered.readings),
     ]),

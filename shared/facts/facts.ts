@@ -143,6 +143,8 @@ export interface PlatformSettings {
 /** Where a source continues reading; null: it looks back by itself. */
 export interface Since {
   readonly ended: EndedCursor | null;
+  /** Daemons whose containers the last cycle could not all look at. */
+  readonly unfinishedDaemons?: readonly UnfinishedDaemon[] | undefined;
 }
 
 export interface OrphanRef {
@@ -236,6 +238,16 @@ export interface Zombies {
   readonly unseenContainers: readonly { readonly agent: string; readonly containerId: string }[];
   /** Daemons whose containers could not be listed: absence from the list proves nothing then. */
   readonly unseenDaemons: readonly string[];
+  /** Daemons on which the time did not suffice for all containers; those first of which the fewest were looked at. */
+  readonly unfinished?: readonly UnfinishedDaemon[];
+}
+
+/** Where the next read of a daemon's containers begins. */
+export interface UnfinishedDaemon {
+  /** A short form of its name. */
+  readonly daemon: string;
+  /** A place in the order of its containers, from 0 to 2³². */
+  readonly from: number;
 }
 
 /** A running container of an agent, as its inspect says it. */

@@ -1,5 +1,8 @@
-/** R-01's memory: when each zombie was first seen. Nothing is kept where no dwell is asked for. */
-import { type Zombies, zombieKey } from "../facts/facts.ts";
+/**
+ * R-01's memory: when each zombie was first seen, where a dwell is asked for; and the daemons on which the time did not
+ * suffice for all containers, with where the next read of them begins.
+ */
+import { type UnfinishedDaemon, type Zombies, zombieKey } from "../facts/facts.ts";
 import { type Recollection, recollection } from "./recollection.ts";
 
 interface Part {
@@ -7,21 +10,34 @@ interface Part {
   readonly zombieSightings: Readonly<Record<string, number>>;
   /** When the first of those was seen that had no place here. */
   readonly otherZombiesSinceMs: number | null;
+  /** Undefined where all containers were looked at. */
+  readonly unfinishedDaemons: readonly UnfinishedDaemon[] | undefined;
 }
 
 /** Zombies beyond this number have one age together. */
 const MAX_SIGHTINGS = 1_000;
 
-const NONE: Part = { zombieSightings: {}, otherZombiesSinceMs: null };
+/** Daemons beyond this number are begun anywhere. */
+const MAX_UNFINISHED = 1_000;
+
+const NONE: Part = { zombieSightings: {}, otherZombiesSinceMs: null, unfinishedDaemons: undefined };
+
+const isUnfinished = (stored: unknown): boolean => {
+  const { daemon, from } = Object(stored) as { [F in keyof UnfinishedDaemon]: unknown };
+  return typeof daemon === "string" && Number.isFinite(from);
+};
 
 /** @param dwellSeconds how long the same zombie has to be there before it counts */
 export const zombieSightings = (dwellSeconds: number): Recollection =>
   recollection<"zombieSightings", Part>({
     gives: "zombieSightings",
     initial: NONE,
-    isPart: ({ zombieSightings, otherZombiesSinceMs }) =>
+    isPart: ({ zombieSightings, otherZombiesSinceMs, unfinishedDaemons }) =>
       Object.values(Object(zombieSightings)).every(Number.isFinite) &&
-      (otherZombiesSinceMs === null || Number.isFinite(otherZombiesSinceMs)),
+      (otherZombiesSinceMs === null || Number.isFinite(otherZombiesSinceMs)) &&
+      (unfinishedDaemons === undefined ||
+        (Array.isArray(unfinishedDaemons) && unfinishedDaemons.every(isUnfinished))),
+    since: ({ unfinishedDaemons }) => ({ unfinishedDaemons }),
     recall(part, _journal) {
       // Without a dwell nobody asks how long a zombie has been there, and the memory is not needed.
       if (part === null && dwellSeconds > 0) return null;
@@ -33,9 +49,15 @@ export const zombieSightings = (dwellSeconds: number): Recollection =>
           othersSinceMs: before.otherZombiesSinceMs,
         },
         next({ readings: { zombies } }) {
-          if (dwellSeconds === 0) return { part: NONE, entries: [] };
-          const after = zombies?.read ? sightingsAfter(before, zombies.value, zombies.time.fromMs) : before;
-          return { part: after, entries: [] };
+          const { unfinishedDaemons } = before;
+          if (!zombies?.read)
+            return { part: dwellSeconds === 0 ? { ...NONE, unfinishedDaemons } : before, entries: [] };
+          const { unfinished = [] } = zombies.value;
+          const part = {
+            ...(dwellSeconds === 0 ? NONE : sightingsAfter(before, zombies.value, zombies.time.fromMs)),
+            unfinishedDaemons: unfinished.length === 0 ? undefined : unfinished.slice(0, MAX_UNFINISHED),
+          };
+          return { part, entries: [] };
         },
       };
     },
@@ -43,7 +65,7 @@ export const zombieSightings = (dwellSeconds: number): Recollection =>
     shrink({ zombieSightings, otherZombiesSinceMs }) {
       const ages = Object.values(zombieSightings);
       const oldest = ages.reduce((least, ms) => Math.min(least, ms), otherZombiesSinceMs ?? Infinity);
-      return { zombieSightings: {}, otherZombiesSinceMs: Number.isFinite(oldest) ? oldest : null };
+      return { ...NONE, otherZombiesSinceMs: Number.isFinite(oldest) ? oldest : null };
     },
   });
 
@@ -52,7 +74,7 @@ function sightingsAfter(
   { zombieSightings: before, otherZombiesSinceMs }: Part,
   { containers, unseenContainers, unseenDaemons }: Zombies,
   atMs: number,
-): Part {
+): Omit<Part, "unfinishedDaemons"> {
   const unseen = new Set(unseenContainers.map((c) => c.containerId));
   const isBlind = unseenDaemons.length > 0;
   const kept = Object.entries(before).filter(

@@ -12,9 +12,16 @@ export const SOURCES = [sqlite, queueCounts, redis, docker] as const satisfies r
 
 export type SourceValues = ValuesOf<(typeof SOURCES)[number]>;
 
-/** Configures each source for the facts that it, and no other, is to give. */
-export function configureSources(values: SourceValues, cycle: SourceContext["cycle"]): ConfiguredSource[] {
-  const context = { cycle, database: openNamed(values.sqlite) };
+/**
+ * Configures each source for the facts that it, and no other, is to give.
+ * @param callReader has others read Docker daemons where they are many; left out, this process reads them
+ */
+export function configureSources(
+  values: SourceValues,
+  cycle: SourceContext["cycle"],
+  callReader?: SourceContext["callReader"],
+): ConfiguredSource[] {
+  const context = { cycle, database: openNamed(values.sqlite), callReader };
   const configured = (SOURCES as readonly SourceSpec[]).map(({ name, gives, place, configure }) => {
     const own = values[name as keyof SourceValues];
     return { name, gives, place: place?.(own) ?? null, read: configure(own, context) };

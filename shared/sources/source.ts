@@ -4,6 +4,7 @@ import type { Part } from "../config/reader.ts";
 import type { Values, VariableTable } from "../config/variable.ts";
 import type { Place } from "../errors.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
+import type { CallReader } from "./docker/reader-call.ts";
 import type { Database } from "./sqlite/database.ts";
 
 /** A line on a part that belongs to one agent, such as its container. */
@@ -45,6 +46,8 @@ export interface SourceContext {
   readonly cycle: Values<typeof CYCLE>;
   /** The platform's database, opened once for all sources that read it; null where none is named. */
   readonly database: Database | null;
+  /** Has others read a few Docker daemons. Left out: this process reads them all. */
+  readonly callReader?: CallReader | undefined;
 }
 
 export interface SourceSpec<V extends VariableTable = VariableTable> extends Part<V> {

@@ -1,11 +1,10 @@
 /** Has cycles run, and channels tried, by another function of AWS Lambda, which holds the tokens of sources and channels. */
-import { defaultProvider } from "@aws-sdk/credential-provider-node";
-import { AwsClient } from "aws4fetch";
-import type { CycleFunction } from "../config/api.ts";
+import type { LambdaFunction } from "../config/lambda-function.ts";
 import { type AlertTestCall, type CycleCall, toAlertTestCall, toCall } from "../cycle/call.ts";
 import type { CycleOutcome } from "../cycle/outcome.ts";
 import { describeError } from "../errors.ts";
-import { type HttpAnswer, jsonOf, send } from "../http.ts";
+import { type HttpAnswer, jsonOf } from "../http.ts";
+import { lambdaCaller } from "../lambda.ts";
 import { CycleNotRun, type RunCycle, type TestAlerts } from "./cycles.ts";
 import { AlertTestSchema, OutcomeSchema } from "./outcome-schema.ts";
 
@@ -14,8 +13,6 @@ const ANSWER_MS = 1_000;
 /** The longest time limit of a function. */
 const LONGEST_MS = 900_000;
 const TRY_AGAIN_SECONDS = 10;
-/** More than a function may answer. */
-const MAX_ANSWER_BYTES = 8_000_000;
 
 const unanswered = (status: 502 | 504, why: string) =>
   new CycleNotRun(
@@ -33,28 +30,14 @@ type MakeCall = (answerByMs: number) => CycleCall | AlertTestCall;
  * Makes the function that makes a synchronous call of Lambda. It is never sent twice: a second call would only meet the lease
  * of the first. Where the call fails, a cycle has either happened as a whole or not at all.
  */
-function invoker({ name, region, endpoint }: CycleFunction) {
-  const credentials = defaultProvider();
-  const url = `${endpoint}/2015-03-31/functions/${encodeURIComponent(name)}/invocations`;
+function invoker(cycleFunction: LambdaFunction) {
+  const call = lambdaCaller(cycleFunction);
 
   return async (timeLeftMs: (() => number) | undefined, makeCall: MakeCall): Promise<unknown> => {
     const leftMs = Math.max(0, (timeLeftMs?.() ?? LONGEST_MS) - ANSWER_MS);
     const signal = AbortSignal.timeout(leftMs);
-    const body = JSON.stringify(makeCall(Date.now() + leftMs));
     try {
-      const client = new AwsClient({ ...(await credentials()), service: "lambda", region });
-      const headers = { "x-amz-invocation-type": "RequestResponse" };
-      const signed = await client.sign(url, { method: "POST", headers, body });
-      // On a connection of its own: one that was kept over the function's freeze may be dead.
-      const answer = await send({
-        url,
-        method: "POST",
-        headers: Object.fromEntries(signed.headers),
-        body,
-        maxBytes: MAX_ANSWER_BYTES,
-        isOnce: true,
-        signal,
-      });
+      const answer = await call(makeCall(Date.now() + leftMs), signal);
       return answerIn(answer);
     } catch (error) {
       if (error instanceof CycleNotRun) throw error;
@@ -65,7 +48,7 @@ function invoker({ name, region, endpoint }: CycleFunction) {
 }
 
 /** Makes the function that runs a cycle by a call of Lambda. */
-export function invokeCycles(cycleFunction: CycleFunction): RunCycle {
+export function invokeCycles(cycleFunction: LambdaFunction): RunCycle {
   const invoke = invoker(cycleFunction);
   return async (request) => {
     const body = await invoke(request.timeLeftMs, (answerByMs) => toCall(request, answerByMs));
@@ -77,7 +60,7 @@ export function invokeCycles(cycleFunction: CycleFunction): RunCycle {
 }
 
 /** Makes the function that tries the alert channels by a call of Lambda. */
-export function invokeAlertTests(cycleFunction: CycleFunction): TestAlerts {
+export function invokeAlertTests(cycleFunction: LambdaFunction): TestAlerts {
   const invoke = invoker(cycleFunction);
   return async ({ channel, timeLeftMs }) => {
     const body = await invoke(timeLeftMs, (answerByMs) => toAlertTestCall(channel, answerByMs));

@@ -21,7 +21,7 @@ async function watching(...agents: string[]) {
   opened.push(api);
   const canary = await canaryOf({ sourceDeadlineMs: 60_000 });
   const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: "60000" });
-  const values = { hosts: [api.host], ca: null, cert: null, key: null };
+  const values = { hosts: [api.host], readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null };
   const read = docker.configure(values, { cycle, database: null });
   if (typeof read === "string") throw new Error(read);
   Object.assign(canary.deps, {

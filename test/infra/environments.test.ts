@@ -6,6 +6,8 @@ import {
   ENVIRONMENTS,
   type EnvironmentInput,
   findEnvironment,
+  hasReaders,
+  longDaemonsOf,
   parseEnvironment,
   variablesOf,
 } from "../../infra/environments.ts";
@@ -77,6 +79,25 @@ test("an invariant that is not there is an error of the types", () => {
   const severe: EnvironmentInput = { ...STAGING, checks: { severities: { "R-99": "minor" } } };
   expect(parseEnvironment("small", typed).checks).toEqual({ on: [], ...typed.checks });
   for (const input of [unknown, severe]) expect(() => parseEnvironment("small", input)).toThrow(/R-99/);
+});
+
+const daemons = (count: number) =>
+  Array.from({ length: count }, (_, i) => `tcp://docker-${1000 + i}.eu-west-1.trinity.example.com:2376`);
+
+test("daemons are a variable while they fit, and else come from a secret; readers read ten and more", () => {
+  const few = parseEnvironment("small", { ...STAGING, dockerHosts: daemons(9) });
+  expect(variablesOf("small", few)).toMatchObject({ DOCKER_HOSTS: daemons(9).join(",") });
+  expect([longDaemonsOf("small", few), hasReaders(few)]).toEqual([null, false]);
+  const many = parseEnvironment("small", { ...STAGING, dockerHosts: daemons(100) });
+  expect(variablesOf("small", many)).not.toHaveProperty("DOCKER_HOSTS");
+  expect([longDaemonsOf("small", many), hasReaders(many)]).toEqual([
+    { DOCKER_HOSTS: daemons(100).join(",") },
+    true,
+  ]);
+  for (const dockerHosts of ["none" as const, daemons(9)])
+    expect(hasReaders(parseEnvironment("small", { ...STAGING, dockerHosts }))).toBe(false);
+  const asked = { ...STAGING, dockerReadersFrom: 1 };
+  expect(hasReaders(parseEnvironment("small", asked))).toBe(true);
 });
 
 test("an environment that is not there, or not named", () => {
@@ -204,15 +225,12 @@ describe("a field that can't be used is named, with the fix", () => {
     ],
     ["too little memory for Node", { memoryMb: 128 }, /^staging\.memoryMb: give .* from 256 to 10240/],
     [
-      "more daemons than fit into a function's variables",
-      {
-        dockerHosts: Array.from(
-          { length: 100 },
-          (_, i) => `tcp://docker-${100 + i}.eu-west-1.trinity.example.com:2376`,
-        ),
-      },
-      /^staging\.dockerHosts: 100 daemon\(s\) make some \d{4} bytes of variables, and .* takes 4096: name the daemons by IP address/,
+      "more daemons than a secret holds",
+      { dockerHosts: daemons(1_500) },
+      /^staging\.dockerHosts: 1500 daemon\(s\) make \d{5} bytes, and a secret.* takes 65536: share them out/,
     ],
+    ["readers from none on", { dockerReadersFrom: 0 }, /^staging\.dockerReadersFrom: .* from 1 to 10000/],
+    ["a reader of no daemon", { dockerReaderDaemons: 0 }, /^staging\.dockerReaderDaemons: .* from 1 to 100/],
     [
       "a token that would go in the clear",
       { redisUrl: "http://203.0.113.9:8079" },

@@ -1,5 +1,6 @@
 /** What R-01 remembers of zombies, and what is left of it where the memory has no place. */
 import { expect, test } from "vitest";
+import type { Readings } from "../../shared/facts/facts.ts";
 import { noZombieClaude as R01 } from "../../shared/invariants/r-01-no-zombie-claude.ts";
 import { zombieSightings } from "../../shared/recall/zombie-sightings.ts";
 import { container, judge, NOW_MS, readingsOf, zombiesOf } from "../support/facts.ts";
@@ -49,3 +50,27 @@ test("the memory of a release that had no such age is read as it is", () => {
   const { otherZombiesSinceMs: _none, ...older } = seenSince(NOW_MS - 11 * MINUTE_MS);
   expect(judged({ ...DWELL.initial, ...older })).toBe("red");
 });
+
+test.for([
+  ["with a dwell", DWELL],
+  ["without one", zombieSightings(0)],
+] as const)(
+  "where the next read begins is kept until all containers were looked at, %s",
+  ([, recollection]) => {
+    const unfinished = [{ daemon: "d1", from: 7 }];
+    const nextOf = (part: object, readings: Readings) => {
+      const seen = { readings, verdicts: [], atMs: NOW_MS };
+      return recollection.recall({ ...recollection.initial, ...part }, [])!.next(seen).part;
+    };
+    const whole = readingsOf({ zombies: zombiesOf([]) });
+    const left = nextOf({}, readingsOf({ zombies: zombiesOf([], { unfinished }) }));
+    const stored = JSON.parse(JSON.stringify(left));
+    expect(recollection.isPart({ ...recollection.initial, ...stored })).toBe(true);
+    expect(recollection.since!(stored)).toEqual({ unfinishedDaemons: unfinished });
+    expect(nextOf(stored, {})).toMatchObject({ unfinishedDaemons: unfinished });
+    expect(nextOf(stored, whole)).toEqual(recollection.initial);
+    expect(
+      recollection.isPart({ ...recollection.initial, unfinishedDaemons: [{ daemon: 7 }] as never }),
+    ).toBe(false);
+  },
+);

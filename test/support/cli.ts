@@ -61,6 +61,7 @@ export async function runHere(
       version: "0.0.0",
       more: [addFleetCommands, addBreakCommands],
       startTable: () => Promise.reject(new Error("what runs here needs no table")),
+      makeReaders: () => Promise.reject(new Error("what runs here has no daemons")),
     });
     return { code, out, err };
   } finally {

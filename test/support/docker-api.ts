@@ -7,6 +7,8 @@ import { temporaryFolder } from "./live.ts";
 
 export interface ExecState {
   readonly id: string;
+  /** The ID of its container. Left out: one that others made. */
+  readonly container?: string;
   readonly args: readonly string[];
   readonly user: string;
   running: boolean;
@@ -26,6 +28,8 @@ export interface DockerApi {
   readonly requests: string[];
   /** What `ps` prints. */
   processes: string;
+  /** What it prints in a container, by its ID. */
+  readonly processesIn: Map<string, string>;
   /** Called before a request is answered: where it gives a promise, the answer waits for it. */
   before: (request: string, socket: Socket) => Promise<void> | undefined;
   /** Connections that are open. */
@@ -62,6 +66,7 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
     execs: [],
     requests: [],
     processes: "STAT PID COMMAND\nSs 1 sleep\n",
+    processesIn: new Map(),
     before: () => undefined,
     sockets,
     async close() {
@@ -96,6 +101,7 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
       const { Cmd, User } = JSON.parse(body);
       const exec = {
         id: String(api.execs.length + 1),
+        container: id!,
         args: Cmd,
         user: User,
         running: false,
@@ -109,7 +115,7 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
     if (verb === "start") {
       exec.exitCode = 0;
       response.writeHead(200);
-      response.end(frame(api.processes));
+      response.end(frame(api.processesIn.get(exec.container ?? "") ?? api.processes));
       return;
     }
     const [entrypoint, ...rest] = exec.args;

@@ -3,7 +3,7 @@ import { plainJson } from "../../text.ts";
 import { type AddCommands, EXIT } from "../command.ts";
 import { UsageError } from "../errors.ts";
 
-export const addDoctorCommand: AddCommands = (canary, { done, print, screen, env }) => {
+export const addDoctorCommand: AddCommands = (canary, { done, print, screen, env, makeReaders }) => {
   canary
     .command("doctor")
     .description(
@@ -20,7 +20,7 @@ export const addDoctorCommand: AddCommands = (canary, { done, print, screen, env
         import("../doctor-table.ts"),
         import("../../config/reader.ts"),
       ]);
-      const examination = await examineAll(environmentWith());
+      const examination = await examineAll(environmentWith(), { makeReaders });
       print(json ? plainJson(examination) : renderExamination(examination, screen()));
       done(EXIT[outcomeOf(examination)]);
     });

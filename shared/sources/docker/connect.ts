@@ -16,15 +16,19 @@ type ModemOptions = Docker.DockerOptions & { agent: HttpAgent | HttpsAgent };
  */
 const opaque = <T extends object>(agent: T): T => Object.assign(agent, { [inspect.custom]: () => "Agent" });
 
-/** Connects to one daemon. */
-export function connect(host: string, tls: DockerTls): { docker: Docker; close(): void } {
+/**
+ * Connects to one daemon.
+ * @param maxSockets how many connections there are at once; they are kept until `close`
+ */
+export function connect(host: string, tls: DockerTls, maxSockets: number): { docker: Docker; close(): void } {
+  const kept = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
   if (host.startsWith("unix://")) {
-    const agent = opaque(new HttpAgent({ keepAlive: true }));
+    const agent = opaque(new HttpAgent(kept));
     const options: ModemOptions = { socketPath: host.slice("unix://".length), agent };
     return { docker: new Docker(options), close: () => agent.destroy() };
   }
   const { hostname, port } = new URL(host);
-  const agent = opaque(new HttpsAgent({ keepAlive: true, ...tls }));
+  const agent = opaque(new HttpsAgent({ ...kept, ...tls }));
   const options: ModemOptions = { protocol: "https", host: hostname, port, agent };
   return { docker: new Docker(options), close: () => agent.destroy() };
 }

@@ -1,6 +1,5 @@
 /** One daemon: the agents' containers that run on it, what their inspect says, and the zombies in each. */
 import type Docker from "dockerode";
-import pMap from "p-map";
 import { withDeadline } from "../../deadline.ts";
 import { describeError, SourceError } from "../../errors.ts";
 import { type ContainerProcesses, isReadableName, type RunningContainer } from "../../facts/facts.ts";
@@ -8,14 +7,15 @@ import { cut } from "../../text.ts";
 import { parseTimestamp } from "../../time.ts";
 import type { AgentLine } from "../source.ts";
 import { connect, type DockerTls } from "./connect.ts";
+import { aroundRing, whereToGoOn } from "./order.ts";
 import { ContainerGone, type Inspected, inspectRunning, processesOf, zombiePidsOf } from "./processes.ts";
+import { NotReached, type Turns } from "./turns.ts";
 
 const LABEL = "trinity.platform=agent";
 const NAME_PREFIX = "agent-";
 const MAX_NAME_IN_LINE = 100;
 /** Pids of one container that are kept. */
-const MAX_ZOMBIES = 1_000;
-const AT_ONCE = 16;
+export const MAX_ZOMBIES = 1_000;
 /** The process list of one container must arrive within this part of the source's deadline. */
 const EXEC_SHARE = 0.5;
 
@@ -29,11 +29,23 @@ export interface ReadOfAll {
   readonly signal: AbortSignal;
   /** Aborted a little earlier, so that what was read by then is returned. */
   readonly softSignal: AbortSignal;
-  /** Runs the work when its turn among the containers of all daemons comes. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Looks at containers in their turn among those of all daemons. */
+  readonly inTurn: Turns;
+  /** Whether a command that is begun now can be expected to end in time. */
+  readonly hasTimeForExec: () => boolean;
+  /** Connections to one daemon. */
+  readonly socketsOfOne: number;
 }
 
-interface UnseenContainer {
+/** Where the read of one daemon begins. */
+export interface Begin {
+  /** The place of the first container on the ring. */
+  readonly from: number;
+  /** Of daemons that wait for a turn the one with the lowest rank gets it. */
+  readonly rank: number;
+}
+
+export interface UnseenContainer {
   readonly agent: string;
   readonly containerId: string;
 }
@@ -49,6 +61,10 @@ export interface DaemonRead {
   readonly nameless: number;
   /** Lines for the containers of which not all could be read. */
   readonly unavailable: readonly AgentLine[];
+  /** Containers that were not looked at in time; they are among the unseen ones. */
+  readonly notReached: number;
+  /** Where the next read is to begin, and how many containers this one has looked at; null where it looked at all. */
+  readonly unfinished: { readonly from: number; readonly looked: number } | null;
 }
 
 /** Gives null where the container has no name that can be read. */
@@ -76,25 +92,27 @@ function asRunning(agent: string, containerId: string, { startedAt, env }: Inspe
   };
 }
 
-/** Another order in each read: where time is short for all, it is not always the same containers that are left out. */
-function shuffled<T>(list: readonly T[]): T[] {
-  const order = list.map((item) => [Math.random(), item] as const);
-  return order.sort(([a], [b]) => a - b).map(([, item]) => item);
+/** Collects what is read of one daemon. */
+class Reading {
+  readonly running: RunningContainer[] = [];
+  readonly uninspected: UnseenContainer[] = [];
+  readonly processes: ContainerProcesses[] = [];
+  readonly unlisted: UnseenContainer[] = [];
+  readonly unavailable: AgentLine[] = [];
+  readonly notReached: UnseenContainer[] = [];
+
+  line(agent: string, text: string): void {
+    this.unavailable.push({ agent, line: `docker.exec[${cut(agent, MAX_NAME_IN_LINE)}]: ${text}` });
+  }
 }
 
 /**
  * Reads the containers of one daemon.
  * @throws where the containers can't be listed
  */
-export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonRead> {
-  const { tls, deadlineMs, signal, softSignal, inTurn, wantsProcesses } = read;
-  const running: RunningContainer[] = [];
-  const uninspected: UnseenContainer[] = [];
-  const processes: ContainerProcesses[] = [];
-  const unlisted: UnseenContainer[] = [];
-  const unavailable: AgentLine[] = [];
-  let nameless = 0;
-  const { docker, close } = connect(host, tls);
+export async function readDaemon(host: string, read: ReadOfAll, { from, rank }: Begin): Promise<DaemonRead> {
+  const { tls, deadlineMs, signal, softSignal, inTurn, socketsOfOne } = read;
+  const { docker, close } = connect(host, tls, socketsOfOne);
   // Each request ends at its own deadline. This ends whatever is left at the last one.
   signal.addEventListener("abort", close, { once: true });
   try {
@@ -104,47 +122,72 @@ export async function readDaemon(host: string, read: ReadOfAll): Promise<DaemonR
       softSignal,
     );
     if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
-    await pMap(shuffled(list), readContainer, { concurrency: AT_ONCE });
-    return { running, uninspected, processes, unlisted, nameless, unavailable };
+    const named = list.flatMap((info) => {
+      const agent = agentOf(info);
+      return agent === null ? [] : [{ agent, containerId: info.Id }];
+    });
+    const ordered = aroundRing(named, ({ containerId }) => containerId, from);
+    const reading = new Reading();
+    const work = ordered.map((container) => () => readContainer({ docker, host, read, reading }, container));
+    const begun = await inTurn(rank, work);
+    const { running, uninspected, processes, unlisted, unavailable } = reading;
+    const left = [...reading.notReached, ...ordered.slice(begun)];
+    return {
+      running,
+      uninspected: [...uninspected, ...ordered.slice(begun)],
+      processes,
+      unlisted: [...unlisted, ...ordered.slice(begun)],
+      nameless: list.length - named.length,
+      unavailable,
+      notReached: left.length,
+      unfinished: whereToGoOn(ordered, new Set(left), ({ containerId }) => containerId),
+    };
   } finally {
     signal.removeEventListener("abort", close);
     close();
   }
+}
 
-  async function readContainer(info: Docker.ContainerInfo): Promise<void> {
-    const { Id: containerId } = info;
-    const agent = agentOf(info);
-    if (agent === null) {
-      nameless += 1;
-      return;
-    }
-    const line = (text: string) =>
-      unavailable.push({ agent, line: `docker.exec[${cut(agent, MAX_NAME_IN_LINE)}]: ${text}` });
-    const container = docker.getContainer(containerId);
-    let inspected: Inspected | null = null;
-    try {
-      await inTurn(() =>
-        withDeadline(
-          Math.floor(deadlineMs * EXEC_SHARE),
-          async (execSignal) => {
-            inspected = await inspectRunning(container, execSignal);
-            if (!wantsProcesses) return;
-            const { startedAt, execIds } = inspected;
-            const pids = zombiePidsOf(await processesOf(docker, container, execIds, execSignal));
-            if (pids.length > MAX_ZOMBIES)
-              line(`${pids.length} zombies: the first ${MAX_ZOMBIES} are looked at`);
-            const zombiePids = pids.slice(0, MAX_ZOMBIES);
-            processes.push({ agent, containerId, daemon: host, startedAt, zombiePids });
-          },
-          softSignal,
-        ),
-      );
-    } catch (error) {
-      if (error instanceof ContainerGone) return;
-      unlisted.push({ agent, containerId });
-      if (inspected === null) uninspected.push({ agent, containerId });
-      line(describeError(error));
-    }
-    if (inspected !== null) running.push(asRunning(agent, containerId, inspected));
+interface OneDaemon {
+  readonly docker: Docker;
+  readonly host: string;
+  readonly read: ReadOfAll;
+  readonly reading: Reading;
+}
+
+/** Reads one container. @throws where not all of it could be read; the reading says so */
+async function readContainer(
+  { docker, host, read, reading }: OneDaemon,
+  container: UnseenContainer,
+): Promise<void> {
+  const { agent, containerId } = container;
+  const { wantsProcesses, deadlineMs, softSignal } = read;
+  const handle = docker.getContainer(containerId);
+  let inspected: Inspected | null = null;
+  const beforeExec = () => {
+    if (!read.hasTimeForExec()) throw new NotReached("the deadline left no time for its processes");
+  };
+  const look = async (signal: AbortSignal) => {
+    inspected = await inspectRunning(handle, signal);
+    if (!wantsProcesses) return;
+    const { startedAt, execIds } = inspected;
+    const pids = zombiePidsOf(await processesOf(docker, handle, execIds, beforeExec, signal));
+    if (pids.length > MAX_ZOMBIES)
+      reading.line(agent, `${pids.length} zombies: the first ${MAX_ZOMBIES} are looked at`);
+    const zombiePids = pids.slice(0, MAX_ZOMBIES);
+    reading.processes.push({ agent, containerId, daemon: host, startedAt, zombiePids });
+  };
+  try {
+    await withDeadline(Math.floor(deadlineMs * EXEC_SHARE), look, softSignal);
+    reading.running.push(asRunning(agent, containerId, inspected!));
+  } catch (error) {
+    if (error instanceof ContainerGone) return;
+    reading.unlisted.push(container);
+    if (inspected === null) reading.uninspected.push(container);
+    else reading.running.push(asRunning(agent, containerId, inspected));
+    // What the end of all reading cut may have needed a moment more. What took its own time is looked at when its turn comes.
+    if (error instanceof NotReached || error === softSignal.reason) reading.notReached.push(container);
+    else reading.line(agent, describeError(error));
+    throw error;
   }
 }

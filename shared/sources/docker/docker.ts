@@ -1,17 +1,16 @@
 /** Docker: the running agent containers, and the zombie processes named claude in each, on one or more daemons. */
 
-import { setMaxListeners } from "node:events";
-import { NONE, pem } from "../../config/source-variables.ts";
-import type { Variable } from "../../config/variable.ts";
-import { describeError, placed, placeOf, SourceError } from "../../errors.ts";
-import type { FactName, ReadingTime } from "../../facts/facts.ts";
-import { plural } from "../../text.ts";
-import type { Source, SourceResult, SourceSpec } from "../source.ts";
-import type { DockerTls } from "./connect.ts";
-import { type DaemonRead, readDaemon } from "./daemon.ts";
-import { turns } from "./turns.ts";
+import { NONE } from "../../config/source-variables.ts";
+import { type Values, type Variable, wholeNumber } from "../../config/variable.ts";
+import { placeOf } from "../../errors.ts";
+import type { Source, SourceSpec } from "../source.ts";
+import { CERTIFICATES, checkPair, dockerTls } from "./certificates.ts";
+import { combined } from "./combined.ts";
+import { type ReadOptions, readDaemons } from "./read.ts";
+import type { CallReader } from "./reader-call.ts";
 
-function isAddress(host: string): boolean {
+/** Says whether it is an address of a daemon. */
+export function isAddress(host: string): boolean {
   const [, port] = /^tcp:\/\/[^/\s@]+:(\d{1,5})\/?$/.exec(host) ?? [];
   return /^unix:\/\/\/\S+$/.test(host) || (Number(port) >= 1 && Number(port) <= 65_535);
 }
@@ -38,106 +37,53 @@ const hosts: Variable<readonly string[] | typeof NONE | null> = {
 
 const DOCKER = {
   hosts,
-  ca: pem(
-    "DOCKER_TLS_CA",
-    "the CA that the daemons' certificates are checked against: a PEM, or the path of a file. The system's CAs where it is not set",
+  readersFrom: wholeNumber(
+    "DOCKER_READERS_FROM",
+    "from how many daemons on readers read them side by side, each a few: functions of their own where the canary is deployed, processes on the command line",
+    { fallback: 10, range: [1, 10_000] },
   ),
-  cert: pem("DOCKER_TLS_CERT", "the client certificate: a PEM, or the path of a file"),
-  key: pem("DOCKER_TLS_KEY", "its key: a PEM, or the path of a file"),
+  readerDaemons: wholeNumber("DOCKER_READER_DAEMONS", "how many daemons one reader reads", {
+    fallback: 5,
+    range: [1, 100],
+  }),
+  ...CERTIFICATES,
 };
+type DockerValues = Values<typeof DOCKER>;
 
-/** Containers that are looked at together, over all daemons: each takes a socket, and a function has 1,024 at most. */
-const AT_ONCE = 64;
-/** No container is begun in the last part of the deadline: what was begun there would be cut. */
-const BEGIN_SHARE = 0.85;
-/** Reading ends a little before the source's own deadline, so that what was read by then is kept. */
-const SOFT_SHARE = 0.95;
+/** Says whether readers read the daemons. @param hosts those of the configuration */
+export const areReadByReaders = ({
+  hosts,
+  readersFrom,
+}: Pick<DockerValues, "hosts" | "readersFrom">): boolean =>
+  Array.isArray(hosts) && hosts.length >= readersFrom;
 
 /**
  * Makes the reader of the facts `containers` and `zombies`.
  * @param hosts `tcp://host:port` or `unix:///path`, one for each daemon
- * @param deadlineMs the whole source's deadline: containers that are not reached by then are unseen, those that were count
+ * @param deadlineMs the whole source's deadline
+ * @param callReader left out, this process reads all daemons
  */
-function dockerReader(hosts: readonly string[], tls: DockerTls, deadlineMs: number): Source["read"] {
-  return async ({ signal, now, wanted }) => {
-    const soft = new AbortController();
-    // Every container that is read listens to it.
-    setMaxListeners(0, soft.signal);
-    const late = new SourceError(`no answer within ${deadlineMs} ms`);
-    const timer = setTimeout(() => soft.abort(late), deadlineMs * SOFT_SHARE);
-    const beginUntilMs = performance.now() + deadlineMs * BEGIN_SHARE;
-    const read = {
-      wantsProcesses: wanted.has("zombies"),
-      tls,
-      deadlineMs,
-      signal,
-      softSignal: soft.signal,
-      inTurn: turns(AT_ONCE, () => performance.now() > beginUntilMs),
-    };
+function dockerReader(
+  hosts: readonly string[],
+  values: DockerValues,
+  deadlineMs: number,
+  callReader: CallReader | undefined,
+): Source["read"] {
+  const tls = dockerTls(values);
+  const readThem = async (options: Omit<ReadOptions, "hosts" | "tls" | "deadlineMs">) => {
+    const all = { ...options, hosts, deadlineMs };
+    if (callReader === undefined || !areReadByReaders(values)) return readDaemons({ ...all, tls });
+    // Only where there are many daemons: the schemas of answers are larger than all that reads Docker.
+    const { readByReaders } = await import("./readers.ts");
+    return readByReaders({ ...all, callReader, daemonsEach: values.readerDaemons });
+  };
+  return async ({ signal, now, wanted, since }) => {
     const fromMs = now();
-    const daemons = await Promise.all(
-      hosts.map((host) =>
-        readDaemon(host, read).catch((error: unknown): UnreadDaemon => {
-          const where = hosts.length > 1 ? `docker[${host}]` : "docker";
-          const why = placed(describeError(error), placeOf(host, DOCKER.hosts.name));
-          return { unread: host, why: `${where}: ${why}` };
-        }),
-      ),
-    );
-    clearTimeout(timer);
-    return combined(daemons, wanted, { fromMs, toMs: now() });
+    const unfinished = since.unfinishedDaemons;
+    const daemons = await readThem({ wanted, unfinished, signal });
+    return combined(daemons, { wanted, unfinished, time: { fromMs, toMs: now() } });
   };
 }
-
-interface UnreadDaemon {
-  readonly unread: string;
-  /** A line that says why. */
-  readonly why: string;
-}
-
-/** Makes the readings of what the daemons gave. */
-function combined(
-  daemons: readonly (DaemonRead | UnreadDaemon)[],
-  wanted: ReadonlySet<FactName>,
-  time: ReadingTime,
-): SourceResult {
-  const seen = daemons.filter((daemon) => "running" in daemon);
-  const unread = daemons.filter((daemon) => "unread" in daemon);
-  const unavailable = unread.map(({ why }) => why);
-  if (seen.length === 0) {
-    const reading = { read: false, reason: unavailable.join("; ") } as const;
-    return { readings: { containers: reading, zombies: reading }, unavailable };
-  }
-  const unseenDaemons = unread.map((daemon) => daemon.unread);
-  const containers = {
-    running: seen.flatMap(({ running }) => running),
-    unseenContainers: seen.flatMap(({ uninspected }) => uninspected),
-    unseenDaemons,
-  };
-  const zombies = {
-    containers: seen.flatMap(({ processes }) => processes),
-    unseenContainers: seen.flatMap(({ unlisted }) => unlisted),
-    unseenDaemons,
-  };
-  const nameless = seen.reduce((count, daemon) => count + daemon.nameless, 0);
-  const unlisted = `docker.names: ${plural(nameless, "running container")} without a readable name`;
-  const how = { read: true, time, ...(nameless > 0 && { unlisted }) } as const;
-  return {
-    readings: {
-      containers: { ...how, value: containers },
-      ...(wanted.has("zombies") && { zombies: { ...how, value: zombies } }),
-    },
-    unavailable: nameless > 0 ? [...unavailable, unlisted] : unavailable,
-    unavailableByAgent: seen.flatMap((daemon) => daemon.unavailable),
-  };
-}
-
-/** Leaves out the certificates that are not named. */
-export const dockerTls = ({ ca, cert, key }: { [K in "ca" | "cert" | "key"]: string | null }): DockerTls => ({
-  ...(ca && { ca }),
-  ...(cert && { cert }),
-  ...(key && { key }),
-});
 
 export const docker = {
   name: "docker",
@@ -145,14 +91,13 @@ export const docker = {
   variables: DOCKER,
   place: ({ hosts }) =>
     Array.isArray(hosts) && hosts.length === 1 ? placeOf(hosts[0]!, DOCKER.hosts.name) : null,
-  check({ hosts, cert, key }, problem) {
-    if (hosts === null || hosts === NONE || (cert === null) === (key === null)) return;
-    const missing = cert === null ? DOCKER.cert : DOCKER.key;
-    problem(`${missing.name} is missing: a client certificate needs its key, and a key its certificate`);
+  check(values, problem) {
+    if (values.hosts !== null && values.hosts !== NONE) checkPair(values, problem);
   },
-  configure({ hosts, ...certificates }, { cycle }) {
+  configure(values, { cycle, callReader }) {
+    const { hosts } = values;
     if (hosts === null) return "not configured";
     if (hosts === NONE) return "off";
-    return dockerReader(hosts, dockerTls(certificates), cycle.sourceDeadlineMs);
+    return dockerReader(hosts, values, cycle.sourceDeadlineMs, callReader);
   },
 } as const satisfies SourceSpec<typeof DOCKER>;

@@ -84,6 +84,7 @@ export async function inspectRunning(
 /**
  * Lists the processes of a container.
  * @param execIds of its inspect
+ * @param beforeExec called before each command; what it throws ends the list
  * @throws ContainerGone where it no longer runs
  * @throws SourceError where nothing gave the processes, or something that an earlier read started still runs
  */
@@ -91,13 +92,15 @@ export async function processesOf(
   docker: Docker,
   container: Docker.Container,
   execIds: readonly string[],
+  beforeExec: () => void,
   signal: AbortSignal,
 ): Promise<readonly Process[]> {
   const lines = TOOLS.map(({ args }) => args);
   const unstarted = await leftIn(docker, execIds, lines, signal);
   const reasons = new Set<string>();
   for (const user of USERS)
-    for (const { args, parse } of TOOLS)
+    for (const { args, parse } of TOOLS) {
+      beforeExec();
       try {
         const processes = parse(await output(docker, container, { args, user }, unstarted, signal));
         // Every container has a process 1: a list without it is not of all processes.
@@ -112,5 +115,6 @@ export async function processesOf(
         if (statusOf(error) !== undefined) await inspectRunning(container, signal);
         reasons.add(describeError(error));
       }
+    }
   throw new SourceError([...reasons].join("; "));
 }

@@ -17,7 +17,10 @@ afterEach(async () => {
 
 async function read(hosts: readonly string[], ...wanted: FactName[]) {
   const { cycle } = loadConfig({});
-  const reader = docker.configure({ hosts, ca: null, cert: null, key: null }, { cycle, database: null });
+  const reader = docker.configure(
+    { hosts, readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null },
+    { cycle, database: null },
+  );
   if (typeof reader === "string") throw new Error(reader);
   const {
     readings,
