@@ -1,7 +1,9 @@
 /** Reads Docker as successive cycles do, without the other sources: for daemons that are too many for one read. */
 import { openCanary } from "../../shared/canary.ts";
-import { withDeadline } from "../../shared/deadline.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
+import { collect } from "../../shared/sources/collect.ts";
+import { type ReaderProcesses, readerProcesses } from "../local/reader-processes.ts";
+import { heapOptions } from "./cpu-share.ts";
 import type { Env } from "./plain-loop.ts";
 
 export interface DockerRead {
@@ -14,34 +16,47 @@ export interface DockerRead {
 
 const WANTED: ReadonlySet<FactName> = new Set(["zombies"]);
 
-/** Reads as often as that. What one read leaves to the next goes through the memory, as JSON. */
-export async function readDockerInTurn({ env, reads }: { readonly env: Env; readonly reads: number }) {
-  const { sources, recollections, settings } = openCanary(env, {
-    state: { endpoint: "http://localhost", table: "none" },
-  });
-  const docker = sources.find(({ name }) => name === "docker");
-  const memory = recollections.find(({ gives }) => gives === "zombieSightings");
-  if (docker === undefined || !("read" in docker) || memory === undefined)
-    throw new Error("Docker is not read");
+export interface DockerOrder {
+  readonly env: Env;
+  readonly reads: number;
+  /** The bundle that each reader runs, how many there are at most, and their memory. Left out: this process reads. */
+  readonly readers?: { readonly entry: string; readonly most: number; readonly memoryMb: number };
+}
+
+/** Reads as often as that, and ends the readers. */
+export async function readDockerInTurn({ env, reads, readers }: DockerOrder): Promise<DockerRead[]> {
+  const callReader = readers && readerProcesses(env, { ...readers, execArgv: heapOptions(readers.memoryMb) });
+  try {
+    return await readInTurn(env, reads, callReader);
+  } finally {
+    await callReader?.close();
+  }
+}
+
+/** What one read leaves to the next goes through the memory, as JSON. */
+async function readInTurn(env: Env, reads: number, callReader?: ReaderProcesses): Promise<DockerRead[]> {
+  const state = { endpoint: "http://localhost", table: "none" };
+  const { sources, recollections, settings, redact } = openCanary(env, { state, callReader });
+  const memory = recollections.find(({ gives }) => gives === "zombieSightings")!;
   let part = memory.initial;
   const done: DockerRead[] = [];
   for (let n = 0; n < reads; n += 1) {
     const from = performance.now();
-    const since = { ended: null, ...memory.since?.(part) };
-    const {
-      readings,
-      unavailable,
-      unavailableByAgent = [],
-    } = await withDeadline(settings.sourceDeadlineMs, (signal) =>
-      docker.read({ signal, now: Date.now, wanted: WANTED, since }),
-    );
+    const { readings, unavailable } = await collect({
+      sources: sources.filter(({ name }) => name === "docker"),
+      wanted: WANTED,
+      deadlineMs: settings.sourceDeadlineMs,
+      now: Date.now,
+      since: { ended: null, ...memory.since?.(part) },
+      redact,
+      isStranger: () => false,
+    });
     const ms = performance.now() - from;
-    const lines = [...unavailable, ...unavailableByAgent.map(({ line }) => line)];
     const { zombies } = readings;
     done.push({
       ms,
       seen: zombies?.read ? zombies.value.containers.map(({ containerId }) => containerId) : [],
-      outOfDescriptors: lines.filter((line) => line.includes("EMFILE")).length,
+      outOfDescriptors: unavailable.filter((line) => line.includes("EMFILE")).length,
     });
     const left = memory.recall(part, [])?.next({ readings, verdicts: [], atMs: Date.now() });
     part = JSON.parse(JSON.stringify(left?.part ?? part));

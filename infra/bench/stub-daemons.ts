@@ -1,6 +1,6 @@
 /**
- * Stand-ins for many Docker daemons, over TLS with client certificates, in a process of their own: `stub-daemons.ts FOLDER DAEMONS
- * CONTAINERS`. A container answers an exec after as long as a real one takes. Each of its processes is healthy.
+ * Stand-ins for many Docker daemons, over TLS with client certificates, in a process of their own: `stub-daemons.ts FOLDER FIRST
+ * DAEMONS CONTAINERS`. A container answers an exec after as long as a real one takes. Each of its processes is healthy.
  */
 import { hash } from "node:crypto";
 import { once } from "node:events";
@@ -70,7 +70,8 @@ function daemonOf(agents: readonly string[]) {
   };
 }
 
-const [, , folder = "", daemons = "", containers = ""] = process.argv;
+const [, , folder = "", ...numbers] = process.argv;
+const [first = 0, daemons = 0, containers = 0] = numbers.map(Number);
 const tls = {
   ca: readFileSync(`${folder}/ca.pem`),
   cert: readFileSync(`${folder}/server-cert.pem`),
@@ -78,7 +79,7 @@ const tls = {
   requestCert: true,
 };
 const hosts: string[] = [];
-for (let daemon = 0; daemon < Number(daemons); daemon += 1) {
+for (let daemon = first; daemon < first + daemons; daemon += 1) {
   const agents = Array.from({ length: Number(containers) }, (_, n) =>
     agentName(daemon * Number(containers) + n),
   );
