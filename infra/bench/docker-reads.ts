@@ -2,8 +2,6 @@
 import { openCanary } from "../../shared/canary.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
 import { collect } from "../../shared/sources/collect.ts";
-import { type ReaderProcesses, readerProcesses } from "../local/reader-processes.ts";
-import { heapOptions } from "./cpu-share.ts";
 import type { Env } from "./plain-loop.ts";
 
 export interface DockerRead {
@@ -16,27 +14,16 @@ export interface DockerRead {
 
 const WANTED: ReadonlySet<FactName> = new Set(["zombies"]);
 
-export interface DockerOrder {
+/** Reads as often as that. What one read leaves to the next goes through the memory, as JSON. */
+export async function readDockerInTurn({
+  env,
+  reads,
+}: {
   readonly env: Env;
   readonly reads: number;
-  /** The bundle that each reader runs, how many there are at most, and their memory. Left out: this process reads. */
-  readonly readers?: { readonly entry: string; readonly most: number; readonly memoryMb: number };
-}
-
-/** Reads as often as that, and ends the readers. */
-export async function readDockerInTurn({ env, reads, readers }: DockerOrder): Promise<DockerRead[]> {
-  const callReader = readers && readerProcesses(env, { ...readers, execArgv: heapOptions(readers.memoryMb) });
-  try {
-    return await readInTurn(env, reads, callReader);
-  } finally {
-    await callReader?.close();
-  }
-}
-
-/** What one read leaves to the next goes through the memory, as JSON. */
-async function readInTurn(env: Env, reads: number, callReader?: ReaderProcesses): Promise<DockerRead[]> {
+}): Promise<DockerRead[]> {
   const state = { endpoint: "http://localhost", table: "none" };
-  const { sources, recollections, settings, redact } = openCanary(env, { state, callReader });
+  const { sources, recollections, settings, redact } = openCanary(env, { state });
   const memory = recollections.find(({ gives }) => gives === "zombieSightings")!;
   let part = memory.initial;
   const done: DockerRead[] = [];
