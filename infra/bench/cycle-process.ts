@@ -2,7 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { type Canary, openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { documentClient } from "../../shared/store/client.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
+import { cycleTelemetry } from "../../shared/telemetry.ts";
+import { countUnits, type Units } from "./billing.ts";
+import { readDockerInTurn } from "./docker-reads.ts";
 import { sendFloor } from "./floor.ts";
+import { captureLog } from "./log.ts";
 import { type Env, plainExecs, plainLoop } from "./plain-loop.ts";
 import type { Recorded } from "./recorder.ts";
 
@@ -20,24 +26,47 @@ export interface CycleRun {
   readonly steps: Readonly<Record<string, number>>;
   /** The most memory that the process has held since its start. */
   readonly peakMb: number;
+  /** What DynamoDB says that it consumed. */
+  readonly units: Readonly<Units>;
+  /** What the cycle wrote to its log. */
+  readonly logBytes: number;
+  /** How many metrics are in it, each with its dimensions. */
+  readonly metrics: number;
+}
+
+const log = captureLog();
+
+interface Opened {
+  readonly canary: Canary;
+  readonly units: Units;
 }
 
 /** Opened once for each configuration, as a warm function does. */
-const canaries = new Map<string, Canary>();
+const canaries = new Map<string, Opened>();
 
-function canaryFor({ env, state }: CycleOrder): Canary {
-  const name = JSON.stringify([env, state]);
-  const canary = canaries.get(name) ?? openCanary(env, { state });
-  canaries.set(name, canary);
-  return canary;
+function open({ env, state }: CycleOrder): Opened {
+  const client = documentClient(state);
+  const units = { read: 0, write: 0 };
+  countUnits(client, units);
+  const canary = openCanary(env, { state: dynamoStore(client, state.table), observe: cycleTelemetry });
+  return { canary, units };
+}
+
+function canaryFor(order: CycleOrder): Opened {
+  const name = JSON.stringify([order.env, order.state]);
+  const opened = canaries.get(name) ?? open(order);
+  canaries.set(name, opened);
+  return opened;
 }
 
 /** @throws Error where a verdict is not green: the bench measures the green path */
 async function cycle(order: CycleOrder): Promise<CycleRun> {
   const steps: Record<string, number> = {};
-  const canary = canaryFor(order);
   const cpu = process.cpuUsage();
   const from = performance.now();
+  const { canary, units } = canaryFor(order);
+  Object.assign(units, { read: 0, write: 0 });
+  log.reset();
   const outcome = await runCycle(
     {
       ...canary,
@@ -60,6 +89,8 @@ async function cycle(order: CycleOrder): Promise<CycleRun> {
     cpuMs: (user + system) / 1000,
     steps: { ...steps, ...outcome.latencyMsBySource },
     peakMb: process.resourceUsage().maxRSS / 1024,
+    units: { ...units },
+    ...log.counts(),
   };
 }
 
@@ -69,9 +100,10 @@ const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - from;
 };
 
-/** What the process does on order; all but a cycle answer with how long it took, in ms. */
+/** What the process does on order; a floor and a loop answer with how long they took, in ms. */
 const WORK = {
   cycle,
+  docker: readDockerInTurn,
   plain: (env: Env) => timeOf(() => plainLoop(env)),
   execs: (env: Env) => timeOf(() => plainExecs(env)),
   /** Takes a file of recorded requests. */

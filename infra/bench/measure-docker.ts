@@ -1,8 +1,8 @@
 /** Measures how R-01 reads real containers. Needs dockerd, and root. */
 import { startDockerd } from "../local/dockerd.ts";
+import { runCycleOn } from "./count.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import { agentName } from "./fleet.ts";
-import { runCycleOn } from "./measure-fleet.ts";
 import { startMeasuredProcess } from "./measured-process.ts";
 import { startServers, WARM_UP } from "./servers.ts";
 
@@ -26,11 +26,12 @@ export async function measureDocker(
   const servers = await startServers(FLEET);
   const measured = startMeasuredProcess(bundle);
   const daemon = await startDockerd();
-  const env = { ...servers.env, DOCKER_HOSTS: daemon.socket };
+  const env = { ...servers.scripts.env, DOCKER_HOSTS: daemon.socket };
   const measure = async (containers: number): Promise<DockerReport> => {
     const report: DockerReport = { containers, cycles: [], plainMs: [], execsMs: [] };
     for (let turn = -WARM_UP; turn < runs; turn += 1) {
-      const cycle = await runCycleOn({ ...servers, env }, measured);
+      await servers.turn();
+      const cycle = await runCycleOn(servers, { ...servers.scripts, env }, measured);
       const plainMs = await measured.ask("plain", env);
       const execsMs = await measured.ask("execs", env);
       if (turn < 0) continue;

@@ -1,5 +1,5 @@
 /** What earlier cycles left: a memory that is all green, and the runs that they saw finished in the last two hours. */
-import { BatchWriteCommand, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchWriteCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { NEVER_JUDGED } from "../../shared/alerts/state.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import type { TerminalStatus } from "../../shared/facts/facts.ts";
@@ -9,25 +9,18 @@ import { documentClient } from "../../shared/store/client.ts";
 import { encodeMemory } from "../../shared/store/memory-codec.ts";
 import { formatInstant } from "../../shared/time.ts";
 import type { LocalDynamo } from "../local/dynamodb.ts";
-import { ENDED_ROWS, endedAtMs, endedId, type FleetShape, NEWLY_ENDED } from "./fleet.ts";
+import { ENDED_ROWS, endedAtMs, endedId, NEWLY_ENDED } from "./fleet.ts";
 
 const CYCLE_MS = 5 * 60_000;
 const REMEMBERED_CYCLES = 24;
-/** The source's bounds: it remembers at most so many live rows that are older than the newest rows. */
-const NEWEST_ROWS = 10_000;
-const MAX_OLD_LIVE = 2_000;
 
-function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
-  const liveRows = agents * 3;
-  const beforeLive = oldRows + ENDED_ROWS;
-  const oldLive = Array.from(
-    { length: Math.max(0, Math.min(MAX_OLD_LIVE, liveRows - NEWEST_ROWS)) },
-    (_, i) => beforeLive + 1 + i,
-  );
+export type Item = Readonly<Record<string, unknown>>;
+
+function memoryAt(nowMs: number): Memory {
   const since = nowMs - 3 * 86_400_000;
   return {
     ...EMPTY_MEMORY,
-    recall: { endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - NEWLY_ENDED, oldLive } },
+    recall: { endedCursor: { readAtMs: nowMs - CYCLE_MS } },
     states: Object.fromEntries(
       INVARIANTS.map(({ id }) => [id, { ...NEVER_JUDGED, status: "green" as const, sinceMs: since }]),
     ),
@@ -62,37 +55,67 @@ function terminalItems(nowMs: number) {
   });
 }
 
+const sizeOf = (value: unknown): number =>
+  value instanceof Uint8Array ? value.length : Buffer.byteLength(JSON.stringify(value));
+const keyOf = ({ pk, sk }: Item) => `${pk} ${sk}`;
+
+/**
+ * Computes how much a table holds once as many cycles have passed as their items live, from what one cycle adds.
+ * @param before the items before that cycle, and `after` those after it
+ */
+export function keptBytes(before: readonly Item[], after: readonly Item[], nowMs: number): number {
+  const known = new Set(before.map(keyOf));
+  return after.reduce((sum, item) => {
+    const bytes = Object.entries(item).reduce((all, [name, value]) => all + name.length + sizeOf(value), 0);
+    if (item.expires_at === undefined) return sum + bytes;
+    // What earlier cycles left is as much as this one leaves, once for each.
+    if (known.has(keyOf(item))) return sum;
+    return sum + bytes * Math.ceil((Number(item.expires_at) * 1000 - nowMs) / CYCLE_MS);
+  }, 0);
+}
+
 /** @param nowMs the time of the next cycle, unix ms */
-export function benchState(
-  { endpoint, table }: Pick<LocalDynamo, "endpoint" | "table">,
-  shape: FleetShape,
-  nowMs: number,
-) {
+export function benchState({ endpoint, table }: Pick<LocalDynamo, "endpoint" | "table">, nowMs: number) {
   const documents = documentClient({ endpoint });
   const items = terminalItems(nowMs);
-  const memory = {
-    pk: "MEMORY",
-    sk: "MEMORY",
-    version: 288,
-    memory: encodeMemory([memoryAt(shape, nowMs)]),
-  };
-  return {
-    /** Puts the table back to what it was before the cycle. */
-    async reset(): Promise<void> {
-      const { Items = [] } = await documents.send(
-        new ScanCommand({ TableName: table, ProjectionExpression: "pk, sk", ConsistentRead: true }),
+  const memory = { pk: "MEMORY", sk: "MEMORY", version: 288, memory: encodeMemory([memoryAt(nowMs)]) };
+
+  /** Gives all items of the table. */
+  async function save(): Promise<Item[]> {
+    const saved: Item[] = [];
+    let from: Item | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await documents.send(
+        new ScanCommand({ TableName: table, ConsistentRead: true, ExclusiveStartKey: from }),
       );
-      const known = new Set(items.map(({ sk }) => sk));
-      const changed = Items.filter(({ pk, sk }) => pk !== "MEMORY" && !known.has(sk));
-      const missing = items.filter(({ sk }) => !Items.some((item) => item.sk === sk));
-      const requests = [
-        ...changed.map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
-        ...missing.map((Item) => ({ PutRequest: { Item } })),
-      ];
-      for (let i = 0; i < requests.length; i += 25)
-        await documents.send(new BatchWriteCommand({ RequestItems: { [table]: requests.slice(i, i + 25) } }));
-      await documents.send(new PutCommand({ TableName: table, Item: memory }));
-    },
+      saved.push(...Items);
+      from = LastEvaluatedKey;
+    } while (from !== undefined);
+    return saved;
+  }
+
+  /** Makes these the items of the table. An entry of a journal never changes, so one that is there is left alone. */
+  async function restore(wanted: readonly Item[]): Promise<void> {
+    const there = await save();
+    const [known, kept] = [new Set(there.map(keyOf)), new Set(wanted.map(keyOf))];
+    const requests = [
+      ...there
+        .filter((item) => !kept.has(keyOf(item)))
+        .map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } })),
+      ...wanted
+        .filter((item) => item.pk !== "TERMINAL" || !known.has(keyOf(item)))
+        .map((Item) => ({ PutRequest: { Item } })),
+    ];
+    for (let i = 0; i < requests.length; i += 25)
+      await documents.send(new BatchWriteCommand({ RequestItems: { [table]: requests.slice(i, i + 25) } }));
+  }
+
+  return {
+    save,
+    restore,
+    /** Puts the table back to what it was before the first cycle. */
+    reset: () => restore([...items, memory]),
     close: () => documents.destroy(),
   };
 }
+export type BenchState = ReturnType<typeof benchState>;

@@ -11,6 +11,7 @@ import { formatDuration } from "../time.ts";
 import { compareClocks } from "./clocks.ts";
 import { addressText } from "./database.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";
+import { billFinding } from "./redis-bill.ts";
 
 const isRefused = ({ error }: RedisAnswer): boolean =>
   /NOPERM|no permissions|not allowed|forbidden/i.test(error ?? "");
@@ -72,6 +73,21 @@ function keyFinding({ platformKeys, slots }: Readings, info: ReadonlyMap<string,
       "keys",
       `no key of the platform (${SLOTS_PREFIX}*, ${DRAIN_TICK_KEY}): another Redis, another database number, or flushed${where.length > 0 ? `. This Redis has keys in ${where.join(", ")}` : ""}`,
     ),
+  ];
+}
+
+/** What a month of these reads costs. Nothing is said where the slots could not be read. */
+function billFindings(url: string, { slots, pullPolls }: Readings, info: ReadonlyMap<string, string>) {
+  if (!slots?.read) return [];
+  const held = [...slots.value.byAgent.values()];
+  const keys = [...info].map(([name, value]) => (/^db\d+$/.test(name) ? /^keys=(\d+)/.exec(value)?.[1] : 0));
+  return [
+    billFinding(url, {
+      agents: held.length,
+      slots: held.reduce((sum, { length }) => sum + length, 0),
+      polled: pullPolls?.read ? pullPolls.value.size : 0,
+      keys: keys.reduce<number>((sum, count) => sum + Number(count ?? 0), 0),
+    }),
   ];
 }
 
@@ -165,6 +181,7 @@ export async function examineRedis(
     ...heartbeatFinding(readings, now()),
     ...evictionFindings(fields),
     ...commandFindings(commands),
+    ...billFindings(server.url, readings, fields),
     await rightFinding(server, signal),
     ...(user === null ? [] : [note("user", user)]),
     clockFinding(time!, between),

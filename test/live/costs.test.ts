@@ -1,6 +1,7 @@
 /** Judges the targets of docs/performance.md that are counts: requests, Redis commands, SQLite rows, DynamoDB units. */
 import { type Client, createClient } from "@libsql/client/http";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { bytesOf, commandsOf, countUnits, rowsReadOf } from "../../infra/bench/billing.ts";
 import {
   ENDED_ROWS,
   type FleetShape,
@@ -27,7 +28,7 @@ import { sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
-import { commandsOf, countUnits, rowsReadOf } from "../support/billing.ts";
+
 import { describeLive, startSqld } from "../support/live.ts";
 import { idsOffWithout } from "../support/registry.ts";
 
@@ -79,7 +80,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
   async function costOf(shape: FleetShape) {
     const sqld = await startSqld();
     const database = createClient({ url: sqld.url });
-    const state = benchState(dynamo, shape, NOW);
+    const state = benchState(dynamo, NOW);
     const recorders: Recorder[] = [];
     try {
       await fillDatabase(database, shape, NOW);
@@ -119,7 +120,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
         sqlRequests: sqlite.requests.length,
         commands: commandsOf(slots.requests),
         commandsRun: await countRun(redis),
-        redisBytes: slots.requests.reduce((sum, { body }) => sum + Buffer.byteLength(body, "base64"), 0),
+        redisBytes: bytesOf(slots.requests, "body"),
         rowsRead: rowsReadOf(sqlite.requests),
         writeUnits: units.write,
       };

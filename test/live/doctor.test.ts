@@ -240,6 +240,9 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
       const open = linesOf(await examineAll(local()), "redis");
       expect(open).toContainEqual(line(/^warning rights: the token may write \(DEL, ZREM\)/));
       expect(open).toContainEqual(line(/^ok EVAL_RO: allowed/));
+      expect(open).toContainEqual(
+        line(/^note bill: \d+ commands a cycle, .* Nothing at a Redis of your own/),
+      );
       expect(await changes()).toBe(before);
     } finally {
       await reader.close();

@@ -15,7 +15,7 @@ export const POLL_PREFIX = "agent:pull_poll:";
  * `agent:pul…`. Which hashes there are is known before anything asks for their life. Whoever comes meanwhile waits for a
  * page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes a millisecond: a fifth of what is allowed.
  */
-const PAGE = { match: "agent:[sp][lu][ol]*", count: 1_000 };
+export const PAGE = { match: "agent:[sp][lu][ol]*", count: 1_000 };
 /** The same without the hashes. */
 const PAGE_OF_SETS = { ...PAGE, match: "agent:[sp][lu][ol][tl][s_]*" };
 /** Ten times the agents of the largest fleet that was measured. */

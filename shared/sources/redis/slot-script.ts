@@ -21,7 +21,7 @@ import { runScript } from "./scripts.ts";
  */
 const MAX_COST = 1_500;
 /** Sets in one script: with two slots each they cost as much as a script may. */
-const MAX_SETS = 250;
+export const MAX_SETS = 250;
 /** Their names, in JSON. */
 const MAX_BYTES = 500_000;
 /** How many members of a set are read at first. Few agents may hold as many slots. */

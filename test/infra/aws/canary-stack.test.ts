@@ -7,6 +7,7 @@ import { AwsSolutionsChecks } from "cdk-nag";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CanaryStack } from "../../../infra/aws/canary-stack.ts";
 import { TrinityCanary } from "../../../infra/aws/trinity-canary.ts";
+import { BEARER, STACK } from "../../../infra/bench/costs.ts";
 import {
   ENVIRONMENTS,
   type EnvironmentInput,
@@ -253,6 +254,8 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
     expect(Object.keys(secrets).map((id) => id.replace(/[0-9A-F]{8}$/, ""))).toEqual(
       isOpen(environment) ? ["CanarySecret", "CanaryApiSecret"] : ["CanarySecret"],
     );
+    // What docs/performance.md computes the costs from.
+    expect(Object.keys(secrets)).toHaveLength(STACK.secrets + (isOpen(environment) ? BEARER.secrets : 0));
     for (const { Properties } of Object.values(secrets))
       expect(Properties.GenerateSecretString).toEqual({
         SecretStringTemplate: "{}",
@@ -341,6 +344,7 @@ describe.for(Object.keys(ENVIRONMENTS))("%s", (environment) => {
         ...(isOpen(environment) ? ["WrongTokens"] : []),
       ].map((name) => `trinity-canary ${environment} PLACE: ${name}`),
     );
+    expect(alarms).toHaveLength(STACK.alarms + (isOpen(environment) ? BEARER.alarms : 0));
     const topic = [{ Ref: expect.stringMatching(/^CanaryAlerts/) }];
     for (const { Properties } of alarms)
       expect(Properties).toMatchObject({

@@ -1,16 +1,21 @@
 /** Counts what is billed: commands of Redis, rows of SQLite, units of DynamoDB. */
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import type { Recorded } from "../../infra/bench/recorder.ts";
+import type { Recorded } from "./recorder.ts";
 
 interface Capacity {
   readonly CapacityUnits?: number;
+}
+
+export interface Units {
+  read: number;
+  write: number;
 }
 
 /**
  * Makes each request ask for its consumed capacity.
  * @param units the consumed units are added to these
  */
-export function countUnits(client: DynamoDBDocumentClient, units: { read: number; write: number }): void {
+export function countUnits(client: DynamoDBDocumentClient, units: Units): void {
   client.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
@@ -34,6 +39,10 @@ export const commandsOf = (requests: readonly Recorded[]): number =>
     const commands = JSON.parse(Buffer.from(request.body, "base64").toString()) as unknown[];
     return sum + commands.length + (request.path === "/multi-exec" ? 2 : 0);
   }, 0);
+
+/** Adds up the sizes of the requests' bodies, or of the answers'. */
+export const bytesOf = (requests: readonly Recorded[], part: "body" | "answer"): number =>
+  requests.reduce((sum, request) => sum + Buffer.byteLength(request[part], "base64"), 0);
 
 /** Adds up the rows that sqld reports as read. */
 export function rowsReadOf(requests: readonly Recorded[]): number {
