@@ -17,7 +17,7 @@ const REMEMBERED_CYCLES = 24;
 const NEWEST_ROWS = 10_000;
 const MAX_OLD_LIVE = 2_000;
 
-function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
+function memoryAt({ agents, oldRows }: FleetShape, nowMs: number, terminal: readonly string[]): Memory {
   const liveRows = agents * 3;
   const beforeLive = oldRows + ENDED_ROWS;
   const oldLive = Array.from(
@@ -28,6 +28,7 @@ function memoryAt({ agents, oldRows }: FleetShape, nowMs: number): Memory {
   return {
     ...EMPTY_MEMORY,
     recall: { endedCursor: { readAtMs: nowMs - CYCLE_MS, rowid: beforeLive - NEWLY_ENDED, oldLive } },
+    journals: { TERMINAL: terminal },
     states: Object.fromEntries(
       INVARIANTS.map(({ id }) => [id, { ...NEVER_JUDGED, status: "green" as const, sinceMs: since }]),
     ),
@@ -74,7 +75,13 @@ export function benchState(
     pk: "MEMORY",
     sk: "MEMORY",
     version: 288,
-    memory: encodeMemory([memoryAt(shape, nowMs)]),
+    memory: encodeMemory([
+      memoryAt(
+        shape,
+        nowMs,
+        items.map(({ sk }) => sk),
+      ),
+    ]),
   };
   return {
     /** Puts the table back to what it was before the cycle. */

@@ -25,6 +25,8 @@ export interface Gathered {
   readonly readings: Readings;
   /** The recollections that could be read, each as it is in this cycle. */
   readonly recalled: ReadonlyMap<Recollection, AnyRecalled>;
+  /** The keys of the items of each journal that was read, oldest first. */
+  readonly journals: Readonly<Record<string, readonly string[]>>;
   /** Why the state can't be read; null where it can. */
   readonly stateError: string | null;
   /** Reads some facts again; recollections stay as they are. */
@@ -35,10 +37,12 @@ export interface Gathered {
 interface Remembered {
   readonly recollection: Recollection;
   readonly part: object | null;
+  /** The keys of its journal's items; null where they are not known. */
+  readonly keys: readonly string[] | null;
 }
 
-/** A recollection in this cycle, or the reason why it can't be read. */
-type Attempt = readonly [Recollection, AnyRecalled | string];
+/** A recollection in this cycle, or the reason why it can't be read; and the keys of its journal's items. */
+type Attempt = readonly [Recollection, AnyRecalled | string, keys: readonly string[]];
 
 /**
  * Reads the sources and the recollections at once, each under its deadline.
@@ -54,7 +58,11 @@ export async function gather(
   const { sources, settings, now, redact } = canary;
   const needed = canary.recollections
     .filter(({ gives }) => wanted.has(gives))
-    .map((recollection) => ({ recollection, part: memory && partOf(recollection, memory.recall) }));
+    .map((recollection) => ({
+      recollection,
+      part: memory && partOf(recollection, memory.recall),
+      keys: (recollection.journal && memory?.journals?.[recollection.journal.name]) ?? null,
+    }));
   const options: CollectOptions = {
     sources,
     wanted,
@@ -73,11 +81,15 @@ export async function gather(
   const reasons = attempts.flatMap(([, recalled]) => (typeof recalled === "string" ? [recalled] : []));
   const left = readingsOf(attempts, snapshot.takenAtMs);
   const whole = (readings: Readings) => withSufficiency({ ...readings, ...left }, settings.expectAgents);
+  const known = attempts.filter(
+    (one): one is readonly [Recollection, AnyRecalled, readonly string[]] => typeof one[1] !== "string",
+  );
   return {
     snapshot,
     readings: whole(snapshot.readings),
-    recalled: new Map(
-      attempts.filter((entry): entry is [Recollection, AnyRecalled] => typeof entry[1] !== "string"),
+    recalled: new Map(known.map(([recollection, recalled]) => [recollection, recalled])),
+    journals: Object.fromEntries(
+      known.flatMap(([{ journal }, , keys]) => (journal ? [[journal.name, keys]] : [])),
     ),
     stateError: unreadable ?? reasons[0] ?? null,
     async readAgain(facts) {
@@ -99,7 +111,7 @@ const sinceOf = (needed: readonly Remembered[]): Since =>
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
   { store, settings, redact }: Gatherer,
-  { recollection, part }: Remembered,
+  { recollection, part, keys }: Remembered,
   unreadable: string | null,
   nowMs: number,
 ): Promise<Attempt> {
@@ -109,14 +121,12 @@ async function attempt(
       throw new MemoryUnreadable(`has a part for ${recollection.gives} that can't be used`);
     const entries =
       journal && part
-        ? await withDeadline(settings.sourceDeadlineMs, () =>
-            store.journals.load(journal.name, journal.keptSeconds, nowMs),
-          )
+        ? await withDeadline(settings.sourceDeadlineMs, () => store.journals.load(journal, keys, nowMs))
         : [];
     const recalled = recollection.recall(part, entries);
-    return [recollection, recalled ?? unreadable ?? "state: unread"];
+    return [recollection, recalled ?? unreadable ?? "state: unread", entries.map(({ key }) => key)];
   } catch (error) {
-    return [recollection, stateLine({ redact }, error)];
+    return [recollection, stateLine({ redact }, error), []];
   }
 }
 

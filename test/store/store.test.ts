@@ -70,7 +70,7 @@ const terminalJournal = (entries: ReadonlyMap<string, TerminalStatus>) => ({
   entries: packEntries(entries),
 });
 const loadTerminal = async (store: Store, nowMs: number, pinned: readonly PinnedRun[] = []) =>
-  unpackEntries(await store.journals.load(TERMINAL.name, TERMINAL.keptSeconds, nowMs), pinned);
+  unpackEntries(await store.journals.load(TERMINAL, null, nowMs), pinned);
 
 /** Counts the violations of each invariant and severity. */
 function countsOf(violations: readonly Omit<ViolationRecord, "id">[]): ViolationCount[] {
@@ -106,7 +106,7 @@ async function writeCycle(
       : 0;
   const violations = whole.map((draft, i) => ({ id: violationId(day, first + i), ...draft }));
   const cycle = cycleAt(atMs);
-  await store.journals.append(terminalJournal(terminal), cycle.snapshot_time, 1, atMs, NO_DEADLINE);
+  await store.journals.append(terminalJournal(terminal), `${cycle.snapshot_time}#1.1`, atMs, NO_DEADLINE);
   await store.evidence.write({ cycle, violations, fullCycleAtMs: null }, atMs, NO_DEADLINE);
   return violations;
 }
