@@ -4,6 +4,7 @@ import { withDeadline } from "../deadline.ts";
 import type { FactName, Reading, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
 import { type CollectOptions, collect } from "../sources/collect.ts";
+import type { Loaded } from "../store/journals.ts";
 import { MemoryUnreadable } from "../store/memory-codec.ts";
 import type { Memory } from "./memory.ts";
 import { stateLine } from "./state-line.ts";
@@ -108,6 +109,8 @@ const sinceOf = (needed: readonly Remembered[]): Since =>
     ),
   );
 
+const NO_JOURNAL: Loaded = { entries: [], keys: [] };
+
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
   { store, settings, redact }: Gatherer,
@@ -119,12 +122,12 @@ async function attempt(
   try {
     if (part && !recollection.isPart(part))
       throw new MemoryUnreadable(`has a part for ${recollection.gives} that can't be used`);
-    const entries =
+    const loaded =
       journal && part
         ? await withDeadline(settings.sourceDeadlineMs, () => store.journals.load(journal, keys, nowMs))
-        : [];
-    const recalled = recollection.recall(part, entries);
-    return [recollection, recalled ?? unreadable ?? "state: unread", entries.map(({ key }) => key)];
+        : NO_JOURNAL;
+    const recalled = recollection.recall(part, loaded.entries);
+    return [recollection, recalled ?? unreadable ?? "state: unread", loaded.keys];
   } catch (error) {
     return [recollection, stateLine({ redact }, error), []];
   }

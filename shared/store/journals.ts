@@ -4,7 +4,7 @@
  * written once is not read again.
  */
 import type { JournalEntry } from "../recall/recollection.ts";
-import { formatInstant } from "../time.ts";
+import { formatInstant, MINUTE_MS } from "../time.ts";
 import type { Item, Table } from "./requests.ts";
 import { expiresAt } from "./table.ts";
 
@@ -20,17 +20,17 @@ export interface JournalAddition extends Journal {
   readonly entries: readonly Uint8Array[];
 }
 
-/** An entry with the key of its item. */
-export interface StoredEntry extends JournalEntry {
-  readonly key: string;
+/** What is kept of a journal. */
+export interface Loaded {
+  /** Oldest first. */
+  readonly entries: readonly JournalEntry[];
+  /** Of the items that are there, for the memory: also of some that are over for this process, and not by another's clock. */
+  readonly keys: readonly string[];
 }
 
 export interface JournalStore {
-  /**
-   * The entries of that journal that are kept, oldest first.
-   * @param keys those that count, as the memory names them; null: all that there are
-   */
-  load(journal: Journal, keys: readonly string[] | null, nowMs: number): Promise<StoredEntry[]>;
+  /** @param keys of the items that count, as the memory names them; null: of all that there are */
+  load(journal: Journal, keys: readonly string[] | null, nowMs: number): Promise<Loaded>;
   /**
    * Writes what a cycle adds to a journal.
    * @param cycle its time, and what tells it from any other cycle: the keys begin with it
@@ -48,18 +48,23 @@ export interface JournalStore {
 
 /** The length of `2026-11-23T10:30:00.123Z`, which a sort key begins with. */
 const INSTANT_LENGTH = 24;
+/** The clocks of two processes are no further apart. */
+const CLOCKS_APART_MS = 10 * MINUTE_MS;
 
-const entryOf = ({ ids, sk }: Item): StoredEntry => ({
-  key: String(sk),
-  bytes: ids as Uint8Array,
-  atMs: Date.parse(String(sk).slice(0, INSTANT_LENGTH)),
-});
+const timeOf = (key: string): number => Date.parse(key.slice(0, INSTANT_LENGTH));
+const entryOf = ({ ids, sk }: Item) => [String(sk), { bytes: ids as Uint8Array, atMs: timeOf(sk) }] as const;
+
+/** Leaves out the keys whose time is over. A process whose clock is ahead must not make the others forget. */
+function stillKept(keys: readonly string[], keptMs: number, nowMs: number): Set<string> {
+  const newestMs = keys.reduce((newest, key) => Math.max(newest, timeOf(key)), 0);
+  return new Set(keys.filter((key) => timeOf(key) >= Math.min(nowMs, newestMs) - keptMs));
+}
 
 export function journalsOf(table: Table): JournalStore {
   /** What this process has read or written, by the key of the item, for each journal. */
-  const known = new Map<string, ReadonlyMap<string, StoredEntry>>();
+  const known = new Map<string, ReadonlyMap<string, JournalEntry>>();
 
-  async function* read(name: string, from: string): AsyncGenerator<StoredEntry> {
+  async function* read(name: string, from: string): AsyncGenerator<readonly [string, JournalEntry]> {
     const items = table.query({
       KeyConditionExpression: "pk = :pk AND sk >= :from",
       ExpressionAttributeValues: { ":pk": name, ":from": from },
@@ -70,20 +75,21 @@ export function journalsOf(table: Table): JournalStore {
 
   return {
     async load({ name, keptSeconds }, keys, nowMs) {
-      const oldest = formatInstant(nowMs - keptSeconds * 1000);
-      const entries = new Map<string, StoredEntry>();
-      const own = known.get(name);
-      const wanted = keys && new Set(keys.filter((key) => key >= oldest));
-      for (const key of wanted ?? []) {
-        const entry = own?.get(key);
-        if (entry) entries.set(key, entry);
-      }
-      const missing = wanted ? [...wanted].filter((key) => !entries.has(key)).sort()[0] : oldest;
+      const fromMs = nowMs - keptSeconds * 1000;
+      const wanted = keys && stillKept(keys, keptSeconds * 1000, nowMs);
+      const found = new Map([...(known.get(name) ?? [])].filter(([key]) => wanted?.has(key)));
+      const missing = wanted
+        ? [...wanted].filter((key) => !found.has(key)).sort()[0]
+        : formatInstant(fromMs - CLOCKS_APART_MS);
       if (missing !== undefined)
-        for await (const entry of read(name, missing))
-          if (wanted?.has(entry.key) ?? true) entries.set(entry.key, entry);
-      known.set(name, entries);
-      return [...entries.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+        for await (const [key, entry] of read(name, missing))
+          if (wanted?.has(key) ?? true) found.set(key, entry);
+      known.set(name, found);
+      const sorted = [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+      return {
+        entries: sorted.map(([, entry]) => entry).filter(({ atMs }) => atMs >= fromMs),
+        keys: sorted.map(([key]) => key),
+      };
     },
 
     async append({ name, keptSeconds, entries }, cycle, nowMs, signal) {
@@ -95,8 +101,8 @@ export function journalsOf(table: Table): JournalStore {
       }));
       await table.write(items, signal);
       const added = items.map(entryOf);
-      known.set(name, new Map([...(known.get(name) ?? []), ...added.map((one) => [one.key, one] as const)]));
-      return added.map(({ key }) => key);
+      known.set(name, new Map([...(known.get(name) ?? []), ...added]));
+      return added.map(([key]) => key);
     },
   };
 }

@@ -70,7 +70,7 @@ const terminalJournal = (entries: ReadonlyMap<string, TerminalStatus>) => ({
   entries: packEntries(entries),
 });
 const loadTerminal = async (store: Store, nowMs: number, pinned: readonly PinnedRun[] = []) =>
-  unpackEntries(await store.journals.load(TERMINAL, null, nowMs), pinned);
+  unpackEntries((await store.journals.load(TERMINAL, null, nowMs)).entries, pinned);
 
 /** Counts the violations of each invariant and severity. */
 function countsOf(violations: readonly Omit<ViolationRecord, "id">[]): ViolationCount[] {
