@@ -13,6 +13,7 @@ import type { Alert } from "../../shared/alerts/alert.ts";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import type { CycleOutcome, CycleRequest } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { oneByOne } from "../support/alert.ts";
 import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
@@ -68,6 +69,8 @@ describe("the table", () => {
   beforeEach(async () => {
     canary = await canaryOf();
     told = [];
+    // The first cycle has something to remember.
+    canary.ends({ "e-0": "success" });
     table = mockClient(canary.client);
     table.send.callThrough();
   });
@@ -100,6 +103,8 @@ describe("the table", () => {
     const alerts = { ...canary.deps.alerts, senders: { slack: oneByOne(slack) } };
     return runCycle({ ...canary.deps, alerts }, { trigger: "schedule", ...request });
   }
+  /** From here on a new process runs the cycles: it knows no journal. */
+  const restart = () => void Object.assign(canary.deps.store, dynamoStore(canary.client, canary.table));
   const transitionsOf = (outcome: CycleOutcome) =>
     outcome.kind === "busy" ? [] : outcome.report.transitions.map((t) => t.invariant_id);
 
@@ -113,6 +118,7 @@ describe("the table", () => {
     await cycle();
     const before = await canary.memory();
     canary.set(LEAKED);
+    restart();
     on(call).rejects(error);
     const failed = await cycle();
     expect(calls(call)).toBeGreaterThan(0);
@@ -160,6 +166,7 @@ describe("the table", () => {
       await cycle();
       expect(told).toHaveLength(1);
       canary.set(NO_SLOTS);
+      restart();
       on(call).rejects(FAULTS.throttled);
       expect(await cycle()).toMatchObject({ kind: "stateless", report: { recoveries: [] } });
       expect((await canary.memory()).states["S-01"]?.status).toBe("red");
