@@ -148,7 +148,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
       expect(cost.readUnits).toBe(0);
       expect(cost.sqlRequests).toBe(1);
       expect(cost.writeUnits).toBeGreaterThan(NEWLY_ENDED / 120);
-      // A thousand agents as they were seen are some 20 kB.
+      // The agents as they were seen are some kilobytes.
       expect(cost.writeUnits).toBeLessThanOrEqual(30 + agents / 40);
     }
   });
