@@ -57,7 +57,8 @@ const entryOf = ({ ids, sk }: Item) => [String(sk), { bytes: ids as Uint8Array, 
 /** Leaves out the keys whose time is over. A process whose clock is ahead must not make the others forget. */
 function stillKept(keys: readonly string[], keptMs: number, nowMs: number): Set<string> {
   const newestMs = keys.reduce((newest, key) => Math.max(newest, timeOf(key)), 0);
-  return new Set(keys.filter((key) => timeOf(key) >= Math.min(nowMs, newestMs) - keptMs));
+  const sinceMs = Math.min(nowMs, newestMs) - keptMs - CLOCKS_APART_MS;
+  return new Set(keys.filter((key) => timeOf(key) >= sinceMs));
 }
 
 export function journalsOf(table: Table): JournalStore {
