@@ -16,11 +16,12 @@ const REMEMBERED_CYCLES = 24;
 
 export type Item = Readonly<Record<string, unknown>>;
 
-function memoryAt(nowMs: number): Memory {
+function memoryAt(nowMs: number, terminal: readonly string[]): Memory {
   const since = nowMs - 3 * 86_400_000;
   return {
     ...EMPTY_MEMORY,
     recall: { endedCursor: { readAtMs: nowMs - CYCLE_MS } },
+    journals: { TERMINAL: terminal },
     states: Object.fromEntries(
       INVARIANTS.map(({ id }) => [id, { ...NEVER_JUDGED, status: "green" as const, sinceMs: since }]),
     ),
@@ -78,7 +79,17 @@ export function keptBytes(before: readonly Item[], after: readonly Item[], nowMs
 export function benchState({ endpoint, table }: Pick<LocalDynamo, "endpoint" | "table">, nowMs: number) {
   const documents = documentClient({ endpoint });
   const items = terminalItems(nowMs);
-  const memory = { pk: "MEMORY", sk: "MEMORY", version: 288, memory: encodeMemory([memoryAt(nowMs)]) };
+  const memory = {
+    pk: "MEMORY",
+    sk: "MEMORY",
+    version: 288,
+    memory: encodeMemory([
+      memoryAt(
+        nowMs,
+        items.map(({ sk }) => sk),
+      ),
+    ]),
+  };
 
   /** Gives all items of the table. */
   async function save(): Promise<Item[]> {

@@ -4,6 +4,7 @@ import { withDeadline } from "../deadline.ts";
 import type { FactName, Reading, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
 import { type CollectOptions, collect } from "../sources/collect.ts";
+import type { Loaded } from "../store/journals.ts";
 import { MemoryUnreadable } from "../store/memory-codec.ts";
 import type { Memory } from "./memory.ts";
 import { stateLine } from "./state-line.ts";
@@ -25,6 +26,8 @@ export interface Gathered {
   readonly readings: Readings;
   /** The recollections that could be read, each as it is in this cycle. */
   readonly recalled: ReadonlyMap<Recollection, AnyRecalled>;
+  /** The keys of the items of each journal that was read, oldest first. */
+  readonly journals: Readonly<Record<string, readonly string[]>>;
   /** Why the state can't be read; null where it can. */
   readonly stateError: string | null;
   /** Reads some facts again; recollections stay as they are. */
@@ -35,10 +38,12 @@ export interface Gathered {
 interface Remembered {
   readonly recollection: Recollection;
   readonly part: object | null;
+  /** The keys of its journal's items; null where they are not known. */
+  readonly keys: readonly string[] | null;
 }
 
-/** A recollection in this cycle, or the reason why it can't be read. */
-type Attempt = readonly [Recollection, AnyRecalled | string];
+/** A recollection in this cycle, or the reason why it can't be read; and the keys of its journal's items. */
+type Attempt = readonly [Recollection, AnyRecalled | string, keys: readonly string[]];
 
 /**
  * Reads the sources and the recollections at once, each under its deadline.
@@ -54,7 +59,11 @@ export async function gather(
   const { sources, settings, now, redact } = canary;
   const needed = canary.recollections
     .filter(({ gives }) => wanted.has(gives))
-    .map((recollection) => ({ recollection, part: memory && partOf(recollection, memory.recall) }));
+    .map((recollection) => ({
+      recollection,
+      part: memory && partOf(recollection, memory.recall),
+      keys: (recollection.journal && memory?.journals?.[recollection.journal.name]) ?? null,
+    }));
   const options: CollectOptions = {
     sources,
     wanted,
@@ -73,11 +82,15 @@ export async function gather(
   const reasons = attempts.flatMap(([, recalled]) => (typeof recalled === "string" ? [recalled] : []));
   const left = readingsOf(attempts, snapshot.takenAtMs);
   const whole = (readings: Readings) => withSufficiency({ ...readings, ...left }, settings.expectAgents);
+  const known = attempts.filter(
+    (one): one is readonly [Recollection, AnyRecalled, readonly string[]] => typeof one[1] !== "string",
+  );
   return {
     snapshot,
     readings: whole(snapshot.readings),
-    recalled: new Map(
-      attempts.filter((entry): entry is [Recollection, AnyRecalled] => typeof entry[1] !== "string"),
+    recalled: new Map(known.map(([recollection, recalled]) => [recollection, recalled])),
+    journals: Object.fromEntries(
+      known.flatMap(([{ journal }, , keys]) => (journal ? [[journal.name, keys]] : [])),
     ),
     stateError: unreadable ?? reasons[0] ?? null,
     async readAgain(facts) {
@@ -96,10 +109,12 @@ const sinceOf = (needed: readonly Remembered[]): Since =>
     ),
   );
 
+const NO_JOURNAL: Loaded = { entries: [], keys: [] };
+
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
   { store, settings, redact }: Gatherer,
-  { recollection, part }: Remembered,
+  { recollection, part, keys }: Remembered,
   unreadable: string | null,
   nowMs: number,
 ): Promise<Attempt> {
@@ -107,16 +122,14 @@ async function attempt(
   try {
     if (part && !recollection.isPart(part))
       throw new MemoryUnreadable(`has a part for ${recollection.gives} that can't be used`);
-    const entries =
+    const loaded =
       journal && part
-        ? await withDeadline(settings.sourceDeadlineMs, () =>
-            store.journals.load(journal.name, journal.keptSeconds, nowMs),
-          )
-        : [];
-    const recalled = recollection.recall(part, entries);
-    return [recollection, recalled ?? unreadable ?? "state: unread"];
+        ? await withDeadline(settings.sourceDeadlineMs, () => store.journals.load(journal, keys, nowMs))
+        : NO_JOURNAL;
+    const recalled = recollection.recall(part, loaded.entries);
+    return [recollection, recalled ?? unreadable ?? "state: unread", loaded.keys];
   } catch (error) {
-    return [recollection, stateLine({ redact }, error)];
+    return [recollection, stateLine({ redact }, error), []];
   }
 }
 

@@ -16,9 +16,13 @@ import type { Ending } from "./memory.ts";
 const MAX_LISTED = 20;
 const MAX_STATES = 5;
 const MAX_STATE_BYTES = 8_000;
+/** A running row with its slot takes 44 bytes of 64 kB, compressed: two times are in it, and an id that is random. */
+const MANY_ROWS = 2_000;
 
+/** The most ms that a Date holds. */
+const LAST_MS = 8.64e15;
 const instantOrNull = (ms: number | null): string | null =>
-  ms === null || Number.isNaN(new Date(ms).getTime()) ? null : formatInstant(ms);
+  ms !== null && Math.abs(ms) <= LAST_MS ? formatInstant(ms) : null;
 
 const toSlot = ({ id, score, ttlSeconds }: Slot): SeenSlotRecord => ({
   id,
@@ -39,8 +43,15 @@ const unreadLines = (readings: Readings, redact: (line: string) => string): stri
     return reading?.read ? [] : [cut(redact(`${fact}: ${reading?.reason ?? "not read"}`), MAX_LINE)];
   });
 
-/** Lists the agents of the roster, and those that have a slot or a live row. */
-function seenAgents({ roster, slots, executions }: Readings, isRed: ReadonlySet<string>): SeenAgent[] {
+/**
+ * Lists the agents of the roster, and those that have a slot or a live row.
+ * @param isWhole slots and rows of each are listed, not only of the red ones
+ */
+function seenAgents(
+  { roster, slots, executions }: Readings,
+  isRed: ReadonlySet<string>,
+  isWhole: boolean,
+): SeenAgent[] {
   const rows = executions?.read ? Map.groupBy(executions.value.live, ({ agent }) => agent) : null;
   const held = slots?.read ? slots.value : null;
   const listed = roster?.read ? [...roster.value].filter(([, { isDeleted }]) => !isDeleted) : [];
@@ -54,6 +65,7 @@ function seenAgents({ roster, slots, executions }: Readings, isRed: ReadonlySet<
     const agent = roster?.read ? roster.value.get(name) : undefined;
     const [mine, own] = [held?.byAgent.get(name) ?? [], rows?.get(name) ?? []];
     const unread = held?.unread.get(name);
+    const isListed = isWhole || isRed.has(name);
     return {
       name,
       on_roster: roster?.read ? agent !== undefined : null,
@@ -61,8 +73,8 @@ function seenAgents({ roster, slots, executions }: Readings, isRed: ReadonlySet<
       slots_used: held && mine.length + (unread ? unread.unreadable + unread.beyond : 0),
       running: rows && own.filter(({ status }) => status === "running").length,
       queued: rows && own.filter(({ status }) => status === "queued").length,
-      slots: held && mine.slice(0, MAX_LISTED).map(toSlot),
-      rows: rows && own.slice(0, MAX_LISTED).map(toRow),
+      slots: held && isListed ? mine.slice(0, MAX_LISTED).map(toSlot) : null,
+      rows: rows && isListed ? own.slice(0, MAX_LISTED).map(toRow) : null,
     };
   });
 }
@@ -154,7 +166,9 @@ export function* latestSizes(
   const red = seenReds(judged, states, before, snapshotTime, idOf).map(withFirst(states, before));
   const ended = seenEnded(before, endings);
   const isRed = new Set(Object.values(states).flatMap((state) => Object.keys(state.red)));
-  const agents = seenAgents(readings, isRed);
+  // With more live rows than this, those of all agents have no place: they are not even put together.
+  const mayBeWhole = !readings.executions?.read || readings.executions.value.live.length <= MANY_ROWS;
+  const agents = seenAgents(readings, isRed, mayBeWhole);
   const whole: Latest = {
     seen_at: snapshotTime,
     unread: unreadLines(readings, redact),
@@ -164,7 +178,7 @@ export function* latestSizes(
     has_roster: readings.roster?.read === true && readings.roster.unlisted === undefined,
     left_out: 0,
   };
-  yield whole;
+  if (mayBeWhole) yield whole;
   const plain = (agent: SeenAgent): SeenAgent => ({ ...agent, slots: null, rows: null });
   const lean = agents.map((agent) => (isRed.has(agent.name) ? agent : plain(agent)));
   yield { ...whole, agents: lean };

@@ -23,6 +23,8 @@ export interface Memory extends AlertState {
   readonly endings?: readonly Ending[];
   /** The parts of the recollections (shared/recall). Their names do not overlap. */
   readonly recall: Readonly<Record<string, unknown>>;
+  /** The keys of each journal's items, oldest first. One that is absent is read whole. */
+  readonly journals?: Readonly<Record<string, readonly string[]>>;
   /** The last cycle that ran every invariant. */
   readonly lastFullCycle: {
     readonly atMs: number;

@@ -145,6 +145,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     outbox,
     endings: plan.endings,
     recall: left.recall,
+    journals: left.journals,
     lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
   };
   const willDeliver = isDue(outbox, canary.now());

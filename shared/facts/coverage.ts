@@ -47,7 +47,7 @@ export function coverageOf(
   { subjects, unseen, unlisted = undefined, sawKey = () => false }: CoverageParts,
   hasHiddenSubjects = false,
 ): Coverage {
-  const listed = new Set(subjects);
+  const listed = subjects instanceof Set ? (subjects as ReadonlySet<string>) : new Set(subjects);
   const isListed = (subject: string, key: string | undefined): boolean => {
     if (unlisted === undefined && !hasHiddenSubjects) return true;
     if (key === undefined) return false;
@@ -95,5 +95,7 @@ export const withUnseen = (coverage: Coverage, more: readonly Unseen[]): Coverag
 /** Counts the subjects that were seen whole. */
 export function seenCount({ subjects, unseen }: Coverage): number {
   const hidden = new Set(unseen.map((part) => part.subject));
-  return [...subjects].filter((subject) => !hidden.has(subject)).length;
+  let seen = subjects.size;
+  for (const subject of hidden) if (subjects.has(subject)) seen -= 1;
+  return seen;
 }

@@ -45,12 +45,15 @@ export interface HeldSlot {
 }
 
 /** The slots that executions were given, each with when. */
-export const slotsOfThePlatform = ({ byAgent }: Slots, time: ReadingTime): HeldSlot[] =>
-  [...byAgent].flatMap(([agent, members]) =>
-    members
-      .map(({ id, score }) => ({ agent, id, atMs: score * 1000 }))
-      .filter(({ id, atMs }) => !isDrainSentinel(id) && isSlotsInstant(atMs, time)),
-  );
+export function slotsOfThePlatform({ byAgent }: Slots, time: ReadingTime): HeldSlot[] {
+  const held: HeldSlot[] = [];
+  for (const [agent, members] of byAgent)
+    for (const { id, score } of members) {
+      const atMs = score * 1000;
+      if (!isDrainSentinel(id) && isSlotsInstant(atMs, time)) held.push({ agent, id, atMs });
+    }
+  return held;
+}
 
 /** When the newest of them was acquired, -Infinity where there is none. */
 export const newestOfSlots = (slots: readonly HeldSlot[]): number =>

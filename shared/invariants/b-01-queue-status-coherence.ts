@@ -3,7 +3,7 @@ import { plural } from "../text.ts";
 import { docker, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { BACKEND, showLiveRows } from "./platform-commands.ts";
-import { byAgent, nameAgents } from "./rules.ts";
+import { nameAgents, rowsByAgent } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -33,7 +33,7 @@ export const queueStatusCoherence = invariant({
 
   check({ roster, executions, queueCounts: { counts, absentIsZero, around } }) {
     // A row that can't be named is a row that counts.
-    const rowsOf = byAgent([...executions.live, ...executions.unreadable]);
+    const rowsOf = rowsByAgent(executions);
     const isNameHidden = executions.unreadable.some((e) => e.agent === null && e.status === "queued");
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];

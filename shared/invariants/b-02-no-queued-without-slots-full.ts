@@ -7,12 +7,13 @@ import { type Finding, invariant } from "./invariant.ts";
 import { BACKEND, containerOf, RECREATE, verifyPool, verifySweep } from "./platform-commands.ts";
 import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
 import {
-  byAgent,
   countSubjects,
   effectiveCap,
   hasUnseenSlots,
   nameSubjects,
+  namesOf,
   realSlots,
+  rowsByAgent,
   secondsBetween,
   UNREADABLE_ID,
   unreadSlotCount,
@@ -105,7 +106,7 @@ export const noQueuedWithoutSlotsFull = invariant({
 
   check({ roster, executions, slots, drainTick, pullPolls, platformSettings }, { times, readings }) {
     // A row that can't be named waits like any other.
-    const rowsOf = byAgent<Row>([...executions.live, ...executions.unreadable]);
+    const rowsOf = rowsByAgent(executions);
     const pullAgents = pullAgentsOf(executions, pullPolls);
     const readAtMs = times.executions.fromMs;
     const unseen: Unseen[] = [];
@@ -129,7 +130,7 @@ export const noQueuedWithoutSlotsFull = invariant({
       unseen.push(...look.unseen);
       if (look.finding) findings.push(look.finding);
     }
-    return { subjects: roster.keys(), unseen, findings };
+    return { subjects: namesOf(roster), unseen, findings };
   },
 
   summarize(findings) {

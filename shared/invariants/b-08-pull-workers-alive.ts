@@ -4,7 +4,7 @@ import { docker, noted } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { containerOf, RECREATE, verifyPool } from "./platform-commands.ts";
 import { idleWorkers, type Pool, poolOf, pullAgentsOf } from "./pull-pools.ts";
-import { byAgent, countSubjects, nameSubjects, secondsBetween, wholeOrText } from "./rules.ts";
+import { countSubjects, nameSubjects, rowsByAgent, secondsBetween, wholeOrText } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -63,7 +63,7 @@ export const pullWorkersAlive = invariant({
   confirm: true,
 
   check({ roster, executions, pullPolls }, { times, readings }) {
-    const rowsOf = byAgent([...executions.live, ...executions.unreadable]);
+    const rowsOf = rowsByAgent(executions);
     const pullAgents = [...pullAgentsOf(executions, pullPolls)].filter((agent) => roster.has(agent));
     const unseen: Unseen[] = [];
     const findings: Finding<Observed>[] = [];

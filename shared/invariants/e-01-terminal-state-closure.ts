@@ -11,9 +11,10 @@ import {
   showSlots,
 } from "./platform-commands.ts";
 import {
-  byAgent,
   hasUnseenSlots,
+  liveByAgent,
   nameAgents,
+  namesOf,
   partsOf,
   SLOT_TTL_BUFFER_SECONDS,
   secondsBetween,
@@ -62,7 +63,7 @@ export const terminalStateClosure = invariant({
 
   check({ roster, executions, slots }, { times }) {
     const readAtMs = times.executions.fromMs;
-    const executionsOf = byAgent(executions.live);
+    const executionsOf = liveByAgent(executions);
     const unseen: Unseen[] = partsOf(
       executions.unreadable.filter(
         (e) => e.status === "running" && (e.agent === null || roster.has(e.agent)),
@@ -91,6 +92,9 @@ export const terminalStateClosure = invariant({
           unseen.push({ subject: agent, key: id });
           continue;
         }
+        const ageSeconds = secondsBetween(startedAtMs, readAtMs);
+        // Most rows are younger than what their agent allows: of these nothing else needs to be looked at.
+        if (ageSeconds <= executionTimeoutSeconds + SLOT_TTL_BUFFER_SECONDS) continue;
         const timeouts = [
           { source: "agent", seconds: executionTimeoutSeconds },
           { source: "schedule", seconds: scheduleTimeoutSeconds ?? 0 },
@@ -98,7 +102,6 @@ export const terminalStateClosure = invariant({
         ] as const;
         const effective = timeouts.reduce((longest, t) => (t.seconds > longest.seconds ? t : longest));
         const limitSeconds = effective.seconds + SLOT_TTL_BUFFER_SECONDS;
-        const ageSeconds = secondsBetween(startedAtMs, readAtMs);
         if (ageSeconds <= limitSeconds) continue;
         findings.push({
           subject: agent,
@@ -121,7 +124,7 @@ export const terminalStateClosure = invariant({
         });
       }
     }
-    return { subjects: roster.keys(), unseen, findings };
+    return { subjects: namesOf(roster), unseen, findings };
   },
 
   summarize: (findings) =>

@@ -3,7 +3,7 @@ import { plural } from "../text.ts";
 import { api, docker, noted, sql } from "./commands.ts";
 import { type Finding, invariant } from "./invariant.ts";
 import { SCHEDULER } from "./platform-commands.ts";
-import { isNamed, nameAgents, partsOf, secondsBetween } from "./rules.ts";
+import { isNamed, nameAgents, namesOf, partsOf, secondsBetween } from "./rules.ts";
 
 interface Observed {
   agent_name: string;
@@ -65,7 +65,7 @@ export const noOverdueSchedule = invariant({
         signalQuery: `agent_schedules row ${row.id} (agent=${row.agent}) enabled with next_run_at=${nextRunAt} overdue ${overdueSeconds}s > grace ${MISFIRE_GRACE_SECONDS}s`,
       });
     }
-    return { subjects: roster.keys(), unseen: partsOf(unread), findings };
+    return { subjects: namesOf(roster), unseen: partsOf(unread), findings };
   },
 
   summarize: (findings) => `${plural(findings.length, "overdue schedule")} across ${nameAgents(findings)}`,

@@ -1,15 +1,18 @@
 /** Rules of the platform that more than one invariant rests on. */
 import type { Unseen } from "../facts/coverage.ts";
 import {
+  type Execution,
   type Executions,
   isDrainSentinel,
   isReadableName,
   type PlatformSettings,
   type ReadingTime,
+  type Roster,
   type RosterAgent,
   type RowName,
   type Slot,
   type Slots,
+  type UnreadableRow,
 } from "../facts/facts.ts";
 import { listed, plural } from "../text.ts";
 import type { Checked, Finding } from "./invariant.ts";
@@ -45,10 +48,12 @@ export function effectiveCap(
 export const DISPATCH_SECONDS = 60;
 
 /** The agent's slots that count against its cap: those of executions, and drain sentinels that leaked. */
-export const realSlots = (slots: Slots, agent: string, time: ReadingTime): readonly Slot[] =>
-  (slots.byAgent.get(agent) ?? []).filter(
-    ({ id, score }) => !isDrainSentinel(id) || score * 1000 <= time.fromMs - SENTINEL_LEAK_MS,
-  );
+export function realSlots(slots: Slots, agent: string, time: ReadingTime): readonly Slot[] {
+  const held = slots.byAgent.get(agent) ?? [];
+  const isReal = ({ id, score }: Slot) =>
+    !isDrainSentinel(id) || score * 1000 <= time.fromMs - SENTINEL_LEAK_MS;
+  return held.every(isReal) ? held : held.filter(isReal);
+}
 
 /** Says whether nothing is known of the agent's slots. */
 export const hasUnseenSlots = (slots: Slots, agent: string): boolean =>
@@ -92,8 +97,35 @@ export const secondsBetween = (thenMs: number, readAtMs: number): number =>
 export const isNamed = <R extends RowName>(row: R): row is R & { id: string; agent: string } =>
   row.id !== null && row.agent !== null;
 
+/** Several checks ask the same of one reading. */
+function once<Of extends object, Made>(make: (of: Of) => Made): (of: Of) => Made {
+  const made = new WeakMap<Of, Made>();
+  return (of) => {
+    let one = made.get(of);
+    if (one === undefined) {
+      one = make(of);
+      made.set(of, one);
+    }
+    return one;
+  };
+}
+
+/** The names of the roster, for the coverage of a check that looks at all of it. */
+export const namesOf = once((roster: Roster): ReadonlySet<string> => new Set(roster.keys()));
+
+/** Groups the live rows that can be named by agent. */
+export const liveByAgent = once(({ live }: Executions) => byAgent(live));
+
+/** Groups all live rows by agent, those whose id can't be read among them. */
+export const rowsByAgent = (
+  executions: Executions,
+): ReadonlyMap<string, readonly (Execution | UnreadableRow)[]> =>
+  executions.unreadable.length === 0
+    ? liveByAgent(executions)
+    : byAgent<Execution | UnreadableRow>([...executions.live, ...executions.unreadable]);
+
 /** Groups the rows by agent. A row whose agent can't be read is in no group. */
-export function byAgent<R extends { readonly agent: string | null }>(
+function byAgent<R extends { readonly agent: string | null }>(
   rows: readonly R[],
 ): ReadonlyMap<string, readonly R[]> {
   const groups = new Map<string, R[]>();

@@ -14,12 +14,13 @@ import {
   showSlots,
 } from "./platform-commands.ts";
 import {
-  byAgent,
   DISPATCH_SECONDS,
   effectiveCap,
   hasUnseenSlots,
   isInFlight,
+  liveByAgent,
   nameAgents,
+  namesOf,
   partsOf,
   realSlots,
   unreadSlotCount,
@@ -66,7 +67,7 @@ export const slotRowBijection = invariant({
   confirm: true,
 
   check({ roster, slots, executions, platformSettings }, { times }) {
-    const executionsOf = byAgent(executions.live);
+    const executionsOf = liveByAgent(executions);
     const { unreadable } = executions;
     const idsOfHiddenAgents = new Set(unreadable.map((e) => e.id));
     const hidden = unreadable.filter(
@@ -118,7 +119,7 @@ export const slotRowBijection = invariant({
         signalQuery: `set(ZRANGE agent:slots:${agent}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${agent}' AND status = 'running')`,
       });
     }
-    return { subjects: roster.keys(), unseen, findings };
+    return { subjects: namesOf(roster), unseen, findings };
   },
 
   summarize(findings) {

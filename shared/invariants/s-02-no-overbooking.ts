@@ -5,6 +5,7 @@ import { askAgent, firstIds, releaseSlot, showLiveRows, showRows, showSlots } fr
 import {
   hasUnseenSlots,
   nameAgents,
+  namesOf,
   realSlots,
   unreadSlotCount,
   unreadSlotKeys,
@@ -69,7 +70,7 @@ export const noOverbooking = invariant({
         signalQuery: `ZCARD(agent:slots:${agent}) - drain sentinels = ${slotCount} > max_parallel_tasks = ${maxParallelTasks}`,
       });
     }
-    return { subjects: roster.keys(), unseen, findings };
+    return { subjects: namesOf(roster), unseen, findings };
   },
 
   summarize(findings) {

@@ -7,6 +7,7 @@ import {
   hasUnseenSlots,
   isInFlight,
   nameAgents,
+  namesOf,
   SLOT_TTL_BUFFER_SECONDS,
   unreadSlotKeys,
   unreadSlots,
@@ -128,7 +129,7 @@ export const slotTtlFloor = invariant({
         });
       }
     }
-    return { subjects: roster.keys(), unseen, findings };
+    return { subjects: namesOf(roster), unseen, findings };
   },
 
   summarize(findings) {

@@ -1,61 +1,109 @@
-/** Journals: what recollections keep in items of their own, since it is too much for the memory. */
+/**
+ * Journals: what recollections keep in items of their own, since it is too much for the memory. The memory holds the keys of
+ * the items: what it does not name was left by no cycle. An item never changes, and so one that a process has read or
+ * written once is not read again.
+ */
 import type { JournalEntry } from "../recall/recollection.ts";
-import { formatInstant } from "../time.ts";
+import { formatInstant, MINUTE_MS } from "../time.ts";
 import type { Item, Table } from "./requests.ts";
 import { expiresAt } from "./table.ts";
 
-/** What one cycle adds to a journal. */
-export interface JournalAddition {
+/** The name of a journal, and for how long its entries are kept. */
+export interface Journal {
   readonly name: string;
   readonly keptSeconds: number;
+}
+
+/** What one cycle adds to a journal. */
+export interface JournalAddition extends Journal {
   /** Each small enough for one item. */
   readonly entries: readonly Uint8Array[];
 }
 
+/** What is kept of a journal. */
+export interface Loaded {
+  /** Oldest first. */
+  readonly entries: readonly JournalEntry[];
+  /** Of the items that are there, for the memory: also of some that are over for this process, and not by another's clock. */
+  readonly keys: readonly string[];
+}
+
 export interface JournalStore {
-  /** The entries of that journal that are kept, oldest first. */
-  load(name: string, keptSeconds: number, nowMs: number): Promise<JournalEntry[]>;
+  /** @param keys of the items that count, as the memory names them; null: of all that there are */
+  load(journal: Journal, keys: readonly string[] | null, nowMs: number): Promise<Loaded>;
   /**
    * Writes what a cycle adds to a journal.
-   * @param version of the memory that the cycle began with: the clocks of two cycles may show the same instant
+   * @param cycle its time, and what tells it from any other cycle: the keys begin with it
    * @param signal ends the tries
+   * @returns the keys, for the memory
    * @throws where some of it could not be written
    */
   append(
     addition: JournalAddition,
-    snapshotTime: string,
-    version: number,
+    cycle: string,
     nowMs: number,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
 }
 
 /** The length of `2026-11-23T10:30:00.123Z`, which a sort key begins with. */
 const INSTANT_LENGTH = 24;
+/** The clocks of two processes are no further apart. */
+const CLOCKS_APART_MS = 10 * MINUTE_MS;
 
-export function journalsOf(table: Table): JournalStore {
-  return {
-    async load(name, keptSeconds, nowMs) {
-      const entries: JournalEntry[] = [];
-      const items = table.query({
-        KeyConditionExpression: "pk = :pk AND sk >= :since",
-        ExpressionAttributeValues: { ":pk": name, ":since": formatInstant(nowMs - keptSeconds * 1000) },
-        ConsistentRead: true,
-      });
-      for await (const { ids, sk } of items)
-        entries.push({ bytes: ids as Uint8Array, atMs: Date.parse(String(sk).slice(0, INSTANT_LENGTH)) });
-      return entries;
-    },
+const timeOf = (key: string): number => Date.parse(key.slice(0, INSTANT_LENGTH));
+const entryOf = ({ ids, sk }: Item) => [String(sk), { bytes: ids as Uint8Array, atMs: timeOf(sk) }] as const;
 
-    append: (addition, snapshotTime, version, nowMs, signal) =>
-      table.write(itemsOf(addition, `${snapshotTime}#${version}`, nowMs), signal),
-  };
+/** Leaves out the keys whose time is over. A process whose clock is ahead must not make the others forget. */
+function stillKept(keys: readonly string[], keptMs: number, nowMs: number): Set<string> {
+  const newestMs = keys.reduce((newest, key) => Math.max(newest, timeOf(key)), 0);
+  const sinceMs = Math.min(nowMs, newestMs) - keptMs - CLOCKS_APART_MS;
+  return new Set(keys.filter((key) => timeOf(key) >= sinceMs));
 }
 
-const itemsOf = ({ name, keptSeconds, entries }: JournalAddition, sortKey: string, nowMs: number): Item[] =>
-  entries.map((ids, i) => ({
-    pk: name,
-    sk: i === 0 ? sortKey : `${sortKey}#${i}`,
-    expires_at: expiresAt(nowMs, keptSeconds),
-    ids,
-  }));
+export function journalsOf(table: Table): JournalStore {
+  /** What this process has read or written, by the key of the item, for each journal. */
+  const known = new Map<string, ReadonlyMap<string, JournalEntry>>();
+
+  async function* read(name: string, from: string): AsyncGenerator<readonly [string, JournalEntry]> {
+    const items = table.query({
+      KeyConditionExpression: "pk = :pk AND sk >= :from",
+      ExpressionAttributeValues: { ":pk": name, ":from": from },
+      ConsistentRead: true,
+    });
+    for await (const item of items) yield entryOf(item);
+  }
+
+  return {
+    async load({ name, keptSeconds }, keys, nowMs) {
+      const fromMs = nowMs - keptSeconds * 1000;
+      const wanted = keys && stillKept(keys, keptSeconds * 1000, nowMs);
+      const found = new Map([...(known.get(name) ?? [])].filter(([key]) => wanted?.has(key)));
+      const missing = wanted
+        ? [...wanted].filter((key) => !found.has(key)).sort()[0]
+        : formatInstant(fromMs - CLOCKS_APART_MS);
+      if (missing !== undefined)
+        for await (const [key, entry] of read(name, missing))
+          if (wanted?.has(key) ?? true) found.set(key, entry);
+      known.set(name, found);
+      const sorted = [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+      return {
+        entries: sorted.map(([, entry]) => entry).filter(({ atMs }) => atMs >= fromMs),
+        keys: sorted.map(([key]) => key),
+      };
+    },
+
+    async append({ name, keptSeconds, entries }, cycle, nowMs, signal) {
+      const items = entries.map((ids, i) => ({
+        pk: name,
+        sk: i === 0 ? cycle : `${cycle}#${i}`,
+        expires_at: expiresAt(nowMs, keptSeconds),
+        ids,
+      }));
+      await table.write(items, signal);
+      const added = items.map(entryOf);
+      known.set(name, new Map([...(known.get(name) ?? []), ...added]));
+      return added.map(([key]) => key);
+    },
+  };
+}

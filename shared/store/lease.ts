@@ -28,6 +28,8 @@ export interface Lease {
   readonly owner: string;
   /** The memory's version when the lease was taken: a commit names it, so that only one can follow on it. */
   readonly version: number;
+  /** How many cycles have taken the lease since the last commit, this one among them. */
+  readonly attempt: number;
   /** Unix ms. */
   readonly untilMs: number;
   readonly memory: Memory;
@@ -125,7 +127,7 @@ async function acquire(
         TableName: name,
         Key: MEMORY_KEY,
         UpdateExpression:
-          "SET lease_owner = :owner, lease_until = :until, version = if_not_exists(version, :zero)",
+          "SET lease_owner = :owner, lease_until = :until, version = if_not_exists(version, :zero) ADD attempts :one",
         ConditionExpression: IS_FREE_OR_MINE,
         ExpressionAttributeValues: {
           ":owner": owner,
@@ -134,6 +136,7 @@ async function acquire(
           ":longest": nowMs + LONGEST_LEASE_MS,
           ":number": "N",
           ":zero": 0,
+          ":one": 1,
         },
         ReturnValues: "ALL_NEW",
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
@@ -141,8 +144,17 @@ async function acquire(
     );
     // An answer without the item must not read as an empty memory: every open red would be forgotten.
     if (Attributes?.lease_owner !== owner) throw new Error("DynamoDB did not return the MEMORY item");
-    const [version, memory] = [versionIn(Attributes), memoryIn(Attributes)];
-    return { owner, version, untilMs, memory, silences: readSilences(Attributes) };
+    const [version, memory, attempt] = [versionIn(Attributes), memoryIn(Attributes), Attributes.attempts];
+    // What a cycle that has not committed wrote to the journals is in no memory: they are read whole.
+    const { journals: _, ...withoutJournals } = memory;
+    return {
+      owner,
+      version,
+      attempt,
+      untilMs,
+      memory: attempt > 1 ? withoutJournals : memory,
+      silences: readSilences(Attributes),
+    };
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     // Not every server sends the item along; the lease's length is then the honest upper bound.
@@ -182,13 +194,14 @@ async function commit(table: Table, lease: Lease, sizes: MemorySizes, next: Next
       new UpdateCommand({
         TableName: table.name,
         Key: MEMORY_KEY,
-        UpdateExpression: `SET version = :next, memory = :memory${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}`,
+        UpdateExpression: `SET version = :next, memory = :memory, attempts = :none${removed.length > 0 ? ` REMOVE ${removed.join(", ")}` : ""}`,
         ConditionExpression: IS_MINE_AND_CURRENT,
         ExpressionAttributeValues: {
           ":owner": lease.owner,
           ":version": lease.version,
           ":next": version,
           ":memory": bytes,
+          ":none": 0,
         },
         ...(ended.length > 0 && {
           ExpressionAttributeNames: Object.fromEntries(

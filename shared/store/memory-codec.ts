@@ -83,6 +83,10 @@ const isEnding = (value: unknown) =>
   isTime(value.untilMs) &&
   Array.isArray(value.episode);
 
+const isJournals = (value: unknown) =>
+  isObject(value) &&
+  Object.values(value).every((keys) => Array.isArray(keys) && keys.every((key) => typeof key === "string"));
+
 /** Gives a state of an older release the fields that it lacks. */
 const completed = (states: Record<string, Fields>): Memory["states"] =>
   Object.fromEntries(
@@ -95,7 +99,7 @@ const completed = (states: Record<string, Fields>): Memory["states"] =>
 /** Reads the parsed JSON. Returns null where it has not the shape of a memory. */
 function fromJson(json: unknown): Memory | null {
   if (!isObject(json)) return null;
-  const { schema: _, states, blindSources = {}, blindNotified, ...others } = json;
+  const { schema: _, states, blindSources = {}, blindNotified, journals, ...others } = json;
   const { outbox = [], lastFullCycle = null, endings, ...recall } = others;
   const isWhole =
     isEach(states, isState) &&
@@ -107,6 +111,8 @@ function fromJson(json: unknown): Memory | null {
   const sight = { blindSources, ...(Array.isArray(blindNotified) && { blindNotified }) };
   // Only evidence depends on these: what can't be used is left out.
   const ended = Array.isArray(endings) && { endings: endings.filter(isEnding) };
+  // A journal whose keys are not known is read whole.
+  const listed = isJournals(journals) && { journals };
   return {
     states: completed(states),
     ...sight,
@@ -114,6 +120,7 @@ function fromJson(json: unknown): Memory | null {
     recall,
     lastFullCycle,
     ...ended,
+    ...listed,
   } as unknown as Memory;
 }
 

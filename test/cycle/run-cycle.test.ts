@@ -426,7 +426,7 @@ describe("the state can't be reached", () => {
     }
     const Key = { pk: "MEMORY", sk: "MEMORY" };
     const left = await canary.client.send(new GetCommand({ TableName: canary.table, Key }));
-    expect(left.Item).toEqual(Item);
+    expect(left.Item).toEqual({ ...Item, attempts: 2 });
   });
 
   test("an item of the terminal memory can't be decoded: E-02 is unknown, and the next run finds the lease free", async () => {

@@ -13,6 +13,7 @@ import type { Alert } from "../../shared/alerts/alert.ts";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import type { CycleOutcome, CycleRequest } from "../../shared/cycle/outcome.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
+import { dynamoStore } from "../../shared/store/store.ts";
 import { oneByOne } from "../support/alert.ts";
 import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
@@ -100,6 +101,9 @@ describe("the table", () => {
     const alerts = { ...canary.deps.alerts, senders: { slack: oneByOne(slack) } };
     return runCycle({ ...canary.deps, alerts }, { trigger: "schedule", ...request });
   }
+  const ENDED = { "e-0": "success" } as const;
+  /** From here on a new process runs the cycles: it has to read the journal, where a cycle has written one. */
+  const restart = () => void Object.assign(canary.deps.store, dynamoStore(canary.client, canary.table));
   const transitionsOf = (outcome: CycleOutcome) =>
     outcome.kind === "busy" ? [] : outcome.report.transitions.map((t) => t.invariant_id);
 
@@ -110,9 +114,11 @@ describe("the table", () => {
   );
 
   test.for(EVERYWHERE)("%s, %s: nothing opens, and the next cycle tells it once", async ([call, , error]) => {
+    canary.ends(ENDED);
     await cycle();
     const before = await canary.memory();
     canary.set(LEAKED);
+    restart();
     on(call).rejects(error);
     const failed = await cycle();
     expect(calls(call)).toBeGreaterThan(0);
@@ -157,9 +163,11 @@ describe("the table", () => {
     "%s, throttled: nothing closes either",
     async (call) => {
       canary.set(LEAKED);
+      canary.ends(ENDED);
       await cycle();
       expect(told).toHaveLength(1);
       canary.set(NO_SLOTS);
+      restart();
       on(call).rejects(FAULTS.throttled);
       expect(await cycle()).toMatchObject({ kind: "stateless", report: { recoveries: [] } });
       expect((await canary.memory()).states["S-01"]?.status).toBe("red");

@@ -73,7 +73,7 @@ const terminalJournal = (entries: ReadonlyMap<string, TerminalStatus>) => ({
   entries: packEntries(entries),
 });
 const loadTerminal = async (store: Store, nowMs: number, pinned: readonly PinnedRun[] = []) =>
-  unpackEntries(await store.journals.load(TERMINAL.name, TERMINAL.keptSeconds, nowMs), pinned);
+  unpackEntries((await store.journals.load(TERMINAL, null, nowMs)).entries, pinned);
 
 /** Counts the violations of each invariant and severity. */
 function countsOf(violations: readonly Omit<ViolationRecord, "id">[]): ViolationCount[] {
@@ -109,7 +109,7 @@ async function writeCycle(
       : 0;
   const violations = whole.map((draft, i) => ({ id: violationId(day, first + i), ...draft }));
   const cycle = cycleAt(atMs);
-  await store.journals.append(terminalJournal(terminal), cycle.snapshot_time, 1, atMs, NO_DEADLINE);
+  await store.journals.append(terminalJournal(terminal), `${cycle.snapshot_time}#1.1`, atMs, NO_DEADLINE);
   await store.evidence.write({ cycle, violations, fullCycleAtMs: null }, atMs, NO_DEADLINE);
   return violations;
 }
@@ -176,12 +176,27 @@ describe("the lease", () => {
     expect(next.version).toBe(lease.version);
   });
 
+  test("its memory names the items of the journals, unless a cycle has taken the lease and not committed", async () => {
+    const store = await storeOf();
+    const memory = { ...memoryAt(1), journals: { TERMINAL: ["2026-11-23T10:00:00.000Z#0.1"] } };
+    const committed = await commit(store, await leaseOf(store, START_MS), memory);
+    expect(committed.attempt).toBe(1);
+    const lost = await leaseOf(store, START_MS + MINUTE_MS);
+    expect(lost).toMatchObject({ attempt: 1, memory });
+    await store.lease.release(lost.owner);
+    const after = await leaseOf(store, START_MS + 2 * MINUTE_MS);
+    expect(after).toMatchObject({ attempt: 2, memory: memoryAt(1) });
+    expect(after.memory.journals).toBeUndefined();
+    await commit(store, after, memory);
+    expect(await leaseOf(store, START_MS + 3 * MINUTE_MS)).toMatchObject({ attempt: 1, memory });
+  });
+
   test("taken again by its own owner, whose first answer was lost: the same memory, and a new end", async () => {
     const store = await storeOf();
     await commit(store, await leaseOf(store, START_MS), memoryAt(1));
     const first = await store.lease.acquire("me", START_MS, LEASE_MS);
     const again = await store.lease.acquire("me", START_MS + 7, LEASE_MS);
-    expect(again).toEqual({ ...first, untilMs: START_MS + 7 + LEASE_MS });
+    expect(again).toEqual({ ...first, attempt: 2, untilMs: START_MS + 7 + LEASE_MS });
     expect(await store.lease.acquire("you", START_MS + LEASE_MS, LEASE_MS)).toHaveProperty("busyUntilMs");
     await commit(store, again as Lease, memoryAt(2));
     expect(await memoryIn(store)).toEqual(memoryAt(2));
