@@ -1,5 +1,6 @@
 /** The sources, in the order in which `sources_unavailable` lists them. */
 import type { ValuesOf } from "../config/reader.ts";
+import { NONE } from "../config/source-variables.ts";
 import type { FactName } from "../facts/facts.ts";
 import type { ConfiguredSource } from "./collect.ts";
 import { docker } from "./docker/docker.ts";
@@ -11,6 +12,10 @@ import { openNamed, sqlite } from "./sqlite/sqlite.ts";
 export const SOURCES = [sqlite, queueCounts, redis, docker] as const satisfies readonly SourceSpec[];
 
 export type SourceValues = ValuesOf<(typeof SOURCES)[number]>;
+
+/** Says which backend the variables name; null where they name none. */
+export const databaseBackend = ({ sqlite: { url } }: SourceValues): "sqlite" | "postgres" | null =>
+  url === null || url === NONE ? null : "sqlite";
 
 /** Configures each source for the facts that it, and no other, is to give. */
 export function configureSources(values: SourceValues, cycle: SourceContext["cycle"]): ConfiguredSource[] {
