@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
+import type { ReadContext } from "../../../shared/sources/source.ts";
 import type { SqlFact } from "../../../shared/sources/sql/fact.ts";
 import { endedSinceQuery, executions } from "../../../shared/sources/sql/facts/executions.ts";
 import { newestStart } from "../../../shared/sources/sql/facts/newest-start.ts";
