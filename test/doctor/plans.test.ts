@@ -2,7 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { indexFindings, PARTIAL_INDEXES, type Plan } from "../../shared/doctor/plans.ts";
+import { PARTIAL_INDEXES, planFindings, stepsOf } from "../../shared/doctor/plans.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
 import type { SqlRow } from "../../shared/sources/sql/database.ts";
 import { planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
@@ -26,18 +26,13 @@ async function findingsWith(...changes: string[]) {
     wanted: new Set<FactName>(SQL_FACTS),
     since: { ended: null },
   });
-  const planned = statements.map(
-    (statement, place): Plan => ({
-      facts: plans.filter(({ places }) => places.includes(place)).map(({ name }) => name),
-      statement,
-      rows: rows(`EXPLAIN QUERY PLAN ${statement}`),
-    }),
-  );
-  return indexFindings(
-    schema,
-    planned,
-    rows(PARTIAL_INDEXES).map(([name]) => String(name)),
-  );
+  const partial = rows(PARTIAL_INDEXES).map(([name]) => String(name));
+  const small = new Set(partial.filter((name) => name !== schema.endedIndex?.name));
+  const steps = statements.map((statement, place) => ({
+    facts: plans.filter(({ places }) => places.includes(place)).map(({ name }) => name),
+    ...stepsOf({ statement, rows: rows(`EXPLAIN QUERY PLAN ${statement}`) }, small),
+  }));
+  return planFindings(schema, steps);
 }
 const texts = (findings: Awaited<ReturnType<typeof findingsWith>>) =>
   findings.map(({ level, topic, text }) => `${level} ${topic}: ${text}`);
