@@ -2,13 +2,15 @@
 import { spawnSync } from "node:child_process";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { testAgent } from "../../infra/faults/test-agent.ts";
 import { type LocalPostgres, startPostgres } from "../../infra/local/postgres.ts";
 import { openPlatformDatabase } from "../../infra/platform/database.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { NOW, renderCommand, sql } from "../../shared/invariants/commands.ts";
 import { guidanceOf } from "../../shared/invariants/guidance.ts";
-import { INVARIANTS } from "../../shared/invariants/index.ts";
+import { findInvariant, INVARIANTS } from "../../shared/invariants/index.ts";
 import { describeLive } from "../support/live.ts";
+import { CHOICE, MENDED, startOperatorStores } from "../support/operator-stores.ts";
 
 /** Names that a shell, a database or a terminal would trip over. */
 const NAMES = [
@@ -90,3 +92,44 @@ describeLive(["postgres", "psql"], "what is copied from an alert of a platform o
     });
   });
 });
+
+describeLive(
+  ["postgres", "psql", "redis-server", "redis-cli"],
+  "everything breaks at once on a platform on PostgreSQL",
+  () => {
+    test("what is pasted from the alerts ends all of it, and nothing else", async () => {
+      const stores = await startOperatorStores("postgres");
+      try {
+        await stores.redis.set("canary:drain_tick_at", String(Date.now() / 1000));
+        // A fault that moves the whole canary, or the sweep, hides the others.
+        const faults = MENDED.filter(({ invariantId }) => !/^(H|B)-/.test(invariantId));
+        const ids = [...new Set(faults.map(({ invariantId }) => invariantId))];
+        const agents = faults.map((_, i) =>
+          testAgent(stores.target, {
+            name: `it's "ruby" $(touch pwned)\\ ${i}`,
+            limits: { maxParallelTasks: 2, executionTimeoutSeconds: 60 },
+            runPrefix: `ruby/run-${i}-`,
+          }),
+        );
+        for (const [i, agent] of agents.entries()) {
+          await agent.enlist();
+          await faults[i]!.prepare?.(agent);
+        }
+        expect((await stores.cycle(...ids)).violations).toEqual([]);
+        for (const [i, agent] of agents.entries()) await faults[i]!.provoke(agent);
+        const broken = await stores.cycle(...ids);
+        const red = Object.entries(broken.verdicts).filter(([, { status }]) => status === "red");
+        expect(red.map(([id]) => id).sort()).toEqual([...ids].sort());
+        for (const { invariant_id, observed_state } of broken.violations) {
+          const { verify, fix } = guidanceOf(findInvariant(invariant_id)!, observed_state, "postgres");
+          stores.pasted([...verify, ...fix.map((line) => line.replace(CHOICE, "$1"))]);
+        }
+        const after = await stores.cycle(...ids);
+        expect(after.violations).toEqual([]);
+        expect(Object.values(after.verdicts).map(({ status }) => status)).toEqual(ids.map(() => "green"));
+      } finally {
+        await stores.close();
+      }
+    }, 600_000);
+  },
+);
