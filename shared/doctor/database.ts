@@ -3,10 +3,11 @@ import type { Values } from "../config/variable.ts";
 import type { FactName, Readings } from "../facts/facts.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import type { ReadContext } from "../sources/source.ts";
-import type { Database, SqlRow } from "../sources/sqlite/database.ts";
-import { INTROSPECTION, parseSchema, type Schema } from "../sources/sqlite/schema.ts";
-import { textOf } from "../sources/sqlite/sql.ts";
-import { planFor, run, sqlite } from "../sources/sqlite/sqlite.ts";
+import type { Database, SqlRow } from "../sources/sql/database.ts";
+import { planFor, run } from "../sources/sql/reader.ts";
+import { textOf } from "../sources/sql/rows.ts";
+import type { Schema } from "../sources/sql/schema.ts";
+import { sqlite } from "../sources/sqlite/sqlite.ts";
 import { compareClocks, newestRun } from "./clocks.ts";
 import { type Finding, note, ok } from "./finding.ts";
 import { lackFindings } from "./needs.ts";
@@ -59,7 +60,7 @@ async function serverClock(database: Database, now: () => number, signal: AbortS
 export async function examineDatabase(examination: DatabaseExamination): Promise<Finding[]> {
   const { database, values, readings, invariants, wanted, now, signal } = examination;
   const { url, authToken } = values;
-  const schema = parseSchema((await database.batch([INTROSPECTION], signal))[0]);
+  const schema = database.sql.parseSchema((await database.batch([database.sql.introspection], signal))[0]);
   const context = { signal, now, wanted, since: { ended: null } };
   const { planned, partial } = await plansOf(database, schema, context);
   const facts = sqlite.gives.filter((fact) => wanted.has(fact));

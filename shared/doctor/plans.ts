@@ -1,7 +1,7 @@
 /** How SQLite will read the executions: which indexes it uses, and which statements visit the whole history. Pure. */
-import type { SqlRow } from "../sources/sqlite/database.ts";
-import type { Schema } from "../sources/sqlite/schema.ts";
-import { EXECUTIONS } from "../sources/sqlite/sql.ts";
+import type { SqlRow } from "../sources/sql/database.ts";
+import type { Schema } from "../sources/sql/schema.ts";
+import { EXECUTIONS } from "../sources/sql/values.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
 /** Lists the partial indexes of the executions. */

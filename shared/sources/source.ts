@@ -4,7 +4,7 @@ import type { Part } from "../config/reader.ts";
 import type { Values, VariableTable } from "../config/variable.ts";
 import type { Place } from "../errors.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
-import type { Database } from "./sqlite/database.ts";
+import type { Database } from "./sql/database.ts";
 
 /** A line on a part that belongs to one agent, such as its container. */
 export interface AgentLine {

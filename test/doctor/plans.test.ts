@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { indexFindings, PARTIAL_INDEXES, type Plan } from "../../shared/doctor/plans.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
-import type { SqlRow } from "../../shared/sources/sqlite/database.ts";
-import { INTROSPECTION, parseSchema } from "../../shared/sources/sqlite/schema.ts";
-import { planFor, sqlite } from "../../shared/sources/sqlite/sqlite.ts";
+import type { SqlRow } from "../../shared/sources/sql/database.ts";
+import { planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
+import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 
 async function findingsWith(...changes: string[]) {
   const database = new DatabaseSync(":memory:");
@@ -19,11 +19,11 @@ async function findingsWith(...changes: string[]) {
     batch: async (statements: string[]) => statements.map((text) => database.exec(text)),
   } as never);
   for (const change of changes) database.exec(change);
-  const schema = parseSchema(rows(INTROSPECTION));
+  const schema = SQLITE.parseSchema(rows(SQLITE.introspection));
   const { statements, plans } = planFor(schema, {
     signal: new AbortController().signal,
     now: Date.now,
-    wanted: new Set<FactName>(sqlite.gives),
+    wanted: new Set<FactName>(SQL_FACTS),
     since: { ended: null },
   });
   const planned = statements.map(

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { UNREADABLE } from "../../shared/sources/sqlite/packing.ts";
+import { UNREADABLE } from "../../shared/sources/sql/rows.ts";
 import { describeLive } from "../support/live.ts";
 import { type LivePlatform, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
 import { idsRunWithout } from "../support/registry.ts";

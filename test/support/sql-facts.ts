@@ -2,8 +2,9 @@
 import { openDatabaseFile, type SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import type { FactName, Facts, Reading } from "../../shared/facts/facts.ts";
-import type { Database, SqlRow } from "../../shared/sources/sqlite/database.ts";
-import { sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
+import type { Database, SqlRow } from "../../shared/sources/sql/database.ts";
+import { sqlReader } from "../../shared/sources/sql/reader.ts";
+import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 
 /** The time of every read, unix ms. */
 export const READ_MS = Date.parse("2026-11-23T10:00:00Z");
@@ -31,6 +32,7 @@ function databaseOf(client: SqlClient): Database {
     return rows.map((row) => columns.map((column) => row[column] as SqlRow[number]));
   };
   return {
+    sql: SQLITE,
     batch: (statements) => Promise.all(statements.map(rowsOf)),
     separately: (statements) => Promise.all(statements.map((s) => rowsOf(s).catch((error: Error) => error))),
   };
@@ -40,7 +42,7 @@ function databaseOf(client: SqlClient): Database {
 export async function memoryPlatform(): Promise<MemoryPlatform> {
   const client = openDatabaseFile("file::memory:");
   await createSchema(client);
-  const reader = sqliteReader(databaseOf(client));
+  const reader = sqlReader("sqlite", databaseOf(client));
   const platform: MemoryPlatform = {
     client,
     async insert(table, row) {

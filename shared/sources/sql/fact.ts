@@ -1,18 +1,19 @@
 /**
- * One fact of the database: its SQL, and the parsing of its rows. Two rules hold for every statement. Text is packed or
- * selected as a blob: for a row whose text is not UTF-8 a server answers 500 to the whole batch. The rows of history are
- * never visited: indexes are named, since the planner does not choose them by itself.
+ * One fact of the database: its SQL, and the parsing of its rows. Two rules hold for every statement, on both backends. An
+ * odd value spoils its own row, never the statement: text is selected by `Dialect.rows` or as `Dialect.bytes`, and nothing is
+ * cast that may not be what it seems. The rows of history are never visited: in SQLite indexes are named, since its planner
+ * does not choose them by itself, and in PostgreSQL a statement is written so that no index but the right one is of use.
  */
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
-import type { QueryAnswer } from "./packing.ts";
+import type { QueryAnswer } from "./rows.ts";
 import type { Schema } from "./schema.ts";
-import { EXECUTIONS } from "./sql.ts";
+import { EXECUTIONS } from "./values.ts";
 
 export interface ParseContext {
   readonly schema: Schema;
   readonly time: ReadingTime;
-  /** Adds a line to `sources_unavailable`. */
+  /** Adds a line to `sources_unavailable`; the source's name is put before it. */
   report(line: string): void;
   /** Notes that some entries of the fact could not be listed. */
   markUnlisted(why: string): void;
