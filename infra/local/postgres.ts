@@ -20,12 +20,17 @@ export interface PostgresDatabase {
   readonly readerUrl: string;
 }
 
+export interface AddedDatabase extends PostgresDatabase {
+  /** Removes it, and ends its connections. */
+  remove(): Promise<void>;
+}
+
 export interface LocalPostgres extends PostgresDatabase {
   readonly engine: "postgres" | "pglite";
   /** Of PostgreSQL, such as 15.8. */
   readonly version: string;
   /** Makes an empty database beside the first. @param name lower-case letters, digits and `_` */
-  addDatabase(name: string): Promise<PostgresDatabase>;
+  addDatabase(name: string): Promise<AddedDatabase>;
   close(): Promise<void>;
 }
 
@@ -126,10 +131,14 @@ async function startServer(programs: string, settings: Options["settings"]): Pro
   const address = (database: string) => addressOf(OWNER, password, port, database);
   try {
     await until(() => runOn(address("postgres"), ["SELECT 1"]), endOf(server));
-    const addDatabase = async (name: string): Promise<PostgresDatabase> => {
+    const addDatabase = async (name: string): Promise<AddedDatabase> => {
       await runOn(address("postgres"), [`CREATE DATABASE ${name}`]);
       await runOn(address(name), READING);
-      return { url: address(name), readerUrl: addressOf(READER, readerPassword, port, name) };
+      return {
+        url: address(name),
+        readerUrl: addressOf(READER, readerPassword, port, name),
+        remove: async () => void (await runOn(address("postgres"), [`DROP DATABASE ${name} WITH (FORCE)`])),
+      };
     };
     const role = `CREATE ROLE ${READER} LOGIN PASSWORD '${readerPassword}'`;
     const [shown] = await runOn(address("postgres"), [role, "SHOW server_version"]);
@@ -146,15 +155,19 @@ async function startEmbedded(): Promise<LocalPostgres> {
   const ends: (() => Promise<void>)[] = [];
   // To start from a copy takes a fifth of the time.
   let empty: Blob | undefined;
-  const addDatabase = async (name: string): Promise<PostgresDatabase> => {
+  const addDatabase = async (name: string): Promise<AddedDatabase> => {
     const db = await PGlite.create(empty && { loadDataDir: empty });
     empty ??= await db.dumpDataDir("none");
-    ends.push(() => db.close());
     const server = new PGLiteSocketServer({ db, host: "127.0.0.1", port: 0, maxConnections: 100 });
     await server.start();
-    ends.push(() => server.stop());
+    let end = async () => {
+      end = async () => {};
+      await server.stop();
+      await db.close();
+    };
+    ends.push(() => end());
     const url = addressOf("postgres", "postgres", Number(server.getServerConn().split(":")[1]), name);
-    return { url, readerUrl: url };
+    return { url, readerUrl: url, remove: () => end() };
   };
   const first = await addDatabase(DATABASE);
   const [shown] = await runOn(first.url, ["SHOW server_version"]);
