@@ -54,7 +54,8 @@ const LEFT_OUT = new Map(
 /** Describes where a deployed canary gets a variable; empty where the stack itself sets it. */
 function deployedBy(name: string): string {
   const setting = SETTINGS.get(name);
-  return SECRET_NAMES.includes(name) ? "secret" : setting ? `\`${setting}\`` : "";
+  const places = [...(setting ? [`\`${setting}\``] : []), ...(SECRET_NAMES.includes(name) ? ["secret"] : [])];
+  return places.join(" or ");
 }
 
 function row(variable: Variable<unknown>, isDeployed: boolean): string {
