@@ -5,9 +5,10 @@ import { numbered } from "../../infra/platform/postgres-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import type { FactName, Facts, Reading } from "../../shared/facts/facts.ts";
 import { POSTGRES } from "../../shared/sources/postgres/dialect.ts";
+import type { SourceResult } from "../../shared/sources/source.ts";
 import type { Database, SqlRow } from "../../shared/sources/sql/database.ts";
 import type { Backend } from "../../shared/sources/sql/dialect.ts";
-import { sqlReader } from "../../shared/sources/sql/reader.ts";
+import { SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
 import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 
 export const BACKENDS = ["sqlite", "postgres"] as const satisfies readonly Backend[];
@@ -25,6 +26,10 @@ export interface MemoryPlatform {
   insert(table: string, row: Readonly<Record<string, string | number | null>>): Promise<void>;
   /** Inserts a row of schedule_executions; by default a success that started a minute before the read. */
   addRun(row: Readonly<Record<string, string | number | null>>): Promise<void>;
+  /** Inserts many rows of the same columns. */
+  insertAll(table: string, rows: readonly Readonly<Record<string, string | number | null>>[]): Promise<void>;
+  /** Reads all facts of the database at that instant (unix ms). */
+  readAll(nowMs: number): Promise<SourceResult>;
   read<F extends FactName>(fact: F): Promise<{ reading: Reading<Facts[F]>; unavailable: readonly string[] }>;
   /** Reads the fact. @throws where it is unread */
   value<F extends FactName>(fact: F): Promise<Facts[F]>;
@@ -130,6 +135,22 @@ export async function memoryPlatform(backend: Backend = "sqlite"): Promise<Memor
         args: Object.values(row),
       });
     },
+    async insertAll(table, rows) {
+      if (rows.length === 0) return;
+      const names = Object.keys(rows[0]!);
+      const one = `(${names.map(() => "?").join(", ")})`;
+      await client.execute({
+        sql: `INSERT INTO ${table} (${names.join(", ")}) VALUES ${rows.map(() => one).join(", ")}`,
+        args: rows.flatMap((row) => names.map((name) => row[name]!)),
+      });
+    },
+    readAll: (nowMs) =>
+      reader({
+        signal: new AbortController().signal,
+        now: () => nowMs,
+        wanted: new Set(SQL_FACTS),
+        since: { ended: null },
+      }),
     addRun: (row) =>
       platform.insert("schedule_executions", {
         schedule_id: "s",

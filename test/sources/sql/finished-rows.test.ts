@@ -98,7 +98,9 @@ SELECT 'old-' || ${batch()} || '-' || i, 's', 'ruby', '${status}', '${startedAt}
       await platform.addRun({ id: "long", started_at: ago(60), completed_at: ago(90) });
       await addOld(6_000, "running", ago(120));
       await platform.addRun({ id: "local time", started_at: ago(60), completed_at: ago(8 * 3_600) });
-      expect(await idsOf("endedBeforeStart")).toEqual(hasIndex || backend === "postgres" ? ["local time", "long"] : ["local time"]);
+      expect(await idsOf("endedBeforeStart")).toEqual(
+        hasIndex || backend === "postgres" ? ["local time", "long"] : ["local time"],
+      );
     });
 
     test.for([
