@@ -1,9 +1,9 @@
 /** Tables and columns that invariants look for and an installation lacks. Pure. */
 import type { FactName, Readings } from "../facts/facts.ts";
 import type { Invariant } from "../invariants/invariant.ts";
-import { lookedFor, placeText } from "../sources/sql/looked-for.ts";
+import { lookedFor } from "../sources/sql/looked-for.ts";
 import type { SqlFactName } from "../sources/sql/reader.ts";
-import type { Schema } from "../sources/sql/schema.ts";
+import { placeText, type Schema } from "../sources/sql/schema.ts";
 import { type Finding, note, warning } from "./finding.ts";
 import { isThere } from "./release.ts";
 

@@ -1,7 +1,6 @@
 /** Which release of Trinity a database belongs to. Pure. */
 
-import { type Place, placeText } from "../sources/sql/looked-for.ts";
-import type { Schema } from "../sources/sql/schema.ts";
+import { type Place, placeText, type Schema } from "../sources/sql/schema.ts";
 import { EXECUTIONS } from "../sources/sql/values.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";
 

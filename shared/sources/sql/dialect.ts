@@ -45,8 +45,8 @@ export interface Dialect {
   isBefore(a: string, b: string): string;
   /** Whether a timestamp is `2026-11-23T10:00:00.123456Z`, also with a space, naive, or with `+00:00`. */
   isUsualTimestamp(column: string): string;
-  /** Whether it is none of these. */
-  isOddTimestamp(column: string): string;
+  /** Whether the second is before the first, by the texts, or one of them is no usual timestamp, or of another shape. */
+  isOutOfOrder(first: string, second: string): string;
   /** A usual timestamp up to its second. These texts are in the order of their instants. */
   secondOf(column: string): string;
   /** The instant of a timestamp so many seconds later, as `secondOf` writes it; NULL where it is none. */

@@ -7,7 +7,7 @@
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import type { QueryAnswer } from "./rows.ts";
-import type { Schema } from "./schema.ts";
+import { type Place, placeText, type Schema } from "./schema.ts";
 import { EXECUTIONS } from "./values.ts";
 
 export interface ParseContext {
@@ -27,6 +27,8 @@ export interface SqlFact<T> {
    * not run, in place of unknown. Only asked where nothing is missing. Left out: every release has the fact.
    */
   absent?(schema: Schema): string | null;
+  /** It says itself what it can't know where something may not be read. Left out: the fact is unread then. */
+  readonly knowsDenied?: true;
   /** A statement that several facts share is sent once. */
   statements(schema: Schema, context: ReadContext): readonly string[];
   /** @param answers one for each statement */
@@ -34,7 +36,17 @@ export interface SqlFact<T> {
 }
 
 export const needsTable = (table: string) => (schema: Schema) =>
-  schema.hasTable(table) ? null : `table ${table} is missing`;
+  schema.hasTable(table) ? null : `table ${table} is missing${hint(schema)}`;
+
+/** PostgreSQL shows a role nothing of a schema that it may not use, or does not look in. */
+const hint = ({ sql, isEmpty }: Schema) =>
+  sql.backend === "postgres" && isEmpty
+    ? " (the role sees no table at all: grant it USAGE on the schema, or set its search_path)"
+    : "";
+
+/** What is said of what is there and may not be read. */
+export const deniedText = (place: Place): string =>
+  `no right to read ${placeText(place)}: grant SELECT on it`;
 
 export const needsColumns =
   (table: string, ...columns: readonly string[]) =>

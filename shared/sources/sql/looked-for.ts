@@ -6,23 +6,12 @@ import type { FactName } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import type { Dialect } from "./dialect.ts";
 import { planFor, type SqlFactName } from "./reader.ts";
-import { emptySchema, type Schema } from "./schema.ts";
-
-/** A table, or a column of one. */
-export interface Place {
-  readonly table: string;
-  /** Null for the table itself. */
-  readonly column: string | null;
-}
+import { emptySchema, type Place, placeText, type Schema } from "./schema.ts";
 
 export interface LookedFor extends Place {
   /** Without it there is no such fact. A fact goes without the others. */
   readonly isNeeded: boolean;
 }
-
-/** Writes the place as operators know it: `table agent_reports`, `column agent_schedules.enabled`. */
-export const placeText = ({ table, column }: Place): string =>
-  column === null ? `table ${table}` : `column ${table}.${column}`;
 
 /** A schema in which everything is there, except what `lacks` names. It has no index. */
 function schemaWithout(sql: Dialect, lacks: Place | null, onAsked: (place: Place) => void): Schema {

@@ -6,7 +6,7 @@ import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult } from "../source.ts";
 import type { Database } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
-import type { SqlFact } from "./fact.ts";
+import { deniedText, type SqlFact } from "./fact.ts";
 import { backlogDefects } from "./facts/backlog.ts";
 import { credentialsInQueue } from "./facts/credentials.ts";
 import { ended } from "./facts/ended.ts";
@@ -20,7 +20,7 @@ import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
 import { schedules } from "./facts/schedules.ts";
 import { type QueryAnswer, rowsOf } from "./rows.ts";
-import type { Schema } from "./schema.ts";
+import { type Schema, watched } from "./schema.ts";
 
 const FACTS = {
   roster,
@@ -74,14 +74,18 @@ export function planFor(schema: Schema, context: ReadContext) {
   const atOnce = { ...context, now: () => nowMs };
   const plans = SQL_FACTS.filter((name) => context.wanted.has(name)).map((name) => {
     const fact: SqlFact<unknown> = FACTS[name];
-    const missing = fact.missing(schema);
-    const absent = missing === null ? (fact.absent?.(schema) ?? null) : null;
-    const isThere = missing === null && absent === null;
-    const places = (isThere ? fact.statements(schema, atOnce) : []).map((statement) => {
+    const denied: string[] = [];
+    const asked = watched(schema, (place) => {
+      if (!fact.knowsDenied && schema.isDenied(place.table, place.column)) denied.push(deniedText(place));
+    });
+    const missing = fact.missing(asked);
+    const absent = missing === null ? (fact.absent?.(asked) ?? null) : null;
+    const own = missing === null && absent === null ? fact.statements(asked, atOnce) : [];
+    const places = (denied.length > 0 ? [] : own).map((statement) => {
       const place = statements.indexOf(statement);
       return place >= 0 ? place : statements.push(statement) - 1;
     });
-    return { name, missing, absent, places };
+    return { name, missing: denied[0] ?? missing, absent: denied.length > 0 ? null : absent, places };
   });
   return { statements, plans };
 }

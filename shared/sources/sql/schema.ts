@@ -20,6 +20,17 @@ export interface ExecutionIndexes {
   readonly agentStartIndex: string | null;
 }
 
+/** A table, or a column of one. */
+export interface Place {
+  readonly table: string;
+  /** Null for the table itself. */
+  readonly column: string | null;
+}
+
+/** Writes the place as operators know it: `table agent_reports`, `column agent_schedules.enabled`. */
+export const placeText = ({ table, column }: Place): string =>
+  column === null ? `table ${table}` : `column ${table}.${column}`;
+
 export interface Schema extends ExecutionIndexes {
   /** How the backend says things. */
   readonly sql: Dialect;
@@ -27,6 +38,8 @@ export interface Schema extends ExecutionIndexes {
   hasColumn(table: string, column: string): boolean;
   /** Whether it is there and may not be read. @param column null for the table as a whole */
   isDenied(table: string, column: string | null): boolean;
+  /** Whether there is no table at all. */
+  readonly isEmpty: boolean;
   /** Whether the server tells text that is JSON by itself. */
   readonly knowsJson: boolean;
 }
@@ -91,10 +104,24 @@ export function executionIndexes(
 export const emptySchema = (sql: Dialect): Schema => ({
   sql,
   ...executionIndexes([]),
+  isEmpty: true,
   knowsJson: false,
   hasTable: () => false,
   hasColumn: () => false,
   isDenied: () => false,
+});
+
+/** A schema that says what it is asked for. */
+export const watched = (schema: Schema, onAsked: (place: Place) => void): Schema => ({
+  ...schema,
+  hasTable(table) {
+    onAsked({ table, column: null });
+    return schema.hasTable(table);
+  },
+  hasColumn(table, column) {
+    onAsked({ table, column });
+    return schema.hasColumn(table, column);
+  },
 });
 
 /** What the introspection of either backend gives. */
@@ -120,6 +147,7 @@ export function parseSchema(sql: Dialect, answer: QueryAnswer | undefined): Sche
   return {
     sql,
     ...executionIndexes(indexes),
+    isEmpty: columns.size === 0,
     knowsJson,
     hasTable: (table) => columns.has(table),
     hasColumn: (table, column) => columns.get(table)?.has(column) ?? false,

@@ -9,6 +9,9 @@ const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
 /** As the backend writes a timestamp, with D for a digit. This is quick, and nearly every row has it. */
 const AS_WRITTEN = "DDDD-DD-DDTDD:DD:DD.DDDDDDZ".replaceAll("D", "[0-9]");
 
+const isOddTimestamp = (column: string): string =>
+  `NOT (${column} GLOB '${AS_WRITTEN}' OR ${SQLITE.isUsualTimestamp(column)})`;
+
 export const SQLITE: Dialect = {
   backend: "sqlite",
   introspection: packed(
@@ -39,7 +42,11 @@ WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`,
   isUsualTimestamp: (column) =>
     `(${column} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]:[0-9][0-9]*'
 AND replace(substr(${column}, 20), '+00:00', '') NOT GLOB '*[^0-9.Z]*')`,
-  isOddTimestamp: (column) => `NOT (${column} GLOB '${AS_WRITTEN}' OR ${SQLITE.isUsualTimestamp(column)})`,
+  isOutOfOrder: (
+    first,
+    second,
+  ) => `(${second} < ${first} OR substr(${second}, 11, 1) <> substr(${first}, 11, 1)
+OR ${isOddTimestamp(second)} OR ${isOddTimestamp(first)})`,
   secondOf: (column) => `replace(substr(${column}, 1, 19), ' ', 'T')`,
   secondAfter: (column, seconds) =>
     `strftime('%Y-%m-%dT%H:%M:%S', ${column}, '${seconds < 0 ? "" : "+"}${seconds} seconds')`,

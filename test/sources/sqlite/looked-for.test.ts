@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { lookedFor, placeText } from "../../../shared/sources/sql/looked-for.ts";
+import { lookedFor } from "../../../shared/sources/sql/looked-for.ts";
+import { placeText } from "../../../shared/sources/sql/schema.ts";
 import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 
 const of = (fact: Parameters<typeof lookedFor>[0]) =>

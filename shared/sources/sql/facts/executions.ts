@@ -9,7 +9,7 @@ import {
 import { admittedAtMs, CHAT_TRIGGERS, isChatTurn } from "../../../facts/runs.ts";
 import { type parseTimestamp, timestampReader } from "../../../time.ts";
 import type { Dialect } from "../dialect.ts";
-import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
+import { deniedText, needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
 import { countOf, type QueryAnswer, type Row, rowsOf, textOf, UNREADABLE } from "../rows.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, quoted } from "../values.ts";
@@ -30,21 +30,33 @@ const COLUMNS = [
   "timeout",
 ] as const;
 
+const SCHEDULES = "agent_schedules";
+
+/** Where the schedules' timeouts may not be read, no row's is known. */
+const deniedTimeout = (schema: Schema): string | null =>
+  [null, "id", "timeout_seconds"]
+    .map((column) => ({ table: SCHEDULES, column }))
+    .filter(({ table, column }) => schema.isDenied(table, column))
+    .map(deniedText)[0] ?? null;
+
 export function executionsQuery(schema: Schema): string {
   const { sql } = schema;
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
     schema.hasColumn(EXECUTIONS, column) ? sql.flag(sql.isFilled(`e.${column}`)) : "NULL";
+  const isDenied = deniedTimeout(schema) !== null;
   const schedules =
-    schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
+    !isDenied &&
+    schema.hasColumn(SCHEDULES, "timeout_seconds") &&
+    schema.hasColumn(EXECUTIONS, "schedule_id");
   return sql.rows(
     COLUMNS,
     `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
 ${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("triggered_by")} AS trigger,
 ${text("conversation_key")} AS conversation,
-${filled("claude_session_id")} AS session, ${schedules ? sql.integer("s.timeout_seconds") : "NULL"} AS timeout
+${filled("claude_session_id")} AS session, ${schedules ? sql.integer("s.timeout_seconds") : isDenied ? "'?'" : "NULL"} AS timeout
 FROM ${EXECUTIONS} e ${sql.indexedBy(schema.statusIndex)}
-${schedules ? `LEFT JOIN agent_schedules s ON ${sql.text("s.id")} = ${sql.text("e.schedule_id")}` : ""}
+${schedules ? `LEFT JOIN ${SCHEDULES} s ON ${sql.text("s.id")} = ${sql.text("e.schedule_id")}` : ""}
 WHERE ${sql.text("e.status")} IN ('queued', 'running') ${sql.fence}`,
   );
 }
@@ -75,7 +87,6 @@ export function endedSinceQuery(schema: Schema): string | null {
     const started = sql.secondAfter("e.started_at", seconds);
     return hasQueuedAt ? `COALESCE(${sql.secondAfter("e.queued_at", seconds)}, ${started})` : started;
   };
-  const begun = then(BEGIN_TOGETHER_SECONDS);
   const leased = schema.hasColumn(EXECUTIONS, "lease_expires_at") ? "o.lease_expires_at" : "NULL";
   /** Counts among the runs of the agent that began next to that instant, on one side of it. */
   const count = (
@@ -86,17 +97,18 @@ export function endedSinceQuery(schema: Schema): string | null {
   ) => `(SELECT COUNT(*) FROM (
 SELECT o.status AS was, o.completed_at AS ended, ${leased} AS leased, ${hasQueuedAt ? "o.queued_at" : "NULL"} AS queued
 FROM ${EXECUTIONS} o ${sql.indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at ${side} ${begun} ORDER BY o.started_at ${order} LIMIT ${most}) AS others
-WHERE ${sql.text("was")} IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ${sql.text("ended")} >= ${then(-RELEASE_SECONDS)}${more})`;
+WHERE o.agent_name = turns.agent_name AND o.started_at ${side} turns.begun ORDER BY o.started_at ${order} LIMIT ${most}) AS others
+WHERE ${sql.text("was")} IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ${sql.text("ended")} >= turns.released${more})`;
   const parked = hasQueuedAt
-    ? ` + ${count(">", "ASC", LOOKED_AT.after, ` AND ${sql.text("queued")} <= ${begun}`)}`
+    ? ` + ${count(">", "ASC", LOOKED_AT.after, ` AND ${sql.text("queued")} <= turns.begun`)}`
     : "";
   return sql.rows(
     TURN,
     // The limit keeps SQLite from computing the count again for each mention of its column.
-    `SELECT e.id AS id, ${count("<=", "DESC", LOOKED_AT.before, "")}${parked} AS others
+    `WITH turns AS MATERIALIZED (SELECT e.id, e.agent_name, ${then(BEGIN_TOGETHER_SECONDS)} AS begun, ${then(-RELEASE_SECONDS)} AS released
 FROM ${EXECUTIONS} e ${sql.indexedBy(schema.statusIndex)}
-WHERE ${sql.text("e.status")} = 'running' AND ${sql.text("e.triggered_by")} IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
+WHERE ${sql.text("e.status")} = 'running' AND ${sql.text("e.triggered_by")} IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS})
+SELECT turns.id AS id, ${count("<=", "DESC", LOOKED_AT.before, "")}${parked} AS others FROM turns LIMIT ${MOST_TURNS}`,
   );
 }
 
@@ -179,7 +191,10 @@ export const executions: SqlFact<Facts["executions"]> = {
       ...(endedSince === null ? [] : [endedSince]),
     ];
   },
-  parse([answer, unknownStatuses, endedSince], { schema: { sql }, report }) {
+  parse([answer, unknownStatuses, endedSince], { schema, report }) {
+    const { sql } = schema;
+    const denied = deniedTimeout(schema);
+    if (denied !== null) report(`executions: ${denied}, so the timeouts of schedules are not known`);
     const live: Execution[] = [];
     const unreadable: UnreadableRow[] = [];
     const timestamp = timestampReader();

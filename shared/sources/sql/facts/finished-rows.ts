@@ -1,31 +1,30 @@
 /** Finished rows whose times are wrong. */
 import { type FinishedRow, TERMINAL_STATUSES } from "../../../facts/facts.ts";
-import { DAY_MS, HOUR_MS, MINUTE_MS, timestampReader } from "../../../time.ts";
+import { timestampReader } from "../../../time.ts";
 import { needsColumns, needsExecutions, type SqlFact } from "../fact.ts";
 import type { QueryAnswer, Row } from "../rows.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS, quoted, secondText } from "../values.ts";
 import { endedCondition } from "./ended.ts";
-import { eachNewest, isOutOfOrder, newestRowsQuery } from "./newest-rows.ts";
+import {
+  eachNewest,
+  hasBegunOfLate,
+  IS_WITHOUT_TIME,
+  isBackwardOfLate,
+  newestRowsQuery,
+  RECENT_MS,
+  ZONES_MS,
+} from "./newest-rows.ts";
 
 /** How many of the rows that were made last a statement looks at. An old installation may have tens of thousands without an end. */
 const NEWEST_ROWS = 5_000;
 /** How many of the runs that ended last are looked at as well: they may have begun long before. */
 const NEWEST_ENDED = 2_000;
-/** Longer than any timeout, whatever time zone a start was written in. */
-const LOOK_BACK_MS = 7 * DAY_MS;
-/** How far back rows are compared; a little more than the check asks for. */
-const RECENT_MS = HOUR_MS + MINUTE_MS;
-/** The text of an instant is at most this far from that of UTC. */
-const ZONES_MS = 14 * HOUR_MS;
-
 const COLUMNS = ["id", "agent", "status", "started", "completed"] as const;
 const SELECT =
   "SELECT e.id AS id, e.agent_name AS agent, e.status AS status, e.started_at AS started, e.completed_at AS completed";
 
 const IS_NEW = `rowid > (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_ROWS}`;
-
-const IS_WITHOUT_TIME = "status IN ('success', 'failed', 'cancelled')";
 
 /**
  * Selects the rows of some days that succeeded, failed or were cancelled and have no completed_at, of the newest. In
@@ -33,8 +32,7 @@ const IS_WITHOUT_TIME = "status IN ('success', 'failed', 'cancelled')";
  */
 export function endedWithoutTimeQuery(schema: Schema, nowMs: number): string {
   const { sql, endedIndex } = schema;
-  const lookBack = secondText(nowMs - LOOK_BACK_MS);
-  const isRecent = `(${sql.isBefore(`'${lookBack}'`, sql.text("started_at"))} OR NOT ${sql.isUsualTimestamp("started_at")})`;
+  const isRecent = hasBegunOfLate(schema, nowMs);
   if (sql.backend === "sqlite") {
     const index = endedIndex ? sql.indexedBy(endedIndex.name) : "NOT INDEXED";
     return sql.rows(
@@ -60,11 +58,9 @@ ORDER BY completed_at DESC NULLS FIRST LIMIT ${NEWEST_ROWS}) e WHERE ${IS_WITHOU
  */
 export function endedBeforeStartQuery(schema: Schema, nowMs: number): string {
   const { sql, endedIndex } = schema;
-  const sinceMs = nowMs - RECENT_MS;
-  const since = secondText(sinceMs);
-  const [early, late] = [secondText(sinceMs - ZONES_MS), secondText(nowMs + ZONES_MS)];
+  const [since, late] = [secondText(nowMs - RECENT_MS), secondText(nowMs + ZONES_MS)];
   const isTerminal = `${sql.text("status")} IN (${quoted(TERMINAL_STATUSES)})`;
-  const isBackward = `${isTerminal} AND completed_at IS NOT NULL AND ${isOutOfOrder(schema)}`;
+  const isBackward = `${isTerminal} AND completed_at IS NOT NULL AND ${sql.isOutOfOrder("started_at", "completed_at")}`;
   const completed = sql.text("completed_at");
   const newestEnded = (
     columns: string,
@@ -73,9 +69,8 @@ WHERE ${endedCondition(schema)}${isTerminal} AND ${completed} >= '${since}' AND 
 ORDER BY ${completed} DESC LIMIT ${NEWEST_ENDED}`;
   if (sql.backend === "postgres")
     return sql.rows(COLUMNS, `${SELECT} FROM (${newestEnded("*")}) e WHERE ${isBackward}`);
-  const isRecent = `(completed_at >= '${early}' OR started_at >= '${early}' OR ${sql.isOddTimestamp("completed_at")})`;
   const begun = `${SELECT} FROM ${EXECUTIONS} e NOT INDEXED
-WHERE ${IS_NEW} AND ${isBackward} AND ${isRecent}`;
+WHERE ${IS_NEW} AND ${isTerminal} AND ${isBackwardOfLate(schema, nowMs)}`;
   if (!endedIndex) return sql.rows(COLUMNS, begun);
   const ended = `${SELECT} FROM (${newestEnded("rowid AS place")})
 CROSS JOIN ${EXECUTIONS} e ON e.rowid = place WHERE NOT ${IS_NEW} AND ${isBackward}`;
@@ -84,11 +79,11 @@ CROSS JOIN ${EXECUTIONS} e ON e.rowid = place WHERE NOT ${IS_NEW} AND ${isBackwa
 
 type FinishedFields = Row<(typeof COLUMNS)[number]>;
 
-/** Reads the rows of a statement, and with them those of the newest rows that are fit. Each row once. */
+/** Reads the rows of a statement, and with them those of the newest rows. Each row once. */
 function parseRows(
   schema: Schema,
   [answer, newest]: readonly (QueryAnswer | undefined)[],
-  isFit: (row: FinishedFields) => boolean,
+  what: "endless" | "backward",
 ): FinishedRow[] {
   const rows: FinishedRow[] = [];
   const ids = new Set<string>();
@@ -107,9 +102,7 @@ function parseRows(
     });
   };
   schema.sql.eachRow(answer, COLUMNS, add);
-  eachNewest(schema, newest, "end", (row) => {
-    if (isFit(row)) add(row);
-  });
+  eachNewest(schema, newest, what, add);
   return rows;
 }
 
@@ -123,13 +116,12 @@ export const endedWithoutTime: SqlFact<readonly FinishedRow[]> = {
   missing: needsExecutions,
   absent: needsColumns(EXECUTIONS, "started_at", "completed_at"),
   statements: (schema, { now }) => withNewest(schema, now(), endedWithoutTimeQuery(schema, now())),
-  parse: (answers, { schema }) =>
-    parseRows(schema, answers, ({ status, completed }) => completed === null && status !== "skipped"),
+  parse: (answers, { schema }) => parseRows(schema, answers, "endless"),
 };
 
 export const endedBeforeStart: SqlFact<readonly FinishedRow[]> = {
   missing: needsExecutions,
   absent: needsColumns(EXECUTIONS, "started_at", "completed_at"),
   statements: (schema, { now }) => withNewest(schema, now(), endedBeforeStartQuery(schema, now())),
-  parse: (answers, { schema }) => parseRows(schema, answers, ({ completed }) => completed !== null),
+  parse: (answers, { schema }) => parseRows(schema, answers, "backward"),
 };

@@ -3,7 +3,7 @@ import { describeError } from "../../../errors.ts";
 import { type OrphanRef, type Orphans, TERMINAL_STATUSES } from "../../../facts/facts.ts";
 import type { SqlRow } from "../database.ts";
 import type { Dialect } from "../dialect.ts";
-import { needsTable, type ParseContext, type SqlFact } from "../fact.ts";
+import { deniedText, needsTable, type ParseContext, type SqlFact } from "../fact.ts";
 import { textOf, UNREADABLE } from "../rows.ts";
 import type { Schema } from "../schema.ts";
 import { EXECUTIONS } from "../values.ts";
@@ -54,6 +54,7 @@ export const ORPHAN_TABLES: readonly OrphanTable[] = [
   { table: EXECUTIONS, key: ["id"], filterColumn: "status" },
 ];
 const SAMPLES = 10;
+const ROSTER = "agent_ownership";
 
 /** Rows whose retry was made stay so for ever: they are history like the terminal ones. */
 const PENDING_RETRY = "pending_retry";
@@ -92,7 +93,7 @@ export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable
   const columns = key.map((column, i) => `${sql.bytes(`t.${column}`)} AS key${i}`).join(", ");
   const select = (index: string, where: string) =>
     `SELECT ${sql.bytes("t.agent_name")} AS agent, ${columns} FROM ${found(sql, table, index, where)} AND t.agent_name IS NOT NULL
-AND NOT EXISTS (SELECT 1 FROM agent_ownership o WHERE ${sql.text("o.agent_name")} = ${sql.text("t.agent_name")})`;
+AND NOT EXISTS (SELECT 1 FROM ${ROSTER} o WHERE ${sql.text("o.agent_name")} = ${sql.text("t.agent_name")})`;
   const rows =
     table === EXECUTIONS
       ? [
@@ -114,8 +115,17 @@ const missingColumn = (schema: Schema, { table, key, filterColumn }: OrphanTable
     (column) => !schema.hasColumn(table, column),
   );
 
+const deniedIn = (schema: Schema, { table, key, filterColumn }: OrphanTable): string | null => {
+  const columns = ["agent_name", ...key, ...(filterColumn ? [filterColumn] : [])];
+  const column = columns.find((one) => schema.isDenied(table, one));
+  if (column === undefined) return null;
+  return deniedText({ table, column: schema.isDenied(table, null) ? null : column });
+};
+
 const searched = (schema: Schema) =>
-  ORPHAN_TABLES.filter((spec) => schema.hasTable(spec.table) && !missingColumn(schema, spec));
+  ORPHAN_TABLES.filter(
+    (spec) => schema.hasTable(spec.table) && !missingColumn(schema, spec) && deniedIn(schema, spec) === null,
+  );
 
 interface Ghost {
   readonly rowsByTable: Map<string, number>;
@@ -149,7 +159,11 @@ function addRows(
 }
 
 export const orphans: SqlFact<Orphans> = {
-  missing: needsTable("agent_ownership"),
+  knowsDenied: true,
+  missing: (schema) =>
+    schema.isDenied(ROSTER, "agent_name")
+      ? deniedText({ table: ROSTER, column: null })
+      : needsTable(ROSTER)(schema),
   statements: (schema) => searched(schema).map((spec) => orphansQuery(schema, spec)),
   parse(answers, { schema, report }) {
     const ghosts = new Map<string, Ghost>();
@@ -161,7 +175,9 @@ export const orphans: SqlFact<Orphans> = {
     };
     for (const spec of ORPHAN_TABLES) {
       const column = schema.hasTable(spec.table) && missingColumn(schema, spec);
+      const denied = deniedIn(schema, spec);
       if (column) miss(spec.table, `column ${column} is missing`);
+      else if (denied !== null) miss(spec.table, denied);
     }
     for (const [i, spec] of searched(schema).entries()) {
       const answer = answers[i];
