@@ -29,13 +29,14 @@ export function stoppedByUser(Explained: Explained): AbortSignal {
 
 /**
  * Runs the program, and sets the exit code of the process.
- * @param run returns the exit code; an error of that class is the user's, any other is the program's own
+ * @param run returns the exit code; an error of one of the classes is the user's, any other is the program's own
  */
-export async function runProgram(run: () => Promise<number>, Explained: Explained): Promise<void> {
+export async function runProgram(run: () => Promise<number>, ...explained: Explained[]): Promise<void> {
   // Set rather than called: what is still being written to a pipe must arrive.
   process.exitCode = await run().catch((error: unknown) => {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.held : EXIT.usage;
-    console.error(error instanceof Explained ? error.message : error);
-    return error instanceof Explained ? EXIT.usage : EXIT.crash;
+    const isExplained = explained.some((one) => error instanceof one);
+    console.error(isExplained ? (error as Error).message : error);
+    return isExplained ? EXIT.usage : EXIT.crash;
   });
 }

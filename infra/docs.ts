@@ -55,7 +55,8 @@ const LEFT_OUT = new Map(
 /** Describes where a deployed canary gets a variable; empty where the stack itself sets it. */
 function deployedBy(name: string): string {
   const setting = SETTINGS.get(name);
-  return SECRET_NAMES.includes(name) ? "secret" : setting ? `\`${setting}\`` : "";
+  const places = [...(setting ? [`\`${setting}\``] : []), ...(SECRET_NAMES.includes(name) ? ["secret"] : [])];
+  return places.join(" or ");
 }
 
 function row(variable: Variable<unknown>, isDeployed: boolean): string {
@@ -157,8 +158,8 @@ Two, by their tables: *seed* (May 2026) and *today* (November 2026). A simulated
 tables and the behaviour of each, and the drill and the soaks run on both ([evidence.md](evidence.md)). A release in
 between has some of the new tables and columns; what it lacks is left out, as below, but that was not tested.
 
-An installation on PostgreSQL, which hosted ones get by default today, can't be read yet: \`LIBSQL_URL\` takes no
-\`postgres://\`. A SQLite file that was left behind by a migration to it is not the platform's database, and H-02 says so.
+Each of them is read on SQLite (\`LIBSQL_URL\`) and on PostgreSQL (\`DATABASE_URL\`), which hosted installations get by default
+today. A SQLite file that was left behind by a migration is not the platform's database, and H-02 says so.
 
 \`npm run -s canary -- doctor\` says which release an installation is, what it lacks, and what each invariant will be
 ([operations.md](operations.md#canary-doctor)).

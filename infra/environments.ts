@@ -6,6 +6,7 @@ import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { VariableTable } from "../shared/config/variable.ts";
 import { areReadByReaders, docker } from "../shared/sources/docker/docker.ts";
+import { postgres } from "../shared/sources/postgres/postgres.ts";
 import { plural } from "../shared/text.ts";
 import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
@@ -158,6 +159,7 @@ export function parseEnvironment(name: string, input: unknown): EnvironmentSetti
 
 /** @throws ConfigError where a function's variables, or the list of daemons, would be too large */
 function checkSize(name: string, settings: EnvironmentSettings): void {
+  const caBytes = Buffer.byteLength(settings.databaseCa ?? "");
   const daemons = Array.isArray(settings.dockerHosts) ? settings.dockerHosts.length : 0;
   const tokens = Object.keys(settings.readTokens).length;
   const daemonsBytes = Buffer.byteLength(JSON.stringify(longDaemonsOf(name, settings) ?? {}));
@@ -174,7 +176,9 @@ function checkSize(name: string, settings: EnvironmentSettings): void {
               `readTokens: ${plural(tokens, "token")}`,
               `put them into the API's secret, as ${API.readTokens.name}`,
             ]
-          : ["checks, channels and addresses", "name fewer invariants, or shorten the addresses"];
+          : caBytes > MAX_VARIABLES_BYTES / 2
+            ? ["databaseCa: the CA and the rest", `put it into the secret, as ${postgres.variables.ca.name}`]
+            : ["checks, channels and addresses", "name fewer invariants, or shorten the addresses"];
       return `${name}.${field} make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: ${fix}`;
     }),
   ].filter((line) => line !== null);

@@ -4,8 +4,9 @@ import { INVARIANTS } from "../shared/invariants/index.ts";
 import { offWithOf } from "../shared/invariants/invariant.ts";
 import { SOURCES } from "../shared/sources/index.ts";
 import type { SourceSpec } from "../shared/sources/source.ts";
-import { lookedFor, type SqlFactName } from "../shared/sources/sqlite/looked-for.ts";
-import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
+import { lookedFor } from "../shared/sources/sql/looked-for.ts";
+import { SQL_FACTS, type SqlFactName } from "../shared/sources/sql/reader.ts";
+import { SQLITE } from "../shared/sources/sqlite/dialect.ts";
 
 /** What is read for the facts that are not in the database. One that is not here is named by its source. */
 const ELSEWHERE: Readonly<Partial<Record<FactName, readonly string[]>>> = {
@@ -22,7 +23,7 @@ const ELSEWHERE: Readonly<Partial<Record<FactName, readonly string[]>>> = {
 };
 
 const isOfDatabase = (fact: FactName): fact is SqlFactName =>
-  (sqlite.gives as readonly FactName[]).includes(fact);
+  (SQL_FACTS as readonly FactName[]).includes(fact);
 
 const code = (table: string, column: string | null) =>
   column === null ? `\`${table}\`` : `\`${table}.${column}\``;
@@ -34,7 +35,7 @@ function neededFor(fact: FactName): readonly string[] {
       ELSEWHERE[fact] ??
       (SOURCES as readonly SourceSpec[]).flatMap(({ name, gives }) => (gives.includes(fact) ? [name] : []))
     );
-  const needed = lookedFor(fact).filter(({ isNeeded }) => isNeeded);
+  const needed = lookedFor(fact, SQLITE).filter(({ isNeeded }) => isNeeded);
   const withColumn = new Set(needed.flatMap(({ table, column }) => (column === null ? [] : [table])));
   return needed
     .filter(({ table, column }) => column !== null || !withColumn.has(table))
@@ -59,7 +60,7 @@ export function needsTable(): string {
 
 /** What the facts look for and go without, as the docs name it. A table that may be missing stands for its columns. */
 function goneWithout(fact: SqlFactName): string[] {
-  const places = lookedFor(fact).filter(({ isNeeded }) => !isNeeded);
+  const places = lookedFor(fact, SQLITE).filter(({ isNeeded }) => !isNeeded);
   const tables = new Set(places.flatMap(({ table, column }) => (column === null ? [table] : [])));
   return places
     .filter(({ table, column }) => column === null || !tables.has(table))

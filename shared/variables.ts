@@ -7,7 +7,7 @@ import { CYCLE, STATE } from "./config/cycle.ts";
 import { type Environment, reader } from "./config/reader.ts";
 import type { VariableTable } from "./config/variable.ts";
 import { docker } from "./sources/docker/docker.ts";
-import { SOURCES } from "./sources/index.ts";
+import { checkSources, SOURCES } from "./sources/index.ts";
 
 const variablesOf = (tables: readonly VariableTable[]) => tables.flatMap((table) => Object.values(table));
 const tablesOf = (parts: readonly { readonly variables: VariableTable }[]) =>
@@ -49,6 +49,7 @@ export function loadConfig(env: Environment) {
     /** Every secret in the other values: it must not be printed. */
     secrets: read.secrets,
   };
+  checkSources(config.sources, read.problem);
   read.end();
   return config;
 }

@@ -117,11 +117,11 @@ export const exampleFault: Fault = {
     edited("shared/facts/facts.ts", ["after", "  roster: Roster;", "  exampleFact: number;"]),
     edited("shared/facts/trust.ts", ["after", "export const DATABASE_FACTS = [", '  "exampleFact",']),
     made(
-      "shared/sources/sqlite/facts/<fact>.ts",
-      "shared/sources/sqlite/facts/example-fact.ts",
+      "shared/sources/sql/facts/<fact>.ts",
+      "shared/sources/sql/facts/example-fact.ts",
       `import type { Facts } from "../../../facts/facts.ts";
 import { needsExecutions, type SqlFact } from "../fact.ts";
-import { rowsOf } from "../packing.ts";
+import { rowsOf } from "../rows.ts";
 
 export const exampleFact: SqlFact<Facts["exampleFact"]> = {
   missing: needsExecutions,
@@ -131,7 +131,7 @@ export const exampleFact: SqlFact<Facts["exampleFact"]> = {
 `,
     ),
     edited(
-      "shared/sources/sqlite/sqlite.ts",
+      "shared/sources/sql/reader.ts",
       ["before", "const FACTS = {", 'import { exampleFact } from "./facts/example-fact.ts";'],
       ["after", "const FACTS = {", " exampleFact,"],
     ),

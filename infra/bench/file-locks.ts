@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 import { withDeadline } from "../../shared/deadline.ts";
 import { describeError } from "../../shared/errors.ts";
 import type { FactName, Since } from "../../shared/facts/facts.ts";
+import { SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
-import { sqlite, sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
 import { locksOn } from "../local/file-locks.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import { openDatabaseFile } from "../platform/file-client.ts";
@@ -52,8 +52,8 @@ function describeCommits(what: string, commitsMs: readonly number[]): string {
 
 /** What came of the reads of one file. */
 function readerOf(path: string) {
-  const read = sqliteReader(openDatabase(`file:${path}`));
-  const wanted: ReadonlySet<FactName> = new Set(sqlite.gives);
+  const read = sqlReader("sqlite", openDatabase(`file:${path}`));
+  const wanted: ReadonlySet<FactName> = new Set(SQL_FACTS);
   const tookMs: number[] = [];
   const failures: Record<string, number> = {};
   let since: Since = { ended: null };

@@ -4,6 +4,8 @@ import type { CommandContext } from "../../shared/cli/command.ts";
 import { progressOn } from "../../shared/cli/progress.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { plainJson } from "../../shared/text.ts";
+import { databaseOption } from "../local/database-option.ts";
+import type { Backend } from "../platform/file-client.ts";
 import type { Release } from "../platform/releases.ts";
 import type { Call } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
@@ -13,6 +15,7 @@ interface Options {
   yes?: boolean;
   image?: string;
   release?: Release;
+  database?: Backend;
   json?: boolean;
 }
 
@@ -50,13 +53,13 @@ export type Connect = (environment: string) => Call | null;
 /** Opens the environment that --env names. Ends with a usage error where the options are not enough for it. */
 async function openEnvironment(
   env: string | undefined,
-  { yes, image, release }: Options,
+  { yes, image, release, database }: Options,
   command: Command,
   connect: Connect,
 ): Promise<DrilledEnvironment> {
   if (env === undefined) {
     const { openLocal } = await import("./local.ts");
-    return openLocal({ ...loadLocal([]), ...(release && { release }) });
+    return openLocal({ ...loadLocal([]), ...(release && { release }), ...(database && { database }) });
   }
   const { findEnvironment } = await import("../environments.ts");
   const settings = findEnvironment(env);
@@ -83,8 +86,10 @@ async function drill(
   const env = nameOf();
   if (env === undefined && (yes || image !== undefined))
     command.error("--yes and --image are of a deployed environment: name it with --env");
-  if (env !== undefined && release !== undefined)
-    command.error("--release is of the platform that is simulated here: leave it or --env out");
+  const simulated =
+    release !== undefined ? "--release" : options.database !== undefined ? "--database" : null;
+  if (env !== undefined && simulated !== null)
+    command.error(`${simulated} is of the platform that is simulated here: leave it or --env out`);
   // Loaded only for a drill, so that the help stays fast.
   const [{ DRILLED }, { exitCodeOf, faultsOf, runDrill }, { renderProof, renderSummary }, { invariantIds }] =
     await Promise.all([
@@ -152,6 +157,7 @@ export function addDrillCommand(canary: Command, context: CommandContext, connec
         "today",
       ]),
     )
+    .addOption(databaseOption("without --env: "))
     .option("--json", "the proofs and nothing else")
     .action((options: Options, command: Command) => drill(context, options, command, connect));
 }

@@ -3,6 +3,7 @@ import { sendRequest } from "../../shared/cli/http-request.ts";
 import { CHECKS } from "../../shared/config/checks.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { startEnvironment } from "../local/environment.ts";
+import type { Backend } from "../platform/file-client.ts";
 import type { Release } from "../platform/releases.ts";
 import { canaryApi } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
@@ -14,6 +15,8 @@ export interface LocalDrillOptions {
   readonly confirmAfterMs?: number;
   /** The release that the platform simulates. Default: today. */
   readonly release?: Release;
+  /** Where the platform keeps its rows. Default: SQLite. */
+  readonly database?: Backend;
 }
 
 /** @throws LocalError where the machine is in the way */
@@ -27,7 +30,7 @@ export async function openLocal(options: LocalDrillOptions): Promise<DrilledEnvi
   });
   const { url, token, target, close } = environment;
   return {
-    name: `an embedded environment (release ${options.release ?? "today"})`,
+    name: `an embedded environment (release ${options.release ?? "today"}, ${environment.databases.engine})`,
     isAlone: true,
     off: environment.canary.checks.off,
     api: canaryApi((path, message) =>

@@ -1,4 +1,5 @@
 /** Writes and reads a test agent's rows: its runs, and its row on the roster. */
+import { WORDS } from "../platform/backends.ts";
 import { timestamp } from "../platform/clock.ts";
 import type { PlatformDatabase, Statement } from "../platform/database.ts";
 import type { ExecutionStatus } from "../platform/journal.ts";
@@ -45,14 +46,17 @@ export async function insertion(
   table: string,
   values: Readonly<Record<string, string | number | null>>,
 ): Promise<Statement> {
-  const columns = await database.read(`PRAGMA table_info(${table})`);
+  const { columnsOf, blankOf } = WORDS[database.backend];
+  const columns = await database.read(columnsOf(table));
   const exists = (name: string) => columns.some((column) => column.name === name);
   const known = Object.entries(values).filter(([name]) => exists(name));
   const others = columns
     .filter((c) => c.notnull === 1 && c.dflt_value === null && c.pk === 0 && !((c.name as string) in values))
-    .map(({ name }) => `"${name}"`);
-  const names = [...known.map(([name]) => name), ...others];
-  const copied = others.map((name) => `COALESCE((SELECT ${name} FROM ${table} LIMIT 1), '')`);
+    .map(({ name, type }) => ({ name: `"${name}"`, blank: blankOf(String(type)) }));
+  const names = [...known.map(([name]) => name), ...others.map(({ name }) => name)];
+  const copied = others.map(
+    ({ name, blank }) => `COALESCE((SELECT ${name} FROM ${table} LIMIT 1), ${blank})`,
+  );
   return {
     sql: `INSERT INTO ${table} (${names.join(", ")}) VALUES (${[...known.map(() => "?"), ...copied].join(", ")})`,
     args: known.map(([, value]) => value),

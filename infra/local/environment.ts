@@ -8,12 +8,14 @@ import type { Target } from "../faults/target.ts";
 import { scaledClock } from "../platform/clock.ts";
 import type { AgentContainers } from "../platform/containers.ts";
 import { messageOf } from "../platform/context.ts";
+import type { Backend } from "../platform/file-client.ts";
 import { localFleet } from "../platform/local-fleet.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import type { Release } from "../platform/releases.ts";
 import { type Breaks, createBreaks, Refused } from "./breaks.ts";
 import { findContainers } from "./containers.ts";
 import { dataFolder } from "./data-folder.ts";
+import type { LocalDatabases } from "./databases.ts";
 import { findDocker, type LocalDocker } from "./docker.ts";
 import type { Elsewhere, OtherPlaces } from "./elsewhere.ts";
 import { LocalError } from "./local-error.ts";
@@ -36,6 +38,8 @@ export interface LocalOptions {
   readonly publicBadge?: boolean;
   /** The variables of alerts, and of which invariants run. */
   readonly variables: Readonly<Record<string, string>>;
+  /** Where the platform keeps its rows. Default: SQLite. */
+  readonly database?: Backend;
   /** Left out: the canary's default. */
   readonly confirmAfterMs?: number;
   /** The release that the platform simulates. Default: today. */
@@ -62,9 +66,11 @@ export interface LocalEnvironment {
   /** The platform, for faults. */
   readonly target: Target;
   readonly breaks: Breaks;
+  readonly databases: LocalDatabases;
   /** Where the canary reads. */
   readonly sources: {
-    readonly databaseUrl: string;
+    /** The variables that name the database. */
+    readonly database: Readonly<Record<string, string>>;
     readonly redis: { readonly url: string; readonly token: string };
     readonly queueCounts: { readonly url: string; readonly token: string };
   };
@@ -82,6 +88,9 @@ export interface LocalEnvironment {
   readonly parts: readonly (readonly [string, string])[];
   close(): Promise<void>;
 }
+
+const describeDatabase = ({ engine, address }: LocalDatabases): string =>
+  address.startsWith("file:") ? address : `${engine} at ${address}`;
 
 function describeChannels(channels: readonly string[]): string {
   if (channels.length === 0) return `no channel (set ${CHANNEL_VARIABLES})`;
@@ -120,7 +129,7 @@ async function startFleet(
   onClose: OnClose,
 ): Promise<Pick<LocalEnvironment, "platform" | "containers"> & { agents: string }> {
   const { fleetContainers = true, release = "today", isLively = false } = options;
-  const database = await openDatabase(release);
+  const database = await openDatabase();
   const containers = await findContainers(docker, onClose, onceGone(options));
   const hasContainers = fleetContainers && "create" in containers;
   const platform = await startPlatform({
@@ -172,7 +181,9 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
       throw new LocalError(`could not be ended: ${failures.map(messageOf).join("; ")}`);
   };
   try {
-    const servers = await startServers(await dataFolder(options.dataFolder, onClose), onClose);
+    const { database: backend = "sqlite", release = "today" } = options;
+    const folder = await dataFolder(options.dataFolder, onClose);
+    const servers = await startServers({ backend, release, folder }, onClose);
     const docker = await findDocker(options.dockerHost, options.dockerCertPath);
     let breaks: Breaks | undefined;
     const served = await serveCanary(options, servers, docker, () => startedOr(breaks), onClose);
@@ -182,17 +193,18 @@ export async function startEnvironment(options: LocalOptions): Promise<LocalEnvi
     const { runCycle, canary } = served;
     breaks = createBreaks({ target, off: canary.checks.off, judge: judgeWith(runCycle) });
     onClose(breaks.close);
-    const { redis, dynamo, cachedCounts, sources } = servers;
+    const { redis, dynamo, cachedCounts, databases, sources } = servers;
     return {
       ...served,
       ...started,
       target,
       breaks,
+      databases,
       sources,
       cachedCounts,
       docker,
       parts: [
-        ["platform", `${agents}, ${PLATFORM_SCALE} times as fast, ${sources.databaseUrl}`],
+        ["platform", `${agents}, ${PLATFORM_SCALE} times as fast, ${describeDatabase(databases)}`],
         ["redis", `${redis.engine}, behind the REST protocol at ${sources.redis.url}`],
         ["state", `dynalite at ${dynamo.endpoint}`],
         ["alerts", describeChannels(Object.keys(canary.alerts.senders))],

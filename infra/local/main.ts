@@ -9,6 +9,8 @@ import { ConfigError } from "../../shared/config/reader.ts";
 import { shellWord } from "../../shared/shell.ts";
 import { DAY_MS, parseDuration, SECOND_MS } from "../../shared/time.ts";
 import { PASSED_ON } from "../../shared/variables.ts";
+import type { Backend } from "../platform/file-client.ts";
+import { databaseOption } from "./database-option.ts";
 import { startEnvironment } from "./environment.ts";
 import { LocalError } from "./local-error.ts";
 
@@ -31,13 +33,15 @@ const {
   every = DEFAULT_EVERY_SECONDS,
   port,
   data,
+  database,
 } = new Command("npm start --")
   .description("Run the canary on an embedded environment: nothing but this machine is needed")
   .option("--every <time>", "time between cycles, from 1s to 24h (default: 5m)", parseSeconds)
   .option("--port <port>", "port of the API on 127.0.0.1", parsePort, DEFAULT_PORT)
   .option("--data <folder>", "where to make the platform's database (default: a temporary folder)")
+  .addOption(databaseOption().default("sqlite"))
   .parse()
-  .opts<{ every?: number; port: number; data?: string }>();
+  .opts<{ every?: number; port: number; data?: string; database: Backend }>();
 
 const stopping = new AbortController();
 const stopped = new Promise<void>((resolve) => {
@@ -49,10 +53,13 @@ const stopped = new Promise<void>((resolve) => {
 });
 
 try {
+  if (data !== undefined && database === "postgres")
+    throw new LocalError("--data is for a SQLite file: PostgreSQL keeps its files in a temporary folder");
   const environment = await startEnvironment({
     ...loadLocal(PASSED_ON),
     port,
     dataFolder: data,
+    database,
     isLively: true,
     printMessage: console.log,
   });

@@ -63,7 +63,7 @@ export async function serveCanary(
     CANARY_STATUS_URL: url,
     // That there is no Docker daemon is said at the start: three cycles later it would be no news.
     ...("absent" in docker && { ALERT_BLIND_CYCLES: BLIND_CYCLES_WITHOUT_DOCKER }),
-    LIBSQL_URL: sources.databaseUrl,
+    ...sources.database,
     UPSTASH_REDIS_REST_URL: sources.redis.url,
     UPSTASH_REDIS_REST_TOKEN: sources.redis.token,
     QUEUE_COUNTS_URL: sources.queueCounts.url,

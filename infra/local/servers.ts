@@ -1,11 +1,8 @@
-/** What the canary reads, and where it keeps its state: everything but the database, which is opened later. */
+/** What the canary reads, and where it keeps its state. */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { openPlatformDatabase } from "../platform/database.ts";
 import type { SqlClient } from "../platform/file-client.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
-import type { Release } from "../platform/releases.ts";
-import { createSchema } from "../platform/schema.ts";
+import { openDatabases } from "./databases.ts";
 import { startDynamo } from "./dynamodb.ts";
 import { elsewhere } from "./elsewhere.ts";
 import type { OnClose } from "./on-close.ts";
@@ -17,7 +14,8 @@ import { serve } from "./serve.ts";
 export const newToken = (): string => randomBytes(24).toString("base64url");
 
 /** Starts what the canary reads and where it keeps its state. The database is opened later, by `openDatabase`. */
-export async function startServers(folder: string, onClose: OnClose) {
+export async function startServers(place: Parameters<typeof openDatabases>[0], onClose: OnClose) {
+  const databases = await openDatabases(place, onClose);
   const redis = await startRedis();
   onClose(redis.close);
   const restToken = newToken();
@@ -34,22 +32,21 @@ export async function startServers(folder: string, onClose: OnClose) {
     0,
   );
   onClose(accessor.close);
-  const databaseUrl = `file:${join(folder, "trinity.db")}`;
   return {
     redis,
     dynamo,
     cachedCounts,
-    elsewhere: elsewhere(folder, { databaseUrl, redis, redisToken: restToken }, onClose),
+    databases,
+    elsewhere: elsewhere({ databases, redis, redisToken: restToken }, onClose),
     sources: {
-      databaseUrl,
+      database: databases.platform.variables,
       redis: { url: rest.url, token: restToken },
       queueCounts: { url: accessor.url, token: queueToken },
     },
     /** Makes the platform's database. From then on the accessor counts in it. */
-    async openDatabase(release: Release): Promise<SqlClient> {
-      const opened = await openPlatformDatabase(databaseUrl);
+    async openDatabase(): Promise<SqlClient> {
+      const opened = await databases.open();
       onClose(async () => opened.close());
-      await createSchema(opened, release);
       database = opened;
       return opened;
     },

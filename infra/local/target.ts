@@ -1,20 +1,27 @@
 /** The embedded platform as faults see it. */
 import { Redis } from "@upstash/redis";
 import { controlsOf, NO_JOURNAL, type Target } from "../faults/target.ts";
-import { openPlatformDatabase, platformDatabase } from "../platform/database.ts";
+import { platformDatabase } from "../platform/database.ts";
 import type { LocalEnvironment } from "./environment.ts";
 import type { OnClose } from "./on-close.ts";
 
 type Parts = Pick<
   LocalEnvironment,
-  "sources" | "platform" | "cachedCounts" | "containers" | "docker" | "pointCanaryTo" | "leaveDatabaseBehind"
+  | "databases"
+  | "sources"
+  | "platform"
+  | "cachedCounts"
+  | "containers"
+  | "docker"
+  | "pointCanaryTo"
+  | "leaveDatabaseBehind"
 >;
 
 /** Opens what faults need of the environment. @param onClose gets the function that ends it */
 export async function openTarget(environment: Parts, onClose: OnClose): Promise<Target> {
-  const { sources, platform, cachedCounts, containers, docker } = environment;
+  const { databases, sources, platform, cachedCounts, containers, docker } = environment;
   // A second client: the platform's own transactions must not contain a fault.
-  const client = await openPlatformDatabase(sources.databaseUrl);
+  const client = await databases.another();
   onClose(async () => client.close());
   const hasContainers = "docker" in docker && "create" in containers;
   return {

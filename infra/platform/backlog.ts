@@ -1,4 +1,5 @@
-/** The backlog of an agent in SQLite: its queued rows. */
+/** The backlog of an agent: its queued rows. */
+import { WORDS } from "./backends.ts";
 import { instantOf, timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import type { SqlResult } from "./file-client.ts";
@@ -30,7 +31,7 @@ export async function enqueueRow(
       {
         sql: `UPDATE schedule_executions SET status = 'queued', queued_at = ?, backlog_metadata = ?
               ${conversation.length > 0 ? ", conversation_key = ?" : ""} WHERE id = ? AND status = 'running' AND (SELECT COUNT(*) FROM schedule_executions
-                INDEXED BY idx_executions_queued WHERE agent_name = ? AND status = 'queued') < ?`,
+                ${WORDS[database.backend].by("idx_executions_queued")} WHERE agent_name = ? AND status = 'queued') < ?`,
         args: [timestamp(queuedAtMs), JSON.stringify(task), ...conversation, id, agent, maxQueued],
       },
       {
@@ -51,7 +52,7 @@ export async function enqueueRow(
 /** Reads the oldest queued row. */
 export async function oldestQueued({ database }: PlatformContext, agent: string): Promise<Claim | null> {
   const [row] = await database.read(
-    `SELECT id, started_at, queued_at, backlog_metadata FROM schedule_executions INDEXED BY idx_executions_queued
+    `SELECT id, started_at, queued_at, backlog_metadata FROM schedule_executions ${WORDS[database.backend].by("idx_executions_queued")}
      WHERE agent_name = ? AND status = 'queued' ORDER BY queued_at LIMIT 1`,
     [agent],
   );
@@ -109,14 +110,14 @@ export async function putBack(
 /** Fails the rows of all agents that are queued for over 24 h. */
 export async function failOverdue({ database, clock }: PlatformContext): Promise<void> {
   const now = clock.now();
+  const { instantMs, by } = WORDS[database.backend];
   await database.write(
     [
       {
-        // julianday reads every form of a timestamp, and gives NULL for anything else.
-        sql: `UPDATE schedule_executions INDEXED BY idx_executions_status
+        sql: `UPDATE schedule_executions ${by("idx_executions_status")}
               SET status = 'failed', completed_at = ?, error = 'queued for over 24 h' WHERE status = 'queued'
-              AND julianday(COALESCE(queued_at, started_at)) < julianday(?) RETURNING id, agent_name`,
-        args: [timestamp(now), timestamp(now - MAX_QUEUED_SECONDS * 1000)],
+              AND ${instantMs("COALESCE(queued_at, started_at)")} < ? RETURNING id, agent_name`,
+        args: [timestamp(now), now - MAX_QUEUED_SECONDS * 1000],
       },
     ],
     ([answer]) =>
@@ -133,7 +134,8 @@ export async function failOverdue({ database, clock }: PlatformContext): Promise
 /** Gives the agents that have queued rows. */
 export async function agentsWithBacklog({ database }: PlatformContext): Promise<string[]> {
   const rows = await database.read(
-    "SELECT agent_name FROM schedule_executions INDEXED BY idx_executions_queued WHERE status = 'queued' GROUP BY agent_name",
+    `SELECT agent_name FROM schedule_executions ${WORDS[database.backend].by("idx_executions_queued")}
+     WHERE status = 'queued' GROUP BY agent_name`,
   );
   return rows.map(({ agent_name }) => String(agent_name));
 }

@@ -1,8 +1,9 @@
 /** One database for many writers: writes that arrive together share a transaction, and a locked database is tried again. */
 import { setTimeout as wait } from "node:timers/promises";
 import { createClient, type InValue, LibsqlError } from "@libsql/client/http";
-import { openDatabaseFile, type SqlClient, type SqlResult } from "./file-client.ts";
+import { type Backend, openDatabaseFile, type SqlClient, type SqlResult } from "./file-client.ts";
 import { type Change, type Journal, steadyNow } from "./journal.ts";
+import { isConflict, openPostgres } from "./postgres-client.ts";
 
 export interface Statement {
   readonly sql: string;
@@ -10,6 +11,7 @@ export interface Statement {
 }
 
 export interface PlatformDatabase<C = Change> {
+  readonly backend: Backend;
   read(sql: string, args?: readonly InValue[]): Promise<SqlResult["rows"]>;
   /**
    * Runs the statements: all take effect, or none.
@@ -37,9 +39,10 @@ const BUSY_TIMEOUT_MS = 50;
 
 /**
  * Opens the platform's database for its writers.
- * @param url `file:` and a path, or a libsql server
+ * @param url `file:` and a path, a libsql server, or `postgres://` with the password
  */
 export async function openPlatformDatabase(url: string): Promise<SqlClient> {
+  if (/^postgres(ql)?:/.test(url)) return openPostgres(url);
   if (!url.startsWith("file:")) return createClient({ url });
   const client = openDatabaseFile(url, BUSY_TIMEOUT_MS);
   await client.execute("PRAGMA journal_mode = WAL");
@@ -51,6 +54,7 @@ export async function openPlatformDatabase(url: string): Promise<SqlClient> {
 const [SQLITE_BUSY, SQLITE_LOCKED] = [5, 6];
 
 function isBusy(error: unknown): boolean {
+  if (isConflict(error)) return true;
   if (error instanceof LibsqlError) return /^SQLITE_(BUSY|LOCKED)/.test(error.code);
   // The low byte of SQLite's code is its primary code.
   const primary = Number((error as { errcode?: number }).errcode) & 0xff;
@@ -120,6 +124,7 @@ export function platformDatabase<C = Change>(client: SqlClient, journal: Journal
   }
 
   return {
+    backend: client.backend ?? "sqlite",
     read: async (sql, args = []) => (await retried(() => client.execute({ sql, args: [...args] }))).rows,
     write: (statements, changes) =>
       new Promise((resolve, reject) => {

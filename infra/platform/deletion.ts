@@ -1,4 +1,5 @@
 /** How an agent's rows go: marked as deleted and purged later on newer releases, removed at once on older ones. */
+import { WORDS } from "./backends.ts";
 import { timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import type { Statement } from "./database.ts";
@@ -7,15 +8,16 @@ import type { Change } from "./journal.ts";
 import { BELONGINGS, hasTable } from "./schema.ts";
 
 /** Cancels the agent's live rows, and gives up its retries that wait. Its ended rows are kept, whatever happens to it. */
-function endRowsOf(name: string, atMs: number): Statement[] {
+function endRowsOf(database: PlatformContext["database"], name: string, atMs: number): Statement[] {
+  const { by } = WORDS[database.backend];
   return [
     {
-      sql: `UPDATE schedule_executions INDEXED BY idx_executions_status SET status = 'cancelled', completed_at = ?
+      sql: `UPDATE schedule_executions ${by("idx_executions_status")} SET status = 'cancelled', completed_at = ?
             WHERE agent_name = ? AND status IN ('queued', 'running') RETURNING id`,
       args: [timestamp(atMs), name],
     },
     {
-      sql: `UPDATE schedule_executions INDEXED BY idx_executions_retry SET retry_scheduled_at = NULL
+      sql: `UPDATE schedule_executions ${by("idx_executions_retry")} SET retry_scheduled_at = NULL
             WHERE agent_name = ? AND status = 'pending_retry' AND retry_scheduled_at IS NOT NULL RETURNING id`,
       args: [name],
     },
@@ -52,7 +54,7 @@ export async function markDeleted({ database, clock }: PlatformContext, name: st
     args: [timestamp(atMs), name],
   });
   const answers = await database.write(
-    [...endRowsOf(name, atMs), mark("agent_schedules"), mark("agent_ownership")],
+    [...endRowsOf(database, name, atMs), mark("agent_schedules"), mark("agent_ownership")],
     (own) => [
       ...endedChanges(name, atMs, own),
       ...(own.at(-1)!.rowsAffected > 0 ? [{ what: "agent deleted softly" as const, agent: name }] : []),
@@ -71,7 +73,7 @@ export async function removeRows(
   const tables = leavesRows ? [] : BELONGINGS.filter((table) => hasTable(traits.release, table));
   const answers = await database.write(
     [
-      ...endRowsOf(name, atMs),
+      ...endRowsOf(database, name, atMs),
       ...tables.map((table) => ({ sql: `DELETE FROM ${table} WHERE agent_name = ?`, args: [name] })),
       { sql: "DELETE FROM agent_ownership WHERE agent_name = ?", args: [name] },
     ],

@@ -1,6 +1,7 @@
 /** The writes to an execution's row. Each says in its WHERE from which states its move is legal. */
 import { randomUUID } from "node:crypto";
 import type { InValue } from "@libsql/client/http";
+import { WORDS } from "./backends.ts";
 import { naiveTimestamp, timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import type { Change, ExecutionStatus, TriggeredBy } from "./journal.ts";
@@ -115,14 +116,14 @@ export function endRow(
   error: string | null = null,
 ): Promise<boolean> {
   const completedAtMs = context.clock.now();
-  const now = timestamp(completedAtMs);
+  const { instantMs } = WORDS[context.database.backend];
   const from = status === "success" ? "('running', 'failed', 'skipped')" : "('running')";
   return writeRow(
     context,
     `UPDATE schedule_executions SET status = ?, completed_at = ?, error = ?,
-     duration_ms = CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER)
+     duration_ms = CAST(round(? - ${instantMs("started_at")}) AS INTEGER)
      WHERE id = ? AND status IN ${from}`,
-    [status, now, error, now, execution.id],
+    [status, timestamp(completedAtMs), error, completedAtMs, execution.id],
     row(execution, status, { completedAtMs }),
   );
 }

@@ -12,8 +12,13 @@ export interface SqlResult {
   readonly rowsAffected: number;
 }
 
+/** The database management system behind a client. */
+export type Backend = "sqlite" | "postgres";
+
 /** The client of a platform's database. libsql's client over HTTP satisfies it too. */
 export interface SqlClient {
+  /** Left out: SQLite. */
+  readonly backend?: Backend;
   execute(statement: InStatement): Promise<SqlResult>;
   /** Runs the statements in one transaction: all take effect, or none. */
   batch(statements: InStatement[], mode: "read" | "write"): Promise<SqlResult[]>;

@@ -1,5 +1,6 @@
 /** The rows of pull agents: a worker claims a queued one under a lease, renews the lease, and ends the row. */
 import { randomUUID } from "node:crypto";
+import { WORDS } from "./backends.ts";
 import { timestamp } from "./clock.ts";
 import type { PlatformContext } from "./context.ts";
 import { writeRow } from "./execution-rows.ts";
@@ -37,7 +38,7 @@ export async function claimRow(
       {
         sql: `UPDATE schedule_executions SET status = 'running', started_at = ?, claude_session_id = NULL,
               lease_expires_at = ?, claim_token = ? WHERE status = 'queued' AND id = (SELECT id FROM schedule_executions q
-                INDEXED BY idx_executions_queued WHERE agent_name = ? AND status = 'queued' AND NOT EXISTS (
+                ${WORDS[context.database.backend].by("idx_executions_queued")} WHERE agent_name = ? AND status = 'queued' AND NOT EXISTS (
                   SELECT 1 FROM schedule_executions r WHERE r.agent_name = q.agent_name AND r.status = 'running'
                   AND r.conversation_key = q.conversation_key) ORDER BY queued_at LIMIT 1)
               RETURNING id, backlog_metadata, redelivery_count`,
@@ -88,14 +89,14 @@ export function endLeased(
   error: string | null,
 ): Promise<boolean> {
   const completedAtMs = context.clock.now();
-  const now = timestamp(completedAtMs);
+  const { instantMs } = WORDS[context.database.backend];
   const of = { agent, executionId: id };
   return writeRow(
     context,
     `UPDATE schedule_executions SET status = ?, completed_at = ?, error = ?, claude_session_id = ?,
-     duration_ms = CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER)
+     duration_ms = CAST(round(? - ${instantMs("started_at")}) AS INTEGER)
      WHERE id = ? AND status = 'running' AND claim_token = ?`,
-    [status, now, error, randomUUID(), now, id, token],
+    [status, timestamp(completedAtMs), error, randomUUID(), completedAtMs, id, token],
     { what: "row", ...of, status, completedAtMs },
     { what: "session", ...of },
   );
@@ -104,23 +105,22 @@ export function endLeased(
 /** Queues rows again whose lease has run out, under the same id; fails those that were queued again three times. */
 export async function reapLeases({ database, clock }: PlatformContext): Promise<void> {
   const nowMs = clock.now();
-  const [now, ranOut] = [
-    timestamp(nowMs),
-    "status = 'running' AND julianday(lease_expires_at) < julianday(?)",
-  ];
-  const from = "schedule_executions INDEXED BY idx_executions_status";
+  const now = timestamp(nowMs);
+  const { instantMs, by } = WORDS[database.backend];
+  const ranOut = `status = 'running' AND ${instantMs("lease_expires_at")} < ?`;
+  const from = `schedule_executions ${by("idx_executions_status")}`;
   await database.write(
     [
       {
         sql: `UPDATE ${from} SET status = 'failed', completed_at = ?, error = 'its workers were lost'
               WHERE ${ranOut} AND redelivery_count >= ${MOST_REDELIVERIES} RETURNING id, agent_name`,
-        args: [now, now],
+        args: [now, nowMs],
       },
       {
         sql: `UPDATE ${from} SET status = 'queued', started_at = ?, queued_at = ?, lease_expires_at = NULL,
               claim_token = NULL, redelivery_count = redelivery_count + 1
               WHERE ${ranOut} RETURNING id, agent_name`,
-        args: [now, now, now],
+        args: [now, now, nowMs],
       },
     ],
     ([failed, queued]) => {

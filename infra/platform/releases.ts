@@ -29,7 +29,7 @@ export const TRAITS: Readonly<Record<Release, Traits>> = {
     deletesSoftly: false,
     hasCeiling: false,
     hasPullAgents: false,
-    isActive: "1",
+    isActive: "TRUE",
   },
   today: {
     release: "today",

@@ -18,7 +18,7 @@ async function scheduleRetry(
   { id: executionId, agent, task }: PlatformExecution,
 ): Promise<{ scheduleId: string; attempt: number } | null> {
   const atMs = clock.now() + task.retryAfterMs / clock.scale;
-  const hasFailed = bugs.retriesAnyStatus ? "1" : "status = 'failed'";
+  const hasFailed = bugs.retriesAnyStatus ? "TRUE" : "status = 'failed'";
   const [answer] = await database.write(
     [
       {

@@ -1,4 +1,5 @@
 /** The tables, columns and indexes of each release that the canary knows. */
+import { WORDS } from "./backends.ts";
 import type { SqlClient } from "./file-client.ts";
 import { DEFAULT_MAX_PARALLEL_TASKS, EXECUTIONS, ROSTER, ROSTER_TIMEOUT_SECONDS, SETTINGS } from "./names.ts";
 import type { Release } from "./releases.ts";
@@ -10,11 +11,18 @@ interface Table {
   readonly today?: readonly string[];
 }
 
+const ROW_NUMBER = "id INTEGER PRIMARY KEY";
+/** The tables that one backend has beside the platform's own. */
+const MORE_TABLES = {
+  sqlite: [],
+  postgres: ["CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"],
+} as const;
+
 const TABLES: readonly Table[] = [
   {
     name: ROSTER,
     seed: [
-      "id INTEGER PRIMARY KEY AUTOINCREMENT",
+      ROW_NUMBER,
       "agent_name TEXT UNIQUE NOT NULL",
       "is_system INTEGER DEFAULT 0",
       `max_parallel_tasks INTEGER DEFAULT ${DEFAULT_MAX_PARALLEL_TASKS}`,
@@ -72,7 +80,7 @@ const TABLES: readonly Table[] = [
   },
   {
     name: "agent_sharing",
-    seed: ["id INTEGER PRIMARY KEY AUTOINCREMENT", "agent_name TEXT NOT NULL", "shared_with TEXT"],
+    seed: [ROW_NUMBER, "agent_name TEXT NOT NULL", "shared_with TEXT"],
   },
   {
     name: "chat_sessions",
@@ -80,7 +88,7 @@ const TABLES: readonly Table[] = [
   },
   {
     name: "agent_skills",
-    seed: ["id INTEGER PRIMARY KEY AUTOINCREMENT", "agent_name TEXT NOT NULL", "skill TEXT"],
+    seed: [ROW_NUMBER, "agent_name TEXT NOT NULL", "skill TEXT"],
   },
   {
     name: "agent_tags",
@@ -144,8 +152,13 @@ export const hasTable = (release: Release, name: string): boolean =>
  * @throws where one of them exists
  */
 export async function createSchema(database: SqlClient, release: Release = "today"): Promise<void> {
+  const { backend = "sqlite" } = database;
   const tables = TABLES.filter(({ name }) => hasTable(release, name)).map(
-    (table) => `CREATE TABLE ${table.name} (${columnsOf(table, release).join(", ")})`,
+    (table) =>
+      `CREATE TABLE ${table.name} (${columnsOf(table, release).join(", ").replace(ROW_NUMBER, `${ROW_NUMBER} ${WORDS[backend].numbered}`)})`,
   );
-  await database.batch([...tables, ...INDEXES, ...(release === "today" ? [ONE_TURN] : [])], "write");
+  await database.batch(
+    [...tables, ...MORE_TABLES[backend], ...INDEXES, ...(release === "today" ? [ONE_TURN] : [])],
+    "write",
+  );
 }

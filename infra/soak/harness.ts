@@ -1,5 +1,4 @@
 /** The parts of a soak: the simulated platform on real servers, a canary that reads it, and the history. */
-import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import type Docker from "dockerode";
 import type { Sender } from "../../shared/alerts/channels/channel.ts";
@@ -10,6 +9,7 @@ import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import type { Source } from "../../shared/sources/source.ts";
 import { type Controls, controlsOf, type FaultChange, type Target } from "../faults/target.ts";
 import { findContainers } from "../local/containers.ts";
+import { type LocalDatabases, openDatabases } from "../local/databases.ts";
 import type { LocalDocker } from "../local/docker.ts";
 import { type LocalDynamo, startDynamo } from "../local/dynamodb.ts";
 import { elsewhere } from "../local/elsewhere.ts";
@@ -18,13 +18,12 @@ import { redisRestApp } from "../local/redis-rest.ts";
 import { serve } from "../local/serve.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
 import { scaledClock } from "../platform/clock.ts";
-import { openPlatformDatabase, type PlatformDatabase, platformDatabase } from "../platform/database.ts";
-import { openDatabaseFile } from "../platform/file-client.ts";
+import { type PlatformDatabase, platformDatabase } from "../platform/database.ts";
+import type { Backend } from "../platform/file-client.ts";
 import type { Journal } from "../platform/journal.ts";
 import { type Platform, startPlatform } from "../platform/platform.ts";
 import { queueCountsApp } from "../platform/queue-counts.ts";
 import type { Release } from "../platform/releases.ts";
-import { createSchema } from "../platform/schema.ts";
 import { type SoakContainers, soakContainers } from "./containers.ts";
 import { CORRECTIONS, type CorrectionName, type NamesOf } from "./corrections.ts";
 import type { SoakEvent } from "./timeline.ts";
@@ -50,6 +49,8 @@ export interface Harness {
 
 export interface HarnessOptions {
   readonly release: Release;
+  /** Where the platform keeps its rows. Left out: SQLite. */
+  readonly database?: Backend | undefined;
   readonly scale: number;
   /** What the canary's checks know is taken out. Left out: nothing. */
   readonly without?: CorrectionName | undefined;
@@ -76,8 +77,6 @@ export class SoakError extends Error {
 }
 
 const TOKEN = "token-of-the-soak";
-/** While a writer waits for a lock it blocks the process, and with it the holder of the lock: so it waits briefly. */
-const BUSY_TIMEOUT_MS = 20;
 
 /**
  * Opens a canary whose alerts are counted instead of sent.
@@ -180,14 +179,13 @@ async function openContainers(
 /** Starts the platform and opens connections for faults. All of them record into one history. */
 async function openPlatform(
   { release, scale, maxQueued, sweepEveryMs, dispatchMs, docker }: HarnessOptions,
-  { redis, restUrl, databaseUrl }: { redis: LocalRedis; restUrl: string; databaseUrl: string },
+  { redis, restUrl, databases }: { redis: LocalRedis; restUrl: string; databases: LocalDatabases },
   pointing: Pick<Controls, "pointCanaryTo" | "leaveDatabaseBehind">,
   owned: Owned,
 ) {
-  const database = owned(await openPlatformDatabase(databaseUrl));
-  await createSchema(database, release);
-  const another = () => owned(openDatabaseFile(databaseUrl, BUSY_TIMEOUT_MS));
-  const [accessorDatabase, cachedCounts] = [another(), new Map<string, number>()];
+  const database = owned(await databases.open());
+  const another = async () => owned(await databases.another());
+  const [accessorDatabase, cachedCounts] = [await another(), new Map<string, number>()];
   const accessor = owned(
     await serve(
       queueCountsApp(() => accessorDatabase, TOKEN, cachedCounts),
@@ -221,7 +219,7 @@ async function openPlatform(
   owned({ close: platform.stop });
   const client = { url: restUrl, token: TOKEN, automaticDeserialization: false, enableTelemetry: false };
   const target = {
-    database: platformDatabase<FaultChange>(another(), journal),
+    database: platformDatabase<FaultChange>(await another(), journal),
     redis: new Redis(client),
     docker: "daemon" in made ? { daemon: made.daemon, containers: made.ofAnyAgent } : made,
     controls: controlsOf(platform, cachedCounts, { url: accessor.url, token: TOKEN }, pointing),
@@ -238,13 +236,11 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
   const redis = owned(await startRedis());
   const rest = owned(await serve(redisRestApp(redis, TOKEN), 0));
   const dynamo = owned(await startDynamo());
-  const databaseUrl = `file:${join(folder.path, "trinity.db")}`;
-  const places = { redis, restUrl: rest.url, databaseUrl };
-  const { leaveDatabaseBehind, variablesOf } = elsewhere(
-    folder.path,
-    { databaseUrl, redis, redisToken: TOKEN },
-    (end) => void owned({ close: end }),
-  );
+  const onClose = (end: () => Promise<void>) => void owned({ close: end });
+  const { database: backend = "sqlite", release } = options;
+  const databases = await openDatabases({ backend, release, folder: folder.path }, onClose);
+  const places = { redis, restUrl: rest.url, databases };
+  const { leaveDatabaseBehind, variablesOf } = elsewhere({ databases, redis, redisToken: TOKEN }, onClose);
   const pointing: Pointing = { async to() {} };
   const pointCanaryTo: Controls["pointCanaryTo"] = async (place) =>
     pointing.to(place === null ? null : await variablesOf(place));
@@ -255,7 +251,7 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     owned,
   );
   const env = {
-    LIBSQL_URL: databaseUrl,
+    ...databases.platform.variables,
     UPSTASH_REDIS_REST_URL: rest.url,
     UPSTASH_REDIS_REST_TOKEN: TOKEN,
     QUEUE_COUNTS_URL: accessorUrl,
@@ -273,6 +269,6 @@ async function start(options: HarnessOptions, owned: Owned): Promise<Omit<Harnes
     ...openWatchingCanary(env, dynamo, pointing, (readings) =>
       options.without ? CORRECTIONS[options.without].takeOut(readings, namesOf) : readings,
     ),
-    engines: `SQLite file, ${redis.engine} behind the REST protocol, ${"docker" in options.docker ? "a Docker daemon" : "no Docker"}, dynalite`,
+    engines: `${databases.engine}, ${redis.engine} behind the REST protocol, ${"docker" in options.docker ? "a Docker daemon" : "no Docker"}, dynalite`,
   };
 }

@@ -4,7 +4,9 @@ import { progressOn } from "../../shared/cli/progress.ts";
 import { loadLocal } from "../../shared/config/local.ts";
 import { plainJson } from "../../shared/text.ts";
 import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
+import { databaseOption } from "../local/database-option.ts";
 import { findDocker } from "../local/docker.ts";
+import { LocalError } from "../local/local-error.ts";
 import { RELEASES } from "../platform/releases.ts";
 import { CORRECTION_NAMES } from "./corrections.ts";
 import { SoakError } from "./harness.ts";
@@ -34,6 +36,7 @@ async function main(): Promise<number> {
         CORRECTION_NAMES,
       ),
     )
+    .addOption(databaseOption().default("sqlite"))
     .option("--cycles <n>", "how many cycles, back to back", numberFrom(1, 1_000_000), 100)
     .option("--rate <n>", "executions a second", numberFrom(0.1, 1_000, { whole: false }), 20)
     .option("--agents <n>", "how many agents", numberFrom(1, 10_000), 20)
@@ -83,4 +86,4 @@ async function main(): Promise<number> {
   return isProven(report.judgement) ? EXIT.held : EXIT.broken;
 }
 
-await runProgram(main, SoakError);
+await runProgram(main, SoakError, LocalError);

@@ -3,6 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
 import { FAULTS } from "../faults/index.ts";
 import type { LocalDocker } from "../local/docker.ts";
+import type { Backend } from "../platform/file-client.ts";
 import { steadyNow } from "../platform/journal.ts";
 import { drawDispatch } from "../platform/scheduler.ts";
 import { type Breaks, type Plan, startBreaks } from "./breaks.ts";
@@ -18,6 +19,8 @@ import type { SoakEvent } from "./timeline.ts";
 import { type Watcher, watchWith } from "./watch.ts";
 
 export interface SoakOptions extends LoadOptions {
+  /** Where the platform keeps its rows. Left out: SQLite. */
+  readonly database?: Backend | undefined;
   readonly cycles: number;
   readonly breaks: number;
   /** What is taken out of the canary, to see which false reds it saves. */
@@ -97,6 +100,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const dispatches = seededRandom(seed, "dispatches");
   const harness = await openHarness({
     release,
+    database: options.database,
     scale,
     confirmMs,
     without: options.without,

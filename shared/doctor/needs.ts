@@ -1,8 +1,9 @@
 /** Tables and columns that invariants look for and an installation lacks. Pure. */
 import type { FactName, Readings } from "../facts/facts.ts";
 import type { Invariant } from "../invariants/invariant.ts";
-import { lookedFor, placeText, type SqlFactName } from "../sources/sqlite/looked-for.ts";
-import type { Schema } from "../sources/sqlite/schema.ts";
+import { lookedFor } from "../sources/sql/looked-for.ts";
+import type { SqlFactName } from "../sources/sql/reader.ts";
+import { placeText, type Schema } from "../sources/sql/schema.ts";
 import { type Finding, note, warning } from "./finding.ts";
 import { isThere } from "./release.ts";
 
@@ -13,7 +14,7 @@ function missingPlaces(
 ): ReadonlyMap<string, ReadonlySet<FactName>> {
   const missing = new Map<string, Set<FactName>>();
   for (const fact of facts)
-    for (const place of lookedFor(fact)) {
+    for (const place of lookedFor(fact, schema.sql)) {
       if (isThere(schema, place) || (place.column !== null && !schema.hasTable(place.table))) continue;
       const text = placeText(place);
       missing.set(text, (missing.get(text) ?? new Set()).add(fact));

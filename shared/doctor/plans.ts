@@ -1,18 +1,24 @@
-/** How SQLite will read the executions: which indexes it uses, and which statements visit the whole history. Pure. */
-import type { SqlRow } from "../sources/sqlite/database.ts";
-import type { Schema } from "../sources/sqlite/schema.ts";
-import { EXECUTIONS } from "../sources/sqlite/sql.ts";
+/** How the executions will be read: which indexes are used, and which statements visit the whole history. Pure. */
+import type { SqlRow } from "../sources/sql/database.ts";
+import type { Schema } from "../sources/sql/schema.ts";
+import { EXECUTIONS } from "../sources/sql/values.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
 /** Lists the partial indexes of the executions. */
 export const PARTIAL_INDEXES = `SELECT name FROM pragma_index_list('${EXECUTIONS}') WHERE partial`;
 
-/** What a statement is planned with: rows of `EXPLAIN QUERY PLAN`, whose fourth column is the text of a step. */
+/** What a statement is planned with. Of SQLite: rows of `EXPLAIN QUERY PLAN`, whose fourth column is the text of a step. */
 export interface Plan {
-  /** The facts that the statement is for. */
-  readonly facts: readonly string[];
   readonly statement: string;
   readonly rows: readonly SqlRow[];
+}
+
+/** What a statement does with the executions. */
+export interface Steps {
+  /** It visits every row. */
+  readonly isScan: boolean;
+  /** The indexes that it uses. */
+  readonly indexes: readonly string[];
 }
 
 const CLAUSES = new Set([
@@ -42,8 +48,8 @@ const isBounded = (statement: string): boolean =>
 
 const STEP = /^(SCAN|SEARCH) (\S+)(?: USING (?:COVERING )?INDEX (\S+))?/;
 
-/** What a statement does with the executions. @param small partial indexes that hold a few live rows */
-function stepsOf({ statement, rows }: Plan, small: ReadonlySet<string>) {
+/** Reads from SQLite's plan what a statement does with the executions. @param small partial indexes that hold a few live rows */
+export function stepsOf({ statement, rows }: Plan, small: ReadonlySet<string>): Steps {
   const names = namesIn(statement);
   const steps = rows.flatMap((row) => {
     const [, kind, table = "", index] = STEP.exec(String(row[3])) ?? [];
@@ -83,13 +89,13 @@ const WANTED = [
 
 /**
  * Says which indexes are used and which are missing.
- * @param partial the names of the partial indexes
+ * @param steps of each statement, with the facts that it is for
  */
-export function indexFindings(schema: Schema, plans: readonly Plan[], partial: readonly string[]): Finding[] {
+export function planFindings(
+  schema: Schema,
+  steps: readonly (Steps & { readonly facts: readonly string[] })[],
+): Finding[] {
   if (!schema.hasTable(EXECUTIONS)) return [];
-  // That of the ended rows is partial too, and holds nearly the whole history.
-  const small = new Set(partial.filter((name) => name !== schema.endedIndex?.name));
-  const steps = plans.map((plan) => ({ facts: plan.facts, ...stepsOf(plan, small) }));
   const used = [...new Set(steps.flatMap(({ indexes }) => indexes))].sort();
   const scanning = [...new Set(steps.flatMap(({ isScan, facts }) => (isScan ? facts : [])))].sort();
   const missing = WANTED.filter(

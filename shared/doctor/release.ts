@@ -1,8 +1,7 @@
 /** Which release of Trinity a database belongs to. Pure. */
 
-import { type Place, placeText } from "../sources/sqlite/looked-for.ts";
-import type { Schema } from "../sources/sqlite/schema.ts";
-import { EXECUTIONS } from "../sources/sqlite/sql.ts";
+import { type Place, placeText, type Schema } from "../sources/sql/schema.ts";
+import { EXECUTIONS } from "../sources/sql/values.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";
 
 const ROSTER = "agent_ownership";

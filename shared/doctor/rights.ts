@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describeError } from "../errors.ts";
-import type { Database } from "../sources/sqlite/database.ts";
+import type { Database } from "../sources/sql/database.ts";
 import { pathOf } from "../sources/sqlite/file-database.ts";
 import { formatInstant } from "../time.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";

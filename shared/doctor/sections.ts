@@ -4,16 +4,17 @@ import type { Gathered } from "../cycle/gather.ts";
 import { pullAgentsOf } from "../invariants/pull-pools.ts";
 import { dockerTls } from "../sources/docker/certificates.ts";
 import { areReadByReaders } from "../sources/docker/docker.ts";
-import { SOURCES } from "../sources/index.ts";
+import { openDatabase, SOURCES } from "../sources/index.ts";
 import type { SourceSpec } from "../sources/source.ts";
-import { openNamed } from "../sources/sqlite/sqlite.ts";
 import { listed, plural } from "../text.ts";
 import type { loadConfig } from "../variables.ts";
 import { factsOf } from "../verdict/evaluate.ts";
-import { addressText, examineDatabase } from "./database.ts";
+import { addressText, type DatabaseExamination } from "./database.ts";
 import { certificateFindings, containerFindings, examineDaemon } from "./docker.ts";
 import { examined, type Finding, note, ok, type Section, unread } from "./finding.ts";
+import { examinePostgres } from "./postgres.ts";
 import { examineRedis } from "./redis.ts";
+import { examineSqlite } from "./sqlite.ts";
 
 export interface Context {
   readonly config: ReturnType<typeof loadConfig>;
@@ -34,6 +35,9 @@ const variableOf = (name: SourceName): string => {
   return Object.values(spec?.variables ?? {})[0]?.name ?? name;
 };
 
+/** Either of the two is the platform's database. */
+const DATABASES: readonly SourceName[] = ["sqlite", "postgres"];
+
 /** The section of a source: why it is absent, or what a read of it left out and what its examination found. */
 async function sectionOf(
   { canary, gathered }: Context,
@@ -47,7 +51,10 @@ async function sectionOf(
       findings: [
         source.absent === "off"
           ? note("source", `left out on purpose: ${variableOf(name)} is "none"`)
-          : unread("source", `not configured: set ${variableOf(name)}`),
+          : unread(
+              "source",
+              `not configured: set ${DATABASES.includes(name) ? DATABASES.map(variableOf).join(" or ") : variableOf(name)}`,
+            ),
       ],
     };
   const unavailable = gathered.snapshot.unavailable
@@ -59,16 +66,19 @@ async function sectionOf(
   return { name, findings: hasFailed && unavailable.length > 0 ? unavailable : [...found, ...unavailable] };
 }
 
-function databaseSection(context: Context): Promise<Section> {
+/** The section of the platform's database, by the examination of its backend. */
+function databaseSection(
+  context: Context,
+  name: "sqlite" | "postgres",
+  examine: (examination: DatabaseExamination) => Promise<Finding[]>,
+): Promise<Section> {
   const { config, canary, gathered } = context;
   const { settings, checks, now } = canary;
-  const values = config.sources.sqlite;
   const invariants = checks.all.filter(({ id }) => !checks.off.has(id));
-  return sectionOf(context, "sqlite", () =>
+  return sectionOf(context, name, () =>
     examined("database", settings.sourceDeadlineMs, (signal) =>
-      examineDatabase({
-        database: openNamed(values)!,
-        values,
+      examine({
+        database: openDatabase(config.sources, config.cycle)!,
         readings: gathered.readings,
         invariants,
         wanted: factsOf(invariants),
@@ -157,15 +167,20 @@ async function dockerSections(context: Context): Promise<Section[]> {
 
 /** What is examined of each source. Of one that is not here it is said whether it was read. */
 const EXAMINED: Partial<Record<SourceName, (context: Context) => Promise<Section | Section[]>>> = {
-  sqlite: databaseSection,
+  sqlite: (context) =>
+    databaseSection(context, "sqlite", (one) => examineSqlite(one, context.config.sources.sqlite)),
+  postgres: (context) =>
+    databaseSection(context, "postgres", (one) => examinePostgres(one, context.config.sources.postgres)),
   queue_counts: accessorSection,
   redis: redisSection,
   docker: dockerSections,
 };
 
-/** Makes the sections of all sources, in their order. */
+/** Makes the sections of all sources, in their order. The database that the platform does not have has none. */
 export async function sourceSections(context: Context): Promise<Section[]> {
-  const sections = SOURCES.map(
+  const isHere = (name: SourceName) =>
+    !DATABASES.includes(name) || context.canary.sources.some((source) => source.name === name);
+  const sections = SOURCES.filter(({ name }) => isHere(name)).map(
     ({ name }) => EXAMINED[name]?.(context) ?? sectionOf(context, name, async () => [ok("source", "read")]),
   );
   return (await Promise.all(sections)).flat();

@@ -116,7 +116,7 @@ export const slotRowBijection = invariant({
           paired_chat_turns: left.paired,
           ...(hiddenRows > 0 && { unreadable_running_rows: hiddenRows }),
         },
-        signalQuery: `set(ZRANGE agent:slots:${agent}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${agent}' AND status = 'running')`,
+        signalQuery: `set(ZRANGE agent:slots:${agent}) - drain sentinels vs set(SELECT id FROM schedule_executions WHERE agent_name = '${agent.replaceAll("'", "''")}' AND status = 'running')`,
       });
     }
     return { subjects: namesOf(roster), unseen, findings };

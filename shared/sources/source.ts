@@ -5,7 +5,7 @@ import type { Values, VariableTable } from "../config/variable.ts";
 import type { Place } from "../errors.ts";
 import type { FactName, Readings, Since } from "../facts/facts.ts";
 import type { CallReader } from "./docker/reader-call.ts";
-import type { Database } from "./sqlite/database.ts";
+import type { Database } from "./sql/database.ts";
 
 /** A line on a part that belongs to one agent, such as its container. */
 export interface AgentLine {

@@ -2,11 +2,11 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { indexFindings, PARTIAL_INDEXES, type Plan } from "../../shared/doctor/plans.ts";
+import { PARTIAL_INDEXES, planFindings, stepsOf } from "../../shared/doctor/plans.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
-import type { SqlRow } from "../../shared/sources/sqlite/database.ts";
-import { INTROSPECTION, parseSchema } from "../../shared/sources/sqlite/schema.ts";
-import { planFor, sqlite } from "../../shared/sources/sqlite/sqlite.ts";
+import type { SqlRow } from "../../shared/sources/sql/database.ts";
+import { planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
+import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 
 async function findingsWith(...changes: string[]) {
   const database = new DatabaseSync(":memory:");
@@ -19,25 +19,20 @@ async function findingsWith(...changes: string[]) {
     batch: async (statements: string[]) => statements.map((text) => database.exec(text)),
   } as never);
   for (const change of changes) database.exec(change);
-  const schema = parseSchema(rows(INTROSPECTION));
+  const schema = SQLITE.parseSchema(rows(SQLITE.introspection));
   const { statements, plans } = planFor(schema, {
     signal: new AbortController().signal,
     now: Date.now,
-    wanted: new Set<FactName>(sqlite.gives),
+    wanted: new Set<FactName>(SQL_FACTS),
     since: { ended: null },
   });
-  const planned = statements.map(
-    (statement, place): Plan => ({
-      facts: plans.filter(({ places }) => places.includes(place)).map(({ name }) => name),
-      statement,
-      rows: rows(`EXPLAIN QUERY PLAN ${statement}`),
-    }),
-  );
-  return indexFindings(
-    schema,
-    planned,
-    rows(PARTIAL_INDEXES).map(([name]) => String(name)),
-  );
+  const partial = rows(PARTIAL_INDEXES).map(([name]) => String(name));
+  const small = new Set(partial.filter((name) => name !== schema.endedIndex?.name));
+  const steps = statements.map((statement, place) => ({
+    facts: plans.filter(({ places }) => places.includes(place)).map(({ name }) => name),
+    ...stepsOf({ statement, rows: rows(`EXPLAIN QUERY PLAN ${statement}`) }, small),
+  }));
+  return planFindings(schema, steps);
 }
 const texts = (findings: Awaited<ReturnType<typeof findingsWith>>) =>
   findings.map(({ level, topic, text }) => `${level} ${topic}: ${text}`);

@@ -266,7 +266,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
   const startCycle = (more: Record<string, string> = {}, built = stack.cycle): Promise<LambdaProcess> =>
     start(built, {
       AWS_ENDPOINT_URL_SNS: topic.endpoint,
-      LIBSQL_URL: platform.sqld.url,
+      LIBSQL_URL: platform.sql.url,
       UPSTASH_REDIS_REST_URL: platform.rest.url,
       DOCKER_HOSTS: dockerd.env.DOCKER_HOSTS,
       ...more,

@@ -22,9 +22,9 @@ import type { FactName, Facts } from "../../shared/facts/facts.ts";
 import { INVARIANTS, OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { redisReader } from "../../shared/sources/redis/redis.ts";
 import type { Source } from "../../shared/sources/source.ts";
+import { sqlReader } from "../../shared/sources/sql/reader.ts";
+import { UNREADABLE } from "../../shared/sources/sql/rows.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
-import { UNREADABLE } from "../../shared/sources/sqlite/packing.ts";
-import { sqliteReader } from "../../shared/sources/sqlite/sqlite.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
@@ -214,7 +214,7 @@ describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () 
     await database.execute(
       "UPDATE schedule_executions SET id = CAST(x'ff00fe' AS TEXT) WHERE status = 'queued' AND agent_name = 'agent-00042'",
     );
-    const readSource = sqliteReader(openDatabase(sqld.url));
+    const readSource = sqlReader("sqlite", openDatabase(sqld.url));
     const facts = ["roster", "executions", "sessions", "ended", "orphans", "queueCounts"] as const;
     const { readings, unavailable } = await readSource({
       signal: AbortSignal.timeout(30_000),
@@ -246,7 +246,7 @@ describeLive(["sqld"], "a fleet of 10,000 agents over a real libsql server", () 
   });
 
   test("a process that knows the tables sees that they have changed", async () => {
-    const readSource = sqliteReader(openDatabase(sqld.url));
+    const readSource = sqlReader("sqlite", openDatabase(sqld.url));
     await read(readSource, ["orphans"]);
     await database.batch(
       ["DROP TABLE agent_tags", "INSERT INTO agent_skills (agent_name, skill) VALUES ('ghost', 's')"],

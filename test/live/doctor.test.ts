@@ -9,6 +9,7 @@ import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
 import { openPlatformDatabase } from "../../infra/platform/database.ts";
+import type { SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { examineAll } from "../../shared/doctor/doctor.ts";
 import { type Examination, outcomeOf } from "../../shared/doctor/finding.ts";
@@ -36,7 +37,7 @@ const NEW_COLUMNS = [
 ] as const;
 
 /** Brings the tables to the columns and tables that tell one release from the other. */
-async function makeRelease(database: Pick<Client, "execute">, release: "seed" | "today"): Promise<void> {
+async function makeRelease(database: Pick<SqlClient, "execute">, release: "seed" | "today"): Promise<void> {
   for (const [table, column] of NEW_COLUMNS) {
     const { rows } = await database.execute(
       `SELECT 1 FROM pragma_table_info('${table}') WHERE name = '${column}'`,

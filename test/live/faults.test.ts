@@ -50,7 +50,7 @@ describeLive(["redis-server", "sqld"], "sources that fail", () => {
   });
 
   for (const [source, proxyOf, blind, name] of [
-    ["SQLite", () => platform.sqld, SQL_CHECKS, "sqlite"],
+    ["SQLite", () => platform.sql, SQL_CHECKS, "sqlite"],
     ["Redis", () => platform.rest, REDIS_CHECKS, "redis"],
   ] as const)
     describe(source, () => {

@@ -1,97 +1,23 @@
 /** What an operator copies from an alert ends it: a shell runs it against real stores, and the next cycle is green. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Redis } from "@upstash/redis";
 import { Hono } from "hono";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { FAULTS } from "../../infra/faults/index.ts";
-import { NO_JOURNAL, type Target } from "../../infra/faults/target.ts";
 import { type TestAgent, testAgent } from "../../infra/faults/test-agent.ts";
-import { startDynamo } from "../../infra/local/dynamodb.ts";
-import { startRedis } from "../../infra/local/redis.ts";
-import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
-import { openPlatformDatabase, platformDatabase } from "../../infra/platform/database.ts";
+import { openPlatformDatabase } from "../../infra/platform/database.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
-import { openCanary } from "../../shared/canary.ts";
-import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { guidanceOf } from "../../shared/invariants/guidance.ts";
-import { findInvariant, INVARIANTS, OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
-import { describeLive, freePort, temporaryFolder } from "../support/live.ts";
+import { findInvariant, INVARIANTS } from "../../shared/invariants/index.ts";
+import { describeLive, temporaryFolder } from "../support/live.ts";
+import { CHOICE, MENDED, startOperatorStores } from "../support/operator-stores.ts";
 
 const LIMITS = { maxParallelTasks: 2, executionTimeoutSeconds: 60 };
-const REST_TOKEN = "rest-token-of-the-test";
-
-/** The platform's stores as an operator has them: a file, and a Redis with a port. */
-async function startStores() {
-  const folder = await temporaryFolder();
-  const file = join(folder.path, "trinity.db");
-  const database = await openPlatformDatabase(`file:${file}`);
-  await createSchema(database);
-  const redis = await startRedis();
-  const port = await freePort();
-  await redis.client.config("SET", "port", String(port));
-  const rest = await serve(redisRestApp(redis, REST_TOKEN), 0);
-  const dynamo = await startDynamo();
-  const target: Target = {
-    database: platformDatabase(database, NO_JOURNAL),
-    redis: new Redis({
-      url: rest.url,
-      token: REST_TOKEN,
-      automaticDeserialization: false,
-      enableTelemetry: false,
-    }),
-    docker: { absent: "no Docker here" },
-    controls: { absent: "no controls here" },
-    journal: NO_JOURNAL,
-  };
-  const env = {
-    LIBSQL_URL: `file:${file}`,
-    UPSTASH_REDIS_REST_URL: rest.url,
-    UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
-    DOCKER_HOSTS: "none",
-    CONFIRM_AFTER_MS: "20",
-    SOURCE_DEADLINE_MS: "60000",
-    CHECKS_ON: OFF_BY_DEFAULT.join(","),
-  };
-  return {
-    target,
-    redis: redis.client,
-    database,
-    variables: { TRINITY_REDIS_URL: `redis://127.0.0.1:${port}`, TRINITY_DATABASE: file },
-    async cycle(invariantId: string) {
-      const canary = openCanary(env, { state: { endpoint: dynamo.endpoint, table: dynamo.table } });
-      const outcome = await runCycle(canary, { invariantIds: [invariantId], trigger: "test" });
-      if (outcome.kind === "busy") throw new Error("another cycle is in progress");
-      return outcome.report;
-    },
-    async close() {
-      database.close();
-      for (const part of [rest, redis, dynamo]) await part.close();
-      await folder.remove();
-    },
-  };
-}
-
-/** The faults that commands of the database and Redis undo. Of the others, the runbook says why there is no such command. */
-const MENDED = FAULTS.filter(
-  ({ invariantId }) =>
-    findInvariant(invariantId)!
-      .fix(findInvariant(invariantId)!.example)
-      .every(({ on }) => on === "redis" || on === "sql" || on === "nothing") &&
-    findInvariant(invariantId)!
-      .fix(findInvariant(invariantId)!.example)
-      .some(({ on }) => on !== "nothing"),
-);
-
-/** A command that is a comment until an operator takes away the mark. */
-const CHOICE = /^# (redis-cli |sqlite3 )/;
-
 describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied from an alert", () => {
-  let stores: Awaited<ReturnType<typeof startStores>>;
+  let stores: Awaited<ReturnType<typeof startOperatorStores>>;
   beforeAll(async () => {
-    stores = await startStores();
+    stores = await startOperatorStores("sqlite");
     await stores.redis.set("canary:drain_tick_at", String(Date.now() / 1000));
   });
   afterAll(() => stores?.close());
@@ -114,19 +40,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     return agent;
   }
 
-  /** Runs the lines for the database and Redis as an operator would. Gives what they print. */
-  function pasted(lines: readonly string[], variables: Readonly<Record<string, string>> = {}): string {
-    const script = lines.filter((line) => /^(#|redis-cli|sqlite3) ?/.test(line)).join("\n");
-    const { status, stdout, stderr } = spawnSync("/bin/sh", ["-e"], {
-      input: script,
-      env: { PATH: process.env.PATH, ...stores.variables, ...variables },
-      encoding: "utf8",
-      timeout: 300_000,
-    });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).not.toMatch(/^(\(error\)|ERR|WRONGTYPE)/m);
-    return stdout;
-  }
+  const pasted: (typeof stores)["pasted"] = (...args) => stores.pasted(...args);
 
   async function violationOf(invariantId: string, subject: string) {
     const report = await stores.cycle(invariantId);
@@ -150,7 +64,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       await createSchema(database, release);
       database.close();
       const lines = INVARIANTS.flatMap((invariant) => {
-        const { verify, fix } = guidanceOf(invariant, null);
+        const { verify, fix } = guidanceOf(invariant, null, "sqlite");
         return [...verify, ...fix];
       });
       expect(pasted(lines, { TRINITY_DATABASE: file })).toContain("agents\n0\n");
@@ -166,7 +80,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     await fault.provoke(agent);
     const subject = fault.subject?.(agent) ?? agent.name;
     const { observed_state } = await violationOf(fault.invariantId, subject);
-    const { verify, fix } = guidanceOf(findInvariant(fault.invariantId)!, observed_state);
+    const { verify, fix } = guidanceOf(findInvariant(fault.invariantId)!, observed_state, "sqlite");
     expect(pasted(verify)).toContain("run-");
     pasted(fix);
     if (fix.some((line) => CHOICE.test(line))) {
@@ -197,7 +111,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     });
     const api = await serve(app, 0);
     const { observed_state } = await violationOf("E-06", agent.name);
-    const { fix } = guidanceOf(findInvariant("E-06")!, observed_state);
+    const { fix } = guidanceOf(findInvariant("E-06")!, observed_state, "sqlite");
     const curls = fix.filter((line) => line.startsWith("curl "));
     const env = { PATH: process.env.PATH, TRINITY_URL: api.url, TRINITY_TOKEN: "admin's" };
     // Not spawnSync: the server is in this process.
@@ -219,7 +133,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       args: [agent.name],
     });
     const { observed_state } = await violationOf("E-04", agent.name);
-    const printed = pasted(guidanceOf(findInvariant("E-04")!, observed_state).fix);
+    const printed = pasted(guidanceOf(findInvariant("E-04")!, observed_state, "sqlite").fix);
     expect(printed).toContain(agent.id(1));
     expect((await stores.cycle("E-04")).verdicts["E-04"]!.status).toBe("green");
     expect(await agent.runs()).toMatchObject([{ status: "queued" }]);
@@ -234,7 +148,9 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       sql: "UPDATE schedule_executions SET status = 'success', completed_at = started_at WHERE id = ?",
       args: [agent.id(1)],
     });
-    expect(pasted(guidanceOf(findInvariant("E-01")!, observed_state).fix)).not.toContain(agent.id(1));
+    expect(pasted(guidanceOf(findInvariant("E-01")!, observed_state, "sqlite").fix)).not.toContain(
+      agent.id(1),
+    );
     expect(await agent.runs()).toMatchObject([{ status: "success", lengthSeconds: 0 }]);
   }, 600_000);
 
@@ -247,7 +163,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     await agent.delist();
     const { observed_state } = await violationOf("L-03", agent.name);
     await agent.enlist();
-    pasted(guidanceOf(findInvariant("L-03")!, observed_state).fix);
+    pasted(guidanceOf(findInvariant("L-03")!, observed_state, "sqlite").fix);
     const left = await stores.database.execute({
       sql: "SELECT tag FROM agent_tags WHERE agent_name = ?",
       args: [agent.name],

@@ -4,6 +4,7 @@ import { emptyRoster } from "../../infra/faults/h-01-empty-roster.ts";
 import { leftBehindDatabase } from "../../infra/faults/h-02-left-behind-database.ts";
 import type { Controls } from "../../infra/faults/target.ts";
 import { type TestAgent, testAgent } from "../../infra/faults/test-agent.ts";
+import type { Backend } from "../../infra/platform/file-client.ts";
 import { type Harness, openHarness } from "../../infra/soak/harness.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
@@ -13,7 +14,16 @@ import { idsReading } from "../support/registry.ts";
 
 const LIMITS = { maxParallelTasks: 2, executionTimeoutSeconds: 600 };
 
-describeLive(["redis-server"], "a canary that reads another place than the platform's", () => {
+describeLive(["redis-server"], "a canary that reads another place than the platform's, on SQLite", () =>
+  stories("sqlite"),
+);
+describeLive(
+  ["redis-server", "postgres"],
+  "a canary that reads another place than the platform's, on PostgreSQL",
+  () => stories("postgres"),
+);
+
+function stories(backend: Backend) {
   let harness: Harness;
   let agent: TestAgent;
   /** How far the canary's clock is ahead, for what has to last. */
@@ -22,6 +32,7 @@ describeLive(["redis-server"], "a canary that reads another place than the platf
     harness = await openHarness({
       docker: { absent: "these stories need no container" },
       release: "today",
+      database: backend,
       scale: 1,
       confirmMs: 20,
       maxQueued: 100,
@@ -95,7 +106,7 @@ describeLive(["redis-server"], "a canary that reads another place than the platf
     expect(alertsSince(before)).toEqual([once(`broke ${id}`), once(`recovered ${id}`)]);
   }
   const controls = () => harness.target.controls as Controls;
-  const DATABASE = () => [...idsReading("sqlite"), ...idsReading("queue_counts")];
+  const DATABASE = () => [...idsReading(backend), ...idsReading("queue_counts")];
 
   test("another database number of the same Redis, beside running rows of two agents: H-03, and no slot is missed", async () => {
     const { twin } = agent;
@@ -132,4 +143,4 @@ describeLive(["redis-server"], "a canary that reads another place than the platf
       cure: () => emptyRoster.cure(agent),
     });
   });
-});
+}

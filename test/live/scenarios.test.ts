@@ -4,19 +4,27 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { UNREADABLE } from "../../shared/sources/sqlite/packing.ts";
+import type { Backend } from "../../infra/platform/file-client.ts";
+import { UNREADABLE } from "../../shared/sources/sql/rows.ts";
 import { describeLive } from "../support/live.ts";
-import { type LivePlatform, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
+import { type LivePlatform, NEEDS, secondsAgo, startLivePlatform } from "../support/live-platform.ts";
 import { idsRunWithout } from "../support/registry.ts";
 
 const AGENT = "canary-test-882";
 /** All invariants without those that need Docker, which have their own tests. */
 const WITHOUT_DOCKER = idsRunWithout("docker");
 
-describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
+describeLive(NEEDS.sqlite, "a platform on real servers, its database SQLite", () => stories("sqlite"));
+describeLive(NEEDS.postgres, "a platform on real servers, its database PostgreSQL", () =>
+  stories("postgres"),
+);
+
+function stories(backend: Backend) {
+  /** PostgreSQL keeps such values out of its columns. */
+  const testOfLaxTypes = backend === "sqlite" ? test : () => {};
   let platform: LivePlatform;
   beforeAll(async () => {
-    platform = await startLivePlatform();
+    platform = await startLivePlatform(backend);
   });
   afterAll(() => platform?.close());
   let startedMs: number;
@@ -504,7 +512,7 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     expect(report.violations[0]!.observed_state.in_redis_only).toEqual([...ids].sort());
   });
 
-  test("values that don't fit their column spoil their own row, never the snapshot", async () => {
+  testOfLaxTypes("values that don't fit their column spoil their own row, never the snapshot", async () => {
     await platform.addAgent("spoiled");
     await platform.database.execute(
       `UPDATE agent_ownership SET max_parallel_tasks = 'many', execution_timeout_seconds = x'ff00' WHERE agent_name = 'spoiled'`,
@@ -536,52 +544,61 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
     });
   });
 
-  test("a run stuck for two hours beside a row whose id can't be read: E-01 is red, and the row is unseen", async () => {
-    await platform.database.execute("UPDATE agent_ownership SET execution_timeout_seconds = 60");
-    for (const id of ["stuck", "other"]) {
-      await platform.addExecution({ id, agent: AGENT, ageSeconds: 7200 });
-      await platform.addSlot(AGENT, id, { ageSeconds: 10 });
-    }
-    await platform.database.execute(
-      "UPDATE schedule_executions SET id = CAST(x'ff' AS TEXT) WHERE id = 'other'",
-    );
-    const report = await cycle();
-    expect(report.violations.map((v) => [v.invariant_id, v.observed_state.execution_id])).toEqual([
-      ["E-01", "stuck"],
-    ]);
-    expect(report.verdicts["E-01"]!.unseen).toEqual([`${AGENT}/(unreadable id)`]);
-    // The slot may be that of the row.
-    expect(report.verdicts["S-01"]!.unseen).toEqual([`${AGENT}/redis:other`, `${AGENT}/sql:(unreadable id)`]);
-    expect(report.sources_unavailable).toEqual([
-      `sqlite.executions[${AGENT}]: a live row's id ${UNREADABLE}`,
-    ]);
-  });
+  testOfLaxTypes(
+    "a run stuck for two hours beside a row whose id can't be read: E-01 is red, and the row is unseen",
+    async () => {
+      await platform.database.execute("UPDATE agent_ownership SET execution_timeout_seconds = 60");
+      for (const id of ["stuck", "other"]) {
+        await platform.addExecution({ id, agent: AGENT, ageSeconds: 7200 });
+        await platform.addSlot(AGENT, id, { ageSeconds: 10 });
+      }
+      await platform.database.execute(
+        "UPDATE schedule_executions SET id = CAST(x'ff' AS TEXT) WHERE id = 'other'",
+      );
+      const report = await cycle();
+      expect(report.violations.map((v) => [v.invariant_id, v.observed_state.execution_id])).toEqual([
+        ["E-01", "stuck"],
+      ]);
+      expect(report.verdicts["E-01"]!.unseen).toEqual([`${AGENT}/(unreadable id)`]);
+      // The slot may be that of the row.
+      expect(report.verdicts["S-01"]!.unseen).toEqual([
+        `${AGENT}/redis:other`,
+        `${AGENT}/sql:(unreadable id)`,
+      ]);
+      expect(report.sources_unavailable).toEqual([
+        `sqlite.executions[${AGENT}]: a live row's id ${UNREADABLE}`,
+      ]);
+    },
+  );
 
-  test("rows of a deleted agent whose name can't be read are an unseen part of L-03, with a line each", async () => {
-    await platform.database.execute(
-      "INSERT INTO agent_tags (agent_name, tag) VALUES (CAST(x'ff80' AS TEXT), 't')",
-    );
-    await platform.addExecution({ id: "lost", agent: AGENT, ageSeconds: 10 });
-    await platform.database.execute("UPDATE schedule_executions SET agent_name = CAST(x'ff80' AS TEXT)");
-    const report = await cycle();
-    expect(report.violations).toEqual([]);
-    expect(report.verdicts["L-03"]!.unseen).toEqual([
-      "(unreadable name)/agent_tags",
-      "(unreadable name)/schedule_executions",
-    ]);
-    expect([...report.sources_unavailable].sort()).toEqual([
-      `sqlite.executions: a live row's agent_name ${UNREADABLE}`,
-      `sqlite.orphans[agent_tags]: a row's agent_name ${UNREADABLE}`,
-      `sqlite.orphans[schedule_executions]: a row's agent_name ${UNREADABLE}`,
-    ]);
-  });
+  testOfLaxTypes(
+    "rows of a deleted agent whose name can't be read are an unseen part of L-03, with a line each",
+    async () => {
+      await platform.database.execute(
+        "INSERT INTO agent_tags (agent_name, tag) VALUES (CAST(x'ff80' AS TEXT), 't')",
+      );
+      await platform.addExecution({ id: "lost", agent: AGENT, ageSeconds: 10 });
+      await platform.database.execute("UPDATE schedule_executions SET agent_name = CAST(x'ff80' AS TEXT)");
+      const report = await cycle();
+      expect(report.violations).toEqual([]);
+      expect(report.verdicts["L-03"]!.unseen).toEqual([
+        "(unreadable name)/agent_tags",
+        "(unreadable name)/schedule_executions",
+      ]);
+      expect([...report.sources_unavailable].sort()).toEqual([
+        `sqlite.executions: a live row's agent_name ${UNREADABLE}`,
+        `sqlite.orphans[agent_tags]: a row's agent_name ${UNREADABLE}`,
+        `sqlite.orphans[schedule_executions]: a row's agent_name ${UNREADABLE}`,
+      ]);
+    },
+  );
 
   test("a status that the contract does not know is reported, and taken for neither live nor terminal", async () => {
     await platform.addExecution({ id: "odd", agent: AGENT, status: "hibernating" });
     const report = await cycle();
     expect(report.violations).toEqual([]);
     expect(report.sources_unavailable).toEqual([
-      'sqlite.executions: unknown status "hibernating", taken for neither live nor terminal',
+      `${backend}.executions: unknown status "hibernating", taken for neither live nor terminal`,
     ]);
   });
 
@@ -677,10 +694,12 @@ describeLive(["redis-server", "sqld"], "a platform on real servers", () => {
       const { "E-04": _, "G-04": __, ...others } = green;
       expect(statuses(report)).toEqual({ ...others, "E-05": "unknown" });
       expect(report.checks_off).toEqual(["E-04", "G-04"]);
-      expect(report.sources_unavailable).toEqual(["sqlite.sessions: column claude_session_id is missing"]);
+      expect(report.sources_unavailable).toEqual([
+        `${backend}.sessions: column claude_session_id is missing`,
+      ]);
     } finally {
       await platform.close();
-      platform = await startLivePlatform();
+      platform = await startLivePlatform(backend);
     }
   });
-});
+}

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import type { QueueCounts, Reading } from "../../shared/facts/facts.ts";
 import { queueCounts } from "../../shared/sources/queue-counts/queue-counts.ts";
 import type { Source, SourceContext } from "../../shared/sources/source.ts";
+import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 import { type ScriptedServer, startScriptedServer } from "../support/scripted-server.ts";
 
 let server: ScriptedServer | undefined;
@@ -16,7 +17,9 @@ const noRows = async (statements: readonly string[]) => statements.map(() => [["
 
 async function read(answer: string) {
   server = await startScriptedServer((_, response) => response.end(answer));
-  const context = { database: { batch: noRows, separately: noRows } } as unknown as SourceContext;
+  const context = {
+    database: { sql: SQLITE, batch: noRows, separately: noRows },
+  } as unknown as SourceContext;
   const source = queueCounts.configure({ url: server.url, token: null }, context) as Source["read"];
   const { readings, unavailable } = await source({
     signal: new AbortController().signal,

@@ -1,7 +1,7 @@
-/** A proxy in front of a real HTTP server. It counts the requests, and can fail as networks and servers do. */
+/** Proxies in front of real servers, which can fail as networks and servers do; the one for HTTP counts the requests. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 
 export type Fault =
   | "none"
@@ -64,6 +64,47 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     requests,
     async close() {
       server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+}
+
+/** What a server sends that speaks another protocol. */
+const BYTES: Partial<Record<Fault, string>> = {
+  html: "<html>It works!</html>",
+  "wrong json": "\0".repeat(64),
+};
+
+/** A fault takes hold of the connections that begin under it. @param target the address of the real server */
+export async function startTcpFaultProxy(target: string): Promise<FaultProxy> {
+  const { hostname, port, href } = new URL(target);
+  const open = new Set<Socket>();
+  const proxy = { fault: "none" as Fault };
+  const keep = (socket: Socket) => {
+    open.add(socket);
+    return socket.on("error", () => socket.destroy()).on("close", () => open.delete(socket));
+  };
+  const server = createTcpServer((incoming) => {
+    keep(incoming);
+    const { fault } = proxy;
+    if (fault === "resets") incoming.resetAndDestroy();
+    else if (fault === "none") {
+      const outgoing = keep(connect(Number(port), hostname));
+      incoming.pipe(outgoing).pipe(incoming);
+      for (const [one, other] of [
+        [incoming, outgoing],
+        [outgoing, incoming],
+      ] as const)
+        one.on("close", () => other.destroy());
+    } else if (fault !== "hangs") incoming.once("data", () => incoming.end(BYTES[fault] ?? ""));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return Object.assign(proxy, {
+    url: href.replace(`:${port}/`, `:${(server.address() as AddressInfo).port}/`),
+    requests: [],
+    async close() {
+      for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   });

@@ -1,24 +1,27 @@
 /** A watched platform on real servers, and a canary that reads it over the wire through proxies that can fail. */
-import { type Client, createClient } from "@libsql/client/http";
 import type { Redis } from "ioredis";
 import { type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { startPostgres } from "../../infra/local/postgres.ts";
 import { startRedis } from "../../infra/local/redis.ts";
 import { redisRestApp } from "../../infra/local/redis-rest.ts";
 import { serve } from "../../infra/local/serve.ts";
+import { openPlatformDatabase } from "../../infra/platform/database.ts";
+import type { Backend, SqlClient } from "../../infra/platform/file-client.ts";
 import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import type { CycleReport } from "../../shared/wire/schemas.ts";
-import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
+import { type FaultProxy, startFaultProxy, startTcpFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
 
 export const REST_TOKEN = "rest-token-of-the-test";
 
 export interface LivePlatform {
-  readonly database: Client;
+  readonly database: SqlClient;
   readonly redis: Redis;
-  readonly sqld: FaultProxy;
+  /** In front of the database. */
+  readonly sql: FaultProxy;
   readonly rest: FaultProxy;
   readonly dynamo: LocalDynamo;
   readonly dynamoProxy: FaultProxy;
@@ -67,19 +70,39 @@ export const secondsAgo = (seconds: number): string =>
 
 const TABLES = ["agent_ownership", "schedule_executions", ...BELONGINGS];
 
-/** Starts real Redis, sqld and dynalite. Docker is left out unless `env` of a cycle names it. */
-export async function startLivePlatform(): Promise<LivePlatform> {
-  const realSqld = await startSqld();
-  const database = createClient({ url: realSqld.url });
+/** Starts sqld, or PostgreSQL, behind a proxy. */
+const SERVERS = {
+  async sqlite() {
+    const server = await startSqld();
+    const proxy = await startFaultProxy(server.url);
+    return { server, proxy, variables: { LIBSQL_URL: proxy.url } };
+  },
+  async postgres() {
+    const server = await startPostgres();
+    const proxy = await startTcpFaultProxy(server.readerUrl);
+    return { server, proxy, variables: { DATABASE_URL: proxy.url } };
+  },
+} as const;
+
+/** The programs that `startLivePlatform` needs. */
+export const NEEDS = { sqlite: ["redis-server", "sqld"], postgres: ["redis-server", "postgres"] } as const;
+
+/**
+ * Starts real servers of Redis, of the database, and of what speaks DynamoDB's protocol. Docker is left out unless `env` of a
+ * cycle names it.
+ */
+export async function startLivePlatform(backend: Backend = "sqlite"): Promise<LivePlatform> {
+  const { server, proxy: sql, variables } = await SERVERS[backend]();
+  const database = await openPlatformDatabase(server.url);
   await createSchema(database);
   const realRedis = await startRedis();
   const realRest = await serve(redisRestApp(realRedis, REST_TOKEN), 0);
   let dynamo = await startDynamo();
-  const [sqld, rest] = [await startFaultProxy(realSqld.url), await startFaultProxy(realRest.url)];
+  const rest = await startFaultProxy(realRest.url);
   let dynamoProxy = await startFaultProxy(dynamo.endpoint);
   const { client: redis } = realRedis;
   const env = {
-    LIBSQL_URL: sqld.url,
+    ...variables,
     UPSTASH_REDIS_REST_URL: rest.url,
     UPSTASH_REDIS_REST_TOKEN: REST_TOKEN,
     CONFIRM_AFTER_MS: "20",
@@ -91,7 +114,7 @@ export async function startLivePlatform(): Promise<LivePlatform> {
   return {
     database,
     redis,
-    sqld,
+    sql,
     rest,
     env,
     get dynamo() {
@@ -157,7 +180,7 @@ export async function startLivePlatform(): Promise<LivePlatform> {
       await dynamo.close();
       dynamo = await startDynamo();
       dynamoProxy = await startFaultProxy(dynamo.endpoint);
-      for (const proxy of [sqld, rest]) {
+      for (const proxy of [sql, rest]) {
         proxy.fault = "none";
         proxy.requests.length = 0;
       }
@@ -165,7 +188,7 @@ export async function startLivePlatform(): Promise<LivePlatform> {
 
     async close() {
       database.close();
-      for (const part of [sqld, rest, dynamoProxy, realRest, realRedis, realSqld, dynamo]) await part.close();
+      for (const part of [sql, rest, dynamoProxy, realRest, realRedis, server, dynamo]) await part.close();
     },
   };
 }

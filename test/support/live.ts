@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe } from "vitest";
+import { postgresFolder } from "../../infra/local/postgres.ts";
 import { redisServerVersion } from "../../infra/local/redis.ts";
 import { sqldPath } from "../../infra/local/sqld.ts";
 
@@ -14,6 +15,8 @@ const AVAILABLE = {
   "redis-server": () => redisServerVersion() !== null,
   "redis-cli": () => isOnPath("redis-cli"),
   sqlite3: () => isOnPath("sqlite3"),
+  postgres: () => postgresFolder() !== null,
+  psql: () => isOnPath("psql"),
   curl: () => isOnPath("curl"),
   sqld: () => sqldPath() !== null,
   dockerd: () =>

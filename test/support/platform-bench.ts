@@ -1,6 +1,7 @@
 /** An empty database and a real Redis for tests of the simulated platform, with its journal and its log. */
 import { join } from "node:path";
 import type { Redis } from "ioredis";
+import type { LocalPostgres } from "../../infra/local/postgres.ts";
 import { type LocalRedis, startRedis } from "../../infra/local/redis.ts";
 import { openPlatformDatabase } from "../../infra/platform/database.ts";
 import type { SqlClient } from "../../infra/platform/file-client.ts";
@@ -39,12 +40,20 @@ async function databaseFile(): Promise<{ url: string; close(): Promise<void> }> 
   return { url: `file:${join(folder.path, "trinity.db")}`, close: folder.remove };
 }
 
-/** @param engine the database is a file, or on a libsql server */
+let databases = 0;
+/** A new database of the server, which stays there. */
+async function databaseOf(server: LocalPostgres): Promise<{ url: string; close(): Promise<void> }> {
+  databases += 1;
+  return { ...(await server.addDatabase(`bench_${databases}`)), async close() {} };
+}
+
+/** @param engine the database is a file, or on a libsql server, or on that PostgreSQL server */
 export async function startPlatformBench(
-  engine: "file" | "sqld" = "file",
+  engine: "file" | "sqld" | LocalPostgres = "file",
   release: Release = "today",
 ): Promise<PlatformBench> {
-  const { url, close } = await (engine === "file" ? databaseFile() : startSqld());
+  const open = { file: databaseFile, sqld: startSqld };
+  const { url, close } = await (typeof engine === "string" ? open[engine]() : databaseOf(engine));
   const database = await openPlatformDatabase(url);
   await createSchema(database, release);
   const server = await startRedis();

@@ -6,6 +6,7 @@ import { queueCounts } from "../../shared/sources/queue-counts/queue-counts.ts";
 import { redisReader } from "../../shared/sources/redis/redis.ts";
 import type { Source, SourceContext } from "../../shared/sources/source.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
+import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 import { ANY_ALERT } from "./alert.ts";
 
 export type Reader = "redis" | "database" | "accessor" | "slack" | "fetch";
@@ -16,7 +17,7 @@ export interface ReadOrder {
 
 /** Finds no queue in SQL: an empty text of packed rows for each statement. */
 const noRows = async (statements: readonly string[]) => statements.map(() => [[""]]);
-const NO_ROWS: SourceContext["database"] = { batch: noRows, separately: noRows };
+const NO_ROWS: SourceContext["database"] = { sql: SQLITE, batch: noRows, separately: noRows };
 
 async function readFacts(read: Source["read"] | string, wanted: FactName[], signal: AbortSignal) {
   if (typeof read === "string") throw new Error(`the source is ${read}`);

@@ -10,8 +10,8 @@ import { ask, jsonOf } from "../../http.ts";
 import { plural } from "../../text.ts";
 import { firstLines } from "../lines.ts";
 import type { Source, SourceSpec } from "../source.ts";
-import type { Database } from "../sqlite/database.ts";
-import { countQueues } from "../sqlite/facts/queue-counts.ts";
+import type { Database } from "../sql/database.ts";
+import { countQueues } from "../sql/facts/queue-counts.ts";
 
 const QUEUE_COUNTS = {
   url: address(

@@ -2,25 +2,9 @@
 import { createClient, type ResultSet } from "@libsql/client/http";
 import { SourceError } from "../../errors.ts";
 import { ask } from "../../http.ts";
+import type { Database, SqlRow, SqlValue } from "../sql/database.ts";
+import { SQLITE } from "./dialect.ts";
 import { type FileOptions, fileDatabase } from "./file-database.ts";
-
-/** A column of SQLite. Text that may hold broken bytes is packed or selected as a blob. */
-export type SqlValue = string | number | bigint | ArrayBuffer | Uint8Array | null;
-export type SqlRow = readonly SqlValue[];
-
-export interface Database {
-  /**
-   * Runs the statements in one read transaction, in one round trip.
-   * @returns the rows of each statement
-   * @throws the first failure; no statement has an answer then
-   */
-  batch(statements: readonly string[], signal: AbortSignal): Promise<SqlRow[][]>;
-  /**
-   * Runs the statements in one read transaction, one after the other. One that fails does not stop the others.
-   * @returns for each statement its rows or its error
-   */
-  separately(statements: readonly string[], signal: AbortSignal): Promise<(SqlRow[] | Error)[]>;
-}
 
 const rowsOf = (result: ResultSet): SqlRow[] =>
   result.rows.map((row) => Array.from({ length: result.columns.length }, (_, i) => row[i] as SqlValue));
@@ -58,6 +42,7 @@ function serverDatabase(url: string, authToken: string | undefined): Database {
   const connect = (signal: AbortSignal) =>
     createClient({ url, ...(authToken && { authToken }), intMode: "bigint", fetch: fetchFor(signal) });
   return {
+    sql: SQLITE,
     batch: async (statements, signal) => (await connect(signal).batch([...statements], "read")).map(rowsOf),
     async separately(statements, signal) {
       const transaction = await connect(signal).transaction("read");

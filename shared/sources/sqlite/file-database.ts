@@ -5,7 +5,8 @@ import { resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SourceError } from "../../errors.ts";
-import type { Database, SqlRow } from "./database.ts";
+import type { Database, SqlRow } from "../sql/database.ts";
+import { SQLITE } from "./dialect.ts";
 
 /**
  * With it, no commit should take a quarter of a second: the process needs some ms to end, a writer looks for the lock in
@@ -144,6 +145,7 @@ export function fileDatabase(
     return answer;
   }
   return {
+    sql: SQLITE,
     batch: async (statements, signal) => (await inTurn(statements, false, signal)) as SqlRow[][],
     separately: async (statements, signal) =>
       (await inTurn(statements, true, signal)).map((r) => (Array.isArray(r) ? r : new Error(r.error))),

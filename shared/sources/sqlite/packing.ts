@@ -4,20 +4,12 @@
  * that no value can end it early: its length, a colon, and its characters; or, where these are not all printable ASCII, its
  * length, an x, and its bytes in hex. A NULL is a colon alone.
  */
-import { SourceError } from "../../errors.ts";
-import type { SqlRow } from "./database.ts";
-
-/** Text, null for NULL, undefined for what can't be read: bytes that are not UTF-8, or too many of them. */
-export type Field = string | null | undefined;
+import type { SqlRow } from "../sql/database.ts";
+import { decoded, type Field, MAX_BYTES, type QueryAnswer, type Row, rowsOf } from "../sql/rows.ts";
 
 const COLON = 58;
 const HEX = 120;
 const ZERO = 48;
-
-/** A longer value is no name or id. It is not cut: what is left would be another name. */
-export const MAX_BYTES = 1_000;
-/** What a line says of a name or an id that can't be read. */
-export const UNREADABLE = `can't be read (it is not UTF-8, or longer than ${MAX_BYTES} bytes)`;
 
 /** Whether the value is too long. It is not loaded for this: SQLite keeps the length of a value beside it. */
 const isTooLong = (value: string) => `octet_length(${value}) > ${MAX_BYTES}`;
@@ -36,30 +28,6 @@ THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB)
 /** Packs the rows of a SELECT of these columns: the answer is one row with one text, for `eachRow`. */
 export const packed = (columns: readonly string[], select: string): string =>
   `SELECT group_concat(${columns.map(netstring).join(" || ")}, '') FROM (${select})`;
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Decodes UTF-8. Returns undefined where the bytes are something else. */
-export function decoded(bytes: ArrayBuffer | Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The answer to one statement: rows, or the error. */
-export type QueryAnswer = readonly SqlRow[] | Error;
-
-/** Returns the rows of a statement that is not packed. @throws where it failed */
-export function rowsOf(answer: QueryAnswer | undefined): readonly SqlRow[] {
-  if (answer === undefined) throw new SourceError("the server left an answer out");
-  if (answer instanceof Error) throw answer;
-  return answer;
-}
-
-/** A row whose fields are decoded when they are read. It is valid only during the call that receives it. */
-export type Row<C extends string> = Readonly<Record<C, Field>>;
 
 /**
  * Calls `visit` for each row of a packed statement. All rows share one object: a new one for each takes several times as

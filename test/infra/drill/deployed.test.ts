@@ -46,7 +46,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
 
   const settings = (more: Partial<EnvironmentSettings> = {}): EnvironmentSettings => ({
     ...parseEnvironment("staging", {
-      libsqlUrl: platform.sqld.url,
+      libsqlUrl: platform.sql.url,
       redisUrl: platform.rest.url,
       dockerHosts: [dockerd.env.DOCKER_HOSTS],
       queueCountsUrl: "sql",
@@ -172,7 +172,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
       ],
       "write",
     );
-    const strict = createClient({ url: platform.sqld.url });
+    const strict = createClient({ url: platform.sql.url });
     await expect(
       strict.execute("INSERT INTO agent_ownership (agent_name) VALUES ('without-owner')"),
     ).rejects.toThrow(/NOT NULL/);

@@ -39,6 +39,8 @@ describeLive(["redis-server"], "a pull agent", () => {
   test("takes the turns of one conversation one after the other, and others beside them", async () => {
     await stage.platform.agents.purge("ruby");
     await stage.addAgent({ name: "ada", isPull: true, maxParallelTasks: 2 });
+    // All three workers have asked once, and found nothing.
+    await stage.clock.sleeping(PULL.pollEveryMs, 3);
     const turn = (conversation: string | null) =>
       stage.platform.submit({ agent: "ada", task: { runMs: 30_000, conversation } });
     const ids: string[] = [];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { FAULTS } from "../../../infra/faults/index.ts";
 import type { Target } from "../../../infra/faults/target.ts";
 import { findDocker, type LocalDocker } from "../../../infra/local/docker.ts";
+import type { Backend } from "../../../infra/platform/file-client.ts";
 import type { Release } from "../../../infra/platform/releases.ts";
 import { isProven } from "../../../infra/soak/judge.ts";
 import { LOAD_KINDS } from "../../../infra/soak/load/churn.ts";
@@ -28,7 +29,11 @@ const SHORT = {
 };
 
 /** Runs thirty cycles with every break that the target can have once: each is found, and nothing else. */
-async function findsEach(release: Release, target: Target, docker?: LocalDocker): Promise<void> {
+async function findsEach(
+  { release, database }: { release: Release; database: Backend },
+  target: Target,
+  docker?: LocalDocker,
+): Promise<void> {
   const faults = FAULTS.filter(
     ({ invariantId, obstacle, holdSeconds }) =>
       invariantId !== "R-01" && !obstacle?.(target) && holdSeconds === undefined,
@@ -37,6 +42,7 @@ async function findsEach(release: Release, target: Target, docker?: LocalDocker)
   const { judgement, breaksByName, alerts, lines } = await runSoak({
     ...SHORT,
     release,
+    database,
     docker,
     cycles: 30,
     breaks,
@@ -68,14 +74,30 @@ describeLive(["redis-server", "dockerd"], "a soak with containers", () => {
   afterAll(() => dockerd?.close());
 
   test("of thirty cycles on the release today, with every break once, finds each and accuses nobody", async () => {
-    await findsEach("today", WITH_CONTAINERS, await findDocker(dockerd.socket, undefined));
+    await findsEach(
+      { release: "today", database: "sqlite" },
+      WITH_CONTAINERS,
+      await findDocker(dockerd.socket, undefined),
+    );
     expect(await dockerd.docker("ps", "-aq")).toBe("");
+  });
+});
+
+describeLive(["redis-server", "postgres"], "a soak on PostgreSQL", () => {
+  test("of thirty cycles on the release today, with every break once, finds each and accuses nobody", () =>
+    findsEach({ release: "today", database: "postgres" }, WITHOUT_CONTAINERS));
+
+  test("of a release without PostgreSQL does not start, and says why", async () => {
+    const soak = runSoak({ ...SHORT, release: "seed", database: "postgres", cycles: 1, breaks: 0 });
+    await expect(soak).rejects.toThrow(
+      "the release seed has no PostgreSQL: leave --database or --release out",
+    );
   });
 });
 
 describeLive(["redis-server"], "a soak", () => {
   test("of thirty cycles on the release seed, with every break once, finds each and accuses nobody", () =>
-    findsEach("seed", WITHOUT_CONTAINERS));
+    findsEach({ release: "seed", database: "sqlite" }, WITHOUT_CONTAINERS));
 
   test("with a canary that can't say something is no proof", async () => {
     const { judgement } = await runSoak({

@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
 import type { EndedCursor } from "../../../shared/facts/facts.ts";
-import { ended } from "../../../shared/sources/sqlite/facts/ended.ts";
-import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
+import { ended } from "../../../shared/sources/sql/facts/ended.ts";
+import type { Schema } from "../../../shared/sources/sql/schema.ts";
+import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 import { MINUTE_MS } from "../../../shared/time.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -15,7 +16,7 @@ describe("the rows that ended since the last read", () => {
   beforeEach(async () => {
     database = openDatabaseFile("file::memory:");
     await createSchema(database);
-    schema = parseSchema(await rowsOf(INTROSPECTION));
+    schema = SQLITE.parseSchema(await rowsOf(SQLITE.introspection));
   });
   afterEach(() => database.close());
 

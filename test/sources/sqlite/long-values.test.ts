@@ -5,9 +5,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
 import type { BacklogDefect, FactName, Facts, Reading } from "../../../shared/facts/facts.ts";
-import { type Database, openDatabase } from "../../../shared/sources/sqlite/database.ts";
-import { UNREADABLE } from "../../../shared/sources/sqlite/packing.ts";
-import { sqlite, sqliteReader } from "../../../shared/sources/sqlite/sqlite.ts";
+import type { Database } from "../../../shared/sources/sql/database.ts";
+import { SQL_FACTS, sqlReader } from "../../../shared/sources/sql/reader.ts";
+import { UNREADABLE } from "../../../shared/sources/sql/rows.ts";
+import { openDatabase } from "../../../shared/sources/sqlite/database.ts";
 import { describeLive, startSqld, temporaryFolder } from "../../support/live.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -53,10 +54,13 @@ async function read(database: Database) {
       return answers;
     },
   };
-  const { readings, unavailable } = await sqliteReader(counted)({
+  const { readings, unavailable } = await sqlReader(
+    "sqlite",
+    counted,
+  )({
     signal: new AbortController().signal,
     now: () => NOW,
-    wanted: new Set<FactName>(sqlite.gives),
+    wanted: new Set<FactName>(SQL_FACTS),
     since: { ended: null },
   });
   function value<F extends FactName>(fact: F): Facts[F] {

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
-import { lookedFor, placeText } from "../../../shared/sources/sqlite/looked-for.ts";
+import { lookedFor } from "../../../shared/sources/sql/looked-for.ts";
+import { placeText } from "../../../shared/sources/sql/schema.ts";
+import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 
 const of = (fact: Parameters<typeof lookedFor>[0]) =>
-  Object.fromEntries(lookedFor(fact).map((place) => [placeText(place), place.isNeeded]));
+  Object.fromEntries(lookedFor(fact, SQLITE).map((place) => [placeText(place), place.isNeeded]));
 
 test("a table or a column without which there is no such fact is needed", () => {
   expect(of("sessions")).toMatchObject({

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
-import { eachRow, type Field, packed } from "../../../shared/sources/sqlite/packing.ts";
+import type { Field } from "../../../shared/sources/sql/rows.ts";
+import { eachRow, packed } from "../../../shared/sources/sqlite/packing.ts";
 
 describe("packed rows", () => {
   let database: SqlClient;

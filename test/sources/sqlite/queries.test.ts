@@ -2,24 +2,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
-import {
-  backlogDefectsQuery,
-  credentialsInQueueQuery,
-} from "../../../shared/sources/sqlite/facts/backlog.ts";
-import { endedQuery } from "../../../shared/sources/sqlite/facts/ended.ts";
+import { backlogDefectsQuery } from "../../../shared/sources/sql/facts/backlog.ts";
+import { credentialsInQueueQuery } from "../../../shared/sources/sql/facts/credentials.ts";
+import { endedQuery } from "../../../shared/sources/sql/facts/ended.ts";
 import {
   endedSinceQuery,
   executionsQuery,
-  pendingRetriesQuery,
   unknownStatusesQuery,
-} from "../../../shared/sources/sqlite/facts/executions.ts";
+} from "../../../shared/sources/sql/facts/executions.ts";
 import {
   endedBeforeStartQuery,
   endedWithoutTimeQuery,
-} from "../../../shared/sources/sqlite/facts/finished-rows.ts";
-import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sqlite/facts/orphans.ts";
-import { QUEUED_COUNTS } from "../../../shared/sources/sqlite/facts/queue-counts.ts";
-import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
+} from "../../../shared/sources/sql/facts/finished-rows.ts";
+import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sql/facts/orphans.ts";
+import { pendingRetriesQuery } from "../../../shared/sources/sql/facts/pending-retries.ts";
+import { queuedCountsQuery } from "../../../shared/sources/sql/facts/queue-counts.ts";
+import type { Schema } from "../../../shared/sources/sql/schema.ts";
+import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
 
@@ -34,8 +33,8 @@ describe("on the indexes that a platform has", () => {
   afterAll(() => database.close());
 
   async function introspect() {
-    const { rows, columns } = await database.execute(INTROSPECTION);
-    return parseSchema(rows.map((row) => columns.map((column) => row[column] as string)));
+    const { rows, columns } = await database.execute(SQLITE.introspection);
+    return SQLITE.parseSchema(rows.map((row) => columns.map((column) => row[column] as string)));
   }
   const plan = async (statement: string) =>
     (await database.execute(`EXPLAIN QUERY PLAN ${statement}`)).rows.map((row) => String(row.detail));
@@ -57,7 +56,7 @@ describe("on the indexes that a platform has", () => {
     ["ended since", () => endedQuery(schema, cursor, NOW)],
     ["retries that wait", () => pendingRetriesQuery(schema)],
     ["runs at the start of chat turns", () => endedSinceQuery(schema)!],
-    ["queue counts", () => QUEUED_COUNTS],
+    ["queue counts", () => queuedCountsQuery(SQLITE)],
     ["ended without a time", () => endedWithoutTimeQuery(schema, NOW)],
     ["ended without a time, without the index", () => endedWithoutTimeQuery(withoutIndex(), NOW)],
     ["ended before the start", () => endedBeforeStartQuery(schema, NOW)],

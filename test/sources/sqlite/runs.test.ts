@@ -2,15 +2,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-client.ts";
 import { createSchema } from "../../../infra/platform/schema.ts";
-import type { SqlFact } from "../../../shared/sources/sqlite/fact.ts";
-import {
-  endedSinceQuery,
-  executions,
-  newestStart,
-  pendingRetries,
-} from "../../../shared/sources/sqlite/facts/executions.ts";
-import { platformSettings } from "../../../shared/sources/sqlite/facts/platform-settings.ts";
-import { INTROSPECTION, parseSchema, type Schema } from "../../../shared/sources/sqlite/schema.ts";
+import type { ReadContext } from "../../../shared/sources/source.ts";
+import type { SqlFact } from "../../../shared/sources/sql/fact.ts";
+import { endedSinceQuery, executions } from "../../../shared/sources/sql/facts/executions.ts";
+import { newestStart } from "../../../shared/sources/sql/facts/newest-start.ts";
+import { pendingRetries } from "../../../shared/sources/sql/facts/pending-retries.ts";
+import { platformSettings } from "../../../shared/sources/sql/facts/platform-settings.ts";
+import type { Schema } from "../../../shared/sources/sql/schema.ts";
+import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 import { formatInstant, HOUR_MS } from "../../../shared/time.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -31,7 +30,7 @@ async function rowsOf(sql: string) {
   const { rows, columns } = await database.execute(sql);
   return rows.map((row) => columns.map((column) => row[column] as string));
 }
-const introspect = async (): Promise<Schema> => parseSchema(await rowsOf(INTROSPECTION));
+const introspect = async (): Promise<Schema> => SQLITE.parseSchema(await rowsOf(SQLITE.introspection));
 
 /** Reads one fact as a cycle does, with the lines that it reports. */
 async function read<T>(fact: SqlFact<T>) {
@@ -266,7 +265,7 @@ SELECT 'z-' || i, 's', 'ruby', 'success', '2026-01-01T00:00:00Z', 'm', 'manual' 
 
   test("is null in an empty table, which is not scanned for it", async () => {
     expect(await newest()).toBeNull();
-    const [statement] = newestStart.statements(await introspect(), undefined as never);
+    const [statement] = newestStart.statements(await introspect(), { now: () => NOW } as ReadContext);
     const { rows } = await database.execute(`EXPLAIN QUERY PLAN ${statement}`);
     expect(rows.map((row) => String(row.detail)).join("\n")).not.toMatch(/TEMP B-TREE/);
   });
@@ -326,7 +325,7 @@ describe("the ceiling of all agents", () => {
         args: [value],
       });
   };
-  const REPORTED = ["sqlite.platformSettings: max_parallel_tasks_ceiling is not a count above 0"];
+  const REPORTED = ["platformSettings: max_parallel_tasks_ceiling is not a count above 0"];
 
   test("an older installation, without the table, has none", async () => {
     await database.execute("DROP TABLE system_settings");

@@ -1,18 +1,19 @@
 /**
- * One fact of the database: its SQL, and the parsing of its rows. Two rules hold for every statement. Text is packed or
- * selected as a blob: for a row whose text is not UTF-8 a server answers 500 to the whole batch. The rows of history are
- * never visited: indexes are named, since the planner does not choose them by itself.
+ * One fact of the database: its SQL, and the parsing of its rows. Two rules hold for every statement, on both backends. An
+ * odd value spoils its own row, never the statement: text is selected by `Dialect.rows` or as `Dialect.bytes`, and nothing is
+ * cast that may not be what it seems. The rows of history are never visited: in SQLite indexes are named, since its planner
+ * does not choose them by itself, and in PostgreSQL a statement is written so that no index but the right one is of use.
  */
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
-import type { QueryAnswer } from "./packing.ts";
-import type { Schema } from "./schema.ts";
-import { EXECUTIONS } from "./sql.ts";
+import type { QueryAnswer } from "./rows.ts";
+import { type Place, placeText, type Schema } from "./schema.ts";
+import { EXECUTIONS } from "./values.ts";
 
 export interface ParseContext {
   readonly schema: Schema;
   readonly time: ReadingTime;
-  /** Adds a line to `sources_unavailable`. */
+  /** Adds a line to `sources_unavailable`; the source's name is put before it. */
   report(line: string): void;
   /** Notes that some entries of the fact could not be listed. */
   markUnlisted(why: string): void;
@@ -26,6 +27,8 @@ export interface SqlFact<T> {
    * not run, in place of unknown. Only asked where nothing is missing. Left out: every release has the fact.
    */
   absent?(schema: Schema): string | null;
+  /** It says itself what it can't know where something may not be read. Left out: the fact is unread then. */
+  readonly knowsDenied?: true;
   /** A statement that several facts share is sent once. */
   statements(schema: Schema, context: ReadContext): readonly string[];
   /** @param answers one for each statement */
@@ -33,7 +36,17 @@ export interface SqlFact<T> {
 }
 
 export const needsTable = (table: string) => (schema: Schema) =>
-  schema.hasTable(table) ? null : `table ${table} is missing`;
+  schema.hasTable(table) ? null : `table ${table} is missing${hint(schema)}`;
+
+/** PostgreSQL shows a role nothing of a schema that it may not use, or does not look in. */
+const hint = ({ sql, isEmpty }: Schema) =>
+  sql.backend === "postgres" && isEmpty
+    ? " (the role sees no table at all: grant it USAGE on the schema, or set its search_path)"
+    : "";
+
+/** What is said of what is there and may not be read. */
+export const deniedText = (place: Place): string =>
+  `no right to read ${placeText(place)}: grant SELECT on it`;
 
 export const needsColumns =
   (table: string, ...columns: readonly string[]) =>

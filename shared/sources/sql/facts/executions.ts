@@ -3,17 +3,16 @@ import {
   type Execution,
   type Facts,
   type LiveStatus,
-  type RowName,
   TERMINAL_STATUSES,
   type UnreadableRow,
 } from "../../../facts/facts.ts";
 import { admittedAtMs, CHAT_TRIGGERS, isChatTurn } from "../../../facts/runs.ts";
-import { isRowsInstant } from "../../../facts/trust.ts";
-import { parseTimestamp, timestampReader } from "../../../time.ts";
-import { needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
-import { eachRow, packed, type QueryAnswer, type Row, rowsOf, UNREADABLE } from "../packing.ts";
+import { type parseTimestamp, timestampReader } from "../../../time.ts";
+import type { Dialect } from "../dialect.ts";
+import { deniedText, needsExecutions, needsExecutionsColumn, type SqlFact } from "../fact.ts";
+import { countOf, type QueryAnswer, type Row, rowsOf, textOf, UNREADABLE } from "../rows.ts";
 import type { Schema } from "../schema.ts";
-import { countOf, EXECUTIONS, indexedBy, integer, isFilled, quoted, shown, textOf } from "../sql.ts";
+import { EXECUTIONS, quoted } from "../values.ts";
 
 const KNOWN_STATUSES: readonly string[] = ["queued", "running", "pending_retry", ...TERMINAL_STATUSES];
 
@@ -31,22 +30,34 @@ const COLUMNS = [
   "timeout",
 ] as const;
 
+const SCHEDULES = "agent_schedules";
+
+/** Where the schedules' timeouts may not be read, no row's is known. */
+const deniedTimeout = (schema: Schema): string | null =>
+  [null, "id", "timeout_seconds"]
+    .map((column) => ({ table: SCHEDULES, column }))
+    .filter(({ table, column }) => schema.isDenied(table, column))
+    .map(deniedText)[0] ?? null;
+
 export function executionsQuery(schema: Schema): string {
-  // The limit keeps SQLite from merging this query into the packing, which would ask for each column several times.
+  const { sql } = schema;
   const text = (column: string) => (schema.hasColumn(EXECUTIONS, column) ? `e.${column}` : "NULL");
   const filled = (column: string) =>
-    schema.hasColumn(EXECUTIONS, column) ? isFilled(`e.${column}`) : "NULL";
+    schema.hasColumn(EXECUTIONS, column) ? sql.flag(sql.isFilled(`e.${column}`)) : "NULL";
+  const isDenied = deniedTimeout(schema) !== null;
   const schedules =
-    schema.hasColumn("agent_schedules", "timeout_seconds") && schema.hasColumn(EXECUTIONS, "schedule_id");
-  return packed(
+    !isDenied &&
+    schema.hasColumn(SCHEDULES, "timeout_seconds") &&
+    schema.hasColumn(EXECUTIONS, "schedule_id");
+  return sql.rows(
     COLUMNS,
     `SELECT e.id AS id, e.agent_name AS agent, e.status AS status, ${text("started_at")} AS started,
 ${text("queued_at")} AS queued, ${text("lease_expires_at")} AS lease, ${text("triggered_by")} AS trigger,
 ${text("conversation_key")} AS conversation,
-${filled("claude_session_id")} AS session, ${schedules ? integer("s.timeout_seconds") : "NULL"} AS timeout
-FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
-${schedules ? "LEFT JOIN agent_schedules s ON s.id = e.schedule_id" : ""}
-WHERE e.status IN ('queued', 'running') LIMIT -1`,
+${filled("claude_session_id")} AS session, ${schedules ? sql.integer("s.timeout_seconds") : isDenied ? "'?'" : "NULL"} AS timeout
+FROM ${EXECUTIONS} e ${sql.indexedBy(schema.statusIndex)}
+${schedules ? `LEFT JOIN ${SCHEDULES} s ON ${sql.text("s.id")} = ${sql.text("e.schedule_id")}` : ""}
+WHERE ${sql.text("e.status")} IN ('queued', 'running') ${sql.fence}`,
   );
 }
 
@@ -70,14 +81,12 @@ const RELEASE_SECONDS = 1;
 export function endedSinceQuery(schema: Schema): string | null {
   const hasAll = ["triggered_by", "completed_at"].every((column) => schema.hasColumn(EXECUTIONS, column));
   if (!hasAll || !schema.agentStartIndex) return null;
+  const { sql } = schema;
   const hasQueuedAt = schema.hasColumn(EXECUTIONS, "queued_at");
-  const second = (column: string, seconds: string) =>
-    `strftime('%Y-%m-%dT%H:%M:%S', ${column}, '${seconds}')`;
-  const then = (seconds: string) =>
-    hasQueuedAt
-      ? `COALESCE(${second("e.queued_at", seconds)}, ${second("e.started_at", seconds)})`
-      : second("e.started_at", seconds);
-  const begun = then(`+${BEGIN_TOGETHER_SECONDS} seconds`);
+  const then = (seconds: number) => {
+    const started = sql.secondAfter("e.started_at", seconds);
+    return hasQueuedAt ? `COALESCE(${sql.secondAfter("e.queued_at", seconds)}, ${started})` : started;
+  };
   const leased = schema.hasColumn(EXECUTIONS, "lease_expires_at") ? "o.lease_expires_at" : "NULL";
   /** Counts among the runs of the agent that began next to that instant, on one side of it. */
   const count = (
@@ -87,37 +96,42 @@ export function endedSinceQuery(schema: Schema): string | null {
     more: string,
   ) => `(SELECT COUNT(*) FROM (
 SELECT o.status AS was, o.completed_at AS ended, ${leased} AS leased, ${hasQueuedAt ? "o.queued_at" : "NULL"} AS queued
-FROM ${EXECUTIONS} o ${indexedBy(schema.agentStartIndex)}
-WHERE o.agent_name = e.agent_name AND o.started_at ${side} ${begun} ORDER BY o.started_at ${order} LIMIT ${most})
-WHERE was IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ended >= ${then(`-${RELEASE_SECONDS} seconds`)}${more})`;
-  const parked = hasQueuedAt ? ` + ${count(">", "ASC", LOOKED_AT.after, ` AND queued <= ${begun}`)}` : "";
-  return packed(
+FROM ${EXECUTIONS} o ${sql.indexedBy(schema.agentStartIndex)}
+WHERE o.agent_name = turns.agent_name AND o.started_at ${side} turns.begun ORDER BY o.started_at ${order} LIMIT ${most}) AS others
+WHERE ${sql.text("was")} IN ('success', 'failed', 'cancelled') AND leased IS NULL AND ${sql.text("ended")} >= turns.released${more})`;
+  const parked = hasQueuedAt
+    ? ` + ${count(">", "ASC", LOOKED_AT.after, ` AND ${sql.text("queued")} <= turns.begun`)}`
+    : "";
+  return sql.rows(
     TURN,
     // The limit keeps SQLite from computing the count again for each mention of its column.
-    `SELECT e.id AS id, ${count("<=", "DESC", LOOKED_AT.before, "")}${parked} AS others
-FROM ${EXECUTIONS} e ${indexedBy(schema.statusIndex)}
-WHERE e.status = 'running' AND e.triggered_by IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS}`,
+    `WITH turns AS MATERIALIZED (SELECT e.id, e.agent_name, ${then(BEGIN_TOGETHER_SECONDS)} AS begun, ${then(-RELEASE_SECONDS)} AS released
+FROM ${EXECUTIONS} e ${sql.indexedBy(schema.statusIndex)}
+WHERE ${sql.text("e.status")} = 'running' AND ${sql.text("e.triggered_by")} IN (${quoted(CHAT_TRIGGERS)}) LIMIT ${MOST_TURNS})
+SELECT turns.id AS id, ${count("<=", "DESC", LOOKED_AT.before, "")}${parked} AS others FROM turns LIMIT ${MOST_TURNS}`,
   );
 }
 
 /** Selects the statuses that are not in the contract. It steps through the index from one distinct value to the next. */
 export function unknownStatusesQuery(schema: Schema): string {
+  const { sql } = schema;
+  const status = sql.text("status");
   if (!schema.statusIndex)
-    return `SELECT DISTINCT ${shown("status")} FROM ${EXECUTIONS} WHERE status NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
-  const from = `FROM ${EXECUTIONS} ${indexedBy(schema.statusIndex)}`;
+    return `SELECT DISTINCT ${sql.shown("status")} FROM ${EXECUTIONS} WHERE ${status} NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
+  const from = `FROM ${EXECUTIONS} ${sql.indexedBy(schema.statusIndex)}`;
   return `WITH RECURSIVE distinct_status(value) AS (
-SELECT (SELECT min(status) ${from})
+SELECT (SELECT min(${status}) ${from})
 UNION ALL
-SELECT (SELECT min(status) ${from} WHERE status > value) FROM distinct_status WHERE value IS NOT NULL)
-SELECT ${shown("value")} FROM distinct_status
+SELECT (SELECT min(${status}) ${from} WHERE ${status} > value) FROM distinct_status WHERE value IS NOT NULL)
+SELECT ${sql.shown("value")} FROM distinct_status
 WHERE value IS NOT NULL AND value NOT IN (${quoted(KNOWN_STATUSES)}) LIMIT 20`;
 }
 
 /** The counts of `endedSinceQuery`, by the row's id. */
-function endedSinceOf(answer: QueryAnswer | undefined): ReadonlyMap<string, number> {
+function endedSinceOf(sql: Dialect, answer: QueryAnswer | undefined): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   if (answer === undefined) return counts;
-  eachRow(answer, TURN, ({ id, others }) => {
+  sql.eachRow(answer, TURN, ({ id, others }) => {
     if (typeof id === "string") counts.set(id, Number(others));
   });
   return counts;
@@ -177,91 +191,40 @@ export const executions: SqlFact<Facts["executions"]> = {
       ...(endedSince === null ? [] : [endedSince]),
     ];
   },
-  parse([answer, unknownStatuses, endedSince], { report }) {
+  parse([answer, unknownStatuses, endedSince], { schema, report }) {
+    const { sql } = schema;
+    const denied = deniedTimeout(schema);
+    if (denied !== null) report(`executions: ${denied}, so the timeouts of schedules are not known`);
     const live: Execution[] = [];
     const unreadable: UnreadableRow[] = [];
     const timestamp = timestampReader();
-    eachRow(answer, COLUMNS, (row) => {
+    sql.eachRow(answer, COLUMNS, (row) => {
       const { id, agent } = row;
       const state = stateOf(row, timestamp);
       if (typeof id === "string" && typeof agent === "string") {
         live.push({ id, agent, ...state });
         return;
       }
-      if (typeof agent !== "string") report(`sqlite.executions: a live row's agent_name ${UNREADABLE}`);
-      else report(`sqlite.executions[${agent}]: a live row's id ${UNREADABLE}`);
+      if (typeof agent !== "string") report(`executions: a live row's agent_name ${UNREADABLE}`);
+      else report(`executions[${agent}]: a live row's id ${UNREADABLE}`);
       unreadable.push({ id: id ?? null, agent: agent ?? null, ...state });
     });
     for (const [status] of rowsOf(unknownStatuses))
       report(
-        `sqlite.executions: unknown status ${JSON.stringify(textOf(status) ?? "(not UTF-8)")}, taken for neither live nor terminal`,
+        `executions: unknown status ${JSON.stringify(textOf(status) ?? "(not UTF-8)")}, taken for neither live nor terminal`,
       );
-    return { live: withRunsAtStart(live, endedSinceOf(endedSince)), unreadable };
+    return { live: withRunsAtStart(live, endedSinceOf(sql, endedSince)), unreadable };
   },
 };
 
 export const sessions: SqlFact<Facts["sessions"]> = {
   missing: needsExecutionsColumn("claude_session_id"),
   statements: (schema) => [executionsQuery(schema)],
-  parse([answer]) {
+  parse([answer], { schema: { sql } }) {
     const ids = new Set<string>();
-    eachRow(answer, COLUMNS, ({ id, session }) => {
+    sql.eachRow(answer, COLUMNS, ({ id, session }) => {
       if (session === "1" && typeof id === "string") ids.add(id);
     });
     return ids;
-  },
-};
-
-/** Rows that are looked at: the newest were inserted last, whatever their agents and ids. */
-const NEWEST = 50;
-const START = ["started", "ended"] as const;
-
-export const newestStart: SqlFact<Facts["newestStart"]> = {
-  missing: needsExecutions,
-  statements: (schema) => {
-    const ended = schema.hasColumn(EXECUTIONS, "completed_at") ? "completed_at" : "NULL";
-    return [
-      packed(
-        START,
-        `SELECT started_at AS started, ${ended} AS ended FROM ${EXECUTIONS} ORDER BY rowid DESC LIMIT ${NEWEST}`,
-      ),
-    ];
-  },
-  parse([answer], { time }) {
-    let newest: number | null = null;
-    eachRow(answer, START, ({ started = null, ended = null }) => {
-      for (const ms of [parseTimestamp(started), parseTimestamp(ended)])
-        if (ms !== null && isRowsInstant(ms, time)) newest = Math.max(newest ?? ms, ms);
-    });
-    return newest;
-  },
-};
-
-const RETRY = ["id", "agent"] as const;
-
-/** A row whose retry was made a moment ago is among these. Older ones are history, and are not visited. */
-const NEWEST_RETRIED = 5_000;
-
-/** Selects the rows that wait for their retry, and those of the newest whose retry was made. */
-export function pendingRetriesQuery({ retryIndex, statusIndex }: Schema): string {
-  return packed(
-    RETRY,
-    `SELECT id, agent_name AS agent FROM ${EXECUTIONS} ${indexedBy(retryIndex?.name ?? statusIndex)}
-WHERE retry_scheduled_at IS NOT NULL AND status = 'pending_retry'
-UNION ALL SELECT id, agent_name FROM ${EXECUTIONS} ${statusIndex ? indexedBy(statusIndex) : "NOT INDEXED"}
-WHERE status = 'pending_retry' AND rowid > (SELECT max(rowid) FROM ${EXECUTIONS}) - ${NEWEST_RETRIED}
-AND retry_scheduled_at IS NULL`,
-  );
-}
-
-export const pendingRetries: SqlFact<Facts["pendingRetries"]> = {
-  missing: needsExecutions,
-  statements: (schema) =>
-    schema.hasColumn(EXECUTIONS, "retry_scheduled_at") ? [pendingRetriesQuery(schema)] : [],
-  parse([answer]) {
-    const rows: RowName[] = [];
-    if (answer === undefined) return rows;
-    eachRow(answer, RETRY, ({ id, agent }) => void rows.push({ id: id ?? null, agent: agent ?? null }));
-    return rows;
   },
 };

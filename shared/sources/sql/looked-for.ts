@@ -4,36 +4,23 @@
  */
 import type { FactName } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
-import { parseSchema, type Schema } from "./schema.ts";
-import { planFor, type sqlite } from "./sqlite.ts";
-
-/** The facts of the database. */
-export type SqlFactName = (typeof sqlite.gives)[number];
-
-/** A table, or a column of one. */
-export interface Place {
-  readonly table: string;
-  /** Null for the table itself. */
-  readonly column: string | null;
-}
+import type { Dialect } from "./dialect.ts";
+import { planFor, type SqlFactName } from "./reader.ts";
+import { emptySchema, type Place, placeText, type Schema } from "./schema.ts";
 
 export interface LookedFor extends Place {
   /** Without it there is no such fact. A fact goes without the others. */
   readonly isNeeded: boolean;
 }
 
-/** Writes the place as operators know it: `table agent_reports`, `column agent_schedules.enabled`. */
-export const placeText = ({ table, column }: Place): string =>
-  column === null ? `table ${table}` : `column ${table}.${column}`;
-
 /** A schema in which everything is there, except what `lacks` names. It has no index. */
-function schemaWithout(lacks: Place | null, onAsked: (place: Place) => void): Schema {
+function schemaWithout(sql: Dialect, lacks: Place | null, onAsked: (place: Place) => void): Schema {
   const has = (table: string, column: string | null): boolean => {
     onAsked({ table, column });
     return lacks?.table !== table || (lacks.column !== null && lacks.column !== column);
   };
   return {
-    ...parseSchema([[null]]),
+    ...emptySchema(sql),
     hasTable: (table) => has(table, null),
     hasColumn: (table, column) => has(table, column),
   };
@@ -47,22 +34,25 @@ const contextOf = (fact: SqlFactName): ReadContext => ({
   since: { ended: null },
 });
 
-function isMissingWithout(fact: SqlFactName, lacks: Place): boolean {
+function isMissingWithout(sql: Dialect, fact: SqlFactName, lacks: Place): boolean {
   const [plan] = planFor(
-    schemaWithout(lacks, () => {}),
+    schemaWithout(sql, lacks, () => {}),
     contextOf(fact),
   ).plans;
   return plan!.missing !== null || plan!.absent !== null;
 }
 
-/** Lists the tables and columns that the fact looks for, each once. A table is among them where a column of it is. */
-export function lookedFor(fact: SqlFactName): LookedFor[] {
+/**
+ * Lists the tables and columns that the fact looks for, each once. A table is among them where a column of it is.
+ * @param sql of the backend that is read
+ */
+export function lookedFor(fact: SqlFactName, sql: Dialect): LookedFor[] {
   const asked = new Map<string, Place>();
   const note = (place: Place) => void asked.set(placeText(place), place);
-  const schema = schemaWithout(null, ({ table, column }) => {
+  const schema = schemaWithout(sql, null, ({ table, column }) => {
     note({ table, column: null });
     if (column !== null) note({ table, column });
   });
   planFor(schema, contextOf(fact));
-  return [...asked.values()].map((place) => ({ ...place, isNeeded: isMissingWithout(fact, place) }));
+  return [...asked.values()].map((place) => ({ ...place, isNeeded: isMissingWithout(sql, fact, place) }));
 }

@@ -1,0 +1,176 @@
+/** A connection to a PostgreSQL. The socket is ours, so that a deadline can close it and an idle one keeps no process alive. */
+import { once } from "node:events";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import postgres from "postgres";
+import { SourceError } from "../../errors.ts";
+import type { Address } from "./address.ts";
+import { URL_VARIABLE } from "./errors.ts";
+
+/** What asks a server for TLS, and what cancels: the protocol's requests that are no messages. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+const CANCEL_CODE = 80877102;
+const CANCEL_MS = 1_000;
+
+/** Waits for an event. @throws where the socket fails or is closed before, or at the signal */
+async function next(socket: Socket, event: string, signal: AbortSignal): Promise<unknown[]> {
+  const settled = new AbortController();
+  const ended = AbortSignal.any([signal, settled.signal]);
+  try {
+    return await Promise.race([
+      once(socket, event, { signal: ended }),
+      once(socket, "close", { signal: ended }).then(() => {
+        throw Object.assign(new Error("closed"), { code: "ECONNRESET" });
+      }),
+    ]);
+  } finally {
+    settled.abort();
+  }
+}
+
+async function secured(socket: Socket, { host, tls, place }: Address, signal: AbortSignal): Promise<Socket> {
+  socket.write(SSL_REQUEST);
+  const [answer] = (await next(socket, "data", signal)) as [Buffer];
+  // Whatever follows the letter was not sent by who holds the certificate.
+  if (answer.toString("latin1") !== "S")
+    throw new SourceError(
+      `the server has no TLS: turn it on there, or write sslmode=disable on a private network, ${place}: ${URL_VARIABLE}`,
+    );
+  const secure = connectTls({
+    socket,
+    host,
+    ...(isIP(host) === 0 && { servername: host }),
+    ...(tls?.ca && { ca: tls.ca }),
+  });
+  try {
+    await next(secure, "secureConnect", signal);
+    return secure;
+  } catch (error) {
+    secure.on("error", () => {}).destroy();
+    throw error;
+  }
+}
+
+/** Opens a socket to the server, with TLS where the address asks for it. */
+async function openSocket(address: Address, signal: AbortSignal): Promise<Socket> {
+  const socket = connectTcp({ host: address.host, port: address.port, noDelay: true });
+  try {
+    await next(socket, "connect", signal);
+    return address.tls === null ? socket : await secured(socket, address, signal);
+  } catch (error) {
+    socket.on("error", () => {}).destroy();
+    throw error;
+  }
+}
+
+export type Rows = readonly (readonly (Uint8Array | null)[])[];
+
+export interface Connection {
+  readonly isOpen: boolean;
+  /** Sends the texts at once. Each gives the rows of its last statement, or fails by itself. */
+  ask(texts: readonly string[]): Promise<Rows>[];
+  /** Has the server end what it does for this connection, and closes it. */
+  cut(): Promise<void>;
+  close(): void;
+  /** Says whether the connection keeps the process alive. */
+  keepAlive(isNeeded: boolean): void;
+}
+
+/** What the server calls a connection: its process, and the secret that cancels. */
+interface Backend {
+  readonly pid: number | null;
+  readonly secret: number | null;
+}
+
+/** What the client's types leave out of a query: who answers it, once it was sent. */
+interface Query extends Promise<Rows | readonly Rows[]> {
+  readonly state: Backend | null;
+}
+
+/** Asks the server to end what that backend does. It answers nothing. */
+async function cancel(address: Address, { pid, secret }: Backend): Promise<void> {
+  if (pid === null || secret === null) return;
+  const signal = AbortSignal.timeout(CANCEL_MS);
+  const socket = await openSocket(address, signal);
+  const request = Buffer.alloc(16);
+  for (const [i, word] of [request.length, CANCEL_CODE, pid, secret].entries())
+    request.writeUInt32BE(word, i * 4);
+  socket.on("error", () => {});
+  socket.end(request);
+  try {
+    await next(socket.resume(), "end", signal);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** A healthy answer for 10,000 agents has 4 MB. */
+const MAX_ANSWER_BYTES = 64_000_000;
+
+/** The client, on this socket and no other: it would connect anew by itself, and with no regard for the deadline. */
+function clientOn(socket: Socket, { host, port, user, database, password }: Address) {
+  let isGiven = false;
+  const options = {
+    host: [host],
+    port: [port],
+    user,
+    database,
+    pass: () => password ?? "",
+    max: 1,
+    ssl: false,
+    prepare: false,
+    fetch_types: false,
+    connect_timeout: 0,
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice() {},
+    connection: { application_name: "trinity-canary" },
+    socket: async () => {
+      if (isGiven) throw Object.assign(new Error("closed"), { code: "ECONNRESET" });
+      isGiven = true;
+      return socket;
+    },
+  };
+  // Its types leave out `socket`.
+  return postgres(options as unknown as postgres.Options<Record<string, never>>);
+}
+
+/**
+ * Connects, and leaves the greeting to the first question.
+ * @throws where no connection can be made
+ */
+export async function openConnection(address: Address, signal: AbortSignal): Promise<Connection> {
+  const socket = await openSocket(address, signal);
+  const sql = clientOn(socket, address);
+  let left = MAX_ANSWER_BYTES;
+  socket.on("data", ({ length }: Buffer) => {
+    left -= length;
+    if (left < 0)
+      socket.destroy(new SourceError(`the answer is larger than ${MAX_ANSWER_BYTES / 1_000_000} MB`));
+  });
+  let asked: readonly Query[] = [];
+  return {
+    get isOpen() {
+      return !socket.destroyed && socket.readyState === "open";
+    },
+    ask(texts) {
+      left = MAX_ANSWER_BYTES;
+      // They leave in one piece.
+      socket.cork();
+      setImmediate(() => socket.uncork());
+      asked = texts.map((text) => sql.unsafe(text).raw() as unknown as Query);
+      return asked.map(async (query) => {
+        const answers = await query;
+        // Of several statements, each has its rows; of one, there are only its rows.
+        return "command" in answers ? (answers as Rows) : (answers.at(-1) as Rows);
+      });
+    },
+    async cut() {
+      const { state } = asked.find((query) => query.state !== null) ?? {};
+      if (state) await cancel(address, state).catch(() => {});
+      socket.destroy();
+    },
+    close: () => void socket.destroy(),
+    keepAlive: (isNeeded) => void (isNeeded ? socket.ref() : socket.unref()),
+  };
+}

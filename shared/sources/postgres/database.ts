@@ -1,0 +1,116 @@
+/** PostgreSQL as the platform's database: one connection, and each read one transaction in one round trip. */
+import type { Database, SqlRow } from "../sql/database.ts";
+import type { Address } from "./address.ts";
+import { type Connection, openConnection, type Rows } from "./connection.ts";
+import { POSTGRES } from "./dialect.ts";
+import { connectionError, isOfStatement, LostConnection, statementError } from "./errors.ts";
+
+export interface Patience {
+  /** How long one statement may take. */
+  readonly statementMs: number;
+  /** How long one statement may wait for a table that is locked. */
+  readonly lockMs: number;
+}
+
+/** A connection that has been idle is dead where it has not answered by then. Frozen functions hear of no end. */
+const ALIVE_MS = 1_000;
+
+/**
+ * What a read begins with. All of it ends with the transaction, so that a pooler may give the session to others: the planner
+ * has to take an index where there is one, also before it has statistics; the server compiles nothing and starts no worker.
+ * A database in SQL_ASCII may hold any bytes: they are not converted there.
+ */
+const begin = ({ statementMs, lockMs }: Patience): string =>
+  [
+    "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    ...Object.entries({
+      statement_timeout: statementMs,
+      lock_timeout: lockMs,
+      idle_in_transaction_session_timeout: statementMs,
+      enable_seqscan: "off",
+      jit: "off",
+      max_parallel_workers_per_gather: 0,
+      standard_conforming_strings: "on",
+      timezone: "'UTC'",
+      datestyle: "'ISO'",
+    }).map(([name, value]) => `SET LOCAL ${name} = ${value}`),
+    "SELECT set_config('client_encoding', CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)",
+    "SAVEPOINT before",
+  ].join("; ");
+
+/** A statement that failed before this one is forgotten. */
+const afterAny = (statement: string): string => `ROLLBACK TO SAVEPOINT before; ${statement}`;
+
+/**
+ * Opens a database. It connects when it is first read.
+ * @param patience also of the server: what a deadline has cut, it ends by itself after that
+ */
+export function openPostgres(address: Address, patience: Patience): Database {
+  let kept: Connection | undefined;
+  let previous: Promise<unknown> = Promise.resolve();
+
+  /** @throws LostConnection where the connection has ended */
+  async function askOn(
+    connection: Connection,
+    isIdle: boolean,
+    statements: readonly string[],
+    signal: AbortSignal,
+  ) {
+    const cut = () => void connection.cut();
+    signal.addEventListener("abort", cut, { once: true });
+    const answers = connection.ask([begin(patience), ...statements.map(afterAny), "COMMIT"]);
+    const timer = isIdle ? setTimeout(() => connection.close(), ALIVE_MS) : undefined;
+    void answers[0]!.catch(() => {}).finally(() => clearTimeout(timer));
+    try {
+      const settled = await Promise.allSettled(answers);
+      const isLost = (one: PromiseSettledResult<Rows>) =>
+        one.status === "rejected" && !isOfStatement(one.reason);
+      const lost = settled.find(isLost) ?? settled.slice(0, 1).find(({ status }) => status === "rejected");
+      if (lost?.status === "rejected") throw connectionError(lost.reason, address);
+      return settled
+        .slice(1, -1)
+        .map((one) => (one.status === "fulfilled" ? [...one.value] : statementError(one.reason, patience)));
+    } finally {
+      signal.removeEventListener("abort", cut);
+    }
+  }
+
+  async function read(statements: readonly string[], signal: AbortSignal): Promise<(SqlRow[] | Error)[]> {
+    for (let isAgain = false; ; isAgain = true) {
+      signal.throwIfAborted();
+      const idle = kept?.isOpen ? kept : undefined;
+      kept = undefined;
+      let connection = idle;
+      try {
+        connection ??= await openConnection(address, signal);
+        connection.keepAlive(true);
+        const answers = await askOn(connection, idle !== undefined, statements, signal);
+        connection.keepAlive(false);
+        kept = connection;
+        return answers;
+      } catch (error) {
+        if (!signal.aborted) connection?.close();
+        signal.throwIfAborted();
+        const described = connectionError(error, address);
+        // Nothing was written, so that nothing is done twice.
+        if (isAgain || !(described instanceof LostConnection)) throw described;
+      }
+    }
+  }
+
+  function separately(statements: readonly string[], signal: AbortSignal) {
+    const answer = previous.then(() => read(statements, signal));
+    previous = answer.catch(() => {});
+    return answer;
+  }
+  return {
+    sql: POSTGRES,
+    separately,
+    async batch(statements, signal) {
+      return (await separately(statements, signal)).map((answer) => {
+        if (answer instanceof Error) throw answer;
+        return answer;
+      });
+    },
+  };
+}
