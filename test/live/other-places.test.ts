@@ -39,7 +39,7 @@ function stories(backend: Backend) {
       sweepEveryMs: () => 1_000,
       dispatchMs: () => 100,
     });
-  }, 60_000);
+  });
   afterAll(() => harness?.close());
   beforeEach(async ({ task }) => {
     // No two stories may use the same ids: E-02 remembers those that have ended.
