@@ -5,6 +5,7 @@ import { API } from "../shared/config/api.ts";
 import { CHECKS } from "../shared/config/checks.ts";
 import { ConfigError } from "../shared/config/reader.ts";
 import type { VariableTable } from "../shared/config/variable.ts";
+import { postgres } from "../shared/sources/postgres/postgres.ts";
 import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
@@ -123,12 +124,21 @@ const STACK_BYTES = 700;
 function checkSize(name: string, settings: EnvironmentSettings): void {
   const bytesOf = (reader: "cycle" | "api") =>
     Buffer.byteLength(JSON.stringify(variablesOf(name, settings, reader))) + STACK_BYTES;
+  const caBytes = Buffer.byteLength(settings.databaseCa ?? "");
   const daemons = Array.isArray(settings.dockerHosts) ? settings.dockerHosts.length : 0;
   const tokens = Object.keys(settings.readTokens).length;
   const problem = (field: string, what: string, bytes: number, fix: string) =>
     `${name}.${field}: ${what} make some ${bytes} bytes of variables, and a function of AWS Lambda takes ${MAX_VARIABLES_BYTES}: ${fix}`;
   const problems = [
-    bytesOf("cycle") > MAX_VARIABLES_BYTES
+    bytesOf("cycle") > MAX_VARIABLES_BYTES && caBytes > MAX_VARIABLES_BYTES / 2
+      ? problem(
+          "databaseCa",
+          `the CA and the rest`,
+          bytesOf("cycle"),
+          `put it into the secret, as ${postgres.variables.ca.name}`,
+        )
+      : null,
+    bytesOf("cycle") > MAX_VARIABLES_BYTES && caBytes <= MAX_VARIABLES_BYTES / 2
       ? problem(
           "dockerHosts",
           `${daemons} daemon(s)`,

@@ -61,7 +61,7 @@ const code = (lines: readonly string[]) => `\`\`\`sh\n${lines.join("\n")}\n\`\`\
  */
 export function runbookPage(invariant: Invariant, page: string | null): string {
   const { id, title, tier, severity, impact, runbook, safe } = invariant;
-  const { verify, fix } = guidanceOf(invariant, null);
+  const { verify, fix } = guidanceOf(invariant, null, null);
   return withParts(page ?? SKELETON, {
     head: `# ${id} ${title}\n\n**${severity}, tier ${tier}.** ${TIERS[tier]}\n\n**What breaks.** ${impact}\n\n**First.** ${runbook}`,
     verify: `${VARIABLES}\n\n${code(verify)}`,

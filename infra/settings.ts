@@ -10,6 +10,7 @@ import { leaseMs } from "../shared/cycle/lease.ts";
 import { INVARIANT_IDS, type InvariantId, KNOWN_IDS } from "../shared/invariants/index.ts";
 import { SEVERITIES } from "../shared/invariants/invariant.ts";
 import { docker } from "../shared/sources/docker/docker.ts";
+import { postgres } from "../shared/sources/postgres/postgres.ts";
 import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
 import { redis } from "../shared/sources/redis/redis.ts";
 import { sqlite } from "../shared/sources/sqlite/sqlite.ts";
@@ -30,6 +31,10 @@ const wholeNumber = (least: number, most: number, what: string) => {
   return z.int({ error }).min(least, { error }).max(most, { error });
 };
 const matching = (pattern: RegExp, fix: string) => z.string({ error: fix }).regex(pattern, { error: fix });
+const postgresAddress = matching(
+  /^postgres(ql)?:\/\/[^\s/?#@:]+@[^\s/?#@]+\/[^\s/?#@]+(\?sslmode=(verify-full|disable))?$/,
+  "give postgres://user@host:port/database of the PostgreSQL, without a password, which belongs into the secret; ?sslmode=disable for a private network, and no other parameter",
+);
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `give one of ${names.join(", ")}` });
 const none = z.literal("none");
@@ -194,6 +199,8 @@ export const CheckSettings = z
       });
   });
 
+const isInTheClear = (databaseUrl: string): boolean => databaseUrl.endsWith("?sslmode=disable");
+
 export const Settings = z
   .strictObject(
     {
@@ -203,22 +210,37 @@ export const Settings = z
       /** Minutes from one cycle to the next. Three must fit into the fifteen after which a canary counts as dead. */
       everyMinutes: wholeNumber(1, 5, "minutes between cycles").default(5),
 
+      /** The platform's database, where it is SQLite. */
       libsqlUrl: writes(
         sqlite.variables.url,
-        z.union(
-          [
-            address("libsql|https?", "libsql://db.example.com"),
-            matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
-          ],
-          {
-            error:
-              "give libsql://…, https://… or http://… of a libsql server without a token in it, or file:/mnt/… with a fileSystem: every invariant reads it",
-          },
-        ),
+        z
+          .union(
+            [
+              address("libsql|https?", "libsql://db.example.com"),
+              matching(/^file:\/mnt(\/(?!\.\.?(\/|$))[\w.-]+)+$/, "give file:/mnt/… without . or .."),
+            ],
+            {
+              error:
+                "give libsql://…, https://… or http://… of a libsql server without a token in it, or file:/mnt/… with a fileSystem: every invariant reads it",
+            },
+          )
+          .optional(),
+        (url) => url ?? null,
       ),
       libsqlLockMs: numberOf(
         sqlite.variables.lockMs,
         "milliseconds that a read of a file may keep the platform from committing",
+      ),
+      /** The platform's database, where it is PostgreSQL. */
+      databaseUrl: writes(postgres.variables.url, postgresAddress.optional(), (url) => url ?? null),
+      /** The CA that signed its certificate, where the function does not know it. It is no secret. */
+      databaseCa: writes(
+        postgres.variables.ca,
+        matching(
+          /^(\/(var\/runtime|mnt)(\/(?!\.\.?(\/|$))[\w.-]+)+|(-----BEGIN CERTIFICATE-----[\s\w+/=]+-----END CERTIFICATE-----\s*)+)$/,
+          "give the PEM of a CA, or a path that the function has: /var/runtime/ca-cert.pem, which has those of RDS, or /mnt/… with a fileSystem",
+        ).optional(),
+        (ca) => ca ?? null,
       ),
       /** An EFS access point, where libsqlUrl names a file. */
       fileSystem: FileSystem.optional(),
@@ -309,7 +331,7 @@ export const Settings = z
   .superRefine((settings, context) => {
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: "custom", path: [field], message });
-    const { libsqlUrl, fileSystem, network } = settings;
+    const { libsqlUrl, databaseUrl, fileSystem, network } = settings;
     const least = Math.ceil(leaseMs(settings) / 1000) + START_SECONDS;
     // The API's function starts first, and then the one that it has run a cycle.
     const needed = { cycleTimeoutSeconds: least, apiTimeoutSeconds: least + START_SECONDS };
@@ -319,13 +341,30 @@ export const Settings = z
           field,
           `is ${settings[field]}, but a cycle with three reads of sourceDeadlineMs and confirmAfterMs may take ${needed[field]}: give at least that, or shorten the others`,
         );
-    if (libsqlUrl.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
+    if (libsqlUrl === undefined && databaseUrl === undefined)
+      refuse(
+        "databaseUrl",
+        "is missing, and so is libsqlUrl: give the one of the platform's database, PostgreSQL or SQLite, since every invariant reads it",
+      );
+    if (libsqlUrl !== undefined && databaseUrl !== undefined)
+      refuse(
+        "databaseUrl",
+        "can't be with libsqlUrl, since the platform has one database: remove the one that it no longer writes",
+      );
+    if (settings.databaseCa !== undefined && (databaseUrl === undefined || isInTheClear(databaseUrl)))
+      refuse("databaseCa", "is for a databaseUrl with TLS: leave it out");
+    if (databaseUrl !== undefined && isInTheClear(databaseUrl) && !network)
+      refuse(
+        "databaseUrl",
+        "would send its password in the clear: leave sslmode out, or give the network in which it is private",
+      );
+    if (libsqlUrl?.startsWith("file:") && !libsqlUrl.startsWith(`file:${fileSystem?.mountPath}/`))
       refuse(
         "fileSystem",
         `is needed for ${libsqlUrl}: give the access point whose mountPath holds the file`,
       );
     for (const field of ["libsqlUrl", "redisUrl", "queueCountsUrl"] as const)
-      if (settings[field].startsWith("http:") && !network)
+      if (settings[field]?.startsWith("http:") && !network)
         refuse(
           field,
           "would send its token in the clear: give https://, or the network in which it is private",

@@ -6,10 +6,11 @@ import { ConfigError, type Environment } from "./config/reader.ts";
 import { redactor } from "./config/redactor.ts";
 import type { AlertSettings, CycleNotes, CycleOutcome, CycleSettings, CycleStep } from "./cycle/outcome.ts";
 import { type Checks, checksOf } from "./invariants/checks.ts";
+import type { Backend } from "./invariants/commands.ts";
 import { recollectionsOf } from "./recall/index.ts";
 import type { Recollection } from "./recall/recollection.ts";
 import type { ConfiguredSource } from "./sources/collect.ts";
-import { configureSources } from "./sources/index.ts";
+import { configureSources, databaseBackend } from "./sources/index.ts";
 import { documentClient } from "./store/client.ts";
 import { dynamoStore, type Store } from "./store/store.ts";
 import { HOUR_MS } from "./time.ts";
@@ -18,6 +19,8 @@ import { loadConfig } from "./variables.ts";
 /** Everything that a cycle, a route or a page needs. */
 export interface Canary {
   readonly sources: readonly ConfiguredSource[];
+  /** The platform's database, as the variables name it; null where none is read. */
+  readonly backend: Backend | null;
   readonly recollections: readonly Recollection[];
   readonly store: Store;
   readonly settings: CycleSettings;
@@ -38,7 +41,7 @@ export interface Canary {
 /** A canary without a state and without channels: it can read and judge, and nothing else. */
 export type ReadOnlyCanary = Pick<
   Canary,
-  "sources" | "recollections" | "settings" | "checks" | "now" | "sleep" | "redact"
+  "sources" | "backend" | "recollections" | "settings" | "checks" | "now" | "sleep" | "redact"
 >;
 
 /** What replaces the environment's variables. */
@@ -66,6 +69,7 @@ export const openReadOnly = (
   now: () => number = Date.now,
 ): ReadOnlyCanary => ({
   sources: configureSources(config.sources, config.cycle),
+  backend: databaseBackend(config.sources),
   recollections: recollectionsOf(config.cycle),
   settings: config.cycle,
   checks: checksOf(config.checks),

@@ -36,6 +36,8 @@ const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUNDLE = join(PROJECT, "infra/aws/bundle.ts");
 const NFS_PORT = 2049;
 const HTTPS_PORT = 443;
+/** Where an address names no port. Every other scheme has that of HTTPS. */
+const PORTS: Readonly<Record<string, number>> = { "http:": 80, "postgres:": 5432, "postgresql:": 5432 };
 
 export interface Place {
   readonly vpc: IVpc;
@@ -48,7 +50,7 @@ function portsOf(settings: EnvironmentSettings): number[] {
     .flatMap((text) => text.split(","))
     .filter((address) => address.includes("://"))
     .map((address) => new URL(address))
-    .map(({ port, protocol }) => Number(port) || (protocol === "http:" ? 80 : HTTPS_PORT));
+    .map(({ port, protocol }) => Number(port) || (PORTS[protocol] ?? HTTPS_PORT));
   const own = [HTTPS_PORT, ...(settings.fileSystem ? [NFS_PORT] : [])];
   return [...new Set([...own, ...ports])].sort((a, b) => a - b);
 }

@@ -1,5 +1,6 @@
 /** From a notice to the alert that is sent. */
 
+import type { Backend } from "../invariants/commands.ts";
 import { guidanceOf } from "../invariants/guidance.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { listed, plural } from "../text.ts";
@@ -16,6 +17,8 @@ export interface AlertContext {
   readonly statusUrl: string | null;
   /** Where the runbooks are; null or left out: the status page has them. */
   readonly runbooksUrl?: string | null;
+  /** The platform's database, which the commands are for; null where none is read. */
+  readonly backend: Backend | null;
   readonly snapshotTime: string;
   readonly nowMs: number;
   /** Takes secrets out of a text. */
@@ -153,8 +156,10 @@ function historyOf({ kind, redSinceMs, previousViolationAtMs }: RedNotice, nowMs
 }
 
 /** The commands for the first findings, with their own names. */
-function commandsOf(invariant: Invariant, findings: readonly AnyFinding[]) {
-  const guided = findings.slice(0, MAX_GUIDED).map(({ observed }) => guidanceOf(invariant, observed));
+function commandsOf(invariant: Invariant, findings: readonly AnyFinding[], backend: Backend | null) {
+  const guided = findings
+    .slice(0, MAX_GUIDED)
+    .map(({ observed }) => guidanceOf(invariant, observed, backend));
   return { verify: guided.flatMap(({ verify }) => verify), fix: guided.flatMap(({ fix }) => fix) };
 }
 
@@ -184,7 +189,7 @@ function redParts(notice: RedNotice, context: AlertContext): AlertParts {
     impact: invariant.impact,
     runbook: invariant.runbook,
     safe: invariant.safe,
-    ...commandsOf(invariant, findings),
+    ...commandsOf(invariant, findings, context.backend),
     context: [
       ...(ids.length > 0 ? [nameIds(ids)] : []),
       `snapshot ${snapshotTime}`,
@@ -201,6 +206,7 @@ function partsOf(notice: Notice, context: AlertContext): AlertParts {
 
 interface AlertSource {
   readonly alerts: Pick<AlertContext, "environment" | "statusUrl" | "runbooksUrl">;
+  readonly backend: AlertContext["backend"];
   readonly redact: AlertContext["redact"];
 }
 
@@ -221,11 +227,11 @@ function ranked(parts: readonly AlertParts[]): AlertParts[] {
  * and the kind.
  */
 export function toAlerts(
-  { alerts: { environment, statusUrl, runbooksUrl = null }, redact }: AlertSource,
+  { alerts: { environment, statusUrl, runbooksUrl = null }, backend, redact }: AlertSource,
   notices: readonly Notice[],
-  context: Omit<AlertContext, "environment" | "statusUrl" | "runbooksUrl" | "redact">,
+  context: Omit<AlertContext, "environment" | "statusUrl" | "runbooksUrl" | "backend" | "redact">,
 ): Addressed[] {
-  const all = { environment, statusUrl, runbooksUrl, redact, ...context };
+  const all = { environment, statusUrl, runbooksUrl, backend, redact, ...context };
   const parts = ranked(notices.map((notice) => partsOf(notice, all)));
   return parts.map((one, i) => ({ alert: makeAlert(one, redact), channels: notices[i]!.channels }));
 }

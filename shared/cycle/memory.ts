@@ -1,6 +1,7 @@
 /** What one cycle leaves to the next, and what of it may be left out where it does not fit in one item. */
 import type { Alert, Pending } from "../alerts/alert.ts";
 import type { AlertState, InvariantState, InvariantStates, Tally } from "../alerts/state.ts";
+import type { Backend } from "../invariants/commands.ts";
 import { partOf, type Recollection } from "../recall/recollection.ts";
 import { cut, MAX_LINE } from "../text.ts";
 
@@ -34,8 +35,14 @@ export interface Memory extends AlertState {
     readonly latencyMsBySource: Readonly<Record<string, number>>;
     /** The names of its alert channels, sorted. Absent in a memory of an older version. */
     readonly channels?: readonly string[];
+    /** The platform's database; null where none is read. Absent in a memory of an older version, which read SQLite only. */
+    readonly database?: Backend | null;
   } | null;
 }
+
+/** The platform's database, as far as the last full cycle says; null where there was none, or it read none. */
+export const backendOf = ({ lastFullCycle }: Pick<Memory, "lastFullCycle">): Backend | null =>
+  lastFullCycle === null || lastFullCycle.database === null ? null : (lastFullCycle.database ?? "sqlite");
 
 export const EMPTY_MEMORY: Memory = {
   states: {},

@@ -123,7 +123,6 @@ async function readAndJudge(
  */
 async function remember(canary: Canary, lease: Lease, finished: Finished): Promise<CycleOutcome> {
   const { startedAtMs, drafts, gathered, request } = finished;
-  const channels = Object.keys(canary.alerts.senders);
   const change = timed(canary, "transition", () => changeOf(canary, lease, finished));
   const [left, reserved, plan] = await timed(canary, "journals", () =>
     Promise.all([
@@ -145,7 +144,7 @@ async function remember(canary: Canary, lease: Lease, finished: Finished): Promi
     outbox,
     endings: plan.endings,
     recall: left.recall,
-    lastFullCycle: lastFullCycleAfter(lease.memory, finished, channels, canary.now() - startedAtMs),
+    lastFullCycle: lastFullCycleAfter(lease.memory, finished, canary, canary.now() - startedAtMs),
   };
   const willDeliver = isDue(outbox, canary.now());
   const { endedSilences } = change;
@@ -209,7 +208,7 @@ function changeOf({ alerts, checks }: Canary, lease: Lease, finished: Finished) 
 const lastFullCycleAfter = (
   memory: Memory,
   { request, startedAtMs, checksOff, sourcesUnavailable, gathered }: Finished,
-  channels: readonly string[],
+  { alerts, backend }: Pick<Canary, "alerts" | "backend">,
   durationMs: number,
 ): Memory["lastFullCycle"] =>
   request.invariantIds
@@ -221,7 +220,8 @@ const lastFullCycleAfter = (
         checksOffReasons: checksOff,
         sourcesUnavailable: sourcesUnavailable.slice(0, MAX_REMEMBERED_LINES),
         latencyMsBySource: gathered.snapshot.latencyMsBySource,
-        channels: [...channels].sort(),
+        channels: Object.keys(alerts.senders).sort(),
+        database: backend,
       };
 
 const busy = (untilMs: number, nowMs: number): CycleOutcome => ({

@@ -29,7 +29,7 @@ export const pullWorkersAlive = invariant({
   tier: "B",
   severity: "major",
   impact:
-    "The agent takes work into its queue and never starts it: nobody notices until somebody waits, so mend it today, and get up if it has a queue (then B-02 is red too).",
+    "The agent takes work into its queue and never starts it: nobody notices until somebody waits, so fix it today, and get up if it has a queue (then B-02 is red too).",
   runbook:
     "Where the container runs no workers: recreate it, so that it gets the setting for pull mode. Where they are silent: look at the container's log for what ended or blocks them, and restart it.",
   safe: "A restart of the container ends every run in it, and a worker that was busy loses its work: the platform gives the run to another worker once its lease is over.",

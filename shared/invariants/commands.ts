@@ -1,6 +1,9 @@
 /** Commands for an operator's shell, as data. `renderCommand` makes the line; a name of the platform stays one word of it. */
 import { isShellWord, shellWord } from "../shell.ts";
 
+/** The kinds of database that a platform can have. */
+export type Backend = "sqlite" | "postgres";
+
 /** A word of a command: a text, or a variable that the operator's shell knows. */
 export type Word = string | { readonly variable: `TRINITY_${string}` };
 
@@ -91,6 +94,8 @@ type SqlValue = string | number | typeof NOW | ReturnType<typeof sqlName> | read
 function partsOf(value: SqlValue): SqlPart[] {
   if (typeof value === "string" || typeof value === "number") return [{ value }];
   if (!Array.isArray(value)) return [value as SqlPart];
+  // PostgreSQL takes no empty list. NULL is equal to nothing.
+  if (value.length === 0) return [{ text: "NULL" }];
   return value.flatMap((one, i): SqlPart[] => [...(i > 0 ? [{ text: ", " }] : []), { value: one }]);
 }
 
@@ -103,14 +108,29 @@ export function sql(texts: TemplateStringsArray, ...values: SqlValue[]): SqlComm
   return { on: "sql", parts };
 }
 
-/** The time now, as the platform writes it. The statements are for SQLite. */
-const SQLITE_NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+/** What each backend has words of its own for. The rest of a statement runs on both. */
+interface Dialect {
+  /** The time now, as the platform writes it. No double quote is in it, so that a shell's line stays readable. */
+  readonly now: string;
+  literal(text: string): string;
+}
 
-function sqliteStatement(parts: readonly SqlPart[]): string {
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+const DIALECTS: Readonly<Record<Backend, Dialect>> = {
+  sqlite: { now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", literal: quoted },
+  postgres: {
+    now: "replace(to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), ' ', 'T') || 'Z'",
+    // Whether a backslash stands for itself between plain quotes is a setting of the server.
+    literal: (text) => (text.includes("\\") ? `E${quoted(text.replaceAll("\\", "\\\\"))}` : quoted(text)),
+  },
+};
+
+function statementOf(parts: readonly SqlPart[], { now, literal }: Dialect): string {
   const written = parts.map((part) => {
     if ("text" in part) return part.text.replaceAll(/\s*\n\s*/g, " ");
-    if ("now" in part) return SQLITE_NOW;
-    return typeof part.value === "number" ? String(part.value) : `'${part.value.replaceAll("'", "''")}'`;
+    if ("now" in part) return now;
+    return typeof part.value === "number" ? String(part.value) : literal(part.value);
   });
   return written.join("");
 }
@@ -128,12 +148,35 @@ function lineOf(command: string, words: readonly Word[]): string {
   ].join(" ");
 }
 
-function sqliteLine(parts: readonly SqlPart[]): string {
-  const statement = sqliteStatement(parts);
-  // The platform holds its locks for moments: wait for one instead of failing. What only reads can't change a thing.
-  const options = ["-cmd", ".timeout 5000", "-header", ...(/^SELECT\b/.test(statement) ? ["-readonly"] : [])];
-  return lineOf("sqlite3", [...options, DATABASE, statement]);
-}
+const isReading = (statement: string): boolean => /^SELECT\b/.test(statement);
+
+/** The lines of each backend's client. What only reads can't change a thing. */
+const CLIENTS: Readonly<Record<Backend, (statement: string) => string>> = {
+  // The platform holds its locks for moments: wait for one instead of failing.
+  sqlite: (statement) =>
+    lineOf("sqlite3", [
+      "-cmd",
+      ".timeout 5000",
+      "-header",
+      ...(isReading(statement) ? ["-readonly"] : []),
+      DATABASE,
+      statement,
+    ]),
+  // Without the operator's own settings (-X): with AUTOCOMMIT off nothing would be written.
+  postgres: (statement) =>
+    lineOf("psql", [
+      "-X",
+      "-P",
+      "pager=off",
+      "-v",
+      "ON_ERROR_STOP=1",
+      "-d",
+      DATABASE,
+      ...(isReading(statement) ? ["-c", "BEGIN READ ONLY"] : []),
+      "-c",
+      statement,
+    ]),
+};
 
 /** Of an example: it is not a name, and is easier to read and to replace as it is. */
 const PLACEHOLDER = /^<[a-z_ ]+>$/;
@@ -153,7 +196,7 @@ function apiLine({ method, path, body }: ApiCommand): string {
 }
 
 /** How the lines of commands begin that `renderCommand` writes. */
-const COMMAND = /^(?:redis-cli -u|sqlite3 -cmd|docker [a-z]+|curl -fsS|npm run) /;
+const COMMAND = /^(?:redis-cli -u|sqlite3 -cmd|psql -X|docker [a-z]+|curl -fsS|npm run) /;
 
 /** Says whether the line is a command whose mark an operator takes away, and not a note. */
 export const isChoiceLine = (line: string): boolean => line.startsWith("# ") && COMMAND.test(line.slice(2));
@@ -161,13 +204,14 @@ export const isChoiceLine = (line: string): boolean => line.startsWith("# ") && 
 /**
  * Writes the command as one line for a POSIX shell, every word quoted. Addresses and tokens stand in variables of the
  * operator's shell. Where a name can't be typed, the line is a comment that says so.
+ * @param backend the database that a statement is for
  */
-export function renderCommand(command: Command): string {
+export function renderCommand(command: Command, backend: Backend): string {
   switch (command.on) {
     case "redis":
       return lineOf('redis-cli -u "$TRINITY_REDIS_URL"', command.words);
     case "sql":
-      return sqliteLine(command.parts);
+      return CLIENTS[backend](statementOf(command.parts, DIALECTS[backend]));
     case "docker":
       return lineOf("docker", command.words);
     case "shell": {

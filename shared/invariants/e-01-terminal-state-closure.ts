@@ -43,7 +43,7 @@ export const terminalStateClosure = invariant({
   tier: "B",
   severity: "critical",
   impact:
-    "The run will not end by itself: it holds one of the agent's slots, whoever waits for it waits for ever, and a worker may be dead, so get up if several agents are hit.",
+    "The run will not end by itself: it holds one of the agent's slots, what waits for it waits for ever, and a worker may be dead, so get up if several agents are hit.",
   runbook:
     "Ask whether the agent still works on the run. If not, fail the row and give its slot back; then find out why the platform's clean-up passed it over.",
   safe: "A run that is alive goes on, and its own success overwrites the failure; until then the agent may start one run more than its cap. Where its schedule has retries, the scheduler may start it a second time. The slot is given back too: only where a row was printed, else the row has moved on.",

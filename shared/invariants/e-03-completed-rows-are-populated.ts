@@ -25,7 +25,7 @@ export const completedRowsArePopulated = invariant({
     "The run is missing in durations, reports and clean-up, and some writer of the platform ends runs without the shared code: no run is harmed, so it can wait for the morning.",
   runbook:
     "Find the writer that ended the row (its status, and the platform's log at that time) and let it set the end together with the status. It goes by itself once the row is older than the longest timeout on the roster and five minutes.",
-  safe: "Only the time of the end is written, and only where there is none: no run is touched. It says when it was mended, not when the run ended.",
+  safe: "Only the time of the end is written, and only where there is none: no run is touched. It says when it was fixed, not when the run ended.",
   example: {
     agent_name: "<agent>",
     execution_id: "<execution>",

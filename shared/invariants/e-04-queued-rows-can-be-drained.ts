@@ -17,7 +17,7 @@ export const queuedRowsCanBeDrained = invariant({
   tier: "A",
   severity: "major",
   impact:
-    "The queued run can't be started from what was stored with it: it waits until it is failed after 24 hours, and whoever asked for it hears nothing, so mend it today.",
+    "The queued run can't be started from what was stored with it: it waits until it is failed after 24 hours, and its requester hears nothing, so fix it today.",
   runbook:
     "Where only the time of queueing is missing, set it, and the run is drained. Otherwise fail the row, so that it can be asked for again. Then find the writer that queued it without what the drain needs.",
   safe: "A queued row has no run yet, and a row that was claimed meanwhile is left alone.",

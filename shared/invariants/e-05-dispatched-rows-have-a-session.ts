@@ -20,7 +20,7 @@ export const dispatchedRowsHaveASession = invariant({
   tier: "B",
   severity: "major",
   impact:
-    "The run was never handed to its agent: nothing works on it, it holds a slot, and whoever asked for it waits until its timeout, so get up if many runs are hit.",
+    "The run was never handed to its agent: nothing works on it, it holds a slot, and its requester waits until the timeout, so get up if many runs are hit.",
   runbook:
     "Look at the platform's log at the time of the start for the dispatch that failed; fail the row, so that it can be asked for again.",
   safe: "A run that was dispatched meanwhile has a session, and its row is left alone: give its slot back only where a row was printed. One that works without having said so goes on, and its own success overwrites the failure.",

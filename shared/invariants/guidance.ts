@@ -1,5 +1,5 @@
-/** What an operator is given for an invariant: the commands that show whether it is still so, and those that mend it. */
-import { type Command, renderCommand } from "./commands.ts";
+/** What an operator is given for an invariant: the commands that show whether it is still so, and those that fix it. */
+import { type Backend, type Command, renderCommand } from "./commands.ts";
 import type { Invariant } from "./invariant.ts";
 
 /** Lines for a shell. One that begins with `#` is a note on the next line, or stands in place of a command. */
@@ -8,16 +8,22 @@ export interface Guidance {
   readonly fix: readonly string[];
 }
 
-/** The lines of a command, with its note before it. */
-function textOf(command: Command): string {
-  if (command.on === "nothing") return renderCommand(command);
-  const line = `${command.isChoice ? "# " : ""}${renderCommand(command)}`;
-  return command.note === undefined ? line : `# ${command.note}\n${line}`;
+const BACKEND_NAMES: Readonly<Record<Backend, string>> = { sqlite: "SQLite", postgres: "PostgreSQL" };
+
+/** The lines of a command, with its note before it. Where the backend is not known, a statement is there for each. */
+function textOf(command: Command, backend: Backend | null): string {
+  if (command.on === "nothing") return renderCommand(command, "sqlite");
+  const lineFor = (one: Backend) => `${command.isChoice ? "# " : ""}${renderCommand(command, one)}`;
+  const lines =
+    command.on === "sql" && backend === null
+      ? (["sqlite", "postgres"] as const).flatMap((one) => [`# on ${BACKEND_NAMES[one]}`, lineFor(one)])
+      : [lineFor(backend ?? "sqlite")];
+  return [...(command.note === undefined ? [] : [`# ${command.note}`]), ...lines].join("\n");
 }
 
 /** The lines of these commands. What several examples have is there once. */
-const linesOf = (commands: readonly Command[]): string[] =>
-  [...new Set(commands.map(textOf))].flatMap((text) => text.split("\n"));
+const linesOf = (commands: readonly Command[], backend: Backend | null): string[] =>
+  [...new Set(commands.map((command) => textOf(command, backend)))].flatMap((text) => text.split("\n"));
 
 /** The observed states of an invariant's own file, with placeholders for names: one for each way in which it can be red. */
 export const examplesOf = ({
@@ -25,26 +31,33 @@ export const examplesOf = ({
   otherExamples = [],
 }: Invariant): readonly Record<string, unknown>[] => [example, ...otherExamples];
 
-/** The commands of an invariant without a finding: names are placeholders such as `<agent>`. */
-const placeholders = (invariant: Invariant): Guidance => {
-  const examples = examplesOf(invariant);
-  return {
-    verify: linesOf(examples.flatMap((observed) => invariant.verify(observed))),
-    fix: linesOf(examples.flatMap((observed) => invariant.fix(observed))),
-  };
-};
-
 /**
  * Writes the commands for a finding.
  * @param observed the finding's observed_state, also as an older version stored it; null for the commands with placeholders
+ *   such as `<agent>`
+ * @param backend the platform's database; null where it is not known
  */
-export function guidanceOf(invariant: Invariant, observed: Record<string, unknown> | null): Guidance {
-  if (observed === null) return placeholders(invariant);
+export function guidanceOf(
+  invariant: Invariant,
+  observed: Record<string, unknown> | null,
+  backend: Backend | null,
+): Guidance {
+  const guidanceFor = (states: readonly Record<string, unknown>[]): Guidance => ({
+    verify: linesOf(
+      states.flatMap((state) => invariant.verify(state)),
+      backend,
+    ),
+    fix: linesOf(
+      states.flatMap((state) => invariant.fix(state)),
+      backend,
+    ),
+  });
+  if (observed === null) return guidanceFor(examplesOf(invariant));
   try {
-    return { verify: linesOf(invariant.verify(observed)), fix: linesOf(invariant.fix(observed)) };
+    return guidanceFor([observed]);
   } catch {
     // An older version stored less than is needed: the commands with placeholders are better than none.
-    return placeholders(invariant);
+    return guidanceFor(examplesOf(invariant));
   }
 }
 

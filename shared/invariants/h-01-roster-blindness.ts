@@ -103,7 +103,7 @@ export const rosterBlindness = invariant({
   ],
   fix: () => [
     remark(
-      "no command: point LIBSQL_URL of the canary at the database of the platform, or restore agent_ownership from a backup",
+      "no command: point the canary, by LIBSQL_URL or DATABASE_URL, at the database of the platform, or restore agent_ownership from a backup",
     ),
     shell(...DOCTOR),
   ],

@@ -35,7 +35,7 @@ export const databaseIsThePlatforms = invariant({
   tier: "A",
   severity: "critical",
   impact:
-    "The canary reads a database that the platform does not write: no run is harmed by that, and whatever breaks meanwhile goes unseen, so mend it today.",
+    "The canary reads a database that the platform does not write: no run is harmed by that, and whatever breaks meanwhile goes unseen, so fix it today.",
   runbook:
     "Compare the database in the canary's settings with the one that the platform itself uses. After a migration, point the canary to the new one.",
   safe: "Only a setting of the canary changes: no run is touched.",
@@ -88,7 +88,9 @@ export const databaseIsThePlatforms = invariant({
 
   verify: ({ sample }) => [shell(...DOCTOR), ...samplesOf(sample).flatMap(newestOfAgent)],
   fix: () => [
-    remark("no command: point LIBSQL_URL of the canary at the database that the platform writes"),
+    remark(
+      "no command: point the canary, by LIBSQL_URL or DATABASE_URL, at the database that the platform writes",
+    ),
     shell(...DOCTOR),
   ],
 });

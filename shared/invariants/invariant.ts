@@ -92,7 +92,7 @@ interface InvariantSpec<
   size?(observed: Observed): number;
   /** The commands that show whether it is still so. They change nothing. */
   verify(observed: Observed): readonly Command[];
-  /** The commands that mend it. What they write does nothing where the platform has moved on. */
+  /** The commands that fix it. What they write does nothing where the platform has moved on. */
   fix(observed: Observed): readonly Command[];
   /** A finding with several keys, cut down to those that were confirmed. Without any key left, it is none. */
   narrow?(finding: Finding<Observed>, keep: ReadonlySet<string>): Finding<Observed>;

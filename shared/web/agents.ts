@@ -1,7 +1,8 @@
 /** The agents as API and pages show them: as the last full cycle saw them, with what is red of them now. */
 import { redSubjectOf, type Tally } from "../alerts/state.ts";
-import type { Memory } from "../cycle/memory.ts";
+import { backendOf, type Memory } from "../cycle/memory.ts";
 import type { Checks } from "../invariants/checks.ts";
+import type { Backend } from "../invariants/commands.ts";
 import { type Guidance, guidanceOf } from "../invariants/guidance.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { episodeId, severityIn } from "../store/episode.ts";
@@ -125,12 +126,22 @@ async function readRed(
   const stored = seen ? null : await store.episodes.get(red.episode_id, nowMs, { memory, latest });
   const states = seen?.states ?? (stored?.last_state ? [stored.last_state] : []);
   const state = states[0] ?? null;
-  return { ...red, title, words: wordsOf(id, state), state, ...commandsOf(invariant, states) };
+  return {
+    ...red,
+    title,
+    words: wordsOf(id, state),
+    state,
+    ...commandsOf(invariant, states, backendOf(memory)),
+  };
 }
 
 /** The commands for what was found; with placeholders for names where that is not known. */
-function commandsOf(invariant: Invariant, states: readonly Record<string, unknown>[]) {
-  const found = (states.length > 0 ? states : [null]).map((state) => guidanceOf(invariant, state));
+function commandsOf(
+  invariant: Invariant,
+  states: readonly Record<string, unknown>[],
+  backend: Backend | null,
+) {
+  const found = (states.length > 0 ? states : [null]).map((state) => guidanceOf(invariant, state, backend));
   // A line may be a note on the next one: what two findings share is there once as a whole.
   const linesOf = (kind: keyof Guidance) =>
     [...new Set(found.map((guidance) => guidance[kind].join("\n")))]

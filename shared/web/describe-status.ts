@@ -2,7 +2,7 @@
 import { describeBlindness } from "../alerts/blind.ts";
 import { isInForce, type Silence } from "../alerts/silence.ts";
 import type { InvariantState } from "../alerts/state.ts";
-import type { Memory } from "../cycle/memory.ts";
+import { backendOf, type Memory } from "../cycle/memory.ts";
 import type { Checks } from "../invariants/checks.ts";
 import { findInvariant } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
@@ -111,6 +111,7 @@ export function describeStatus(
       pending: outbox.length,
     },
     silences: silences.filter((s) => isInForce(s, nowMs)).map(toSilence),
+    database: backendOf(memory),
     source_latency_ms: { ...lastFullCycle?.latencyMsBySource },
     invariants: checks.all.map((i) => describeState(i, states[i.id], isOff(i.id))),
   };

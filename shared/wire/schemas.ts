@@ -292,6 +292,8 @@ export const Status = z
       pending: z.number().int(),
     }),
     silences: list(SilenceSchema),
+    /** The platform's database, as the last full cycle read it; null before the first. A canary that does not say it reads SQLite. */
+    database: z.enum(["sqlite", "postgres"]).nullable().optional(),
     source_latency_ms: z.record(z.string(), z.number().int()),
     invariants: list(
       z.object({

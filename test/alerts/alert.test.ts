@@ -32,7 +32,11 @@ describe("an alert", () => {
     };
     const findings = ids.map((id) => ({ subject: `agent-${id}`, keys: [], observed, signalQuery: "" }));
     const [{ alert }] = toAlerts(
-      { alerts: { environment: "production", statusUrl: null }, redact: (text) => text },
+      {
+        alerts: { environment: "production", statusUrl: null },
+        backend: "sqlite" as const,
+        redact: (text) => text,
+      },
       [
         {
           kind: "spread",

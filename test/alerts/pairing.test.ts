@@ -269,7 +269,7 @@ async function live({
     );
     if (fate === "dies before the commit") return;
     const addressed = toAlerts(
-      { alerts: { environment: "e", statusUrl: null }, redact: (text) => text },
+      { alerts: { environment: "e", statusUrl: null }, backend: "sqlite" as const, redact: (text) => text },
       stepped.notices,
       {
         snapshotTime: new Date(nowMs).toISOString(),

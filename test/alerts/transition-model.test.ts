@@ -505,7 +505,11 @@ async function live({ policy: all, cycles }: { policy: Policy; cycles: Cycle[] }
     );
     const snapshotTime = new Date(nowMs).toISOString();
     const addressed = toAlerts(
-      { alerts: { environment: "test", statusUrl: null }, redact: (text) => text },
+      {
+        alerts: { environment: "test", statusUrl: null },
+        backend: "sqlite" as const,
+        redact: (text) => text,
+      },
       stepped.notices,
       {
         snapshotTime,

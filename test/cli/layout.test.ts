@@ -80,7 +80,7 @@ test("a broken command keeps its variables, and a note is broken as a note", () 
 test("a command behind a mark: nothing is run while the mark is there, and without it, it is the whole command", () => {
   const run = (script: string) => execFileSync("/bin/sh", ["-c", script], { encoding: "utf8" });
   const words = ["ZREM", "agent:slots:a name of an agent that is long", "echo", "a chat turn", "one"];
-  const command = renderCommand(redis(...words));
+  const command = renderCommand(redis(...words), "sqlite");
   const text = wrapCommand(`# ${command}`, 60, "    ").join("\n");
   const script = text.replace("redis-cli", "TRINITY_REDIS_URL=url; printf '<%s>'");
   expect(run(script)).toBe("");
@@ -94,10 +94,12 @@ test("a command behind a mark is told from a note, for every command of every in
   );
   expect(commands.some((command) => "isChoice" in command)).toBe(true);
   for (const command of commands) {
-    const line = renderCommand(command);
-    if (command.on === "nothing") expect([line, isChoiceLine(line)]).toEqual([line, false]);
-    else if (command.isChoice || command.on !== "shell")
-      expect([line, isChoiceLine(`# ${line}`)]).toEqual([line, true]);
+    for (const backend of ["sqlite", "postgres"] as const) {
+      const line = renderCommand(command, backend);
+      if (command.on === "nothing") expect([line, isChoiceLine(line)]).toEqual([line, false]);
+      else if (command.isChoice || command.on !== "shell")
+        expect([line, isChoiceLine(`# ${line}`)]).toEqual([line, true]);
+    }
     if (command.note !== undefined)
       expect([command.note, isChoiceLine(`# ${command.note}`)]).toEqual([command.note, false]);
   }

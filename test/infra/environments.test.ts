@@ -13,6 +13,7 @@ import { ConfigError } from "../../shared/config/reader.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const STAGING = ENVIRONMENTS.staging!;
+const POSTGRES = "postgres://canary@db.example.com/trinity";
 
 function problemsOf(work: () => unknown): readonly string[] {
   try {
@@ -53,6 +54,26 @@ test("how many agents are expected becomes a variable of the function that runs 
   const settings = parseEnvironment("small", { ...STAGING, expectAgents: 12 });
   expect(variablesOf("small", settings, "cycle")).toMatchObject({ EXPECT_AGENTS: "12" });
   expect(variablesOf("small", settings, "api")).not.toHaveProperty("EXPECT_AGENTS");
+});
+
+test("the database is a PostgreSQL or an SQLite, and becomes variables of the function that runs cycles", () => {
+  const { libsqlUrl: _, ...others } = STAGING;
+  const ca = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+  for (const databaseCa of [ca, "/var/runtime/ca-cert.pem"]) {
+    const settings = parseEnvironment("small", { ...others, databaseUrl: POSTGRES, databaseCa });
+    const variables = variablesOf("small", settings, "cycle");
+    expect(variables).toMatchObject({ DATABASE_URL: POSTGRES, DATABASE_CA: databaseCa });
+    expect(variables).not.toHaveProperty("LIBSQL_URL");
+    expect(Object.keys(variablesOf("small", settings, "api")).join()).not.toMatch(/DATABASE|LIBSQL/);
+  }
+  expect(variablesOf("small", parseEnvironment("small", STAGING))).not.toHaveProperty("DATABASE_URL");
+  const { network } = ENVIRONMENTS.prod!;
+  const inClear = {
+    ...others,
+    network,
+    databaseUrl: "postgresql://canary@10.0.0.7:6432/trinity?sslmode=disable",
+  };
+  expect(variablesOf("small", parseEnvironment("small", inClear)).DATABASE_URL).toBe(inClear.databaseUrl);
 });
 
 test("which invariants run, and how severe they are, become variables of both functions", () => {
@@ -128,6 +149,50 @@ describe("a field that can't be used is named, with the fix", () => {
       "a token in an address",
       { libsqlUrl: "libsql://db.example.com?authToken=x" },
       /^staging\.libsqlUrl: give .* without a token/,
+    ],
+    [
+      "no database",
+      { libsqlUrl: undefined },
+      /^staging\.databaseUrl is missing, and so is libsqlUrl: give the one of the platform's database/,
+    ],
+    [
+      "two databases",
+      { databaseUrl: "postgres://canary@db.example.com/trinity" },
+      /^staging\.databaseUrl can't be with libsqlUrl.*remove the one that it no longer writes$/,
+    ],
+    [
+      "a password in the address of a PostgreSQL",
+      { libsqlUrl: undefined, databaseUrl: "postgres://canary:hunter2@db.example.com/trinity" },
+      /^staging\.databaseUrl: give postgres:\/\/user@host:port\/database .*without a password/,
+    ],
+    [
+      "a PostgreSQL whose certificate nobody checks",
+      { libsqlUrl: undefined, databaseUrl: "postgres://canary@db.example.com/trinity?sslmode=require" },
+      /^staging\.databaseUrl: give postgres:/,
+    ],
+    [
+      "a password of a PostgreSQL that would go in the clear",
+      { libsqlUrl: undefined, databaseUrl: "postgres://canary@10.0.0.7/trinity?sslmode=disable" },
+      /^staging\.databaseUrl would send its password in the clear: leave sslmode out, or give the network/,
+    ],
+    [
+      "a CA for another database",
+      { databaseCa: "/var/runtime/ca-cert.pem" },
+      /^staging\.databaseCa is for a databaseUrl with TLS/,
+    ],
+    [
+      "a CA that is a path of this machine",
+      { libsqlUrl: undefined, databaseUrl: POSTGRES, databaseCa: "~/ca.pem" },
+      /^staging\.databaseCa: give the PEM of a CA, or a path that the function has/,
+    ],
+    [
+      "a CA that does not fit into a function's variables",
+      {
+        libsqlUrl: undefined,
+        databaseUrl: POSTGRES,
+        databaseCa: `-----BEGIN CERTIFICATE-----\n${"A".repeat(4000)}\n-----END CERTIFICATE-----`,
+      },
+      /^staging\.databaseCa: .*takes 4096: put it into the secret, as DATABASE_CA$/,
     ],
     [
       "a password in an address",

@@ -68,7 +68,7 @@ describe.each(INVARIANT_IDS)("the runbook of %s", (id) => {
 
   test("has the invariant's own words and commands", () => {
     const { impact, runbook, safe, title } = findInvariant(id)!;
-    const { verify, fix } = guidanceOf(findInvariant(id)!, null);
+    const { verify, fix } = guidanceOf(findInvariant(id)!, null, null);
     for (const words of [`# ${id} ${title}\n`, impact, runbook, safe, verify.join("\n"), fix.join("\n")])
       expect(runbookOf(id)).toContain(words);
   });

@@ -150,7 +150,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       await createSchema(database, release);
       database.close();
       const lines = INVARIANTS.flatMap((invariant) => {
-        const { verify, fix } = guidanceOf(invariant, null);
+        const { verify, fix } = guidanceOf(invariant, null, "sqlite");
         return [...verify, ...fix];
       });
       expect(pasted(lines, { TRINITY_DATABASE: file })).toContain("agents\n0\n");
@@ -166,7 +166,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     await fault.provoke(agent);
     const subject = fault.subject?.(agent) ?? agent.name;
     const { observed_state } = await violationOf(fault.invariantId, subject);
-    const { verify, fix } = guidanceOf(findInvariant(fault.invariantId)!, observed_state);
+    const { verify, fix } = guidanceOf(findInvariant(fault.invariantId)!, observed_state, "sqlite");
     expect(pasted(verify)).toContain("run-");
     pasted(fix);
     if (fix.some((line) => CHOICE.test(line))) {
@@ -197,7 +197,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     });
     const api = await serve(app, 0);
     const { observed_state } = await violationOf("E-06", agent.name);
-    const { fix } = guidanceOf(findInvariant("E-06")!, observed_state);
+    const { fix } = guidanceOf(findInvariant("E-06")!, observed_state, "sqlite");
     const curls = fix.filter((line) => line.startsWith("curl "));
     const env = { PATH: process.env.PATH, TRINITY_URL: api.url, TRINITY_TOKEN: "admin's" };
     // Not spawnSync: the server is in this process.
@@ -219,7 +219,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       args: [agent.name],
     });
     const { observed_state } = await violationOf("E-04", agent.name);
-    const printed = pasted(guidanceOf(findInvariant("E-04")!, observed_state).fix);
+    const printed = pasted(guidanceOf(findInvariant("E-04")!, observed_state, "sqlite").fix);
     expect(printed).toContain(agent.id(1));
     expect((await stores.cycle("E-04")).verdicts["E-04"]!.status).toBe("green");
     expect(await agent.runs()).toMatchObject([{ status: "queued" }]);
@@ -234,7 +234,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
       sql: "UPDATE schedule_executions SET status = 'success', completed_at = started_at WHERE id = ?",
       args: [agent.id(1)],
     });
-    expect(pasted(guidanceOf(findInvariant("E-01")!, observed_state).fix)).not.toContain(agent.id(1));
+    expect(pasted(guidanceOf(findInvariant("E-01")!, observed_state, "sqlite").fix)).not.toContain(agent.id(1));
     expect(await agent.runs()).toMatchObject([{ status: "success", lengthSeconds: 0 }]);
   }, 600_000);
 
@@ -247,7 +247,7 @@ describeLive(["redis-server", "redis-cli", "sqlite3", "curl"], "what is copied f
     await agent.delist();
     const { observed_state } = await violationOf("L-03", agent.name);
     await agent.enlist();
-    pasted(guidanceOf(findInvariant("L-03")!, observed_state).fix);
+    pasted(guidanceOf(findInvariant("L-03")!, observed_state, "sqlite").fix);
     const left = await stores.database.execute({
       sql: "SELECT tag FROM agent_tags WHERE agent_name = ?",
       args: [agent.name],

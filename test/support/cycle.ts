@@ -342,6 +342,7 @@ function scriptedCanary(client: DynamoDBDocumentClient, table: string, settings:
   const faulty = copyOf(store);
   const deps: Canary = {
     sources,
+    backend: "sqlite",
     recollections: recollectionsOf(settings),
     store: faulty,
     settings,

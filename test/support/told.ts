@@ -165,7 +165,7 @@ export function tell(
     [],
   );
   const { environment = "production", statusUrl = STATUS_URL, redact = (text: string) => text } = context;
-  const addressed = toAlerts({ alerts: { environment, statusUrl }, redact }, notices, {
+  const addressed = toAlerts({ alerts: { environment, statusUrl }, backend: "sqlite", redact }, notices, {
     snapshotTime: SNAPSHOT_TIME,
     nowMs,
     idOf: (finding) => FIRST_ID + findings.indexOf(finding),

@@ -36,14 +36,16 @@ async function findOf(context: CommandContext, api: Api, id: string, subject: st
   // An older canary does not know that parameter, and answers with what it has.
   if (last?.subject !== subject)
     return { found: [`${subject} is not red, and no violation of it is kept`], guidance: null };
-  const [{ guidanceOf }, { findInvariant }, { wordsOf }] = await Promise.all([
+  const [{ guidanceOf }, { findInvariant }, { wordsOf }, { readStatus }] = await Promise.all([
     import("../../invariants/guidance.ts"),
     import("../../invariants/index.ts"),
     import("../views/violations.ts"),
+    import("./status.ts"),
   ]);
+  const { database = "sqlite" } = await readStatus(api);
   return {
     found: [`${subject} is not red now; it was ${whenOf(screen, last.snapshot_time)}: ${wordsOf(last)}`],
-    guidance: guidanceOf(findInvariant(id)!, last.observed_state),
+    guidance: guidanceOf(findInvariant(id)!, last.observed_state, database),
   };
 }
 
@@ -67,7 +69,7 @@ async function explain(context: CommandContext, text: string, options: Options):
     subject === undefined
       ? { found: [], guidance: null }
       : await withApi(context, (api) => findOf(context, api, id, subject));
-  const { verify, fix } = guidance ?? guidanceOf(invariant, null);
+  const { verify, fix } = guidance ?? guidanceOf(invariant, null, null);
   const runbook = options.json || options.verbose ? runbookOf(id) : null;
   const fields = { invariant_id: id, title, severity, tier, subject: subject ?? null, found, impact };
   context.print(

@@ -40,7 +40,8 @@ async function readCycles(api: Api, init: Message): Promise<CycleOutline[]> {
   return cycles;
 }
 
-const readStatus = async (api: Api, init: Message = {}): Promise<StatusBody> => {
+/** Reads the state of each invariant. */
+export const readStatus = async (api: Api, init: Message = {}): Promise<StatusBody> => {
   const { Status } = await loadSchemas();
   return (await call(api, PATH, Status, init)).answer;
 };

@@ -1,6 +1,7 @@
 /** The page of one invariant: its meaning, its runbook, and its violations over time. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 
+import { backendOf } from "../../cycle/memory.ts";
 import { guidanceOf } from "../../invariants/guidance.ts";
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
@@ -115,9 +116,9 @@ function RedSubjects({ data: { row, open } }: { data: InvariantData }) {
 }
 
 /** The commands, with the names of the first that is red. */
-function WhatToType({ data: { invariant, row, open } }: { data: InvariantData }) {
+function WhatToType({ data: { summary, invariant, row, open } }: { data: InvariantData }) {
   const first = row.status === "red" ? open.find(({ last_state }) => last_state !== null) : undefined;
-  const guidance = guidanceOf(invariant, first?.last_state ?? null);
+  const guidance = guidanceOf(invariant, first?.last_state ?? null, backendOf(summary.memory));
   const block = <GuidanceBlock guidance={guidance} safe={invariant.safe} />;
   if (first === undefined)
     return (

@@ -1,4 +1,4 @@
-/** What an operator is given for something red: what breaks, the commands that verify and mend it, and whether that is safe. */
+/** What an operator is given for something red: what breaks, the commands that verify and fix it, and whether that is safe. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { Guidance } from "../../invariants/guidance.ts";
 import { plain } from "./texts.ts";

@@ -103,7 +103,7 @@ describe.each(IDS)("%s", (id) => {
 
   test("of one agent gives the commands with its names, whole, in Slack and in the e-mail", () => {
     const verdict = judge(invariantOf(id), redFacts(id, [AGENT]));
-    const { verify, fix } = guidanceOf(invariantOf(id), verdict.findings[0]!.observed);
+    const { verify, fix } = guidanceOf(invariantOf(id), verdict.findings[0]!.observed, "sqlite");
     const alert = brokeAlert(id);
     expect([alert.verify, alert.fix]).toEqual([verify, fix]);
     const { commands, lines } = read(alert);
@@ -318,7 +318,11 @@ describe("what is blind", () => {
     const unavailable = names.map((name, i) => `${name}: ${i} ${hostile("")}`);
     const cycle = { verdicts: [], offInvariants: [], offSources: [], isFull: true, unavailable };
     const { notices } = advance(NOTHING, cycle, NOW_MS, POLICY, []);
-    const source = { alerts: { environment: "production", statusUrl: null }, redact: (text: string) => text };
+    const source = {
+      alerts: { environment: "production", statusUrl: null },
+      backend: "sqlite" as const,
+      redact: (text: string) => text,
+    };
     const of = { snapshotTime: SNAPSHOT_TIME, nowMs: NOW_MS, idOf: () => undefined };
     const [{ alert }] = toAlerts(source, notices, of) as [Addressed];
     expect(alert.more).toBe(195);

@@ -512,6 +512,27 @@ test("private daemons: the cycle function is in the subnets, and can only go to 
   expect(allOf(synthesize("dev").template, "AWS::EC2::SecurityGroup")).toEqual([]);
 });
 
+test.each([
+  ["postgres://canary@trinity.cluster-abc.eu-west-1.rds.amazonaws.com/trinity", 5432],
+  ["postgresql://canary@10.0.0.7:6432/trinity?sslmode=disable", 6432],
+])(
+  "a PostgreSQL in a private network: the cycle function alone knows %s, and may go to its port",
+  (databaseUrl, port) => {
+    const { libsqlUrl: _, ...prod } = ENVIRONMENTS.prod!;
+    const { template } = synthesize("prod", {
+      ...prod,
+      databaseUrl,
+      ...(port === 5432 && { databaseCa: "/var/runtime/ca-cert.pem" }),
+      dockerHosts: "none",
+    });
+    const [group] = allOf(template, "AWS::EC2::SecurityGroup");
+    expect(group.Properties.SecurityGroupEgress.map((rule: Resource) => rule.FromPort)).toEqual([443, port]);
+    const { LIBSQL_URL, DATABASE_URL, DATABASE_PASSWORD } = variablesOfFunction(template, /^CanaryCycle/);
+    expect([LIBSQL_URL, DATABASE_URL, DATABASE_PASSWORD]).toEqual([undefined, databaseUrl, undefined]);
+    expect(Object.keys(variablesOfFunction(template, /^CanaryApi/)).join()).not.toContain("DATABASE");
+  },
+);
+
 test("a mounted database: the access point is mounted, to read, and nothing else of the file system", () => {
   const accessPointArn =
     "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0";

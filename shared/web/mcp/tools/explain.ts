@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { guidanceOf } from "../../../invariants/guidance.ts";
 import { findInvariant, KNOWN_IDS } from "../../../invariants/index.ts";
 import type { Invariant } from "../../../invariants/invariant.ts";
-import type { AgentBody } from "../../../wire/schemas.ts";
+import type { AgentBody, StatusBody } from "../../../wire/schemas.ts";
 import { InvariantId, Subject } from "../inputs.ts";
 import { type ToolContext, ToolError, tool } from "../tool.ts";
 import { commands, link, nameWord, sentence, since } from "../words.ts";
@@ -38,6 +38,12 @@ async function redOf({ id }: Invariant, subject: string | undefined, { api }: To
   return agent?.red.find((red) => red.invariant_id === id) ?? null;
 }
 
+/** The commands with placeholders, for the database that this canary reads. */
+async function placeholdersOf(invariant: Invariant, { api }: ToolContext) {
+  const { database = "sqlite" } = await api<StatusBody>("/api/canary/status");
+  return guidanceOf(invariant, null, database);
+}
+
 async function readRunbook(id: string): Promise<string> {
   const { runbookOf } = await import("../../../runbooks.ts");
   return runbookOf(id).slice(0, MAX_RUNBOOK);
@@ -63,7 +69,7 @@ export const explain = tool({
     if (invariant === undefined) throw new ToolError(`there is no invariant ${invariant_id}; ${KNOWN_IDS}`);
     const { id, title, severity, impact, safe } = invariant;
     const red = await redOf(invariant, subject, context);
-    const { verify, fix } = red ?? guidanceOf(invariant, null);
+    const { verify, fix } = red ?? (await placeholdersOf(invariant, context));
     const data = {
       id,
       title,
