@@ -7,13 +7,17 @@ import { NONE } from "../../shared/config/source-variables.ts";
 import { checksOf } from "../../shared/invariants/checks.ts";
 import { dockerTls } from "../../shared/sources/docker/certificates.ts";
 import type { SourceValues } from "../../shared/sources/index.ts";
+import { parseAddress } from "../../shared/sources/postgres/address.ts";
+import { postgres } from "../../shared/sources/postgres/postgres.ts";
 import { loadConfig } from "../../shared/variables.ts";
 import { type EnvironmentSettings, placeholdersIn, variablesOf } from "../environments.ts";
-import { NO_JOURNAL, type Target } from "../faults/target.ts";
+import { type Absent, NO_JOURNAL, type Target } from "../faults/target.ts";
 import { IDLE } from "../local/agent-image.ts";
 import { agentContainers } from "../platform/containers.ts";
 import { platformDatabase } from "../platform/database.ts";
+import type { SqlClient } from "../platform/file-client.ts";
 import { AGENT_LABEL } from "../platform/names.ts";
+import { openPostgres } from "../platform/postgres-client.ts";
 import { type Call, canaryApi } from "./canary-api.ts";
 import type { DrilledEnvironment } from "./environment.ts";
 
@@ -25,10 +29,11 @@ export interface DeployedDrillOptions {
   readonly call: Call;
   /** The image of R-01's container. Left out: that of an agent that runs there. */
   readonly image?: string | undefined;
-  /** The variables with the tokens, which need the right to write. */
+  /** The variables with the tokens, which need the right to write. Left out: the shell's. */
   readonly variables?: Environment;
 }
 
+const DATABASE_URL = postgres.variables.url.name;
 /** The deadline of one request: one that hangs must not block a cure. */
 const REQUEST_MS = 15_000;
 
@@ -36,16 +41,48 @@ const absent = (reason: string) => ({ absent: reason });
 
 const CONTROLS = absent("a drill does not touch what others use; provoke it with a drill on this machine");
 
-function databaseOf({ url, authToken }: SourceValues["sqlite"]): [Target["database"], () => void] {
-  if (url === null || url === NONE) return [absent("its environment names no libsqlUrl"), () => {}];
-  if (url.startsWith("file:"))
-    return [absent("its database is a mounted file, which can't be reached from here"), () => {}];
-  const client = createClient({
-    url,
-    ...(authToken && { authToken }),
-    fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REQUEST_MS) }),
+function openDatabase({ sqlite, postgres }: SourceValues): SqlClient | Absent {
+  if (sqlite.url?.startsWith("file:"))
+    return absent("its database is a mounted file, which can't be reached from here");
+  if (sqlite.url !== null && sqlite.url !== NONE)
+    return createClient({
+      url: sqlite.url,
+      ...(sqlite.authToken && { authToken: sqlite.authToken }),
+      fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REQUEST_MS) }),
+    });
+  if (postgres.url === null || postgres.url === NONE) return absent("its environment names no database");
+  const { host, tls } = parseAddress(postgres.url, postgres.password, postgres.ca);
+  return openPostgres(postgres.url, {
+    ...(postgres.password && { password: postgres.password }),
+    ssl: tls !== null && { host, ...(tls.ca && { ca: tls.ca }) },
+    deadlineMs: REQUEST_MS,
   });
+}
+
+function databaseOf(sources: SourceValues): [Target["database"], () => void] {
+  const client = openDatabase(sources);
+  if ("absent" in client) return [client, () => {}];
   return [platformDatabase(client, NO_JOURNAL), () => client.close()];
+}
+
+/** Server and database of an address, without who reads it. */
+const placeOf = (url: string): string => {
+  const { hostname, port, pathname } = new URL(url);
+  return `${hostname}:${port || 5432}${pathname}`;
+};
+
+/**
+ * An environment's address of a PostgreSQL names the role of its canary, which may only read: one of the shell stands in for
+ * it. @throws ConfigError where that is another database
+ */
+function withWritingRole(named: Environment, shell: Environment, environment: string): Environment {
+  const [own, given] = [named[DATABASE_URL], shell[DATABASE_URL]];
+  if (!own || !given || !URL.canParse(given)) return named;
+  if (placeOf(own) !== placeOf(given))
+    throw new ConfigError([
+      `${DATABASE_URL} names ${placeOf(given)}, and the database of ${environment} is ${placeOf(own)}: name the same one, with a role that may write`,
+    ]);
+  return { ...named, [DATABASE_URL]: given };
 }
 
 const redisOf = ({ url, token }: SourceValues["redis"]): Target["redis"] =>
@@ -90,7 +127,7 @@ async function dockerOf(
 
 /** @throws ConfigError where the environment still has addresses of the examples, or a token is missing */
 export async function openDeployed(options: DeployedDrillOptions): Promise<DrilledEnvironment> {
-  const { environment, settings, call, image, variables } = options;
+  const { environment, settings, call, image, variables = process.env } = options;
   const placeholders = placeholdersIn(settings);
   if (placeholders.length > 0)
     throw new ConfigError(
@@ -98,8 +135,9 @@ export async function openDeployed(options: DeployedDrillOptions): Promise<Drill
         (field) => `${environment}.${field} still names an address of the examples: correct it`,
       ),
     );
-  const { sources, checks } = loadConfig(environmentWith(variablesOf(environment, settings), variables));
-  const [database, close] = databaseOf(sources.sqlite);
+  const named = withWritingRole(variablesOf(environment, settings), variables, environment);
+  const { sources, checks } = loadConfig(environmentWith(named, variables));
+  const [database, close] = databaseOf(sources);
   return {
     name: environment,
     isAlone: false,

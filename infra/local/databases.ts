@@ -147,7 +147,7 @@ function postgresDatabases(server: LocalPostgres): LocalDatabases {
   address.password = "";
   return {
     platform: database(server),
-    engine: `PostgreSQL ${server.version}${server.engine === "pglite" ? ", embedded" : ""}`,
+    engine: `PostgreSQL ${server.version}${server.engine === "pglite" ? ", embedded engine PGlite (no postgres on this machine)" : ""}`,
     address: String(address),
     open: () => open(database(server)),
     another,

@@ -1,4 +1,6 @@
 /** A PostgreSQL database behind the interface of libsql's client. */
+import { setTimeout as wait } from "node:timers/promises";
+import type { ConnectionOptions as TlsOptions } from "node:tls";
 import type { InStatement, InValue, Value } from "@libsql/client/http";
 import postgres from "postgres";
 import type { SqlClient, SqlResult } from "./file-client.ts";
@@ -35,12 +37,38 @@ export const isConflict = (error: unknown): boolean =>
   // serialization_failure, deadlock_detected
   error instanceof postgres.PostgresError && (error.code === "40001" || error.code === "40P01");
 
+/** What the address does not say. */
+export interface Access {
+  readonly password?: string;
+  /** Left out: TLS as the address asks for it. */
+  readonly ssl?: false | TlsOptions;
+  /** How long a connection, and then a transaction, may take. Left out: for ever. */
+  readonly deadlineMs?: number;
+}
+
+/** @throws Error once the deadline has passed, whatever becomes of the work */
+async function within<T>(deadlineMs: number | undefined, work: Promise<T>): Promise<T> {
+  if (deadlineMs === undefined) return work;
+  const settled = new AbortController();
+  const tooLate = wait(deadlineMs, undefined, { signal: settled.signal }).then(() => {
+    throw new Error(`the database did not answer within ${deadlineMs} ms`);
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    settled.abort();
+    tooLate.catch(() => {});
+    work.catch(() => {});
+  }
+}
+
 /**
  * Opens the database. Connections are made when they are needed.
- * @param url `postgres://`, with the password
+ * @param url `postgres://`, with the password or without it
  */
-export function openPostgres(url: string): SqlClient {
+export function openPostgres(url: string, { deadlineMs, ...access }: Access = {}): SqlClient {
   const sql = postgres(url, {
+    ...access,
     max: MOST_CONNECTIONS,
     fetch_types: false,
     onnotice() {},
@@ -67,9 +95,12 @@ export function openPostgres(url: string): SqlClient {
   }
 
   const batch: SqlClient["batch"] = (statements, mode) =>
-    sql.begin(mode === "read" ? "ISOLATION LEVEL REPEATABLE READ READ ONLY" : "", (transaction) =>
-      Promise.all(statements.map((statement) => run(transaction, statement))),
-    ) as Promise<SqlResult[]>;
+    within(
+      deadlineMs,
+      sql.begin(mode === "read" ? "ISOLATION LEVEL REPEATABLE READ READ ONLY" : "", (transaction) =>
+        Promise.all(statements.map((statement) => run(transaction, statement))),
+      ) as Promise<SqlResult[]>,
+    );
 
   return {
     backend: "postgres",

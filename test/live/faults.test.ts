@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
-import type { Fault } from "../support/fault-proxy.ts";
+import type { Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { describeLive } from "../support/live.ts";
-import { type LivePlatform, startLivePlatform } from "../support/live-platform.ts";
+import { type LivePlatform, NEEDS, startLivePlatform } from "../support/live-platform.ts";
 import { idsReading, idsRunWithout } from "../support/registry.ts";
 
 /** Docker is left out here. */
@@ -30,55 +30,84 @@ const REASONS: Record<Exclude<Fault, "none">, RegExp> = {
   "http 401": /check (LIBSQL_AUTH_TOKEN|UPSTASH_REDIS_REST_TOKEN)$/,
 };
 
-describeLive(["redis-server", "sqld"], "sources that fail", () => {
+/** Makes one invariant of each source red. Under a fault it must neither recover nor break again. */
+async function breakOne(platform: LivePlatform): Promise<void> {
+  await platform.reset();
+  await platform.addAgent("ruby");
+  await platform.addAgent("broken");
+  await platform.addExecution({ id: "run", agent: "ruby", ageSeconds: 20 });
+  await platform.addSlot("ruby", "run", { ageSeconds: 20 });
+  await platform.addSlot("broken", "leaked", { ageSeconds: 60 });
+  await platform.addExecution({ id: "no-session", agent: "broken", ageSeconds: 100, session: null });
+  const report = await platform.cycle({ env: WELL });
+  expect(report.transitions.map((t) => t.invariant_id)).toEqual(["S-01", "E-05"]);
+}
+
+/** Runs a cycle under the fault and one after it. @param blind the invariants that are unknown under it */
+async function expectNothingMoves(
+  platform: LivePlatform,
+  proxy: FaultProxy,
+  fault: Fault,
+  { blind, unavailable }: { readonly blind: readonly string[]; readonly unavailable: RegExp },
+): Promise<void> {
+  proxy.fault = fault;
+  const during = await platform.cycle({ env: under(fault) });
+  expect(Object.keys(during.verdicts).filter((id) => during.verdicts[id]!.status === "unknown")).toEqual(
+    blind,
+  );
+  expect(during.sources_unavailable).toEqual([expect.stringMatching(unavailable)]);
+  expect(during).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
+  for (const violation of during.violations) expect(violation.subject).toBe("broken");
+
+  proxy.fault = "none";
+  const after = await platform.cycle({ env: WELL });
+  expect(after).toMatchObject({ transitions: [], spreads: [], recoveries: [], sources_unavailable: [] });
+  expect(after.verdicts["S-01"]!.status).toBe("red");
+  await platform.redis.del("agent:slots:broken");
+  await platform.database.execute("DELETE FROM schedule_executions WHERE id = 'no-session'");
+  const cured = await platform.cycle({ env: WELL });
+  expect(cured.recoveries.map((r) => r.invariant_id)).toEqual(["S-01", "E-05"]);
+}
+
+describeLive(NEEDS.postgres, "a PostgreSQL that fails", () => {
+  let platform: LivePlatform;
+  beforeAll(async () => {
+    platform = await startLivePlatform("postgres");
+  });
+  afterAll(() => platform?.close());
+  beforeEach(() => breakOne(platform));
+
+  const PLACE = /127\.0\.0\.1:\d+: DATABASE_URL$/.source;
+  test.for([
+    ["hangs", `no answer within ${HANG_DEADLINE_MS} ms ${PLACE}`],
+    ["resets", `the server ended the connection, ${PLACE}`],
+  ] as const)("%s", ([fault, reason]) =>
+    expectNothingMoves(platform, platform.sql, fault, {
+      blind: SQL_CHECKS,
+      unavailable: new RegExp(`^postgres: .*${reason}`),
+    }),
+  );
+});
+
+describeLive(NEEDS.sqlite, "sources that fail", () => {
   let platform: LivePlatform;
   beforeAll(async () => {
     platform = await startLivePlatform();
   });
   afterAll(() => platform?.close());
-  beforeEach(async () => {
-    await platform.reset();
-    await platform.addAgent("ruby");
-    await platform.addAgent("broken");
-    await platform.addExecution({ id: "run", agent: "ruby", ageSeconds: 20 });
-    await platform.addSlot("ruby", "run", { ageSeconds: 20 });
-    // Before the fault one invariant of each source is red. It must neither recover nor break again.
-    await platform.addSlot("broken", "leaked", { ageSeconds: 60 });
-    await platform.addExecution({ id: "no-session", agent: "broken", ageSeconds: 100, session: null });
-    const report = await platform.cycle({ env: WELL });
-    expect(report.transitions.map((t) => t.invariant_id)).toEqual(["S-01", "E-05"]);
-  });
+  beforeEach(() => breakOne(platform));
 
   for (const [source, proxyOf, blind, name] of [
     ["SQLite", () => platform.sql, SQL_CHECKS, "sqlite"],
     ["Redis", () => platform.rest, REDIS_CHECKS, "redis"],
   ] as const)
     describe(source, () => {
-      test.for(FAULTS)("%s", async (fault) => {
-        proxyOf().fault = fault;
-        const during = await platform.cycle({ env: under(fault) });
-        expect(
-          Object.keys(during.verdicts).filter((id) => during.verdicts[id]!.status === "unknown"),
-        ).toEqual(blind);
-        expect(during.sources_unavailable).toEqual([expect.stringMatching(new RegExp(`^${name}: `))]);
-        expect(during.sources_unavailable[0]).toMatch(REASONS[fault]);
-        expect(during).toMatchObject({ transitions: [], spreads: [], recoveries: [] });
-        for (const violation of during.violations) expect(violation.subject).toBe("broken");
-
-        proxyOf().fault = "none";
-        const after = await platform.cycle({ env: WELL });
-        expect(after).toMatchObject({
-          transitions: [],
-          spreads: [],
-          recoveries: [],
-          sources_unavailable: [],
-        });
-        expect(after.verdicts["S-01"]!.status).toBe("red");
-        await platform.redis.del("agent:slots:broken");
-        await platform.database.execute("DELETE FROM schedule_executions WHERE id = 'no-session'");
-        const cured = await platform.cycle({ env: WELL });
-        expect(cured.recoveries.map((r) => r.invariant_id)).toEqual(["S-01", "E-05"]);
-      });
+      test.for(FAULTS)("%s", (fault) =>
+        expectNothingMoves(platform, proxyOf(), fault, {
+          blind,
+          unavailable: new RegExp(`^${name}: .*(${REASONS[fault].source})`),
+        }),
+      );
 
       test("nothing listens there", async () => {
         const variable = source === "SQLite" ? "LIBSQL_URL" : "UPSTASH_REDIS_REST_URL";

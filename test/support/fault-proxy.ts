@@ -69,13 +69,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   });
 }
 
-/** What a server sends that speaks another protocol. */
-const BYTES: Partial<Record<Fault, string>> = {
-  html: "<html>It works!</html>",
-  "wrong json": "\0".repeat(64),
-};
-
-/** A fault takes hold of the connections that begin under it. @param target the address of the real server */
+/** Its faults are "hangs" and "resets"; each takes hold of the connections that begin under it. @param target the address of the real server */
 export async function startTcpFaultProxy(target: string): Promise<FaultProxy> {
   const { hostname, port, href } = new URL(target);
   const open = new Set<Socket>();
@@ -96,7 +90,7 @@ export async function startTcpFaultProxy(target: string): Promise<FaultProxy> {
         [outgoing, incoming],
       ] as const)
         one.on("close", () => other.destroy());
-    } else if (fault !== "hangs") incoming.once("data", () => incoming.end(BYTES[fault] ?? ""));
+    }
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -20,6 +20,8 @@ export const REST_TOKEN = "rest-token-of-the-test";
 export interface LivePlatform {
   readonly database: SqlClient;
   readonly redis: Redis;
+  /** The database's own address, for those who write. */
+  readonly writerUrl: string;
   /** In front of the database. */
   readonly sql: FaultProxy;
   readonly rest: FaultProxy;
@@ -114,6 +116,7 @@ export async function startLivePlatform(backend: Backend = "sqlite"): Promise<Li
   return {
     database,
     redis,
+    writerUrl: server.url,
     sql,
     rest,
     env,

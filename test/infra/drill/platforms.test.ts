@@ -1,4 +1,7 @@
-/** The drill on the simulated platform of the first release: its tables lack columns, its slots are made in three commands. */
+/**
+ * The drill on other platforms than today's on SQLite: that of the first release lacks columns, and its slots are made in
+ * three commands; that of a hosted installation keeps its rows in PostgreSQL.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runDrill } from "../../../infra/drill/drill.ts";
 import type { DrilledEnvironment } from "../../../infra/drill/environment.ts";
@@ -8,11 +11,14 @@ import { describeLive } from "../../support/live.ts";
 
 const FAULTS_AT_ONCE = FAULTS.filter(({ holdSeconds }) => holdSeconds === undefined);
 
-describeLive(["redis-server"], "a drill on the release seed", () => {
+describeLive(["redis-server"], "a drill on the release seed", () => drills({ release: "seed" }));
+describeLive(["redis-server", "postgres"], "a drill on PostgreSQL", () => drills({ database: "postgres" }));
+
+function drills(options: Pick<Parameters<typeof openLocal>[0], "release" | "database">) {
   let environment: DrilledEnvironment;
   beforeAll(async () => {
     environment = await openLocal({
-      release: "seed",
+      ...options,
       dockerHost: "unix:///nowhere/docker.sock",
       confirmAfterMs: 60,
     });
@@ -28,4 +34,4 @@ describeLive(["redis-server"], "a drill on the release seed", () => {
       FAULTS_AT_ONCE.map((fault) => [fault.invariantId, needsDocker(fault) ? "impossible" : "proven"]),
     );
   });
-});
+}
