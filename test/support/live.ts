@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe } from "vitest";
+import { postgresFolder } from "../../infra/local/postgres.ts";
 import { redisServerVersion } from "../../infra/local/redis.ts";
 import { sqldPath } from "../../infra/local/sqld.ts";
 
@@ -16,6 +17,7 @@ const AVAILABLE = {
   sqlite3: () => isOnPath("sqlite3"),
   curl: () => isOnPath("curl"),
   sqld: () => sqldPath() !== null,
+  postgres: () => postgresFolder() !== null,
   dockerd: () =>
     process.getuid?.() === 0 &&
     ["dockerd", "docker", "openssl"].every((name) => isOnPath(name)) &&
