@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { Environment } from "../../shared/config/reader.ts";
 import { DATABASE_FACTS, REDIS_FACTS } from "../../shared/facts/trust.ts";
-import { configureSources } from "../../shared/sources/index.ts";
-import { loadConfig } from "../../shared/variables.ts";
+import { configureSources, databaseBackend } from "../../shared/sources/index.ts";
+import { loadConfig, SECRET_NAMES } from "../../shared/variables.ts";
 
 const SQL = DATABASE_FACTS.filter((fact) => fact !== "queueCounts");
 const DATABASE = { LIBSQL_URL: "https://db.example.com" };
@@ -61,6 +61,70 @@ describe("who counts the queues", () => {
       ["redis", "not configured", REDIS_FACTS],
       ["docker", "not configured", ["zombies", "containers"]],
     ]);
+  });
+});
+
+describe("which database is read", () => {
+  const POSTGRES = { DATABASE_URL: "postgres://canary@db.example.com/trinity" };
+  const of = (env: Environment) => {
+    const { sources } = loadConfig(env);
+    const [database] = sourcesOf(env);
+    return [...database!.slice(0, 2), databaseBackend(sources)];
+  };
+
+  test.each<[string, Environment, unknown[]]>([
+    ["SQLite, where LIBSQL_URL names one", DATABASE, ["sqlite", "read", "sqlite"]],
+    ["PostgreSQL, where DATABASE_URL names one", POSTGRES, ["postgres", "read", "postgres"]],
+    [
+      "PostgreSQL beside a SQLite that is left out",
+      { ...POSTGRES, LIBSQL_URL: "none" },
+      ["postgres", "read", "postgres"],
+    ],
+    [
+      "SQLite beside a PostgreSQL that is left out",
+      { ...DATABASE, DATABASE_URL: "none" },
+      ["sqlite", "read", "sqlite"],
+    ],
+    ["none, where none is named", {}, ["sqlite", "not configured", null]],
+    ["none, where PostgreSQL is left out", { DATABASE_URL: "none" }, ["postgres", "off", null]],
+  ])("%s", (_, env, expected) => {
+    expect(of(env)).toEqual(expected);
+  });
+
+  test("both is an error that names both", () => {
+    expect(() => loadConfig({ ...DATABASE, ...POSTGRES })).toThrow(
+      "LIBSQL_URL and DATABASE_URL are both set, and the platform has one database: leave out the one that it no longer writes",
+    );
+  });
+
+  test.each([
+    ["mysql://db.example.com/trinity", "is not the address of a PostgreSQL"],
+    ["postgres://db.example.com/trinity", "names no user"],
+    ["postgres://canary@db.example.com/", "names no database"],
+    [
+      "postgres://canary:hunter2@db.example.com/trinity?sslmode=require",
+      "has an sslmode that does not check whose server it is",
+    ],
+    ["postgres://canary:hunter2@db.example.com/trinity?options=-csearch_path", 'has the parameter "options"'],
+  ])("an address that can't be used is refused with the fix, and not repeated: %s", (url, problem) => {
+    const text = (() => {
+      try {
+        loadConfig({ DATABASE_URL: url });
+      } catch (error) {
+        return String(error);
+      }
+      return "";
+    })();
+    expect(text).toContain(`DATABASE_URL ${problem}`);
+    expect(text).not.toContain("hunter2");
+  });
+
+  test("a password is a secret, in its variable and in the address", () => {
+    const url = "postgres://canary:hunter%212@db.example.com/trinity";
+    expect(loadConfig({ DATABASE_URL: url, DATABASE_PASSWORD: "s3cret" }).secrets).toEqual(
+      expect.arrayContaining(["hunter%212", "hunter!2", "s3cret"]),
+    );
+    expect(SECRET_NAMES).toEqual(expect.arrayContaining(["DATABASE_PASSWORD", "DATABASE_CA"]));
   });
 });
 

@@ -149,6 +149,12 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
       socket.destroy(new SourceError(`the answer is larger than ${MAX_ANSWER_BYTES / 1_000_000} MB`));
   });
   let asked: readonly Query[] = [];
+  // The client waits for another connection with what it had not sent. It is told first what the server said.
+  const closed = new Promise<never>((_, reject) => {
+    const end = () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
+    socket.once("close", () => setImmediate(end));
+  });
+  closed.catch(() => {});
   return {
     get isOpen() {
       return !socket.destroyed && socket.readyState === "open";
@@ -160,7 +166,7 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
       setImmediate(() => socket.uncork());
       asked = texts.map((text) => sql.unsafe(text).raw() as unknown as Query);
       return asked.map(async (query) => {
-        const answers = await query;
+        const answers = await Promise.race([query, closed]);
         // Of several statements, each has its rows; of one, there are only its rows.
         return "command" in answers ? (answers as Rows) : (answers.at(-1) as Rows);
       });

@@ -15,25 +15,38 @@ export interface Patience {
 /** A connection that has been idle is dead where it has not answered by then. Frozen functions hear of no end. */
 const ALIVE_MS = 1_000;
 
+const setLocal = (settings: Readonly<Record<string, string | number>>): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `SET LOCAL ${name} = ${value}`)
+    .join("; ");
+
 /**
- * What a read begins with. All of it ends with the transaction, so that a pooler may give the session to others: the planner
- * has to take an index where there is one, also before it has statistics; the server compiles nothing and starts no worker.
- * A database in SQL_ASCII may hold any bytes: they are not converted there.
+ * The planner takes an index where there is one, and its order, also before it has statistics, as just after a migration. The
+ * server compiles nothing and starts no worker.
+ */
+export const PLANNER = setLocal({
+  enable_seqscan: "off",
+  enable_sort: "off",
+  jit: "off",
+  max_parallel_workers_per_gather: 0,
+});
+
+/**
+ * What a read begins with. All of it ends with the transaction, so that a pooler may give the session to others. A database in
+ * SQL_ASCII may hold any bytes: they are not converted there.
  */
 const begin = ({ statementMs, lockMs }: Patience): string =>
   [
     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    ...Object.entries({
+    PLANNER,
+    setLocal({
       statement_timeout: statementMs,
       lock_timeout: lockMs,
       idle_in_transaction_session_timeout: statementMs,
-      enable_seqscan: "off",
-      jit: "off",
-      max_parallel_workers_per_gather: 0,
       standard_conforming_strings: "on",
       timezone: "'UTC'",
       datestyle: "'ISO'",
-    }).map(([name, value]) => `SET LOCAL ${name} = ${value}`),
+    }),
     "SELECT set_config('client_encoding', CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)",
     "SAVEPOINT before",
   ].join("; ");

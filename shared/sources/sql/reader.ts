@@ -76,7 +76,9 @@ export function planFor(schema: Schema, context: ReadContext) {
     const fact: SqlFact<unknown> = FACTS[name];
     const denied: string[] = [];
     const asked = watched(schema, (place) => {
-      if (!fact.knowsDenied && schema.isDenied(place.table, place.column)) denied.push(deniedText(place));
+      if (fact.knowsDenied || !schema.isDenied(place.table, place.column)) return;
+      const isWhole = schema.isDenied(place.table, null);
+      denied.push(deniedText(isWhole ? { ...place, column: null } : place));
     });
     const missing = fact.missing(asked);
     const absent = missing === null ? (fact.absent?.(asked) ?? null) : null;

@@ -1,0 +1,290 @@
+/** A real PostgreSQL that fails as servers, networks and poolers do: what is said of it, and what is left behind. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import postgres from "postgres";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type LocalPostgres, startPostgres } from "../../infra/local/postgres.ts";
+import { openPlatformDatabase } from "../../infra/platform/database.ts";
+import { createSchema } from "../../infra/platform/schema.ts";
+import { withDeadline } from "../../shared/deadline.ts";
+import { describeError } from "../../shared/errors.ts";
+import type { FactName } from "../../shared/facts/facts.ts";
+import { parseAddress } from "../../shared/sources/postgres/address.ts";
+import { openPostgres } from "../../shared/sources/postgres/database.ts";
+import type { Database } from "../../shared/sources/sql/database.ts";
+import { SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
+import { describeLive, temporaryFolder } from "../support/live.ts";
+import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy.ts";
+
+const PATIENCE = { statementMs: 20_000, lockMs: 300 };
+const open = (url: string, { password = null as string | null, ca = null as string | null } = {}) =>
+  openPostgres(parseAddress(url, password, ca), PATIENCE);
+
+async function read(database: Database, wanted: readonly FactName[] = SQL_FACTS) {
+  const context = { now: Date.now, wanted: new Set(wanted), since: { ended: null } };
+  return withDeadline(60_000, (signal) => sqlReader("postgres", database)({ ...context, signal }));
+}
+const failure = (database: Database) => read(database).then(() => "", describeError);
+
+describeLive(["postgres"], "a PostgreSQL", () => {
+  let server: LocalPostgres;
+  /** As the owner. */
+  let owner: postgres.Sql;
+  let proxy: PostgresProxy;
+  beforeAll(async () => {
+    server = await startPostgres({ engine: "postgres" });
+    const client = await openPlatformDatabase(server.url);
+    await createSchema(client);
+    client.close();
+    owner = postgres(server.url, { max: 1, fetch_types: false, onnotice() {} });
+    await owner`INSERT INTO agent_ownership (agent_name) VALUES ('ruby')`;
+    proxy = await startPostgresProxy(server.readerUrl);
+  }, 240_000);
+  afterAll(async () => {
+    await proxy?.close();
+    await owner?.end({ timeout: 0 });
+    await server?.close();
+  });
+  /** What the canary's role does there. */
+  const sessions = () =>
+    owner`SELECT pid, state, backend_xmin FROM pg_stat_activity WHERE usename = 'canary' ORDER BY pid`;
+  beforeEach(async () => {
+    await owner`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'canary'`;
+  });
+
+  test("is read on one connection, which holds back no VACUUM between two reads", async () => {
+    const database = open(server.readerUrl);
+    await read(database);
+    await Promise.all([read(database), read(database)]);
+    const [session, ...others] = await sessions();
+    expect(session).toMatchObject({ state: "idle", backend_xmin: null });
+    expect(others).toEqual([]);
+  });
+
+  test("that ended the connection between two cycles costs a new one, no failed cycle", async () => {
+    const database = open(server.readerUrl);
+    await read(database);
+    await owner`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'canary'`;
+    expect((await read(database)).unavailable).toEqual([]);
+  });
+
+  test("takes a lock of a reader and no other, and a table that is locked is unread by name", async () => {
+    const database = open(server.readerUrl);
+    await read(database);
+    const locking = postgres(server.url, { max: 1, fetch_types: false, onnotice() {} });
+    let unlock = () => {};
+    const locked = new Promise<void>((resolve) => {
+      unlock = resolve;
+    });
+    let transaction: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((isLocked) => {
+      transaction = locking.begin(async (sql) => {
+        await sql`LOCK TABLE agent_tags IN ACCESS EXCLUSIVE MODE`;
+        isLocked();
+        await locked;
+      });
+    });
+    const reading = read(database);
+    const held = async () =>
+      (
+        await owner`SELECT DISTINCT mode FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE usename = 'canary' AND locktype = 'relation' AND relation IS NOT NULL`
+      ).map(({ mode }) => mode);
+    await expect.poll(held, { timeout: 60_000 }).not.toEqual([]);
+    expect(await held()).toEqual(["AccessShareLock"]);
+    const { readings, unavailable } = await reading;
+    unlock();
+    await transaction;
+    await locking.end();
+    expect(unavailable).toEqual([
+      "postgres.orphans[agent_tags]: a table was locked for longer than 300 ms: see whether a migration hangs",
+    ]);
+    expect(readings.roster).toMatchObject({ read: true });
+  });
+
+  test("does not go on with what a deadline has cut, and nothing of it is left", async () => {
+    const database = open(server.readerUrl);
+    const slow = withDeadline(500, (signal) => database.batch(["SELECT pg_sleep(600)"], signal));
+    await expect(slow).rejects.toThrow("no answer within 500 ms");
+    await expect.poll(async () => (await sessions()).length, { timeout: 60_000 }).toBe(0);
+    expect((await read(database)).unavailable).toEqual([]);
+  });
+
+  test("keeps no process alive that has read it", async () => {
+    const script = `
+import { openPostgres } from ${JSON.stringify(new URL("../../shared/sources/postgres/database.ts", import.meta.url).href)};
+import { parseAddress } from ${JSON.stringify(new URL("../../shared/sources/postgres/address.ts", import.meta.url).href)};
+const database = openPostgres(parseAddress(process.argv[1], null, null), { statementMs: 20000, lockMs: 1000 });
+await database.batch(["SELECT 1"], new AbortController().signal);
+console.log("read");`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script, server.readerUrl]);
+    const said = child.stdout.toArray();
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(Buffer.concat(await said).toString()).toBe("read\n");
+  });
+
+  test("says in its errors the host and the variable, and no secret", async () => {
+    const at = `127.0.0.1:${new URL(server.readerUrl).port}`;
+    expect(await failure(open(server.readerUrl, { password: "s3cret" }))).toBe(
+      `wrong password for canary at ${at}: DATABASE_PASSWORD`,
+    );
+    expect(await failure(open(server.readerUrl.replace("/trinity?", "/other?")))).toBe(
+      `there is no database other at ${at}: DATABASE_URL`,
+    );
+    expect(await failure(open("postgres://canary@127.0.0.1:1/trinity?sslmode=disable"))).toBe(
+      "ECONNREFUSED 127.0.0.1:1: DATABASE_URL",
+    );
+    expect(await failure(open(server.readerUrl.replace("?sslmode=disable", "")))).toBe(
+      `the server has no TLS: turn it on there, or write sslmode=disable on a private network, ${at}: DATABASE_URL`,
+    );
+    await owner`ALTER ROLE canary CONNECTION LIMIT 0`;
+    expect(await failure(open(server.readerUrl))).toBe(
+      `no connection is free (too many connections for role "canary") at ${at}: DATABASE_URL`,
+    );
+    await owner`ALTER ROLE canary CONNECTION LIMIT -1`;
+  });
+
+  test("where the role may not read a table, what needs it is unread by name, and nothing else", async () => {
+    await owner`REVOKE SELECT ON agent_schedules, agent_tags FROM canary`;
+    const { readings, unavailable } = await read(open(server.readerUrl));
+    await owner`GRANT SELECT ON agent_schedules, agent_tags TO canary`;
+    const why = (table: string) => `no right to read table ${table}: grant SELECT on it`;
+    expect(unavailable).toEqual([
+      `postgres.executions: ${why("agent_schedules")}, so the timeouts of schedules are not known`,
+      `postgres.schedules: ${why("agent_schedules")}`,
+      `postgres.orphans[agent_schedules]: ${why("agent_schedules")}`,
+      `postgres.orphans[agent_tags]: ${why("agent_tags")}`,
+    ]);
+    const unread = SQL_FACTS.filter((fact) => !readings[fact]?.read);
+    expect(unread).toEqual(["schedules"]);
+  });
+
+  test("behind a pooler that drops the transaction is read again, once", async () => {
+    proxy.cutAfter([2_000]);
+    expect((await read(open(proxy.url))).unavailable).toEqual([]);
+    proxy.cutAfter([2_000, 2_000]);
+    expect(await failure(open(proxy.url))).toBe(
+      `the server ended the connection, ${new URL(proxy.url).host}: DATABASE_URL`,
+    );
+  });
+
+  test("whose connection died while nobody heard of it is connected to anew", async () => {
+    const database = open(proxy.url);
+    await read(database);
+    const before = proxy.connections();
+    proxy.blackhole();
+    expect((await read(database)).unavailable).toEqual([]);
+    expect(proxy.connections()).toBe(before + 1);
+  });
+
+  test("that goes down in the middle of a read is said to refuse connections", async () => {
+    const own = await startPostgresProxy(server.readerUrl);
+    own.cutAfter([2_000]);
+    const database = open(own.url);
+    const reading = failure(database);
+    await expect.poll(own.connections, { interval: 1, timeout: 60_000 }).toBe(1);
+    await own.close();
+    expect(await reading).toMatch(/^(ECONNREFUSED|the server ended the connection,) .*: DATABASE_URL$/);
+  });
+
+  test("of another encoding, and with columns of other types, spoils no more than the row that is odd", async () => {
+    await owner`CREATE DATABASE bytes ENCODING 'SQL_ASCII' TEMPLATE template0`;
+    const url = (address: string) => address.replace("/trinity?", "/bytes?");
+    const sql = postgres(url(server.url), { max: 1, fetch_types: false, onnotice() {} });
+    await sql.unsafe(`CREATE TABLE agent_ownership (agent_name text, max_parallel_tasks numeric, deleted_at timestamptz);
+CREATE TABLE schedule_executions (id uuid, agent_name varchar, status varchar, started_at timestamptz, completed_at timestamp, schedule_id int);
+INSERT INTO agent_ownership VALUES ('ruby', 2, NULL), (convert_from('\\xff41', 'SQL_ASCII'), 2, NULL), ('Zoë', 2.5, now());
+INSERT INTO schedule_executions VALUES ('00000000-0000-0000-0000-000000000001', 'ruby', 'running', '2026-11-23 10:00:00+02', NULL, 1);
+GRANT USAGE ON SCHEMA public TO canary; GRANT SELECT ON ALL TABLES IN SCHEMA public TO canary`);
+    const { readings, unavailable } = await read(open(url(server.readerUrl)), ["roster", "executions"]);
+    await sql.end();
+    expect(readings.roster).toMatchObject({
+      read: true,
+      unlisted: "a roster row's agent_name can't be read",
+    });
+    expect(readings.roster?.read && [...readings.roster.value]).toMatchObject([
+      ["ruby", { maxParallelTasks: 2, isDeleted: false }],
+      ["Zoë", { maxParallelTasks: null, isDeleted: true }],
+    ]);
+    expect(readings.executions?.read && readings.executions.value.live).toMatchObject([
+      { id: "00000000-0000-0000-0000-000000000001", startedAtMs: Date.UTC(2026, 10, 23, 8) },
+    ]);
+    expect(unavailable).toHaveLength(2);
+  });
+});
+
+describeLive(["postgres"], "the certificate of a PostgreSQL", () => {
+  let server: LocalPostgres;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  const file = (name: string) => join(folder.path, name);
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder.path, stdio: "ignore" });
+  /** Signs the server's certificate for a name. */
+  const sign = (name: string, days: number) => {
+    writeFileSync(file("names"), `subjectAltName=DNS:${name}`);
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      "s.csr",
+      "-CA",
+      "ca.pem",
+      "-CAkey",
+      "ca.key",
+      "-days",
+      String(days),
+      "-out",
+      "s.pem",
+      "-extfile",
+      "names",
+    );
+  };
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=ca");
+    openssl("req", ...key, "-keyout", "s.key", "-out", "s.csr", "-subj", "/CN=s");
+    sign("localhost", 30);
+    const settings = { ssl: "on", ssl_cert_file: file("s.pem"), ssl_key_file: file("s.key") };
+    if (process.getuid?.() === 0) {
+      const [uid, gid] = execFileSync("sh", ["-c", "id -u postgres; id -g postgres"], { encoding: "utf8" })
+        .split("\n")
+        .map(Number);
+      for (const name of ["", "s.key", "s.pem"]) chownSync(file(name), uid!, gid!);
+    }
+    expect(statSync(file("s.key")).mode & 0o77).toBe(0);
+    server = await startPostgres({ engine: "postgres", settings });
+  }, 240_000);
+  afterAll(async () => {
+    await server?.close();
+    await folder?.remove();
+  });
+
+  test("is verified, with its name and its time", async () => {
+    const { port } = new URL(server.readerUrl);
+    const ca = execFileSync("cat", [file("ca.pem")], { encoding: "utf8" });
+    const verified = server.readerUrl.replace("?sslmode=disable", "");
+    const named = verified.replace("127.0.0.1", "localhost");
+    const tried = (url: string, authority: string | null = ca) =>
+      open(url, { ca: authority })
+        .batch(["SELECT 1"], AbortSignal.timeout(60_000))
+        .then(() => "read", describeError);
+    expect(await tried(named)).toBe("read");
+    expect(await tried(named, null)).toMatch(
+      new RegExp(
+        `^the certificate of the server is not signed by a known CA \\(\\w+\\), localhost:${port}: DATABASE_CA$`,
+      ),
+    );
+    expect(await tried(verified)).toBe(
+      `the certificate of the server is for another name (ERR_TLS_CERT_ALTNAME_INVALID), 127.0.0.1:${port}: DATABASE_URL`,
+    );
+    sign("localhost", -1);
+    const owner = postgres(server.url, { max: 1, fetch_types: false, onnotice() {} });
+    await owner`SELECT pg_reload_conf()`;
+    await owner.end();
+    await expect
+      .poll(() => tried(named), { timeout: 60_000 })
+      .toBe(`the certificate of the server has expired (CERT_HAS_EXPIRED), localhost:${port}: DATABASE_URL`);
+  });
+});
