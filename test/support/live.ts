@@ -19,7 +19,6 @@ const AVAILABLE = {
   psql: () => isOnPath("psql"),
   curl: () => isOnPath("curl"),
   sqld: () => sqldPath() !== null,
-  postgres: () => postgresFolder() !== null,
   dockerd: () =>
     process.getuid?.() === 0 &&
     ["dockerd", "docker", "openssl"].every((name) => isOnPath(name)) &&
