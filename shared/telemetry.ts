@@ -3,7 +3,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { CycleNotes, CycleOutcome } from "./cycle/outcome.ts";
 import { INVARIANTS } from "./invariants/index.ts";
-import type { CycleReport } from "./wire/schemas.ts";
+import type { CycleReport } from "./wire/schemas/cycles.ts";
 
 /** The metrics' namespace and `service` dimension, which alarms and the dashboard use. */
 export const METRICS = { namespace: "TrinityCanary", service: "trinity-canary" } as const;

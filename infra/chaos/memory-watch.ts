@@ -5,7 +5,7 @@ import { documentClient } from "../../shared/store/client.ts";
 import { openTable } from "../../shared/store/requests.ts";
 import { readMemoryItem } from "../../shared/store/silences.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
-import type { CycleRecord } from "../../shared/wire/schemas.ts";
+import type { CycleRecord } from "../../shared/wire/schemas/cycles.ts";
 import type { LocalDynamo } from "../local/dynamodb.ts";
 import type { Commit, LeaseTaken, Ledger, StateSeen } from "./ledger.ts";
 

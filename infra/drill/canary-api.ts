@@ -2,7 +2,12 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "@hono/zod-openapi";
 import type { Answer, Message } from "../../shared/cli/http-request.ts";
-import { type CycleRecord, type CycleReport, CycleResponse, CyclesPage } from "../../shared/wire/schemas.ts";
+import {
+  type CycleRecord,
+  type CycleReport,
+  CycleResponse,
+  CyclesPage,
+} from "../../shared/wire/schemas/cycles.ts";
 
 export interface CanaryApi {
   /** Runs one whole cycle, after waiting for another one that runs. @throws Error where it did not happen */

@@ -1,6 +1,7 @@
 /** What the canary must report at each step of a drill. */
 import { isDeepStrictEqual } from "node:util";
-import type { CycleRecord, CycleReport, ViolationRecord } from "../../shared/wire/schemas.ts";
+import type { CycleRecord, CycleReport } from "../../shared/wire/schemas/cycles.ts";
+import type { ViolationRecord } from "../../shared/wire/schemas/violations.ts";
 import type { Expected, Fault } from "../faults/fault.ts";
 import type { TestAgent } from "../faults/test-agent.ts";
 import type { CanaryApi } from "./canary-api.ts";

@@ -1,7 +1,7 @@
 /** Runs the canary's cycles, and keeps the report of each and when it read. */
 import type { Canary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { steadyNow } from "../platform/journal.ts";
 import type { Interval } from "./intervals.ts";
 import type { ObservedCycle, Reported } from "./judge.ts";

@@ -62,7 +62,17 @@ export const withAgent = (command: Command, what: string): Command =>
     .addOption(new Option("--subject <name>", "the same").hideHelp().conflicts("agent"));
 
 /** Loads the schemas of answers. Only an action calls this: the help must not wait for them. */
-export const loadSchemas = () => import("../wire/schemas.ts");
+export async function loadSchemas() {
+  const [agents, cycles, episodes, silences, status, violations] = await Promise.all([
+    import("../wire/schemas/agents.ts"),
+    import("../wire/schemas/cycles.ts"),
+    import("../wire/schemas/episodes.ts"),
+    import("../wire/schemas/silences.ts"),
+    import("../wire/schemas/status.ts"),
+    import("../wire/schemas/violations.ts"),
+  ]);
+  return { ...agents, ...cycles, ...episodes, ...silences, ...status, ...violations };
+}
 
 /** Opens the API, uses it, and closes it. */
 export async function withApi<T>(

@@ -3,7 +3,7 @@ import pc from "picocolors";
 import { INVARIANTS } from "../invariants/index.ts";
 import { listed, plural, printable } from "../text.ts";
 import { checkedWords } from "../web/describe-status.ts";
-import type { CycleReport } from "../wire/schemas.ts";
+import type { CycleReport } from "../wire/schemas/cycles.ts";
 import { besideOrBelow, padTo, wrap } from "./layout.ts";
 import { type Screen, sinceOf } from "./screen.ts";
 import { SYMBOLS } from "./symbols.ts";

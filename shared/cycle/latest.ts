@@ -6,7 +6,7 @@ import { cut, MAX_LINE } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import { fitLists } from "../wire/fit-into.ts";
-import type { SeenRowRecord, SeenSlotRecord } from "../wire/schemas.ts";
+import type { SeenRowRecord, SeenSlotRecord } from "../wire/schemas/agents.ts";
 import { toViolation } from "../wire/serialize.ts";
 import type { EpisodePlan } from "./episodes.ts";
 import type { Finished } from "./finished.ts";

@@ -4,7 +4,7 @@ import type { Senders } from "../alerts/channels/channel.ts";
 import type { AlertPolicy } from "../alerts/notify.ts";
 import type { Snapshot } from "../facts/facts.ts";
 import type { Severity } from "../invariants/invariant.ts";
-import type { CycleReport } from "../wire/schemas.ts";
+import type { CycleReport } from "../wire/schemas/cycles.ts";
 
 export interface CycleSettings {
   /** For each source, and for each call of the state store. */

@@ -5,7 +5,7 @@ import type { Evidence } from "../store/evidence.ts";
 import type { Lease } from "../store/lease.ts";
 import { dayOf, violationId } from "../store/table.ts";
 import type { AnyFinding } from "../verdict/evaluate.ts";
-import type { CycleReport } from "../wire/schemas.ts";
+import type { CycleReport } from "../wire/schemas/cycles.ts";
 import { LAST_WRITE_MS } from "./deliver.ts";
 import { type EpisodePlan, episodesToWrite } from "./episodes.ts";
 import type { Finished } from "./finished.ts";

@@ -4,7 +4,8 @@ import type { ViolationCount } from "../store/evidence.ts";
 import { cut, MAX_LINE, plural } from "../text.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
 import { fitInto, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
-import type { CycleRecord, CycleReport, FoundRecord, ViolationRecord } from "../wire/schemas.ts";
+import type { CycleRecord, CycleReport, FoundRecord } from "../wire/schemas/cycles.ts";
+import type { ViolationRecord } from "../wire/schemas/violations.ts";
 import { toTransitionRecords, toVerdictRecord, toViolation } from "../wire/serialize.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Cycles next to one another: the points of a plot, the outlines of uptime bars, and the neighbours of one cycle. */
 import { DAY_MS, formatInstant, HOUR_MS } from "../time.ts";
-import type { CycleOutline, CyclePointRecord } from "../wire/schemas.ts";
+import type { CycleOutline, CyclePointRecord } from "../wire/schemas/cycles.ts";
 import type { Neighbours, TimeRange } from "./history.ts";
 import { OUTLINE, outlineOf, pointOf } from "./outline.ts";
 import { fieldsOf, type Item, isExpired, type Table } from "./requests.ts";

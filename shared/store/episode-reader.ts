@@ -2,7 +2,7 @@
 import type { Memory } from "../cycle/memory.ts";
 import { findInvariant } from "../invariants/index.ts";
 import { formatInstant, MINUTE_MS } from "../time.ts";
-import type { EpisodeRecord } from "../wire/schemas.ts";
+import type { EpisodeRecord } from "../wire/schemas/episodes.ts";
 import {
   type EpisodeName,
   isOnlyCounted,

@@ -5,7 +5,7 @@ import type { Ending, Memory } from "../cycle/memory.ts";
 import { findInvariant } from "../invariants/index.ts";
 import { SEVERITIES, type Severity } from "../invariants/invariant.ts";
 import { formatInstant, parseTimestamp } from "../time.ts";
-import type { EpisodeRecord } from "../wire/schemas.ts";
+import type { EpisodeRecord } from "../wire/schemas/episodes.ts";
 
 /** What names an episode. */
 export interface EpisodeName {

@@ -7,7 +7,7 @@ import type { Memory } from "../cycle/memory.ts";
 import { cut } from "../text.ts";
 import { formatInstant } from "../time.ts";
 import { bytesOf, fitLists, MAX_ANSWER_BYTES } from "../wire/fit-into.ts";
-import type { EpisodeRecord } from "../wire/schemas.ts";
+import type { EpisodeRecord } from "../wire/schemas/episodes.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import {
   ALL_EPISODES,

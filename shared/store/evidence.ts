@@ -2,7 +2,8 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Severity } from "../invariants/invariant.ts";
 import { fitInto } from "../wire/fit-into.ts";
-import type { CycleRecord, ViolationRecord } from "../wire/schemas.ts";
+import type { CycleRecord } from "../wire/schemas/cycles.ts";
+import type { ViolationRecord } from "../wire/schemas/violations.ts";
 import { freshnessItem } from "./freshness.ts";
 import { outlineItem } from "./outline.ts";
 import type { Table } from "./requests.ts";

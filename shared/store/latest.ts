@@ -1,6 +1,7 @@
 /** The agents as the last full cycle saw them: one item, compressed, that each full cycle replaces. */
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
-import type { AgentBody, ViolationRecord } from "../wire/schemas.ts";
+import type { AgentBody } from "../wire/schemas/agents.ts";
+import type { ViolationRecord } from "../wire/schemas/violations.ts";
 import { type Item, isExpired, type Table } from "./requests.ts";
 import { EVIDENCE_SECONDS, expiresAt, TABLE } from "./table.ts";
 

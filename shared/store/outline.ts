@@ -2,7 +2,7 @@
  * What plots and uptime bars need of a cycle, packed into an item of its own: less than a kilobyte, where the record grows with
  * the names and texts in it, up to hundreds of kilobytes. Seven days of them are read for one page.
  */
-import type { CycleOutline, CyclePointRecord, CycleRecord } from "../wire/schemas.ts";
+import type { CycleOutline, CyclePointRecord, CycleRecord } from "../wire/schemas/cycles.ts";
 import type { Item } from "./requests.ts";
 
 /** What the keys of the outlines begin with, before the day. */

@@ -9,7 +9,7 @@ import { episodeId, severityIn } from "../store/episode.ts";
 import { wordsOf } from "../store/episode-reader.ts";
 import type { Latest } from "../store/latest.ts";
 import { formatInstant } from "../time.ts";
-import type { AgentBody, AgentSummaryRecord, AgentsBody } from "../wire/schemas.ts";
+import type { AgentBody, AgentSummaryRecord, AgentsBody } from "../wire/schemas/agents.ts";
 import type { CanaryView } from "./view.ts";
 
 /** Lines of commands for one invariant. */

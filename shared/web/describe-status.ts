@@ -7,7 +7,8 @@ import type { Checks } from "../invariants/checks.ts";
 import { findInvariant } from "../invariants/index.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import { formatDuration, formatInstant, MINUTE_MS } from "../time.ts";
-import type { InvariantStatus, SilenceBody, StatusBody } from "../wire/schemas.ts";
+import type { SilenceBody } from "../wire/schemas/silences.ts";
+import type { InvariantStatus, StatusBody } from "../wire/schemas/status.ts";
 
 /** Three scheduled cycles: one may be late, and one may fail. */
 const STALE_AFTER_MS = 15 * MINUTE_MS;

@@ -2,7 +2,7 @@
 import type { DayStats } from "../store/history.ts";
 import { dayOf, EVIDENCE_DAYS, keptRange } from "../store/table.ts";
 import { DAY_MS } from "../time.ts";
-import type { CycleOutline } from "../wire/schemas.ts";
+import type { CycleOutline } from "../wire/schemas/cycles.ts";
 import { type Found, foundByCycle } from "./rows.ts";
 import type { CanaryView } from "./view.ts";
 

@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { AlertTest } from "../alerts/alert-test.ts";
 import type { CycleOutcome } from "../cycle/outcome.ts";
-import { CycleResponse } from "../wire/schemas.ts";
+import { CycleResponse } from "../wire/schemas/cycles.ts";
 
 const texts = z.array(z.string());
 

@@ -1,6 +1,6 @@
 /** The rows of the pages: each invariant with its last 24 hours. */
 import { INVARIANT_IDS } from "../invariants/index.ts";
-import type { CycleOutline } from "../wire/schemas.ts";
+import type { CycleOutline } from "../wire/schemas/cycles.ts";
 import type { InvariantSummary, Summary } from "./summary.ts";
 import { countsOf, cyclesByBar, UPTIME_MS, type UptimeBars, uptimesOf } from "./uptime.ts";
 import type { CanaryView } from "./view.ts";

@@ -2,7 +2,7 @@
 import { describeBlindness } from "../alerts/blind.ts";
 import { isInForce, isSilenced, type Silence } from "../alerts/silence.ts";
 import type { RedSubject } from "../alerts/state.ts";
-import type { InvariantStatus } from "../wire/schemas.ts";
+import type { InvariantStatus } from "../wire/schemas/status.ts";
 import { describeStatus, isFresh } from "./describe-status.ts";
 import type { CanaryView } from "./view.ts";
 

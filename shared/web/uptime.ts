@@ -1,6 +1,6 @@
 /** The uptime bars: the last day of an invariant at a glance. */
 import { MINUTE_MS } from "../time.ts";
-import type { CycleOutline } from "../wire/schemas.ts";
+import type { CycleOutline } from "../wire/schemas/cycles.ts";
 
 export const BAR_MS = 5 * MINUTE_MS;
 export const BARS = 288;

@@ -4,7 +4,8 @@ import { seenCount } from "../facts/coverage.ts";
 import { findInvariant } from "../invariants/index.ts";
 import { formatInstant } from "../time.ts";
 import type { AnyFinding, Verdict } from "../verdict/evaluate.ts";
-import type { RecoveryRecord, TransitionRecord, VerdictRecord, ViolationRecord } from "./schemas.ts";
+import type { RecoveryRecord, TransitionRecord, VerdictRecord } from "./schemas/cycles.ts";
+import type { ViolationRecord } from "./schemas/violations.ts";
 
 /**
  * Describes a recorded violation in one line, in the words of its invariant. A record of a version with other fields is

@@ -6,7 +6,8 @@ import { renderStatus } from "../../shared/cli/views/status.ts";
 import { EMPTY_MEMORY, type Memory } from "../../shared/cycle/memory.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { describeStatus } from "../../shared/web/describe-status.ts";
-import type { CycleReport, StatusBody, VerdictRecord } from "../../shared/wire/schemas.ts";
+import type { CycleReport, VerdictRecord } from "../../shared/wire/schemas/cycles.ts";
+import type { StatusBody } from "../../shared/wire/schemas/status.ts";
 import { someChecks } from "../support/cycle.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00.000Z");

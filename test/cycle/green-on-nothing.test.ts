@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Facts } from "../../shared/facts/facts.ts";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { live, runningRow, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { containersOf, rosterOf, slotsOf, zombiesOf } from "../support/facts.ts";
 import { idsReading } from "../support/registry.ts";

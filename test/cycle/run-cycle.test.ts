@@ -8,7 +8,7 @@ import { INVARIANT_IDS, INVARIANTS, unknownIds } from "../../shared/invariants/i
 import type { TimeRange } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
 import { formatInstant } from "../../shared/time.ts";
-import type { CycleRecord, CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleRecord, CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import {
   commit,
   container,

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import type { Facts } from "../../shared/facts/facts.ts";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import {
   alertsOf,
   HOUR_MS,

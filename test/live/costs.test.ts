@@ -27,7 +27,7 @@ import { UNREADABLE } from "../../shared/sources/sql/rows.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import { dynamoStore } from "../../shared/store/store.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 
 import { describeLive, startSqld } from "../support/live.ts";
 import { idsOffWithout } from "../support/registry.ts";

@@ -8,7 +8,7 @@ import type { Backend } from "../../infra/platform/file-client.ts";
 import { type Harness, openHarness } from "../../infra/soak/harness.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANT_IDS } from "../../shared/invariants/index.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { describeLive } from "../support/live.ts";
 import { idsReading } from "../support/registry.ts";
 

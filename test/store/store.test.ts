@@ -26,7 +26,8 @@ import { outlineItem } from "../../shared/store/outline.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { dayOf, dayOfViolation, violationId, violationSortKey } from "../../shared/store/table.ts";
 import { formatInstant } from "../../shared/time.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
+import type { CycleRecord } from "../../shared/wire/schemas/cycles.ts";
+import type { ViolationRecord } from "../../shared/wire/schemas/violations.ts";
 import {
   commit,
   DAY_MS,

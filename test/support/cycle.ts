@@ -25,7 +25,7 @@ import type { ConfiguredSource } from "../../shared/sources/collect.ts";
 import { documentClient } from "../../shared/store/client.ts";
 import type { Lease } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { oneByOne } from "./alert.ts";
 import {
   container as containerOf,

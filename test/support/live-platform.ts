@@ -11,7 +11,7 @@ import { BELONGINGS, createSchema } from "../../infra/platform/schema.ts";
 import { openCanary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { type FaultProxy, startFaultProxy, startTcpFaultProxy } from "./fault-proxy.ts";
 import { startSqld } from "./live.ts";
 

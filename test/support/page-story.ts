@@ -2,7 +2,7 @@
 import pMap from "p-map";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
-import type { CycleReport } from "../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { container, live, MINUTE_MS, NO_DEADLINE, runningRow, type ScriptedCanary, slot } from "./cycle.ts";
 import { containersOf, rosterOf, runningContainer, slotsOf, zombiesOf } from "./facts.ts";
 

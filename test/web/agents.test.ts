@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
-import { AgentSchema, AgentsPage, EpisodeSchema, EpisodesPage } from "../../shared/wire/schemas.ts";
+import { AgentSchema, AgentsPage } from "../../shared/wire/schemas/agents.ts";
+import { EpisodeSchema, EpisodesPage } from "../../shared/wire/schemas/episodes.ts";
 import { live, runningRow, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { rosterOf, slotsOf } from "../support/facts.ts";
 

@@ -3,7 +3,7 @@ import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { INVARIANTS } from "../../shared/invariants/index.ts";
 import { createApp } from "../../shared/web/app.ts";
 import { CycleNotRun } from "../../shared/web/cycles.ts";
-import { CycleResponse } from "../../shared/wire/schemas.ts";
+import { CycleResponse } from "../../shared/wire/schemas/cycles.ts";
 import {
   container,
   DAY_MS,

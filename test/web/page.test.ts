@@ -8,7 +8,8 @@ import { findInvariant, INVARIANTS } from "../../shared/invariants/index.ts";
 import { violationId } from "../../shared/store/table.ts";
 import { CycleNotRun } from "../../shared/web/cycles.ts";
 import { agentPath } from "../../shared/web/ui/texts.ts";
-import type { CycleRecord, ViolationRecord } from "../../shared/wire/schemas.ts";
+import type { CycleRecord } from "../../shared/wire/schemas/cycles.ts";
+import type { ViolationRecord } from "../../shared/wire/schemas/violations.ts";
 import { oneByOne } from "../support/alert.ts";
 import {
   DAY_MS,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
-import { CycleBetween, CycleSeries } from "../../shared/wire/schemas.ts";
+import { CycleBetween, CycleSeries } from "../../shared/wire/schemas/cycles.ts";
 import { DAY_MS, MINUTE_MS, type ScriptedCanary, slot, useCanaries } from "../support/cycle.ts";
 import { slotsOf } from "../support/facts.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../shared/web/app.ts";
-import { SilenceCreated } from "../../shared/wire/schemas.ts";
+import { SilenceCreated } from "../../shared/wire/schemas/silences.ts";
 import {
   alertsOf,
   HOUR_MS,

@@ -1,7 +1,7 @@
 /** A day as 288 bars, with late, lost, doubled and filtered cycles. */
 import { describe, expect, test } from "vitest";
 import { BAR_MS, BARS, describeUptime, uptimesOf, worstOf } from "../../shared/web/uptime.ts";
-import type { CycleOutline } from "../../shared/wire/schemas.ts";
+import type { CycleOutline } from "../../shared/wire/schemas/cycles.ts";
 
 const NOW_MS = Date.parse("2026-11-23T10:00:00Z");
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 /** `canary agents` and `canary agent`. */
 
 import { plainJson } from "../../text.ts";
-import type { AgentBody, AgentsBody } from "../../wire/schemas.ts";
+import type { AgentBody, AgentsBody } from "../../wire/schemas/agents.ts";
 import type { Api } from "../client.ts";
 import { call } from "../client.ts";
 import {

@@ -1,6 +1,6 @@
 /** `canary cycle`: one cycle, now. */
 import { plainJson } from "../../text.ts";
-import type { CycleReport } from "../../wire/schemas.ts";
+import type { CycleReport } from "../../wire/schemas/cycles.ts";
 import { type Api, call } from "../client.ts";
 import {
   type AddCommands,

@@ -2,7 +2,7 @@
 
 import { printable } from "../../text.ts";
 import { formatInstant } from "../../time.ts";
-import type { SilenceCreatedBody, SilencesBody } from "../../wire/schemas.ts";
+import type { SilenceCreatedBody, SilencesBody } from "../../wire/schemas/silences.ts";
 import {
   type AddCommands,
   type AgentOption,

@@ -3,7 +3,8 @@ import { setTimeout } from "node:timers/promises";
 import { InvalidArgumentError } from "commander";
 import { plainJson } from "../../text.ts";
 import { HOUR_MS, parseDuration, SECOND_MS } from "../../time.ts";
-import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
+import type { CycleOutline } from "../../wire/schemas/cycles.ts";
+import type { StatusBody } from "../../wire/schemas/status.ts";
 import { type Api, call } from "../client.ts";
 import {
   type AddCommands,

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { findInvariant } from "../../invariants/index.ts";
 import { listed, plural, printable } from "../../text.ts";
-import type { AgentBody, AgentSummaryRecord, AgentsBody } from "../../wire/schemas.ts";
+import type { AgentBody, AgentSummaryRecord, AgentsBody } from "../../wire/schemas/agents.ts";
 import { besideOrBelow, padTo, widthOf, wrap } from "../layout.ts";
 import { type Screen, sinceOf, whenOf } from "../screen.ts";
 import { commandLines } from "../shell-lines.ts";

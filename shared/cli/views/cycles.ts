@@ -1,7 +1,7 @@
 /** Cycles as lines of a terminal. */
 import pc from "picocolors";
 import { listed, plural, printable } from "../../text.ts";
-import type { CycleRecord } from "../../wire/schemas.ts";
+import type { CycleRecord } from "../../wire/schemas/cycles.ts";
 import { besideOrBelow } from "../layout.ts";
 import { type Screen, whenOf } from "../screen.ts";
 import { SYMBOLS } from "../symbols.ts";

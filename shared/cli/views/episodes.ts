@@ -1,7 +1,7 @@
 /** Episodes as lines of a terminal. */
 import { plural, printable } from "../../text.ts";
 import { formatDuration } from "../../time.ts";
-import type { EpisodeRecord, EpisodesBody } from "../../wire/schemas.ts";
+import type { EpisodeRecord, EpisodesBody } from "../../wire/schemas/episodes.ts";
 import { besideOrBelow } from "../layout.ts";
 import { type Screen, sinceOf, whenOf } from "../screen.ts";
 import { SYMBOLS } from "../symbols.ts";

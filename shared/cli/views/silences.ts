@@ -1,6 +1,6 @@
 /** Silences as lines of a terminal. */
 import { printable } from "../../text.ts";
-import type { SilenceBody, SilencesBody } from "../../wire/schemas.ts";
+import type { SilenceBody, SilencesBody } from "../../wire/schemas/silences.ts";
 import { wrap } from "../layout.ts";
 import { type Screen, whenOf } from "../screen.ts";
 

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { findInvariant } from "../../invariants/index.ts";
 import { plainJson, printable } from "../../text.ts";
-import type { ReportedViolation, ViolationsBody } from "../../wire/schemas.ts";
+import type { ReportedViolation, ViolationsBody } from "../../wire/schemas/violations.ts";
 import { besideOrBelow, wrap } from "../layout.ts";
 import { type Screen, whenOf } from "../screen.ts";
 

@@ -1,7 +1,7 @@
 /** The routes under `/api/canary/agents`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { fitInto, MAX_ANSWER_BYTES } from "../../wire/fit-into.ts";
-import { AgentSchema, AgentsPage } from "../../wire/schemas.ts";
+import { AgentSchema, AgentsPage } from "../../wire/schemas/agents.ts";
 import { describeAgents, readAgent } from "../agents.ts";
 import { ErrorBody, errorResponse } from "../errors.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";

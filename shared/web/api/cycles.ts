@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { keptRange } from "../../store/table.ts";
 import { DAY_MS, formatInstant, parseTimestamp } from "../../time.ts";
 import { fitInto, MAX_ANSWER_BYTES } from "../../wire/fit-into.ts";
-import { CycleBetween, CycleSeries, CyclesPage } from "../../wire/schemas.ts";
+import { CycleBetween, CycleSeries, CyclesPage } from "../../wire/schemas/cycles.ts";
 import { ErrorBody, errorResponse } from "../errors.ts";
 import { pageQuery, RangeQuery } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";

@@ -1,6 +1,6 @@
 /** The routes under `/api/canary/episodes`. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { EpisodeSchema, EpisodesPage } from "../../wire/schemas.ts";
+import { EpisodeSchema, EpisodesPage } from "../../wire/schemas/episodes.ts";
 import { ErrorBody, errorResponse } from "../errors.ts";
 import { Flag, KnownId, pageQuery, RangeQuery, Subject } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";

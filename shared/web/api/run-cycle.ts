@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { KNOWN_IDS, unknownIds } from "../../invariants/index.ts";
-import { CycleResponse } from "../../wire/schemas.ts";
+import { CycleResponse } from "../../wire/schemas/cycles.ts";
 import { timeLimitOf } from "../env.ts";
 import { describeIssues, ErrorBody, errorResponse } from "../errors.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";

@@ -1,6 +1,6 @@
 /** The routes under `/api/canary/silences`. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { SilenceCreated, SilencesList } from "../../wire/schemas.ts";
+import { SilenceCreated, SilencesList } from "../../wire/schemas/silences.ts";
 import { toSilence } from "../describe-status.ts";
 import { ErrorBody, errorResponse } from "../errors.ts";
 import { addSilence, endSilence, SilenceRequest, silencesInForce } from "../silences.ts";

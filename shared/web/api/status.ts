@@ -1,7 +1,7 @@
 /** `/api/canary/status` and `/healthz`. */
 import { createRoute } from "@hono/zod-openapi";
 import { fitInto, MAX_ANSWER_BYTES } from "../../wire/fit-into.ts";
-import { Health, Status } from "../../wire/schemas.ts";
+import { Health, Status } from "../../wire/schemas/status.ts";
 import { describeStatus, instantOrNull, isFresh } from "../describe-status.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";
 

@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { SEVERITIES } from "../../invariants/invariant.ts";
 import type { DayStats } from "../../store/history.ts";
 import { dayOf, keptRange } from "../../store/table.ts";
-import { Violation, ViolationStats, ViolationsPage } from "../../wire/schemas.ts";
+import { Violation, ViolationStats, ViolationsPage } from "../../wire/schemas/violations.ts";
 import { ErrorBody, errorResponse } from "../errors.ts";
 import { KnownId, pageQuery, RangeQuery, Subject } from "./query.ts";
 import { jsonBody, type RegisterRoutes } from "./route.ts";

@@ -2,7 +2,7 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { findInvariant } from "../../invariants/index.ts";
 import { cut } from "../../text.ts";
-import type { AgentBody, SeenRowRecord, SeenSlotRecord } from "../../wire/schemas.ts";
+import type { AgentBody, SeenRowRecord, SeenSlotRecord } from "../../wire/schemas/agents.ts";
 import { readAgent } from "../agents.ts";
 import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";

@@ -1,7 +1,7 @@
 /** The list of agents: what is red first. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { formatDuration } from "../../time.ts";
-import type { AgentSummaryRecord } from "../../wire/schemas.ts";
+import type { AgentSummaryRecord } from "../../wire/schemas/agents.ts";
 import { describeAgents } from "../agents.ts";
 import { readSummary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";

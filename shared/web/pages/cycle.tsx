@@ -3,7 +3,8 @@
 import { INVARIANTS } from "../../invariants/index.ts";
 import type { Neighbours as Cycles } from "../../store/history.ts";
 import { formatInstant, MINUTE_MS, parseTimestamp } from "../../time.ts";
-import type { CycleRecord, ViolationRecord } from "../../wire/schemas.ts";
+import type { CycleRecord } from "../../wire/schemas/cycles.ts";
+import type { ViolationRecord } from "../../wire/schemas/violations.ts";
 import { checkedWords } from "../describe-status.ts";
 import { readSummary, SHOWN_STATES, type Summary } from "../summary.ts";
 import { Command } from "../ui/command.tsx";

@@ -4,7 +4,7 @@ import { INVARIANT_IDS } from "../../invariants/index.ts";
 import type { TimeRange } from "../../store/history.ts";
 import { keptRange } from "../../store/table.ts";
 import { DAY_MS, formatInstant, HOUR_MS, parseTimestamp } from "../../time.ts";
-import type { CyclePointRecord } from "../../wire/schemas.ts";
+import type { CyclePointRecord } from "../../wire/schemas/cycles.ts";
 import { readSummary } from "../summary.ts";
 import { CycleList } from "../ui/cycle-list.tsx";
 import { Breadcrumb, renderPage } from "../ui/layout.tsx";

@@ -6,7 +6,7 @@ import { guidanceOf } from "../../invariants/guidance.ts";
 import { findInvariant, INVARIANT_IDS } from "../../invariants/index.ts";
 import type { Invariant } from "../../invariants/invariant.ts";
 import { parseTimestamp } from "../../time.ts";
-import type { EpisodeRecord } from "../../wire/schemas.ts";
+import type { EpisodeRecord } from "../../wire/schemas/episodes.ts";
 import { checkedWords, severityWords } from "../describe-status.ts";
 import { readHistory } from "../history.ts";
 import { type InvariantRow, invariantRows, readLastDay, readWords } from "../rows.ts";

@@ -1,7 +1,8 @@
 /** The cards of the first page. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import type { PropsWithChildren } from "hono/jsx";
-import type { CycleOutline, StatusBody } from "../../wire/schemas.ts";
+import type { CycleOutline } from "../../wire/schemas/cycles.ts";
+import type { StatusBody } from "../../wire/schemas/status.ts";
 import type { Summary } from "../summary.ts";
 import { CycleList } from "./cycle-list.tsx";
 import { EndSilence } from "./forms.tsx";

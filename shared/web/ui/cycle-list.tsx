@@ -1,6 +1,6 @@
 /** Cycles in a list, each with what it found. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
-import type { CycleOutline } from "../../wire/schemas.ts";
+import type { CycleOutline } from "../../wire/schemas/cycles.ts";
 import { worstOf } from "../uptime.ts";
 import { State, When } from "./parts.tsx";
 

@@ -2,7 +2,7 @@
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { cut, plainJson } from "../../text.ts";
 import { formatDuration } from "../../time.ts";
-import type { EpisodeRecord } from "../../wire/schemas.ts";
+import type { EpisodeRecord } from "../../wire/schemas/episodes.ts";
 import { useNow } from "./context.ts";
 import { Name, State, SubjectLink, When } from "./parts.tsx";
 import { counted } from "./texts.ts";

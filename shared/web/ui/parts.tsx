@@ -3,7 +3,7 @@
 import type { Silence } from "../../alerts/silence.ts";
 import { cut, plainJson } from "../../text.ts";
 import { formatDuration, formatInstant } from "../../time.ts";
-import type { ViolationRecord } from "../../wire/schemas.ts";
+import type { ViolationRecord } from "../../wire/schemas/violations.ts";
 import { explainViolation } from "../../wire/serialize.ts";
 import { describeAge } from "../describe-status.ts";
 import type { HealthState, InvariantSummary, ShownState, Summary } from "../summary.ts";

@@ -1,7 +1,7 @@
 /** The last 24 hours of an invariant: a picture of 288 bars, with links to its cycles over it. */
 /** @jsxRuntime automatic @jsxImportSource hono/jsx */
 import { formatInstant, MINUTE_MS } from "../../time.ts";
-import type { CycleOutline } from "../../wire/schemas.ts";
+import type { CycleOutline } from "../../wire/schemas/cycles.ts";
 import type { InvariantRow } from "../rows.ts";
 import { BAR_STATES, type BarState, describeUptime, type UptimeBars } from "../uptime.ts";
 

@@ -11,7 +11,7 @@ import { openDatabaseFile } from "../../../infra/platform/file-client.ts";
 import { widthOf } from "../../../shared/cli/layout.ts";
 import { OFF_BY_DEFAULT } from "../../../shared/invariants/index.ts";
 import { createApp } from "../../../shared/web/app.ts";
-import type { CycleReport } from "../../../shared/wire/schemas.ts";
+import type { CycleReport } from "../../../shared/wire/schemas/cycles.ts";
 import { runHere } from "../../support/cli.ts";
 import { temporaryFolder } from "../../support/live.ts";
 

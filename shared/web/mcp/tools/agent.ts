@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { nearest } from "../../../nearest.ts";
-import { type AgentBody, AgentSchema, type AgentsBody } from "../../../wire/schemas.ts";
+import { type AgentBody, AgentSchema, type AgentsBody } from "../../../wire/schemas/agents.ts";
 import { Subject } from "../inputs.ts";
 import { type ToolContext, ToolError, tool } from "../tool.ts";
 import { commands, link, nameWord, sentence, since } from "../words.ts";

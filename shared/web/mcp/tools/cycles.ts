@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { plural } from "../../../text.ts";
-import { Cycle, type CycleRecord, type CyclesPage } from "../../../wire/schemas.ts";
+import { Cycle, type CycleRecord, type CyclesPage } from "../../../wire/schemas/cycles.ts";
 import { page, range } from "../inputs.ts";
 import { tool } from "../tool.ts";
 import { nextPage, query, sentence } from "../words.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { plural } from "../../../text.ts";
-import { EpisodeSchema, type EpisodesBody } from "../../../wire/schemas.ts";
+import { EpisodeSchema, type EpisodesBody } from "../../../wire/schemas/episodes.ts";
 import { InvariantId, page, range, Subject } from "../inputs.ts";
 import { tool } from "../tool.ts";
 import { nameWord, nextPage, query, sentence, since } from "../words.ts";

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { plural } from "../../../text.ts";
-import { type CycleReport, Violation } from "../../../wire/schemas.ts";
+import type { CycleReport } from "../../../wire/schemas/cycles.ts";
+import { Violation } from "../../../wire/schemas/violations.ts";
 import { explainViolation } from "../../../wire/serialize.ts";
 import { InvariantId } from "../inputs.ts";
 import { tool } from "../tool.ts";

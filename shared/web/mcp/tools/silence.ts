@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { formatInstant, parseDuration } from "../../../time.ts";
-import { SilenceCreated, type SilenceCreatedBody } from "../../../wire/schemas.ts";
+import { SilenceCreated, type SilenceCreatedBody } from "../../../wire/schemas/silences.ts";
 import { InvariantId, Subject } from "../inputs.ts";
 import { ToolError, tool } from "../tool.ts";
 import { link, nameWord, sentence } from "../words.ts";

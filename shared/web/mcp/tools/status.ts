@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { plural } from "../../../text.ts";
-import { SilenceSchema, Status, type StatusBody } from "../../../wire/schemas.ts";
+import { SilenceSchema } from "../../../wire/schemas/silences.ts";
+import { Status, type StatusBody } from "../../../wire/schemas/status.ts";
 import { describeAge, isFresh } from "../../describe-status.ts";
 import { tool } from "../tool.ts";
 import { link, nameWord, sentence, since } from "../words.ts";

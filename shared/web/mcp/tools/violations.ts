@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { SEVERITIES } from "../../../invariants/invariant.ts";
 import { plural } from "../../../text.ts";
-import { Violation, type ViolationRecord, type ViolationsBody } from "../../../wire/schemas.ts";
+import { Violation, type ViolationRecord, type ViolationsBody } from "../../../wire/schemas/violations.ts";
 import { explainViolation } from "../../../wire/serialize.ts";
 import { InvariantId, page, range, Subject } from "../inputs.ts";
 import { tool } from "../tool.ts";
