@@ -44,6 +44,7 @@ describe("an environment without any variable", () => {
   const nothing = {
     sources: {
       sqlite: { url: null, authToken: null, lockMs: 100 },
+      postgres: { url: null, password: null, ca: null },
       queue_counts: { url: null, token: null },
       redis: { url: null, token: null },
       docker: { hosts: null, readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null },

@@ -13,8 +13,11 @@ import { describeError } from "../../shared/errors.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
 import { parseAddress } from "../../shared/sources/postgres/address.ts";
 import { openPostgres } from "../../shared/sources/postgres/database.ts";
+import { POSTGRES } from "../../shared/sources/postgres/dialect.ts";
 import type { Database } from "../../shared/sources/sql/database.ts";
+import { isJson } from "../../shared/sources/sql/facts/json.ts";
 import { SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
+import { emptySchema } from "../../shared/sources/sql/schema.ts";
 import { describeLive, temporaryFolder } from "../support/live.ts";
 import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy.ts";
 
@@ -187,6 +190,47 @@ console.log("read");`;
     await expect.poll(own.connections, { interval: 1, timeout: 60_000 }).toBe(1);
     await own.close();
     expect(await reading).toMatch(/^(ECONNREFUSED|the server ended the connection,) .*: DATABASE_URL$/);
+  });
+
+  test("that can't tell JSON by itself is shown how", async () => {
+    const texts = [
+      '{"a": [1, -2.5e3, true, null, {"b": {}}], "c": "\\u00e9\\n \\"x\\" [] {}"}',
+      "[]",
+      ' "alone" ',
+      "-0.5",
+      '{"a": [[[[{"b": [[]]}]]]]}',
+      ...[
+        "",
+        "01",
+        "1 2",
+        "[1 2]",
+        "[1,]",
+        "{,}",
+        '{"a" 1}',
+        "{1: 2}",
+        "{'a': 1}",
+        "nul",
+        "truefalse",
+        "[00]",
+        '"a',
+        '["a" "b"]',
+      ],
+      ...['"\\x"', '"\t"', "[[]", "+1", ".5", "1.", '{"a":1}}', "[1]x", '0""'],
+    ];
+    const isValid = (text: string) => {
+      try {
+        JSON.parse(text);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const schema = { ...emptySchema(POSTGRES), knowsJson: false };
+    const rows = await owner.unsafe(
+      `SELECT t.text, ${isJson(schema, "t.text")} AS is_json FROM unnest(ARRAY[${texts.map((_, i) => `$${i + 1}::text`).join()}]) AS t(text)`,
+      texts,
+    );
+    expect(rows.map((row) => [row.text, row.is_json])).toEqual(texts.map((text) => [text, isValid(text)]));
   });
 
   test("of another encoding, and with columns of other types, spoils no more than the row that is odd", async () => {

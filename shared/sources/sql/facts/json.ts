@@ -20,7 +20,9 @@ export function isJson({ sql, knowsJson }: Schema, column: string): string {
   if (sql.backend === "sqlite") return `json_valid(${column})`;
   const text = sql.text(column);
   if (knowsJson) return `(${text} IS JSON)`;
-  const values = replaced(replaced(replaced(text, STRING, '""'), SCALAR, "0"), String.raw`[ \t\n\r]+`, "");
+  const tokens = replaced(replaced(text, STRING, '""'), SCALAR, "0");
+  // Space between two quotes is in a text that is none, or between two texts: neither is JSON.
+  const values = replaced(replaced(tokens, String.raw`"[ \t\n\r]+"`, "x"), String.raw`[ \t\n\r]+`, "");
   return `(WITH RECURSIVE reduced(step, value) AS (SELECT 0, ${values}
 UNION ALL SELECT step + 1, ${replaced("value", INNERMOST, "0")} FROM reduced WHERE step < ${MOST_DEEP} AND value ~ '${INNERMOST}')
 SELECT value IN ('0', '""') FROM reduced ORDER BY step DESC LIMIT 1)`;
