@@ -32,7 +32,7 @@ const loadOf = ({ kinds }: SoakReport["options"]): string =>
 
 /** The command that repeats the run with the same choices. */
 export const commandOf = ({ options }: { readonly options: SoakReport["options"] }): string =>
-  `npm run soak -- --release ${options.release}${loadOf(options)}${options.without ? ` --without "${options.without}"` : ""} --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
+  `npm run soak -- --release ${options.release}${options.database === "postgres" ? " --database postgres" : ""}${loadOf(options)}${options.without ? ` --without "${options.without}"` : ""} --cycles ${options.cycles} --rate ${options.rate} --agents ${options.agentCount} --breaks ${options.breaks} --seed ${options.seed} --scale ${options.scale} --confirm-ms ${options.confirmMs} --jump-ahead-ms ${options.jumpAheadMs} --jump-back-ms ${options.jumpBackMs}`;
 
 export function renderSoak(report: SoakReport): string {
   const { options, judgement, churn, unbroken } = report;
