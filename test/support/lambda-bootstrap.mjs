@@ -1,6 +1,7 @@
 // @ts-check
 // Acts as Lambda's Node.js runtime client: a process that loads the handler from LAMBDA_TASK_ROOT, asks the
 // runtime API for events and posts the handler's results. It imports only Node's own modules.
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -56,6 +57,8 @@ const handler = await loadHandler().catch(async (error) => {
   await postError("init/error", error);
   process.exit(1);
 });
+// Does nothing without NODE_COMPILE_CACHE. The process does not end by itself, when Node would write it.
+flushCompileCache();
 
 for (;;) {
   const next = await fetch(`${api}/invocation/next`);
