@@ -192,7 +192,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "the built functions as Lambda
       startLivePlatform().then((started) => {
         platform = started;
       }),
-      startDockerd().then((started) => {
+      startDockerd(["procps"]).then((started) => {
         dockerd = started;
       }),
     ];
