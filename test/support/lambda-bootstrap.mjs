@@ -57,8 +57,6 @@ const handler = await loadHandler().catch(async (error) => {
   await postError("init/error", error);
   process.exit(1);
 });
-// Does nothing without NODE_COMPILE_CACHE. The process does not end by itself, when Node would write it.
-flushCompileCache();
 
 for (;;) {
   const next = await fetch(`${api}/invocation/next`);
@@ -71,4 +69,6 @@ for (;;) {
   } catch (error) {
     await postError(`${invocation}/error`, error);
   }
+  // Node would write it at the end of the process, but that is killed. Does nothing without NODE_COMPILE_CACHE.
+  flushCompileCache();
 }
