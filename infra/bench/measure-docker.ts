@@ -25,7 +25,7 @@ export async function measureDocker(
 ): Promise<DockerReport[]> {
   const servers = await startServers(FLEET);
   const measured = startMeasuredProcess(bundle);
-  const daemon = await startDockerd();
+  const daemon = await startDockerd(["procps"]);
   const env = { ...servers.scripts.env, DOCKER_HOSTS: daemon.socket };
   const measure = async (containers: number): Promise<DockerReport> => {
     const report: DockerReport = { containers, cycles: [], plainMs: [], execsMs: [] };

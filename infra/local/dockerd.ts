@@ -49,20 +49,26 @@ export interface Dockerd {
 }
 
 /** Named after the tools in the image that R-01 can use. */
-export type Image =
-  | "procps"
-  | "busybox-ps"
-  | "no-ps"
-  | "odd-ps"
-  | "silent-ps"
-  | "short-ps"
-  | "hanging-ps"
-  | "endless-ps"
-  | "hanging-sh"
-  | "bare";
+const IMAGES = [
+  "procps",
+  "busybox-ps",
+  "no-ps",
+  "odd-ps",
+  "silent-ps",
+  "short-ps",
+  "hanging-ps",
+  "endless-ps",
+  "hanging-sh",
+  "bare",
+] as const;
+export type Image = (typeof IMAGES)[number];
 
-/** Makes the images from a file system of BusyBox, and from procps' `ps` with its libraries. */
-async function importImages(folder: string, docker: Dockerd["docker"]): Promise<void> {
+/** Makes these images from a file system of BusyBox, and from procps' `ps` with its libraries. */
+async function importImages(
+  folder: string,
+  images: readonly Image[],
+  docker: Dockerd["docker"],
+): Promise<void> {
   const root = join(folder, "rootfs");
   for (const name of ["bin", "proc", "tmp", "dev"]) await mkdir(join(root, name), { recursive: true });
   await copyFile("/bin/busybox", join(root, "bin/busybox"));
@@ -72,6 +78,7 @@ async function importImages(folder: string, docker: Dockerd["docker"]): Promise<
   await script("claude", "exit 0");
   const ps = join(root, "bin/ps");
   const save = async (image: Image) => {
+    if (!images.includes(image)) return;
     const archive = join(folder, "rootfs.tar");
     await run("tar", ["-C", root, "-cf", archive, "."]);
     await docker("import", archive, image);
@@ -126,8 +133,11 @@ function spawnDaemon(folder: string, host: string, socket: string, tls: Certific
   );
 }
 
-/** Starts dockerd on a free port of the loopback, with the images. */
-export async function startDockerd(): Promise<Dockerd> {
+/**
+ * Starts dockerd on a free port of the loopback.
+ * @param images those that it has. Default: all
+ */
+export async function startDockerd(images: readonly Image[] = IMAGES): Promise<Dockerd> {
   const folder = await temporaryFolder();
   const { server, client } = await makeCertificates(folder.path);
   const host = `tcp://127.0.0.1:${await freePort()}`;
@@ -144,7 +154,7 @@ export async function startDockerd(): Promise<Dockerd> {
   };
   try {
     await until(() => docker("version"), endOf(daemon));
-    await importImages(folder.path, docker);
+    await importImages(folder.path, images, docker);
   } catch (error) {
     await close();
     throw error;

@@ -57,7 +57,7 @@ test("a fault is proven: a table for people, JSON for programs, and 0", async ()
   expect(people.out).toMatch(/cycles +red \d+ ms, red again \d+ ms, recovered \d+ ms/);
   expect(people.out).toMatch(/\n1 of 1 proven\n$/);
 
-  const { code, out } = await drill({}, ["--invariants", "E-02", "--json"]);
+  const { code, out } = await runHere(NOWHERE, ["drill", "--invariants", "E-02", "--json"]);
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({
     proofs: [{ invariant_id: "E-02", outcome: "proven", observed_state: { previous_status: "success" } }],
@@ -65,7 +65,7 @@ test("a fault is proven: a table for people, JSON for programs, and 0", async ()
 });
 
 test("without Docker there is no zombie to be had: it says so, and exits with 2", async () => {
-  const { code, out } = await drill({}, ["--invariants", "R-01"]);
+  const { code, out } = await runHere(NOWHERE, ["drill", "--invariants", "R-01"]);
   expect(out).toContain("unix:///nowhere/docker.sock does not answer");
   expect(out).toContain("0 of 1 proven, 1 can't be provoked there");
   expect(code).toBe(2);

@@ -255,7 +255,7 @@ describeLive(["redis-server", "sqld"], "on a platform", () => {
     try {
       await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
       await platform.addSlot("ruby", "lost", { ageSeconds: 300 });
-      expect(await startCanary(remote, "cycle")).toMatchObject({ code: 1, err: "" });
+      expect(await canary(remote, "cycle")).toMatchObject({ code: 1, err: "" });
       const status = await canary(remote, "status");
       expect(status.code).toBe(0);
       expect(status.out).toMatch(/✗ E-05 {2}red \d+ s .* {2}major, red: ruby/);

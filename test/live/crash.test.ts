@@ -5,8 +5,8 @@ import { copyFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleFunction } from "../../infra/aws/bundle.ts";
 import { startDynamo } from "../../infra/local/dynamodb.ts";
 import { openDatabaseFile } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
@@ -19,9 +19,6 @@ import { dynamoStore } from "../../shared/store/store.ts";
 import { temporaryFolder } from "../support/live.ts";
 import { startWebhook } from "../support/webhook.ts";
 
-const SCRIPT = fileURLToPath(new URL("../support/crashing-cycle.ts", import.meta.url));
-/** Keeps what Node compiled for the next process. */
-const RUNTIME = new URL("../../infra/runtime.mjs", import.meta.url).href;
 const HOUR_MS = 3_600_000;
 /**
  * The requests of a cycle in which two invariants break at once. The process is killed at each of them. From the commit on
@@ -90,9 +87,15 @@ function gate() {
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 /** A database file with one agent, and a run that ended a minute ago. */
 let template: string;
+/** What each process runs. In one file, and with what Node compiled for those before, it starts three times as fast. */
+let script: string;
+let compiled: string;
 let worlds = 0;
 beforeAll(async () => {
   folder = await temporaryFolder();
+  script = join(folder.path, "index.mjs");
+  compiled = join(folder.path, "compiled");
+  await bundleFunction("test/support/crashing-cycle.ts", folder.path);
   template = join(folder.path, "template.db");
   const database = openDatabaseFile(`file:${template}`);
   await createSchema(database);
@@ -150,8 +153,8 @@ async function startWorld() {
       runCycle({ ...canary, now: () => Date.now() + aheadMs }, { trigger: "schedule" }),
     /** Runs one cycle in a new process. Gives its outcome, or null where it was killed. */
     async cycleInChild(aheadMs: number): Promise<CycleOutcome | null> {
-      const child = spawn(process.execPath, ["--import", RUNTIME, SCRIPT, String(aheadMs)], {
-        env: { PATH: process.env.PATH, ...env, ...throughDoors },
+      const child = spawn(process.execPath, [script, String(aheadMs)], {
+        env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compiled, ...env, ...throughDoors },
         stdio: ["ignore", "pipe", "inherit"],
       });
       started.push(child);

@@ -414,7 +414,7 @@ describe("the engine of a machine without redis-server", () => {
 describeLive(["dockerd"], "canary doctor on a real daemon over TLS", () => {
   let dockerd: Dockerd;
   beforeAll(async () => {
-    dockerd = await startDockerd();
+    dockerd = await startDockerd([]);
   });
   afterAll(() => dockerd?.close());
 

@@ -1,6 +1,7 @@
 // @ts-check
 // Acts as Lambda's Node.js runtime client: a process that loads the handler from LAMBDA_TASK_ROOT, asks the
 // runtime API for events and posts the handler's results. It imports only Node's own modules.
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -68,4 +69,6 @@ for (;;) {
   } catch (error) {
     await postError(`${invocation}/error`, error);
   }
+  // Node would write it at the end of the process, but that is killed. Does nothing without NODE_COMPILE_CACHE.
+  flushCompileCache();
 }

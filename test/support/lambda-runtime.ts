@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { cp } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -67,10 +66,10 @@ async function bodyOf(incoming: IncomingMessage): Promise<string> {
 }
 
 /** The variables that Lambda adds to a function's own. */
-const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) => ({
+const variablesOfLambda = (built: BuiltFunction, api: string) => ({
   AWS_LAMBDA_RUNTIME_API: api,
   _HANDLER: built.handler,
-  LAMBDA_TASK_ROOT: folder,
+  LAMBDA_TASK_ROOT: built.asset,
   LAMBDA_RUNTIME_DIR: "/var/runtime",
   AWS_REGION: REGION,
   AWS_DEFAULT_REGION: REGION,
@@ -89,9 +88,9 @@ const variablesOfLambda = (built: BuiltFunction, api: string, folder: string) =>
 });
 
 /**
- * Starts a process of a function as Lambda would: from a copy of its asset in a folder outside of the project, so that
- * it finds only the packages in it, and with only its own variables, Lambda's and `more`. It is frozen while it has
- * nothing to do.
+ * Starts a process of a function as Lambda would: in its asset, and with only its own variables, Lambda's and `more`. It is
+ * frozen while it has nothing to do.
+ * @param built its asset is outside of the project, so that it finds only the packages in it
  * @param more the addresses of local servers
  * @throws where the function's variables are larger than Lambda takes
  */
@@ -104,8 +103,6 @@ export async function startLambda(
       "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit.",
     );
   const temporary = await temporaryFolder();
-  const folder = join(temporary.path, "task");
-  await cp(built.asset, folder, { recursive: true });
   /** Called when the process asks for an event and waits. */
   let asked: ServerResponse | undefined;
   let current: { readonly id: string; readonly event: unknown; settle(outcome: Outcome): void } | undefined;
@@ -136,8 +133,8 @@ export async function startLambda(
   const paths = { stdout: join(temporary.path, "stdout"), stderr: join(temporary.path, "stderr") };
   const [stdout, stderr] = [openSync(paths.stdout, "a"), openSync(paths.stderr, "a")];
   const child = spawn(process.execPath, [BOOTSTRAP], {
-    cwd: folder,
-    env: { ...variablesOfLambda(built, api, folder), ...built.environment, ...more },
+    cwd: built.asset,
+    env: { ...variablesOfLambda(built, api), ...built.environment, ...more },
     stdio: ["ignore", stdout, stderr],
   });
   closeSync(stdout);

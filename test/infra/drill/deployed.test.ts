@@ -24,7 +24,7 @@ describeLive(["redis-server", "sqld", "dockerd"], "a drill on a deployed environ
   let dockerd: Dockerd;
   let environment: DrilledEnvironment | undefined;
   beforeAll(async () => {
-    [platform, dockerd] = await Promise.all([startLivePlatform(), startDockerd()]);
+    [platform, dockerd] = await Promise.all([startLivePlatform(), startDockerd(["procps"])]);
     await dockerd.runAgent("ruby", "procps", "sleep 600");
   });
   afterAll(async () => {

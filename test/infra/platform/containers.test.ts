@@ -14,7 +14,7 @@ describeLive(["redis-server", "dockerd"], "agents with containers", () => {
   let bench: PlatformBench;
   let platform: Platform;
   beforeAll(async () => {
-    dockerd = await startDockerd();
+    dockerd = await startDockerd(["procps"]);
     bench = await startPlatformBench();
   });
   afterAll(async () => {
