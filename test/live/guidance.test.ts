@@ -55,13 +55,13 @@ async function startStores() {
     SOURCE_DEADLINE_MS: "60000",
     CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
+  const canary = openCanary(env, { state: { endpoint: dynamo.endpoint, table: dynamo.table } });
   return {
     target,
     redis: redis.client,
     database,
     variables: { TRINITY_REDIS_URL: `redis://127.0.0.1:${port}`, TRINITY_DATABASE: file },
     async cycle(invariantId: string) {
-      const canary = openCanary(env, { state: { endpoint: dynamo.endpoint, table: dynamo.table } });
       const outcome = await runCycle(canary, { invariantIds: [invariantId], trigger: "test" });
       if (outcome.kind === "busy") throw new Error("another cycle is in progress");
       return outcome.report;
