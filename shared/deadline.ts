@@ -13,10 +13,10 @@ export async function withDeadline<T>(
   parent?: AbortSignal,
 ): Promise<T> {
   const controller = new AbortController();
-  const late = new SourceError(`no answer within ${deadlineMs} ms`);
   let cut: (() => void) | undefined;
   const deadline = new Promise<never>((_, reject) => {
     cut = () => {
+      const late = new SourceError(`no answer within ${deadlineMs} ms`);
       controller.abort(late);
       reject(parent?.aborted ? parent.reason : late);
     };
@@ -27,7 +27,7 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(controller.signal), deadline]);
   } catch (error) {
-    throw controller.signal.aborted && !(error instanceof SourceError) ? late : error;
+    throw controller.signal.aborted && !(error instanceof SourceError) ? controller.signal.reason : error;
   } finally {
     clearTimeout(timer);
     parent?.removeEventListener("abort", cut!);

@@ -1,5 +1,6 @@
 /** The agents as the last full cycle saw them: one item, compressed, that each full cycle replaces. */
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
+import { jsonWithin } from "../wire/fit-into.ts";
 import type { AgentBody } from "../wire/schemas/agents.ts";
 import type { ViolationRecord } from "../wire/schemas/violations.ts";
 import { type Item, isExpired, type Table } from "./requests.ts";
@@ -67,8 +68,8 @@ const MAX_JSON = 1_500_000;
 const KEY = { [TABLE.partitionKey]: "LATEST", [TABLE.sortKey]: "LATEST" };
 
 function compress(latest: Latest): Uint8Array | null {
-  const json = JSON.stringify(latest);
-  if (json.length > MAX_JSON) return null;
+  const json = jsonWithin(latest, MAX_JSON);
+  if (json === null) return null;
   const bytes = brotliCompressSync(json, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
   return bytes.length <= MAX_LATEST_BYTES ? bytes : null;
 }

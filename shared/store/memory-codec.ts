@@ -2,6 +2,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { type InvariantState, NEVER_JUDGED } from "../alerts/state.ts";
 import type { Memory } from "../cycle/memory.ts";
+import { jsonWithin } from "../wire/fit-into.ts";
 import { MAX_ITEM_BYTES } from "./table.ts";
 
 /** Raise it with a change after which an older release would misread the memory. Memories without a number are of 0. */
@@ -19,13 +20,17 @@ export class MemoryUnreadable extends Error {
 }
 
 /** The parts of the recollections are stored among the other fields: their names do not overlap. */
-const toJson = ({ recall, lastFullCycle, ...memory }: Memory): string =>
-  JSON.stringify({ schema: SCHEMA, ...memory, ...recall, lastFullCycle });
+const toStored = ({ recall, lastFullCycle, ...memory }: Memory) => ({
+  schema: SCHEMA,
+  ...memory,
+  ...recall,
+  lastFullCycle,
+});
 
 /** Compresses the memory. Returns null where it does not fit. */
 function tryCompress(memory: Memory): Uint8Array | null {
-  const json = toJson(memory);
-  if (json.length > MAX_JSON) return null;
+  const json = jsonWithin(toStored(memory), MAX_JSON);
+  if (json === null) return null;
   const bytes = brotliCompressSync(json, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
   return bytes.length <= MAX_ITEM_BYTES ? bytes : null;
 }

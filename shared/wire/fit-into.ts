@@ -33,6 +33,31 @@ function cutTo(value: unknown, limits: { readonly listed: number; readonly chara
 /** The length of a value's JSON, in bytes. */
 export const bytesOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
+/** The least length of a value's JSON. It stops counting where that is more than `most`. */
+function leastLength(value: unknown, most: number): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 1;
+  const isList = Array.isArray(value);
+  let length = 0;
+  for (const name in value) {
+    if (length > most) break;
+    const part = (value as Record<string, unknown>)[name];
+    // JSON leaves out what is undefined.
+    if (part !== undefined) length += (isList ? 0 : name.length) + leastLength(part, most - length);
+  }
+  return length;
+}
+
+/**
+ * Makes a value's JSON where it has at most that many characters, and null otherwise. What is far longer costs next to
+ * nothing: it is not made.
+ */
+export function jsonWithin(value: object, most: number): string | null {
+  if (leastLength(value, most) > most) return null;
+  const json = JSON.stringify(value);
+  return json.length <= most ? json : null;
+}
+
 /** Returns the value as it is, or with its lists and texts cut so far that its JSON has at most that many bytes. */
 export function fitInto<T extends object>(value: T, maxBytes: number): T {
   let fitting = value;

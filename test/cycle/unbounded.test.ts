@@ -20,29 +20,29 @@ const range = (canary: ScriptedCanary) => ({
   nowMs: canary.now(),
 });
 
-describe("60,000 violations", () => {
+describe("2,200 violations", () => {
   test("are reported, counted, and recorded up to a number that DynamoDB takes in time", async () => {
     const canary = await canaryOf();
-    const agents = Array.from({ length: 30_000 }, (_, i) => `agent-${i}`);
+    const agents = Array.from({ length: 1_100 }, (_, i) => `agent-${i}`);
     canary.set({
       roster: rosterOf(Object.fromEntries(agents.map((agent) => [agent, { maxParallelTasks: 1 }]))),
       slots: slotsOf(Object.fromEntries(agents.map((agent) => [agent, [slot("a"), slot("b")]]))),
     });
     const report = await canary.cycle("S-01", "S-02");
     expect(report.transitions.map((t) => [t.invariant_id, t.violations_in_cycle])).toEqual([
-      ["S-01", 30_000],
-      ["S-02", 30_000],
+      ["S-01", 1_100],
+      ["S-02", 1_100],
     ]);
-    expect(report.violations_total).toBe(60_000);
+    expect(report.violations_total).toBe(2_200);
     // Of each invariant the same share.
     const shown = (id: string) => report.violations.filter((v) => v.invariant_id === id).length;
     expect([shown("S-01"), shown("S-02")]).toEqual([1_000, 1_000]);
     expect(bytesOf(report)).toBeLessThan(LAMBDA_ANSWER_BYTES);
 
     const { items } = await canary.store.history.listCycles(range(canary), 10, null);
-    expect(items[0]).toMatchObject({ violation_count: 60_000, found: { "S-02": { violations: 30_000 } } });
+    expect(items[0]).toMatchObject({ violation_count: 2_200, found: { "S-02": { violations: 1_100 } } });
     const [{ counts }] = (await canary.store.history.stats(range(canary))) as [DayStats];
-    expect(counts).toContainEqual({ invariantId: "S-01", severity: "critical", count: 30_000 });
+    expect(counts).toContainEqual({ invariantId: "S-01", severity: "critical", count: 1_100 });
     const violations = await canary.store.history.listViolations(range(canary), 1_000, null);
     expect(violations.items).toHaveLength(1_000);
 
@@ -53,15 +53,14 @@ describe("60,000 violations", () => {
 
 describe("an answer", () => {
   const LONG = "\u0001名".repeat(450);
-  const NAMES = Array.from({ length: 3_000 }, (_, i) => `${i}${LONG}`);
-  /** Every agent is red by long ids, and what could not be read is long too. */
+  const NAMES = Array.from({ length: 1_100 }, (_, i) => `${i}${LONG}`);
+  /** The first cycle will find every agent red by long ids. */
   async function hostile(): Promise<ScriptedCanary> {
     const canary = await canaryOf();
     canary.set({
       roster: rosterOf(Object.fromEntries(NAMES.map((name) => [name, { maxParallelTasks: 1 }]))),
       slots: slotsOf(Object.fromEntries(NAMES.map((name) => [name, [slot(`a${LONG}`), slot(`b${LONG}`)]]))),
     });
-    await canary.cycle();
     return canary;
   }
   const app = (canary: ScriptedCanary) =>

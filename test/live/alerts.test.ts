@@ -74,6 +74,8 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   const url = `file:${join(folder.path, "platform.db")}`;
   database = openDatabaseFile(url);
+  // Nothing here has to survive a crash of the machine.
+  await database.execute("PRAGMA synchronous = OFF");
   await createSchema(database);
   await database.execute("INSERT INTO agent_ownership (agent_name) VALUES ('ruby'), ('cornelius-m')");
   env = {

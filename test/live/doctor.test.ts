@@ -13,7 +13,7 @@ import type { SqlClient } from "../../infra/platform/file-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import { examineAll } from "../../shared/doctor/doctor.ts";
 import { type Examination, outcomeOf } from "../../shared/doctor/finding.ts";
-import { runCanary } from "../support/cli.ts";
+import { runCanary, runHere } from "../support/cli.ts";
 import { startDockerApi } from "../support/docker-api.ts";
 import { type Dockerd, startDockerd } from "../support/dockerd.ts";
 import { describeLive, startSqld, temporaryFolder } from "../support/live.ts";
@@ -122,7 +122,7 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
 
   test("--json is the same as an object, with no secret in it, and what is red now is named", async () => {
     await platform.addExecution({ id: "lost", agent: "ruby", ageSeconds: 300, session: null });
-    const { code, out, err } = await runCanary(
+    const { code, out, err } = await runHere(
       local({ SLACK_WEBHOOK_URL: "https://hooks.slack.com/services/T/B/secret-part" }),
       ["doctor", "--json"],
     );
@@ -188,14 +188,21 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
     }
   });
 
+  /** Examines with a short deadline, and with a longer one where this machine is too slow to read the database in it. */
+  async function examinedInTime(deadlineMs = 700): Promise<Examination> {
+    const examination = await examineAll(local({ SOURCE_DEADLINE_MS: String(deadlineMs) }));
+    const isLate = linesOf(examination, "sqlite").some((text) => text.includes("no answer within"));
+    return isLate && deadlineMs < 60_000 ? examinedInTime(4 * deadlineMs) : examination;
+  }
+
   test("Redis is down, or never answers: that is one line, and the others go on", async () => {
     for (const [fault, why] of [
       ["resets", /^unread unread: redis: ECONNRESET 127\.0\.0\.1:\d+: UPSTASH_REDIS_REST_URL$/],
-      ["hangs", /^unread unread: redis: no answer within 5000 ms 127\.0\.0\.1:\d+: UPSTASH_REDIS_REST_URL$/],
+      ["hangs", /^unread unread: redis: no answer within \d+ ms 127\.0\.0\.1:\d+: UPSTASH_REDIS_REST_URL$/],
       ["http 401", /^unread unread: redis: the token was refused, check UPSTASH_REDIS_REST_TOKEN$/],
     ] as const) {
       platform.rest.fault = fault;
-      const examination = await examineAll(local({ SOURCE_DEADLINE_MS: "5000" }));
+      const examination = await examinedInTime();
       expect(linesOf(examination, "redis").filter((text) => text.startsWith("unread"))).toEqual([line(why)]);
       expect(linesOf(examination, "sqlite")).toContainEqual(line(/^ok release/));
       expect(outcomesOf(examination)).toMatchObject({ "S-01": "unknown", "E-05": "judged" });
@@ -373,18 +380,18 @@ describeLive(["redis-server", "sqld"], "canary doctor on a platform", () => {
 });
 
 test("with nothing configured every source says which variable names it, and 2", async () => {
-  const { code, out } = await runCanary({}, ["doctor"]);
+  const { code, out } = await runHere({}, ["doctor"]);
   expect(code).toBe(2);
   for (const name of ["LIBSQL_URL", "UPSTASH_REDIS_REST_URL", "DOCKER_HOSTS"])
     expect(out).toMatch(new RegExp(`\\? source +not configured: set ${name}`));
 });
 
 test("a variable that can't be used is 254; the canary of CANARY_URL is not asked", async () => {
-  expect(await runCanary({ LIBSQL_URL: "mysql://x" }, ["doctor"])).toMatchObject({
+  expect(await runHere({ LIBSQL_URL: "mysql://x" }, ["doctor"])).toMatchObject({
     code: 254,
     err: expect.stringContaining("LIBSQL_URL is not a valid address"),
   });
-  const { code, out } = await runCanary({ CANARY_URL: "http://127.0.0.1:1" }, ["doctor"]);
+  const { code, out } = await runHere({ CANARY_URL: "http://127.0.0.1:1" }, ["doctor"]);
   expect(code).toBe(2);
   expect(out).toMatch(/– CANARY_URL +not asked: this is what this machine sees/);
 });

@@ -286,21 +286,21 @@ export const taken = (sent: string[]): string[] => sent.splice(0);
 export function useCanaries(): (settings?: Partial<Settings>) => Promise<ScriptedCanary> {
   let dynamo: LocalDynamo;
   let tables = 0;
+  let admin: DynamoDBClient;
   const clients: DynamoDBDocumentClient[] = [];
   beforeAll(async () => {
     dynamo = await startDynamo();
+    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+    admin = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "local", credentials });
   });
   afterAll(async () => {
-    for (const client of clients) client.destroy();
+    for (const client of [admin, ...clients]) client.destroy();
     await dynamo.close();
   });
   return async (settings = {}) => {
     tables += 1;
     const table = `canary-${tables}`;
-    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-    const admin = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "local", credentials });
     await createTable(admin, table);
-    admin.destroy();
     const client = documentClient(dynamo);
     clients.push(client);
     return scriptedCanary(client, table, { ...DEFAULTS, ...settings });

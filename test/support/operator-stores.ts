@@ -64,6 +64,7 @@ export async function startOperatorStores(backend: Backend) {
     SOURCE_DEADLINE_MS: "60000",
     CHECKS_ON: OFF_BY_DEFAULT.join(","),
   };
+  const canary = openCanary(env, { state: { endpoint: dynamo.endpoint, table: dynamo.table } });
   const variables = { TRINITY_REDIS_URL: `redis://127.0.0.1:${port}`, TRINITY_DATABASE: place };
   return {
     target,
@@ -83,7 +84,6 @@ export async function startOperatorStores(backend: Backend) {
       return stdout;
     },
     async cycle(...invariantIds: string[]) {
-      const canary = openCanary(env, { state: { endpoint: dynamo.endpoint, table: dynamo.table } });
       const outcome = await runCycle(canary, { invariantIds, trigger: "test" });
       if (outcome.kind === "busy") throw new Error("another cycle is in progress");
       return outcome.report;
