@@ -77,9 +77,12 @@ function sightingsAfter(
 ): Omit<Part, "unfinishedDaemons"> {
   const unseen = new Set(unseenContainers.map((c) => c.containerId));
   const isBlind = unseenDaemons.length > 0;
-  const kept = Object.entries(before).filter(
-    ([key]) => isBlind || unseen.has(key.slice(0, key.indexOf("/"))),
-  );
+  const looked = new Set(containers.map((c) => c.containerId));
+  // Of a container that was looked at, a zombie that was not found is gone, whatever else could not be looked at.
+  const kept = Object.entries(before).filter(([key]) => {
+    const container = key.slice(0, key.indexOf("/"));
+    return unseen.has(container) || (isBlind && !looked.has(container));
+  });
   const seen = containers.flatMap((container) =>
     container.zombiePids.map((pid) => {
       const key = zombieKey(container, pid);

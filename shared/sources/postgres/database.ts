@@ -42,6 +42,8 @@ const begin = ({ statementMs, lockMs }: Patience): string =>
     setLocal({
       statement_timeout: statementMs,
       lock_timeout: lockMs,
+      // Rows that a policy hides would be missing without a word: the statement is to fail.
+      row_security: "off",
       idle_in_transaction_session_timeout: statementMs,
       standard_conforming_strings: "on",
       timezone: "'UTC'",

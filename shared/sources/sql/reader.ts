@@ -42,8 +42,12 @@ const FACTS = {
 export type SqlFactName = keyof typeof FACTS;
 export const SQL_FACTS = Object.keys(FACTS) as SqlFactName[];
 
-/** Runs the statements in one transaction. If one fails, runs each by itself, so that only its own fact is unread. */
+/**
+ * Runs the statements in one transaction. Of one that fails, only its own fact is unread: PostgreSQL goes on with the others,
+ * and for SQLite each is run by itself then.
+ */
 export async function run(database: Database, statements: readonly string[], signal: AbortSignal) {
+  if (database.sql.backend === "postgres") return database.separately(statements, signal);
   try {
     return await database.batch(statements, signal);
   } catch (error) {

@@ -15,8 +15,9 @@ export const sumUpTo = (bytes: string, most: number): string =>
 /**
  * The table `queue`: the queued rows (their rowids in SQLite, the rows themselves in PostgreSQL), and whether their metadata is
  * more than is parsed. Neither loads the metadata for that.
+ * @param columns what is looked at of each row: a role may be granted single columns
  */
-export function queueOf({ sql, statusIndex }: Schema): string {
+export function queueOf({ sql, statusIndex }: Schema, columns: readonly string[]): string {
   const tooMuch = `bytes > ${MAX_PARSED_BYTES} OR ${sumUpTo("bytes", MAX_PARSED_BYTES)} > ${MAX_PARSED_BYTES} AS is_too_much`;
   if (sql.backend === "sqlite")
     return `queue AS (SELECT place, ${tooMuch} FROM (
@@ -24,7 +25,7 @@ SELECT rowid AS place, coalesce(octet_length(backlog_metadata), 0) AS bytes FROM
 WHERE status = 'queued'))`;
   const metadata = sql.text("backlog_metadata");
   return `queue AS MATERIALIZED (SELECT *, ${tooMuch} FROM (
-SELECT *, ctid AS place, coalesce(octet_length(${metadata}), 0) AS bytes FROM ${EXECUTIONS} WHERE ${sql.text("status")} = 'queued') AS queued)`;
+SELECT id, agent_name, ${columns.join(", ")}, row_number() OVER () AS place, coalesce(octet_length(${metadata}), 0) AS bytes FROM ${EXECUTIONS} WHERE ${sql.text("status")} = 'queued') AS queued)`;
 }
 
 /** Joins a table of places with the rows. @param table what has a column `place` */
@@ -50,7 +51,7 @@ export const backlogDefectsQuery = (schema: Schema): string =>
   wrongRows(
     schema,
     [
-      queueOf(schema),
+      queueOf(schema, ["queued_at", "backlog_metadata"]),
       `judged AS MATERIALIZED (SELECT place, CASE WHEN queued_at IS NULL THEN 'queued_at_null'
 WHEN backlog_metadata IS NULL THEN 'backlog_metadata_null' WHEN is_too_much THEN 'unread'
 WHEN NOT ${isJson(schema, "backlog_metadata")} THEN 'backlog_metadata_invalid_json' END AS wrong

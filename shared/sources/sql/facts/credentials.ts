@@ -56,7 +56,7 @@ export function credentialsInQueueQuery(schema: Schema): string {
   return wrongRows(
     schema,
     [
-      queueOf(schema),
+      queueOf(schema, ["backlog_metadata"]),
       `measured AS MATERIALIZED (SELECT place, CASE WHEN is_too_much THEN NULL ELSE ${ifJson(
         `(SELECT coalesce(sum(octet_length(text)), 0) FROM ${texts})`,
         `octet_length(${metadata})`,

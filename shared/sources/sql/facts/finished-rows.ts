@@ -21,6 +21,8 @@ const NEWEST_ROWS = 5_000;
 /** How many of the runs that ended last are looked at as well: they may have begun long before. */
 const NEWEST_ENDED = 2_000;
 const COLUMNS = ["id", "agent", "status", "started", "completed"] as const;
+/** The same columns as they are stored. A role may be granted no others. */
+const STORED = "id, agent_name, status, started_at, completed_at";
 const SELECT =
   "SELECT e.id AS id, e.agent_name AS agent, e.status AS status, e.started_at AS started, e.completed_at AS completed";
 
@@ -45,7 +47,7 @@ AND ${isRecent}`,
   // Equal keys are in the order of their places. Those at the end of the table are more likely to be new.
   return sql.rows(
     COLUMNS,
-    `${SELECT} FROM (SELECT * FROM ${EXECUTIONS} WHERE status::text IN (${quoted(TERMINAL_STATUSES)}) AND completed_at IS NULL
+    `${SELECT} FROM (SELECT ${STORED} FROM ${EXECUTIONS} WHERE status::text IN (${quoted(TERMINAL_STATUSES)}) AND completed_at IS NULL
 ORDER BY completed_at DESC NULLS FIRST LIMIT ${NEWEST_ROWS}) e WHERE ${IS_WITHOUT_TIME} AND ${isRecent}`,
   );
 }
@@ -68,7 +70,7 @@ export function endedBeforeStartQuery(schema: Schema, nowMs: number): string {
 WHERE ${endedCondition(schema)}${isTerminal} AND ${completed} >= '${since}' AND ${completed} < '${late}'
 ORDER BY ${completed} DESC LIMIT ${NEWEST_ENDED}`;
   if (sql.backend === "postgres")
-    return sql.rows(COLUMNS, `${SELECT} FROM (${newestEnded("*")}) e WHERE ${isBackward}`);
+    return sql.rows(COLUMNS, `${SELECT} FROM (${newestEnded(STORED)}) e WHERE ${isBackward}`);
   const begun = `${SELECT} FROM ${EXECUTIONS} e NOT INDEXED
 WHERE ${IS_NEW} AND ${isTerminal} AND ${isBackwardOfLate(schema, nowMs)}`;
   if (!endedIndex) return sql.rows(COLUMNS, begun);

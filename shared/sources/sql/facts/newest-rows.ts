@@ -52,14 +52,15 @@ export function newestRowsQuery(schema: Schema, nowMs: number): string | null {
   // Without a roster to go by, the facts go without this.
   if (!hasAll || !schema.agentStartIndex || schema.isDenied(ROSTER, "agent_name")) return null;
   if (!schema.hasColumn(ROSTER, "agent_name")) return null;
-  const retried = schema.hasColumn(EXECUTIONS, "retry_scheduled_at")
-    ? "e.retry_scheduled_at IS NULL"
-    : "false";
+  const hasRetries = schema.hasColumn(EXECUTIONS, "retry_scheduled_at");
+  const retried = hasRetries ? "e.retry_scheduled_at IS NULL" : "false";
+  // A role may be granted no other columns.
+  const stored = `e.id, e.agent_name, e.status, e.started_at, e.completed_at${hasRetries ? ", e.retry_scheduled_at" : ""}`;
   const [status, started] = [sql.text("e.status"), sql.text("e.started_at")];
   const latest = secondText(nowMs + 2 * DAY_MS);
   // A start that is no time may be the last of its agent for ever: it must not hide the others.
   const ofAgent = (side: string, order: string, most: string) =>
-    `(SELECT * FROM ${EXECUTIONS} e WHERE e.agent_name = o.agent_name AND e.started_at ${side} '${latest}'
+    `(SELECT ${stored} FROM ${EXECUTIONS} e WHERE e.agent_name = o.agent_name AND e.started_at ${side} '${latest}'
 ORDER BY e.started_at ${order} LIMIT ${most})`;
   const most = `greatest(${LEAST_OF_AGENT}, ${MOST} / (SELECT greatest(1, count(*)) FROM ${ROSTER}))`;
   return sql.rows(

@@ -82,17 +82,18 @@ const waitingRetries = (schema: Schema): readonly [index: string, where: string]
 };
 
 /** PostgreSQL could choose to walk the index on agent_name beside the roster: it is to find the rows first. */
-const found = (sql: Dialect, table: string, index: string, where: string): string =>
+const found = (sql: Dialect, { table, key }: OrphanTable, index: string, where: string): string =>
   sql.backend === "postgres" && table === EXECUTIONS
-    ? `(SELECT * FROM ${table} t WHERE ${where} ${sql.fence}) t WHERE true`
+    ? `(SELECT ${["agent_name", ...key].join(", ")} FROM ${table} t WHERE ${where} ${sql.fence}) t WHERE true`
     : `${table} t ${index} WHERE ${where}`;
 
 /** Selects (agent_name, count of its rows, key columns…), at most `SAMPLES` rows for each name. */
-export function orphansQuery(schema: Schema, { table, key, filter }: OrphanTable): string {
+export function orphansQuery(schema: Schema, searched: OrphanTable): string {
+  const { table, key, filter } = searched;
   const { sql } = schema;
   const columns = key.map((column, i) => `${sql.bytes(`t.${column}`)} AS key${i}`).join(", ");
   const select = (index: string, where: string) =>
-    `SELECT ${sql.bytes("t.agent_name")} AS agent, ${columns} FROM ${found(sql, table, index, where)} AND t.agent_name IS NOT NULL
+    `SELECT ${sql.bytes("t.agent_name")} AS agent, ${columns} FROM ${found(sql, searched, index, where)} AND t.agent_name IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM ${ROSTER} o WHERE ${sql.text("o.agent_name")} = ${sql.text("t.agent_name")})`;
   const rows =
     table === EXECUTIONS
