@@ -5,6 +5,7 @@ import type { CycleRun } from "./cycle-process.ts";
 import type { DaemonsReport } from "./measure-daemons.ts";
 import type { DockerReport } from "./measure-docker.ts";
 import type { FleetReport } from "./measure-fleet.ts";
+import type { PostgresReport } from "./measure-postgres.ts";
 import { monthOf } from "./month.ts";
 import type { StartReport } from "./start.ts";
 import { median } from "./statistics.ts";
@@ -13,6 +14,7 @@ export interface BenchReport {
   readonly fleets: readonly FleetReport[];
   readonly docker: readonly DockerReport[];
   readonly daemons: DaemonsReport | null;
+  readonly postgres: PostgresReport | null;
   readonly start: StartReport | null;
   readonly cli: CliReport | null;
 }
@@ -128,6 +130,20 @@ const SPEED: readonly Target[] = [
     ),
   },
 ];
+
+const POSTGRES: readonly Target[] = (["cycles", "reads"] as const).flatMap((part) => {
+  const of = ({ postgres }: BenchReport) => (postgres?.agents === 1_000 ? postgres[part] : undefined);
+  const what = `PostgreSQL, 1,000 agents, ${part === "cycles" ? "a warm cycle" : "a read of all facts alone"}`;
+  const target = (more: string, most: number, measure: Measure): Target => ({
+    what: `${what}${more}`,
+    target: `≤ ${most} ×`,
+    judge: atMost(most, measure),
+  });
+  return [
+    target(" against sqld", 1.3, (r) => ratio(of(r)?.postgres, of(r)?.sqld)),
+    target(", from 20,000 to 2,000,000 old rows", 1.2, (r) => ratio(of(r)?.manyRows, of(r)?.postgres)),
+  ];
+});
 
 const COUNTS: readonly Target[] = [
   {
@@ -283,4 +299,4 @@ const DOCKER: readonly Target[] = [
 ];
 
 /** In the order in which they are shown. */
-export const TARGETS: readonly Target[] = [...SPEED, ...COUNTS, ...WORK, ...DOCKER];
+export const TARGETS: readonly Target[] = [...SPEED, ...POSTGRES, ...COUNTS, ...WORK, ...DOCKER];
