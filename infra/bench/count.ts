@@ -2,6 +2,7 @@
 import { bytesOf, commandsOf } from "./billing.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import type { MeasuredProcess } from "./measured-process.ts";
+import type { Env } from "./plain-loop.ts";
 import { type Recorded, type Recorder, startRecorder } from "./recorder.ts";
 import { type BenchServers, WARM_UP, type Way } from "./servers.ts";
 import { type Item, keptBytes } from "./state.ts";
@@ -35,7 +36,7 @@ export interface Recording {
 /** Runs a cycle after what happens between two cycles has happened. */
 export async function runCycleOn(
   servers: BenchServers,
-  way: Way,
+  way: Pick<Way<Env>, "env" | "dynamo">,
   measured: MeasuredProcess,
 ): Promise<CycleRun> {
   return measured.ask("cycle", { env: way.env, state: way.dynamo, nowMs: servers.nowMs() });

@@ -1,6 +1,6 @@
 /** Fills the servers with a platform of any size. The servers make the rows themselves: sending them would take minutes. */
 import type { Redis } from "ioredis";
-import type { SqlClient } from "../platform/file-client.ts";
+import type { Backend, SqlClient } from "../platform/file-client.ts";
 import {
   DEFAULT_MAX_PARALLEL_TASKS,
   DRAIN_TICK_KEY,
@@ -30,24 +30,50 @@ const OLD_DAYS = 90;
 /** Rows made by one statement: a server aborts a statement that takes too long. */
 const ROWS_AT_ONCE = 20_000;
 
-/** The n-th id of a kind, in the form of a UUID. */
-const idSql = (kind: string, n: string) => `printf('${kind}-0000-4000-8000-%012x', ${n})`;
+interface Words {
+  /** A whole number in 12 hexadecimal digits, and one in 5 decimal ones. */
+  readonly hex12: (n: string) => string;
+  readonly decimal5: (n: string) => string;
+  /** The instant (unix seconds) as the platform writes it. */
+  readonly instant: (seconds: string) => string;
+}
+const WORDS: Readonly<Record<Backend, Words>> = {
+  sqlite: {
+    hex12: (n) => `printf('%012x', ${n})`,
+    decimal5: (n) => `printf('%05d', ${n})`,
+    instant: (seconds) => `strftime('%Y-%m-%dT%H:%M:%f', ${seconds}, 'unixepoch') || '000Z'`,
+  },
+  postgres: {
+    hex12: (n) => `lpad(to_hex(${n}), 12, '0')`,
+    decimal5: (n) => `lpad((${n})::text, 5, '0')`,
+    instant: (seconds) =>
+      `to_char(to_timestamp(${seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS') || '000Z'`,
+  },
+};
+
 const idOf = (kind: string, n: number) => `${kind}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
 export const endedId = (n: number) => idOf("eeeeeeee", n);
 /** When the n-th of the newly ended rows ended, unix ms. The first is the oldest. */
 export const endedAtMs = (n: number, nowMs: number) =>
   nowMs - Math.floor(((ENDED_ROWS - n) * ENDED_SECONDS * 1000) / ENDED_ROWS);
 
-/** The instant that many seconds before `nowMs`, as the platform writes it. */
-const ago = (nowMs: number, seconds: string) =>
-  `strftime('%Y-%m-%dT%H:%M:%f', ${nowMs / 1000} - (${seconds}), 'unixepoch') || '000Z'`;
+/** The statements' values: ids in the form of UUIDs, names, and instants some seconds before `nowMs`. */
+function valuesOf({ backend = "sqlite" }: SqlClient, nowMs: number) {
+  const { hex12, decimal5, instant } = WORDS[backend];
+  return {
+    idSql: (kind: string, n: string) => `'${kind}-0000-4000-8000-' || ${hex12(n)}`,
+    agentSql: (n: string) => `'agent-' || ${decimal5(n)}`,
+    ago: (seconds: string) => instant(`${nowMs / 1000} - (${seconds})`),
+  };
+}
+type Values = ReturnType<typeof valuesOf>;
+
 const numbers = (from: number, to: number) =>
   `WITH RECURSIVE numbers(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ${to})`;
 
 const EXECUTION = `INSERT INTO ${EXECUTIONS} (id, schedule_id, agent_name, status, started_at, completed_at, duration_ms, message, triggered_by, claude_session_id, queued_at, backlog_metadata)`;
 /** What the platform keeps of a queued task. */
 const TASK = JSON.stringify({ message: "Say in one sentence what you did last.", timeout_seconds: 3600 });
-const agentSql = (n: string) => `printf('agent-%05d', ${n})`;
 export const agentName = (n: number) => `agent-${String(n).padStart(5, "0")}`;
 
 async function inParts(rows: number, insert: (numbers: string) => Promise<unknown>): Promise<void> {
@@ -56,21 +82,24 @@ async function inParts(rows: number, insert: (numbers: string) => Promise<unknow
 }
 
 /** Selects finished rows as a history has them: one in twenty was skipped and has no time of its end. */
-const endedSql = (kind: string, nowMs: number, agents: number, secondsAgo: string) => `
+const endedSql = ({ idSql, agentSql, ago }: Values, kind: string, agents: number, secondsAgo: string) => `
 SELECT ${idSql(kind, "n")}, 'schedule-' || (n % ${agents}), ${agentSql(`n % ${agents}`)},
 CASE WHEN n % 20 = 7 THEN 'skipped' WHEN n % 20 = 3 THEN 'failed' WHEN n % 50 = 9 THEN 'cancelled' ELSE 'success' END,
-${ago(nowMs, `${secondsAgo} + 40`)}, CASE WHEN n % 20 = 7 THEN NULL ELSE ${ago(nowMs, secondsAgo)} END, 40000,
+${ago(`${secondsAgo} + 40`)}, CASE WHEN n % 20 = 7 THEN NULL ELSE ${ago(secondsAgo)} END, 40000,
 'Say in one sentence what you did last.', 'schedule', ${idSql("55555555", "n")}, NULL, NULL FROM numbers`;
 
 /** Inserts the history. With their indexes away, two million rows take a third of the time. */
 async function fillHistory(database: SqlClient, { agents, oldRows }: FleetShape, nowMs: number) {
   const { rows: indexes } = await database.execute(
-    `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = '${EXECUTIONS}'`,
+    database.backend === "postgres"
+      ? `SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE tablename = '${EXECUTIONS}' AND indexname LIKE 'idx_%'`
+      : `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = '${EXECUTIONS}'`,
   );
+  const values = valuesOf(database, nowMs);
   for (const { name } of indexes) await database.execute(`DROP INDEX ${name}`);
   const secondsAgo = `${ENDED_SECONDS} + (${oldRows} - n) * ${(OLD_DAYS * 86_400) / oldRows}`;
   await inParts(oldRows, (from) =>
-    database.execute(`${from} ${EXECUTION} ${endedSql("dddddddd", nowMs, agents, secondsAgo)}`),
+    database.execute(`${from} ${EXECUTION} ${endedSql(values, "dddddddd", agents, secondsAgo)}`),
   );
   for (const { sql } of indexes) await database.execute(String(sql));
 }
@@ -84,11 +113,13 @@ export async function fillDatabase(
   { agents, oldRows }: FleetShape,
   nowMs: number,
 ): Promise<void> {
+  const values = valuesOf(database, nowMs);
+  const { idSql, agentSql, ago } = values;
   await createSchema(database);
   await fillHistory(database, { agents, oldRows }, nowMs);
   await inParts(ENDED_ROWS, (from) =>
     database.execute(
-      `${from} ${EXECUTION} ${endedSql("eeeeeeee", nowMs, agents, `(${ENDED_ROWS} - n) * ${ENDED_SECONDS / ENDED_ROWS}`)}`,
+      `${from} ${EXECUTION} ${endedSql(values, "eeeeeeee", agents, `(${ENDED_ROWS} - n) * ${ENDED_SECONDS / ENDED_ROWS}`)}`,
     ),
   );
   await inParts(agents, async (from) => {
@@ -98,18 +129,18 @@ SELECT ${agentSql("n")}, ${DEFAULT_MAX_PARALLEL_TASKS}, ${ROSTER_TIMEOUT_SECONDS
     );
     await database.execute(
       `${from} INSERT INTO agent_schedules (id, agent_name, name, cron_expression, message, next_run_at)
-SELECT 'schedule-' || n, ${agentSql("n")}, 'hourly', '0 * * * *', 'm', ${ago(nowMs, "-600")} FROM numbers`,
+SELECT 'schedule-' || n, ${agentSql("n")}, 'hourly', '0 * * * *', 'm', ${ago("-600")} FROM numbers`,
     );
     await database.execute(
       `${from} INSERT INTO agent_tags (agent_name, tag) SELECT ${agentSql("n")}, 'bench' FROM numbers`,
     );
     for (let run = 0; run < RUNNING_PER_AGENT; run += 1)
       await database.execute(`${from} ${EXECUTION}
-SELECT ${idSql(`aaaaaaa${run}`, "n")}, 'schedule-' || n, ${agentSql("n")}, 'running', ${ago(nowMs, "20 + n % 600")},
+SELECT ${idSql(`aaaaaaa${run}`, "n")}, 'schedule-' || n, ${agentSql("n")}, 'running', ${ago("20 + n % 600")},
 NULL, NULL, 'm', 'schedule', ${idSql("55555555", "n")}, NULL, NULL FROM numbers`);
     await database.execute(`${from} ${EXECUTION}
-SELECT ${idSql("bbbbbbbb", "n")}, 'schedule-' || n, ${agentSql("n")}, 'queued', ${ago(nowMs, "10")},
-NULL, NULL, 'm', 'schedule', NULL, ${ago(nowMs, "10")}, '${TASK}' FROM numbers`);
+SELECT ${idSql("bbbbbbbb", "n")}, 'schedule-' || n, ${agentSql("n")}, 'queued', ${ago("10")},
+NULL, NULL, 'm', 'schedule', NULL, ${ago("10")}, '${TASK}' FROM numbers`);
   });
 }
 
@@ -125,8 +156,15 @@ export async function renewEnded(
   turn: number,
 ): Promise<void> {
   const id = `'eeeeeeee-${turn.toString(16).padStart(4, "0")}' || substr(id, 14)`;
-  await database.execute(`UPDATE ${EXECUTIONS} SET id = ${id}
-WHERE rowid BETWEEN ${oldRows + 1} AND ${oldRows + ENDED_ROWS} AND completed_at >= ${ago(nowMs, "300")}`);
+  const { ago } = valuesOf(database, nowMs);
+  // SQLite is told where they are; PostgreSQL finds them by the index, which it takes for these statuses.
+  const isEnded =
+    database.backend === "postgres"
+      ? "status IN ('success', 'failed', 'cancelled', 'skipped')"
+      : `rowid BETWEEN ${oldRows + 1} AND ${oldRows + ENDED_ROWS}`;
+  await database.execute(
+    `UPDATE ${EXECUTIONS} SET id = ${id} WHERE ${isEnded} AND completed_at >= ${ago("300")}`,
+  );
 }
 
 /**

@@ -9,12 +9,13 @@ import { measureCli } from "./cli.ts";
 import { measureDaemons } from "./measure-daemons.ts";
 import { measureDocker } from "./measure-docker.ts";
 import { type FleetPlan, measureFleets } from "./measure-fleet.ts";
+import { measurePostgres } from "./measure-postgres.ts";
 import { partsOf } from "./report.ts";
 import { measureStart } from "./start.ts";
 import type { BenchReport } from "./targets.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
-const PARTS = ["start", "cli", "fleets", "docker", "daemons"] as const;
+const PARTS = ["start", "cli", "fleets", "postgres", "docker", "daemons"] as const;
 type Part = (typeof PARTS)[number];
 
 interface Options {
@@ -59,6 +60,14 @@ function plans(): FleetPlan[] {
 /** Each part, given the folder of the measured process. */
 const MEASURE = {
   fleets: (bundle: string) => measureFleets(plans(), bundle, runs, say),
+  postgres: (bundle: string) =>
+    measurePostgres(
+      quick
+        ? { agents: 10, oldRows: 2_000, manyRows: 20_000 }
+        : { agents: 1_000, oldRows: 20_000, manyRows: 2_000_000 },
+      bundle,
+      runs,
+    ),
   docker: (bundle: string) => measureDocker([5, 20], bundle, runs),
   daemons: measureDaemons,
   start: () => measureStart(quick ? 5 : 21),
@@ -81,7 +90,7 @@ const minutes = Math.round((performance.now() - from) / 60_000);
 const [node] = process.versions.node.split(".");
 const parts = {
   machine: `Measured on ${new Date().toISOString().slice(0, 10)} on ${cpus().length} cores, the servers among them, with Node ${node}, ${runs} cycles of each; all of it took ${minutes} minutes.`,
-  ...partsOf({ fleets: [], docker: [], daemons: null, start: null, cli: null, ...report }),
+  ...partsOf({ fleets: [], docker: [], daemons: null, postgres: null, start: null, cli: null, ...report }),
 };
 if (write) writeParts(PAGE, parts);
 for (const [name, text] of Object.entries(parts)) console.log(`${name}\n\n${text}\n`);

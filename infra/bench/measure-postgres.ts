@@ -1,129 +1,120 @@
 /**
- * What a read of PostgreSQL costs: beside the same rows in sqld, and with a hundred times the history. All in one run, on the
- * same machine, in turns, so that what else the machine does touches all alike.
+ * What a warm cycle costs that reads PostgreSQL, and the read alone: beside the same rows in sqld, and with a hundred times the
+ * history. All in one run, in turns, so that what else the machine does touches all alike.
  */
-import postgres from "postgres";
 import { parseAddress } from "../../shared/sources/postgres/address.ts";
 import { openPostgres } from "../../shared/sources/postgres/database.ts";
 import type { ReadContext } from "../../shared/sources/source.ts";
 import type { Database } from "../../shared/sources/sql/database.ts";
 import { SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
 import { openDatabase } from "../../shared/sources/sqlite/database.ts";
-import { startPostgres } from "../local/postgres.ts";
-import { startSqld } from "../local/sqld.ts";
-import { openPlatformDatabase } from "../platform/database.ts";
-import type { SqlClient } from "../platform/file-client.ts";
-import { createSchema } from "../platform/schema.ts";
+import { postgresFolder, startPostgres } from "../local/postgres.ts";
+import { runCycleOn } from "./count.ts";
+import { startMeasuredProcess } from "./measured-process.ts";
+import { startServers, WARM_UP } from "./servers.ts";
 
-const AGENTS = 1_000;
-const LIVE = 1_000;
-const FEW = 20_000;
-const MANY = 2_000_000;
-const READS = 20;
-const NOW_MS = Date.parse("2026-11-23T10:00:00Z");
-
-export interface PostgresCost {
-  /** Ms of a warm read of all facts, the median. */
-  readonly sqldMs: number;
-  readonly postgresMs: number;
-  readonly manyRowsMs: number;
-  /** At most 1.3. */
-  readonly postgresToSqld: number;
-  /** At most 1.2. */
-  readonly manyToFew: number;
+/** Ms of each turn. */
+export interface InTurns {
+  readonly sqld: readonly number[];
+  readonly postgres: readonly number[];
+  /** With a hundred times the history. */
+  readonly manyRows: readonly number[];
 }
 
-/** The numbers from 1 to `most`, as `i`: a statement of both backends. */
-const numbers = (most: number) =>
-  `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${most})`;
-/** Timestamps, one for each row: a date of the calendar and a time, from the number alone. */
-const timestamp = (day: string) => `'${day}T' || substr('0' || (i % 10), 1, 2) || ':30:00.123456Z'`;
-
-const row = (columns: string, values: string, most: number) => `${numbers(most)}
-INSERT INTO schedule_executions (id, schedule_id, agent_name, message, triggered_by, claude_session_id, ${columns})
-SELECT '${columns.length}-${most}-' || i, 'sch-' || (i % ${AGENTS}), 'agent-' || (i % ${AGENTS}), 'm', 'schedule', 's', ${values} FROM n`;
-
-async function fill(client: SqlClient, history: number): Promise<void> {
-  await createSchema(client);
-  for (const statement of [
-    `${numbers(AGENTS)} INSERT INTO agent_ownership (agent_name) SELECT 'agent-' || (i - 1) FROM n`,
-    `${numbers(AGENTS)} INSERT INTO agent_schedules (id, agent_name, enabled, timeout_seconds, next_run_at) SELECT 'sch-' || (i - 1), 'agent-' || (i - 1), 1, 600, '2026-11-23T11:00:00.000000Z' FROM n`,
-    row(
-      "status, started_at, completed_at",
-      `'success', ${timestamp("2026-10-01")}, ${timestamp("2026-10-02")}`,
-      history,
-    ),
-    row(
-      "status, completed_at, started_at",
-      "'success', '2026-11-23T09:45:00.123456Z', '2026-11-23T09:40:00.123456Z'",
-      1_000,
-    ),
-    row(
-      "started_at, status",
-      "'2026-11-23T09:59:00.123456Z', CASE WHEN i % 4 = 0 THEN 'queued' ELSE 'running' END",
-      LIVE,
-    ),
-  ])
-    await client.execute(statement);
+export interface PostgresReport {
+  readonly agents: number;
+  readonly cycles: InTurns;
+  /** Reads of all facts, without the rest of the cycle. */
+  readonly reads: InTurns;
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+export interface PostgresPlan {
+  readonly agents: number;
+  readonly oldRows: number;
+  readonly manyRows: number;
+}
 
-/** Reads each database in turns. @returns the median of each in ms */
-async function inTurns(databases: readonly Database[]): Promise<number[]> {
-  const context: ReadContext = {
-    signal: new AbortController().signal,
-    now: () => NOW_MS,
-    wanted: new Set(SQL_FACTS),
-    since: { ended: { readAtMs: NOW_MS - 300_000 } },
+const PATIENCE = { statementMs: 60_000, lockMs: 1_000 };
+const NAMES = ["sqld", "postgres", "manyRows"] as const;
+
+/** Does each work in turns. The first turns don't count. */
+async function inTurns(
+  runs: number,
+  work: Readonly<Record<keyof InTurns, () => Promise<number>>>,
+  before: () => Promise<void>,
+): Promise<InTurns> {
+  const times = { sqld: [] as number[], postgres: [] as number[], manyRows: [] as number[] };
+  for (let turn = -WARM_UP; turn < runs; turn += 1) {
+    await before();
+    for (const name of NAMES) {
+      const ms = await work[name]();
+      if (turn >= 0) times[name].push(ms);
+    }
+  }
+  return times;
+}
+
+/** @returns what reads all facts of a warm cycle, and gives the ms that it took */
+function readOf(database: Database, nowMs: () => number): () => Promise<number> {
+  const read = sqlReader(database.sql.backend, database);
+  return async () => {
+    const context: ReadContext = {
+      signal: new AbortController().signal,
+      now: nowMs,
+      wanted: new Set(SQL_FACTS),
+      since: { ended: { readAtMs: nowMs() - 300_000 } },
+    };
+    const from = performance.now();
+    const { unavailable } = await read(context);
+    if (unavailable.length > 0) throw new Error(unavailable.join("\n"));
+    return performance.now() - from;
   };
-  const readers = databases.map((database) => sqlReader(database.sql.backend, database));
-  const times: number[][] = readers.map(() => []);
-  for (let turn = -3; turn < READS; turn += 1)
-    for (const [i, reader] of readers.entries()) {
-      const from = performance.now();
-      const { unavailable } = await reader(context);
-      if (unavailable.length > 0) throw new Error(unavailable.join("\n"));
-      if (turn >= 0) times[i]!.push(performance.now() - from);
-    }
-  return times.map(median);
 }
 
-/** Measures warm reads of all facts at 1,000 agents. Needs an installed PostgreSQL, and a minute. */
-export async function measurePostgres(): Promise<PostgresCost> {
-  const [server, sqld] = await Promise.all([startPostgres({ engine: "postgres" }), startSqld()]);
+/**
+ * Measures warm cycles and reads in turns. Each canary has its own process and its own table; all have the same Redis.
+ * @param bundle where `bundleFunction` put the measured process
+ * @returns null where no PostgreSQL is installed
+ */
+export async function measurePostgres(
+  { agents, oldRows, manyRows }: PostgresPlan,
+  bundle: string,
+  runs: number,
+): Promise<PostgresReport | null> {
+  if (postgresFolder() === null) return null;
+  const server = await startPostgres({ engine: "postgres" });
+  const closers: (() => Promise<void>)[] = [server.close];
   try {
+    const servers = await startServers({ agents, oldRows });
+    closers.push(servers.close);
     const many = await server.addDatabase("many");
-    for (const [url, history] of [
-      [sqld.url, FEW],
-      [server.url, FEW],
-      [many.url, MANY],
-    ] as const) {
-      const client = await openPlatformDatabase(url);
-      await fill(client, history);
-      client.close();
-    }
-    for (const { url } of [server, many]) {
-      const sql = postgres(url, { max: 1, fetch_types: false, onnotice() {} });
-      await sql`VACUUM ANALYZE`;
-      await sql.end();
-    }
-    const patience = { statementMs: 30_000, lockMs: 1_000 };
-    const open = (url: string) => openPostgres(parseAddress(url, null, null), patience);
-    const [sqldMs, postgresMs, manyRowsMs] = (await inTurns([
-      openDatabase(sqld.url),
+    const ways = [
+      servers.scripts,
+      await servers.addPostgres(server.url, server.readerUrl, oldRows),
+      await servers.addPostgres(many.url, many.readerUrl, manyRows),
+    ];
+    const cycles = ways.map((way) => {
+      const measured = startMeasuredProcess(bundle);
+      closers.push(measured.close);
+      return async () => (await runCycleOn(servers, way, measured)).ms;
+    });
+    const open = (url: string) => openPostgres(parseAddress(url, null, null), PATIENCE);
+    const reads = [
+      openDatabase(servers.scripts.env.LIBSQL_URL),
       open(server.readerUrl),
       open(many.readerUrl),
-    ])) as [number, number, number];
+    ].map((database) => readOf(database, servers.nowMs));
+    const named = (work: readonly (() => Promise<number>)[]) => ({
+      sqld: work[0]!,
+      postgres: work[1]!,
+      manyRows: work[2]!,
+    });
     return {
-      sqldMs,
-      postgresMs,
-      manyRowsMs,
-      postgresToSqld: postgresMs / sqldMs,
-      manyToFew: manyRowsMs / postgresMs,
+      agents,
+      cycles: await inTurns(runs, named(cycles), servers.turn),
+      reads: await inTurns(runs, named(reads), servers.turn),
     };
   } finally {
-    await sqld.close();
-    await server.close();
+    for (const close of closers.reverse()) await close();
   }
 }

@@ -4,6 +4,7 @@ import { table } from "../markdown.ts";
 import { BEARER_USD, sumOf } from "./costs.ts";
 import { shareOf } from "./cpu-share.ts";
 import type { FleetReport } from "./measure-fleet.ts";
+import type { PostgresReport } from "./measure-postgres.ts";
 import { type Month, monthOf } from "./month.ts";
 import { median } from "./statistics.ts";
 import { type BenchReport, TARGETS } from "./targets.ts";
@@ -143,6 +144,15 @@ const dockerTable = (docker: BenchReport["docker"]) =>
     ]),
   );
 
+const postgresTable = ({ cycles, reads }: PostgresReport) =>
+  table(
+    ["ms (median / least / most)", "sqld", "PostgreSQL", "PostgreSQL, a hundred times the history"],
+    [
+      ["**cycle**", ms(cycles.sqld), ms(cycles.postgres), ms(cycles.manyRows)],
+      ["read of all facts alone", ms(reads.sqld), ms(reads.postgres), ms(reads.manyRows)],
+    ],
+  );
+
 /** Makes a table of the runs of each name, compared with those of the first. */
 function ratioTable(
   head: readonly [string, string, string],
@@ -161,13 +171,14 @@ function ratioTable(
 
 /** Gives the parts that were measured, by their names in docs/performance.md. */
 export function partsOf(report: BenchReport): Record<string, string> {
-  const { fleets, docker, start, cli } = report;
+  const { fleets, docker, postgres, start, cli } = report;
   const sized = fleets.filter(({ sizes }) => sizes.length > 0);
   const quoted = Object.entries(cli ?? {}).map(([name, values]) => [`\`${name}\``, values] as const);
   return {
     targets: targetsTable(report),
     ...(fleets.length > 0 && { times: timesTable(fleets), counts: countsTable(fleets) }),
     ...(sized.length > 0 && { sizes: sizesTable(sized), costs: costTable(sized) }),
+    ...(postgres && { postgres: postgresTable(postgres) }),
     ...(docker.length > 0 && { containers: dockerTable(docker) }),
     ...(start && { start: ratioTable(["function", "start, ms", "ratio to empty"], start) }),
     ...(cli && {

@@ -5,6 +5,7 @@ import type { CycleRun } from "./cycle-process.ts";
 import type { DaemonsReport } from "./measure-daemons.ts";
 import type { DockerReport } from "./measure-docker.ts";
 import type { FleetReport } from "./measure-fleet.ts";
+import type { InTurns, PostgresReport } from "./measure-postgres.ts";
 import { monthOf } from "./month.ts";
 import type { StartReport } from "./start.ts";
 import { median } from "./statistics.ts";
@@ -13,6 +14,7 @@ export interface BenchReport {
   readonly fleets: readonly FleetReport[];
   readonly docker: readonly DockerReport[];
   readonly daemons: DaemonsReport | null;
+  readonly postgres: PostgresReport | null;
   readonly start: StartReport | null;
   readonly cli: CliReport | null;
 }
@@ -69,8 +71,7 @@ const ratio = (of: readonly number[] = [], to: readonly number[] = []): number |
   of.length > 0 && to.length > 0 ? median(of) / median(to) : null;
 const msOf = (cycles: readonly CycleRun[] = []) => cycles.map(({ ms }) => ms);
 
-const SHORT_HISTORY = 20_000;
-const LONG_HISTORY = 2_000_000;
+const [SHORT_HISTORY, LONG_HISTORY] = [20_000, 2_000_000];
 const SIZES = [10, 1_000, 10_000] as const;
 
 /** The fleet of so many agents. */
@@ -128,6 +129,19 @@ const SPEED: readonly Target[] = [
     ),
   },
 ];
+
+const onPostgres =
+  (part: "cycles" | "reads", of: keyof InTurns, to: keyof InTurns): Measure =>
+  ({ postgres }) =>
+    postgres?.agents === 1_000 ? ratio(postgres[part][of], postgres[part][to]) : null;
+const POSTGRES = (["cycles", "reads"] as const).flatMap((part): Target[] => {
+  const what = `PostgreSQL, 1,000 agents, ${part === "cycles" ? "a warm cycle" : "a read of all facts alone"}`;
+  const [toSqld, toFew] = [onPostgres(part, "postgres", "sqld"), onPostgres(part, "manyRows", "postgres")];
+  return [
+    { what: `${what} against sqld`, target: "≤ 1.3 ×", judge: atMost(1.3, toSqld) },
+    { what: `${what}, from 20,000 to 2,000,000 old rows`, target: "≤ 1.2 ×", judge: atMost(1.2, toFew) },
+  ];
+});
 
 const COUNTS: readonly Target[] = [
   {
@@ -283,4 +297,4 @@ const DOCKER: readonly Target[] = [
 ];
 
 /** In the order in which they are shown. */
-export const TARGETS: readonly Target[] = [...SPEED, ...COUNTS, ...WORK, ...DOCKER];
+export const TARGETS: readonly Target[] = [...SPEED, ...POSTGRES, ...COUNTS, ...WORK, ...DOCKER];

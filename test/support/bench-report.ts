@@ -69,6 +69,11 @@ export function reportOf(isMet: boolean): BenchReport {
       inFunction: null,
       oneProcess: { seen: isMet ? [1_500, 2_000, 2_000] : [900, 1_300, 1_999], outOfDescriptors: 0 },
     },
+    postgres: {
+      agents: 1_000,
+      cycles: { sqld: [100], postgres: [100 * slow], manyRows: [110 * slow * slow] },
+      reads: { sqld: [50], postgres: [60 * slow], manyRows: [60 * slow * slow] },
+    },
     start: { empty: [80], cycle: [80 * slow], api: [110] },
     cli: {
       "node -e 0": [40],

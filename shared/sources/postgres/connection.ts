@@ -67,8 +67,8 @@ export type Rows = readonly (readonly (Uint8Array | null)[])[];
 
 export interface Connection {
   readonly isOpen: boolean;
-  /** Sends the texts at once. Each gives the rows of its last statement, or fails by itself. */
-  ask(texts: readonly string[]): Promise<Rows>[];
+  /** Sends the texts at once. Each gives the rows of its statements, or fails by itself. */
+  ask(texts: readonly string[]): Promise<readonly Rows[]>[];
   /** Has the server end what it does for this connection, and closes it. */
   cut(): Promise<void>;
   close(): void;
@@ -168,7 +168,7 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
       return asked.map(async (query) => {
         const answers = await Promise.race([query, closed]);
         // Of several statements, each has its rows; of one, there are only its rows.
-        return "command" in answers ? (answers as Rows) : (answers.at(-1) as Rows);
+        return "command" in answers ? [answers as Rows] : (answers as readonly Rows[]);
       });
     },
     async cut() {

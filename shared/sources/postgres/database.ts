@@ -64,33 +64,33 @@ export function openPostgres(address: Address, patience: Patience): Database {
   let kept: Connection | undefined;
   let previous: Promise<unknown> = Promise.resolve();
 
-  /** @throws LostConnection where the connection has ended */
+  /** @returns the rows of each text's statements, or its error. @throws LostConnection where the connection has ended */
   async function askOn(
     connection: Connection,
     isIdle: boolean,
-    statements: readonly string[],
+    texts: readonly string[],
     signal: AbortSignal,
   ) {
     const cut = () => void connection.cut();
     signal.addEventListener("abort", cut, { once: true });
-    const answers = connection.ask([begin(patience), ...statements.map(afterAny), "COMMIT"]);
+    const answers = connection.ask([begin(patience), ...texts, "COMMIT"]);
     const timer = isIdle ? setTimeout(() => connection.close(), ALIVE_MS) : undefined;
     void answers[0]!.catch(() => {}).finally(() => clearTimeout(timer));
     try {
       const settled = await Promise.allSettled(answers);
-      const isLost = (one: PromiseSettledResult<Rows>) =>
+      const isLost = (one: PromiseSettledResult<readonly Rows[]>) =>
         one.status === "rejected" && !isOfStatement(one.reason);
       const lost = settled.find(isLost) ?? settled.slice(0, 1).find(({ status }) => status === "rejected");
       if (lost?.status === "rejected") throw connectionError(lost.reason, address);
       return settled
         .slice(1, -1)
-        .map((one) => (one.status === "fulfilled" ? [...one.value] : statementError(one.reason, patience)));
+        .map((one) => (one.status === "fulfilled" ? one.value : statementError(one.reason, patience)));
     } finally {
       signal.removeEventListener("abort", cut);
     }
   }
 
-  async function read(statements: readonly string[], signal: AbortSignal): Promise<(SqlRow[] | Error)[]> {
+  async function read(texts: readonly string[], signal: AbortSignal): Promise<(readonly Rows[] | Error)[]> {
     for (let isAgain = false; ; isAgain = true) {
       signal.throwIfAborted();
       const idle = kept?.isOpen ? kept : undefined;
@@ -99,7 +99,7 @@ export function openPostgres(address: Address, patience: Patience): Database {
       try {
         connection ??= await openConnection(address, signal);
         connection.keepAlive(true);
-        const answers = await askOn(connection, idle !== undefined, statements, signal);
+        const answers = await askOn(connection, idle !== undefined, texts, signal);
         connection.keepAlive(false);
         kept = connection;
         return answers;
@@ -113,19 +113,22 @@ export function openPostgres(address: Address, patience: Patience): Database {
     }
   }
 
-  function separately(statements: readonly string[], signal: AbortSignal) {
-    const answer = previous.then(() => read(statements, signal));
+  function inTurn(texts: readonly string[], signal: AbortSignal) {
+    const answer = previous.then(() => read(texts, signal));
     previous = answer.catch(() => {});
     return answer;
   }
   return {
     sql: POSTGRES,
-    separately,
+    async separately(statements, signal) {
+      const answers = await inTurn(statements.map(afterAny), signal);
+      return answers.map((answer) => (answer instanceof Error ? answer : ([...answer.at(-1)!] as SqlRow[])));
+    },
+    /** As one text: the server answers all of it at once, and has no savepoint to go back to. */
     async batch(statements, signal) {
-      return (await separately(statements, signal)).map((answer) => {
-        if (answer instanceof Error) throw answer;
-        return answer;
-      });
+      const [answers] = await inTurn([statements.join(";\n")], signal);
+      if (answers instanceof Error) throw answers;
+      return answers!.map((rows) => [...rows] as SqlRow[]);
     },
   };
 }

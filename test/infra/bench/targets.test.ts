@@ -6,7 +6,7 @@ import { withParts } from "../../../infra/markdown.ts";
 import { reportOf } from "../../support/bench-report.ts";
 
 const PAGE = readFileSync(new URL("../../../docs/performance.md", import.meta.url), "utf8");
-const NOTHING = { fleets: [], docker: [], daemons: null, start: null, cli: null };
+const NOTHING = { fleets: [], docker: [], daemons: null, postgres: null, start: null, cli: null };
 
 test("docs/performance.md names every target, and no other", () => {
   const part = PAGE.slice(PAGE.indexOf("<!-- targets -->"), PAGE.indexOf("<!-- /targets -->"));
