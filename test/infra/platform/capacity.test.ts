@@ -345,7 +345,7 @@ describeLive(["redis-server"], "the capacity manager", () => {
     await addRow("b", { status: "queued", agent: "broken" });
     await bench.redis.set("agent:slots:broken", "not a sorted set");
     clock.advance(60_000);
-    await expect(capacity.runMaintenance()).rejects.toThrow(/1 agent\(s\) could not be drained.*WRONGTYPE/);
+    await expect(capacity.runMaintenance()).rejects.toThrow(/1 agent could not be drained.*WRONGTYPE/);
     expect(await bench.redis.get(TICK)).toBe(seeded);
     expect(claimed).toEqual(["a"]);
     await bench.redis.del("agent:slots:broken");
