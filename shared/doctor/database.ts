@@ -3,7 +3,7 @@ import type { FactName, Readings } from "../facts/facts.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import type { ReadContext } from "../sources/source.ts";
 import type { Database, SqlRow } from "../sources/sql/database.ts";
-import { planFor, run, SQL_FACTS, type SqlFactName } from "../sources/sql/reader.ts";
+import { planFor, runner, SQL_FACTS, type SqlFactName } from "../sources/sql/reader.ts";
 import { textOf } from "../sources/sql/rows.ts";
 import type { Schema } from "../sources/sql/schema.ts";
 import { compareClocks, newestRun } from "./clocks.ts";
@@ -51,8 +51,7 @@ async function indexFindings(
   context: ReadContext,
 ): Promise<Finding[]> {
   const { statements, plans } = planFor(schema, context);
-  const [partial, ...answers] = await run(
-    database,
+  const [partial, ...answers] = await runner(database)(
     [own.partialIndexes, ...statements.map(own.explain)],
     context.signal,
   );

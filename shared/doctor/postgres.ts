@@ -1,7 +1,7 @@
 /** What is asked of a PostgreSQL alone: its version, TLS, its role and what that may do. */
 import type { Values } from "../config/variable.ts";
 import type { postgres } from "../sources/postgres/postgres.ts";
-import { run } from "../sources/sql/reader.ts";
+import { runner } from "../sources/sql/reader.ts";
 import { rowsOf, textOf } from "../sources/sql/rows.ts";
 import { type BackendExamination, type DatabaseExamination, examineDatabase } from "./database.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";
@@ -32,7 +32,7 @@ const tlsFinding = (url: string): Finding =>
     : ok("TLS", "the server's certificate and its name are verified");
 
 async function serverFindings({ database, signal }: DatabaseExamination, url: string): Promise<Finding[]> {
-  const [server, migration] = await run(database, [SERVER, MIGRATION], signal);
+  const [server, migration] = await runner(database)([SERVER, MIGRATION], signal);
   const [version, major, isReplica] = (rowsOf(server)[0] ?? []).map(textOf);
   const revision = Array.isArray(migration) ? textOf(migration[0]?.[0]) : null;
   return [
@@ -60,7 +60,7 @@ export function examinePostgres(
     partialIndexes: POSTGRES_PARTIAL_INDEXES,
     stepsOf: postgresSteps,
     async rights(schema, facts) {
-      const [own, writes, hidden] = await run(database, [ROLE, WRITE_RIGHTS, HIDDEN], signal);
+      const [own, writes, hidden] = await runner(database)([ROLE, WRITE_RIGHTS, HIDDEN], signal);
       const { role, findings } = roleRights(rowsOf(own), rowsOf(writes));
       return [
         ...findings,

@@ -74,3 +74,13 @@ test.for([
     ).toBe(false);
   },
 );
+
+test("beside a daemon that is dead for days, zombies that are gone again leave no age behind for the next ones", () => {
+  let part: object = DWELL.initial;
+  for (let pid = 100; pid < 1_300; pid += 1)
+    part = after(part, zombiesOf([container([pid])], { unseenDaemons: ["tcp://docker-2:2376"] }));
+  expect(part).toEqual({
+    ...DWELL.initial,
+    zombieSightings: { [`${zombie.containerId}/${container([]).startedAt}/1299`]: NOW_MS },
+  });
+});

@@ -5,6 +5,7 @@ import { numbered } from "../../infra/platform/postgres-client.ts";
 import { createSchema } from "../../infra/platform/schema.ts";
 import type { FactName, Facts, Reading } from "../../shared/facts/facts.ts";
 import { POSTGRES } from "../../shared/sources/postgres/dialect.ts";
+import { StatementError } from "../../shared/sources/postgres/errors.ts";
 import type { SourceResult } from "../../shared/sources/source.ts";
 import type { Database, SqlRow } from "../../shared/sources/sql/database.ts";
 import type { Backend } from "../../shared/sources/sql/dialect.ts";
@@ -62,7 +63,7 @@ function postgresDatabase(engine: PGlite): Database {
       answers.push(
         await rowsOf(statement).catch(async (error: Error) => {
           await engine.exec("ROLLBACK TO SAVEPOINT before");
-          return error;
+          return new StatementError(error.message);
         }),
       );
     return answers;

@@ -32,7 +32,10 @@ async function secured(socket: Socket, { host, tls, place }: Address, signal: Ab
   socket.write(SSL_REQUEST);
   const [answer] = (await next(socket, "data", signal)) as [Buffer];
   // Whatever follows the letter was not sent by who holds the certificate.
-  if (answer.toString("latin1") !== "S")
+  const said = answer.toString("latin1");
+  if (said !== "S" && said !== "N")
+    throw new SourceError(`what answers there is no PostgreSQL, ${place}: ${URL_VARIABLE}`);
+  if (said === "N")
     throw new SourceError(
       `the server has no TLS: turn it on there, or write sslmode=disable on a private network, ${place}: ${URL_VARIABLE}`,
     );
@@ -104,6 +107,9 @@ async function cancel(address: Address, { pid, secret }: Backend): Promise<void>
   }
 }
 
+/** How the first message of a server begins: it asks for a password or not, refuses, notes, or names a version. */
+const GREETINGS = Buffer.from("RENv");
+
 /** A healthy answer for 10,000 agents has 4 MB. */
 const MAX_ANSWER_BYTES = 64_000_000;
 
@@ -143,8 +149,15 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
   const socket = await openSocket(address, signal);
   const sql = clientOn(socket, address);
   let left = MAX_ANSWER_BYTES;
-  socket.on("data", ({ length }: Buffer) => {
-    left -= length;
+  let isGreeted = false;
+  socket.on("data", (chunk: Buffer) => {
+    // The client would wait for the rest of a message that never comes.
+    if (!isGreeted && !GREETINGS.includes(chunk[0]!))
+      socket.destroy(
+        new SourceError(`what answers there is no PostgreSQL, ${address.place}: ${URL_VARIABLE}`),
+      );
+    isGreeted = true;
+    left -= chunk.length;
     if (left < 0)
       socket.destroy(new SourceError(`the answer is larger than ${MAX_ANSWER_BYTES / 1_000_000} MB`));
   });

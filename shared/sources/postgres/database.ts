@@ -3,7 +3,14 @@ import type { Database, SqlRow } from "../sql/database.ts";
 import type { Address } from "./address.ts";
 import { type Connection, openConnection, type Rows } from "./connection.ts";
 import { POSTGRES } from "./dialect.ts";
-import { connectionError, isOfStatement, LostConnection, statementError } from "./errors.ts";
+import {
+  connectionError,
+  isOfStatement,
+  LostConnection,
+  RewrittenTable,
+  statementError,
+  URL_VARIABLE,
+} from "./errors.ts";
 
 export interface Patience {
   /** How long one statement may take. */
@@ -57,6 +64,19 @@ const begin = ({ statementMs, lockMs }: Patience): string =>
 const afterAny = (statement: string): string => `ROLLBACK TO SAVEPOINT before; ${statement}`;
 
 /**
+ * The tables whose rows were written anew, or taken away, since this transaction's snapshot: it sees none of them, not even
+ * those that were there. The catalog of the snapshot names the old file, and the function the present one.
+ */
+const REWRITTEN =
+  afterAny(`SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema$)' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)`);
+
+/** Where each statement waits for its locks, all of them together wait about as long as one may. */
+const LEAST_LOCK_MS = 20;
+const withOwnLock = (statement: string, lockMs: number, among: number): string =>
+  afterAny(`SET LOCAL lock_timeout = ${Math.max(LEAST_LOCK_MS, Math.ceil(lockMs / among))}; ${statement}`);
+
+/**
  * Opens a database. It connects when it is first read.
  * @param patience also of the server: what a deadline has cut, it ends by itself after that
  */
@@ -73,7 +93,7 @@ export function openPostgres(address: Address, patience: Patience): Database {
   ) {
     const cut = () => void connection.cut();
     signal.addEventListener("abort", cut, { once: true });
-    const answers = connection.ask([begin(patience), ...texts, "COMMIT"]);
+    const answers = connection.ask([begin(patience), ...texts, REWRITTEN, "COMMIT"]);
     const timer = isIdle ? setTimeout(() => connection.close(), ALIVE_MS) : undefined;
     void answers[0]!.catch(() => {}).finally(() => clearTimeout(timer));
     try {
@@ -82,8 +102,13 @@ export function openPostgres(address: Address, patience: Patience): Database {
         one.status === "rejected" && !isOfStatement(one.reason);
       const lost = settled.find(isLost) ?? settled.slice(0, 1).find(({ status }) => status === "rejected");
       if (lost?.status === "rejected") throw connectionError(lost.reason, address);
+      const rewritten = settled.at(-2)!;
+      if (rewritten.status === "fulfilled" && rewritten.value.at(-1)!.length > 0)
+        throw new RewrittenTable(
+          `a table was rewritten while it was read, ${address.place}: ${URL_VARIABLE}`,
+        );
       return settled
-        .slice(1, -1)
+        .slice(1, -2)
         .map((one) => (one.status === "fulfilled" ? one.value : statementError(one.reason, patience)));
     } finally {
       signal.removeEventListener("abort", cut);
@@ -106,6 +131,7 @@ export function openPostgres(address: Address, patience: Patience): Database {
       } catch (error) {
         if (!signal.aborted) connection?.close();
         signal.throwIfAborted();
+        if (error instanceof RewrittenTable && !isAgain) continue;
         const described = connectionError(error, address);
         // Nothing was written, so that nothing is done twice.
         if (isAgain || !(described instanceof LostConnection)) throw described;
@@ -121,7 +147,8 @@ export function openPostgres(address: Address, patience: Patience): Database {
   return {
     sql: POSTGRES,
     async separately(statements, signal) {
-      const answers = await inTurn(statements.map(afterAny), signal);
+      const texts = statements.map((statement) => withOwnLock(statement, patience.lockMs, statements.length));
+      const answers = await inTurn(texts, signal);
       return answers.map((answer) => (answer instanceof Error ? answer : ([...answer.at(-1)!] as SqlRow[])));
     },
     /** As one text: the server answers all of it at once, and has no savepoint to go back to. */

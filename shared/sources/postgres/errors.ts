@@ -14,25 +14,22 @@ export const isStatementError = (error: unknown): boolean => error instanceof St
 /** The connection ended. What was asked on it may be asked again. */
 export class LostConnection extends SourceError {}
 
+/** What was read may lack rows. It may be read again. */
+export class RewrittenTable extends SourceError {}
+
 const sqlState = (error: unknown): string =>
   error instanceof Error && error.name === "PostgresError" && "code" in error ? String(error.code) : "";
 
 const [OUT_OF_TIME, LOCKED] = ["57014", "55P03"];
 
 /** The error of one statement. */
-export function statementError(
-  error: unknown,
-  { statementMs, lockMs }: { statementMs: number; lockMs: number },
-) {
+export function statementError(error: unknown, { statementMs }: { readonly statementMs: number }) {
   const code = sqlState(error);
   if (code === OUT_OF_TIME)
     return new StatementError(
       `took longer than ${statementMs} ms and was ended: see with canary doctor which index is missing`,
     );
-  if (code === LOCKED)
-    return new StatementError(
-      `a table was locked for longer than ${lockMs} ms: see whether a migration hangs`,
-    );
+  if (code === LOCKED) return new StatementError("a table was locked: see whether a migration hangs");
   return new StatementError((error as Error).message);
 }
 
@@ -44,6 +41,8 @@ const REFUSED = /^(28\w{3}|3D000|53300|57P03|42501)$/;
 /** Whether the error is that of a statement, and the connection goes on. */
 export const isOfStatement = (error: unknown): boolean => {
   const code = sqlState(error);
+  // A role without CONNECT is refused with the code that a table without SELECT has, and with another severity.
+  if ((error as { severity_local?: string; severity?: string } | null)?.severity === "FATAL") return false;
   return code !== "" && !ENDED.test(code) && !/^(28\w{3}|3D000|53300|57P03)$/.test(code);
 };
 
@@ -62,7 +61,16 @@ function refusal(error: Error, address: Address): SourceError | null {
   const { user, place, database } = address;
   const code = sqlState(error);
   const at = (variable: string) => `${place}: ${variable}`;
-  if (code === "28P01") return new SourceError(`wrong password for ${user} at ${at(PASSWORD_VARIABLE)}`);
+  if (code === "28P01")
+    return new SourceError(
+      address.password
+        ? `wrong password for ${user}, or no such role, or it has expired, at ${at(PASSWORD_VARIABLE)}`
+        : `no password is set, and ${user} needs one at ${at(PASSWORD_VARIABLE)}`,
+    );
+  if (code === "42501")
+    return new SourceError(
+      `${user} may not connect (${error.message}): GRANT CONNECT ON DATABASE ${database} TO ${user}, at ${at(URL_VARIABLE)}`,
+    );
   if (code === "53300")
     return new SourceError(`no connection is free (${error.message}) at ${at(URL_VARIABLE)}`);
   if (code === "57P03") return new SourceError(`not ready (${error.message}) at ${at(URL_VARIABLE)}`);

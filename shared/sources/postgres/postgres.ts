@@ -32,8 +32,8 @@ export function openNamed(
   { sourceDeadlineMs }: SourceContext["cycle"],
 ): Database | null {
   if (url === null || url === NONE) return null;
-  // One slow statement leaves the others their time.
-  const statementMs = Math.ceil(sourceDeadlineMs / 2);
+  // A slow statement leaves the others their time, also where it has to be read a second time.
+  const statementMs = Math.ceil(sourceDeadlineMs / 5);
   return openPostgres(parseAddress(url, password, ca), {
     statementMs,
     lockMs: Math.min(LOCK_MS, Math.ceil(statementMs / 2)),

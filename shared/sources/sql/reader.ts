@@ -4,7 +4,7 @@ import type { Facts, Reading } from "../../facts/facts.ts";
 import type { DATABASE_FACTS } from "../../facts/trust.ts";
 import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult } from "../source.ts";
-import type { Database } from "./database.ts";
+import type { Database, SqlRow } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { deniedText, type SqlFact } from "./fact.ts";
 import { backlogDefects } from "./facts/backlog.ts";
@@ -42,19 +42,25 @@ const FACTS = {
 export type SqlFactName = keyof typeof FACTS;
 export const SQL_FACTS = Object.keys(FACTS) as SqlFactName[];
 
+type Run = (statements: readonly string[], signal: AbortSignal) => Promise<(readonly SqlRow[] | Error)[]>;
+
 /**
- * Runs the statements in one transaction. Of one that fails, only its own fact is unread: PostgreSQL goes on with the others,
- * and for SQLite each is run by itself then.
+ * Makes what runs statements in one transaction. If one fails, each is run by itself, so that only its own fact is unread; in
+ * later reads at once, until all succeed again: the platform does not pay twice for a statement that always fails.
  */
-export async function run(database: Database, statements: readonly string[], signal: AbortSignal) {
-  if (database.sql.backend === "postgres") return database.separately(statements, signal);
-  try {
-    return await database.batch(statements, signal);
-  } catch (error) {
-    const bySql = error instanceof Error && database.sql.isOfStatement(error);
-    if (!bySql || signal.aborted) throw error;
-    return database.separately(statements, signal);
-  }
+export function runner(database: Database): Run {
+  let isFailing = false;
+  return async (statements, signal) => {
+    try {
+      if (!isFailing) return await database.batch(statements, signal);
+    } catch (error) {
+      const bySql = error instanceof Error && database.sql.isOfStatement(error);
+      if (!bySql || signal.aborted) throw error;
+    }
+    const answers = await database.separately(statements, signal);
+    isFailing = answers.some((answer) => answer instanceof Error);
+    return answers;
+  };
 }
 
 /** The tables that there are, and the text of the answer, which changes with them. */
@@ -102,6 +108,7 @@ export function planFor(schema: Schema, context: ReadContext) {
  */
 export function sqlReader(source: string, database: Database): Source["read"] {
   const { sql } = database;
+  const run = runner(database);
   /** Kept while the process lives, and compared with the tables in the transaction of each read. */
   let known: Known | undefined;
 
@@ -113,7 +120,7 @@ export function sqlReader(source: string, database: Database): Source["read"] {
       const planned = known ?? introspected(sql, (await database.batch([sql.introspection], signal))[0]);
       const { statements, plans } = planFor(planned.schema, context);
       const fromMs = now();
-      const answers = await run(database, statements, signal);
+      const answers = await run(statements, signal);
       const time = { fromMs, toMs: now() };
       known = introspected(sql, answers[0], planned);
       if (known === planned) return { plans, answers, time, schema: planned.schema };
