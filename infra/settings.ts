@@ -31,10 +31,24 @@ const wholeNumber = (least: number, most: number, what: string) => {
   return z.int({ error }).min(least, { error }).max(most, { error });
 };
 const matching = (pattern: RegExp, fix: string) => z.string({ error: fix }).regex(pattern, { error: fix });
-const postgresAddress = matching(
-  /^postgres(ql)?:\/\/[^\s/?#@:]+@[^\s/?#@]+\/[^\s/?#@]+(\?sslmode=(verify-full|disable))?$/,
-  "give postgres://user@host:port/database of the PostgreSQL, without a password, which belongs into the secret; ?sslmode=disable for a private network, and no other parameter",
-);
+const POSTGRES_LIKE = "give one like postgres://user@host:port/database";
+/** Says what is wrong with the address of a PostgreSQL, and does not repeat it: it may hold a password. */
+function postgresFault(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol)) return `is for a PostgreSQL: ${POSTGRES_LIKE}`;
+  if (url.password)
+    return "has a password in it: leave it out, and put it into the secret as DATABASE_PASSWORD";
+  const modes = url.searchParams.getAll("sslmode");
+  if ([...url.searchParams.keys()].some((name) => name !== "sslmode") || modes.length > 1)
+    return "has a parameter that is not taken: sslmode is the only one, once, and may be left out";
+  if (modes.some((mode) => mode !== "verify-full" && mode !== "disable"))
+    return "has an sslmode that does not check whose server it is: leave it out, which is verify-full, or give sslmode=disable for a private network";
+  return `lacks a user, a host or a database, or has more than those: ${POSTGRES_LIKE}`;
+}
+const ofPostgres = z.string({ error: POSTGRES_LIKE }).superRefine((text, { addIssue }) => {
+  if (!/^postgres(ql)?:\/\/[^\s/?#@:]+@[^\s/?#@]+\/[^\s/?#@]+(\?sslmode=(verify-full|disable))?$/.test(text))
+    addIssue({ code: "custom", message: postgresFault(text) });
+});
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `give one of ${names.join(", ")}` });
 const none = z.literal("none");
@@ -232,7 +246,7 @@ export const Settings = z
         "milliseconds that a read of a file may keep the platform from committing",
       ),
       /** The platform's database, where it is PostgreSQL. */
-      databaseUrl: writes(postgres.variables.url, postgresAddress.optional(), (url) => url ?? null),
+      databaseUrl: writes(postgres.variables.url, ofPostgres.optional(), (url) => url ?? null),
       /** The CA that signed its certificate, where the function does not know it. It is no secret. */
       databaseCa: writes(
         postgres.variables.ca,

@@ -4,8 +4,9 @@ import { lookedFor } from "../sources/sql/looked-for.ts";
 import type { SqlFactName } from "../sources/sql/reader.ts";
 import { textOf } from "../sources/sql/rows.ts";
 import type { Schema } from "../sources/sql/schema.ts";
+import { EXECUTIONS } from "../sources/sql/values.ts";
 import { listed } from "../text.ts";
-import { type Finding, ok, warning } from "./finding.ts";
+import { type Finding, note, ok, warning } from "./finding.ts";
 
 const TOPIC = "rights";
 /** Where the docs say how a role is made that may only read. */
@@ -20,11 +21,22 @@ CROSS JOIN (VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) p(name)
 WHERE c.relkind IN ('r', 'p') AND ${OWN_SCHEMAS} AND CASE WHEN p.name IN ('INSERT', 'UPDATE')
 THEN has_any_column_privilege(c.oid, p.name) ELSE has_table_privilege(c.oid, p.name) END ORDER BY c.relname, p.name`;
 
-/** Selects the role, whether it is a superuser, and where it may create something. */
+/** Selects the role, whether it is a superuser, what it may create, and whether it owns a table or a schema. */
 export const ROLE = `SELECT current_user::text, r.rolsuper::int, r.rolcreaterole::int, r.rolcreatedb::int,
 has_database_privilege(current_database(), 'CREATE')::int,
-(SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname) FROM pg_catalog.pg_namespace n WHERE ${OWN_SCHEMAS} AND has_schema_privilege(n.oid, 'CREATE'))
+(EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE ${OWN_SCHEMAS} AND (n.nspowner = r.oid
+OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.oid))))::int
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`;
+
+const GRANTS_CREATE = (grantee: string) =>
+  `EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.privilege_type = 'CREATE' AND a.grantee = ${grantee})::int`;
+
+/** Selects each schema in which the role may create tables: its owner, whether everyone may, whether the role itself was granted it, and whose the platform's tables are. */
+export const CREATABLE = `SELECT quote_ident(n.nspname), quote_ident(pg_get_userbyid(n.nspowner)), ${GRANTS_CREATE("0")}, ${GRANTS_CREATE("r.oid")},
+(SELECT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_catalog.pg_class c WHERE c.relname = '${EXECUTIONS}' AND c.relkind IN ('r', 'p')
+ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC LIMIT 1)
+FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.rolname = current_user
+WHERE ${OWN_SCHEMAS} AND has_schema_privilege(n.oid, 'CREATE') ORDER BY n.nspname`;
 
 /** Selects the schema of the platform's tables where the role does not look for them, and whether it may. */
 export const HIDDEN = `SELECT quote_ident(n.nspname), has_schema_privilege(n.oid, 'USAGE')::int FROM pg_catalog.pg_class c
@@ -52,14 +64,45 @@ function writingFinding(role: string, rows: readonly SqlRow[]): Finding[] {
   return [
     warning(
       TOPIC,
-      `${role} may write, which the canary never does (${listed(texts, SHOWN)}): give it a role that may only read (${HOW})`,
+      `${role} may write, which the canary never does (${listed(texts, SHOWN)}): use a role that may only read (${HOW})`,
     ),
   ];
 }
 
-/** Says who the canary is, and what it could write or create. */
-export function roleRights([row]: readonly SqlRow[], writes: readonly SqlRow[]): RoleRights {
-  const [name, isSuper, makesRoles, makesDatabases, makesSchemas, schemas] = (row ?? []).map(textOf);
+/**
+ * Says in which schemas the role may create tables. What everyone may is no fault of the role. To take it from everyone would
+ * take it from the platform, too: its role is granted it first.
+ * @param isReader it writes nothing and owns nothing, so that a REVOKE takes nothing from the platform
+ */
+function creatingFindings(role: string, rows: readonly SqlRow[], isReader: boolean): Finding[] {
+  return rows.flatMap((row) => {
+    const [schema, owner, isEveryones, isGranted, platform] = row.map(textOf);
+    const may = `${role} may create tables in ${schema}`;
+    if (!isReader) return [warning(TOPIC, `${may}: use a role that may only read (${HOW})`)];
+    const own =
+      isGranted === "1"
+        ? [warning(TOPIC, `${may}: REVOKE CREATE ON SCHEMA ${schema} FROM ${role}`)]
+        : isEveryones === "1"
+          ? []
+          : [warning(TOPIC, `${may}, as a member of another role: use a role that may only read (${HOW})`)];
+    if (isEveryones !== "1") return own;
+    const everyones = `everyone may create tables in ${schema}, which is PostgreSQL's default up to 14; the canary creates nothing`;
+    const ending = `To end it, run by the schema's owner (${owner}), the platform's role first: GRANT CREATE ON SCHEMA ${schema} TO ${platform}; REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC`;
+    return [...own, note(TOPIC, platform ? `${everyones}. ${ending}` : everyones)];
+  });
+}
+
+/**
+ * Says who the canary is, and what it could write or create.
+ * @param writes of `WRITE_RIGHTS`
+ * @param creatable of `CREATABLE`
+ */
+export function roleRights(
+  [row]: readonly SqlRow[],
+  writes: readonly SqlRow[],
+  creatable: readonly SqlRow[],
+): RoleRights {
+  const [name, isSuper, makesRoles, makesDatabases, makesSchemas, ownsSome] = (row ?? []).map(textOf);
   const role = quoted(name ?? "");
   if (isSuper === "1")
     return {
@@ -67,7 +110,7 @@ export function roleRights([row]: readonly SqlRow[], writes: readonly SqlRow[]):
       findings: [
         warning(
           TOPIC,
-          `${role} is a superuser, and may do everything: give it a role that may only read (${HOW})`,
+          `${role} is a superuser, and may do everything: use a role that may only read (${HOW})`,
         ),
       ],
     };
@@ -76,21 +119,16 @@ export function roleRights([row]: readonly SqlRow[], writes: readonly SqlRow[]):
     ...(makesDatabases === "1" ? ["databases"] : []),
     ...(makesSchemas === "1" ? ["schemas"] : []),
   ];
+  const isReader = writes.length === 0 && ownsSome !== "1";
   const found = [
     ...writingFinding(role, writes),
     ...(makes.length > 0
-      ? [warning(TOPIC, `${role} may create ${makes.join(", ")}: give it a role that may only read (${HOW})`)]
+      ? [warning(TOPIC, `${role} may create ${makes.join(", ")}: use a role that may only read (${HOW})`)]
       : []),
-    ...(schemas
-      ? [
-          warning(
-            TOPIC,
-            `${role} may create tables in ${schemas}: REVOKE CREATE ON SCHEMA ${schemas} FROM PUBLIC, ${role}`,
-          ),
-        ]
-      : []),
+    ...creatingFindings(role, creatable, isReader),
   ];
-  return { role, findings: found.length > 0 ? found : [ok(TOPIC, `${role} may not write`)] };
+  const isFine = found.every(({ level }) => level === "note");
+  return { role, findings: isFine ? [ok(TOPIC, `${role} may not write`), ...found] : found };
 }
 
 /** Says what of the tables may not be read that is looked for, with the line that grants it. */

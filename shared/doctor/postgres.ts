@@ -6,7 +6,15 @@ import { rowsOf, textOf } from "../sources/sql/rows.ts";
 import { type BackendExamination, type DatabaseExamination, examineDatabase } from "./database.ts";
 import { type Finding, note, ok, warning } from "./finding.ts";
 import { POSTGRES_PARTIAL_INDEXES, postgresSteps } from "./postgres-plans.ts";
-import { deniedFindings, HIDDEN, hiddenFindings, ROLE, roleRights, WRITE_RIGHTS } from "./postgres-rights.ts";
+import {
+  CREATABLE,
+  deniedFindings,
+  HIDDEN,
+  hiddenFindings,
+  ROLE,
+  roleRights,
+  WRITE_RIGHTS,
+} from "./postgres-rights.ts";
 
 const OLDEST = 13;
 
@@ -17,10 +25,10 @@ const MIGRATION = `SELECT version_num FROM alembic_version`;
 
 const NOW = `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** The address without user and password. */
+/** The address with its user and without its password and parameters. */
 function addressText(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
+  const { protocol, username, host, pathname } = new URL(url);
+  return `${protocol}//${username ? `${username}@` : ""}${host}${pathname}`;
 }
 
 const tlsFinding = (url: string): Finding =>
@@ -60,8 +68,11 @@ export function examinePostgres(
     partialIndexes: POSTGRES_PARTIAL_INDEXES,
     stepsOf: postgresSteps,
     async rights(schema, facts) {
-      const [own, writes, hidden] = await runner(database)([ROLE, WRITE_RIGHTS, HIDDEN], signal);
-      const { role, findings } = roleRights(rowsOf(own), rowsOf(writes));
+      const [own, writes, creatable, hidden] = await runner(database)(
+        [ROLE, WRITE_RIGHTS, CREATABLE, HIDDEN],
+        signal,
+      );
+      const { role, findings } = roleRights(rowsOf(own), rowsOf(writes), rowsOf(creatable));
       return [
         ...findings,
         ...deniedFindings(schema, facts, role),

@@ -162,10 +162,12 @@ const CLIENTS: Readonly<Record<Backend, (statement: string) => string>> = {
       DATABASE,
       statement,
     ]),
-  // Without the operator's own settings (-X): with AUTOCOMMIT off nothing would be written.
+  // Without the operator's own settings (-X): with AUTOCOMMIT off nothing would be written. What only reads prints its rows and
+  // no BEGIN (-q); what writes says how many rows it changed.
   postgres: (statement) =>
     lineOf("psql", [
       "-X",
+      ...(isReading(statement) ? ["-q"] : []),
       "-P",
       "pager=off",
       "-v",

@@ -21,7 +21,7 @@ const tablesOf = (tablesHit: readonly string[]) => tablesHit.filter((table) => t
 /** Shows that the agent is gone, and what of it is left. */
 export const verifyGhost = (ghost: string, tablesHit: readonly string[]): readonly Command[] => [
   noted(
-    "prints nothing where the agent is gone",
+    "shows no row where the agent is gone",
     sql`SELECT agent_name FROM agent_ownership WHERE agent_name = ${ghost}`,
   ),
   ...tablesOf(tablesHit).map((table) =>

@@ -21,6 +21,15 @@ test("the plan that fits follows from the size: free, by the command, fixed", ()
   expect(thousand.byCommand).toBeCloseTo(86.57, 2);
 });
 
+test("the docs name the size from which the fixed plan costs less", () => {
+  const best = (agents: number) => redisMonth(commandsOfCycle(size(agents))).best;
+  expect([best(114), best(115)]).toEqual(["byCommand", "fixed"]);
+  for (const name of ["README.md", "docs/operations.md", "docs/performance.md"])
+    expect(readFileSync(new URL(`../../${name}`, import.meta.url), "utf8")).toMatch(
+      /from (some )?115 agents on/i,
+    );
+});
+
 test("an operator with a thousand agents at Upstash is told to take the fixed plan, and what it saves", () => {
   expect(hosted(1_000)).toBe(
     "5010 commands a cycle, those in scripts too: 43.3 million a month, a cycle every 5 minutes. 86.57 dollars where each is billed (Upstash Pay as You Go), 10.00 dollars on a fixed plan (Fixed 250MB): take the fixed plan (prices: https://upstash.com/pricing/redis as of 2026-11-09)",

@@ -184,12 +184,30 @@ describe("a field that can't be used is named, with the fix", () => {
     [
       "a password in the address of a PostgreSQL",
       { libsqlUrl: undefined, databaseUrl: "postgres://canary:hunter2@db.example.com/trinity" },
-      /^staging\.databaseUrl: give postgres:\/\/user@host:port\/database .*without a password/,
+      /^staging\.databaseUrl has a password in it: leave it out, and put it into the secret as DATABASE_PASSWORD$/,
     ],
     [
       "a PostgreSQL whose certificate nobody checks",
       { libsqlUrl: undefined, databaseUrl: "postgres://canary@db.example.com/trinity?sslmode=require" },
-      /^staging\.databaseUrl: give postgres:/,
+      /^staging\.databaseUrl has an sslmode that does not check .*verify-full, or give sslmode=disable for a private/,
+    ],
+    [
+      "a parameter of a PostgreSQL that is not taken",
+      {
+        libsqlUrl: undefined,
+        databaseUrl: "postgres://canary@db.example.com/trinity?sslmode=verify-full&sslrootcert=/ca.pem",
+      },
+      /^staging\.databaseUrl has a parameter that is not taken: sslmode is the only one/,
+    ],
+    [
+      "a MySQL",
+      { libsqlUrl: undefined, databaseUrl: "mysql://canary@db.example.com/trinity" },
+      /^staging\.databaseUrl is for a PostgreSQL: give one like postgres:\/\/user@host:port\/database$/,
+    ],
+    [
+      "a PostgreSQL without a user",
+      { libsqlUrl: undefined, databaseUrl: "postgres://db.example.com/trinity" },
+      /^staging\.databaseUrl lacks a user, a host or a database.*: give one like postgres:/,
     ],
     [
       "a password of a PostgreSQL that would go in the clear",

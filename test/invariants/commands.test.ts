@@ -151,7 +151,7 @@ describe("a rendered command", () => {
       `sqlite3 -cmd '.timeout 5000' -header -readonly "$TRINITY_DATABASE" "SELECT status FROM schedule_executions WHERE id = 'exec-1'"`,
     );
     expect(renderCommand(look, "postgres")).toBe(
-      `psql -X -P pager=off -v ON_ERROR_STOP=1 -d "$TRINITY_DATABASE" -c 'BEGIN READ ONLY' -c "SELECT status FROM schedule_executions WHERE id = 'exec-1'"`,
+      `psql -X -q -P pager=off -v ON_ERROR_STOP=1 -d "$TRINITY_DATABASE" -c 'BEGIN READ ONLY' -c "SELECT status FROM schedule_executions WHERE id = 'exec-1'"`,
     );
     expect(renderCommand(docker("restart", { variable: "TRINITY_BACKEND" }), "sqlite")).toBe(
       'docker restart "$TRINITY_BACKEND"',
@@ -174,7 +174,7 @@ describe("a rendered command", () => {
     expect(calls).toEqual([
       ["-cmd", ".timeout 5000", "-header", "-readonly", VARIABLES.TRINITY_DATABASE, "SELECT 1"],
       [
-        ...["-X", "-P", "pager=off", "-v", "ON_ERROR_STOP=1", "-d", VARIABLES.TRINITY_DATABASE],
+        ...["-X", "-q", "-P", "pager=off", "-v", "ON_ERROR_STOP=1", "-d", VARIABLES.TRINITY_DATABASE],
         ...["-c", "BEGIN READ ONLY", "-c", "SELECT 1"],
       ],
       [

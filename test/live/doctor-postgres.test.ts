@@ -77,7 +77,7 @@ describeLive(["postgres"], "canary doctor on a PostgreSQL", () => {
   test("the role of the docs is enough for everything, and may do nothing else", async () => {
     const found = await doctor();
     expect(found.lines).toEqual([
-      expect.stringMatching(/^ok address: postgres:\/\/127\.0\.0\.1:\d+\/trinity$/),
+      expect.stringMatching(/^ok address: postgres:\/\/canary@127\.0\.0\.1:\d+\/trinity$/),
       has(`ok server: PostgreSQL ${server.version}`),
       has("note TLS: none (sslmode=disable): password and answers go in the clear"),
       has("ok release: today (November 2026), by its tables"),
@@ -107,26 +107,49 @@ describeLive(["postgres"], "canary doctor on a PostgreSQL", () => {
   }, 300_000);
 
   test("a role that may write or create is noted, with what it could do", async () => {
+    await owner.unsafe("GRANT CREATE ON SCHEMA public TO canary; ALTER ROLE canary CREATEROLE");
+    const [roles, revoke, ...others] = problemsOf(await doctor());
+    expect(others).toEqual([]);
+    expect(roles).toContain("canary may create roles: use a role that may only read (docs/operations.md#pos");
+    expect(revoke).toBe(
+      "warning rights: canary may create tables in public: REVOKE CREATE ON SCHEMA public FROM canary",
+    );
+    await owner.unsafe("ALTER ROLE canary NOCREATEROLE");
     await owner.unsafe(
       "GRANT UPDATE (status) ON schedule_executions TO canary; GRANT INSERT, TRUNCATE ON agent_tags TO PUBLIC",
     );
-    await owner.unsafe("GRANT CREATE ON SCHEMA public TO canary; ALTER ROLE canary CREATEROLE");
-    const problems = problemsOf(await doctor());
-    expect(problems).toEqual([
+    expect(problemsOf(await doctor())).toEqual([
       has(
         "canary may write, which the canary never does (INSERT, TRUNCATE on agent_tags, UPDATE on schedule_executions)",
       ),
-      has("canary may create roles: give it a role that may only read (docs/operations.md#postgresql)"),
-      "warning rights: canary may create tables in public: REVOKE CREATE ON SCHEMA public FROM PUBLIC, canary",
+      has(
+        "canary may create tables in public: use a role that may only read (docs/operations.md#postgresql)",
+      ),
     ]);
-    await type(problems[2]!);
     await owner.unsafe(
       "REVOKE UPDATE (status) ON schedule_executions FROM canary; REVOKE ALL ON agent_tags FROM PUBLIC",
     );
-    await owner.unsafe("ALTER ROLE canary NOCREATEROLE");
+    await type(revoke!);
     expect(problemsOf(await doctor())).toEqual([]);
     const { username, password } = new URL(server.url);
     expect(problemsOf(await doctor(username, password))).toEqual([has(`${username} is a superuser`)]);
+  }, 300_000);
+
+  test("what everyone may create is taken from everyone but the platform", async () => {
+    await owner.unsafe(
+      `CREATE ROLE platform LOGIN PASSWORD '${PASSWORD}'; GRANT CREATE ON SCHEMA public TO PUBLIC`,
+    );
+    await owner.unsafe("ALTER TABLE schedule_executions OWNER TO platform");
+    const asPlatform = problemsOf(await doctor("platform")).filter((line) => line.includes("may create"));
+    expect(asPlatform).toEqual([has("platform may create tables in public: use a role that may only read")]);
+    const [everyones, ...others] = problemsOf(await doctor());
+    expect(others).toEqual([]);
+    expect(everyones).toMatch(/^note rights: everyone may create tables in public/);
+    await type(everyones!);
+    expect(problemsOf(await doctor())).toEqual([]);
+    const [may] = await owner`SELECT has_schema_privilege('platform', 'public', 'CREATE') AS platform,
+      has_schema_privilege('canary', 'public', 'CREATE') AS canary`;
+    expect(may).toEqual({ platform: true, canary: false });
   }, 300_000);
 
   test("a schema that the role does not see is no database of Trinity, and the doctor says why", async () => {
@@ -144,7 +167,7 @@ describeLive(["postgres"], "canary doctor on a PostgreSQL", () => {
     await owner.unsafe("DROP INDEX idx_executions_status, idx_executions_queued");
     const problems = problemsOf(await doctor());
     expect(problems).toEqual([
-      "warning index missing: each cycle visits every row: CREATE INDEX idx_executions_status ON schedule_executions(status)",
+      "warning index missing: each cycle visits every row: CREATE INDEX CONCURRENTLY idx_executions_status ON schedule_executions(status)",
       expect.stringMatching(/^warning scan: visits every row of schedule_executions for .*executions/),
     ]);
     await type(problems[0]!);

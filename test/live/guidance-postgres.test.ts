@@ -76,6 +76,22 @@ describeLive(["postgres", "psql"], "what is copied from an alert of a platform o
     300_000,
   );
 
+  test("what only looks prints its rows and nothing else, and what writes says how many rows it changed", async () => {
+    const { url } = await server.addDatabase("ghosts");
+    const database = await openPlatformDatabase(url);
+    await createSchema(database, "today");
+    database.close();
+    const guidance = guidanceOf(
+      findInvariant("L-03")!,
+      { ghost_agent_name: "it's ruby", tables_hit: ["agent_tags"] },
+      "postgres",
+    );
+    const isGone = guidance.verify.slice(0, 2);
+    expect(isGone[0]).toBe("# shows no row where the agent is gone");
+    expect(pasted(isGone, url).stdout).toMatch(/^ *agent_name *\n-+\n\(0 rows\)\n+$/);
+    expect(pasted(guidance.fix, url).stdout).toBe("DELETE 0\n");
+  }, 300_000);
+
   test("what only looks can't write, and a mistake is an error", () => {
     const writes = renderCommand(sql`SELECT setval('here', ${1})`, "postgres");
     pasted([`psql -X -d "$TRINITY_DATABASE" -c 'CREATE SEQUENCE here'`], server.url);
