@@ -12,12 +12,6 @@ const rowsOf = (result: ResultSet): SqlRow[] =>
 /** A healthy answer for 10,000 agents has 4 MB, and sqld refuses to give more than 10. */
 const MAX_ANSWER_BYTES = 32_000_000;
 
-/** A response whose JSON is parsed from its bytes as they are: by streams, they would be copied several times. */
-function jsonResponse(body: Buffer<ArrayBuffer>, type = ""): Response {
-  const response = new Response(null, { headers: { "content-type": type } });
-  return Object.assign(response, { json: async () => JSON.parse(body.toString("utf8")) });
-}
-
 /** What the client sends its requests with. */
 function fetchFor(signal: AbortSignal) {
   let origin: string | undefined;
@@ -35,7 +29,7 @@ function fetchFor(signal: AbortSignal) {
       maxBytes: MAX_ANSWER_BYTES,
       variable: "LIBSQL_URL",
     });
-    if (ok) return jsonResponse(body, headers["content-type"]);
+    if (ok) return new Response(body, { headers: { "content-type": headers["content-type"] ?? "" } });
     // libsql's own error is SERVER_ERROR for every status.
     const fix = status === 401 || status === 403 ? ", check LIBSQL_AUTH_TOKEN" : "";
     throw new SourceError(`the server answered HTTP ${status}${fix}`);
