@@ -9,6 +9,7 @@ import { queueCounts } from "../shared/sources/queue-counts/queue-counts.ts";
 import { redisReader } from "../shared/sources/redis/redis.ts";
 import type { Source, SourceContext } from "../shared/sources/source.ts";
 import { openDatabase } from "../shared/sources/sqlite/database.ts";
+import { SQLITE } from "../shared/sources/sqlite/dialect.ts";
 import { startLostFinProxy } from "./support/lost-fin-proxy.ts";
 import {
   type Asked,
@@ -29,7 +30,7 @@ async function serverOf(answer: (asked: Asked, response: ServerResponse) => void
 
 /** Finds no queue in SQL. */
 const noRows = async (statements: readonly string[]) => statements.map(() => [[""]]);
-const CONTEXT = { database: { batch: noRows, separately: noRows } } as unknown as SourceContext;
+const CONTEXT = { database: { sql: SQLITE, batch: noRows, separately: noRows } } as unknown as SourceContext;
 
 async function reasonsOf(read: Source["read"] | string, wanted: FactName[], signal: AbortSignal) {
   const context = { signal, now: () => 1_000, wanted: new Set(wanted), since: { ended: null } };

@@ -153,6 +153,7 @@ describe("the built file", () => {
       "infra/drill/commands.ts",
       "infra/fleet/commands.ts",
       "infra/local/commands.ts",
+      "infra/local/database-option.ts",
     ]);
     expect(readFileSync(file, "utf8")).toContain("# S-02");
   });
