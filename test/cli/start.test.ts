@@ -34,6 +34,7 @@ test("no page, no client of a service and nothing of infra but the options of it
     "infra/drill/commands.ts",
     "infra/fleet/commands.ts",
     "infra/local/commands.ts",
+    "infra/local/database-option.ts",
   ]);
   expect(loaded.filter((path) => /^shared\/(web|wire|store|sources|cycle)\/|\.tsx$|^@/.test(path))).toEqual(
     [],
