@@ -113,7 +113,7 @@ const GREETINGS = Buffer.from("RENv");
 /** A healthy answer for 10,000 agents has 4 MB. */
 const MAX_ANSWER_BYTES = 64_000_000;
 
-/** The client, on this socket and no other: it would connect anew by itself, and with no regard for the deadline. */
+/** The client, on this socket and no other: it would connect again by itself, past the deadline. */
 function clientOn(socket: Socket, { host, port, user, database, password }: Address) {
   let isGiven = false;
   const options = {
@@ -162,7 +162,7 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
       socket.destroy(new SourceError(`the answer is larger than ${MAX_ANSWER_BYTES / 1_000_000} MB`));
   });
   let asked: readonly Query[] = [];
-  // The client waits for another connection with what it had not sent. It is told first what the server said.
+  // The client keeps what it had not sent for another connection. An error of the server comes before the end of the socket.
   const closed = new Promise<never>((_, reject) => {
     const end = () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
     socket.once("close", () => setImmediate(end));

@@ -19,7 +19,7 @@ export interface Patience {
   readonly lockMs: number;
 }
 
-/** A connection that has been idle is dead where it has not answered by then. Frozen functions hear of no end. */
+/** A connection that has been idle is dead where it has not answered by then. A frozen function does not notice the end. */
 const ALIVE_MS = 1_000;
 
 const setLocal = (settings: Readonly<Record<string, string | number>>): string =>
@@ -64,17 +64,39 @@ const begin = ({ statementMs, lockMs }: Patience): string =>
 const afterAny = (statement: string): string => `ROLLBACK TO SAVEPOINT before; ${statement}`;
 
 /**
- * The tables whose rows were written anew, or taken away, since this transaction's snapshot: it sees none of them, not even
- * those that were there. The catalog of the snapshot names the old file, and the function the present one.
+ * The tables that were rewritten or truncated after this transaction's snapshot. The transaction finds no rows in such a table,
+ * not even those that the snapshot has. The catalog as of the snapshot names the old file, and the function the present one.
  */
 const REWRITTEN =
   afterAny(`SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema$)' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)`);
 
-/** Where each statement waits for its locks, all of them together wait about as long as one may. */
+/** All statements together wait for locks about as long as one may. */
 const LEAST_LOCK_MS = 20;
 const withOwnLock = (statement: string, lockMs: number, among: number): string =>
   afterAny(`SET LOCAL lock_timeout = ${Math.max(LEAST_LOCK_MS, Math.ceil(lockMs / among))}; ${statement}`);
+
+type Settled = readonly PromiseSettledResult<readonly Rows[]>[];
+const isRejected = (one: PromiseSettledResult<unknown> | undefined) => one?.status === "rejected";
+
+/**
+ * Takes a transaction's answers apart: the beginning, one for each text, the check for rewritten tables, and the end.
+ * @returns the rows of each text's statements, or its error
+ * @throws where the transaction as a whole is worth nothing
+ */
+function answersOf(settled: Settled, address: Address, patience: Patience): (readonly Rows[] | Error)[] {
+  const lost =
+    settled.find((one) => one.status === "rejected" && !isOfStatement(one.reason)) ??
+    settled.slice(0, 1).find(isRejected);
+  if (lost?.status === "rejected") throw connectionError(lost.reason, address);
+  const [rewritten] = settled.slice(-2);
+  if (rewritten?.status === "rejected") throw statementError(rewritten.reason, patience);
+  if (rewritten!.value.at(-1)!.length > 0)
+    throw new RewrittenTable(`a table was rewritten while it was read, ${address.place}: ${URL_VARIABLE}`);
+  return settled
+    .slice(1, -2)
+    .map((one) => (one.status === "fulfilled" ? one.value : statementError(one.reason, patience)));
+}
 
 /**
  * Opens a database. It connects when it is first read.
@@ -97,19 +119,7 @@ export function openPostgres(address: Address, patience: Patience): Database {
     const timer = isIdle ? setTimeout(() => connection.close(), ALIVE_MS) : undefined;
     void answers[0]!.catch(() => {}).finally(() => clearTimeout(timer));
     try {
-      const settled = await Promise.allSettled(answers);
-      const isLost = (one: PromiseSettledResult<readonly Rows[]>) =>
-        one.status === "rejected" && !isOfStatement(one.reason);
-      const lost = settled.find(isLost) ?? settled.slice(0, 1).find(({ status }) => status === "rejected");
-      if (lost?.status === "rejected") throw connectionError(lost.reason, address);
-      const rewritten = settled.at(-2)!;
-      if (rewritten.status === "fulfilled" && rewritten.value.at(-1)!.length > 0)
-        throw new RewrittenTable(
-          `a table was rewritten while it was read, ${address.place}: ${URL_VARIABLE}`,
-        );
-      return settled
-        .slice(1, -2)
-        .map((one) => (one.status === "fulfilled" ? one.value : statementError(one.reason, patience)));
+      return answersOf(await Promise.allSettled(answers), address, patience);
     } finally {
       signal.removeEventListener("abort", cut);
     }

@@ -13,8 +13,8 @@ const bounded = (value: string) => `left(${text(value)}, ${MAX_BYTES + 1})`;
 
 const USUAL = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}";
 /**
- * As the backend and the scheduler write a timestamp. That is told at a tenth of the cost of a regular expression, and nearly
- * every row has it. A letter in place of a digit passes: it is no time, and says nothing wrong.
+ * As the backend and the scheduler write a timestamp. This test costs a tenth of a regular expression, and nearly
+ * every row passes it. A letter in place of a digit passes: it is no time, and says nothing wrong.
  */
 const isAsWritten = (column: string) =>
   `(${text(column)} LIKE '____-__-__T__:__:__.______Z' OR ${text(column)} LIKE '____-__-__T__:__:__.______')`;

@@ -35,15 +35,15 @@ export function statementError(error: unknown, { statementMs }: { readonly state
 
 /** States that end a connection: ended by an administrator, crashed, or shut down while it was idle. */
 const ENDED = /^(57P0[125]|08\w{3}|25P03)$/;
-/** States in which a connection is refused. They are those of the connection, also where a pooler says so later. */
-const REFUSED = /^(28\w{3}|3D000|53300|57P03|42501)$/;
+/** States in which a connection is refused, by the server or later by a pooler. A role without CONNECT has another one. */
+const REFUSED = /^(28\w{3}|3D000|53300|57P03)$/;
 
 /** Whether the error is that of a statement, and the connection goes on. */
 export const isOfStatement = (error: unknown): boolean => {
   const code = sqlState(error);
-  // A role without CONNECT is refused with the code that a table without SELECT has, and with another severity.
-  if ((error as { severity_local?: string; severity?: string } | null)?.severity === "FATAL") return false;
-  return code !== "" && !ENDED.test(code) && !/^(28\w{3}|3D000|53300|57P03)$/.test(code);
+  // A role without CONNECT is refused with the code of a table without SELECT: only the severity differs.
+  const isFatal = code !== "" && (error as { severity?: string }).severity === "FATAL";
+  return code !== "" && !isFatal && !ENDED.test(code) && !REFUSED.test(code);
 };
 
 /** How Node names what is wrong with a certificate. */
