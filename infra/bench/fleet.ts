@@ -157,7 +157,7 @@ export async function renewEnded(
 ): Promise<void> {
   const id = `'eeeeeeee-${turn.toString(16).padStart(4, "0")}' || substr(id, 14)`;
   const { ago } = valuesOf(database, nowMs);
-  // SQLite is told where they are; PostgreSQL finds them by the index, which it takes for these statuses.
+  // SQLite gets their places; PostgreSQL finds them by the index, which it takes for these statuses.
   const isEnded =
     database.backend === "postgres"
       ? "status IN ('success', 'failed', 'cancelled', 'skipped')"

@@ -119,7 +119,7 @@ export async function startServers(shape: FleetShape) {
       await renewEnded(database, shape, nowMs, turns);
       for (const { client } of added) await renewEnded(client, shape, nowMs, turns);
     },
-    /** Puts the tables back to what they were before the first cycle: for processes that begin anew. */
+    /** Puts the tables back to what they were before the first cycle: for new processes. */
     async reset(): Promise<void> {
       for (const { state } of [scripts, multi]) await state.reset();
     },

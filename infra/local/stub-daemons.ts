@@ -77,7 +77,8 @@ export async function startStubDaemons(shape: Shape): Promise<StubDaemons> {
 const idOf = (daemon: number, container: number) =>
   createHash("sha256").update(`${daemon}/${container}`).digest("hex");
 
-function frame(text: string): Buffer {
+/** Frames the standard output of an exec as Docker does: the stream's number, three zeros, the length, the bytes. */
+export function frame(text: string): Buffer {
   const head = Buffer.alloc(8);
   head[0] = 1;
   head.writeUInt32BE(Buffer.byteLength(text), 4);

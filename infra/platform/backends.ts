@@ -7,7 +7,7 @@ interface Words {
    * read; one without an offset is UTC.
    */
   instantMs(column: string): string;
-  /** Follows a table's name. SQLite's planner must be told the index, where the table's history is long. */
+  /** Follows a table's name. SQLite needs the name of the index, where the table's history is long. */
   by(index: string): string;
   /** What makes the database number the rows of an INTEGER PRIMARY KEY. */
   readonly numbered: string;

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { frame } from "../../infra/local/stub-daemons.ts";
 import { temporaryFolder } from "./live.ts";
 
 export interface ExecState {
@@ -39,13 +40,6 @@ export interface DockerApi {
 
 /** The ID of the nth container. */
 export const containerId = (n: number): string => n.toString(16).padStart(64, "0");
-
-const frame = (text: string): Buffer => {
-  const head = Buffer.alloc(8);
-  head[0] = 1;
-  head.writeUInt32BE(Buffer.byteLength(text), 4);
-  return Buffer.concat([head, Buffer.from(text)]);
-};
 
 /** Starts it with these containers, which have no zombies. */
 export async function startDockerApi(names: readonly string[]): Promise<DockerApi> {
