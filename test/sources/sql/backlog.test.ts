@@ -174,6 +174,17 @@ describe.each(BACKENDS)("on %s", (backend) => {
       });
     });
 
+    test("a long text in which nothing looks like a credential is clean", async () => {
+      await add("long", JSON.stringify({ message: "lorem ipsum ".repeat(200_000) }));
+      await add("longer", JSON.stringify({ message: "dolor \u00e9 ".repeat(200_000) }));
+      expect(await platform.value("credentialsInQueue")).toEqual([]);
+    });
+
+    test("an escape hides no credential from SQLite; in PostgreSQL it is a space", async () => {
+      expect(await patternOf(String.raw`{"message": "\u0073k-abc"}`)).toBe(backend === "sqlite" ? "sk" : "none");
+      expect(await patternOf(String.raw`{"message": "\n\u00e9 sk-abc"}`)).toBe("sk");
+    });
+
     test("rows that are not queued, or hold nothing, are not searched", async () => {
       await platform.addRun({ id: "running", status: "running", backlog_metadata: '{"a": "ghp_abc"}' });
       await add("nothing", null);

@@ -35,7 +35,7 @@ async function fill(database: SqlClient, most: number): Promise<void> {
     row("'ended'", textOf(1_002), "'failed'", LONG),
     `INSERT INTO agent_schedules (id, agent_name, enabled, next_run_at) VALUES ('s', 'ruby', 1, ${LONG})`,
     row("'heavy'", "'ruby'", "'queued'"),
-    `UPDATE schedule_executions SET queued_at = started_at, backlog_metadata = ${HUGE} WHERE id = 'heavy'`,
+    `UPDATE schedule_executions SET queued_at = started_at, backlog_metadata = ${HUGE} || ' sk-' WHERE id = 'heavy'`,
     `INSERT INTO agent_tags (agent_name, tag) VALUES ('ghost', ${LONG}), (${LONG}, 't')`,
     `INSERT INTO agent_sharing (agent_name) VALUES (${textOf(1_002)})`,
   ])
