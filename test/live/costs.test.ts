@@ -139,7 +139,7 @@ describeLive(["redis-server", "sqld"], "what a green cycle costs", () => {
       { agents: 1_000, onTheWire: 12, bytes: 60_000 },
     ]) {
       const cost = await costOf({ agents, oldRows: 2_000 });
-      // The heartbeat, pages of about a thousand keys, and scripts for 250 agents each.
+      // The heartbeat, pages of 2,500 keys, and scripts for 160 agents each.
       expect(cost.commands).toBeLessThanOrEqual(onTheWire);
       expect(cost.redisBytes).toBeLessThanOrEqual(bytes);
       // In them a ZRANGE for each holder, EXPIRETIME and HGET for each slot.
