@@ -29,6 +29,24 @@ const leaveOut: Plugin = {
   },
 };
 
+/**
+ * An ES module evaluates every export of what it imports, and one of `node:http` loads all of `fetch`: a third of a start.
+ * What is required is evaluated when it is used.
+ */
+const requireHttp: Plugin = {
+  name: "require-http",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?https?$/ }, ({ path, kind }) =>
+      kind === "import-statement"
+        ? { path: path.replace(/^(?!node:)/, "node:"), namespace: "required" }
+        : null,
+    );
+    onLoad({ filter: /.*/, namespace: "required" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** The smallest map that esbuild accepts: it maps the file's start only. */
 const NO_MAP = Buffer.from('{"version":3,"sources":["package"],"mappings":"AAAA"}').toString("base64");
 
@@ -48,13 +66,14 @@ const mapOwnSourcesOnly: Plugin = {
  * @param entry a file of the project, `functions/cycle.ts`
  * @param outputFolder gets `index.mjs` with its parts and their source maps, and what reads database files where the
  *   function uses it; it is created if it does not exist
- * @param options `splitting: false` puts all into one file, `minify: false` keeps names and lines
+ * @param options `isPlain` bundles as esbuild does by default: one file, and everything in it is loaded at the start.
+ *   `minify: false` keeps names and lines
  * @throws esbuild's errors, with its messages printed
  */
 export async function bundleFunction(
   entry: string,
   outputFolder: string,
-  { splitting = true, minify = true }: { readonly splitting?: boolean; readonly minify?: boolean } = {},
+  { isPlain = false, minify = true }: { readonly isPlain?: boolean; readonly minify?: boolean } = {},
 ): Promise<void> {
   const { outputFiles } = await build({
     entryPoints: { index: join(PROJECT, entry) },
@@ -62,7 +81,7 @@ export async function bundleFunction(
     outdir: PROJECT,
     outExtension: { ".js": ".mjs" },
     // What is imported on demand only (AWS credentials from elsewhere than a function's role) is not read at the start.
-    splitting,
+    splitting: !isPlain,
     write: false,
     absWorkingDir: PROJECT,
     bundle: true,
@@ -75,7 +94,7 @@ export async function bundleFunction(
     sourcesContent: false,
     legalComments: "none",
     logLevel: "warning",
-    plugins: [leaveOut, inlineRunbooks, mapOwnSourcesOnly],
+    plugins: [leaveOut, ...(isPlain ? [] : [requireHttp]), inlineRunbooks, mapOwnSourcesOnly],
     // CommonJS packages in the bundle require Node's own modules.
     banner: {
       js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
