@@ -21,12 +21,14 @@ function send({ target, method, path, headers }: Recorded, body: Buffer): Promis
 /**
  * Sends each request once every request is answered that was answered before it in the recording. This keeps the order
  * and the parallelism of the cycle without its work.
- * @returns how long it took, in ms
+ * @returns how long it took, and the CPU time of this process, in ms
  * @throws Error where an answer has a status other than the recorded one
  */
-export async function sendFloor(requests: readonly Recorded[]): Promise<number> {
+export async function sendFloor(
+  requests: readonly Recorded[],
+): Promise<{ readonly ms: number; readonly cpuMs: number }> {
   const bodies = requests.map(({ body }) => Buffer.from(body, "base64"));
-  const from = performance.now();
+  const [from, before] = [performance.now(), process.cpuUsage()];
   const done: Promise<void>[] = [];
   for (const [i, recorded] of requests.entries()) {
     const before = requests.flatMap((r, k) => (r.endedAtMs <= recorded.startedAtMs ? [done[k]!] : []));
@@ -41,5 +43,6 @@ export async function sendFloor(requests: readonly Recorded[]): Promise<number> 
     );
   }
   await Promise.all(done);
-  return performance.now() - from;
+  const { user, system } = process.cpuUsage(before);
+  return { ms: performance.now() - from, cpuMs: (user + system) / 1000 };
 }

@@ -1,5 +1,6 @@
 /** Measures how R-01 reads real containers. Needs dockerd, and root. */
 import { startDockerd } from "../local/dockerd.ts";
+import { withBusyCores } from "./busy-cores.ts";
 import { runCycleOn } from "./count.ts";
 import type { CycleRun } from "./cycle-process.ts";
 import { agentName } from "./fleet.ts";
@@ -13,6 +14,8 @@ export interface DockerReport {
   readonly plainMs: number[];
   /** One exec after the other, and nothing else. */
   readonly execsMs: number[];
+  /** Cores of the machine that were busy in each cycle, and with each exec after the other. */
+  readonly busyCores: { readonly cycle: number[]; readonly execs: number[] };
 }
 
 const FLEET = { agents: 10, oldRows: 20_000 };
@@ -28,16 +31,24 @@ export async function measureDocker(
   const daemon = await startDockerd(["procps"]);
   const env = { ...servers.scripts.env, DOCKER_HOSTS: daemon.socket };
   const measure = async (containers: number): Promise<DockerReport> => {
-    const report: DockerReport = { containers, cycles: [], plainMs: [], execsMs: [] };
+    const report: DockerReport = {
+      containers,
+      cycles: [],
+      plainMs: [],
+      execsMs: [],
+      busyCores: { cycle: [], execs: [] },
+    };
     for (let turn = -WARM_UP; turn < runs; turn += 1) {
       await servers.turn();
-      const cycle = await runCycleOn(servers, { ...servers.scripts, env }, measured);
+      const cycle = await withBusyCores(() => runCycleOn(servers, { ...servers.scripts, env }, measured));
       const plainMs = await measured.ask("plain", env);
-      const execsMs = await measured.ask("execs", env);
+      const execs = await withBusyCores(() => measured.ask("execs", env));
       if (turn < 0) continue;
-      report.cycles.push(cycle);
+      report.cycles.push(cycle.result);
       report.plainMs.push(plainMs);
-      report.execsMs.push(execsMs);
+      report.execsMs.push(execs.result);
+      report.busyCores.cycle.push(cycle.cores);
+      report.busyCores.execs.push(execs.cores);
     }
     return report;
   };

@@ -23,6 +23,8 @@ export interface FleetReport extends FleetShape {
   /** Through a Redis that refuses scripts. */
   readonly multi: CycleRun[];
   readonly floorMs: number[];
+  /** What this process works to send them, the least that a cycle can cost. */
+  readonly floorCpuMs: number[];
   readonly plainMs: number[];
   readonly counts: Counts;
   readonly multiCounts: Counts;
@@ -74,7 +76,7 @@ async function openFleet(plan: FleetPlan, bundle: string, runs: number): Promise
     const { requests: _, table: __, ...multiCounts } = await countCycle(servers, servers.multi, multi, 1);
     await servers.reset();
     const { agents, oldRows } = plan;
-    const empty = { cycles: [], multi: [], floorMs: [], plainMs: [], sizes: [] };
+    const empty = { cycles: [], multi: [], floorMs: [], floorCpuMs: [], plainMs: [], sizes: [] };
     const report = { agents, oldRows, peakMb, counts, multiCounts, ...empty };
     return { plan, servers, measured, multi, file, table, report, close };
   } catch (error) {
@@ -92,12 +94,13 @@ async function takeTurn({ plan, servers, measured, multi, file, table, report }:
   // The floor's requests name what the table held when they were recorded.
   const now = await state.save();
   await state.restore(table);
-  const floorMs = await measured.ask("floor", file);
+  const floor = await measured.ask("floor", file);
   await state.restore(now);
   if (!counts) return;
   report.cycles.push(cycle);
   if (byMulti) report.multi.push(byMulti);
-  report.floorMs.push(floorMs);
+  report.floorMs.push(floor.ms);
+  report.floorCpuMs.push(floor.cpuMs);
 }
 
 /**

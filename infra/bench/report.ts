@@ -52,6 +52,7 @@ function timesTable(fleets: readonly FleetReport[]): string {
     ["by transactions", (f) => ms(f.multi.map((cycle) => cycle.ms))],
     ["floor: its requests and no work", (f) => ms(f.floorMs)],
     ["plain loop", (f) => ms(f.plainMs)],
+    ["CPU of the floor", (f) => ms(f.floorCpuMs)],
     ["CPU", (f) => ms(f.cycles.map(({ cpuMs }) => cpuMs))],
     ["CPU by transactions", (f) => ms(f.multi.map(({ cpuMs }) => cpuMs))],
     ...steps.map(
@@ -134,13 +135,21 @@ function costTable(fleets: readonly FleetReport[]): string {
 
 const dockerTable = (docker: BenchReport["docker"]) =>
   table(
-    ["real containers", "cycle, ms", "of which Docker, ms", "plain loop, ms", "one exec after the other, ms"],
-    docker.map(({ containers, cycles, plainMs, execsMs }) => [
+    [
+      "real containers",
+      "cycle, ms",
+      "of which Docker, ms",
+      "plain loop, ms",
+      "one exec after the other, ms",
+      "busy cores: cycle, execs",
+    ],
+    docker.map(({ containers, cycles, plainMs, execsMs, busyCores }) => [
       containers,
       ms(cycles.map((cycle) => cycle.ms)),
       ms(cycles.map(({ steps }) => steps.docker!)),
       ms(plainMs),
       ms(execsMs),
+      `${median(busyCores.cycle).toFixed(1)}, ${median(busyCores.execs).toFixed(1)}`,
     ]),
   );
 

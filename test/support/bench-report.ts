@@ -39,6 +39,7 @@ function fleet(agents: number, oldRows: number, isMet: boolean): FleetReport {
     cycles: [cycle(base * slow, 40 * slow)],
     multi: [cycle(base * 2.5, 90)],
     floorMs: [base],
+    floorCpuMs: [base],
     plainMs: [base * (isMet ? 40 : 10)],
     counts: counts(onTheWire, 5 * agents + (isMet ? 0 : 200), isMet),
     multiCounts: counts(5 * agents, 5 * agents + 20, isMet),
@@ -63,6 +64,7 @@ export function reportOf(isMet: boolean): BenchReport {
       cycles: [cycle(100 * slow, 50)],
       plainMs: [400],
       execsMs: [400],
+      busyCores: { cycle: [1.9], execs: [1.2] },
     })),
     daemons: {
       readers: { seen: isMet ? 5_000 : 4_950, ms: 8_000 },

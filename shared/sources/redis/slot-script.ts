@@ -97,48 +97,50 @@ end
 return table.concat(out)
 `;
 
-interface Field {
-  readonly kind: string;
-  readonly text: string;
-}
-const LETTERS: Readonly<Record<string, Field>> = {
-  "-": { kind: "-", text: "" },
-  "+": { kind: "+", text: "" },
-};
+/** The fields of an answer, whose characters are bytes. The present one is valid until the next. */
+class Fields {
+  /** The letter of the present field. */
+  kind = "";
+  text = "";
+  readonly #packed: string;
+  #at = 1;
 
-/** Reads the fields of an answer, whose characters are bytes. */
-function fieldsOf(packed: unknown) {
-  if (typeof packed !== "string" || packed[0] !== "#")
-    throw new SourceError("the answer to EVAL_RO is not that of the script");
-  let at = 1;
-  return {
-    hasMore: () => at < packed.length,
-    next(): Field {
-      const kind = packed[at] ?? "";
-      const letter = LETTERS[kind];
-      if (letter) {
-        at += 1;
-        return letter;
-      }
-      const colon = packed.indexOf(":", at);
-      const start = colon + 1;
-      const end = start + Number(packed.slice(at + 1, colon));
-      if (colon < 0 || !(end <= packed.length))
-        throw new SourceError("the answer to EVAL_RO ends in the middle");
-      at = end;
-      return { kind, text: packed.slice(start, end) };
-    },
-  };
+  constructor(packed: unknown) {
+    if (typeof packed !== "string" || packed[0] !== "#")
+      throw new SourceError("the answer to EVAL_RO is not that of the script");
+    this.#packed = packed;
+  }
+
+  get hasMore(): boolean {
+    return this.#at < this.#packed.length;
+  }
+
+  /** Goes to the next field. */
+  next(): this {
+    const [packed, at] = [this.#packed, this.#at];
+    this.kind = packed[at] ?? "";
+    this.text = "";
+    this.#at += 1;
+    if (this.kind === "-" || this.kind === "+") return this;
+    const colon = packed.indexOf(":", at);
+    const end = colon + 1 + Number(packed.slice(at + 1, colon));
+    if (colon < 0 || !(end <= packed.length))
+      throw new SourceError("the answer to EVAL_RO ends in the middle");
+    this.text = packed.slice(colon + 1, end);
+    this.#at = end;
+    return this;
+  }
+
+  /** The next field as the answer to a command. */
+  nextAnswer(): RedisAnswer {
+    const { kind, text } = this.next();
+    if (kind === "-") return { result: null };
+    return kind === "=" ? { result: utf8(text) } : { error: utf8(text), result: null };
+  }
 }
-type Fields = ReturnType<typeof fieldsOf>;
 
 const NOT_ASCII = /[\x80-\xff]/;
 const utf8 = (bytes: string) => (NOT_ASCII.test(bytes) ? Buffer.from(bytes, "latin1").toString() : bytes);
-
-function answerIn({ kind, text }: Field): RedisAnswer {
-  if (kind === "-") return { result: null };
-  return kind === "=" ? { result: utf8(text) } : { error: utf8(text), result: null };
-}
 
 interface Pass {
   readonly most: number;
@@ -154,12 +156,12 @@ function takeSet(collected: Collected, agent: string, fields: Fields, { most }: 
     return false;
   }
   const count = Number(text);
-  const size = answerIn(fields.next());
+  const size = fields.nextAnswer();
   let unreadable = 0;
   for (let n = 0; n < count; n += 1) {
     const id = utf8(fields.next().text);
     const score = fields.next().text;
-    const hash: HashAnswers = [answerIn(fields.next()), answerIn(fields.next())];
+    const hash: HashAnswers = [fields.nextAnswer(), fields.nextAnswer()];
     if (!isReadableId(id)) unreadable += 1;
     else addSlot(collected, { agent, id }, score, isDrainSentinel(id) ? null : hash);
   }
@@ -196,10 +198,10 @@ async function readInTurn(
   for (let from = 0; from < agents.length; ) {
     const keys = nextSlice(agents, from).map((agent) => SLOTS_PREFIX + agent);
     const limits = [MAX_COST, pass.most, collected.lifeCommand, pass.isCut ? "cut" : "leave"].map(String);
-    const fields = fieldsOf(await runScript(redis, SCRIPT, keys, limits));
+    const fields = new Fields(await runScript(redis, SCRIPT, keys, limits));
     const end = from + keys.length;
     const before = from;
-    for (; fields.hasMore() && from < end; from += 1)
+    for (; fields.hasMore && from < end; from += 1)
       if (takeSet(collected, agents[from]!, fields, pass)) later.push(agents[from]!);
     if (from === before) throw new SourceError("the answer to EVAL_RO is empty");
   }
