@@ -19,11 +19,11 @@ export const bounded = (value: string): string =>
   `CASE WHEN ${isTooLong(value)} THEN x'ff' ELSE ${value} END`;
 export const blob = (value: string): string => `CAST(${bounded(value)} AS BLOB)`;
 
-/** For `length` and GLOB a text ends at its first NUL, and a blob doesn't: neither may count as printable. */
+/** For `length` and GLOB a text ends at its first NUL, and a blob does not: neither may count as printable. */
 const netstring = (value: string) => `CASE WHEN ${value} IS NULL THEN ':'
 WHEN ${isTooLong(value)} THEN '2xff'
-WHEN typeof(${value}) <> 'blob' AND length(${value}) = length(CAST(${value} AS BLOB)) AND ${value} NOT GLOB '*[^ -~]*'
-THEN length(${value}) || ':' || ${value} ELSE (2 * length(CAST(${value} AS BLOB))) || 'x' || hex(${value}) END`;
+WHEN typeof(${value}) <> 'blob' AND length(${value}) = octet_length(${value}) AND ${value} NOT GLOB '*[^ -~]*'
+THEN length(${value}) || ':' || ${value} ELSE (2 * octet_length(${value})) || 'x' || hex(${value}) END`;
 
 /** Packs the rows of a SELECT of these columns: the answer is one row with one text, for `eachRow`. */
 export const packed = (columns: readonly string[], select: string): string =>
