@@ -8,7 +8,10 @@ import type { VariableTable } from "../shared/config/variable.ts";
 import { areReadByReaders, docker } from "../shared/sources/docker/docker.ts";
 import { postgres } from "../shared/sources/postgres/postgres.ts";
 import { plural } from "../shared/text.ts";
-import { AlertSettings, ChannelSettings, CheckSettings, Settings, WRITTEN } from "./settings.ts";
+import { AlertSettings, ChannelSettings } from "./settings/alerts.ts";
+import { CheckSettings } from "./settings/checks.ts";
+import { WRITTEN } from "./settings/schemas.ts";
+import { Settings } from "./settings/settings.ts";
 
 /** An entry as it is written: what is left out has a default. */
 export type EnvironmentInput = z.input<typeof Settings>;

@@ -210,10 +210,10 @@ export const pager = {
       "export const CYCLE = {",
       `  patience: wholeNumber("PATIENCE_MS", "an example", { fallback: 1, range: [0, 9] }),`,
     ]),
-    edited("infra/settings.ts", [
-      "before",
-      "      /** An EFS access point, where libsqlUrl names a file. */",
-      `      patienceMs: numberOf(CYCLE.patience, "milliseconds of patience"),`,
+    edited("infra/settings/cycle.ts", [
+      "after",
+      "export const CYCLE_SETTINGS = {",
+      `  patienceMs: numberOf(CYCLE.patience, "milliseconds of patience"),`,
     ]),
   ],
 
