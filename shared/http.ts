@@ -55,8 +55,8 @@ function agentsOf(signal: AbortSignal): Agents {
   return agents;
 }
 
-/** @throws SourceError where the body is larger than allowed */
-async function bodyOf(response: http.IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
+/** Reads the body of an answer, or of a refusal. @throws AnswerTooLarge where it is larger than allowed */
+export async function bodyOf(response: http.IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   // Leaving the loop closes the connection: nothing more of an endless answer arrives.

@@ -4,8 +4,9 @@ import { withDeadline } from "../deadline.ts";
 import type { FactName, Reading, Readings, Since, Snapshot } from "../facts/facts.ts";
 import { partOf, type Recalled, type Recollection } from "../recall/recollection.ts";
 import { type CollectOptions, collect } from "../sources/collect.ts";
-import type { Loaded } from "../store/journals.ts";
+import type { Journal, Loaded } from "../store/journals.ts";
 import { MemoryUnreadable } from "../store/memory-codec.ts";
+import { plural } from "../text.ts";
 import type { Memory } from "./memory.ts";
 import { stateLine } from "./state-line.ts";
 import { isStranger, withSufficiency } from "./sufficient.ts";
@@ -28,6 +29,8 @@ export interface Gathered {
   readonly recalled: ReadonlyMap<Recollection, AnyRecalled>;
   /** The keys of the items of each journal that was read, oldest first. */
   readonly journals: Readonly<Record<string, readonly string[]>>;
+  /** Lines of `sources_unavailable` for what earlier cycles left and is gone. */
+  readonly lost: readonly string[];
   /** Why the state can't be read; null where it can. */
   readonly stateError: string | null;
   /** Reads some facts again; recollections stay as they are. */
@@ -42,8 +45,8 @@ interface Remembered {
   readonly keys: readonly string[] | null;
 }
 
-/** A recollection in this cycle, or the reason why it can't be read; and the keys of its journal's items. */
-type Attempt = readonly [Recollection, AnyRecalled | string, keys: readonly string[]];
+/** A recollection in this cycle, or the reason why it can't be read; and what was read of its journal. */
+type Attempt = readonly [Recollection, AnyRecalled | string, Loaded];
 
 /**
  * Reads the sources and the recollections at once, each under its deadline.
@@ -83,14 +86,17 @@ export async function gather(
   const left = readingsOf(attempts, snapshot.takenAtMs);
   const whole = (readings: Readings) => withSufficiency({ ...readings, ...left }, settings.expectAgents);
   const known = attempts.filter(
-    (one): one is readonly [Recollection, AnyRecalled, readonly string[]] => typeof one[1] !== "string",
+    (one): one is readonly [Recollection, AnyRecalled, Loaded] => typeof one[1] !== "string",
   );
   return {
     snapshot,
     readings: whole(snapshot.readings),
     recalled: new Map(known.map(([recollection, recalled]) => [recollection, recalled])),
     journals: Object.fromEntries(
-      known.flatMap(([{ journal }, , keys]) => (journal ? [[journal.name, keys]] : [])),
+      known.flatMap(([{ journal }, , { keys }]) => (journal ? [[journal.name, keys]] : [])),
+    ),
+    lost: known.flatMap(([{ journal }, , { lost }]) =>
+      journal && lost > 0 ? [lossLine(journal, lost)] : [],
     ),
     stateError: unreadable ?? reasons[0] ?? null,
     async readAgain(facts) {
@@ -109,7 +115,11 @@ const sinceOf = (needed: readonly Remembered[]): Since =>
     ),
   );
 
-const NO_JOURNAL: Loaded = { entries: [], keys: [] };
+const NO_JOURNAL: Loaded = { entries: [], keys: [], lost: 0 };
+
+/** The memory that this cycle leaves does not name them any more: it is said once. */
+const lossLine = ({ name }: Journal, lost: number): string =>
+  `state: the journal ${name} lacks ${plural(lost, "item")} that the memory names, so what was remembered there is forgotten`;
 
 /** Loads one recollection's journal and recalls it. One that can't be read does not touch another. */
 async function attempt(
@@ -127,9 +137,9 @@ async function attempt(
         ? await withDeadline(settings.sourceDeadlineMs, () => store.journals.load(journal, keys, nowMs))
         : NO_JOURNAL;
     const recalled = recollection.recall(part, loaded.entries);
-    return [recollection, recalled ?? unreadable ?? "state: unread", loaded.keys];
+    return [recollection, recalled ?? unreadable ?? "state: unread", loaded];
   } catch (error) {
-    return [recollection, stateLine({ redact }, error), []];
+    return [recollection, stateLine({ redact }, error), NO_JOURNAL];
   }
 }
 

@@ -101,7 +101,7 @@ async function readAndJudge(
   const run = selected.filter(({ id }) => !Object.hasOwn(checksOff, id));
   const judged = await judge(canary, run, gathered, memory);
   const snapshotTime = formatInstant(snapshot.takenAtMs);
-  const unread = [...snapshot.unavailable, ...judged.unavailable];
+  const unread = [...snapshot.unavailable, ...gathered.lost, ...judged.unavailable];
   return {
     request,
     startedAtMs,

@@ -19,7 +19,7 @@ import { type Context, sourceSections } from "./sections.ts";
 const MAX_TEXT = 1_000;
 
 /** No memory, and no journal: a first cycle. */
-const NO_STATE = { journals: { load: async () => ({ entries: [], keys: [] }) } };
+const NO_STATE = { journals: { load: async () => ({ entries: [], keys: [], lost: 0 }) } };
 
 /** What a cycle needs beside its sources. Nothing of it is opened. */
 function stateSection(config: Context["config"], env: Environment): Section {

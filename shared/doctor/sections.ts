@@ -1,4 +1,5 @@
 /** One section for each source: why it is absent, what of it could not be read, and what its examination found. */
+import pMap from "p-map";
 import type { ReadOnlyCanary } from "../canary.ts";
 import type { Gathered } from "../cycle/gather.ts";
 import { pullAgentsOf } from "../invariants/pull-pools.ts";
@@ -23,6 +24,8 @@ export interface Context {
 }
 
 const SHOWN = 5;
+/** Daemons that are examined together, by two connections each: a shell has 1,024 descriptors, a function too. */
+const DAEMONS_AT_ONCE = 32;
 
 /** The name of the source that a line of `sources_unavailable` begins with. */
 const sourceOf = (line: string): string => /^\w+/.exec(line)?.[0] ?? "";
@@ -150,19 +153,23 @@ async function dockerSections(context: Context): Promise<Section[]> {
   const { config, canary, gathered } = context;
   const { hosts: _, ...certificates } = config.sources.docker;
   const tls = dockerTls(certificates);
-  return Promise.all([
+  const examineOne = async (host: string): Promise<Section> => ({
+    name: `docker ${host}`,
+    findings: await examined("daemon", canary.settings.sourceDeadlineMs, (signal) =>
+      examineDaemon(host, tls, canary.now, signal),
+    ),
+  });
+  const [all, daemons] = await Promise.all([
     sectionOf(context, "docker", async () => [
       ...daemonFindings(config.sources.docker),
       ...certificateFindings(tls, canary.now()),
       ...containerFindings(gathered.readings),
     ]),
-    ...reachedDaemons(config.sources.docker, gathered.readings).map(async (host) => ({
-      name: `docker ${host}`,
-      findings: await examined("daemon", canary.settings.sourceDeadlineMs, (signal) =>
-        examineDaemon(host, tls, canary.now, signal),
-      ),
-    })),
+    pMap(reachedDaemons(config.sources.docker, gathered.readings), examineOne, {
+      concurrency: DAEMONS_AT_ONCE,
+    }),
   ]);
+  return [all, ...daemons];
 }
 
 /** What is examined of each source. Of one that is not here it is said whether it was read. */

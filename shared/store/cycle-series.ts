@@ -10,6 +10,8 @@ import { dayOf, daysBetween, TABLE } from "./table.ts";
 const DAYS_SEARCHED = 7;
 /** After so long without an outline, the records are asked whether there were cycles. */
 const GAP_MS = HOUR_MS;
+/** Each costs a request or two a day. */
+const MAX_STRETCHES = 8;
 
 /** Some attributes of the items of that time, oldest first, by the prefix of their keys: a request or two a day. */
 async function readItems(
@@ -37,13 +39,27 @@ async function readItems(
   return (await Promise.all([...daysBetween(startMs, endMs)].reverse().map(readDay))).flat();
 }
 
-/** The longest time of a range without an outline; null where it is too short to matter. */
-function longestGap(times: readonly number[], range: TimeRange): TimeRange | null {
+/**
+ * The stretches of a range in which the records are read: all that is longer than `GAP_MS` without an outline, in at most
+ * `MAX_STRETCHES`. Where gaps are more, those that are nearest to each other are read as one.
+ */
+function stretchesOf(times: readonly number[], range: TimeRange): TimeRange[] {
   const bounds = [range.startMs, ...times, range.endMs];
-  const gaps = times.concat(range.endMs).map((endMs, i) => ({ ...range, startMs: bounds[i]!, endMs }));
-  const lengthOf = ({ startMs, endMs }: TimeRange) => endMs - startMs;
-  const longest = gaps.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a));
-  return lengthOf(longest) > GAP_MS ? longest : null;
+  const gaps = bounds
+    .slice(1)
+    .map((endMs, i) => ({ ...range, startMs: bounds[i]!, endMs }))
+    .filter(({ startMs, endMs }) => endMs - startMs > GAP_MS);
+  if (gaps.length === 0) return [];
+  const apartMs = (gap: number) => gaps[gap]!.startMs - gaps[gap - 1]!.endMs;
+  const begins = [...gaps.keys()]
+    .slice(1)
+    .sort((a, b) => apartMs(b) - apartMs(a))
+    .slice(0, MAX_STRETCHES - 1)
+    .sort((a, b) => a - b);
+  return [0, ...begins].map((begin, i) => ({
+    ...gaps[begin]!,
+    endMs: gaps[(begins[i] ?? gaps.length) - 1]!.endMs,
+  }));
 }
 
 /** How something about a cycle is read from its outline, and from its record. */
@@ -57,20 +73,27 @@ interface Reading<T> {
 }
 
 /**
- * Reads something about each cycle of that time, oldest first: from the outlines, which are small, and in the longest gap
+ * Reads something about each cycle of that time, oldest first: from the outlines, which are small, and in the gaps
  * between them from the records, which may be large. Older versions wrote no outlines.
  */
 async function readEach<T>(table: Table, range: TimeRange, reading: Reading<T>): Promise<T[]> {
-  const outlines = await readItems(table, OUTLINE, range, [reading.attribute]);
+  const { attribute, ofOutline, recordAttributes, recordNames, ofRecord } = reading;
+  const outlines = await readItems(table, OUTLINE, range, [attribute]);
   const times = outlines.map(({ sk }) => Date.parse(sk));
-  const gap = longestGap(times, range);
-  const { recordAttributes, recordNames } = reading;
-  const records = gap ? await readItems(table, "CYCLE", gap, recordAttributes, recordNames) : [];
+  const stretches = stretchesOf(times, range);
+  const records = await Promise.all(
+    stretches.map((stretch) => readItems(table, "CYCLE", stretch, recordAttributes, recordNames)),
+  );
   const known = new Set(outlines.map(({ sk }) => sk));
-  const before = outlines.filter(({ sk }) => gap !== null && Date.parse(sk) <= gap.startMs).length;
-  const inGap = records.filter(({ sk }) => !known.has(sk)).map(reading.ofRecord);
-  const each = outlines.map(reading.ofOutline);
-  return each.toSpliced(before, 0, ...inGap).filter((one) => one !== null);
+  const each = [
+    ...outlines.map((item) => ({ sk: item.sk, one: ofOutline(item) })),
+    ...records
+      .flat()
+      .filter(({ sk }) => !known.has(sk))
+      .map((item) => ({ sk: item.sk, one: ofRecord(item) })),
+  ];
+  each.sort((a, b) => (a.sk < b.sk ? -1 : 1));
+  return each.flatMap(({ one }) => (one === null ? [] : [one]));
 }
 
 /** The points of a plot, oldest first. A cycle of some invariants that is known as such is left out. */

@@ -26,6 +26,8 @@ export interface Loaded {
   readonly entries: readonly JournalEntry[];
   /** Of the items that are there, for the memory: also of some that are over for this process, and not by another's clock. */
   readonly keys: readonly string[];
+  /** How many items the memory names that are gone before their time. */
+  readonly lost: number;
 }
 
 export interface JournalStore {
@@ -86,10 +88,14 @@ export function journalsOf(table: Table): JournalStore {
         for await (const [key, entry] of read(name, missing))
           if (wanted?.has(key) ?? true) found.set(key, entry);
       known.set(name, found);
+      // By its own clock DynamoDB may have deleted what is about to end by this one.
+      const isDue = (key: string) => timeOf(key) >= fromMs + CLOCKS_APART_MS;
+      const lost = [...(wanted ?? [])].filter((key) => !found.has(key) && isDue(key)).length;
       const sorted = [...found].sort(([a], [b]) => (a < b ? -1 : 1));
       return {
         entries: sorted.map(([, entry]) => entry).filter(({ atMs }) => atMs >= fromMs),
         keys: sorted.map(([key]) => key),
+        lost,
       };
     },
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, test } from "vitest";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
@@ -7,6 +7,7 @@ import { SourceError } from "../../shared/errors.ts";
 import { INVARIANT_IDS, INVARIANTS, unknownIds } from "../../shared/invariants/index.ts";
 import type { TimeRange } from "../../shared/store/history.ts";
 import { type Lease, LeaseLost } from "../../shared/store/lease.ts";
+import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { formatInstant } from "../../shared/time.ts";
 import type { CycleRecord, CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import {
@@ -710,6 +711,38 @@ describe("E-02: a finished run comes back to life", () => {
       expect(report.violations.map((v) => v.subject)).toEqual(["alpha", "beta"]);
     },
   );
+
+  test("what is gone from the table is said once; what is red stays red, and no more than was lost is forgotten", async () => {
+    const canary = await canaryOf();
+    // Each cycle is one of a process of its own, which remembers nothing.
+    canary.stateCalls("journals.load", (...args: Parameters<Store["journals"]["load"]>) =>
+      dynamoStore(canary.client, canary.table).journals.load(...args),
+    );
+    canary.ends({ "e-1": "success", "e-2": "failed" });
+    await canary.cycle("E-02");
+    const { TERMINAL } = (await canary.memory()).journals!;
+    canary.set({ executions: back });
+    expect(e02(await canary.cycle("E-02"))).toBe("red");
+    canary.ends({ "e-3": "success" });
+    await canary.cycle("E-02");
+    await canary.client.send(
+      new DeleteCommand({ TableName: canary.table, Key: { pk: "TERMINAL", sk: TERMINAL![0] } }),
+    );
+    canary.set({ executions: live(...["e-1", "e-2", "e-3"].map((id) => runningRow(id, "alpha"))) });
+    const report = await canary.cycle();
+    expect(report.sources_unavailable).toEqual([
+      "state: the journal TERMINAL lacks 1 item that the memory names, so what was remembered there is forgotten",
+    ]);
+    const found = ({ violations }: CycleReport) =>
+      violations
+        .filter(({ invariant_id }) => invariant_id === "E-02")
+        .map(({ observed_state }) => observed_state.execution_id);
+    expect(found(report)).toEqual(["e-1", "e-3"]);
+    const next = await canary.cycle();
+    expect(found(next)).toEqual(["e-1", "e-3"]);
+    expect(next.sources_unavailable).toEqual([]);
+    expect(next.recoveries.filter(({ invariant_id }) => invariant_id === "E-02")).toEqual([]);
+  });
 
   test("ended rows unread: unknown, and the next read starts where the last good one ended", async () => {
     const canary = await canaryOf();

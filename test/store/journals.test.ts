@@ -50,7 +50,8 @@ function platform() {
     held = { ...held, attempts: held.attempts + 1 };
     const { version, attempts } = held;
     const wanted = attempts > 1 ? null : held.keys;
-    const { entries, keys } = await journals.load(JOURNAL, wanted, atMs);
+    const { entries, keys, lost } = await journals.load(JOURNAL, wanted, atMs);
+    expect(lost).toBe(0);
     expect(entries).toEqual((await journalsOf(table).load(JOURNAL, wanted, atMs)).entries);
     const all = await journalsOf(table).load(JOURNAL, null, atMs);
     // All but what was left by cycles that lost their lease.
@@ -215,6 +216,31 @@ describe("what is read of the table", () => {
     // Where a cycle did not commit, nobody knows which are missing.
     for (const journals of [warm, journalsOf(table)])
       expect(await minutesOf(journals, null, 15)).toEqual([0, 5, 10]);
+  });
+
+  test("an item that is gone before its time is lost, once, to a process that has not read it before", async () => {
+    const { table, items } = tableOf();
+    const warm = journalsOf(table);
+    const names = [0, 5, 10].map(nameAt);
+    for (const minute of [0, 5, 10]) await add(warm, minute);
+    items.delete(names[1]!);
+    items.delete(names[2]!);
+    const { lost, keys } = await journalsOf(table).load(JOURNAL, names, at(15));
+    expect({ lost, keys }).toEqual({ lost: 2, keys: [names[0]] });
+    // The next memory names what is left.
+    expect(await journalsOf(table).load(JOURNAL, keys, at(20))).toMatchObject({ lost: 0, keys });
+    expect(await warm.load(JOURNAL, names, at(15))).toMatchObject({ lost: 0, keys: names });
+    // Nobody knows what there was where the memory names nothing.
+    expect(await journalsOf(table).load(JOURNAL, null, at(15))).toMatchObject({ lost: 0, keys });
+  });
+
+  test("an item whose time is over, or nearly, is no loss: clocks differ", async () => {
+    const { table } = tableOf();
+    const lostAt = async (minute: number) =>
+      (await journalsOf(table).load(JOURNAL, [nameAt(0)], at(minute))).lost;
+    expect([await lostAt(109), await lostAt(110), await lostAt(111), await lostAt(125)]).toEqual([
+      1, 1, 0, 0,
+    ]);
   });
 
   test("a table that was put back to what it was: what is not in it is not remembered", async () => {

@@ -14,6 +14,8 @@ import { NotReached, type Turns } from "./turns.ts";
 const LABEL = "trinity.platform=agent";
 const NAME_PREFIX = "agent-";
 const MAX_NAME_IN_LINE = 100;
+/** No daemon runs so many. Half a million, of a few bytes each, take seconds in which nothing else is read. */
+const MAX_CONTAINERS = 10_000;
 /** Pids of one container that are kept. */
 export const MAX_ZOMBIES = 1_000;
 /** The process list of one container must arrive within this part of the source's deadline. */
@@ -122,6 +124,8 @@ export async function readDaemon(host: string, read: ReadOfAll, { from, rank }: 
       softSignal,
     );
     if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
+    if (list.length > MAX_CONTAINERS)
+      throw new SourceError(`it lists ${list.length} containers, more than ${MAX_CONTAINERS}`);
     const named = list.flatMap((info) => {
       const agent = agentOf(info);
       return agent === null ? [] : [{ agent, containerId: info.Id }];

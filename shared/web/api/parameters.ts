@@ -32,7 +32,8 @@ export function unknownParameters(given: readonly string[], names: readonly stri
   const unknown = given.filter((name) => !names.includes(name));
   if (unknown.length === 0) return null;
   const there = names.length > 0 ? `there are: ${names.join(", ")}` : "this route takes none";
-  return `unknown query parameter(s): ${unknown.map((name) => cut(name, MAX_NAME)).join(", ")}; ${there}`;
+  const what = unknown.length === 1 ? "parameter" : "parameters";
+  return `unknown query ${what}: ${unknown.map((name) => cut(name, MAX_NAME)).join(", ")}; ${there}`;
 }
 
 /** Refuses a request with a query parameter that its route does not have, and names those that it has. */

@@ -182,7 +182,7 @@ test("a query parameter is refused, as on the other routes", async () => {
   const response = await fetch(`${environment.url}/api/local/faults?invariant=S-02`, { headers });
   expect(response.status).toBe(422);
   expect(((await response.json()) as { detail: string }).detail).toBe(
-    "unknown query parameter(s): invariant; this route takes none",
+    "unknown query parameter: invariant; this route takes none",
   );
 });
 

@@ -1,6 +1,7 @@
 /** Reading containers against an API that is slow, late or odd on demand. test/live/docker.test.ts has a real daemon. */
 import { setImmediate } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
+import type { FactName } from "../../../shared/facts/facts.ts";
 import { docker } from "../../../shared/sources/docker/docker.ts";
 import { loadConfig } from "../../../shared/variables.ts";
 import { containerId, type DockerApi, startDockerApi } from "../../support/docker-api.ts";
@@ -18,7 +19,7 @@ afterEach(async () => {
 });
 
 /** Reads them as a cycle does. */
-async function read(apis: readonly DockerApi[], sourceDeadlineMs = 60_000) {
+async function readAll(apis: readonly DockerApi[], sourceDeadlineMs: number, wanted: FactName) {
   const values = {
     hosts: apis.map(({ host }) => host),
     readersFrom: 10,
@@ -31,20 +32,26 @@ async function read(apis: readonly DockerApi[], sourceDeadlineMs = 60_000) {
   const reader = docker.configure(values, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
   const { signal } = new AbortController();
+  return reader({ signal, now: Date.now, wanted: new Set([wanted]), since: { ended: null } });
+}
+
+/** The zombies in them. */
+async function read(apis: readonly DockerApi[], sourceDeadlineMs = 60_000) {
   const {
-    readings,
+    readings: { zombies },
     unavailable,
     unavailableByAgent = [],
-  } = await reader({
-    signal,
-    now: Date.now,
-    wanted: new Set(["zombies"]),
-    since: { ended: null },
-  });
+  } = await readAll(apis, sourceDeadlineMs, "zombies");
   const lines = unavailableByAgent.map(({ line }) => line);
-  const { zombies } = readings;
   if (!zombies?.read) throw new Error(zombies?.reason);
   return { ...zombies.value, unlisted: zombies.unlisted, unavailable: [...unavailable, ...lines] };
+}
+
+/** Those that run, by an inspect each. */
+async function runningIn(apis: readonly DockerApi[]) {
+  const { containers } = (await readAll(apis, 60_000, "containers")).readings;
+  if (!containers?.read) throw new Error(containers?.reason);
+  return containers.value.running;
 }
 
 /** A promise that the test resolves. */
@@ -173,6 +180,65 @@ test("over twenty daemons 64 containers are looked at together and no more, and 
   expect(unavailable).toEqual([]);
   expect(containers).toHaveLength(200);
   expect(most).toBe(64);
+});
+
+/** Answers inspects at once, except one of each daemon, with which the daemon's other connections stay open. */
+async function keepOpenUntil(last: Promise<void>, apis: readonly DockerApi[], socketsOfEach: number) {
+  const lists = apis.map(() => gate());
+  const counts: number[] = [];
+  for (const [n, api] of apis.entries()) {
+    const full = gate();
+    let asked = 0;
+    api.before = async (request) => {
+      // One daemon after another, so that each gets as many turns as a daemon may have.
+      if (request === "GET /containers/json") return lists[n]!.opens;
+      asked += 1;
+      const isFirst = asked === 1;
+      if (asked === socketsOfEach) full.open();
+      await full.opens;
+      if (!isFirst) return;
+      // Time for more to come, if more may come.
+      for (let turn = 0; turn < 30; turn += 1) await setImmediate();
+      counts.push(apis.reduce((sum, { sockets }) => sum + sockets.size, 0));
+      lists[n + 1]?.open();
+      await last;
+    };
+  }
+  lists[0]!.open();
+  return counts;
+}
+
+test("40 daemons share 256 connections, also where each keeps all that it may have", async () => {
+  const names = Array.from({ length: 12 }, (_, n) => `agent-${n}`);
+  const apis = await Promise.all(Array.from({ length: 40 }, () => start(...names)));
+  const end = gate();
+  const counts = await keepOpenUntil(end.opens, apis, 6);
+  const reading = runningIn(apis);
+  while (counts.length < apis.length) await setImmediate();
+  end.open();
+  expect(await reading).toHaveLength(480);
+  // Six of each.
+  expect(Math.max(...counts)).toBe(240);
+});
+
+test("of 270 daemons 256 are asked at once, and the others after them", async () => {
+  const apis = await Promise.all(Array.from({ length: 270 }, (_, n) => start(`agent-${n}`)));
+  const [full, counted] = [gate(), gate()];
+  let asked = 0;
+  for (const api of apis)
+    api.before = async (request) => {
+      if (request !== "GET /containers/json") return;
+      asked += 1;
+      if (asked === 256) full.open();
+      await counted.opens;
+    };
+  const reading = runningIn(apis);
+  await full.opens;
+  for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+  expect(asked).toBe(256);
+  expect(apis.reduce((sum, { sockets }) => sum + sockets.size, 0)).toBe(256);
+  counted.open();
+  expect(await reading).toHaveLength(270);
 });
 
 test("what does not get its turn in time is unseen, and is not begun", async () => {
