@@ -3,7 +3,7 @@ import type { FactName, Readings } from "../facts/facts.ts";
 import type { Invariant } from "../invariants/invariant.ts";
 import type { ReadContext } from "../sources/source.ts";
 import type { Database, SqlRow } from "../sources/sql/database.ts";
-import { planFor, runner, SQL_FACTS, type SqlFactName } from "../sources/sql/reader.ts";
+import { introspectionOf, planFor, runner, SQL_FACTS, type SqlFactName } from "../sources/sql/reader.ts";
 import { textOf } from "../sources/sql/rows.ts";
 import type { Schema } from "../sources/sql/schema.ts";
 import { compareClocks, newestRun } from "./clocks.ts";
@@ -84,7 +84,8 @@ export async function examineDatabase(
   own: BackendExamination,
 ): Promise<Finding[]> {
   const { database, readings, invariants, wanted, now, signal } = examination;
-  const schema = database.sql.parseSchema((await database.batch([database.sql.introspection], signal))[0]);
+  const [tables] = await database.batch([introspectionOf(database.sql)], signal);
+  const schema = database.sql.parseSchema(tables);
   const context = { signal, now, wanted, since: { ended: null } };
   const facts = SQL_FACTS.filter((fact) => wanted.has(fact));
   const { newestStart } = readings;

@@ -5,7 +5,7 @@ import { createSchema } from "../../infra/platform/schema.ts";
 import { PARTIAL_INDEXES, planFindings, stepsOf } from "../../shared/doctor/plans.ts";
 import type { FactName } from "../../shared/facts/facts.ts";
 import type { SqlRow } from "../../shared/sources/sql/database.ts";
-import { planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
+import { introspectionOf, planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
 import { SQLITE } from "../../shared/sources/sqlite/dialect.ts";
 
 async function findingsWith(...changes: string[]) {
@@ -19,7 +19,7 @@ async function findingsWith(...changes: string[]) {
     batch: async (statements: string[]) => statements.map((text) => database.exec(text)),
   } as never);
   for (const change of changes) database.exec(change);
-  const schema = SQLITE.parseSchema(rows(SQLITE.introspection));
+  const schema = SQLITE.parseSchema(rows(introspectionOf(SQLITE)));
   const { statements, plans } = planFor(schema, {
     signal: new AbortController().signal,
     now: Date.now,

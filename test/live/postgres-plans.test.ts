@@ -7,7 +7,7 @@ import { createSchema } from "../../infra/platform/schema.ts";
 import { PLANNER } from "../../shared/sources/postgres/database.ts";
 import { POSTGRES } from "../../shared/sources/postgres/dialect.ts";
 import type { ReadContext } from "../../shared/sources/source.ts";
-import { planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
+import { introspectionOf, planFor, SQL_FACTS } from "../../shared/sources/sql/reader.ts";
 import { describeLive } from "../support/live.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -61,7 +61,7 @@ describeLive(["postgres"], "what PostgreSQL visits", () => {
   /** Runs each statement of a cycle, and gives how many rows it has visited, by its facts. */
   async function visits(url: string): Promise<Record<string, number>> {
     const sql = postgres(url, { max: 1, fetch_types: false, onnotice() {} });
-    const schema = POSTGRES.parseSchema((await sql.unsafe(POSTGRES.introspection).raw()) as never);
+    const schema = POSTGRES.parseSchema((await sql.unsafe(introspectionOf(POSTGRES)).raw()) as never);
     const context = { now: () => NOW, wanted: new Set(SQL_FACTS), since: { ended: null } };
     const { statements, plans } = planFor(schema, context as unknown as ReadContext);
     const counts: Record<string, number> = {};

@@ -17,7 +17,7 @@ import { POSTGRES } from "../../shared/sources/postgres/dialect.ts";
 import type { Database } from "../../shared/sources/sql/database.ts";
 import { isJson } from "../../shared/sources/sql/facts/json.ts";
 import { lookedFor } from "../../shared/sources/sql/looked-for.ts";
-import { SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
+import { introspectionOf, SQL_FACTS, sqlReader } from "../../shared/sources/sql/reader.ts";
 import { emptySchema } from "../../shared/sources/sql/schema.ts";
 import { describeLive, temporaryFolder } from "../support/live.ts";
 import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy.ts";
@@ -206,6 +206,32 @@ console.log("read");`;
     expect(await reading).toBe(true);
     await migration.end();
     await owner`DELETE FROM agent_ownership WHERE agent_name = 'rewritten'`;
+  });
+
+  test("that another application shares is read without a look at the tables of that", async () => {
+    await owner`CREATE TABLE bookings (id int)`;
+    const listed = JSON.stringify(await owner.unsafe(introspectionOf(POSTGRES)));
+    expect(listed).toContain("agent_ownership");
+    expect(listed).not.toContain("bookings");
+    const other = postgres(server.url, { max: 1, fetch_types: false, onnotice() {} });
+    const database = openPostgres(parseAddress(proxy.url, null, null), { ...PATIENCE, lockMs: 60_000 });
+    await read(database, ["roster"]);
+    const before = proxy.connections();
+    let reading: Promise<unknown> | undefined;
+    await other.begin(async (sql) => {
+      await sql`LOCK TABLE agent_ownership IN ACCESS EXCLUSIVE MODE`;
+      await sql`ALTER TABLE bookings ALTER id TYPE bigint`;
+      reading = read(database, ["roster"]);
+      const waits = () => owner`SELECT FROM pg_locks WHERE NOT granted`;
+      await expect
+        .poll(async () => (await waits()).length, { interval: 5, timeout: 60_000 })
+        .toBeGreaterThan(0);
+    });
+    await reading;
+    await other.end();
+    await owner`DROP TABLE bookings`;
+    // What is read again is read on a new connection.
+    expect(proxy.connections()).toBe(before);
   });
 
   test("that grants the columns that are read, and no others, is read whole", async () => {

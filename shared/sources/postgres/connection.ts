@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import postgres from "postgres";
 import { SourceError } from "../../errors.ts";
 import type { Address } from "./address.ts";
+import { clientOn } from "./client.ts";
 import { URL_VARIABLE } from "./errors.ts";
 
 /** What asks a server for TLS, and what cancels: the protocol's requests that are no messages. */
@@ -45,11 +45,12 @@ async function secured(socket: Socket, { host, tls, place }: Address, signal: Ab
     ...(isIP(host) === 0 && { servername: host }),
     ...(tls?.ca && { ca: tls.ca }),
   });
+  secure.on("error", () => {});
   try {
     await next(secure, "secureConnect", signal);
     return secure;
   } catch (error) {
-    secure.on("error", () => {}).destroy();
+    secure.destroy();
     throw error;
   }
 }
@@ -57,11 +58,13 @@ async function secured(socket: Socket, { host, tls, place }: Address, signal: Ab
 /** Opens a socket to the server, with TLS where the address asks for it. */
 async function openSocket(address: Address, signal: AbortSignal): Promise<Socket> {
   const socket = connectTcp({ host: address.host, port: address.port, noDelay: true });
+  // It may fail while nobody waits for it. Who waits hears of its end.
+  socket.on("error", () => {});
   try {
     await next(socket, "connect", signal);
     return address.tls === null ? socket : await secured(socket, address, signal);
   } catch (error) {
-    socket.on("error", () => {}).destroy();
+    socket.destroy();
     throw error;
   }
 }
@@ -98,7 +101,6 @@ async function cancel(address: Address, { pid, secret }: Backend): Promise<void>
   const request = Buffer.alloc(16);
   for (const [i, word] of [request.length, CANCEL_CODE, pid, secret].entries())
     request.writeUInt32BE(word, i * 4);
-  socket.on("error", () => {});
   socket.end(request);
   try {
     await next(socket.resume(), "end", signal);
@@ -107,60 +109,13 @@ async function cancel(address: Address, { pid, secret }: Backend): Promise<void>
   }
 }
 
-/** How the first message of a server begins: it asks for a password or not, refuses, notes, or names a version. */
-const GREETINGS = Buffer.from("RENv");
-
-/** A healthy answer for 10,000 agents has 4 MB. */
-const MAX_ANSWER_BYTES = 64_000_000;
-
-/** The client, on this socket and no other: it would connect again by itself, past the deadline. */
-function clientOn(socket: Socket, { host, port, user, database, password }: Address) {
-  let isGiven = false;
-  const options = {
-    host: [host],
-    port: [port],
-    user,
-    database,
-    pass: () => password ?? "",
-    max: 1,
-    ssl: false,
-    prepare: false,
-    fetch_types: false,
-    connect_timeout: 0,
-    idle_timeout: 0,
-    max_lifetime: null,
-    onnotice() {},
-    connection: { application_name: "trinity-canary" },
-    socket: async () => {
-      if (isGiven) throw Object.assign(new Error("closed"), { code: "ECONNRESET" });
-      isGiven = true;
-      return socket;
-    },
-  };
-  // Its types leave out `socket`.
-  return postgres(options as unknown as postgres.Options<Record<string, never>>);
-}
-
 /**
  * Connects, and leaves the greeting to the first question.
  * @throws where no connection can be made
  */
 export async function openConnection(address: Address, signal: AbortSignal): Promise<Connection> {
   const socket = await openSocket(address, signal);
-  const sql = clientOn(socket, address);
-  let left = MAX_ANSWER_BYTES;
-  let isGreeted = false;
-  socket.on("data", (chunk: Buffer) => {
-    // The client would wait for the rest of a message that never comes.
-    if (!isGreeted && !GREETINGS.includes(chunk[0]!))
-      socket.destroy(
-        new SourceError(`what answers there is no PostgreSQL, ${address.place}: ${URL_VARIABLE}`),
-      );
-    isGreeted = true;
-    left -= chunk.length;
-    if (left < 0)
-      socket.destroy(new SourceError(`the answer is larger than ${MAX_ANSWER_BYTES / 1_000_000} MB`));
-  });
+  const { sql, restart } = clientOn(socket, address);
   let asked: readonly Query[] = [];
   // The client keeps what it had not sent for another connection. An error of the server comes before the end of the socket.
   const closed = new Promise<never>((_, reject) => {
@@ -173,7 +128,7 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
       return !socket.destroyed && socket.readyState === "open";
     },
     ask(texts) {
-      left = MAX_ANSWER_BYTES;
+      restart();
       // They leave in one piece.
       socket.cork();
       setImmediate(() => socket.uncork());

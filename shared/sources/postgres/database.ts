@@ -1,8 +1,9 @@
 /** PostgreSQL as the platform's database: one connection, and each read one transaction in one round trip. */
 import type { Database, SqlRow } from "../sql/database.ts";
+import { knownTables } from "../sql/reader.ts";
 import type { Address } from "./address.ts";
 import { type Connection, openConnection, type Rows } from "./connection.ts";
-import { POSTGRES } from "./dialect.ts";
+import { POSTGRES, visible } from "./dialect.ts";
 import {
   connectionError,
   isOfStatement,
@@ -64,12 +65,14 @@ const begin = ({ statementMs, lockMs }: Patience): string =>
 const afterAny = (statement: string): string => `ROLLBACK TO SAVEPOINT before; ${statement}`;
 
 /**
- * The tables that were rewritten or truncated after this transaction's snapshot. The transaction finds no rows in such a table,
- * not even those that the snapshot has. The catalog as of the snapshot names the old file, and the function the present one.
+ * Selects the platform's tables that were rewritten or truncated after this transaction's snapshot. The transaction finds no rows
+ * in such a table, not even those that the snapshot has. The catalog as of the snapshot names the old file, and the function the
+ * present one.
  */
-const REWRITTEN =
-  afterAny(`SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema$)' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)`);
+const rewritten = (): string =>
+  afterAny(
+    `SELECT c.relname FROM ${visible(knownTables(POSTGRES))} AND c.relkind = 'r' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)`,
+  );
 
 /** All statements together wait for locks about as long as one may. */
 const LEAST_LOCK_MS = 20;
@@ -115,7 +118,7 @@ export function openPostgres(address: Address, patience: Patience): Database {
   ) {
     const cut = () => void connection.cut();
     signal.addEventListener("abort", cut, { once: true });
-    const answers = connection.ask([begin(patience), ...texts, REWRITTEN, "COMMIT"]);
+    const answers = connection.ask([begin(patience), ...texts, rewritten(), "COMMIT"]);
     const timer = isIdle ? setTimeout(() => connection.close(), ALIVE_MS) : undefined;
     void answers[0]!.catch(() => {}).finally(() => clearTimeout(timer));
     try {

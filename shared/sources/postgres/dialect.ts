@@ -2,7 +2,7 @@
 import type { Dialect } from "../sql/dialect.ts";
 import { MAX_BYTES } from "../sql/rows.ts";
 import { parseSchema } from "../sql/schema.ts";
-import { EXECUTIONS } from "../sql/values.ts";
+import { EXECUTIONS, quoted } from "../sql/values.ts";
 import { isStatementError } from "./errors.ts";
 import { eachRow } from "./rows.ts";
 
@@ -34,16 +34,22 @@ function secondAfter(column: string, seconds: number): string {
 + make_interval(mins => (CASE WHEN ${sign} THEN 1 ELSE -1 END) * (${zone})), 'YYYY-MM-DD"T"HH24:MI:SS') END`;
 }
 
-/** Lists what a statement finds by its bare name. */
-const VISIBLE = `pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$)' AND pg_catalog.pg_table_is_visible(c.oid)`;
+/**
+ * Lists those of these tables that a statement finds by the bare name. There may be thousands of others, in the schema or beside
+ * it: an index over the names leaves them out.
+ */
+export const visible = (tables: readonly string[]): string =>
+  `pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname IN (${quoted(tables)}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$)' AND pg_catalog.pg_table_is_visible(c.oid)`;
 
 export const POSTGRES: Dialect = {
   backend: "postgres",
-  introspection: `SELECT CASE WHEN pg_catalog.has_column_privilege(t.oid, a.attnum, 'SELECT') THEN 'column' ELSE 'denied' END, t.relname, a.attname, NULL
-FROM (SELECT c.oid, c.relname FROM ${VISIBLE}) t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid WHERE a.attnum > 0 AND NOT a.attisdropped
+  introspection: (
+    tables,
+  ) => `SELECT CASE WHEN pg_catalog.has_column_privilege(t.oid, a.attnum, 'SELECT') THEN 'column' ELSE 'denied' END, t.relname, a.attname, NULL
+FROM (SELECT c.oid, c.relname FROM ${visible(tables)}) t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid WHERE a.attnum > 0 AND NOT a.attisdropped
 UNION ALL SELECT 'index', '${EXECUTIONS}', i.relname, pg_catalog.pg_get_indexdef(i.oid)
-FROM (SELECT c.oid FROM ${VISIBLE} AND c.relname = '${EXECUTIONS}') t
+FROM (SELECT c.oid FROM ${visible([EXECUTIONS])}) t
 JOIN pg_catalog.pg_index x ON x.indrelid = t.oid AND x.indisvalid JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 UNION ALL SELECT 'json', NULL, NULL, NULL WHERE current_setting('server_version_num')::int >= 160000
 ORDER BY 1, 2, 3`,

@@ -6,8 +6,8 @@ export type Backend = "sqlite" | "postgres";
 
 export interface Dialect {
   readonly backend: Backend;
-  /** Selects the tables, columns and indexes, for `parseSchema`. Its answer changes with them. */
-  readonly introspection: string;
+  /** Selects the columns of these tables and the indexes, for `parseSchema`. Its answer changes with them. */
+  introspection(tables: readonly string[]): string;
   parseSchema(answer: QueryAnswer | undefined): Schema;
   /** Whether the error is that of a statement, so that others may succeed. */
   isOfStatement(error: Error): boolean;

@@ -6,24 +6,11 @@ import type { FactName } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import type { Dialect } from "./dialect.ts";
 import { planFor, type SqlFactName } from "./reader.ts";
-import { emptySchema, type Place, placeText, type Schema } from "./schema.ts";
+import { type Place, placeText, wholeSchema } from "./schema.ts";
 
 export interface LookedFor extends Place {
   /** Without it there is no such fact. A fact goes without the others. */
   readonly isNeeded: boolean;
-}
-
-/** A schema in which everything is there, except what `lacks` names. It has no index. */
-function schemaWithout(sql: Dialect, lacks: Place | null, onAsked: (place: Place) => void): Schema {
-  const has = (table: string, column: string | null): boolean => {
-    onAsked({ table, column });
-    return lacks?.table !== table || (lacks.column !== null && lacks.column !== column);
-  };
-  return {
-    ...emptySchema(sql),
-    hasTable: (table) => has(table, null),
-    hasColumn: (table, column) => has(table, column),
-  };
 }
 
 /** Statements are made, and never sent. */
@@ -36,7 +23,7 @@ const contextOf = (fact: SqlFactName): ReadContext => ({
 
 function isMissingWithout(sql: Dialect, fact: SqlFactName, lacks: Place): boolean {
   const [plan] = planFor(
-    schemaWithout(sql, lacks, () => {}),
+    wholeSchema(sql, lacks, () => {}),
     contextOf(fact),
   ).plans;
   return plan!.missing !== null || plan!.absent !== null;
@@ -49,7 +36,7 @@ function isMissingWithout(sql: Dialect, fact: SqlFactName, lacks: Place): boolea
 export function lookedFor(fact: SqlFactName, sql: Dialect): LookedFor[] {
   const asked = new Map<string, Place>();
   const note = (place: Place) => void asked.set(placeText(place), place);
-  const schema = schemaWithout(sql, null, ({ table, column }) => {
+  const schema = wholeSchema(sql, null, ({ table, column }) => {
     note({ table, column: null });
     if (column !== null) note({ table, column });
   });

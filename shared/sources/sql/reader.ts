@@ -20,7 +20,7 @@ import { queueCounts } from "./facts/queue-counts.ts";
 import { roster } from "./facts/roster.ts";
 import { schedules } from "./facts/schedules.ts";
 import { type QueryAnswer, rowsOf } from "./rows.ts";
-import { type Schema, watched } from "./schema.ts";
+import { type Schema, watched, wholeSchema } from "./schema.ts";
 
 const FACTS = {
   roster,
@@ -41,6 +41,34 @@ const FACTS = {
 /** The facts of the database. */
 export type SqlFactName = keyof typeof FACTS;
 export const SQL_FACTS = Object.keys(FACTS) as SqlFactName[];
+
+/** Statements are made, and never sent. */
+const UNSENT: ReadContext = {
+  signal: new AbortController().signal,
+  now: () => 0,
+  wanted: new Set(),
+  since: { ended: null },
+};
+const tablesOf = new Map<Dialect, readonly string[]>();
+
+/** The tables that some fact looks for. Nobody lists them: the facts are handed a schema that notes what it is asked for. */
+export function knownTables(sql: Dialect): readonly string[] {
+  const known = tablesOf.get(sql);
+  if (known) return known;
+  const tables = new Set<string>();
+  const schema = wholeSchema(sql, null, ({ table }) => void tables.add(table));
+  for (const fact of Object.values<SqlFact<unknown>>(FACTS)) {
+    fact.missing(schema);
+    fact.absent?.(schema);
+    fact.statements(schema, UNSENT);
+  }
+  const sorted = [...tables].sort();
+  tablesOf.set(sql, sorted);
+  return sorted;
+}
+
+/** Selects what there is of these tables, for `parseSchema`. */
+export const introspectionOf = (sql: Dialect): string => sql.introspection(knownTables(sql));
 
 type Run = (statements: readonly string[], signal: AbortSignal) => Promise<(readonly SqlRow[] | Error)[]>;
 
@@ -78,7 +106,7 @@ const introspected = (sql: Dialect, answer: QueryAnswer | undefined, before?: Kn
 
 /** Collects the statements of the wanted facts for these tables, and the places of each fact's statements among them. */
 export function planFor(schema: Schema, context: ReadContext) {
-  const statements = [schema.sql.introspection];
+  const statements = [introspectionOf(schema.sql)];
   // Statements that name the time are the same for all facts.
   const nowMs = context.now();
   const atOnce = { ...context, now: () => nowMs };
@@ -117,7 +145,7 @@ export function sqlReader(source: string, database: Database): Source["read"] {
     const { signal, now } = context;
     for (let isAgain = false; ; isAgain = true) {
       // Another read of this process may replace `known` meanwhile: these statements were made for the tables in `planned`.
-      const planned = known ?? introspected(sql, (await database.batch([sql.introspection], signal))[0]);
+      const planned = known ?? introspected(sql, (await database.batch([introspectionOf(sql)], signal))[0]);
       const { statements, plans } = planFor(planned.schema, context);
       const fromMs = now();
       const answers = await run(statements, signal);

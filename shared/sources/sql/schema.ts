@@ -111,6 +111,22 @@ export const emptySchema = (sql: Dialect): Schema => ({
   isDenied: () => false,
 });
 
+/**
+ * A schema in which everything is there, except what `lacks` names. It has no index.
+ * @param onAsked is told of each place that it is asked for
+ */
+export function wholeSchema(sql: Dialect, lacks: Place | null, onAsked: (place: Place) => void): Schema {
+  const has = (table: string, column: string | null): boolean => {
+    onAsked({ table, column });
+    return lacks?.table !== table || (lacks.column !== null && lacks.column !== column);
+  };
+  return {
+    ...emptySchema(sql),
+    hasTable: (table) => has(table, null),
+    hasColumn: (table, column) => has(table, column),
+  };
+}
+
 /** A schema that says what it is asked for. */
 export const watched = (schema: Schema, onAsked: (place: Place) => void): Schema => ({
   ...schema,

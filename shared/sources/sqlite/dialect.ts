@@ -1,7 +1,7 @@
 /** How SQLite says it. It enforces no types, and its planner does not choose by itself the indexes that keep history out. */
 import type { Dialect } from "../sql/dialect.ts";
 import { parseSchema, SCHEMA_COLUMNS } from "../sql/schema.ts";
-import { EXECUTIONS } from "../sql/values.ts";
+import { EXECUTIONS, quoted } from "../sql/values.ts";
 import { blob, bounded, eachRow, packed } from "./packing.ts";
 
 const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
@@ -14,14 +14,15 @@ const isOddTimestamp = (column: string): string =>
 
 export const SQLITE: Dialect = {
   backend: "sqlite",
-  introspection: packed(
-    SCHEMA_COLUMNS,
-    `SELECT 'column' AS kind, m.name AS tbl, p.name AS name, NULL AS sql
-FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'
+  introspection: (tables) =>
+    packed(
+      SCHEMA_COLUMNS,
+      `SELECT 'column' AS kind, m.name AS tbl, p.name AS name, NULL AS sql
+FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name IN (${quoted(tables)})
 UNION ALL
 SELECT 'index', tbl_name, name, sql FROM sqlite_master
 WHERE type = 'index' AND tbl_name = '${EXECUTIONS}' AND sql IS NOT NULL`,
-  ),
+    ),
   parseSchema: (answer) => parseSchema(SQLITE, answer),
   isOfStatement: ({ message }) => /SQL_|SQLITE|SQLite error|HTTP 500|RESPONSE_TOO_LARGE/.test(message),
 

@@ -4,6 +4,7 @@ import { openDatabaseFile, type SqlClient } from "../../../infra/platform/file-c
 import { createSchema } from "../../../infra/platform/schema.ts";
 import type { EndedCursor } from "../../../shared/facts/facts.ts";
 import { ended } from "../../../shared/sources/sql/facts/ended.ts";
+import { introspectionOf } from "../../../shared/sources/sql/reader.ts";
 import type { Schema } from "../../../shared/sources/sql/schema.ts";
 import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 import { MINUTE_MS } from "../../../shared/time.ts";
@@ -16,7 +17,7 @@ describe("the rows that ended since the last read", () => {
   beforeEach(async () => {
     database = openDatabaseFile("file::memory:");
     await createSchema(database);
-    schema = SQLITE.parseSchema(await rowsOf(SQLITE.introspection));
+    schema = SQLITE.parseSchema(await rowsOf(introspectionOf(SQLITE)));
   });
   afterEach(() => database.close());
 

@@ -17,6 +17,7 @@ import {
 import { ORPHAN_TABLES, orphansQuery } from "../../../shared/sources/sql/facts/orphans.ts";
 import { pendingRetriesQuery } from "../../../shared/sources/sql/facts/pending-retries.ts";
 import { queuedCountsQuery } from "../../../shared/sources/sql/facts/queue-counts.ts";
+import { introspectionOf } from "../../../shared/sources/sql/reader.ts";
 import type { Schema } from "../../../shared/sources/sql/schema.ts";
 import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 
@@ -33,7 +34,7 @@ describe("on the indexes that a platform has", () => {
   afterAll(() => database.close());
 
   async function introspect() {
-    const { rows, columns } = await database.execute(SQLITE.introspection);
+    const { rows, columns } = await database.execute(introspectionOf(SQLITE));
     return SQLITE.parseSchema(rows.map((row) => columns.map((column) => row[column] as string)));
   }
   const plan = async (statement: string) =>

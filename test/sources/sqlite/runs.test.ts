@@ -8,6 +8,7 @@ import { endedSinceQuery, executions } from "../../../shared/sources/sql/facts/e
 import { newestStart } from "../../../shared/sources/sql/facts/newest-start.ts";
 import { pendingRetries } from "../../../shared/sources/sql/facts/pending-retries.ts";
 import { platformSettings } from "../../../shared/sources/sql/facts/platform-settings.ts";
+import { introspectionOf } from "../../../shared/sources/sql/reader.ts";
 import type { Schema } from "../../../shared/sources/sql/schema.ts";
 import { SQLITE } from "../../../shared/sources/sqlite/dialect.ts";
 import { formatInstant, HOUR_MS } from "../../../shared/time.ts";
@@ -30,7 +31,7 @@ async function rowsOf(sql: string) {
   const { rows, columns } = await database.execute(sql);
   return rows.map((row) => columns.map((column) => row[column] as string));
 }
-const introspect = async (): Promise<Schema> => SQLITE.parseSchema(await rowsOf(SQLITE.introspection));
+const introspect = async (): Promise<Schema> => SQLITE.parseSchema(await rowsOf(introspectionOf(SQLITE)));
 
 /** Reads one fact as a cycle does, with the lines that it reports. */
 async function read<T>(fact: SqlFact<T>) {
