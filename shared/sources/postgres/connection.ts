@@ -147,6 +147,8 @@ function clientOn(socket: Socket, { host, port, user, database, password }: Addr
  */
 export async function openConnection(address: Address, signal: AbortSignal): Promise<Connection> {
   const socket = await openSocket(address, signal);
+  // The client listens only once it has its first question, and later than that: an error that nobody hears ends the process.
+  socket.on("error", () => {});
   const sql = clientOn(socket, address);
   let left = MAX_ANSWER_BYTES;
   let isGreeted = false;
