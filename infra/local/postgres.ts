@@ -66,7 +66,7 @@ export function postgresFolder(): string | null {
 }
 
 /** The server refuses to run as root: gives the user who runs it then. */
-async function unprivileged(): Promise<{ uid: number; gid: number } | Record<string, never>> {
+export async function unprivileged(): Promise<{ uid: number; gid: number } | Record<string, never>> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));
   const [, , uid, gid] =
