@@ -1,5 +1,5 @@
 /** A PostgreSQL for this machine: a real server where one is installed, otherwise an engine in this process. */
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, globSync } from "node:fs";
@@ -34,6 +34,16 @@ export interface LocalPostgres extends PostgresDatabase {
   close(): Promise<void>;
 }
 
+/** A server in a process of its own, which can go down and come back at the same address with its data. */
+export interface PostgresServer extends LocalPostgres {
+  /** Ends it. @param how as of `pg_ctl stop`: fast ends what runs there in order, immediate leaves it as a crash does */
+  stop(how: keyof typeof STOP): Promise<void>;
+  /** Starts it again, and waits until it answers. */
+  start(): Promise<void>;
+}
+
+const STOP = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
+
 interface Options {
   /** Takes that one. Left out: the real one where it is installed. */
   readonly engine?: LocalPostgres["engine"];
@@ -56,7 +66,7 @@ export function postgresFolder(): string | null {
 }
 
 /** The server refuses to run as root: gives the user who runs it then. */
-async function unprivileged(): Promise<{ uid: number; gid: number } | Record<string, never>> {
+export async function unprivileged(): Promise<{ uid: number; gid: number } | Record<string, never>> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));
   const [, , uid, gid] =
@@ -98,7 +108,7 @@ const SETTINGS = {
   timezone: "UTC",
 };
 
-async function startServer(programs: string, settings: Options["settings"]): Promise<LocalPostgres> {
+async function startServer(programs: string, settings: Options["settings"]): Promise<PostgresServer> {
   const folder = await temporaryFolder();
   const user = await unprivileged();
   const data = join(folder.path, "data");
@@ -115,35 +125,42 @@ async function startServer(programs: string, settings: Options["settings"]): Pro
   );
   const port = await freePort();
   const given = Object.entries({ ...SETTINGS, port: String(port), ...settings });
-  // In its own process group: Ctrl-C then reaches only this process, which ends its parts in order.
-  const server = spawn(
-    join(programs, "postgres"),
-    ["-D", data, ...given.flatMap(([name, value]) => ["-c", `${name}=${value}`])],
-    { ...common, stdio: "ignore", detached: true },
-  );
-  const exited = once(server, "exit");
+  const address = (database: string) => addressOf(OWNER, password, port, database);
+  let server: ChildProcess;
+  const start = async () => {
+    // In its own process group: Ctrl-C then reaches only this process, which ends its parts in order.
+    server = spawn(
+      join(programs, "postgres"),
+      ["-D", data, ...given.flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+      { ...common, stdio: "ignore", detached: true },
+    );
+    await until(() => runOn(address("postgres"), ["SELECT 1"]), endOf(server));
+  };
+  const stop = async (how: keyof typeof STOP) => {
+    server.kill(STOP[how]);
+    if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
+  };
   const close = async () => {
-    // It ends at once, and leaves nothing of use.
-    server.kill("SIGQUIT");
-    if (server.exitCode === null && server.signalCode === null) await exited;
+    // It leaves nothing of use.
+    await stop("immediate");
     await folder.remove();
   };
-  const address = (database: string) => addressOf(OWNER, password, port, database);
-  try {
-    await until(() => runOn(address("postgres"), ["SELECT 1"]), endOf(server));
-    const addDatabase = async (name: string): Promise<AddedDatabase> => {
-      await runOn(address("postgres"), [`CREATE DATABASE ${name}`]);
-      await runOn(address(name), READING);
-      return {
-        url: address(name),
-        readerUrl: addressOf(READER, readerPassword, port, name),
-        remove: async () => void (await runOn(address("postgres"), [`DROP DATABASE ${name} WITH (FORCE)`])),
-      };
+  const addDatabase = async (name: string): Promise<AddedDatabase> => {
+    await runOn(address("postgres"), [`CREATE DATABASE ${name}`]);
+    await runOn(address(name), READING);
+    return {
+      url: address(name),
+      readerUrl: addressOf(READER, readerPassword, port, name),
+      remove: async () => void (await runOn(address("postgres"), [`DROP DATABASE ${name} WITH (FORCE)`])),
     };
+  };
+  try {
+    await start();
     const role = `CREATE ROLE ${READER} LOGIN PASSWORD '${readerPassword}'`;
     const [shown] = await runOn(address("postgres"), [role, "SHOW server_version"]);
     const [version] = String(shown?.server_version).split(" ");
-    return { engine: "postgres", version: version!, ...(await addDatabase(DATABASE)), addDatabase, close };
+    const first = await addDatabase(DATABASE);
+    return { engine: "postgres", version: version!, ...first, addDatabase, stop, start, close };
   } catch (error) {
     await close();
     throw error;
@@ -186,6 +203,8 @@ async function startEmbedded(): Promise<LocalPostgres> {
  * Starts a PostgreSQL with an empty database on a random port of the loopback, without TLS. It is gone after `close`.
  * @throws Error where the real server is asked for and not installed, or does not start
  */
+export async function startPostgres(options: Options & { engine: "postgres" }): Promise<PostgresServer>;
+export async function startPostgres(options?: Options): Promise<LocalPostgres>;
 export async function startPostgres({ engine, settings }: Options = {}): Promise<LocalPostgres> {
   const folder = engine === "pglite" ? null : postgresFolder();
   if (folder !== null) return startServer(folder, settings);

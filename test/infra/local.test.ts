@@ -2,14 +2,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { chmod, readdir, readFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterEach, describe, expect, test } from "vitest";
 import { startEnvironment } from "../../infra/local/environment.ts";
 import { LocalError } from "../../infra/local/local-error.ts";
+import { postgresFolder } from "../../infra/local/postgres.ts";
 import { OFF_BY_DEFAULT } from "../../shared/invariants/index.ts";
 import { RUNTIME } from "../support/cli.ts";
 import { endOf, freePort, temporaryFolder, until } from "../support/live.ts";
@@ -140,10 +141,21 @@ describe("npm start", () => {
     await temporary.remove();
   });
 
-  test("without a redis-server on the PATH an embedded engine serves, and it says which", async () => {
-    const run = start(["--port", "0"], { PATH: "/nowhere" });
+  test("--database postgres, without a redis-server on the PATH: green, it says which engines serve, and leaves nothing", async () => {
+    const temporary = await temporaryFolder();
+    // The user who runs PostgreSQL where root may not has to get to his part of it.
+    await chmod(temporary.path, 0o755);
+    const run = start(["--port", "0", "--database", "postgres"], {
+      PATH: "/nowhere",
+      TMPDIR: temporary.path,
+    });
     await run.says("unread");
     expect(run.output()).toContain("embedded engine ioredis-mock (no redis-server on the PATH)");
+    const [, engine, server] = /PostgreSQL [\d.]+(, embedded engine PGlite)?.*? at (postgres:\S+)/s.exec(
+      run.output(),
+    )!;
+    expect(engine === undefined).toBe(postgresFolder() !== null);
+    expect(new URL(server!).password).toBe("");
     const { CANARY_URL: url, CANARY_TOKEN: token } = exportedBy(run.output());
     const post = (path: string, body: object) =>
       fetch(url + path, {
@@ -162,6 +174,12 @@ describe("npm start", () => {
     expect(run.output().match(/✓ \S+ {2}green/g)).toHaveLength(GREEN.length);
     run.process.kill("SIGTERM");
     expect(await run.exit()).toBe(0);
+    expect(run.output()).toContain("stopped, nothing is left running");
+    expect(await readdir(temporary.path)).toEqual([]);
+    await expect(once(connect(Number(new URL(server!).port), "127.0.0.1"), "connect")).rejects.toThrow(
+      "ECONNREFUSED",
+    );
+    await temporary.remove();
   });
 
   test("a token that could be guessed is one clear line, before anything is started", async () => {

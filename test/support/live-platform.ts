@@ -72,6 +72,8 @@ export const secondsAgo = (seconds: number): string =>
 
 const TABLES = ["agent_ownership", "schedule_executions", ...BELONGINGS];
 
+type PostgresSettings = Readonly<Record<string, string>>;
+
 /** Starts sqld, or PostgreSQL, behind a proxy. */
 const SERVERS = {
   async sqlite() {
@@ -79,8 +81,8 @@ const SERVERS = {
     const proxy = await startFaultProxy(server.url);
     return { server, proxy, variables: { LIBSQL_URL: proxy.url } };
   },
-  async postgres() {
-    const server = await startPostgres();
+  async postgres(settings?: PostgresSettings) {
+    const server = await startPostgres({ ...(settings && { engine: "postgres", settings }) });
     const proxy = await startTcpFaultProxy(server.readerUrl);
     return { server, proxy, variables: { DATABASE_URL: proxy.url } };
   },
@@ -92,9 +94,13 @@ export const NEEDS = { sqlite: ["redis-server", "sqld"], postgres: ["redis-serve
 /**
  * Starts real servers of Redis, of the database, and of what speaks DynamoDB's protocol. Docker is left out unless `env` of a
  * cycle names it.
+ * @param settings of a PostgreSQL
  */
-export async function startLivePlatform(backend: Backend = "sqlite"): Promise<LivePlatform> {
-  const { server, proxy: sql, variables } = await SERVERS[backend]();
+export async function startLivePlatform(
+  backend: Backend = "sqlite",
+  settings?: PostgresSettings,
+): Promise<LivePlatform> {
+  const { server, proxy: sql, variables } = await SERVERS[backend](settings);
   const database = await openPlatformDatabase(server.url);
   await createSchema(database);
   const realRedis = await startRedis();

@@ -5,21 +5,32 @@ import { runDrill } from "../../../infra/drill/drill.ts";
 import type { DrilledEnvironment } from "../../../infra/drill/environment.ts";
 import { parseEnvironment } from "../../../infra/environments.ts";
 import { FAULTS } from "../../../infra/faults/index.ts";
+import type { PlatformDatabase } from "../../../infra/platform/database.ts";
 import { openCanary } from "../../../shared/canary.ts";
 import { runCycle } from "../../../shared/cycle/run-cycle.ts";
 import { createApp } from "../../../shared/web/app.ts";
-import { describeLive } from "../../support/live.ts";
+import { describeLive, temporaryFolder } from "../../support/live.ts";
 import { type LivePlatform, NEEDS, REST_TOKEN, startLivePlatform } from "../../support/live-platform.ts";
+import { postgresTls } from "../../support/postgres-tls.ts";
 
 const TOKEN = "admin-token-of-the-drill-test";
 
 describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL", () => {
   let platform: LivePlatform;
   let environment: DrilledEnvironment | undefined;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  /** That signed the server's certificate. It takes connections in the clear, too. */
+  let ca: string;
   beforeAll(async () => {
-    platform = await startLivePlatform("postgres");
+    folder = await temporaryFolder();
+    const tls = await postgresTls(folder.path);
+    ca = tls.ca;
+    platform = await startLivePlatform("postgres", tls.settings);
   });
-  afterAll(() => platform?.close());
+  afterAll(async () => {
+    await platform?.close();
+    await folder?.remove();
+  });
   beforeEach(async () => {
     await platform.reset();
     await platform.addAgent("ruby");
@@ -41,7 +52,11 @@ describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL"
     return String(url);
   }
 
-  async function drill(ids: readonly string[], shell: Readonly<Record<string, string>>) {
+  /** @param database what the environment says of it; left out: it is reached in the clear */
+  async function opened(
+    shell: Readonly<Record<string, string>>,
+    database: { readonly databaseUrl: string; readonly databaseCa?: string } = { databaseUrl: reader().url },
+  ): Promise<DrilledEnvironment> {
     const canary = openCanary({ ...platform.env, CONFIRM_AFTER_MS: "60" }, { state: platform.dynamo });
     const app = createApp({
       canary,
@@ -49,10 +64,10 @@ describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL"
       adminToken: TOKEN,
       logError() {},
     });
-    environment = await openDeployed({
+    return openDeployed({
       environment: "staging",
       settings: parseEnvironment("staging", {
-        databaseUrl: reader().url,
+        ...database,
         redisUrl: platform.rest.url,
         dockerHosts: "none",
         queueCountsUrl: "sql",
@@ -68,6 +83,9 @@ describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL"
         }),
       variables: { UPSTASH_REDIS_REST_TOKEN: REST_TOKEN, ...shell },
     });
+  }
+  async function drill(ids: readonly string[], ...place: Parameters<typeof opened>) {
+    environment = await opened(...place);
     const faults = FAULTS.filter(({ invariantId }) => ids.includes(invariantId));
     const signal = new AbortController().signal;
     return runDrill({ ...environment, faults, signal, onProof() {} });
@@ -112,5 +130,33 @@ describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL"
     expect(await refused).toBe(
       `DATABASE_URL names ${host}/postgres, and the database of staging is ${host}/trinity: name the same one, with a role that may write`,
     );
+  });
+
+  test("over TLS it verifies whose server it is, with the CA of the environment, before it writes or gives its password", async () => {
+    const verified = (url: string) => url.replace("sslmode=disable", "sslmode=verify-full");
+    const databaseUrl = verified(reader().url);
+    const [proof] = await drill(
+      ["S-01"],
+      { DATABASE_URL: verified(writer()) },
+      { databaseUrl, databaseCa: ca },
+    );
+    expect(proof).toMatchObject({ outcome: "proven", reason: null });
+    // The test itself is there in the clear, as the same role.
+    const { rows } = await platform.database.execute(
+      "SELECT DISTINCT CAST(ssl AS TEXT) AS ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'trinity'",
+    );
+    expect(rows).toContainEqual({ ssl: "true" });
+
+    const refused = async (host: string, authority?: string) => {
+      const named = (url: string) => verified(url).replace("127.0.0.1", host);
+      const other = await opened(
+        { DATABASE_URL: named(writer()) },
+        { databaseUrl: named(reader().url), ...(authority && { databaseCa: authority }) },
+      );
+      const { database } = other.target as { database: PlatformDatabase };
+      await database.read("SELECT 1").finally(() => other.close());
+    };
+    await expect(refused("127.0.0.1")).rejects.toThrow(/certificate/);
+    await expect(refused("localhost", ca)).rejects.toThrow(/does not match certificate's altnames/);
   });
 });

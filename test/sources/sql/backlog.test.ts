@@ -181,7 +181,9 @@ describe.each(BACKENDS)("on %s", (backend) => {
     });
 
     test("an escape hides no credential from SQLite; in PostgreSQL it is a space", async () => {
-      expect(await patternOf(String.raw`{"message": "\u0073k-abc"}`)).toBe(backend === "sqlite" ? "sk" : "none");
+      expect(await patternOf(String.raw`{"message": "\u0073k-abc"}`)).toBe(
+        backend === "sqlite" ? "sk" : "none",
+      );
       expect(await patternOf(String.raw`{"message": "\n\u00e9 sk-abc"}`)).toBe("sk");
     });
 
