@@ -19,7 +19,8 @@ afterEach(async () => {
 async function read(...apis: DockerApi[]) {
   const hosts = apis.map(({ host }) => host);
   const values = { hosts, readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null };
-  const reader = docker.configure(values, { cycle: loadConfig({}).cycle, database: null });
+  const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: "60000" });
+  const reader = docker.configure(values, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
   const { readings, unavailable, unavailableByAgent } = await reader({
     signal: new AbortController().signal,
