@@ -30,6 +30,13 @@ interface Asked {
   readonly statusCodes: Readonly<Record<number, true | string>>;
 }
 
+/** What answers is something else than Docker. */
+export class NotADaemon extends SourceError {
+  constructor() {
+    super("the answer is not that of a Docker daemon");
+  }
+}
+
 const open = (
   options: https.RequestOptions,
   body: string | undefined,
@@ -75,7 +82,7 @@ async function answerTo(
   const bytes = await bodyOf(response, isList ? MAX_LIST_BYTES : MAX_ANSWER_BYTES);
   if (isRefused) throw refusal(statusCode, bytes);
   const answer = parsed(bytes);
-  if (answer === undefined) throw new SourceError("the answer is not that of a Docker daemon");
+  if (answer === undefined) throw new NotADaemon();
   return answer;
 }
 

@@ -6,7 +6,7 @@ import { type ContainerProcesses, isReadableName, type RunningContainer } from "
 import { cut } from "../../text.ts";
 import { parseTimestamp } from "../../time.ts";
 import type { AgentLine } from "../source.ts";
-import { connect, type DockerTls } from "./connect.ts";
+import { connect, type DockerTls, NotADaemon } from "./connect.ts";
 import { aroundRing, whereToGoOn } from "./order.ts";
 import { ContainerGone, type Inspected, inspectRunning, processesOf, zombiePidsOf } from "./processes.ts";
 import { NotReached, type Turns } from "./turns.ts";
@@ -69,6 +69,12 @@ export interface DaemonRead {
   readonly unfinished: { readonly from: number; readonly looked: number } | null;
 }
 
+/** An ID is part of paths, and is remembered. Docker's has 64 hexadecimal digits. */
+const hasId = (info: unknown): boolean => {
+  const { Id } = Object(info) as { Id?: unknown };
+  return typeof Id === "string" && /^\w{1,128}$/.test(Id);
+};
+
 /** Gives null where the container has no name that can be read. */
 function agentOf({ Id, Names }: Docker.ContainerInfo): string | null {
   // A linked container also has the names of its links, with a second slash.
@@ -123,7 +129,7 @@ export async function readDaemon(host: string, read: ReadOfAll, { from, rank }: 
       (abortSignal) => docker.listContainers({ filters: { label: [LABEL] }, abortSignal }),
       softSignal,
     );
-    if (!Array.isArray(list)) throw new SourceError("the answer is not that of a Docker daemon");
+    if (!Array.isArray(list) || !list.every(hasId)) throw new NotADaemon();
     if (list.length > MAX_CONTAINERS)
       throw new SourceError(`it lists ${list.length} containers, more than ${MAX_CONTAINERS}`);
     const named = list.flatMap((info) => {

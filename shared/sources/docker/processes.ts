@@ -1,6 +1,7 @@
 /** The processes in a container: by ps, or by /proc where the image has no usable ps. */
 import type Docker from "dockerode";
 import { describeError, SourceError } from "../../errors.ts";
+import { NotADaemon } from "./connect.ts";
 import { leftIn, output, StillRuns, statusOf } from "./execs.ts";
 
 const PS = ["ps", "-eo", "stat,pid,comm"];
@@ -46,6 +47,9 @@ function parseProcStat(text: string): Process[] {
   });
 }
 
+/** Characters of the start of a container, which is remembered. Docker's has nanoseconds. */
+const MAX_TIME = 50;
+
 /** The pids of zombies named claude, each once. */
 export const zombiePidsOf = (processes: readonly Process[]): number[] => {
   const zombies = processes.filter(({ stat, command }) => stat.startsWith("Z") && command.includes("claude"));
@@ -76,6 +80,7 @@ export async function inspectRunning(
   const { State, ExecIDs, Config } = await container.inspect({ abortSignal }).catch((error) => {
     throw statusOf(error) === 404 ? new ContainerGone() : error;
   });
+  if (typeof State?.StartedAt !== "string" || State.StartedAt.length > MAX_TIME) throw new NotADaemon();
   if (!State.Running) throw new ContainerGone();
   if (State.Status !== "running") throw new SourceError(`the container is ${State.Status}`);
   return { startedAt: State.StartedAt, execIds: ExecIDs ?? [], env: Config?.Env ?? [] };

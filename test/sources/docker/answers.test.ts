@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { docker } from "../../../shared/sources/docker/docker.ts";
 import { loadConfig } from "../../../shared/variables.ts";
-import { type DockerApi, startDockerApi } from "../../support/docker-api.ts";
+import { containerId, type DockerApi, startDockerApi } from "../../support/docker-api.ts";
 
 const opened: DockerApi[] = [];
 async function start(...names: string[]): Promise<DockerApi> {
@@ -19,7 +19,8 @@ afterEach(async () => {
 async function read(...apis: DockerApi[]) {
   const hosts = apis.map(({ host }) => host);
   const values = { hosts, readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null };
-  const reader = docker.configure(values, { cycle: loadConfig({}).cycle, database: null });
+  const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: "60000" });
+  const reader = docker.configure(values, { cycle, database: null });
   if (typeof reader === "string") throw new Error(reader);
   const { readings, unavailable, unavailableByAgent } = await reader({
     signal: new AbortController().signal,
@@ -124,6 +125,9 @@ test("a daemon that lists more containers than any has is unseen, and none of th
 test.for<[string, string]>([
   ["no JSON", "<html>"],
   ["no list", "{}"],
+  ["a list of nothing", "[null]"],
+  ["a list of paths", JSON.stringify([{ Id: "../../images", Names: ["/agent-ruby"] }])],
+  ["a list of IDs without end", JSON.stringify([{ Id: "a".repeat(1_000), Names: ["/agent-ruby"] }])],
 ])("an answer that is %s is not that of a daemon", async ([, body]) => {
   const [odd, sound] = [await start("agent-ruby"), await start("agent-opal")];
   odd.before = (asked, socket) => {
@@ -134,4 +138,17 @@ test.for<[string, string]>([
   expect((await read(odd, sound)).unavailable).toEqual([
     `docker[${odd.host}]: the answer is not that of a Docker daemon`,
   ]);
+});
+
+test.for([
+  ["no time", undefined],
+  ["a time without end", "2026-11-23T08:00:00.".padEnd(1_000, "0")],
+])("a container whose inspect has %s as its start is unseen", async ([, StartedAt]) => {
+  const api = await start("agent-ruby", "agent-opal");
+  api.inspects.set(containerId(0), { State: { StartedAt } });
+  expect(await read(api)).toMatchObject({
+    agents: ["opal"],
+    uninspected: ["ruby"],
+    unavailable: ["docker.exec[ruby]: the answer is not that of a Docker daemon"],
+  });
 });
