@@ -1,4 +1,5 @@
 /** Kinds of variables for the sources. */
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Notes, text, type Variable } from "./variable.ts";
 
@@ -59,6 +60,36 @@ export function pem(name: string, meaning: string): Variable<string | null> {
         problem("is neither a PEM nor a file that can be read: give the text from -----BEGIN on, or a path");
         return null;
       }
+    },
+  };
+}
+
+function isCertificate(block: string): boolean {
+  try {
+    return new X509Certificate(block).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The certificates of one or more CAs, as `pem`. What is wrong with them is not shown: it may be a key. */
+export function authority(name: string, meaning: string): Variable<string | null> {
+  const own = pem(name, meaning);
+  return {
+    ...own,
+    parse(value, notes) {
+      const read = own.parse(value, notes);
+      if (!read?.includes("-----BEGIN")) return read;
+      const blocks = read.match(/-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs) ?? [];
+      if (/PRIVATE KEY-----/.test(read))
+        notes.problem(
+          "holds a private key: give the certificate of the CA alone, and keep its key away from here",
+        );
+      else if (blocks.length === 0 || !blocks.every(isCertificate))
+        notes.problem(
+          "holds something that is no certificate: give each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, whole",
+        );
+      return read;
     },
   };
 }

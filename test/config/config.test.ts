@@ -20,7 +20,17 @@ const REDIS = {
   UPSTASH_REDIS_REST_URL: "https://redis.example.com",
   UPSTASH_REDIS_REST_TOKEN: "redis-token",
 };
-const PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+const PEM = `-----BEGIN CERTIFICATE-----
+MIIBcjCCARegAwIBAgIUTTa7E7rjRui7curQ6xnykllj2zQwCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCY2EwIBcNMjYxMTI2MTkyOTQ5WhgPMjEyNjExMDIxOTI5NDla
+MA0xCzAJBgNVBAMMAmNhMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEo8INUzE0
+1xccqTBx7BdmRN+yC+0AhWIdxkJqqENc3X8PrWLHHl3immUXuPrtVs0CrFZtvCNb
+IY3RXErtvJ2VKaNTMFEwHQYDVR0OBBYEFBd5jRXcMUA6Q/r/AH8i1DiizN+UMB8G
+A1UdIwQYMBaAFBd5jRXcMUA6Q/r/AH8i1DiizN+UMA8GA1UdEwEB/wQFMAMBAf8w
+CgYIKoZIzj0EAwIDSQAwRgIhAKhDxm9QFol9zqCQC4M8EAPHrmPCZKUGdi8p4EDS
+lyePAiEA1O66D/MvmBRmAR+x9G7ee92/Qq2oyNBsuunqiBtzvNs=
+-----END CERTIFICATE-----
+`;
 
 let folder: string;
 beforeAll(() => {
@@ -312,6 +322,36 @@ describe("DOCKER_TLS_*: a PEM, or the path of one", () => {
     const problems = problemsOf(loadConfig, { DOCKER_HOSTS: "tcp://a:2376", DOCKER_TLS_CA: path });
     expect(problems).toEqual([expect.stringMatching(/^DOCKER_TLS_CA .*-----BEGIN/)]);
     expect(problems[0]).not.toContain("Anna");
+  });
+});
+
+describe.each(["DATABASE_CA", "DOCKER_TLS_CA"])("%s: the certificates of CAs, and nothing else", (name) => {
+  const problemsWith = (ca: string) => problemsOf(loadConfig, { [name]: ca });
+
+  test("one, or several with their descriptions between them", () => {
+    expect(problemsWith(PEM)).toEqual([]);
+    expect(problemsWith(`# Amazon RDS eu-west-1\n${PEM}\n# Amazon RDS eu-west-2\n${PEM}`)).toEqual([]);
+  });
+
+  const key = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----";
+  const cut = PEM.replace(/.{64}\n/, "");
+  test.each([
+    ["a key", key, /^\w+ holds a private key: give the certificate of the CA alone/],
+    ["a certificate with its key", PEM + key, /^\w+ holds a private key/],
+    ["a key of the older kind", key.replaceAll("PRIVATE", "EC PRIVATE"), /^\w+ holds a private key/],
+    ["a key that is cut", key.slice(0, 40), /^\w+ holds a private key/],
+    [
+      "a certificate that is cut",
+      cut,
+      /^\w+ holds something that is no certificate: give each from -----BEGIN/,
+    ],
+    ["one that is cut behind one that is not", PEM + cut, /^\w+ holds something that is no certificate/],
+    ["one without its end", PEM.slice(0, 100), /^\w+ holds something that is no certificate/],
+    ["a request", PEM.replaceAll("CERTIFICATE", "CERTIFICATE REQUEST"), /^\w+ holds something that is no/],
+  ])("%s is refused by name, and not shown", (_, ca, problem) => {
+    expect(problemsWith(ca)).toEqual([expect.stringMatching(problem)]);
+    expect(problemsWith(ca)[0]).toContain(name);
+    expect(problemsWith(ca).join()).not.toMatch(/hunter2|MII/);
   });
 });
 

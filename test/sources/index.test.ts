@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Environment } from "../../shared/config/reader.ts";
 import { DATABASE_FACTS, REDIS_FACTS } from "../../shared/facts/trust.ts";
 import { configureSources, databaseBackend } from "../../shared/sources/index.ts";
+import { parseAddress } from "../../shared/sources/postgres/address.ts";
 import { loadConfig, SECRET_NAMES } from "../../shared/variables.ts";
 
 const SQL = DATABASE_FACTS.filter((fact) => fact !== "queueCounts");
@@ -117,6 +118,39 @@ describe("which database is read", () => {
     })();
     expect(text).toContain(`DATABASE_URL ${problem}`);
     expect(text).not.toContain("hunter2");
+  });
+
+  const given = (url: string) => {
+    try {
+      return loadConfig({ DATABASE_URL: url }).sources.postgres.url;
+    } catch (error) {
+      return String(error);
+    }
+  };
+  const PIECES = ["@", "/", "#", "?", ":", "%", "1", "hunter2"];
+
+  test("no piece of a password is taken for the host or shown, whatever it holds; the fix is", () => {
+    const pairs = PIECES.flatMap((a) => PIECES.map((b) => `hunter${a}unescaped${b}2`));
+    for (const password of pairs) {
+      const taken = given(`postgres://canary:${password}@db.example.com:5432/trinity`);
+      if (taken?.startsWith("postgres:")) {
+        expect(parseAddress(taken, null, null)).toMatchObject({
+          place: "db.example.com:5432",
+          user: "canary",
+        });
+        continue;
+      }
+      expect(taken).toMatch(
+        /DATABASE_URL has an @ or a # behind the host.*DATABASE_PASSWORD.*%40, %23, %2F and %3F$/,
+      );
+      expect(taken).not.toMatch(/hunter|unescaped/);
+    }
+  });
+
+  test("a password with its characters escaped, or with an @ alone, is taken", () => {
+    const passwordIn = (url: string) => parseAddress(given(url)!, null, null).password;
+    expect(passwordIn("postgres://canary:a%40b%2Fc%23d%3Fe@db.example.com/trinity")).toBe("a@b/c#d?e");
+    expect(passwordIn("postgres://canary:a@b@db.example.com/trinity?sslmode=disable")).toBe("a@b");
   });
 
   test("a password is a secret, in its variable and in the address", () => {

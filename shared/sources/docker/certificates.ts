@@ -1,10 +1,10 @@
 /** The variables of the client certificate: all that a reader of daemons has. */
-import { pem } from "../../config/source-variables.ts";
+import { authority, pem } from "../../config/source-variables.ts";
 import type { Values } from "../../config/variable.ts";
 import type { DockerTls } from "./connect.ts";
 
 export const CERTIFICATES = {
-  ca: pem(
+  ca: authority(
     "DOCKER_TLS_CA",
     "the CA that the daemons' certificates are checked against: a PEM, or the path of a file. The system's CAs where it is not set",
   ),

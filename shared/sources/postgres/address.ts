@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { NONE } from "../../config/source-variables.ts";
 import { type Notes, text, type Variable } from "../../config/variable.ts";
+import { PASSWORD_VARIABLE } from "./errors.ts";
 
 export interface Address {
   readonly host: string;
@@ -31,6 +32,12 @@ function decoded(value: string): string {
   }
 }
 
+/**
+ * Whether something of a password stands behind the host: an @, or a part that no address here has. A password ends the host's
+ * name before it where it holds a /, ? or # as they are, and what is left of it would be taken for the host.
+ */
+const isTorn = (value: string): boolean => /^[^/?#]*:\/\/[^/?#]*(?:[/?].*@|.*#)/s.test(value);
+
 function problemOf(url: URL): string | null {
   if (!["postgres:", "postgresql:"].includes(url.protocol) || !url.hostname)
     return `is not the address of a PostgreSQL: give one like ${EXAMPLE}, or "${NONE}" to leave it out on purpose`;
@@ -50,6 +57,12 @@ export function postgresAddress(name: string, meaning: string): Variable<string 
 
   function check(value: string, { problem, secret }: Notes): void {
     if (value === NONE) return;
+    if (isTorn(value)) {
+      problem(
+        `has an @ or a # behind the host, as where a password holds a /, ? or #: leave the password out and give it in ${PASSWORD_VARIABLE}, or write these characters as %40, %23, %2F and %3F`,
+      );
+      return;
+    }
     const url = URL.parse(value);
     if (url?.password) for (const part of [url.password, decoded(url.password)]) secret(part);
     const wrong = url ? problemOf(url) : problemOf(new URL("none:"));

@@ -54,6 +54,16 @@ const CERTIFICATE: Readonly<Record<string, string>> = {
 };
 const UNTRUSTED = /^(SELF_SIGNED_\w+|DEPTH_\w+|UNABLE_\w+)$/;
 
+/** How Node names that a server was not reached, and what to check. */
+const UNREACHED: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "no server listens there (ECONNREFUSED): check host and port, and whether it runs",
+  ENOTFOUND: "there is no such host name (ENOTFOUND): check how it is spelled, and whether it is known here",
+  EAI_AGAIN: "the host name can't be looked up (EAI_AGAIN): check the name server that is asked from here",
+  EHOSTUNREACH: "the host can't be reached from here (EHOSTUNREACH): check network, route and security group",
+  ENETUNREACH: "the host can't be reached from here (ENETUNREACH): check network, route and security group",
+  ETIMEDOUT: "the host does not answer (ETIMEDOUT): check host and port, network and security group",
+};
+
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
@@ -92,8 +102,8 @@ export function connectionError(error: unknown, address: Address): SourceError {
     return new SourceError(
       `the certificate of the server is not signed by a known CA (${code}), ${place}: ${CA_VARIABLE}`,
     );
-  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code))
-    return new SourceError(`${code} ${place}: ${URL_VARIABLE}`);
+  const unreached = UNREACHED[code];
+  if (unreached !== undefined) return new SourceError(`${unreached}, ${place}: ${URL_VARIABLE}`);
   const said = sqlState(error) === "" ? "" : ` (${(error as Error).message})`;
   return new LostConnection(`the server ended the connection${said}, ${place}: ${URL_VARIABLE}`);
 }

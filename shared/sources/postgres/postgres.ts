@@ -1,5 +1,5 @@
 /** PostgreSQL. */
-import { NONE, pem } from "../../config/source-variables.ts";
+import { authority, NONE } from "../../config/source-variables.ts";
 import { text, type Values } from "../../config/variable.ts";
 import { placeOf } from "../../errors.ts";
 import type { SourceContext, SourceSpec } from "../source.ts";
@@ -17,7 +17,7 @@ const POSTGRES = {
   password: text(PASSWORD_VARIABLE, "the password of its user; it counts before one in the address", {
     secret: true,
   }),
-  ca: pem(
+  ca: authority(
     CA_VARIABLE,
     "the CA that signed the server's certificate, where the system does not know it: a PEM or a path",
   ),

@@ -6,6 +6,7 @@
  */
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
+import type { Backend } from "./dialect.ts";
 import type { QueryAnswer } from "./rows.ts";
 import { type Place, placeText, type Schema } from "./schema.ts";
 import { EXECUTIONS } from "./values.ts";
@@ -36,13 +37,22 @@ export interface SqlFact<T> {
 }
 
 export const needsTable = (table: string) => (schema: Schema) =>
-  schema.hasTable(table) ? null : `table ${table} is missing${hint(schema)}`;
+  schema.hasTable(table) ? null : `table ${table} is missing`;
 
+/** What every release of the platform has. */
+const ALWAYS = ["agent_ownership", EXECUTIONS];
 /** PostgreSQL shows a role nothing of a schema that it may not use, or does not look in. */
-const hint = ({ sql, isEmpty }: Schema) =>
-  sql.backend === "postgres" && isEmpty
-    ? " (the role sees no table at all: grant it USAGE on the schema, or set its search_path)"
-    : "";
+const CHECKS: Readonly<Record<Backend, string>> = {
+  sqlite: "check that LIBSQL_URL names the platform's database",
+  postgres:
+    "check that DATABASE_URL names the platform's database, and that its role sees the tables there (USAGE on their schema, search_path)",
+};
+
+/** Says what to check where the database is another's; null where it is the platform's. */
+export const otherDatabase = (schema: Schema): string | null =>
+  ALWAYS.some(schema.hasTable)
+    ? null
+    : `it has no table ${ALWAYS.join(" and no table ")}: ${CHECKS[schema.sql.backend]}`;
 
 /** What is said of what is there and may not be read. */
 export const deniedText = (place: Place): string =>

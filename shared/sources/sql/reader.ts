@@ -6,7 +6,7 @@ import { firstLines } from "../lines.ts";
 import type { ReadContext, Source, SourceResult } from "../source.ts";
 import type { Database, SqlRow } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
-import { deniedText, type SqlFact } from "./fact.ts";
+import { deniedText, otherDatabase, type SqlFact } from "./fact.ts";
 import { backlogDefects } from "./facts/backlog.ts";
 import { credentialsInQueue } from "./facts/credentials.ts";
 import { ended } from "./facts/ended.ts";
@@ -159,6 +159,9 @@ export function sqlReader(source: string, database: Database): Source["read"] {
   return async (context: ReadContext): Promise<SourceResult> => {
     const unavailable = new Set<string>();
     const { plans, answers, time, schema } = await ask(context);
+    const isOther = otherDatabase(schema);
+    // All facts are unread for the same reason, which is said once.
+    if (isOther !== null) throw new SourceError(isOther);
     const report = (line: string) => void unavailable.add(`${source}.${line}`);
     const readings: Record<string, Reading<unknown>> = {};
     for (const { name, missing, absent, places } of plans) {

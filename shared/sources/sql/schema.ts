@@ -38,8 +38,6 @@ export interface Schema extends ExecutionIndexes {
   hasColumn(table: string, column: string): boolean;
   /** Whether it is there and may not be read. @param column null for the table as a whole */
   isDenied(table: string, column: string | null): boolean;
-  /** Whether there is no table at all. */
-  readonly isEmpty: boolean;
   /** Whether the server tells text that is JSON by itself. */
   readonly knowsJson: boolean;
 }
@@ -104,7 +102,6 @@ export function executionIndexes(
 export const emptySchema = (sql: Dialect): Schema => ({
   sql,
   ...executionIndexes([]),
-  isEmpty: true,
   knowsJson: false,
   hasTable: () => false,
   hasColumn: () => false,
@@ -163,7 +160,6 @@ export function parseSchema(sql: Dialect, answer: QueryAnswer | undefined): Sche
   return {
     sql,
     ...executionIndexes(indexes),
-    isEmpty: columns.size === 0,
     knowsJson,
     hasTable: (table) => columns.has(table),
     hasColumn: (table, column) => columns.get(table)?.has(column) ?? false,
