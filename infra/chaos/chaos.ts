@@ -1,4 +1,5 @@
 /** Runs the parts of the chaos one after another, each on a stage of its own, and accounts for each. */
+import type { Backend } from "../platform/file-client.ts";
 import { type Account, account } from "./accounting.ts";
 import { ChaosError, type Counts, type Course, noCounts } from "./course.ts";
 import { runKills } from "./kills.ts";
@@ -11,6 +12,8 @@ export interface ChaosOptions {
   /** Of the part with two processes. Clocks and DynamoDB take 2/5 of it each. */
   readonly minutes: number;
   readonly seed: number;
+  /** Where the platform keeps its rows. Left out: SQLite. */
+  readonly database?: Backend | undefined;
   readonly only: readonly PartName[];
 }
 
@@ -127,7 +130,8 @@ async function runPart(
   signal.throwIfAborted();
   const { title, speed, needsRecords, run }: Part = PARTS[name];
   const from = performance.now();
-  const stage = await openStage({ part: name, seed: options.seed, runner, speed, signal });
+  const { seed, database = "sqlite" } = options;
+  const stage = await openStage({ part: name, database, seed, runner, speed, signal });
   try {
     let toldMs = from;
     const progress = (line: () => string) => {
@@ -135,7 +139,7 @@ async function runPart(
       toldMs = performance.now();
       onProgress?.(`${title}: ${line()}, ${stage.ledger.commits.at(-1)?.outbox.length ?? 0} alerts wait`);
     };
-    onProgress?.(`${title}: begins`);
+    onProgress?.(`${title}: begins on ${stage.platform.engine}`);
     const counts = noCounts();
     const atEnd = await run({ stage, counts, signal, progress }, options).catch((error: Error) => {
       if (signal.aborted || error instanceof ChaosError) throw error;

@@ -1,6 +1,7 @@
 /** `npm run chaos`: exits with 0 only if everything held. */
 import { Command, InvalidArgumentError } from "commander";
 import { EXIT, numberFrom, runProgram, stoppedByUser } from "../command-line.ts";
+import { databaseOption } from "../local/database-option.ts";
 import {
   type ChaosOptions,
   failuresOf,
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
       5,
     )
     .option("--seed <n>", "repeats what was drawn in another run", numberFrom(0, 2 ** 31 - 1))
+    .addOption(databaseOption().default("sqlite"))
     .option("--only <parts>", `some of ${PART_NAMES.join(",")}`, partNames, PART_NAMES)
     .exitOverride();
   const { seed, ...rest } = command.parse().opts<Omit<ChaosOptions, "seed"> & { seed?: number }>();

@@ -24,8 +24,8 @@ const COLUMNS: readonly (readonly [string, (report: PartReport) => string | numb
 ];
 
 /** The command that repeats the run with the same choices. */
-export const commandOf = ({ kills, minutes, seed, only }: ChaosOptions): string =>
-  `npm run chaos -- --kills ${kills} --minutes ${minutes} --seed ${seed}${only.length < PART_NAMES.length ? ` --only ${only.join(",")}` : ""}`;
+export const commandOf = ({ kills, minutes, seed, database, only }: ChaosOptions): string =>
+  `npm run chaos -- --kills ${kills} --minutes ${minutes} --seed ${seed}${database === "postgres" ? " --database postgres" : ""}${only.length < PART_NAMES.length ? ` --only ${only.join(",")}` : ""}`;
 
 /** The table, then what did not hold, then the command that repeats the run. */
 export function renderChaos(reports: readonly PartReport[], options: ChaosOptions): string {

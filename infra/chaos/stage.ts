@@ -4,6 +4,7 @@ import { openCanary } from "../../shared/canary.ts";
 import { leaseMs } from "../../shared/cycle/lease.ts";
 import { bundleFunction } from "../aws/bundle.ts";
 import { temporaryFolder } from "../local/temporary-folder.ts";
+import type { Backend } from "../platform/file-client.ts";
 import { type Random, seededRandom } from "../soak/random.ts";
 import { type CanaryProcess, openWay, startCanary, type Way } from "./canary-process.ts";
 import { startClock } from "./clock.ts";
@@ -92,12 +93,13 @@ async function startFailingWebhook(ledger: Ledger, random: Random) {
  */
 export async function openStage(options: {
   readonly part: string;
+  readonly database: Backend;
   readonly seed: number;
   readonly runner: string;
   readonly speed: number;
   readonly signal: AbortSignal;
 }): Promise<Stage> {
-  const { part, seed, runner, speed, signal } = options;
+  const { part, database, seed, runner, speed, signal } = options;
   const closing: (() => unknown)[] = [];
   const close = async () => {
     for (const end of closing.splice(0).reverse()) await end();
@@ -107,8 +109,11 @@ export async function openStage(options: {
     const folder = await temporaryFolder();
     closing.push(folder.remove);
     const ledger = emptyLedger();
-    const platform = await startChaosPlatform(folder.path, ledger, stream("platform"));
-    closing.push(platform.close);
+    const platform = await startChaosPlatform(
+      { database, folder: folder.path },
+      { ledger, random: stream("platform") },
+      (end) => void closing.push(end),
+    );
     const webhook = await startFailingWebhook(ledger, stream("webhook"));
     closing.push(webhook.close);
     const table = await openTable(ledger);

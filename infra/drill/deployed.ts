@@ -34,6 +34,7 @@ export interface DeployedDrillOptions {
 }
 
 const DATABASE_URL = postgres.variables.url.name;
+const DATABASE_CA = postgres.variables.ca.name;
 /** The deadline of one request: one that hangs must not block a cure. */
 const REQUEST_MS = 15_000;
 
@@ -72,17 +73,19 @@ const placeOf = (url: string): string => {
 };
 
 /**
- * An environment's address of a PostgreSQL names the role of its canary, which may only read: one of the shell stands in for
- * it. @throws ConfigError where that is another database
+ * An environment's address of a PostgreSQL names the role of its canary, which may only read, and its CA may be a file that
+ * only its functions have: those of the shell stand in for them. @throws ConfigError where the address is of another database
  */
 function withWritingRole(named: Environment, shell: Environment, environment: string): Environment {
-  const [own, given] = [named[DATABASE_URL], shell[DATABASE_URL]];
-  if (!own || !given || !URL.canParse(given)) return named;
+  const [own, given, ca] = [named[DATABASE_URL], shell[DATABASE_URL], shell[DATABASE_CA]];
+  if (!own) return named;
+  const trusting = { ...named, ...(ca && { [DATABASE_CA]: ca }) };
+  if (!given || !URL.canParse(given)) return trusting;
   if (placeOf(own) !== placeOf(given))
     throw new ConfigError([
       `${DATABASE_URL} names ${placeOf(given)}, and the database of ${environment} is ${placeOf(own)}: name the same one, with a role that may write`,
     ]);
-  return { ...named, [DATABASE_URL]: given };
+  return { ...trusting, [DATABASE_URL]: given };
 }
 
 const redisOf = ({ url, token }: SourceValues["redis"]): Target["redis"] =>

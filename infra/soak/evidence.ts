@@ -26,6 +26,8 @@ const USUAL = {
 } as const;
 const BUSY: SoakOptions = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, breaks: 200, confirmMs: 100 };
 const LARGE: SoakOptions = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 25, confirmMs: 300 };
+/** Each break at least once, on the other database. */
+const ON_POSTGRES: SoakOptions = { ...BUSY, database: "postgres", cycles: 300, breaks: 30 };
 /** Without breaks: every red comes from the jumps, or from what is taken out. */
 const JUMPING: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, checksOff: ["G-03"] };
 const ABLATED: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, jumpAheadMs: 1_500, checksOff: ["G-03"] };
@@ -96,6 +98,9 @@ const PARTS = {
     for (const options of [BUSY, LARGE])
       for (const release of RELEASES) reports.push(await soak({ ...options, release }));
     return { soaks: soaksPart(reports), breaks: breaksPart(reports) };
+  },
+  async postgres(soak: Soak) {
+    return { postgres: soaksPart([await soak(ON_POSTGRES)]) };
   },
   async corrections(soak: Soak) {
     const rows: (string | number)[][] = [];

@@ -67,6 +67,8 @@ describe("a short run", () => {
     const options = { ...OPTIONS, only: [...PART_NAMES] };
     const command = "repeat it: npm run chaos -- --kills 6 --minutes 0.1 --seed 20261126";
     expect(renderChaos(reports, options).split("\n").slice(-2)).toEqual(["everything held", command]);
+    const onPostgres = renderChaos(reports, { ...options, database: "postgres" });
+    expect(onPostgres.split("\n").at(-1)).toBe(`${command} --database postgres`);
     const [first, ...rest] = reports;
     const lost = ["2026-11-23T10:00:02.000Z/S-01/broke: struck off, and the webhook never confirmed it"];
     const failed = renderChaos([{ ...first!, account: { ...first!.account, lost } }, ...rest], options);

@@ -147,16 +147,25 @@ describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL"
     );
     expect(rows).toContainEqual({ ssl: "true" });
 
-    const refused = async (host: string, authority?: string) => {
+    /** Reads there without a drill. */
+    const reached = async (
+      host: string,
+      databaseCa?: string,
+      shell: Readonly<Record<string, string>> = {},
+    ) => {
       const named = (url: string) => verified(url).replace("127.0.0.1", host);
       const other = await opened(
-        { DATABASE_URL: named(writer()) },
-        { databaseUrl: named(reader().url), ...(authority && { databaseCa: authority }) },
+        { DATABASE_URL: named(writer()), ...shell },
+        { databaseUrl: named(reader().url), ...(databaseCa && { databaseCa }) },
       );
       const { database } = other.target as { database: PlatformDatabase };
-      await database.read("SELECT 1").finally(() => other.close());
+      return database.read("SELECT 'yes' AS answers").finally(() => other.close());
     };
-    await expect(refused("127.0.0.1")).rejects.toThrow(/certificate/);
-    await expect(refused("localhost", ca)).rejects.toThrow(/does not match certificate's altnames/);
+    await expect(reached("127.0.0.1")).rejects.toThrow(/certificate/);
+    await expect(reached("localhost", ca)).rejects.toThrow(/does not match certificate's altnames/);
+    // That file is Lambda's: this machine lacks it.
+    const lambdas = "/var/runtime/ca-cert.pem";
+    await expect(reached("127.0.0.1", lambdas)).rejects.toThrow(/DATABASE_CA/);
+    expect(await reached("127.0.0.1", lambdas, { DATABASE_CA: ca })).toEqual([{ answers: "yes" }]);
   });
 });
