@@ -6,6 +6,7 @@ import type { Canary } from "../../shared/canary.ts";
 import { runCycle } from "../../shared/cycle/run-cycle.ts";
 import { plainJson } from "../../shared/text.ts";
 import { createApp } from "../../shared/web/app.ts";
+import { ANY_CHARACTER } from "../support/any-text.ts";
 import { runHere } from "../support/cli.ts";
 import { HOUR_MS, START_MS, slot, useCanaries } from "../support/cycle.ts";
 import { rosterOf, slotsOf } from "../support/facts.ts";
@@ -78,9 +79,9 @@ test("canary silence --json answers in the same way", async () => {
 });
 
 test("any value comes back from its text, which has no raw character that can't be seen", () => {
-  const texts = fc.string({ unit: "binary" });
+  const texts = fc.string({ unit: ANY_CHARACTER });
   fc.assert(
-    fc.property(fc.jsonValue({ stringUnit: "binary" }), fc.dictionary(texts, texts), (value, names) => {
+    fc.property(fc.jsonValue({ stringUnit: ANY_CHARACTER }), fc.dictionary(texts, texts), (value, names) => {
       const given = { value, names };
       const text = plainJson(given);
       expect(text).not.toMatch(RAW);

@@ -23,6 +23,7 @@ import {
 import { guidanceOf } from "../../shared/invariants/guidance.ts";
 import { findInvariant, INVARIANTS } from "../../shared/invariants/index.ts";
 import { isShellWord, shellWord } from "../../shared/shell.ts";
+import { ANY_CHARACTER } from "../support/any-text.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -94,7 +95,7 @@ const HOSTILE = [
 
 const name = fc.oneof(
   fc.constantFrom(...HOSTILE),
-  fc.string({ unit: "binary", maxLength: 12 }),
+  fc.string({ unit: ANY_CHARACTER, maxLength: 12 }),
   fc.string({ unit: fc.constantFrom(..."'\"$`\\(); \n\t!-%\u0007\u200d"), maxLength: 8 }),
 );
 

@@ -1,8 +1,12 @@
 /** A canary with a platform and a clock that the test sets, and its state in a real table of dynalite. */
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import dynalite from "dynalite";
 import { afterAll, beforeAll } from "vitest";
-import { createTable, type LocalDynamo, startDynamo } from "../../infra/local/dynamodb.ts";
+import { createTable } from "../../infra/local/dynamodb.ts";
 import type { Alert } from "../../shared/alerts/alert.ts";
 import type { Canary } from "../../shared/canary.ts";
 import { EMPTY_MEMORY, type Memory, memorySizes } from "../../shared/cycle/memory.ts";
@@ -27,6 +31,7 @@ import type { Lease } from "../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import type { CycleReport } from "../../shared/wire/schemas/cycles.ts";
 import { oneByOne } from "./alert.ts";
+import { callInProcess } from "./dynamo-in-process.ts";
 import {
   container as containerOf,
   containersOf,
@@ -284,24 +289,35 @@ export const taken = (sent: string[]): string[] => sent.splice(0);
 
 /** Starts one dynalite for the test file. Gives a function that makes a canary with a new table. */
 export function useCanaries(): (settings?: Partial<Settings>) => Promise<ScriptedCanary> {
-  let dynamo: LocalDynamo;
+  let server: Server;
+  let endpoint: string;
   let tables = 0;
   let admin: DynamoDBClient;
   const clients: DynamoDBDocumentClient[] = [];
   beforeAll(async () => {
-    dynamo = await startDynamo();
+    server = dynalite({ createTableMs: 0 });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-    admin = new DynamoDBClient({ endpoint: dynamo.endpoint, region: "local", credentials });
+    admin = new DynamoDBClient({ endpoint, region: "local", credentials });
+    callInProcess(admin, server);
   });
   afterAll(async () => {
     for (const client of [admin, ...clients]) client.destroy();
-    await dynamo.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   });
   return async (settings = {}) => {
     tables += 1;
     const table = `canary-${tables}`;
     await createTable(admin, table);
-    const client = documentClient(dynamo);
+    // A table is there a moment after the answer.
+    while (
+      (await admin.send(new DescribeTableCommand({ TableName: table }))).Table?.TableStatus !== "ACTIVE"
+    );
+    const client = documentClient({ endpoint });
+    callInProcess(client, server);
     clients.push(client);
     return scriptedCanary(client, table, { ...DEFAULTS, ...settings });
   };

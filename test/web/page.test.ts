@@ -11,6 +11,7 @@ import { agentPath } from "../../shared/web/ui/texts.ts";
 import type { CycleRecord } from "../../shared/wire/schemas/cycles.ts";
 import type { ViolationRecord } from "../../shared/wire/schemas/violations.ts";
 import { oneByOne } from "../support/alert.ts";
+import { ANY_CHARACTER } from "../support/any-text.ts";
 import {
   DAY_MS,
   HOUR_MS,
@@ -767,7 +768,7 @@ describe("acting", () => {
     const number = (most: number, digits: number) =>
       fc.integer({ min: 0, max: most }).map((n) => String(n).padStart(digits, "0"));
     const address = fc.oneof(
-      fc.string({ unit: "binary" }),
+      fc.string({ unit: ANY_CHARACTER }),
       characters("0123456789TZ:.-", 8).map((time) => `/cycles/${time}`),
       fc
         .tuple(
@@ -795,10 +796,10 @@ describe("acting", () => {
     const input = fc.record({
       back: address,
       invariant: fc.constantFrom("S-02", "X-99", ""),
-      reason: fc.oneof(fc.string({ unit: "binary" }), fc.constant("")),
+      reason: fc.oneof(fc.string({ unit: ANY_CHARACTER }), fc.constant("")),
       length: fc.constantFrom("2h", "toString", ""),
       until: address,
-      id: fc.oneof(fc.string({ unit: "binary" }), fc.constant("12345678")),
+      id: fc.oneof(fc.string({ unit: ANY_CHARACTER }), fc.constant("12345678")),
     });
     await fc.assert(
       fc.asyncProperty(

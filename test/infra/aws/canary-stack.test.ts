@@ -18,9 +18,9 @@ import { EMPTY_MEMORY, memorySizes } from "../../../shared/cycle/memory.ts";
 import { documentClient } from "../../../shared/store/client.ts";
 import type { Lease } from "../../../shared/store/lease.ts";
 import { dynamoStore, type Store } from "../../../shared/store/store.ts";
+import { TEMPLATES_ONLY } from "../../support/cdk-app.ts";
 
-/** Does not bundle: bundles have their own tests. */
-const withoutBundling = () => new App({ context: { "aws:cdk:bundling-stacks": [] } });
+const withoutBundling = () => new App(TEMPLATES_ONLY);
 
 function synthesize(environment: string, input?: EnvironmentInput) {
   const settings = input ? parseEnvironment(environment, input) : findEnvironment(environment);
@@ -676,8 +676,13 @@ test("as many daemons as an entry may name fit into a function's variables, with
       return false;
     }
   };
-  let most = 1;
-  while (isAccepted(most + 1)) most += 1;
+  let [most, refused] = [1, 2];
+  while (isAccepted(refused)) refused *= 2;
+  while (refused - most > 1) {
+    const between = Math.floor((most + refused) / 2);
+    if (isAccepted(between)) most = between;
+    else refused = between;
+  }
   expect(most).toBeGreaterThan(100);
   const { template } = synthesize(environment, inputOf(most));
   // As long as AWS makes them.

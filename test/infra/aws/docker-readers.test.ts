@@ -5,6 +5,7 @@ import { AwsSolutionsChecks } from "cdk-nag";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CanaryStack } from "../../../infra/aws/canary-stack.ts";
 import { ENVIRONMENTS, type EnvironmentInput, parseEnvironment } from "../../../infra/environments.ts";
+import { TEMPLATES_ONLY } from "../../support/cdk-app.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a template is plain JSON
 type Resource = any;
@@ -14,7 +15,7 @@ const daemons = (count: number, domain = "example.com") =>
 
 function stackOf(more: Partial<EnvironmentInput>) {
   const settings = parseEnvironment("prod", { ...ENVIRONMENTS.prod!, ...more });
-  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+  const app = new App(TEMPLATES_ONLY);
   return { app, stack: new CanaryStack(app, "Stack", { environment: "prod", settings }) };
 }
 const templateOf = (more: Partial<EnvironmentInput>) => Template.fromStack(stackOf(more).stack);
@@ -46,7 +47,7 @@ function rightsOf(template: Template, role: RegExp): string[] {
 
 test.for(Object.keys(ENVIRONMENTS))("%s has few daemons, and no reader", (environment) => {
   const settings = parseEnvironment(environment, ENVIRONMENTS[environment]);
-  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+  const app = new App(TEMPLATES_ONLY);
   const template = Template.fromStack(new CanaryStack(app, "Stack", { environment, settings }));
   expect(Object.keys(template.toJSON().Resources).filter((id) => /Reader|Daemons/.test(id))).toEqual([]);
 });
