@@ -134,7 +134,7 @@ export async function openConnection(
   connectMs?: number,
 ): Promise<Connection> {
   const socket = await openSocket(address, signal, connectMs);
-  const { sql, restart } = clientOn(socket, address);
+  const { sql, expectAnswers } = clientOn(socket, address);
   let asked: readonly Query[] = [];
   // The client keeps what it had not sent for another connection. An error of the server comes before the end of the socket.
   const closed = new Promise<never>((_, reject) => {
@@ -147,7 +147,7 @@ export async function openConnection(
       return !socket.destroyed && socket.readyState === "open";
     },
     ask(texts) {
-      restart();
+      expectAnswers(texts.length);
       // They leave in one piece.
       socket.cork();
       setImmediate(() => socket.uncork());

@@ -22,6 +22,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** The letters of the messages that may come, beside rows. Copies and prepared statements are not asked for. */
 const LETTERS = { "signing in": "REN", starting: "SKZEN", answering: "TCIZENSA" } as const;
+/** Those that begin or end an answer. An error may also come by itself, before the server closes. */
+const ANSWERS = "TCI";
 
 interface Authentication {
   /** The kinds that may come before it; null where it may be the first. */
@@ -97,8 +99,9 @@ function conversation() {
   let authentication: number | null = null;
   /** Of the rows that come; null where none may. */
   let columns: number | null = null;
-  /** Whether the statements in hand have been answered. */
-  let isAnswered = true;
+  /** How many texts have no answer yet, and whether there is something of the first one's. */
+  let due = 0;
+  let isAnswered = false;
 
   function isAuthentication(body: Buffer): boolean {
     if (body.length < 4) return false;
@@ -132,15 +135,22 @@ function conversation() {
     I: (body) => body.length === 0 && endsRows(),
     E: (body) => hasFields(body) && endsRows(),
     Z(body) {
-      const isExpected = isAnswered && columns === null;
+      const isExpected = phase === "starting" || (isAnswered && due > 0 && columns === null);
+      if (phase === "answering") due -= 1;
       phase = "answering";
       isAnswered = false;
       return isExpected && /^[ITE]$/.test(body.toString("latin1"));
     },
   };
   return {
-    mayCome: (code: number): boolean =>
-      code === DATA_ROW ? columns !== null : LETTERS[phase].includes(String.fromCharCode(code)),
+    ask(texts: number) {
+      due = texts;
+    },
+    mayCome(code: number): boolean {
+      if (code === DATA_ROW) return columns !== null;
+      const letter = String.fromCharCode(code);
+      return LETTERS[phase].includes(letter) && (due > 0 || !ANSWERS.includes(letter));
+    },
     /** @returns how many values it brings, at least one; null where what is in it does not add up */
     valuesOf(bytes: Buffer, at: number, end: number): number | null {
       const from = at + HEADER_BYTES;
@@ -152,8 +162,8 @@ function conversation() {
 }
 
 export interface Frames {
-  /** A new question is asked: its answer may be as large as any. */
-  restart(): void;
+  /** So many texts are sent, each of which gets an answer. All these together may be as large as any. */
+  ask(texts: number): void;
   /**
    * Takes what the server sends, in whatever pieces.
    * @returns the messages that are whole now
@@ -164,7 +174,7 @@ export interface Frames {
 
 /** Checks what a server sends on one connection, from its beginning on. */
 export function frames(): Frames {
-  const { mayCome, valuesOf } = conversation();
+  const { ask, mayCome, valuesOf } = conversation();
   let bytesLeft = MAX_ANSWER_BYTES;
   let valuesLeft = MAX_ANSWER_VALUES;
   let isGreeted = false;
@@ -198,7 +208,8 @@ export function frames(): Frames {
   }
 
   return {
-    restart() {
+    ask(texts) {
+      ask(texts);
       bytesLeft = MAX_ANSWER_BYTES;
       valuesLeft = MAX_ANSWER_VALUES;
     },
