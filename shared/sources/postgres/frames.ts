@@ -42,6 +42,16 @@ const AUTHENTICATIONS: ReadonlyMap<number, Authentication> = new Map([
   [12, { after: [11], data: /^v=[A-Za-z0-9+/]+={0,2}$/ }],
 ]);
 
+/** @throws UnreadableAnswer where the first one asks for what the client does not have */
+function isNextAuthentication(before: number | null, kind: number, data: string): boolean {
+  const known = AUTHENTICATIONS.get(kind);
+  if (before === null && known === undefined)
+    throw new UnreadableAnswer(
+      `the server asks for an authentication that the canary does not know (${kind}): have it ask for scram-sha-256 in pg_hba.conf`,
+    );
+  return known?.after.includes(before) === true && known.data.test(data);
+}
+
 /** Skips texts that end with a zero. @returns the place behind them; -1 where they are not there */
 function behindTexts(body: Buffer, from: number, count: number): number {
   let at = from;
@@ -93,6 +103,18 @@ function isRow(bytes: Buffer, from: number, end: number, columns: number): boole
   return at === end;
 }
 
+/** Whether what is in a message adds up, by its letter. Authentications, descriptions and rows have more to them. */
+const SOUND: Readonly<Record<string, (body: Buffer) => boolean>> = {
+  S: (body) => behindTexts(body, 0, 2) === body.length,
+  K: (body) => body.length === 8,
+  N: hasFields,
+  E: hasFields,
+  A: (body) => behindTexts(body, 4, 2) === body.length,
+  C: (body) => behindTexts(body, 0, 1) === body.length,
+  I: (body) => body.length === 0,
+  Z: (body) => /^[ITE]$/.test(body.toString("latin1")),
+};
+
 /** Which messages have come, and so which may come next. */
 function conversation() {
   let phase: keyof typeof LETTERS = "signing in";
@@ -107,41 +129,32 @@ function conversation() {
     if (body.length < 4) return false;
     const before = authentication;
     authentication = body.readUInt32BE(0);
-    const known = AUTHENTICATIONS.get(authentication);
-    if (before === null && known === undefined)
-      throw new UnreadableAnswer(
-        `the server asks for an authentication that the canary does not know (${authentication}): have it ask for scram-sha-256 in pg_hba.conf`,
-      );
     if (authentication === 0) phase = "starting";
-    return known?.after.includes(before) === true && known.data.test(body.toString("latin1", 4));
+    return isNextAuthentication(before, authentication, body.toString("latin1", 4));
   }
-  function endsRows(): true {
-    columns = null;
-    isAnswered = true;
-    return true;
+  function isDescription(body: Buffer): boolean {
+    const isExpected = columns === null;
+    columns = columnsOf(body);
+    return isExpected && columns !== null;
   }
-  const CHECKS: Readonly<Record<string, (body: Buffer) => boolean>> = {
-    R: isAuthentication,
-    S: (body) => behindTexts(body, 0, 2) === body.length,
-    K: (body) => body.length === 8,
-    N: hasFields,
-    A: (body) => behindTexts(body, 4, 2) === body.length,
-    T(body) {
-      const isExpected = columns === null;
-      columns = columnsOf(body);
-      return isExpected && columns !== null;
-    },
-    C: (body) => behindTexts(body, 0, 1) === body.length && endsRows(),
-    I: (body) => body.length === 0 && endsRows(),
-    E: (body) => hasFields(body) && endsRows(),
-    Z(body) {
-      const isExpected = phase === "starting" || (isAnswered && due > 0 && columns === null);
-      if (phase === "answering") due -= 1;
-      phase = "answering";
-      isAnswered = false;
-      return isExpected && /^[ITE]$/.test(body.toString("latin1"));
-    },
-  };
+  /** The server is ready for the next text, or, for the first time, for any. */
+  function isEnd(): boolean {
+    const isExpected = phase === "starting" || (isAnswered && due > 0 && columns === null);
+    if (phase === "answering") due -= 1;
+    phase = "answering";
+    isAnswered = false;
+    return isExpected;
+  }
+  function isSound(letter: string, body: Buffer): boolean {
+    if (letter === "R") return isAuthentication(body);
+    if (letter === "T") return isDescription(body);
+    if (letter === "Z" && !isEnd()) return false;
+    if ("CIE".includes(letter)) {
+      columns = null;
+      isAnswered = true;
+    }
+    return SOUND[letter]!(body);
+  }
   return {
     ask(texts: number) {
       due = texts;
@@ -155,8 +168,8 @@ function conversation() {
     valuesOf(bytes: Buffer, at: number, end: number): number | null {
       const from = at + HEADER_BYTES;
       if (bytes[at] === DATA_ROW) return isRow(bytes, from, end, columns!) ? columns! + 1 : null;
-      const isSound = CHECKS[String.fromCharCode(bytes[at]!)]!(bytes.subarray(from, end));
-      return isSound ? (columns ?? 0) + 1 : null;
+      const letter = String.fromCharCode(bytes[at]!);
+      return isSound(letter, bytes.subarray(from, end)) ? (columns ?? 0) + 1 : null;
     },
   };
 }
@@ -172,6 +185,14 @@ export interface Frames {
   take(chunk: Buffer): Buffer;
 }
 
+function wrongMessage(code: number, length: number, why: string): UnreadableAnswer {
+  const letter = String.fromCharCode(code);
+  const named = /\w/.test(letter) ? letter : `byte ${code}`;
+  return new UnreadableAnswer(
+    `what the server sends is no PostgreSQL protocol (${named} of ${length} bytes: ${why})`,
+  );
+}
+
 /** Checks what a server sends on one connection, from its beginning on. */
 export function frames(): Frames {
   const { ask, mayCome, valuesOf } = conversation();
@@ -184,12 +205,9 @@ export function frames(): Frames {
   let needed = HEADER_BYTES;
 
   function refuse(code: number, length: number, why: string): never {
-    if (!isGreeted) throw new UnreadableAnswer("what answers there is no PostgreSQL");
-    const letter = String.fromCharCode(code);
-    const named = /\w/.test(letter) ? letter : `byte ${code}`;
-    throw new UnreadableAnswer(
-      `what the server sends is no PostgreSQL protocol (${named} of ${length} bytes: ${why})`,
-    );
+    throw isGreeted
+      ? wrongMessage(code, length, why)
+      : new UnreadableAnswer("what answers there is no PostgreSQL");
   }
 
   /** @returns the place behind the message; null where its end is not there yet */
