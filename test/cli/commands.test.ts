@@ -151,6 +151,31 @@ describe("explain", () => {
     },
   );
 
+  const SQLITE = { LIBSQL_URL: "file:/data/trinity.db" };
+  const POSTGRES = { DATABASE_URL: "postgres://canary@db.example.com/trinity" };
+  test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
+    ["none", {}, ["# on SQLite", "sqlite3", "# on PostgreSQL", "psql"]],
+    [
+      "none, on purpose",
+      { LIBSQL_URL: "none", DATABASE_URL: " " },
+      ["# on SQLite", "sqlite3", "# on PostgreSQL", "psql"],
+    ],
+    ["SQLite", SQLITE, ["sqlite3"]],
+    ["PostgreSQL", { ...POSTGRES, LIBSQL_URL: "none" }, ["psql"]],
+    [
+      "one, and a canary elsewhere",
+      { ...SQLITE, CANARY_URL: "https://canary.example.com", CANARY_TOKEN: "x" },
+      ["# on SQLite", "sqlite3", "# on PostgreSQL", "psql"],
+    ],
+  ])(
+    "where the variables name %s: its statements alone, or those of both with their names",
+    async (_, env, shown) => {
+      const { out } = await runHere(env, ["explain", "S-02"]);
+      const all = ["# on SQLite", "sqlite3", "# on PostgreSQL", "psql"];
+      expect(all.filter((text) => out.includes(text))).toEqual(shown);
+    },
+  );
+
   test("with -v: the whole runbook", async () => {
     const { out } = await runHere({}, ["explain", "S-02", "-v"]);
     expect(out).toMatch(/^# S-02/m);

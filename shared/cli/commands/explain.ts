@@ -54,14 +54,21 @@ interface Options extends JsonOption, AgentOption {
 }
 
 async function explain(context: CommandContext, text: string, options: Options): Promise<void> {
-  const [{ invariantId }, { findInvariant }, { guidanceOf }, { runbookOf }, { renderExplained }] =
-    await Promise.all([
-      import("../ids.ts"),
-      import("../../invariants/index.ts"),
-      import("../../invariants/guidance.ts"),
-      import("../../runbooks.ts"),
-      import("../views/explain.ts"),
-    ]);
+  const [
+    { invariantId },
+    { findInvariant },
+    { guidanceOf },
+    { runbookOf },
+    { renderExplained },
+    { namedDatabase },
+  ] = await Promise.all([
+    import("../ids.ts"),
+    import("../../invariants/index.ts"),
+    import("../../invariants/guidance.ts"),
+    import("../../runbooks.ts"),
+    import("../views/explain.ts"),
+    import("../../config/named-database.ts"),
+  ]);
   const invariant = findInvariant(invariantId(text))!;
   const { id, title, severity, tier, impact, safe } = invariant;
   const subject = options.subject ?? options.agent;
@@ -69,7 +76,8 @@ async function explain(context: CommandContext, text: string, options: Options):
     subject === undefined
       ? { found: [], guidance: null }
       : await withApi(context, (api) => findOf(context, api, id, subject));
-  const { verify, fix } = guidance ?? guidanceOf(invariant, null, null);
+  const { verify, fix } =
+    guidance ?? guidanceOf(invariant, null, context.env() === undefined ? namedDatabase() : null);
   const runbook = options.json || options.verbose ? runbookOf(id) : null;
   const fields = { invariant_id: id, title, severity, tier, subject: subject ?? null, found, impact };
   context.print(

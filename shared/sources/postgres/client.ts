@@ -37,7 +37,7 @@ function checkedSocket(socket: Socket, take: (chunk: Buffer) => Buffer, place: s
 
 /** The client, on this socket and no other: it would connect again by itself, past the deadline. */
 export function clientOn(socket: Socket, { host, port, user, database, password, place }: Address) {
-  const { take, restart } = frames();
+  const { take, ask } = frames();
   let isGiven = false;
   const options = {
     host: [host],
@@ -63,7 +63,7 @@ export function clientOn(socket: Socket, { host, port, user, database, password,
   return {
     // Its types leave out `socket`.
     sql: postgres(options as unknown as postgres.Options<Record<string, never>>),
-    /** A new question is asked: its answer may be as large as any. */
-    restart,
+    /** Is told how many texts are sent. */
+    expectAnswers: ask,
   };
 }

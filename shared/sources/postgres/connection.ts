@@ -55,13 +55,27 @@ async function secured(socket: Socket, { host, tls, place }: Address, signal: Ab
   }
 }
 
+/** A server that is reached at all is connected by then. A firewall, such as a security group, drops what it does not let in. */
+const CONNECT_MS = 5_000;
+
+/** Waits for the connection. @throws ETIMEDOUT where nobody answers: the system would try for two minutes */
+async function connected(socket: Socket, signal: AbortSignal, connectMs: number): Promise<void> {
+  const late = AbortSignal.timeout(connectMs);
+  try {
+    await next(socket, "connect", AbortSignal.any([signal, late]));
+  } catch (error) {
+    if (!late.aborted || signal.aborted) throw error;
+    throw Object.assign(new Error("no answer"), { code: "ETIMEDOUT" });
+  }
+}
+
 /** Opens a socket to the server, with TLS where the address asks for it. */
-async function openSocket(address: Address, signal: AbortSignal): Promise<Socket> {
+async function openSocket(address: Address, signal: AbortSignal, connectMs = CONNECT_MS): Promise<Socket> {
   const socket = connectTcp({ host: address.host, port: address.port, noDelay: true });
   // It may fail while nobody waits for it. Who waits hears of its end.
   socket.on("error", () => {});
   try {
-    await next(socket, "connect", signal);
+    await connected(socket, signal, connectMs);
     return address.tls === null ? socket : await secured(socket, address, signal);
   } catch (error) {
     socket.destroy();
@@ -111,11 +125,16 @@ async function cancel(address: Address, { pid, secret }: Backend): Promise<void>
 
 /**
  * Connects, and leaves the greeting to the first question.
+ * @param connectMs how long a server may take that does not answer at all
  * @throws where no connection can be made
  */
-export async function openConnection(address: Address, signal: AbortSignal): Promise<Connection> {
-  const socket = await openSocket(address, signal);
-  const { sql, restart } = clientOn(socket, address);
+export async function openConnection(
+  address: Address,
+  signal: AbortSignal,
+  connectMs?: number,
+): Promise<Connection> {
+  const socket = await openSocket(address, signal, connectMs);
+  const { sql, expectAnswers } = clientOn(socket, address);
   let asked: readonly Query[] = [];
   // The client keeps what it had not sent for another connection. An error of the server comes before the end of the socket.
   const closed = new Promise<never>((_, reject) => {
@@ -128,7 +147,7 @@ export async function openConnection(address: Address, signal: AbortSignal): Pro
       return !socket.destroyed && socket.readyState === "open";
     },
     ask(texts) {
-      restart();
+      expectAnswers(texts.length);
       // They leave in one piece.
       socket.cork();
       setImmediate(() => socket.uncork());

@@ -1,9 +1,10 @@
 /** What PostgreSQL's errors mean to an operator. None shows a secret, and each names the host and the variable. */
+import { DATABASE_VARIABLES } from "../../config/named-database.ts";
 import { SourceError } from "../../errors.ts";
 import type { Address } from "./address.ts";
 
 /** The names of the variables, for the texts. */
-export const URL_VARIABLE = "DATABASE_URL";
+export const URL_VARIABLE = DATABASE_VARIABLES.postgres;
 export const PASSWORD_VARIABLE = "DATABASE_PASSWORD";
 export const CA_VARIABLE = "DATABASE_CA";
 

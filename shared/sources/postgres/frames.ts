@@ -22,6 +22,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** The letters of the messages that may come, beside rows. Copies and prepared statements are not asked for. */
 const LETTERS = { "signing in": "REN", starting: "SKZEN", answering: "TCIZENSA" } as const;
+/** Those that begin or end an answer. An error may also come by itself, before the server closes. */
+const ANSWERS = "TCI";
 
 interface Authentication {
   /** The kinds that may come before it; null where it may be the first. */
@@ -39,6 +41,16 @@ const AUTHENTICATIONS: ReadonlyMap<number, Authentication> = new Map([
   [11, { after: [10], data: /^r=[!-+\--~]+,s=[A-Za-z0-9+/]+={0,2},i=(1000000|[1-9]\d{0,5})$/ }],
   [12, { after: [11], data: /^v=[A-Za-z0-9+/]+={0,2}$/ }],
 ]);
+
+/** @throws UnreadableAnswer where the first one asks for what the client does not have */
+function isNextAuthentication(before: number | null, kind: number, data: string): boolean {
+  const known = AUTHENTICATIONS.get(kind);
+  if (before === null && known === undefined)
+    throw new UnreadableAnswer(
+      `the server asks for an authentication that the canary does not know (${kind}): have it ask for scram-sha-256 in pg_hba.conf`,
+    );
+  return known?.after.includes(before) === true && known.data.test(data);
+}
 
 /** Skips texts that end with a zero. @returns the place behind them; -1 where they are not there */
 function behindTexts(body: Buffer, from: number, count: number): number {
@@ -91,69 +103,80 @@ function isRow(bytes: Buffer, from: number, end: number, columns: number): boole
   return at === end;
 }
 
+/** Whether what is in a message adds up, by its letter. Authentications, descriptions and rows have more to them. */
+const SOUND: Readonly<Record<string, (body: Buffer) => boolean>> = {
+  S: (body) => behindTexts(body, 0, 2) === body.length,
+  K: (body) => body.length === 8,
+  N: hasFields,
+  E: hasFields,
+  A: (body) => behindTexts(body, 4, 2) === body.length,
+  C: (body) => behindTexts(body, 0, 1) === body.length,
+  I: (body) => body.length === 0,
+  Z: (body) => /^[ITE]$/.test(body.toString("latin1")),
+};
+
 /** Which messages have come, and so which may come next. */
 function conversation() {
   let phase: keyof typeof LETTERS = "signing in";
   let authentication: number | null = null;
   /** Of the rows that come; null where none may. */
   let columns: number | null = null;
-  /** Whether the statements in hand have been answered. */
-  let isAnswered = true;
+  /** How many texts have no answer yet, and whether there is something of the first one's. */
+  let due = 0;
+  let isAnswered = false;
 
   function isAuthentication(body: Buffer): boolean {
     if (body.length < 4) return false;
     const before = authentication;
     authentication = body.readUInt32BE(0);
-    const known = AUTHENTICATIONS.get(authentication);
-    if (before === null && known === undefined)
-      throw new UnreadableAnswer(
-        `the server asks for an authentication that the canary does not know (${authentication}): have it ask for scram-sha-256 in pg_hba.conf`,
-      );
     if (authentication === 0) phase = "starting";
-    return known?.after.includes(before) === true && known.data.test(body.toString("latin1", 4));
+    return isNextAuthentication(before, authentication, body.toString("latin1", 4));
   }
-  function endsRows(): true {
-    columns = null;
-    isAnswered = true;
-    return true;
+  function isDescription(body: Buffer): boolean {
+    const isExpected = columns === null;
+    columns = columnsOf(body);
+    return isExpected && columns !== null;
   }
-  const CHECKS: Readonly<Record<string, (body: Buffer) => boolean>> = {
-    R: isAuthentication,
-    S: (body) => behindTexts(body, 0, 2) === body.length,
-    K: (body) => body.length === 8,
-    N: hasFields,
-    A: (body) => behindTexts(body, 4, 2) === body.length,
-    T(body) {
-      const isExpected = columns === null;
-      columns = columnsOf(body);
-      return isExpected && columns !== null;
-    },
-    C: (body) => behindTexts(body, 0, 1) === body.length && endsRows(),
-    I: (body) => body.length === 0 && endsRows(),
-    E: (body) => hasFields(body) && endsRows(),
-    Z(body) {
-      const isExpected = isAnswered && columns === null;
-      phase = "answering";
-      isAnswered = false;
-      return isExpected && /^[ITE]$/.test(body.toString("latin1"));
-    },
-  };
+  /** The server is ready for the next text, or, for the first time, for any. */
+  function isEnd(): boolean {
+    const isExpected = phase === "starting" || (isAnswered && due > 0 && columns === null);
+    if (phase === "answering") due -= 1;
+    phase = "answering";
+    isAnswered = false;
+    return isExpected;
+  }
+  function isSound(letter: string, body: Buffer): boolean {
+    if (letter === "R") return isAuthentication(body);
+    if (letter === "T") return isDescription(body);
+    if (letter === "Z" && !isEnd()) return false;
+    if ("CIE".includes(letter)) {
+      columns = null;
+      isAnswered = true;
+    }
+    return SOUND[letter]!(body);
+  }
   return {
-    mayCome: (code: number): boolean =>
-      code === DATA_ROW ? columns !== null : LETTERS[phase].includes(String.fromCharCode(code)),
+    ask(texts: number) {
+      due = texts;
+    },
+    mayCome(code: number): boolean {
+      if (code === DATA_ROW) return columns !== null;
+      const letter = String.fromCharCode(code);
+      return LETTERS[phase].includes(letter) && (due > 0 || !ANSWERS.includes(letter));
+    },
     /** @returns how many values it brings, at least one; null where what is in it does not add up */
     valuesOf(bytes: Buffer, at: number, end: number): number | null {
       const from = at + HEADER_BYTES;
       if (bytes[at] === DATA_ROW) return isRow(bytes, from, end, columns!) ? columns! + 1 : null;
-      const isSound = CHECKS[String.fromCharCode(bytes[at]!)]!(bytes.subarray(from, end));
-      return isSound ? (columns ?? 0) + 1 : null;
+      const letter = String.fromCharCode(bytes[at]!);
+      return isSound(letter, bytes.subarray(from, end)) ? (columns ?? 0) + 1 : null;
     },
   };
 }
 
 export interface Frames {
-  /** A new question is asked: its answer may be as large as any. */
-  restart(): void;
+  /** So many texts are sent, each of which gets an answer. All these together may be as large as any. */
+  ask(texts: number): void;
   /**
    * Takes what the server sends, in whatever pieces.
    * @returns the messages that are whole now
@@ -162,9 +185,17 @@ export interface Frames {
   take(chunk: Buffer): Buffer;
 }
 
+function wrongMessage(code: number, length: number, why: string): UnreadableAnswer {
+  const letter = String.fromCharCode(code);
+  const named = /\w/.test(letter) ? letter : `byte ${code}`;
+  return new UnreadableAnswer(
+    `what the server sends is no PostgreSQL protocol (${named} of ${length} bytes: ${why})`,
+  );
+}
+
 /** Checks what a server sends on one connection, from its beginning on. */
 export function frames(): Frames {
-  const { mayCome, valuesOf } = conversation();
+  const { ask, mayCome, valuesOf } = conversation();
   let bytesLeft = MAX_ANSWER_BYTES;
   let valuesLeft = MAX_ANSWER_VALUES;
   let isGreeted = false;
@@ -174,12 +205,9 @@ export function frames(): Frames {
   let needed = HEADER_BYTES;
 
   function refuse(code: number, length: number, why: string): never {
-    if (!isGreeted) throw new UnreadableAnswer("what answers there is no PostgreSQL");
-    const letter = String.fromCharCode(code);
-    const named = /\w/.test(letter) ? letter : `byte ${code}`;
-    throw new UnreadableAnswer(
-      `what the server sends is no PostgreSQL protocol (${named} of ${length} bytes: ${why})`,
-    );
+    throw isGreeted
+      ? wrongMessage(code, length, why)
+      : new UnreadableAnswer("what answers there is no PostgreSQL");
   }
 
   /** @returns the place behind the message; null where its end is not there yet */
@@ -198,7 +226,8 @@ export function frames(): Frames {
   }
 
   return {
-    restart() {
+    ask(texts) {
+      ask(texts);
       bytesLeft = MAX_ANSWER_BYTES;
       valuesLeft = MAX_ANSWER_VALUES;
     },

@@ -4,6 +4,7 @@
  * cast that may not be what it seems. The rows of history are never visited: in SQLite indexes are named, since its planner
  * does not choose them by itself, and in PostgreSQL a statement is written so that no index but the right one is of use.
  */
+import { DATABASE_VARIABLES } from "../../config/named-database.ts";
 import type { ReadingTime } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import type { Backend } from "./dialect.ts";
@@ -43,9 +44,8 @@ export const needsTable = (table: string) => (schema: Schema) =>
 const ALWAYS = ["agent_ownership", EXECUTIONS];
 /** PostgreSQL shows a role nothing of a schema that it may not use, or does not look in. */
 const CHECKS: Readonly<Record<Backend, string>> = {
-  sqlite: "check that LIBSQL_URL names the platform's database",
-  postgres:
-    "check that DATABASE_URL names the platform's database, and that its role sees the tables there (USAGE on their schema, search_path)",
+  sqlite: `check that ${DATABASE_VARIABLES.sqlite} names the platform's database`,
+  postgres: `check that ${DATABASE_VARIABLES.postgres} names the platform's database, and that its role sees the tables there (USAGE on their schema, search_path)`,
 };
 
 /** Says what to check where the database is another's; null where it is the platform's. */

@@ -1,4 +1,5 @@
 /** SQLite: a libsql server, or a database file. */
+import { DATABASE_VARIABLES } from "../../config/named-database.ts";
 import { address, NONE } from "../../config/source-variables.ts";
 import { token, type Values, wholeNumber } from "../../config/variable.ts";
 import { placeOf } from "../../errors.ts";
@@ -10,7 +11,7 @@ import { LOCK_MS } from "./file-database.ts";
 
 const SQLITE = {
   url: address(
-    "LIBSQL_URL",
+    DATABASE_VARIABLES.sqlite,
     "the platform's database: `libsql://`, `https://` or `http://` of a libsql server (Turso, sqld), or `file:` and the path of a database file",
     {
       schemes: ["libsql:", "https:", "http:", "file:"],

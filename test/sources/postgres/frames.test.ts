@@ -16,11 +16,13 @@ import {
 } from "../../support/postgres-messages.ts";
 
 const CONVERSATION = [...greeting(), ...transaction(), ...transaction()];
+const QUESTIONS = 8;
 const GREETED = Buffer.concat(greeting());
 
 /** @returns what is handed on of these pieces, and why the rest is not */
 function taken(pieces: readonly Buffer[]): { readonly passed: Buffer; readonly error: string | null } {
-  const { take } = frames();
+  const { take, ask } = frames();
+  ask(QUESTIONS);
   const passed: Buffer[] = [];
   try {
     for (const piece of pieces) passed.push(take(piece));
@@ -53,7 +55,8 @@ test("each piece that is handed on ends with a message", () => {
   const ends = new Set(CONVERSATION.map((_, i) => Buffer.concat(CONVERSATION.slice(0, i + 1)).length));
   fc.assert(
     fc.property(cuts, (places) => {
-      const { take } = frames();
+      const { take, ask } = frames();
+      ask(QUESTIONS);
       let passed = 0;
       for (const piece of pieces(bytes, places)) {
         passed += take(piece).length;
@@ -100,7 +103,12 @@ test.each<[string, RegExp, Buffer[]]>([
   ["no mechanism that the client has", /no PostgreSQL$/, [authentication(10, "SCRAM-SHA-1\0\0")]],
   ["rows before the greeting ends", NO_PROTOCOL, [authentication(0), columns(["a"])]],
   ["a greeting after the greeting", NO_PROTOCOL, [GREETED, authentication(0)]],
-  ["an answer that nobody asked for", NO_PROTOCOL, [GREETED, ready()]],
+  ["an end without an answer", NO_PROTOCOL, [GREETED, ready()]],
+  [
+    "more answers than questions",
+    NO_PROTOCOL,
+    [GREETED, ...Array.from({ length: QUESTIONS + 1 }, () => Buffer.concat([complete("SET"), ready()]))],
+  ],
   ["a second description", NO_PROTOCOL, [ROW, columns(["a"])]],
   ["an end amid rows", NO_PROTOCOL, [ROW, ready()]],
   [
@@ -142,13 +150,14 @@ test("errors, notices and settings may come at any time, and no message at all i
 test("an answer of many values or bytes is refused before it fills the memory, and the next question has the same room", () => {
   const empty = row(Array.from({ length: 1_000 }, () => ""));
   const rows = Buffer.concat(Array.from({ length: 100 }, () => empty));
-  const { take, restart } = frames();
+  const { take, ask } = frames();
+  ask(1);
   take(Buffer.concat([GREETED, columns(Array.from({ length: 1_000 }, () => "c"))]));
   const fill = () => {
     for (let i = 0; i < 30; i += 1) take(rows);
   };
   expect(fill).toThrow("the answer has more than 2000000 values");
-  restart();
+  ask(1);
   expect(() => take(rows)).not.toThrow();
   const large = Buffer.concat([complete("X".repeat(1_000_000))]);
   expect(() => {

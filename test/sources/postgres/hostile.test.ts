@@ -97,6 +97,13 @@ test("a connection that is reset before anything is asked costs the question and
   await expect(connection.ask(["SELECT 1"])[0]).rejects.toThrow();
 });
 
+test("answers that nobody asked for end the connection: they would be taken for those of the next read", async () => {
+  const database = openPostgres(address(), { statementMs: 1_000, lockMs: 100 });
+  const batch = () => database.batch(["SELECT id, agent"], AbortSignal.timeout(60_000));
+  server.play([GREETING, Buffer.concat([...transaction(), columns(["id", "agent"]), row(["2", "opal"])])]);
+  await expect(batch()).rejects.toThrow(/^what the server sends is no PostgreSQL protocol \(T of /);
+});
+
 test("whatever bytes of a conversation are wrong, the read ends, with rows or an error", async () => {
   const signingIn = [SASL, authentication(11, "r=a,s=c2Fs,i=1"), authentication(12, "v=c2ln")];
   const [plain, signedIn] = [[], signingIn].map((first) =>
