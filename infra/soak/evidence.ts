@@ -27,7 +27,7 @@ const USUAL = {
 const BUSY: SoakOptions = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, breaks: 200, confirmMs: 100 };
 const LARGE: SoakOptions = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 25, confirmMs: 300 };
 /** Each break at least once, on the other database. */
-const ON_POSTGRES: SoakOptions = { ...BUSY, database: "postgres", cycles: 300, breaks: 30 };
+const ON_POSTGRES: SoakOptions = { ...BUSY, database: "postgres", rate: 20, cycles: 200, breaks: 25 };
 /** Without breaks: every red comes from the jumps, or from what is taken out. */
 const JUMPING: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, checksOff: ["G-03"] };
 const ABLATED: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, jumpAheadMs: 1_500, checksOff: ["G-03"] };
