@@ -58,8 +58,8 @@ const soakWith =
     return report;
   };
 
-const machine = (engines: string): string =>
-  `Measured on ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}; ${engines}; all in one process but the Redis.`;
+const machine = ({ engines, options }: SoakReport): string =>
+  `Measured on ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}; ${engines}; all in one process but the Redis${options.database === "postgres" ? " and the PostgreSQL" : ""}.`;
 
 function soaksPart(reports: readonly SoakReport[]): string {
   const head =
@@ -77,7 +77,7 @@ function soaksPart(reports: readonly SoakReport[]): string {
     `${report.seconds.toFixed(0)} s`,
   ]);
   const commands = reports.map((report) => `\`\`\`sh\n${commandOf(report)}\n\`\`\``);
-  return [machine(reports[0]!.engines), table(head.split(", "), rows), ...commands].join("\n\n");
+  return [machine(reports[0]!), table(head.split(", "), rows), ...commands].join("\n\n");
 }
 
 const breaksPart = (reports: readonly SoakReport[]): string =>
