@@ -118,15 +118,10 @@ async function startServer(programs: string, settings: Options["settings"]): Pro
   if ("uid" in user) for (const path of [folder.path, passwordFile]) await chown(path, user.uid, user.gid);
   const common = { ...user, cwd: folder.path, env: { PATH: process.env.PATH, LC_ALL: "C" } };
   const cluster = ["-D", data, "-U", OWNER, `--pwfile=${passwordFile}`, "--auth=scram-sha-256"];
-  await promisify(execFile)(
-    join(programs, "initdb"),
-    [...cluster, "--no-sync", "--encoding=UTF8", "--locale=C"],
-    common,
-  );
   const port = await freePort();
   const given = Object.entries({ ...SETTINGS, port: String(port), ...settings });
   const address = (database: string) => addressOf(OWNER, password, port, database);
-  let server: ChildProcess;
+  let server: ChildProcess | undefined;
   const start = async () => {
     // In its own process group: Ctrl-C then reaches only this process, which ends its parts in order.
     server = spawn(
@@ -137,8 +132,10 @@ async function startServer(programs: string, settings: Options["settings"]): Pro
     await until(() => runOn(address("postgres"), ["SELECT 1"]), endOf(server));
   };
   const stop = async (how: keyof typeof STOP) => {
+    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    const ended = once(server, "exit");
     server.kill(STOP[how]);
-    if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
+    await ended;
   };
   const close = async () => {
     // It leaves nothing of use.
@@ -155,6 +152,11 @@ async function startServer(programs: string, settings: Options["settings"]): Pro
     };
   };
   try {
+    await promisify(execFile)(
+      join(programs, "initdb"),
+      [...cluster, "--no-sync", "--encoding=UTF8", "--locale=C"],
+      common,
+    );
     await start();
     const role = `CREATE ROLE ${READER} LOGIN PASSWORD '${readerPassword}'`;
     const [shown] = await runOn(address("postgres"), [role, "SHOW server_version"]);

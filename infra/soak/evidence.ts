@@ -27,7 +27,7 @@ const USUAL = {
 const BUSY: SoakOptions = { ...USUAL, agentCount: 20, rate: 100, cycles: 2_000, breaks: 200, confirmMs: 100 };
 const LARGE: SoakOptions = { ...USUAL, agentCount: 1_000, rate: 5, cycles: 100, breaks: 25, confirmMs: 300 };
 /** Each break at least once, on the other database. */
-const ON_POSTGRES: SoakOptions = { ...BUSY, database: "postgres", cycles: 300, breaks: 30 };
+const ON_POSTGRES: SoakOptions = { ...BUSY, database: "postgres", rate: 20, cycles: 200, breaks: 25 };
 /** Without breaks: every red comes from the jumps, or from what is taken out. */
 const JUMPING: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, checksOff: ["G-03"] };
 const ABLATED: SoakOptions = { ...BUSY, cycles: 400, breaks: 0, jumpAheadMs: 1_500, checksOff: ["G-03"] };
@@ -58,8 +58,8 @@ const soakWith =
     return report;
   };
 
-const machine = (engines: string): string =>
-  `Measured on ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}; ${engines}; all in one process but the Redis.`;
+const machine = ({ engines, options }: SoakReport): string =>
+  `Measured on ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}; ${engines}; all in one process but the Redis${options.database === "postgres" ? " and the PostgreSQL" : ""}.`;
 
 function soaksPart(reports: readonly SoakReport[]): string {
   const head =
@@ -77,7 +77,7 @@ function soaksPart(reports: readonly SoakReport[]): string {
     `${report.seconds.toFixed(0)} s`,
   ]);
   const commands = reports.map((report) => `\`\`\`sh\n${commandOf(report)}\n\`\`\``);
-  return [machine(reports[0]!.engines), table(head.split(", "), rows), ...commands].join("\n\n");
+  return [machine(reports[0]!), table(head.split(", "), rows), ...commands].join("\n\n");
 }
 
 const breaksPart = (reports: readonly SoakReport[]): string =>
