@@ -53,6 +53,8 @@ const begin = ({ statementMs, lockMs }: Patience): string =>
       // Rows that a policy hides would be missing without a word: the statement is to fail.
       row_security: "off",
       idle_in_transaction_session_timeout: statementMs,
+      // A backend that sends to a function which is gone waits for it, in no statement, and holds VACUUM up.
+      tcp_user_timeout: statementMs,
       standard_conforming_strings: "on",
       timezone: "'UTC'",
       datestyle: "'ISO'",
