@@ -123,7 +123,7 @@ VALUES ('no-session', 's', 'ruby', 'running', ${secondsAgo(100)}, 'm', 'schedule
       expect(cut.sources_unavailable).toEqual([
         expect.stringMatching(
           new RegExp(
-            `^postgres: (ECONNREFUSED ${place}|not ready \\(.*\\) at ${place}|the server ended the connection.*, ${place})$`,
+            `^postgres: (no server listens there \\(ECONNREFUSED\\): check host and port, and whether it runs, ${place}|not ready \\(.*\\) at ${place}|the server ended the connection.*, ${place})$`,
           ),
         ),
       ]);
