@@ -80,7 +80,12 @@ function withWritingRole(named: Environment, shell: Environment, environment: st
   const [own, given, ca] = [named[DATABASE_URL], shell[DATABASE_URL], shell[DATABASE_CA]];
   if (!own) return named;
   const trusting = { ...named, ...(ca && { [DATABASE_CA]: ca }) };
-  if (!given || !URL.canParse(given)) return trusting;
+  if (!given || given === NONE) return trusting;
+  // One that is refused is not repeated: it may hold a password.
+  const problems: string[] = [];
+  const problem = (text: string) => void problems.push(`${DATABASE_URL} ${text}`);
+  postgres.variables.url.parse(given, { problem, secret() {} });
+  if (problems.length > 0) throw new ConfigError(problems);
   if (placeOf(own) !== placeOf(given))
     throw new ConfigError([
       `${DATABASE_URL} names ${placeOf(given)}, and the database of ${environment} is ${placeOf(own)}: name the same one, with a role that may write`,

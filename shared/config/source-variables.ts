@@ -66,7 +66,7 @@ export function pem(name: string, meaning: string): Variable<string | null> {
 
 function isCertificate(block: string): boolean {
   try {
-    return new X509Certificate(block).subject !== undefined;
+    return new X509Certificate(block).raw.length > 0;
   } catch {
     return false;
   }
@@ -80,12 +80,13 @@ export function authority(name: string, meaning: string): Variable<string | null
     parse(value, notes) {
       const read = own.parse(value, notes);
       if (!read?.includes("-----BEGIN")) return read;
+      const begun = read.match(/-----BEGIN /g)!.length;
       const blocks = read.match(/-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs) ?? [];
       if (/PRIVATE KEY-----/.test(read))
         notes.problem(
           "holds a private key: give the certificate of the CA alone, and keep its key away from here",
         );
-      else if (blocks.length === 0 || !blocks.every(isCertificate))
+      else if (blocks.length < begun || !blocks.every(isCertificate))
         notes.problem(
           "holds something that is no certificate: give each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, whole",
         );

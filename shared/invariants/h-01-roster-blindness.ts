@@ -85,7 +85,7 @@ export const rosterBlindness = invariant({
         docker_available: isAvailable(readings.containers),
         redis_available: isAvailable(readings.slots),
       },
-      signalQuery: `agent roster read returned 0 agents (${reason}); independent sources report ${plural(agents.length, "live agent")}`,
+      signalQuery: `agent roster read returned 0 agents (${reason}); independent sources report ${agents.length} live agent(s)`,
     };
     return { subjects: [SUBJECT], unseen: [], findings: [finding] };
   },

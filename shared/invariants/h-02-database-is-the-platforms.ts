@@ -139,6 +139,6 @@ function findingOf(
       behind_seconds: hasRow ? behindSeconds : null,
       sample: sampleOf(strange),
     },
-    signalQuery: `${plural(strange.length, "slot")} of ${plural(agentCount, "agent")} without a row; newest slot ${newest}${behind}`,
+    signalQuery: `${strange.length} slot(s) of ${agentCount} agent(s) without a row; newest slot ${newest}${behind}`,
   };
 }

@@ -50,7 +50,7 @@ export const redisIsThePlatforms = invariant({
         agent_count: agentCount,
         sample: sampleOf(dispatched),
       },
-      signalQuery: `${plural(dispatched.length, "dispatched running row")} of ${plural(agentCount, "agent")}, 0 slot keys, no canary:drain_tick_at`,
+      signalQuery: `${dispatched.length} dispatched running row(s) of ${agentCount} agent(s), 0 slot keys, no canary:drain_tick_at`,
     };
     return { ...healthy, findings: [finding] };
   },

@@ -346,6 +346,11 @@ describe.each(["DATABASE_CA", "DOCKER_TLS_CA"])("%s: the certificates of CAs, an
       /^\w+ holds something that is no certificate: give each from -----BEGIN/,
     ],
     ["one that is cut behind one that is not", PEM + cut, /^\w+ holds something that is no certificate/],
+    [
+      "one without its end behind one",
+      `${PEM}-----BEGIN CERTIFICATE-----\nMII`,
+      /holds something that is no/,
+    ],
     ["one without its end", PEM.slice(0, 100), /^\w+ holds something that is no certificate/],
     ["a request", PEM.replaceAll("CERTIFICATE", "CERTIFICATE REQUEST"), /^\w+ holds something that is no/],
   ])("%s is refused by name, and not shown", (_, ca, problem) => {

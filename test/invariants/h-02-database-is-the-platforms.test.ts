@@ -62,7 +62,7 @@ describe("slots come, and rows don't", () => {
           snapshot_time: "2026-11-23T12:00:00.000Z",
         },
         signal_query:
-          "3 slots of 2 agents without a row; newest slot 2026-11-23T12:00:00.000Z is 5400s after the newest row 2026-11-23T10:30:00.000Z",
+          "3 slot(s) of 2 agent(s) without a row; newest slot 2026-11-23T12:00:00.000Z is 5400s after the newest row 2026-11-23T10:30:00.000Z",
       },
     ]);
   });

@@ -46,7 +46,7 @@ describe("runs are dispatched, and Redis knows nothing of the platform", () => {
           sample: ["ada/e-1", "ruby/e-2"],
           snapshot_time: "2026-11-23T12:00:00.000Z",
         },
-        signal_query: "2 dispatched running rows of 2 agents, 0 slot keys, no canary:drain_tick_at",
+        signal_query: "2 dispatched running row(s) of 2 agent(s), 0 slot keys, no canary:drain_tick_at",
       },
     ]);
   });

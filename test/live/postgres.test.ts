@@ -208,6 +208,46 @@ console.log("read");`;
     await owner`DELETE FROM agent_ownership WHERE agent_name = 'rewritten'`;
   });
 
+  test.for([
+    [
+      "a view",
+      "CREATE VIEW agent_ownership AS SELECT * FROM agents",
+      "TRUNCATE agents; INSERT INTO agents VALUES ('ruby')",
+    ],
+    [
+      "partitioned",
+      "CREATE TABLE agent_ownership (agent_name text) PARTITION BY LIST (agent_name); ALTER TABLE agent_ownership ATTACH PARTITION agents DEFAULT",
+      "TRUNCATE agents; INSERT INTO agents VALUES ('ruby')",
+    ],
+  ])(
+    "whose table is %s is read again where that which holds its rows is rewritten",
+    async ([, made, rewrite]) => {
+      const adapted = await server.addDatabase("adapted");
+      const [own, migration] = [0, 1].map(() =>
+        postgres(adapted.url, { max: 1, fetch_types: false, onnotice() {} }),
+      ) as [postgres.Sql, postgres.Sql];
+      await own.unsafe(`CREATE TABLE agents (agent_name text); INSERT INTO agents VALUES ('ruby'); ${made}`);
+      const database = openPostgres(parseAddress(adapted.readerUrl, null, null), {
+        ...PATIENCE,
+        lockMs: 60_000,
+      });
+      await read(database, ["roster"]);
+      let reading: ReturnType<typeof read> | undefined;
+      await migration.begin(async (sql) => {
+        await sql.unsafe(rewrite!);
+        reading = read(database, ["roster"]);
+        const waits = () => own`SELECT FROM pg_locks WHERE NOT granted`;
+        await expect
+          .poll(async () => (await waits()).length, { interval: 5, timeout: 60_000 })
+          .toBeGreaterThan(0);
+      });
+      const { roster } = (await reading!).readings;
+      expect(roster?.read && [...roster.value.keys()]).toEqual(["ruby"]);
+      for (const client of [own, migration]) await client.end();
+      await adapted.remove();
+    },
+  );
+
   test("that another application shares is read without a look at the tables of that", async () => {
     await owner`CREATE TABLE bookings (id int)`;
     const listed = JSON.stringify(await owner.unsafe(introspectionOf(POSTGRES)));

@@ -75,7 +75,7 @@ describeLive(["redis-server"], "reading Redis", () => {
       }));
 
     describe("how much is asked for at once", () => {
-      /** Redis gives a key of SCAN, a member of ZRANGE or a small command in 0.5 to 1.5 µs: and a key in a script in some 5: each of these is 5 ms or less. */
+      /** Redis gives a key of SCAN, a member of ZRANGE or a small command in 0.5 to 1.5 µs, and a command of a script in some 5: 5 ms at most for each of these. */
       function expectBounded() {
         for (const { path, commands, answerBytes } of requests()) {
           expect(commands.length).toBeLessThanOrEqual(500);

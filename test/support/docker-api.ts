@@ -22,7 +22,7 @@ export interface DockerApi {
   /** The entries of the list. */
   containers: { Id: string; Names: string[] }[];
   /** What the inspect of a container says beside its defaults, by its ID; null: there is no such container any more. */
-  readonly inspects: Map<string, { State?: object; Config?: object } | null>;
+  readonly inspects: Map<string, { State?: object; Config?: object; ExecIDs?: readonly unknown[] } | null>;
   /** The execs of all containers, in the order in which they were made. */
   readonly execs: ExecState[];
   /** Each request, like `POST /exec/1/start`. */
@@ -88,7 +88,7 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
       const State = { Running: true, Status: "running", StartedAt: "2026-11-23T08:00:00Z" };
       const differs = api.inspects.get(id!);
       if (differs === null) return json(404, { message: "no such container" });
-      return json(200, { State: { ...State, ...differs?.State }, ExecIDs, Config: differs?.Config });
+      return json(200, { ExecIDs, ...differs, State: { ...State, ...differs?.State } });
     }
     if (kind === "containers") {
       if (api.inspects.get(id!) === null) return json(404, { message: "no such container" });

@@ -68,6 +68,9 @@ export interface Inspected {
   readonly env: readonly string[];
 }
 
+const areTexts = (list: unknown): list is readonly string[] =>
+  Array.isArray(list) && list.every((text) => typeof text === "string");
+
 /**
  * Reads what the container is doing, and what runs in it.
  * @throws ContainerGone where it no longer runs
@@ -81,9 +84,11 @@ export async function inspectRunning(
     throw statusOf(error) === 404 ? new ContainerGone() : error;
   });
   if (typeof State?.StartedAt !== "string" || State.StartedAt.length > MAX_TIME) throw new NotADaemon();
+  const [execIds, env] = [ExecIDs, Config?.Env].map((list: unknown) => list ?? []);
+  if (!areTexts(execIds) || !areTexts(env)) throw new NotADaemon();
   if (!State.Running) throw new ContainerGone();
   if (State.Status !== "running") throw new SourceError(`the container is ${State.Status}`);
-  return { startedAt: State.StartedAt, execIds: ExecIDs ?? [], env: Config?.Env ?? [] };
+  return { startedAt: State.StartedAt, execIds, env };
 }
 
 /**

@@ -69,12 +69,15 @@ const afterAny = (statement: string): string => `ROLLBACK TO SAVEPOINT before; $
 /**
  * Selects the platform's tables that were rewritten or truncated after this transaction's snapshot. The transaction finds no rows
  * in such a table, not even those that the snapshot has. The catalog as of the snapshot names the old file, and the function the
- * present one.
+ * present one. Where one is a view or has partitions, its rows are in tables of other names: then all tables count.
  */
-const rewritten = (): string =>
-  afterAny(
-    `SELECT c.relname FROM ${visible(knownTables(POSTGRES))} AND c.relkind = 'r' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)`,
-  );
+const rewritten = (): string => {
+  const known = visible(knownTables(POSTGRES));
+  return afterAny(`SELECT t.relname FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace
+WHERE t.relkind IN ('r', 'm') AND s.nspname !~ '^(pg_|information_schema$)'
+AND (t.oid IN (SELECT c.oid FROM ${known}) OR EXISTS (SELECT FROM ${known} AND c.relkind <> 'r'))
+AND t.relfilenode <> pg_catalog.pg_relation_filenode(t.oid)`);
+};
 
 /** All statements together wait for locks about as long as one may. */
 const LEAST_LOCK_MS = 20;

@@ -31,14 +31,16 @@ interface Authentication {
   /** What it has of its own. */
   readonly data: RegExp;
 }
+/** Offers ways to sign in. */
+const SASL = 10;
 /** The kinds of authentication messages, by their numbers. The client answers each, some after much computing. */
 const AUTHENTICATIONS: ReadonlyMap<number, Authentication> = new Map([
   [0, { after: [null, 3, 5, 12], data: /^$/ }],
   [3, { after: [null], data: /^$/ }],
   [5, { after: [null], data: /^.{4}$/s }],
-  [10, { after: [null], data: /^(.+\0)?SCRAM-SHA-256\0/s }],
+  [SASL, { after: [null], data: /^(.+\0)?SCRAM-SHA-256\0/s }],
   // A million rounds keep the process busy for a second. Servers ask for 4,096.
-  [11, { after: [10], data: /^r=[!-+\--~]+,s=[A-Za-z0-9+/]+={0,2},i=(1000000|[1-9]\d{0,5})$/ }],
+  [11, { after: [SASL], data: /^r=[!-+\--~]+,s=[A-Za-z0-9+/]+={0,2},i=(1000000|[1-9]\d{0,5})$/ }],
   [12, { after: [11], data: /^v=[A-Za-z0-9+/]+={0,2}$/ }],
 ]);
 
@@ -49,7 +51,12 @@ function isNextAuthentication(before: number | null, kind: number, data: string)
     throw new UnreadableAnswer(
       `the server asks for an authentication that the canary does not know (${kind}): have it ask for scram-sha-256 in pg_hba.conf`,
     );
-  return known?.after.includes(before) === true && known.data.test(data);
+  const isNext = known?.after.includes(before) === true && known.data.test(data);
+  if (before === null && kind === SASL && !isNext)
+    throw new UnreadableAnswer(
+      "the server offers no SCRAM-SHA-256 to sign in by: have it ask for scram-sha-256 in pg_hba.conf",
+    );
+  return isNext;
 }
 
 /** Skips texts that end with a zero. @returns the place behind them; -1 where they are not there */

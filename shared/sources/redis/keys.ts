@@ -13,7 +13,7 @@ export const POLL_PREFIX = "agent:pull_poll:";
 /**
  * The sets of slots and their hashes, and the keys of pull workers, in one walk through all keys: `agent:slot…` and
  * `agent:pul…`. Which hashes there are is known before anything asks for their life. Whoever comes meanwhile waits for a
- * page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes 3 ms: of 5 that are allowed.
+ * page. Redis looks at a key in 1 to 1.5 µs of a busy machine, so a page takes 2.5 to 4 ms: of 5 that are allowed.
  */
 export const PAGE = { match: "agent:[sp][lu][ol]*", count: 2_500 };
 /** The same without the hashes. */

@@ -132,6 +132,17 @@ describeLive(NEEDS.postgres, "a drill on a deployed environment with PostgreSQL"
     );
   });
 
+  test.for(["/hunter2", "12/hunter2", "ab/hunter2", "hunter2#"])(
+    "an address that the password %j tears is refused, and no part of it is shown",
+    async (password) => {
+      const { host } = new URL(reader().url);
+      const torn = `postgres://drill:${password}@${host}/trinity`;
+      const refused = await drill(["S-01"], { DATABASE_URL: torn }).catch((error: Error) => error.message);
+      expect(refused).toMatch(/^DATABASE_URL has an @ or a # behind the host/);
+      expect(refused).not.toContain("hunter2");
+    },
+  );
+
   test("over TLS it verifies whose server it is, with the CA of the environment, before it writes or gives its password", async () => {
     const verified = (url: string) => url.replace("sslmode=disable", "sslmode=verify-full");
     const databaseUrl = verified(reader().url);

@@ -140,12 +140,15 @@ test.for<[string, string]>([
   ]);
 });
 
-test.for([
-  ["no time", undefined],
-  ["a time without end", "2026-11-23T08:00:00.".padEnd(1_000, "0")],
-])("a container whose inspect has %s as its start is unseen", async ([, StartedAt]) => {
+test.for<[string, object]>([
+  ["no start", { State: { StartedAt: undefined } }],
+  ["a start without end", { State: { StartedAt: "2026-11-23T08:00:00.".padEnd(1_000, "0") } }],
+  ["a variable that is none", { Config: { Env: ["A=b", null] } }],
+  ["one variable in place of a list", { Config: { Env: "TRINITY_PULL_MODE=true" } }],
+  ["an exec that is none", { ExecIDs: [{}] }],
+])("a container whose inspect has %s is unseen", async ([, inspect]) => {
   const api = await start("agent-ruby", "agent-opal");
-  api.inspects.set(containerId(0), { State: { StartedAt } });
+  api.inspects.set(containerId(0), inspect);
   expect(await read(api)).toMatchObject({
     agents: ["opal"],
     uninspected: ["ruby"],

@@ -100,7 +100,7 @@ test.each<[string, RegExp, Buffer[]]>([
   ["a server that proves nothing after SCRAM", NO_PROTOCOL, [SASL, authentication(0)]],
   ["a second challenge", NO_PROTOCOL, [SASL, ...[1, 2].map(() => authentication(11, "r=a,s=c2Fs,i=1"))]],
   ["a second password", NO_PROTOCOL, [authentication(3), authentication(3)]],
-  ["no mechanism that the client has", /no PostgreSQL$/, [authentication(10, "SCRAM-SHA-1\0\0")]],
+  ["no mechanism that the client has", /offers no SCRAM-SHA-256 /, [authentication(10, "OAUTHBEARER\0\0")]],
   ["rows before the greeting ends", NO_PROTOCOL, [authentication(0), columns(["a"])]],
   ["a greeting after the greeting", NO_PROTOCOL, [GREETED, authentication(0)]],
   ["an end without an answer", NO_PROTOCOL, [GREETED, ready()]],
