@@ -61,6 +61,13 @@ WHERE ${sql.text("e.status")} IN ('queued', 'running') ${sql.fence}`,
   );
 }
 
+/** Calls `visit` for each row of `executionsQuery`, as `Dialect.eachRow` does. */
+export const eachExecution = (
+  { sql }: Schema,
+  answer: QueryAnswer | undefined,
+  visit: (row: Row<(typeof COLUMNS)[number]>) => void,
+): void => sql.eachRow(answer, COLUMNS, visit);
+
 const TURN = ["id", "others"] as const;
 /** Runs of an agent that are looked at for each turn: those that began before it, and those that were dispatched after it. */
 const LOOKED_AT = { before: 100, after: 40 } as const;
@@ -198,7 +205,7 @@ export const executions: SqlFact<Facts["executions"]> = {
     const live: Execution[] = [];
     const unreadable: UnreadableRow[] = [];
     const timestamp = timestampReader();
-    sql.eachRow(answer, COLUMNS, (row) => {
+    eachExecution(schema, answer, (row) => {
       const { id, agent } = row;
       const state = stateOf(row, timestamp);
       if (typeof id === "string" && typeof agent === "string") {
@@ -220,9 +227,9 @@ export const executions: SqlFact<Facts["executions"]> = {
 export const sessions: SqlFact<Facts["sessions"]> = {
   missing: needsExecutionsColumn("claude_session_id"),
   statements: (schema) => [executionsQuery(schema)],
-  parse([answer], { schema: { sql } }) {
+  parse([answer], { schema }) {
     const ids = new Set<string>();
-    sql.eachRow(answer, COLUMNS, ({ id, session }) => {
+    eachExecution(schema, answer, ({ id, session }) => {
       if (session === "1" && typeof id === "string") ids.add(id);
     });
     return ids;

@@ -71,11 +71,11 @@ FROM ${ROSTER} o CROSS JOIN LATERAL (${ofAgent("<", "DESC", most)}
 UNION ALL ${ofAgent(">=", "ASC", String(LEAST_OF_AGENT))}) e)
 (SELECT id AS id, agent_name AS agent, status AS status, started_at AS started, completed_at AS completed, 'start' AS what
 FROM newest WHERE started_at COLLATE "C" < '${latest}' ORDER BY started_at COLLATE "C" DESC LIMIT ${NEWEST})
-UNION ALL SELECT id, agent_name, status, started_at, completed_at, 'retried' FROM newest WHERE status = 'pending_retry' AND is_retried
-UNION ALL SELECT id, agent_name, status, started_at, completed_at, 'endless' FROM newest
-WHERE ${IS_WITHOUT_TIME} AND completed_at IS NULL AND ${hasBegunOfLate(schema, nowMs)}
-UNION ALL SELECT id, agent_name, status, started_at, completed_at, 'backward' FROM newest
-WHERE status IN (${quoted(TERMINAL_STATUSES)}) AND ${isBackwardOfLate(schema, nowMs)}`,
+UNION ALL SELECT id, agent_name, status, started_at, completed_at, what FROM (SELECT *, CASE
+WHEN status = 'pending_retry' AND is_retried THEN 'retried'
+WHEN ${IS_WITHOUT_TIME} AND completed_at IS NULL AND ${hasBegunOfLate(schema, nowMs)} THEN 'endless'
+WHEN status IN (${quoted(TERMINAL_STATUSES)}) AND ${isBackwardOfLate(schema, nowMs)} THEN 'backward' END AS what
+FROM newest) AS odd WHERE what IS NOT NULL`,
   );
 }
 
