@@ -59,6 +59,7 @@ function timesTable(fleets: readonly FleetReport[]): string {
       (step) =>
         [`step: ${step}`, (f: FleetReport) => ms(f.cycles.map((cycle) => cycle.steps[step] ?? 0))] as const,
     ),
+    ["step: redis, by transactions", (f) => ms(f.multi.map((cycle) => cycle.steps.redis ?? 0))],
     ["peak MB", (f) => f.peakMb.toFixed(0)],
   ]);
 }
