@@ -2,10 +2,8 @@
 import { Agent, request } from "node:http";
 import type { Recorded } from "./recorder.ts";
 
-const agent = new Agent({ keepAlive: true });
-
 /** Sends one request as it was recorded, reads the answer to its end, and throws it away. */
-function send({ target, method, path, headers }: Recorded, body: Buffer): Promise<number> {
+function send(agent: Agent, { target, method, path, headers }: Recorded, body: Buffer): Promise<number> {
   const { hostname, port } = new URL(target);
   return new Promise((resolve, reject) => {
     const sent = request({ hostname, port, method, path, headers, agent }, (answer) => {
@@ -27,6 +25,8 @@ function send({ target, method, path, headers }: Recorded, body: Buffer): Promis
 export async function sendFloor(
   requests: readonly Recorded[],
 ): Promise<{ readonly ms: number; readonly cpuMs: number }> {
+  // As a cycle does, which keeps no connection to its sources: between two cycles, a server may end them.
+  const agent = new Agent({ keepAlive: true });
   const bodies = requests.map(({ body }) => Buffer.from(body, "base64"));
   const [from, before] = [performance.now(), process.cpuUsage()];
   const done: Promise<void>[] = [];
@@ -34,7 +34,7 @@ export async function sendFloor(
     const before = requests.flatMap((r, k) => (r.endedAtMs <= recorded.startedAtMs ? [done[k]!] : []));
     done.push(
       Promise.all(before).then(async () => {
-        const status = await send(recorded, bodies[i]!);
+        const status = await send(agent, recorded, bodies[i]!);
         if (status !== recorded.status)
           throw new Error(
             `${recorded.path} was answered with ${status}, the first time with ${recorded.status}`,
@@ -42,7 +42,7 @@ export async function sendFloor(
       }),
     );
   }
-  await Promise.all(done);
+  await Promise.all(done).finally(() => agent.destroy());
   const { user, system } = process.cpuUsage(before);
   return { ms: performance.now() - from, cpuMs: (user + system) / 1000 };
 }
