@@ -1,24 +1,20 @@
 /** A Docker daemon that others use too: their containers are nobody's alarm, and hide none of the platform's own. */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { docker } from "../../shared/sources/docker/docker.ts";
 import { loadConfig } from "../../shared/variables.ts";
 import { alertsOf, type ScriptedCanary, taken, useCanaries } from "../support/cycle.ts";
-import { type DockerApi, startDockerApi } from "../support/docker-api.ts";
+import { useDockerApis } from "../support/docker-api.ts";
 import { rosterOf } from "../support/facts.ts";
 
 const canaryOf = useCanaries();
-const opened: DockerApi[] = [];
-afterEach(async () => {
-  for (const api of opened.splice(0)) await api.close();
-});
+const start = useDockerApis();
 
 const PAUSED = { State: { Status: "paused", Paused: true } };
 const ROSTER = rosterOf({ alpha: { executionTimeoutSeconds: 60 }, beta: { executionTimeoutSeconds: 60 } });
 
 /** A canary that reads a daemon with a container for each of these agents. */
 async function watching(...agents: string[]) {
-  const api = await startDockerApi(agents.map((agent) => `agent-${agent}`));
-  opened.push(api);
+  const api = await start(...agents.map((agent) => `agent-${agent}`));
   const canary = await canaryOf({ sourceDeadlineMs: 60_000 });
   const { cycle } = loadConfig({ SOURCE_DEADLINE_MS: "60000" });
   const values = { hosts: [api.host], readersFrom: 10, readerDaemons: 5, ca: null, cert: null, key: null };

@@ -1,13 +1,10 @@
 /** What the doctor says of Docker daemons, and how many it asks together. */
 import { setImmediate } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { examineAll } from "../../shared/doctor/doctor.ts";
-import { type DockerApi, startDockerApi } from "../support/docker-api.ts";
+import { useDockerApis } from "../support/docker-api.ts";
 
-const opened: DockerApi[] = [];
-afterEach(async () => {
-  for (const api of opened.splice(0)) await api.close();
-});
+const start = useDockerApis();
 
 const examine = (hosts: readonly string[], more: Record<string, string> = {}) =>
   examineAll({ DOCKER_HOSTS: hosts.join(","), LIBSQL_URL: "none", SOURCE_DEADLINE_MS: "60000", ...more });
@@ -38,8 +35,7 @@ test.for<[number, Record<string, string>, string[]]>([
 });
 
 test("of 34 daemons 32 are asked together, by two connections each, and all are examined", async () => {
-  const apis = await Promise.all(Array.from({ length: 34 }, (_, n) => startDockerApi([`agent-${n}`])));
-  opened.push(...apis);
+  const apis = await Promise.all(Array.from({ length: 34 }, (_, n) => start(`agent-${n}`)));
   let [asked, most] = [0, 0];
   let open = () => {};
   const counted = new Promise<void>((resolve) => {

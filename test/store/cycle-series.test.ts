@@ -6,8 +6,8 @@ import { outlineItem } from "../../shared/store/outline.ts";
 import type { Item, Table } from "../../shared/store/requests.ts";
 import { dayOf } from "../../shared/store/table.ts";
 import { DAY_MS, formatInstant, HOUR_MS, MINUTE_MS } from "../../shared/time.ts";
-import type { CycleRecord } from "../../shared/wire/schemas/cycles.ts";
 import { START_MS } from "../support/cycle.ts";
+import { cycleAt } from "../support/cycle-record.ts";
 
 const EVERY_MS = 10 * MINUTE_MS;
 const DAYS = 3;
@@ -16,20 +16,6 @@ const RANGE = {
   endMs: START_MS + DAYS * DAY_MS,
   nowMs: START_MS + DAYS * DAY_MS,
 };
-
-const cycleAt = (atMs: number): CycleRecord => ({
-  snapshot_time: formatInstant(atMs),
-  trigger: "schedule",
-  duration_ms: 106,
-  checks_run: ["S-01"],
-  checks_off: [],
-  sources_unavailable: [],
-  violation_count: 0,
-  verdicts: { "S-01": { status: "green", checked: 2, unseen: [], reason: null } },
-  transitions: [],
-  spreads: [],
-  recoveries: [],
-});
 
 /** The cycles of three days, those of some hours (counted from the first) by a version that wrote records alone. */
 function tableOf(isOlder: (hour: number) => boolean, hasRun: (hour: number) => boolean = () => true) {

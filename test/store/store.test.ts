@@ -26,7 +26,6 @@ import { outlineItem } from "../../shared/store/outline.ts";
 import { dynamoStore, type Store } from "../../shared/store/store.ts";
 import { dayOf, dayOfViolation, violationId, violationSortKey } from "../../shared/store/table.ts";
 import { formatInstant } from "../../shared/time.ts";
-import type { CycleRecord } from "../../shared/wire/schemas/cycles.ts";
 import type { ViolationRecord } from "../../shared/wire/schemas/violations.ts";
 import {
   commit,
@@ -39,6 +38,7 @@ import {
   START_MS,
   useCanaries,
 } from "../support/cycle.ts";
+import { cycleAt } from "../support/cycle-record.ts";
 
 const canaryOf = useCanaries();
 const LEASE_MS = 60_000;
@@ -53,20 +53,6 @@ async function leaseOf(store: Store, nowMs: number): Promise<Lease> {
   if ("busyUntilMs" in taken) throw new Error("the lease is another's");
   return taken;
 }
-
-const cycleAt = (atMs: number): CycleRecord => ({
-  snapshot_time: formatInstant(atMs),
-  trigger: "schedule",
-  duration_ms: 106,
-  checks_run: ["S-01"],
-  checks_off: [],
-  sources_unavailable: [],
-  violation_count: 0,
-  verdicts: { "S-01": { status: "green", checked: 2, unseen: [], reason: null } },
-  transitions: [],
-  spreads: [],
-  recoveries: [],
-});
 
 const TERMINAL = { name: "TERMINAL", keptSeconds: 2 * 3600 };
 const terminalJournal = (entries: ReadonlyMap<string, TerminalStatus>) => ({

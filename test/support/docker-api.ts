@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { afterEach } from "vitest";
 import { frame } from "../../infra/local/stub-daemons.ts";
 import { temporaryFolder } from "./live.ts";
 
@@ -117,4 +118,17 @@ export async function startDockerApi(names: readonly string[]): Promise<DockerAp
     json(200, { ID: exec.id, Running: exec.running, ExitCode: exec.exitCode, ProcessConfig });
   }
   return api;
+}
+
+/** Starts stubs of Docker's API for the tests of a file: each ends with its test. */
+export function useDockerApis(): (...names: string[]) => Promise<DockerApi> {
+  const opened: DockerApi[] = [];
+  afterEach(async () => {
+    for (const api of opened.splice(0)) await api.close();
+  });
+  return async (...names) => {
+    const api = await startDockerApi(names);
+    opened.push(api);
+    return api;
+  };
 }

@@ -1,19 +1,11 @@
 /** Daemons that answer without end, or something else than a daemon does: each costs a bounded memory, and is named. */
 import type { Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { docker } from "../../../shared/sources/docker/docker.ts";
 import { loadConfig } from "../../../shared/variables.ts";
-import { containerId, type DockerApi, startDockerApi } from "../../support/docker-api.ts";
+import { containerId, type DockerApi, useDockerApis } from "../../support/docker-api.ts";
 
-const opened: DockerApi[] = [];
-async function start(...names: string[]): Promise<DockerApi> {
-  const api = await startDockerApi(names);
-  opened.push(api);
-  return api;
-}
-afterEach(async () => {
-  for (const api of opened.splice(0)) await api.close();
-});
+const start = useDockerApis();
 
 /** Reads zombies and containers as a cycle does. */
 async function read(...apis: DockerApi[]) {

@@ -1,19 +1,11 @@
 /** What the inspects of the containers say: which agents run, and with which pull workers. */
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { FactName } from "../../../shared/facts/facts.ts";
 import { docker } from "../../../shared/sources/docker/docker.ts";
 import { loadConfig } from "../../../shared/variables.ts";
-import { containerId, type DockerApi, startDockerApi } from "../../support/docker-api.ts";
+import { containerId, type DockerApi, useDockerApis } from "../../support/docker-api.ts";
 
-const opened: DockerApi[] = [];
-async function start(...names: string[]): Promise<DockerApi> {
-  const api = await startDockerApi(names);
-  opened.push(api);
-  return api;
-}
-afterEach(async () => {
-  for (const api of opened.splice(0)) await api.close();
-});
+const start = useDockerApis();
 
 async function read(hosts: readonly string[], ...wanted: FactName[]) {
   const { cycle } = loadConfig({});

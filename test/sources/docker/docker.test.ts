@@ -1,22 +1,13 @@
 /** Reading containers against an API that is slow, late or odd on demand. test/live/docker.test.ts has a real daemon. */
 import { setImmediate } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { FactName } from "../../../shared/facts/facts.ts";
 import { docker } from "../../../shared/sources/docker/docker.ts";
 import { loadConfig } from "../../../shared/variables.ts";
-import { containerId, type DockerApi, startDockerApi } from "../../support/docker-api.ts";
+import { containerId, type DockerApi, useDockerApis } from "../../support/docker-api.ts";
 
 const PS = ["ps", "-eo", "stat,pid,comm"];
-const opened: DockerApi[] = [];
-
-async function start(...names: string[]): Promise<DockerApi> {
-  const api = await startDockerApi(names);
-  opened.push(api);
-  return api;
-}
-afterEach(async () => {
-  for (const api of opened.splice(0)) await api.close();
-});
+const start = useDockerApis();
 
 /** Reads them as a cycle does. */
 async function readAll(apis: readonly DockerApi[], sourceDeadlineMs: number, wanted: FactName) {
