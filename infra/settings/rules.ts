@@ -9,7 +9,7 @@ const isInTheClear = (databaseUrl: string): boolean => databaseUrl.endsWith("?ss
 
 /**
  * Checks the fields against each other.
- * @param refuse is told each field that is wrong, and why
+ * @param refuse called with each field that is wrong, and the reason
  */
 export function checkRules(settings: SettingFields, refuse: (field: string, message: string) => void): void {
   const { libsqlUrl, databaseUrl, fileSystem, network } = settings;

@@ -63,7 +63,7 @@ export function clientOn(socket: Socket, { host, port, user, database, password,
   return {
     // Its types leave out `socket`.
     sql: postgres(options as unknown as postgres.Options<Record<string, never>>),
-    /** Is told how many texts are sent. */
+    /** Called with the number of texts that are sent. */
     expectAnswers: ask,
   };
 }

@@ -39,7 +39,7 @@ const FIRST_MEMBERS = 32;
  * - "=" and the number of members that follow, the size of the set (0 where all follow), and for each member its id, its
  *   score, its life and its timeout. Of a text that is no number only the beginning is sent; "-" is none.
  *
- * Numbers are written by %d, and each length once: a float is written in half the time that a command takes.
+ * Numbers are written by %d, each length once, and the fields are joined at the end. Otherwise this took as long as the commands.
  */
 const SCRIPT = `
 local cost, most, life, isCut = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'cut'

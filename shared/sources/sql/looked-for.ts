@@ -2,10 +2,9 @@
  * What the facts look for in the tables. Nobody lists it: the facts are handed a schema in which everything is there, and
  * what they ask it for is noted. So it holds for a new fact too.
  */
-import type { FactName } from "../../facts/facts.ts";
 import type { ReadContext } from "../source.ts";
 import type { Dialect } from "./dialect.ts";
-import { planFor, type SqlFactName } from "./reader.ts";
+import { planFor, type SqlFactName, UNSENT } from "./reader.ts";
 import { type Place, placeText, wholeSchema } from "./schema.ts";
 
 export interface LookedFor extends Place {
@@ -13,13 +12,7 @@ export interface LookedFor extends Place {
   readonly isNeeded: boolean;
 }
 
-/** Statements are made, and never sent. */
-const contextOf = (fact: SqlFactName): ReadContext => ({
-  signal: new AbortController().signal,
-  now: () => 0,
-  wanted: new Set<FactName>([fact]),
-  since: { ended: null },
-});
+const contextOf = (fact: SqlFactName): ReadContext => ({ ...UNSENT, wanted: new Set([fact]) });
 
 function isMissingWithout(sql: Dialect, fact: SqlFactName, lacks: Place): boolean {
   const [plan] = planFor(

@@ -42,8 +42,8 @@ const FACTS = {
 export type SqlFactName = keyof typeof FACTS;
 export const SQL_FACTS = Object.keys(FACTS) as SqlFactName[];
 
-/** Statements are made, and never sent. */
-const UNSENT: ReadContext = {
+/** For statements that are made, and never sent. */
+export const UNSENT: ReadContext = {
   signal: new AbortController().signal,
   now: () => 0,
   wanted: new Set(),

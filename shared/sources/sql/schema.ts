@@ -110,7 +110,7 @@ export const emptySchema = (sql: Dialect): Schema => ({
 
 /**
  * A schema in which everything is there, except what `lacks` names. It has no index.
- * @param onAsked is told of each place that it is asked for
+ * @param onAsked called with each place that the schema is asked for
  */
 export function wholeSchema(sql: Dialect, lacks: Place | null, onAsked: (place: Place) => void): Schema {
   const has = (table: string, column: string | null): boolean => {
